@@ -1,0 +1,7 @@
+//! Fused operations for training multilayer perceptrons.
+
+mod records;
+
+pub mod random;
+
+pub use records::{Affine, ByteScale, Records, Values};
