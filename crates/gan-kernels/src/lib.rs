@@ -1,7 +1,31 @@
-//! Fused operations for training multilayer perceptrons.
+//! Fused operations for training multilayer perceptrons: forward pass, backward pass and update.
+//!
+//! One trait, [`Backend`], of about ten operations over row-major matrices, and the implementor
+//! [`Native`] for the CPU, in f32 to train and in f64 to check against.
+//! Elementwise work (bias, activation, maxout, dropout, derivatives, the update itself) is the
+//! epilogue of the matrix product it belongs to and is done while a tile is in cache.
+//! Random numbers are addressed, not drawn: see [`random`].
 
+mod activation;
+mod backend;
+mod native;
+mod ops;
+mod real;
 mod records;
+mod state;
 
 pub mod random;
 
+pub use activation::Activation;
+pub use backend::{
+    Backend, BackendError, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners, WinnersRows,
+    WinnersRowsMut,
+};
+pub use native::Native;
+pub use ops::{
+    Adam, Advance, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearBwdParams,
+    LinearFwd, LogitLoss, Objective, Parzen, Prior, Update,
+};
+pub use real::Real;
 pub use records::{Affine, ByteScale, Records, Values};
+pub use state::{LearningRate, Momentum, Rates, Schedule, SlotSchedule, StepState};

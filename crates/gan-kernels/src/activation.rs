@@ -1,0 +1,73 @@
+//! What stands between the affine maps of two layers.
+
+/// φ of a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// φ(z) = z.
+    Identity,
+    /// φ(z) = max(0, z).
+    Relu,
+    /// φ(z) = z where z > 0, else `slope · z`.
+    LeakyRelu {
+        /// Slope on the negative side; positive, so that the sign of the output tells the side.
+        slope: f64,
+    },
+    /// φ(z) = 1 / (1 + e⁻ᶻ).
+    Sigmoid,
+    /// φ(z) = tanh z.
+    Tanh,
+    /// The largest of `pieces` neighbouring columns of z (Goodfellow et al. 2013).
+    Maxout {
+        /// Linear maps per unit, 2 to 255.
+        pieces: usize,
+    },
+}
+
+impl Activation {
+    /// Columns of z per output column.
+    #[must_use]
+    pub fn pieces(self) -> usize {
+        if let Self::Maxout { pieces } = self {
+            pieces
+        } else {
+            1
+        }
+    }
+
+    /// `φ(z)` in f64: the definition that every kernel is held to.
+    ///
+    /// `z` holds the pieces of one unit; returns the output and which piece won (the first of
+    /// equals).
+    ///
+    /// # Panics
+    /// If `z` does not have [`Activation::pieces`] values.
+    #[must_use]
+    pub fn define(self, z: &[f64]) -> (f64, usize) {
+        assert_eq!(z.len(), self.pieces(), "activation: pieces");
+        let x = z[0];
+        let y = match self {
+            Self::Identity => x,
+            Self::Relu => x.max(0.0),
+            Self::LeakyRelu { slope } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    slope * x
+                }
+            }
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Self::Tanh => x.tanh(),
+            Self::Maxout { .. } => {
+                let mut winner = 0;
+                for piece in 1..z.len() {
+                    if z[piece] > z[winner] {
+                        winner = piece;
+                    }
+                }
+                return (z[winner], winner);
+            }
+        };
+        (y, 0)
+    }
+}

@@ -1,0 +1,300 @@
+//! What a machine can do: the [`Backend`] trait and the memory its operations work on.
+
+use crate::ops::{
+    Advance, FillLatent, GatherRows, LinearBwdData, LinearBwdParams, LinearFwd, LogitLoss, Parzen,
+};
+use crate::{Real, Records, StepState};
+
+/// Fused operations over row-major matrices.
+///
+/// Each operation takes one struct of arguments, whose documentation states its algebra and shapes.
+/// Operations panic if the shapes of their arguments disagree; that is the caller's mistake.
+/// What can fail on a device (a lost device, memory, a refused kernel) is reported by the reads,
+/// which are the only calls that wait.
+pub trait Backend: Sized {
+    /// Type of a matrix element on the host.
+    type Elem: Real;
+    /// Elements on the device.
+    type Storage;
+    /// Bytes on the device.
+    type Bytes;
+    /// A [`StepState`] on the device.
+    type State;
+    /// Sums for monitoring on the device, one per [`Monitor`].
+    type Monitors;
+    /// A resident data set.
+    type Resident;
+
+    /// What computes, for people: processor or device, instruction set, threads.
+    fn description(&self) -> String;
+
+    /// A matrix of zeros.
+    fn matrix(&self, rows: usize, cols: usize) -> Matrix<Self>;
+    /// Overwrites `matrix` with `rows × cols` values, row-major.
+    ///
+    /// # Panics
+    /// If `values` has another length.
+    fn write(&self, matrix: &mut Matrix<Self>, values: &[Self::Elem]);
+    /// Copies the rows to the host, row-major.
+    ///
+    /// # Errors
+    /// What went wrong on the device in computing them.
+    fn read(&self, rows: Rows<'_, Self>) -> Result<Vec<Self::Elem>, BackendError>;
+    /// Room for the winning pieces of `rows × cols` maxout units.
+    fn winners(&self, rows: usize, cols: usize) -> Winners<Self>;
+    /// Makes a data set resident.
+    fn resident(&self, records: Records) -> Self::Resident;
+    /// Puts a state on the device.
+    fn state(&self, state: StepState) -> Self::State;
+    /// Sums that are all zero.
+    fn monitors(&self) -> Self::Monitors;
+    /// Takes the sums to the host and sets them to zero.
+    ///
+    /// # Errors
+    /// What went wrong on the device in computing them.
+    fn take_monitors(&self, monitors: &mut Self::Monitors) -> Result<MonitorSums, BackendError>;
+
+    /// See [`LinearFwd`].
+    fn linear_fwd(&self, op: LinearFwd<'_, Self>);
+    /// See [`LinearBwdData`].
+    fn linear_bwd_data(&self, op: LinearBwdData<'_, Self>);
+    /// See [`LinearBwdParams`].
+    fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>);
+    /// See [`LogitLoss`].
+    fn logit_loss(&self, op: LogitLoss<'_, Self>);
+    /// See [`FillLatent`].
+    fn fill_latent(&self, op: FillLatent<'_, Self>);
+    /// See [`GatherRows`].
+    fn gather_rows(&self, op: GatherRows<'_, Self>);
+    /// See [`Parzen`].
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    fn parzen(&self, op: Parzen<'_, Self>) -> Result<Vec<f64>, BackendError>;
+    /// See [`Advance`].
+    fn advance(&self, op: Advance<'_, Self>);
+}
+
+/// Something went wrong on the device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// More threads were asked for than can be started.
+    #[error("cannot start {threads} worker threads: {source}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+}
+
+/// A row-major matrix on the device of `B`.
+pub struct Matrix<B: Backend> {
+    pub(crate) storage: B::Storage,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    /// Elements from one row to the next, at least `cols`.
+    pub(crate) stride: usize,
+}
+
+impl<B: Backend> Matrix<B> {
+    /// Number of rows.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// All rows, to read.
+    #[must_use]
+    pub fn all(&self) -> Rows<'_, B> {
+        self.rows(0, self.rows)
+    }
+
+    /// All rows, to write.
+    #[must_use]
+    pub fn all_mut(&mut self) -> RowsMut<'_, B> {
+        let rows = self.rows;
+        self.rows_mut(0, rows)
+    }
+
+    /// Rows `first .. first + count`, to read.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    #[track_caller]
+    pub fn rows(&self, first: usize, count: usize) -> Rows<'_, B> {
+        assert!(
+            first + count <= self.rows,
+            "matrix: rows {first}+{count} of {}",
+            self.rows
+        );
+        Rows {
+            matrix: self,
+            first,
+            count,
+        }
+    }
+
+    /// Rows `first .. first + count`, to write.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    #[track_caller]
+    pub fn rows_mut(&mut self, first: usize, count: usize) -> RowsMut<'_, B> {
+        assert!(
+            first + count <= self.rows,
+            "matrix: rows {first}+{count} of {}",
+            self.rows
+        );
+        RowsMut {
+            matrix: self,
+            first,
+            count,
+        }
+    }
+}
+
+/// Some rows of a [`Matrix`], to read.
+pub struct Rows<'a, B: Backend> {
+    pub(crate) matrix: &'a Matrix<B>,
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
+
+impl<B: Backend> Clone for Rows<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B: Backend> Copy for Rows<'_, B> {}
+
+impl<B: Backend> Rows<'_, B> {
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.count, self.matrix.cols)
+    }
+}
+
+/// Some rows of a [`Matrix`], to write.
+pub struct RowsMut<'a, B: Backend> {
+    pub(crate) matrix: &'a mut Matrix<B>,
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
+
+impl<B: Backend> RowsMut<'_, B> {
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.count, self.matrix.cols)
+    }
+}
+
+/// Which piece of each maxout unit won in the forward pass.
+pub struct Winners<B: Backend> {
+    pub(crate) bytes: B::Bytes,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+}
+
+impl<B: Backend> Winners<B> {
+    /// Number of units per row.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Rows from `first` on, to read.
+    #[must_use]
+    pub fn from_row(&self, first: usize) -> WinnersRows<'_, B> {
+        WinnersRows {
+            winners: self,
+            first,
+        }
+    }
+
+    /// Rows from `first` on, to write.
+    #[must_use]
+    pub fn from_row_mut(&mut self, first: usize) -> WinnersRowsMut<'_, B> {
+        WinnersRowsMut {
+            winners: self,
+            first,
+        }
+    }
+}
+
+/// Rows of [`Winners`] from one on, to read.
+pub struct WinnersRows<'a, B: Backend> {
+    pub(crate) winners: &'a Winners<B>,
+    pub(crate) first: usize,
+}
+
+/// Rows of [`Winners`] from one on, to write.
+pub struct WinnersRowsMut<'a, B: Backend> {
+    pub(crate) winners: &'a mut Winners<B>,
+    pub(crate) first: usize,
+}
+
+/// What is summed on the device between two reads of the monitors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Monitor {
+    /// Data rows that D has judged.
+    DataRows,
+    /// Σ log D(x).
+    LogData,
+    /// Σ D(x).
+    Data,
+    /// Data rows with D(x) < 1/2: the authors' false negatives.
+    FalseNegatives,
+    /// Sample rows that D has judged in its own update.
+    SampleRows,
+    /// Σ log(1 − D(G(z))).
+    LogSamples,
+    /// Σ D(G(z)).
+    Samples,
+    /// Sample rows with D(G(z)) > 1/2: the authors' false positives.
+    FalsePositives,
+    /// Updates of D.
+    DiscriminatorUpdates,
+    /// Σ of D's objective, a minibatch mean per update.
+    DiscriminatorObjective,
+    /// Σ ‖∇θ_d‖², one per update.
+    DiscriminatorGradient,
+    /// Updates of G.
+    GeneratorUpdates,
+    /// Σ of G's objective, a minibatch mean per update.
+    GeneratorObjective,
+    /// Σ ‖∇θ_g‖².
+    GeneratorGradient,
+}
+
+impl Monitor {
+    /// How many there are.
+    pub const COUNT: usize = Self::GeneratorGradient as usize + 1;
+}
+
+/// The sums of one reading, indexed by [`Monitor`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MonitorSums(pub [f64; Monitor::COUNT]);
+
+impl std::ops::Index<Monitor> for MonitorSums {
+    type Output = f64;
+
+    fn index(&self, monitor: Monitor) -> &f64 {
+        &self.0[monitor as usize]
+    }
+}
+
+impl std::ops::IndexMut<Monitor> for MonitorSums {
+    fn index_mut(&mut self, monitor: Monitor) -> &mut f64 {
+        &mut self.0[monitor as usize]
+    }
+}

@@ -1,0 +1,256 @@
+//! The CPU: plain Rust, compiled for several instruction sets and chosen at run time.
+
+mod elementwise;
+mod pool;
+mod product;
+mod shared_rows;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use elementwise::{Mask, activate, slope_from_output};
+pub(crate) use product::{Epilogue, Operand, Product, TaskInfo, run, task_count};
+pub(crate) use shared_rows::SharedRows;
+
+use crate::ops::{self, *};
+use crate::{
+    Backend, BackendError, Matrix, Monitor, MonitorSums, Real, Records, Rows, RowsMut, StepState,
+    Winners,
+};
+use pool::Pool;
+use product::Isa;
+
+/// The back end of a bare CPU: `Native<f32>` trains, `Native<f64>` is the oracle.
+///
+/// Cheap to clone; clones share the threads.
+/// Results are the same bits for any number of threads.
+/// Nothing allocates once every operation has run at its largest shape.
+#[derive(Clone)]
+pub struct Native<T: Real> {
+    pool: Arc<Pool>,
+    isa: Isa,
+    scratch: Arc<Mutex<Scratch<T>>>,
+    /// Partial sums of gradient norms, one per task.
+    norms: Arc<Mutex<Vec<f64>>>,
+}
+
+/// Packed operands; grows to what the largest operation needs and stays.
+#[derive(Default)]
+struct Scratch<T> {
+    packed: Vec<T>,
+    workers: Vec<T>,
+}
+
+impl<T: Real> Scratch<T> {
+    /// Room for a packed operand, and for each of `workers`.
+    fn reserve(
+        &mut self,
+        packed: usize,
+        workers: usize,
+        per_worker: usize,
+    ) -> (&mut [T], &mut [T]) {
+        if self.packed.len() < packed {
+            self.packed.resize(packed, T::ZERO);
+        }
+        if self.workers.len() < workers * per_worker {
+            self.workers.resize(workers * per_worker, T::ZERO);
+        }
+        (
+            &mut self.packed[..packed],
+            &mut self.workers[..workers * per_worker],
+        )
+    }
+}
+
+impl<T: Real> Native<T> {
+    /// A back end with `threads` threads; `None` takes as many as the machine offers.
+    ///
+    /// # Errors
+    /// If the threads cannot be started.
+    pub fn new(threads: Option<usize>) -> Result<Self, BackendError> {
+        let threads = threads
+            .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
+            .unwrap_or(1)
+            .max(1);
+        Ok(Self {
+            pool: Arc::new(Pool::new(threads)?),
+            isa: Isa::detect(),
+            scratch: Arc::new(Mutex::new(Scratch {
+                packed: Vec::new(),
+                workers: Vec::new(),
+            })),
+            norms: Arc::new(Mutex::new(Vec::new())),
+        })
+    }
+
+    /// Number of threads.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    pub(crate) fn norms(&self) -> MutexGuard<'_, Vec<f64>> {
+        self.norms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `body` for each of `rows` rows, over the threads if `values` are worth it.
+    pub(crate) fn over_rows(&self, rows: usize, values: usize, body: &(dyn Fn(usize) + Sync)) {
+        const ROWS_PER_TASK: usize = 8;
+        /// Values below which waking other threads costs more than they give.
+        const SERIAL_VALUES: usize = 1 << 12;
+        if values < SERIAL_VALUES {
+            return (0..rows).for_each(body);
+        }
+        self.pool.run(rows.div_ceil(ROWS_PER_TASK), &|_, task| {
+            (task * ROWS_PER_TASK..((task + 1) * ROWS_PER_TASK).min(rows)).for_each(body);
+        });
+    }
+
+    fn scratch(&self) -> MutexGuard<'_, Scratch<T>> {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a, T: Real> Rows<'a, Native<T>> {
+    /// The elements from the first row on, and the stride.
+    pub(crate) fn data(&self) -> (&'a [T], usize) {
+        let matrix = self.matrix;
+        (&matrix.storage[self.first * matrix.stride..], matrix.stride)
+    }
+
+    /// Row `row` of these.
+    pub(crate) fn row(&self, row: usize) -> &'a [T] {
+        let matrix = self.matrix;
+        &matrix.storage[(self.first + row) * matrix.stride..][..matrix.cols]
+    }
+
+    /// As the factor of a product.
+    pub(crate) fn operand(&self) -> Operand<'a, T> {
+        let (data, stride) = self.data();
+        Operand::plain(data, stride)
+    }
+}
+
+impl<T: Real> RowsMut<'_, Native<T>> {
+    /// For tasks that write disjoint parts.
+    pub(crate) fn shared(&mut self) -> SharedRows<'_, T> {
+        let stride = self.matrix.stride;
+        SharedRows::new(&mut self.matrix.storage[self.first * stride..], stride)
+    }
+
+    /// Row `row` of these.
+    pub(crate) fn row(&mut self, row: usize) -> &mut [T] {
+        let matrix = &mut *self.matrix;
+        &mut matrix.storage[(self.first + row) * matrix.stride..][..matrix.cols]
+    }
+}
+
+impl<T: Real> Backend for Native<T> {
+    type Elem = T;
+    type Storage = Vec<T>;
+    type Bytes = Vec<u8>;
+    type State = StepState;
+    type Monitors = MonitorSums;
+    type Resident = Records;
+
+    fn description(&self) -> String {
+        let isa = match self.isa {
+            Isa::Baseline => std::env::consts::ARCH,
+            Isa::Avx2 => "AVX2",
+            Isa::Avx512 => "AVX-512",
+        };
+        format!(
+            "cpu, {isa}, {} threads, f{}",
+            self.threads(),
+            8 * size_of::<T>()
+        )
+    }
+
+    fn matrix(&self, rows: usize, cols: usize) -> Matrix<Self> {
+        Matrix {
+            storage: vec![T::ZERO; rows * cols],
+            rows,
+            cols,
+            stride: cols,
+        }
+    }
+
+    fn write(&self, matrix: &mut Matrix<Self>, values: &[T]) {
+        assert_eq!(
+            values.len(),
+            matrix.rows * matrix.cols,
+            "write: number of values"
+        );
+        for row in 0..matrix.rows {
+            matrix.storage[row * matrix.stride..][..matrix.cols]
+                .copy_from_slice(&values[row * matrix.cols..][..matrix.cols]);
+        }
+    }
+
+    fn read(&self, rows: Rows<'_, Self>) -> Result<Vec<T>, BackendError> {
+        let mut values = Vec::with_capacity(rows.count * rows.matrix.cols);
+        (0..rows.count).for_each(|row| values.extend_from_slice(rows.row(row)));
+        Ok(values)
+    }
+
+    fn winners(&self, rows: usize, cols: usize) -> Winners<Self> {
+        Winners {
+            bytes: vec![0; rows * cols],
+            rows,
+            cols,
+        }
+    }
+
+    fn resident(&self, records: Records) -> Records {
+        records
+    }
+
+    fn state(&self, state: StepState) -> StepState {
+        state
+    }
+
+    fn monitors(&self) -> MonitorSums {
+        MonitorSums([0.0; Monitor::COUNT])
+    }
+
+    fn take_monitors(&self, monitors: &mut MonitorSums) -> Result<MonitorSums, BackendError> {
+        Ok(std::mem::take(monitors))
+    }
+
+    #[track_caller]
+    fn linear_fwd(&self, op: LinearFwd<'_, Self>) {
+        ops::linear_fwd_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn linear_bwd_data(&self, op: LinearBwdData<'_, Self>) {
+        ops::linear_bwd_data_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>) {
+        ops::linear_bwd_params_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn logit_loss(&self, op: LogitLoss<'_, Self>) {
+        ops::logit_loss_cpu::run(op);
+    }
+
+    fn fill_latent(&self, op: FillLatent<'_, Self>) {
+        ops::fill_latent_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn gather_rows(&self, op: GatherRows<'_, Self>) {
+        ops::gather_rows_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn parzen(&self, op: Parzen<'_, Self>) -> Result<Vec<f64>, BackendError> {
+        Ok(ops::parzen_cpu::run(self, op))
+    }
+
+    fn advance(&self, op: Advance<'_, Self>) {
+        ops::advance_cpu::run(op);
+    }
+}

@@ -1,0 +1,284 @@
+//! A persistent pool of threads for loops of a few microseconds to milliseconds.
+//!
+//! An iteration forks and joins some forty times in 10 ms or less and must not allocate, so threads
+//! stay, wait a moment in a spin, then sleep (docs/decisions/0003-own-thread-pool.md).
+
+use std::cell::UnsafeCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::BackendError;
+
+/// What one fork runs: `(worker, task)`.
+type Body<'a> = dyn Fn(usize, usize) + Sync + 'a;
+
+/// How long a thread spins for the next fork or join before it sleeps or yields.
+///
+/// Between two forks of an iteration lie a few microseconds; past that another program deserves
+/// the core.
+const SPIN: Duration = Duration::from_micros(30);
+
+/// Threads that run the tasks of one fork after another.
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    /// Serialises forks: a pool runs one at a time.
+    fork: Mutex<()>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    /// Low half: tasks of the current fork that nobody has claimed; high half: which fork.
+    ///
+    /// A claim is a compare-and-swap of the whole word, so a thread that wakes late can only ever
+    /// claim from the fork that is current, whose body is alive until all its tasks are done.
+    ticket: AtomicU64,
+    body: UnsafeCell<Fork>,
+    done: AtomicUsize,
+    panicked: AtomicBool,
+    sleepers: AtomicUsize,
+    lock: Mutex<()>,
+    wake: Condvar,
+    stop: AtomicBool,
+}
+
+#[derive(Clone, Copy)]
+struct Fork {
+    body: *const Body<'static>,
+    tasks: usize,
+}
+
+// SAFETY: `body` is written only between forks, by the one thread that holds `Pool::fork`, and read
+// only after a successful claim; the claim's acquire pairs with the release store of `ticket`.
+unsafe impl Sync for Shared {}
+// SAFETY: the raw pointer inside is only dereferenced while the fork that set it waits.
+unsafe impl Send for Shared {}
+
+impl Pool {
+    /// A pool of `threads` threads, the caller's among them.
+    pub(crate) fn new(threads: usize) -> Result<Self, BackendError> {
+        fn nothing(_: usize, _: usize) {}
+        let shared = Arc::new(Shared {
+            ticket: AtomicU64::new(0),
+            body: UnsafeCell::new(Fork {
+                body: &nothing,
+                tasks: 0,
+            }),
+            done: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+            sleepers: AtomicUsize::new(0),
+            lock: Mutex::new(()),
+            wake: Condvar::new(),
+            stop: AtomicBool::new(false),
+        });
+        let mut pool = Self {
+            shared,
+            fork: Mutex::new(()),
+            threads: Vec::new(),
+        };
+        for worker in 1..threads {
+            let shared = Arc::clone(&pool.shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("gan-worker-{worker}"))
+                .spawn(move || shared.work(worker))
+                .map_err(|source| BackendError::Threads { threads, source })?;
+            pool.threads.push(thread);
+        }
+        Ok(pool)
+    }
+
+    /// Number of threads, the caller's among them.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.len() + 1
+    }
+
+    /// Runs `body(worker, task)` for every task below `tasks`, each once, in any order, and returns
+    /// when all are done.
+    ///
+    /// No two calls at one time have the same `worker`, which is below [`Pool::threads`].
+    pub(crate) fn run(&self, tasks: usize, body: &Body<'_>) {
+        let _one_at_a_time = lock(&self.fork);
+        if self.threads.is_empty() || tasks <= 1 {
+            (0..tasks).for_each(|task| body(0, task));
+            return;
+        }
+        let shared = &*self.shared;
+        // SAFETY: this erases the lifetime of `body`; the call returns only after every task is
+        // done, and no thread dereferences the pointer without having claimed a task of this fork.
+        let body = unsafe { std::mem::transmute::<&Body<'_>, &Body<'static>>(body) };
+        // SAFETY: all tasks of the previous fork are done, so nobody reads the cell now.
+        unsafe { *shared.body.get() = Fork { body, tasks } };
+        shared.done.store(0, Ordering::Relaxed);
+        let fork = (shared.ticket.load(Ordering::Relaxed) >> 32).wrapping_add(1);
+        let unclaimed = u32::try_from(tasks).expect("pool: more than 2^32 tasks");
+        shared
+            .ticket
+            .store(fork << 32 | u64::from(unclaimed), Ordering::SeqCst);
+        if shared.sleepers.load(Ordering::SeqCst) > 0 {
+            let _guard = lock(&shared.lock);
+            shared.wake.notify_all();
+        }
+        while shared.claim_and_run(0) {}
+        shared.wait_until(|| shared.done.load(Ordering::Acquire) == tasks);
+        if shared.panicked.swap(false, Ordering::Relaxed) {
+            panic!("a worker thread panicked; its message is above");
+        }
+    }
+}
+
+impl Shared {
+    /// Runs one task if any is unclaimed.
+    fn claim_and_run(&self, worker: usize) -> bool {
+        let mut ticket = self.ticket.load(Ordering::Acquire);
+        loop {
+            let unclaimed = ticket as u32 as usize;
+            if unclaimed == 0 {
+                return false;
+            }
+            let claimed = self.ticket.compare_exchange_weak(
+                ticket,
+                ticket - 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match claimed {
+                Err(current) => ticket = current,
+                Ok(_) => {
+                    // SAFETY: the claim succeeded, so this fork is current and cannot end before
+                    // `done` counts this task; its body is alive and the cell is not written.
+                    let (body, task) = unsafe {
+                        let fork = *self.body.get();
+                        (&*fork.body, fork.tasks - unclaimed)
+                    };
+                    // A panic must not leave the fork waiting for ever.
+                    if catch_unwind(AssertUnwindSafe(|| body(worker, task))).is_err() {
+                        self.panicked.store(true, Ordering::Relaxed);
+                    }
+                    self.done.fetch_add(1, Ordering::Release);
+                    return true;
+                }
+            }
+        }
+    }
+
+    fn work(&self, worker: usize) {
+        let ready = || self.unclaimed() || self.stop.load(Ordering::Relaxed);
+        loop {
+            while self.claim_and_run(worker) {}
+            if !spin_until(ready) {
+                self.sleepers.fetch_add(1, Ordering::SeqCst);
+                let mut guard = lock(&self.lock);
+                while !ready() {
+                    guard = self
+                        .wake
+                        .wait(guard)
+                        .unwrap_or_else(PoisonError::into_inner);
+                }
+                drop(guard);
+                self.sleepers.fetch_sub(1, Ordering::SeqCst);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+
+    fn unclaimed(&self) -> bool {
+        self.ticket.load(Ordering::SeqCst) as u32 != 0
+    }
+
+    fn wait_until(&self, done: impl Fn() -> bool) {
+        while !spin_until(&done) {
+            // The thread that has the last task may wait for this core.
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        {
+            let _guard = lock(&self.shared.lock);
+            self.shared.wake.notify_all();
+        }
+        for thread in self.threads.drain(..) {
+            // A worker catches the panics of its tasks, so there is nothing to hear.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spin_until(ready: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        for _ in 0..64 {
+            if ready() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if start.elapsed() > SPIN {
+            return false;
+        }
+    }
+}
+
+fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_executes_every_task_once_for_any_number_of_threads() {
+        for threads in [1, 2, 3, 7] {
+            let pool = Pool::new(threads).unwrap();
+            for tasks in [0, 1, 2, 5, 64, 1000] {
+                let counts: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+                pool.run(tasks, &|worker, task| {
+                    assert!(worker < threads);
+                    counts[task].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(
+                    counts
+                        .iter()
+                        .all(|count| count.load(Ordering::Relaxed) == 1)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn run_survives_sleeping_workers_and_many_forks() {
+        let pool = Pool::new(3).unwrap();
+        let sum = AtomicUsize::new(0);
+        for round in 0..3000 {
+            if round % 1000 == 0 {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            pool.run(7, &|_, task| {
+                sum.fetch_add(task, Ordering::Relaxed);
+            });
+        }
+        assert_eq!(sum.into_inner(), 3000 * 21);
+    }
+
+    #[test]
+    fn run_reports_a_panic_of_a_task_and_works_afterwards() {
+        let pool = Pool::new(2).unwrap();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(8, &|_, task| assert!(task != 5, "on purpose"));
+        }));
+        assert!(outcome.is_err());
+        let sum = AtomicUsize::new(0);
+        pool.run(4, &|_, task| {
+            sum.fetch_add(task, Ordering::Relaxed);
+        });
+        assert_eq!(sum.into_inner(), 6);
+    }
+}

@@ -1,0 +1,72 @@
+//! A slice that tasks write in disjoint parts.
+
+use std::marker::PhantomData;
+
+/// Rows of equal length over a mutable slice, shared between threads that keep to their own parts.
+pub(crate) struct SharedRows<'a, T> {
+    start: *mut T,
+    len: usize,
+    stride: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: the methods that reach the memory are unsafe and ask for disjoint parts.
+unsafe impl<T: Send> Sync for SharedRows<'_, T> {}
+// SAFETY: as above; this is a `&mut [T]` in another form.
+unsafe impl<T: Send> Send for SharedRows<'_, T> {}
+
+impl<'a, T> SharedRows<'a, T> {
+    /// Rows `stride` apart.
+    pub(crate) fn new(slice: &'a mut [T], stride: usize) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            stride,
+            slice: PhantomData,
+        }
+    }
+
+    /// One whole row.
+    ///
+    /// # Safety
+    /// No other thread uses this row.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn row(&self, row: usize) -> &mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { self.part(row, 0, self.stride) }
+    }
+
+    /// `len` elements of a row from `col` on.
+    ///
+    /// # Safety
+    /// No other thread uses these elements.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn part(&self, row: usize, col: usize, len: usize) -> &mut [T] {
+        let first = row * self.stride + col;
+        assert!(
+            first + len <= self.len,
+            "shared rows: {first}+{len} of {}",
+            self.len
+        );
+        // SAFETY: in range by the assertion, unshared by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(first), len) }
+    }
+
+    /// Asks the cache for `len` elements of a row from `col` on; harmless wherever they are.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, row: usize, col: usize, len: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            const LINE: usize = 64;
+            let first = self.start.wrapping_add(row * self.stride + col);
+            for offset in (0..len).step_by(LINE / size_of::<T>()) {
+                // SAFETY: SSE is in x86-64's baseline, and a prefetch of any address is harmless.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(offset).cast()) };
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (row, col, len);
+    }
+}

@@ -1,0 +1,13 @@
+//! The end of an iteration.
+
+pub(crate) mod cpu;
+
+use crate::{Backend, Schedule};
+
+/// `step ← step + 1`, and the rates of the iteration that comes.
+pub struct Advance<'a, B: Backend> {
+    /// The iteration's own numbers.
+    pub state: &'a mut B::State,
+    /// How the rates follow from the step.
+    pub schedule: &'a Schedule,
+}

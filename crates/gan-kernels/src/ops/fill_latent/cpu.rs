@@ -1,0 +1,57 @@
+//! The CPU's [`FillLatent`].
+
+use super::{FillLatent, Prior};
+use crate::Real;
+use crate::native::Native;
+use crate::random::{Address, unit_open};
+
+pub(crate) fn run<T: Real>(native: &Native<T>, mut op: FillLatent<'_, Native<T>>) {
+    let (m, n) = op.z.shape();
+    let address = Address {
+        seed: op.state.seed,
+        stream: op.stream,
+        step: op.state.step,
+    };
+    let (prior, first_row) = (op.prior, op.first_row);
+    let z = op.z.shared();
+    native.over_rows(m, m * n, &|row| {
+        // SAFETY: each row is filled by one task.
+        let z = unsafe { z.part(row, 0, n) };
+        // Rows begin at multiples of four, so that each begins a Philox block.
+        let first = (first_row + row) as u64 * n.next_multiple_of(4) as u64;
+        const CHUNK: usize = 64;
+        let mut words = [0; CHUNK];
+        for (chunk, z) in z.chunks_mut(CHUNK).enumerate() {
+            address.fill_words(first + (chunk * CHUNK) as u64, &mut words);
+            fill(prior, &words, z);
+        }
+        if prior == Prior::Spherical {
+            let norm = z
+                .iter()
+                .map(|z| z.to_f64() * z.to_f64())
+                .sum::<f64>()
+                .sqrt();
+            z.iter_mut()
+                .for_each(|z| *z = T::from_f64(z.to_f64() / norm));
+        }
+    });
+}
+
+fn fill<T: Real>(prior: Prior, words: &[u32], z: &mut [T]) {
+    if prior == Prior::Uniform {
+        let half_width = T::from_f64(3.0_f64.sqrt());
+        for (z, &word) in z.iter_mut().zip(words) {
+            let centred = 2.0 * unit_open(word) - 1.0;
+            *z = T::from_f64(f64::from(centred)) * half_width;
+        }
+        return;
+    }
+    for (z, pair) in z.chunks_mut(2).zip(words.chunks(2)) {
+        let [u, v] = [pair[0], pair[1]].map(|word| f64::from(unit_open(word)));
+        let (sin, cos) = (std::f64::consts::TAU * v).sin_cos();
+        let radius = (-2.0 * u.ln()).sqrt();
+        z.iter_mut()
+            .zip([cos, sin])
+            .for_each(|(z, part)| *z = T::from_f64(radius * part));
+    }
+}

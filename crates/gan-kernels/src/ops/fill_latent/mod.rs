@@ -1,0 +1,36 @@
+//! Latents from the prior.
+
+pub(crate) mod cpu;
+
+use crate::random::Stream;
+use crate::{Backend, RowsMut};
+
+/// `z ~ p_z` by address: element (row, col) depends on seed, stream, step and its place alone.
+///
+/// | operand | shape | note |
+/// |---|---|---|
+/// | `z` | m × n | overwritten |
+pub struct FillLatent<'a, B: Backend> {
+    /// z.
+    pub z: RowsMut<'a, B>,
+    /// p_z.
+    pub prior: Prior,
+    /// Address, of which seed and step come from the state.
+    pub stream: Stream,
+    /// Row of the address space that the first row of `z` is.
+    pub first_row: usize,
+    /// Gives seed and step.
+    pub state: &'a B::State,
+}
+
+/// p_z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Prior {
+    /// Uniform on [−√3, √3]: mean 0, variance 1.
+    Uniform,
+    /// Standard normal, by Box and Muller.
+    Normal,
+    /// Standard normal, scaled to unit length.
+    Spherical,
+}

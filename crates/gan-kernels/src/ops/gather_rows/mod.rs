@@ -1,0 +1,47 @@
+//! A minibatch of the data set.
+
+pub(crate) mod cpu;
+
+use super::{Dropout, assert_shape};
+use crate::{Backend, RowsMut};
+
+/// `Y = dropout(records[π(position + row)])`: rows of the resident data set in shuffled order.
+///
+/// | operand | shape | note |
+/// |---|---|---|
+/// | `records` | N × n | resident, bytes or floats |
+/// | `y` | m × n | overwritten |
+///
+/// Positions run on through the epochs: row r of this minibatch is record `p mod N` of epoch
+/// `p / N`, with `p = (step · minibatches_per_step + minibatch) · m + r`, each epoch under a
+/// permutation of its own.
+/// So every record is visited once per epoch, whether or not m divides N.
+///
+/// # Panics
+/// If the columns disagree.
+pub struct GatherRows<'a, B: Backend> {
+    /// The data set.
+    pub records: &'a B::Resident,
+    /// Y.
+    pub y: RowsMut<'a, B>,
+    /// Minibatches that one iteration takes.
+    pub minibatches_per_step: usize,
+    /// Which of them this is.
+    pub minibatch: usize,
+    /// Dropout of the layer above's input.
+    pub dropout: Option<Dropout>,
+    /// Gives seed and step.
+    pub state: &'a B::State,
+}
+
+impl<B: Backend> GatherRows<'_, B> {
+    #[track_caller]
+    pub(crate) fn check(&self, record_cols: usize) {
+        let (m, _) = self.y.shape();
+        assert_shape!("gather_rows", "y", self.y.shape(), (m, record_cols));
+        assert!(
+            self.minibatch < self.minibatches_per_step,
+            "gather_rows: minibatch out of range"
+        );
+    }
+}

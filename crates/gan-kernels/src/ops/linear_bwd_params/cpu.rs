@@ -1,0 +1,331 @@
+//! The CPU's [`LinearBwdParams`]: one product whose epilogue is the update.
+
+use std::ops::Range;
+
+use super::{Adam, LinearBwdParams, Update};
+use crate::native::{
+    Epilogue, Native, Operand, Product, SharedRows, TaskInfo, run as product, task_count,
+};
+use crate::{Matrix, Rates, Real, StepState};
+
+#[track_caller]
+pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Native<T>>) {
+    let (k, n, m) = op.check();
+    let (weights, bias) = rules(op.update, op.state);
+    let max_column_norm = weights.max_column_norm;
+    let mut epilogue = Params {
+        dz: op.dz.operand(),
+        depth: m,
+        w: SharedRows::new(&mut op.w.storage, op.w.stride),
+        b: SharedRows::new(&mut op.b.storage, op.b.stride),
+        weights,
+        bias,
+        max_column_norm,
+        norms: None,
+        rows: k,
+    };
+    let product_of = Product {
+        a: op.x.operand().transposed(),
+        b: op.dz.operand(),
+        m: k,
+        n,
+        k: m,
+    };
+    let Some((monitors, monitor)) = op.monitor.take() else {
+        return product(native, &product_of, &epilogue);
+    };
+    // One partial sum per task, added in the order of tasks: the sum does not depend on threads.
+    let mut norms = native.norms();
+    norms.clear();
+    norms.resize(task_count(native, &product_of, &epilogue), 0.0);
+    epilogue.norms = Some(SharedRows::new(&mut norms, 1));
+    product(native, &product_of, &epilogue);
+    drop(epilogue);
+    monitors[monitor] += norms.iter().sum::<f64>();
+}
+
+/// How a parameter follows from its gradient, with the moments it needs.
+struct Rule<'a, T> {
+    kind: Kind<'a, T>,
+    max_column_norm: Option<T>,
+}
+
+enum Kind<'a, T> {
+    Store,
+    Momentum {
+        velocity: SharedRows<'a, T>,
+        learning_rate: T,
+        momentum: T,
+    },
+    Adam {
+        first: SharedRows<'a, T>,
+        second: SharedRows<'a, T>,
+        numbers: AdamNumbers<T>,
+    },
+}
+
+#[derive(Clone, Copy)]
+struct AdamNumbers<T> {
+    beta1: T,
+    beta2: T,
+    epsilon: T,
+    /// η / (1 − β₁ᵗ).
+    step: T,
+    second_correction: T,
+}
+
+impl<T: Real> AdamNumbers<T> {
+    fn new(adam: Adam, rates: Rates) -> Self {
+        Self {
+            beta1: T::from_f64(adam.beta1),
+            beta2: T::from_f64(adam.beta2),
+            epsilon: T::from_f64(adam.epsilon),
+            step: T::from_f64(rates.learning_rate * rates.first_correction),
+            second_correction: T::from_f64(rates.second_correction),
+        }
+    }
+}
+
+/// The rules of the weights and of the bias.
+fn rules<'a, T: Real>(
+    update: Update<'a, Native<T>>,
+    state: &StepState,
+) -> (Rule<'a, T>, Rule<'a, T>) {
+    let shared =
+        |matrix: &'a mut Matrix<Native<T>>| SharedRows::new(&mut matrix.storage, matrix.stride);
+    let (kinds, norm): ([Kind<'a, T>; 2], Option<f64>) = match update {
+        Update::Store => ([Kind::Store, Kind::Store], None),
+        Update::Momentum {
+            velocity,
+            slot,
+            max_column_norm,
+        } => {
+            let Rates {
+                learning_rate,
+                momentum,
+                ..
+            } = state.rates[slot];
+            let kinds = velocity.map(|velocity| Kind::Momentum {
+                velocity: shared(velocity),
+                learning_rate: T::from_f64(learning_rate),
+                momentum: T::from_f64(momentum),
+            });
+            (kinds, max_column_norm)
+        }
+        Update::Adam {
+            first: [w1, b1],
+            second: [w2, b2],
+            adam,
+            slot,
+            max_column_norm,
+        } => {
+            let numbers = AdamNumbers::new(adam, state.rates[slot]);
+            let kinds = [(w1, w2), (b1, b2)].map(|(first, second)| Kind::Adam {
+                first: shared(first),
+                second: shared(second),
+                numbers,
+            });
+            (kinds, max_column_norm)
+        }
+    };
+    let [weights, bias] = kinds;
+    (
+        Rule {
+            kind: weights,
+            max_column_norm: norm.map(T::from_f64),
+        },
+        Rule {
+            kind: bias,
+            max_column_norm: None,
+        },
+    )
+}
+
+impl<T: Real> Rule<'_, T> {
+    /// Updates `theta`, which is row `row` from column `col` on, by its gradient.
+    ///
+    /// # Safety
+    /// No other thread uses these elements of the moments.
+    #[inline(always)]
+    unsafe fn update(&self, row: usize, col: usize, theta: &mut [T], gradient: &[T]) {
+        let len = theta.len();
+        match &self.kind {
+            Kind::Store => theta.copy_from_slice(gradient),
+            Kind::Momentum {
+                velocity,
+                learning_rate,
+                momentum,
+            } => {
+                // SAFETY: the caller's promise.
+                let velocity = unsafe { velocity.part(row, col, len) };
+                for ((theta, v), &g) in theta.iter_mut().zip(velocity).zip(gradient) {
+                    *v = *momentum * *v - *learning_rate * g;
+                    *theta += *v;
+                }
+            }
+            Kind::Adam {
+                first,
+                second,
+                numbers: a,
+            } => {
+                // SAFETY: the caller's promise.
+                let (first, second) =
+                    unsafe { (first.part(row, col, len), second.part(row, col, len)) };
+                for (((theta, m), v), &g) in theta.iter_mut().zip(first).zip(second).zip(gradient) {
+                    *m = a.beta1 * *m + (T::ONE - a.beta1) * g;
+                    *v = a.beta2 * *v + (T::ONE - a.beta2) * g * g;
+                    let scale = (*v * a.second_correction).sqrt() + a.epsilon;
+                    *theta += -(a.step * *m / scale);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, row: usize, col: usize, len: usize) {
+        match &self.kind {
+            Kind::Store => {}
+            Kind::Momentum { velocity, .. } => velocity.prefetch(row, col, len),
+            Kind::Adam { first, second, .. } => {
+                first.prefetch(row, col, len);
+                second.prefetch(row, col, len);
+            }
+        }
+    }
+}
+
+struct Params<'a, T> {
+    dz: Operand<'a, T>,
+    /// Rows of dZ.
+    depth: usize,
+    w: SharedRows<'a, T>,
+    b: SharedRows<'a, T>,
+    weights: Rule<'a, T>,
+    bias: Rule<'a, T>,
+    max_column_norm: Option<T>,
+    /// Each task's sum of squared gradients.
+    norms: Option<SharedRows<'a, f64>>,
+    rows: usize,
+}
+
+impl<T: Real> Params<'_, T> {
+    /// Adds to the task's partial sum; a tile's own sum is taken in the element type.
+    #[inline(always)]
+    fn count_norm(&self, state: &mut [T], gradient: &[T]) {
+        if self.norms.is_some() {
+            state
+                .iter_mut()
+                .zip(gradient)
+                .for_each(|(sum, &g)| *sum += g * g);
+        }
+    }
+}
+
+impl<T: Real> Epilogue<T> for Params<'_, T> {
+    fn rows_together(&self) -> bool {
+        self.max_column_norm.is_some()
+    }
+
+    /// Sum of squares of the gradient, and the gradient of the bias.
+    fn state_per_column(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn begin(&self, task: &TaskInfo, state: &mut [T]) {
+        state.fill(T::ZERO);
+        if !task.first_rows {
+            return;
+        }
+        let (squares, gradient) = state.split_at_mut(state.len() / 2);
+        let gradient = &mut gradient[..task.cols.len()];
+        for row in 0..self.depth {
+            let dz = &self.dz.data[row * self.dz.row_stride..][task.cols.clone()];
+            gradient
+                .iter_mut()
+                .zip(dz)
+                .for_each(|(sum, &dz)| *sum += dz);
+        }
+        self.count_norm(squares, gradient);
+        // SAFETY: one task per column has its first rows.
+        unsafe {
+            let theta = self.b.part(0, task.cols.start, task.cols.len());
+            self.bias.update(0, task.cols.start, theta, gradient);
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, rows: Range<usize>, cols: Range<usize>) {
+        for row in rows {
+            self.w.prefetch(row, cols.start, cols.len());
+            self.weights.prefetch(row, cols.start, cols.len());
+        }
+    }
+
+    #[inline(always)]
+    fn apply(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        tile: &mut [T],
+        stride: usize,
+        state: &mut [T],
+    ) {
+        let half = state.len() / 2;
+        for (row, gradient) in rows.zip(tile.chunks_exact(stride)) {
+            let gradient = &gradient[..cols.len()];
+            self.count_norm(&mut state[..half], gradient);
+            // SAFETY: each task owns its tiles of W and of the moments.
+            unsafe {
+                let theta = self.w.part(row, cols.start, cols.len());
+                self.weights.update(row, cols.start, theta, gradient);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn finish(&self, task: &TaskInfo, state: &mut [T]) {
+        let (squares, sums) = state.split_at_mut(state.len() / 2);
+        if let Some(norms) = &self.norms {
+            // SAFETY: each task has its own element.
+            unsafe { norms.row(task.task)[0] = squares.iter().map(|s| s.to_f64()).sum() };
+        }
+        if let Some(limit) = self.max_column_norm {
+            self.limit_columns(task.cols.clone(), limit, sums);
+        }
+    }
+}
+
+impl<T: Real> Params<'_, T> {
+    /// Scales each column of W that is longer than `limit` back to it.
+    #[inline(always)]
+    fn limit_columns(&self, cols: Range<usize>, limit: T, sums: &mut [T]) {
+        let sums = &mut sums[..cols.len()];
+        sums.fill(T::ZERO);
+        for row in 0..self.rows {
+            // SAFETY: a task with a limit owns whole columns.
+            let w = unsafe { self.w.part(row, cols.start, cols.len()) };
+            sums.iter_mut()
+                .zip(w)
+                .for_each(|(sum, &mut w)| *sum += w * w);
+        }
+        if sums.iter().all(|&sum| !(sum.sqrt() > limit)) {
+            return;
+        }
+        // Where the column is short enough its factor is exactly one.
+        for sum in &mut *sums {
+            *sum = if sum.sqrt() > limit {
+                limit / sum.sqrt()
+            } else {
+                T::ONE
+            };
+        }
+        for row in 0..self.rows {
+            // SAFETY: as above.
+            let w = unsafe { self.w.part(row, cols.start, cols.len()) };
+            w.iter_mut()
+                .zip(&*sums)
+                .for_each(|(w, &factor)| *w *= factor);
+        }
+    }
+}

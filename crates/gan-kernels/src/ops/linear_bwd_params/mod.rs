@@ -1,0 +1,109 @@
+//! Gradient of one layer's parameters, and their update.
+
+pub(crate) mod cpu;
+
+use super::assert_shape;
+use crate::{Backend, Matrix, Monitor, Rows};
+
+/// `dW = Xᵀ·dZ`, `db = colsum(dZ)`, and the update of W and b in the epilogue.
+///
+/// | operand | shape | note |
+/// |---|---|---|
+/// | `x` | m × k | the layer's input, dropout applied |
+/// | `dz` | m × n | gradient of its pre-activation |
+/// | `w` | k × n | updated in place, or overwritten by the gradient |
+/// | `b` | 1 × n | likewise |
+///
+/// No gradient buffer exists: an update consumes each tile of dW while it is in registers.
+/// Run [`LinearBwdData`](crate::LinearBwdData) first; it needs W as the forward pass saw it.
+///
+/// # Panics
+/// If the shapes disagree.
+/// # Numerics
+/// As [`LinearFwd`](crate::LinearFwd), with depth m.
+pub struct LinearBwdParams<'a, B: Backend> {
+    /// X.
+    pub x: Rows<'a, B>,
+    /// dZ.
+    pub dz: Rows<'a, B>,
+    /// W.
+    pub w: &'a mut Matrix<B>,
+    /// b.
+    pub b: &'a mut Matrix<B>,
+    /// What becomes of the gradient.
+    pub update: Update<'a, B>,
+    /// Gives the rates of the update.
+    pub state: &'a B::State,
+    /// Where `‖dW‖² + ‖db‖²` is added, if anywhere.
+    pub monitor: Option<(&'a mut B::Monitors, Monitor)>,
+}
+
+/// What an epilogue does with the gradient `g` of a parameter θ.
+pub enum Update<'a, B: Backend> {
+    /// θ ← g: the gradient itself, so that checks exercise the kernel that trains.
+    Store,
+    /// v ← μ·v − η·g, θ ← θ + v, as in the authors' code.
+    Momentum {
+        /// v of the weights and of the bias.
+        velocity: [&'a mut Matrix<B>; 2],
+        /// Which of the state's rates apply.
+        slot: usize,
+        /// Largest norm of a column of W; longer ones are scaled back after the update.
+        max_column_norm: Option<f64>,
+    },
+    /// Adam (Kingma and Ba 2015).
+    Adam {
+        /// First moments of the weights and of the bias.
+        first: [&'a mut Matrix<B>; 2],
+        /// Second moments of the weights and of the bias.
+        second: [&'a mut Matrix<B>; 2],
+        /// β₁, β₂ and ε.
+        adam: Adam,
+        /// Which of the state's rates apply.
+        slot: usize,
+        /// Largest norm of a column of W; longer ones are scaled back after the update.
+        max_column_norm: Option<f64>,
+    },
+}
+
+/// The constants of Adam.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// β₁.
+    pub beta1: f64,
+    /// β₂.
+    pub beta2: f64,
+    /// ε, added to the square root.
+    pub epsilon: f64,
+}
+
+impl<B: Backend> LinearBwdParams<'_, B> {
+    /// Checks every operand; returns k (rows of W), n and m (the depth).
+    #[track_caller]
+    pub(crate) fn check(&self) -> (usize, usize, usize) {
+        let ((m, k), n) = (self.x.shape(), self.dz.shape().1);
+        assert_shape!("linear_bwd_params", "dz", self.dz.shape(), (m, n));
+        assert_shape!("linear_bwd_params", "w", (self.w.rows, self.w.cols), (k, n));
+        assert_shape!("linear_bwd_params", "b", (self.b.rows, self.b.cols), (1, n));
+        let moments: &[&[&mut Matrix<B>; 2]] = match &self.update {
+            Update::Store => &[],
+            Update::Momentum { velocity, .. } => &[velocity],
+            Update::Adam { first, second, .. } => &[first, second],
+        };
+        for [weights, bias] in moments {
+            assert_shape!(
+                "linear_bwd_params",
+                "moment of w",
+                (weights.rows, weights.cols),
+                (k, n)
+            );
+            assert_shape!(
+                "linear_bwd_params",
+                "moment of b",
+                (bias.rows, bias.cols),
+                (1, n)
+            );
+        }
+        (k, n, m)
+    }
+}

@@ -1,0 +1,96 @@
+//! The CPU's [`LinearFwd`]: one product whose epilogue does the rest.
+
+use std::ops::Range;
+
+use super::LinearFwd;
+use crate::native::{
+    Epilogue, Mask, Native, Operand, Product, SharedRows, activate, run as product,
+};
+use crate::{Activation, Real};
+
+#[track_caller]
+pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearFwd<'_, Native<T>>) {
+    let (m, n, k) = op.check();
+    let units = n / op.act.pieces();
+    let w = Operand::plain(&op.w.storage, op.w.stride);
+    let forward = Forward {
+        bias: &op.b.storage[..n],
+        act: op.act,
+        y: op.y.shared(),
+        winners: op
+            .winners
+            .map(|w| SharedRows::new(&mut w.winners.bytes[w.first * units..], units)),
+        mask: op
+            .dropout
+            .map(|dropout| Mask::new(dropout, op.state, units)),
+    };
+    product(
+        native,
+        &Product {
+            a: op.x.operand(),
+            b: w,
+            m,
+            n,
+            k,
+        },
+        &forward,
+    );
+}
+
+struct Forward<'a, T> {
+    bias: &'a [T],
+    act: Activation,
+    y: SharedRows<'a, T>,
+    winners: Option<SharedRows<'a, u8>>,
+    mask: Option<Mask<T>>,
+}
+
+impl<T: Real> Epilogue<T> for Forward<'_, T> {
+    fn columns_together(&self) -> usize {
+        self.act.pieces()
+    }
+
+    #[inline(always)]
+    fn apply(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        tile: &mut [T],
+        stride: usize,
+        _state: &mut [T],
+    ) {
+        let bias = &self.bias[cols.clone()];
+        let pieces = self.act.pieces();
+        let (unit, units) = (cols.start / pieces, cols.len() / pieces);
+        for (row, z) in rows.zip(tile.chunks_exact_mut(stride)) {
+            let z = &mut z[..cols.len()];
+            z.iter_mut().zip(bias).for_each(|(z, &b)| *z += b);
+            activate(self.act, z);
+            // SAFETY: each task owns its tiles of Y, and of the winners.
+            let y = unsafe { self.y.part(row, unit, units) };
+            match &self.winners {
+                None => y.copy_from_slice(z),
+                Some(winners) => {
+                    // SAFETY: as above.
+                    maxout(z, pieces, y, unsafe { winners.part(row, unit, units) });
+                }
+            }
+            if let Some(mask) = &self.mask {
+                mask.apply(row, unit, y);
+            }
+        }
+    }
+}
+
+/// The largest of each unit's pieces, and which it was; the first of equals.
+#[inline(always)]
+fn maxout<T: Real>(z: &[T], pieces: usize, y: &mut [T], winners: &mut [u8]) {
+    for ((z, y), winner) in z.chunks_exact(pieces).zip(y).zip(winners) {
+        (*y, *winner) = (z[0], 0);
+        for (piece, &z) in z.iter().enumerate().skip(1) {
+            if z > *y {
+                (*y, *winner) = (z, piece as u8);
+            }
+        }
+    }
+}

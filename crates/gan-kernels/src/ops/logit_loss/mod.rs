@@ -1,0 +1,64 @@
+//! Both players' objectives, from D's logits.
+
+pub(crate) mod cpu;
+
+use super::assert_shape;
+use crate::{Backend, Rows, RowsMut};
+
+/// Cross-entropies from logits: the objective's gradient `dZ` and the sums that monitoring needs.
+///
+/// With s(t) = log(1 + eᵗ) and D = 1 / (1 + e⁻ˡ): −log D = s(−l), −log(1 − D) = s(l), which are
+/// finite for every finite logit l.
+///
+/// | operand | shape | note |
+/// |---|---|---|
+/// | `logits` | m × 1 | l |
+/// | `dz` | m × 1 | overwritten by the gradient of the objective |
+///
+/// # Panics
+/// If the shapes disagree, or the discriminator's logits are no equal halves.
+/// # Source
+/// Goodfellow et al. 2014 eq. 1 and §3.
+pub struct LogitLoss<'a, B: Backend> {
+    /// l.
+    pub logits: Rows<'a, B>,
+    /// Whose objective.
+    pub objective: Objective,
+    /// Gradient.
+    pub dz: RowsMut<'a, B>,
+    /// Where the sums are added.
+    pub monitors: &'a mut B::Monitors,
+}
+
+/// What a player minimises, as a mean over its minibatch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Objective {
+    /// D: `weight · (mean s(−l_data) + mean s(l_sample))`, that is −`weight`·V; the first half of
+    /// the rows is data, the second samples.
+    Discriminator {
+        /// 1 for eq. 1; the authors' code has 1/2.
+        weight: f64,
+    },
+    /// G in the minimax game: mean log(1 − D(G(z))) = −mean s(l).
+    Minimax,
+    /// G in the non-saturating game: −mean log D(G(z)) = mean s(−l).
+    NonSaturating,
+}
+
+impl<B: Backend> LogitLoss<'_, B> {
+    /// Checks every operand; returns m.
+    #[track_caller]
+    pub(crate) fn check(&self) -> usize {
+        let (m, _) = self.logits.shape();
+        assert_shape!("logit_loss", "logits", self.logits.shape(), (m, 1));
+        assert_shape!("logit_loss", "dz", self.dz.shape(), (m, 1));
+        if let Objective::Discriminator { .. } = self.objective {
+            assert!(
+                m.is_multiple_of(2),
+                "logit_loss: {m} rows are no two halves"
+            );
+        }
+        m
+    }
+}

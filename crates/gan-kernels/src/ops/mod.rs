@@ -1,0 +1,68 @@
+//! The operations, one folder each: contract and algebra in `mod.rs`, the CPU's in `cpu.rs`.
+
+mod advance;
+mod fill_latent;
+mod gather_rows;
+mod linear_bwd_data;
+mod linear_bwd_params;
+mod linear_fwd;
+mod logit_loss;
+mod parzen;
+
+pub use advance::Advance;
+pub use fill_latent::{FillLatent, Prior};
+pub use gather_rows::GatherRows;
+pub use linear_bwd_data::{Below, LinearBwdData};
+pub use linear_bwd_params::{Adam, LinearBwdParams, Update};
+pub use linear_fwd::LinearFwd;
+pub use logit_loss::{LogitLoss, Objective};
+pub use parzen::Parzen;
+
+pub(crate) use {
+    advance::cpu as advance_cpu, fill_latent::cpu as fill_latent_cpu,
+    gather_rows::cpu as gather_rows_cpu, linear_bwd_data::cpu as linear_bwd_data_cpu,
+    linear_bwd_params::cpu as linear_bwd_params_cpu, linear_fwd::cpu as linear_fwd_cpu,
+    logit_loss::cpu as logit_loss_cpu, parzen::cpu as parzen_cpu,
+};
+
+use crate::random::Stream;
+
+/// Inverted dropout of a layer's input (Hinton et al. 2012): an element is kept with probability
+/// `keep` and multiplied by `scale`, else zero.
+///
+/// The mask is a function of the address (seed, `stream`, step, row and column), so the backward
+/// pass computes it again instead of reading it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// Probability of keeping an element, above 0 and below 1.
+    pub keep: f64,
+    /// Factor of what is kept; 1 / `keep` keeps the expectation.
+    pub scale: f64,
+    /// Address of the mask.
+    pub stream: Stream,
+    /// Row of the mask that belongs to the first row of the operand.
+    pub first_row: usize,
+}
+
+impl Dropout {
+    /// Index of the element in `row` and `col` of a mask with `cols` columns.
+    ///
+    /// Rows begin at multiples of four, so that each begins a Philox block.
+    #[inline]
+    pub(crate) fn index(self, row: usize, col: usize, cols: usize) -> u64 {
+        (self.first_row + row) as u64 * cols.next_multiple_of(4) as u64 + col as u64
+    }
+}
+
+/// Asserts that an operand has the shape it must have.
+macro_rules! assert_shape {
+    ($op:literal, $operand:literal, $found:expr, $expected:expr) => {
+        assert!(
+            $found == $expected,
+            concat!($op, ": ", $operand, " has shape {:?}, expected {:?}"),
+            $found,
+            $expected
+        )
+    };
+}
+pub(crate) use assert_shape;
