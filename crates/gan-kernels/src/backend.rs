@@ -274,11 +274,13 @@ pub enum Monitor {
     GeneratorObjective,
     /// Σ ‖∇θ_g‖².
     GeneratorGradient,
+    /// No sum: 1 + the first step whose objective was not finite, or 0.
+    FirstNonFinite,
 }
 
 impl Monitor {
     /// How many there are.
-    pub const COUNT: usize = Self::GeneratorGradient as usize + 1;
+    pub const COUNT: usize = Self::FirstNonFinite as usize + 1;
 }
 
 /// The sums of one reading, indexed by [`Monitor`].

@@ -2,7 +2,7 @@
 
 use super::{LogitLoss, Objective};
 use crate::native::Native;
-use crate::{Monitor, Real};
+use crate::{Monitor, MonitorSums, Real};
 
 #[track_caller]
 pub(crate) fn run<T: Real>(mut op: LogitLoss<'_, Native<T>>) {
@@ -33,6 +33,7 @@ pub(crate) fn run<T: Real>(mut op: LogitLoss<'_, Native<T>>) {
         sums[Monitor::SampleRows] += half as f64;
         sums[Monitor::DiscriminatorUpdates] += 1.0;
         sums[Monitor::DiscriminatorObjective] -= weight * value / half as f64;
+        latch_non_finite(sums, value, op.state.step);
         return;
     }
     let mut objective = 0.0;
@@ -47,6 +48,13 @@ pub(crate) fn run<T: Real>(mut op: LogitLoss<'_, Native<T>>) {
     }
     sums[Monitor::GeneratorUpdates] += 1.0;
     sums[Monitor::GeneratorObjective] += objective / m as f64;
+    latch_non_finite(sums, objective, op.state.step);
+}
+
+fn latch_non_finite(sums: &mut MonitorSums, objective: f64, step: u64) {
+    if !objective.is_finite() && sums[Monitor::FirstNonFinite] == 0.0 {
+        sums[Monitor::FirstNonFinite] = (step + 1) as f64;
+    }
 }
 
 /// log(1 + eᵗ) without overflow.

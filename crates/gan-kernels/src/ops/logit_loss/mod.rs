@@ -28,6 +28,8 @@ pub struct LogitLoss<'a, B: Backend> {
     pub dz: RowsMut<'a, B>,
     /// Where the sums are added.
     pub monitors: &'a mut B::Monitors,
+    /// Gives the step, to name the first whose objective is not finite.
+    pub state: &'a B::State,
 }
 
 /// What a player minimises, as a mean over its minibatch.
