@@ -635,6 +635,16 @@ impl OptimizerConfig {
 }
 
 impl LayerConfig {
+    /// Half-width of the initial weights where `init` is left out.
+    pub(crate) fn default_init(&self, fan_in: usize, units: usize) -> f64 {
+        match self.activation {
+            ActivationConfig::Relu | ActivationConfig::LeakyRelu | ActivationConfig::Maxout => {
+                (6.0 / fan_in as f64).sqrt()
+            }
+            _ => (6.0 / (fan_in + units) as f64).sqrt(),
+        }
+    }
+
     /// φ for the kernels.
     pub(crate) fn kernel_activation(&self) -> Activation {
         match self.activation {

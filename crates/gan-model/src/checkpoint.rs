@@ -1,0 +1,450 @@
+//! Checkpoints: one safetensors file that holds all that the rest of a run depends on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use gan_kernels::{Backend, BackendError, Matrix, Real};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
+
+use crate::mlp::Mlp;
+
+/// Version of the names, shapes and metadata that a checkpoint has.
+const FORMAT_VERSION: &str = "1";
+
+/// Keys of the metadata that are not annotations.
+const OWN_KEYS: [&str; 5] = ["format_version", "step", "seed", "config", "config_sha256"];
+
+/// Parameters, the optimisers' moments, step, seed and configuration of a run.
+///
+/// Addressed randomness makes this complete: latents, masks and the shuffle follow from seed and
+/// step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Iterations done.
+    pub step: u64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The run's configuration, as text.
+    pub config: String,
+    /// Whatever else belongs to the run, such as how to show its samples.
+    pub annotations: BTreeMap<String, String>,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Tensor {
+    shape: [usize; 2],
+    values: Values,
+}
+
+/// Elements in the type of the back end that wrote them.
+#[derive(Clone, Debug, PartialEq)]
+enum Values {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+/// A checkpoint that cannot be written, read or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The operating system's answer.
+    #[error("{path}: {action}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// The answer.
+        source: std::io::Error,
+    },
+    /// Not a safetensors file, or a damaged one.
+    #[error("{path}: not a checkpoint: {reason}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Written by another version.
+    #[error("{path}: checkpoint format {found}, expected {FORMAT_VERSION}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+    },
+    /// The players have a tensor that the checkpoint lacks.
+    #[error("checkpoint: tensor {name} is missing, expected shape {expected:?}")]
+    Missing {
+        /// The tensor.
+        name: String,
+        /// Its shape in the players.
+        expected: [usize; 2],
+    },
+    /// The checkpoint has a tensor that the players lack.
+    #[error("checkpoint: tensor {name} belongs to no layer")]
+    Unknown {
+        /// The tensor.
+        name: String,
+    },
+    /// The shapes disagree.
+    #[error("checkpoint: tensor {name} has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// Its shape in the checkpoint.
+        found: [usize; 2],
+        /// Its shape in the players.
+        expected: [usize; 2],
+    },
+}
+
+impl Checkpoint {
+    pub(crate) fn new(
+        step: u64,
+        seed: u64,
+        config: String,
+        annotations: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            step,
+            seed,
+            config,
+            annotations,
+            tensors: BTreeMap::new(),
+        }
+    }
+
+    /// SHA-256 of the configuration's text, in hexadecimal.
+    #[must_use]
+    pub fn config_hash(&self) -> String {
+        Sha256::digest(self.config.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// Name and shape of every tensor, in the order of names.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, [usize; 2])> {
+        self.tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.shape))
+    }
+
+    /// Whether every parameter and moment is finite.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.tensors.values().all(|tensor| match &tensor.values {
+            Values::F32(values) => values.iter().all(|value| value.is_finite()),
+            Values::F64(values) => values.iter().all(|value| value.is_finite()),
+        })
+    }
+
+    /// Writes the file beside `path`, syncs it to disk and renames it, so that `path` is at every
+    /// moment a whole checkpoint: the one before or this one.
+    ///
+    /// # Errors
+    /// The operating system's answer; what was at `path` before is still there then.
+    pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
+        let bytes = self.to_bytes(path)?;
+        let beside = path.with_extension("tmp");
+        let fail = |action| {
+            let path = path.to_path_buf();
+            move |source| CheckpointError::Io {
+                path,
+                action,
+                source,
+            }
+        };
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&beside)?;
+            file.write_all(&bytes)?;
+            file.sync_all()
+        };
+        write()
+            .and_then(|()| fs::rename(&beside, path))
+            .map_err(|source| {
+                // Half a file helps nobody, and on a full disk it is in the way.
+                let _ = fs::remove_file(&beside);
+                fail("cannot write the checkpoint")(source)
+            })?;
+        // The rename itself must reach the disk too; not every platform can sync a directory.
+        if let Some(Ok(folder)) = path.parent().map(File::open) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+
+    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, CheckpointError> {
+        let mut metadata: HashMap<String, String> = self
+            .annotations
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let own = [
+            FORMAT_VERSION.to_owned(),
+            self.step.to_string(),
+            self.seed.to_string(),
+            self.config.clone(),
+            self.config_hash(),
+        ];
+        metadata.extend(OWN_KEYS.map(str::to_owned).into_iter().zip(own));
+        let bytes: Vec<(&String, Dtype, [usize; 2], Vec<u8>)> = self
+            .tensors
+            .iter()
+            .map(|(name, tensor)| match &tensor.values {
+                Values::F32(v) => (
+                    name,
+                    Dtype::F32,
+                    tensor.shape,
+                    le_bytes(v, |v| v.to_le_bytes()),
+                ),
+                Values::F64(v) => (
+                    name,
+                    Dtype::F64,
+                    tensor.shape,
+                    le_bytes(v, |v| v.to_le_bytes()),
+                ),
+            })
+            .collect();
+        let format = |error: safetensors::SafeTensorError| CheckpointError::Format {
+            path: path.to_path_buf(),
+            reason: error.to_string(),
+        };
+        let mut views = Vec::new();
+        for (name, dtype, shape, data) in &bytes {
+            views.push((
+                *name,
+                TensorView::new(*dtype, shape.to_vec(), data).map_err(format)?,
+            ));
+        }
+        safetensors::serialize(views, Some(metadata)).map_err(format)
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no checkpoint, is damaged, or of another format version.
+    pub fn load(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes = fs::read(path).map_err(|source| CheckpointError::Io {
+            path: path.to_path_buf(),
+            action: "cannot read the checkpoint",
+            source,
+        })?;
+        let format = |reason: String| CheckpointError::Format {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| format(e.to_string()))?;
+        let mut metadata = header.metadata().clone().unwrap_or_default();
+        let mut take = |key: &str| {
+            metadata
+                .remove(key)
+                .ok_or_else(|| format(format!("metadata has no {key}")))
+        };
+        let [version, step, seed, config, hash] = OWN_KEYS;
+        let found = take(version)?;
+        if found != FORMAT_VERSION {
+            return Err(CheckpointError::Version {
+                path: path.to_path_buf(),
+                found,
+            });
+        }
+        let number = |key: &str, text: String| {
+            text.parse()
+                .map_err(|_| format(format!("{key} is {text:?}, expected a number")))
+        };
+        let (step, seed) = (number(step, take(step)?)?, number(seed, take(seed)?)?);
+        let (config, hash) = (take(config)?, take(hash)?);
+        let mut checkpoint = Self::new(step, seed, config, metadata.into_iter().collect());
+        if checkpoint.config_hash() != hash {
+            return Err(format(
+                "configuration and its hash disagree: the file is damaged".into(),
+            ));
+        }
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| format(e.to_string()))?;
+        for (name, view) in tensors.iter() {
+            let [rows, cols] = *view.shape() else {
+                return Err(format(format!(
+                    "tensor {name} has {} axes",
+                    view.shape().len()
+                )));
+            };
+            let values = match view.dtype() {
+                Dtype::F32 => Values::F32(from_le_bytes(view.data(), f32::from_le_bytes)),
+                Dtype::F64 => Values::F64(from_le_bytes(view.data(), f64::from_le_bytes)),
+                other => return Err(format(format!("tensor {name} has type {other:?}"))),
+            };
+            checkpoint.tensors.insert(
+                name.to_owned(),
+                Tensor {
+                    shape: [rows, cols],
+                    values,
+                },
+            );
+        }
+        Ok(checkpoint)
+    }
+
+    /// Copies a player's parameters and moments in.
+    pub(crate) fn store<B: Backend>(
+        &mut self,
+        backend: &B,
+        player: &str,
+        mlp: &Mlp<B>,
+    ) -> Result<(), BackendError> {
+        for (name, matrix) in matrices(player, mlp) {
+            let values = backend.read(matrix.all())?;
+            let values = if size_of::<B::Elem>() == size_of::<f32>() {
+                Values::F32(values.iter().map(|value| value.to_f64() as f32).collect())
+            } else {
+                Values::F64(values.iter().map(|value| value.to_f64()).collect())
+            };
+            self.tensors.insert(
+                name,
+                Tensor {
+                    shape: [matrix.row_count(), matrix.cols()],
+                    values,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Copies a player's parameters and moments out.
+    pub(crate) fn fetch<B: Backend>(
+        &self,
+        backend: &B,
+        player: &str,
+        mlp: &mut Mlp<B>,
+    ) -> Result<(), CheckpointError> {
+        self.check(player, mlp)?;
+        for (name, matrix) in matrices_mut(player, mlp) {
+            let values: Vec<B::Elem> = match &self.tensors[&name].values {
+                Values::F32(values) => values
+                    .iter()
+                    .map(|&v| B::Elem::from_f64(v.into()))
+                    .collect(),
+                Values::F64(values) => values.iter().map(|&v| B::Elem::from_f64(v)).collect(),
+            };
+            backend.write(matrix, &values);
+        }
+        Ok(())
+    }
+
+    /// Checks that every tensor of the player is here in its shape.
+    fn check<B: Backend>(&self, player: &str, mlp: &Mlp<B>) -> Result<(), CheckpointError> {
+        for (name, matrix) in matrices(player, mlp) {
+            let expected = [matrix.row_count(), matrix.cols()];
+            match self.tensors.get(&name).map(|tensor| tensor.shape) {
+                None => return Err(CheckpointError::Missing { name, expected }),
+                Some(found) if found != expected => {
+                    return Err(CheckpointError::Shape {
+                        name,
+                        found,
+                        expected,
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the players' tensors are all here, in their shapes, and no others.
+    pub(crate) fn expect_only<B: Backend>(
+        &self,
+        players: &[(&str, &Mlp<B>)],
+    ) -> Result<(), CheckpointError> {
+        let mut known = Vec::new();
+        for (player, mlp) in players {
+            self.check(player, mlp)?;
+            known.extend(matrices(player, mlp).map(|(name, _)| name));
+        }
+        match self.tensors.keys().find(|name| !known.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(CheckpointError::Unknown { name: name.clone() }),
+        }
+    }
+
+    /// Values per record, from the bias of the last of G's `layers` layers.
+    pub(crate) fn generator_cols(&self, layers: usize) -> Result<usize, CheckpointError> {
+        let name = format!("generator.{}.b", layers.saturating_sub(1));
+        match self.tensors.get(&name) {
+            Some(tensor) => Ok(tensor.shape[1]),
+            None => Err(CheckpointError::Missing {
+                name,
+                expected: [1, 0],
+            }),
+        }
+    }
+}
+
+/// `generator.0.w`, `generator.0.b`, `generator.0.moment0.w`, … with what they name.
+fn matrices<'a, B: Backend>(
+    player: &'a str,
+    mlp: &'a Mlp<B>,
+) -> impl Iterator<Item = (String, &'a Matrix<B>)> {
+    mlp.layers
+        .iter()
+        .enumerate()
+        .flat_map(move |(index, layer)| {
+            let moments = layer
+                .moments
+                .iter()
+                .enumerate()
+                .flat_map(move |(moment, [w, b])| {
+                    let name = format!("{player}.{index}.moment{moment}");
+                    [(format!("{name}.w"), w), (format!("{name}.b"), b)]
+                });
+            let name = format!("{player}.{index}");
+            [
+                (format!("{name}.w"), &layer.w),
+                (format!("{name}.b"), &layer.b),
+            ]
+            .into_iter()
+            .chain(moments)
+        })
+}
+
+fn matrices_mut<'a, B: Backend>(
+    player: &'a str,
+    mlp: &'a mut Mlp<B>,
+) -> impl Iterator<Item = (String, &'a mut Matrix<B>)> {
+    mlp.layers
+        .iter_mut()
+        .enumerate()
+        .flat_map(move |(index, layer)| {
+            let moments = layer
+                .moments
+                .iter_mut()
+                .enumerate()
+                .flat_map(move |(moment, [w, b])| {
+                    let name = format!("{player}.{index}.moment{moment}");
+                    [(format!("{name}.w"), w), (format!("{name}.b"), b)]
+                });
+            let name = format!("{player}.{index}");
+            [
+                (format!("{name}.w"), &mut layer.w),
+                (format!("{name}.b"), &mut layer.b),
+            ]
+            .into_iter()
+            .chain(moments)
+        })
+}
+
+fn le_bytes<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&value| bytes(value)).collect()
+}
+
+fn from_le_bytes<T, const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> T) -> Vec<T> {
+    data.as_chunks::<N>()
+        .0
+        .iter()
+        .map(|&bytes| value(bytes))
+        .collect()
+}

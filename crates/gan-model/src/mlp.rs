@@ -1,0 +1,330 @@
+//! A multilayer perceptron: what both players are.
+
+use gan_kernels::random::{Address, Purpose, Stream};
+use gan_kernels::{
+    Activation, Adam, Backend, Below, Dropout, LinearBwdData, LinearBwdParams, LinearFwd, Matrix,
+    Monitor, Real, Rows, RowsMut, Update, Winners,
+};
+use rand::RngExt;
+
+use crate::config::{LayerConfig, OptimizerConfig};
+
+/// Layers of affine maps and activations, with what their optimiser keeps.
+pub struct Mlp<B: Backend> {
+    pub(crate) layers: Vec<Layer<B>>,
+    optimizer: Optimizer,
+    /// Distinguishes the two players' random streams.
+    player: Player,
+}
+
+/// `y = φ(x·w + b)` over a dropped-out x.
+pub(crate) struct Layer<B: Backend> {
+    /// fan-in × fan-out·pieces.
+    pub(crate) w: Matrix<B>,
+    /// 1 × fan-out·pieces.
+    pub(crate) b: Matrix<B>,
+    /// What the optimiser keeps of w and b: nothing, velocities, or two moments.
+    pub(crate) moments: Vec<[Matrix<B>; 2]>,
+    pub(crate) act: Activation,
+    /// Dropout of this layer's input: probability of keeping, and factor.
+    dropout: Option<(f64, f64)>,
+}
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Player {
+    Generator,
+    Discriminator,
+}
+
+/// How parameters follow their gradient.
+#[derive(Clone, Copy)]
+pub(crate) enum Optimizer {
+    /// They become it; for checks.
+    #[cfg_attr(not(test), allow(dead_code))]
+    Store,
+    Momentum {
+        max_column_norm: Option<f64>,
+    },
+    Adam {
+        adam: Adam,
+        max_column_norm: Option<f64>,
+    },
+}
+
+impl Optimizer {
+    pub(crate) fn new(config: OptimizerConfig) -> Self {
+        let max_column_norm = config.max_column_norm();
+        match config.adam() {
+            None => Self::Momentum { max_column_norm },
+            Some(adam) => Self::Adam {
+                adam,
+                max_column_norm,
+            },
+        }
+    }
+
+    /// Matrices that it keeps for each parameter matrix.
+    fn moments(self) -> usize {
+        match self {
+            Self::Store => 0,
+            Self::Momentum { .. } => 1,
+            Self::Adam { .. } => 2,
+        }
+    }
+}
+
+/// What a forward pass leaves for the backward pass, and the gradients of the latter.
+pub(crate) struct Tape<B: Backend> {
+    /// Each layer's output, dropout of the layer above applied; the last only if it stays here.
+    pub(crate) y: Vec<Matrix<B>>,
+    pub(crate) winners: Vec<Option<Winners<B>>>,
+    /// Gradient of each layer's pre-activation.
+    pub(crate) dz: Vec<Matrix<B>>,
+}
+
+impl<B: Backend> Tape<B> {
+    /// Room for `rows` rows forward and `back` rows backward.
+    pub(crate) fn new(backend: &B, mlp: &Mlp<B>, rows: usize, back: usize) -> Self {
+        let units = |layer: &Layer<B>| layer.b.cols() / layer.act.pieces();
+        let winners = |layer: &Layer<B>| {
+            let maxout = layer.act.pieces() > 1;
+            maxout.then(|| backend.winners(rows, units(layer)))
+        };
+        Self {
+            y: mlp
+                .layers
+                .iter()
+                .map(|l| backend.matrix(rows, units(l)))
+                .collect(),
+            winners: mlp.layers.iter().map(winners).collect(),
+            dz: mlp
+                .layers
+                .iter()
+                .map(|l| backend.matrix(back, l.b.cols()))
+                .collect(),
+        }
+    }
+}
+
+/// Rows `first .. first + count` of a tape, and where their dropout masks live.
+pub(crate) struct Pass<'a, B: Backend> {
+    pub(crate) state: &'a B::State,
+    /// Which pass of the iteration the masks belong to; `None` switches dropout off.
+    pub(crate) masks: Option<usize>,
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
+
+impl<B: Backend> Mlp<B> {
+    /// Layers of the given sizes, weights drawn from `seed`.
+    pub(crate) fn new(
+        backend: &B,
+        player: Player,
+        layers: &[LayerConfig],
+        sizes: &[usize],
+        optimizer: Optimizer,
+        seed: u64,
+    ) -> Self {
+        let layers = layers
+            .iter()
+            .zip(sizes.windows(2))
+            .enumerate()
+            .map(|(index, (config, size))| {
+                let stream = Stream::new(Purpose::Weights, player as usize, index);
+                let address = Address {
+                    seed,
+                    stream,
+                    step: 0,
+                };
+                Layer::new(backend, config, [size[0], size[1]], optimizer, address)
+            })
+            .collect();
+        Self {
+            layers,
+            optimizer,
+            player,
+        }
+    }
+
+    /// Number of parameters.
+    pub(crate) fn parameter_count(&self) -> usize {
+        self.layers
+            .iter()
+            .map(|layer| (layer.w.row_count() + 1) * layer.w.cols())
+            .sum()
+    }
+
+    /// The dropout that is applied to the input of `layer`.
+    pub(crate) fn dropout(&self, layer: usize, pass: &Pass<'_, B>) -> Option<Dropout> {
+        let (keep, scale) = self.layers.get(layer)?.dropout?;
+        // The two players' layers must not share masks: D's count from 0, G's from 256.
+        let layer = layer
+            + if self.player == Player::Generator {
+                256
+            } else {
+                0
+            };
+        let stream = Stream::new(Purpose::Dropout, pass.masks?, layer);
+        Some(Dropout {
+            keep,
+            scale,
+            stream,
+            first_row: pass.first,
+        })
+    }
+
+    /// Runs `x` through all layers; the last one's output goes into `output` if given, with
+    /// `output_dropout`, else into the tape.
+    pub(crate) fn forward(
+        &self,
+        backend: &B,
+        pass: &Pass<'_, B>,
+        x: Rows<'_, B>,
+        tape: &mut Tape<B>,
+        mut output: Option<(RowsMut<'_, B>, Option<Dropout>)>,
+    ) {
+        let last = self.layers.len() - 1;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (below, above) = tape.y.split_at_mut(index);
+            let x = below.last().map_or(x, |y| y.rows(pass.first, pass.count));
+            let (y, dropout) = match output.take_if(|_| index == last) {
+                Some(output) => output,
+                None => (
+                    above[0].rows_mut(pass.first, pass.count),
+                    self.dropout(index + 1, pass),
+                ),
+            };
+            backend.linear_fwd(LinearFwd {
+                x,
+                w: &layer.w,
+                b: &layer.b,
+                y,
+                act: layer.act,
+                winners: tape.winners[index]
+                    .as_mut()
+                    .map(|w| w.from_row_mut(pass.first)),
+                dropout,
+                state: pass.state,
+            });
+        }
+    }
+
+    /// From the gradient of the last layer's pre-activation, which is in the tape, down to that of
+    /// the first layer's.
+    pub(crate) fn backward(&self, backend: &B, pass: &Pass<'_, B>, tape: &mut Tape<B>) {
+        for index in (1..self.layers.len()).rev() {
+            let (below, above) = tape.dz.split_at_mut(index);
+            backend.linear_bwd_data(LinearBwdData {
+                dz: above[0].rows(0, pass.count),
+                w: &self.layers[index].w,
+                below: Below {
+                    y: tape.y[index - 1].rows(pass.first, pass.count),
+                    act: self.layers[index - 1].act,
+                    winners: tape.winners[index - 1]
+                        .as_ref()
+                        .map(|w| w.from_row(pass.first)),
+                    dropout: self.dropout(index, pass),
+                },
+                dz_below: below[index - 1].rows_mut(0, pass.count),
+                state: pass.state,
+            });
+        }
+    }
+
+    /// Steps every layer along its gradient, which [`Mlp::backward`] left in the tape.
+    pub(crate) fn update(
+        &mut self,
+        backend: &B,
+        pass: &Pass<'_, B>,
+        x: Rows<'_, B>,
+        tape: &Tape<B>,
+        slot: usize,
+        monitors: &mut B::Monitors,
+    ) {
+        let monitor = match self.player {
+            Player::Generator => Monitor::GeneratorGradient,
+            Player::Discriminator => Monitor::DiscriminatorGradient,
+        };
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            let x = if index == 0 {
+                x
+            } else {
+                tape.y[index - 1].rows(pass.first, pass.count)
+            };
+            backend.linear_bwd_params(LinearBwdParams {
+                x,
+                dz: tape.dz[index].rows(0, pass.count),
+                w: &mut layer.w,
+                b: &mut layer.b,
+                update: update(self.optimizer, &mut layer.moments, slot),
+                state: pass.state,
+                monitor: Some((monitors, monitor)),
+            });
+        }
+    }
+}
+
+fn update<B: Backend>(
+    optimizer: Optimizer,
+    moments: &mut [[Matrix<B>; 2]],
+    slot: usize,
+) -> Update<'_, B> {
+    match (optimizer, moments) {
+        (Optimizer::Momentum { max_column_norm }, [velocity]) => Update::Momentum {
+            velocity: velocity.each_mut(),
+            slot,
+            max_column_norm,
+        },
+        (
+            Optimizer::Adam {
+                adam,
+                max_column_norm,
+            },
+            [first, second],
+        ) => {
+            let (first, second) = (first.each_mut(), second.each_mut());
+            Update::Adam {
+                first,
+                second,
+                adam,
+                slot,
+                max_column_norm,
+            }
+        }
+        _ => Update::Store,
+    }
+}
+
+impl<B: Backend> Layer<B> {
+    fn new(
+        backend: &B,
+        config: &LayerConfig,
+        [fan_in, units]: [usize; 2],
+        optimizer: Optimizer,
+        address: Address,
+    ) -> Self {
+        let act = config.kernel_activation();
+        let cols = units * act.pieces();
+        let bound = config
+            .init
+            .unwrap_or_else(|| config.default_init(fan_in, units));
+        let mut rng = address.rng();
+        let weights: Vec<B::Elem> = (0..fan_in * cols)
+            .map(|_| B::Elem::from_f64(bound * (2.0 * f64::from(rng.random::<f32>()) - 1.0)))
+            .collect();
+        let mut w = backend.matrix(fan_in, cols);
+        backend.write(&mut w, &weights);
+        let mut b = backend.matrix(1, cols);
+        backend.write(&mut b, &vec![B::Elem::from_f64(config.bias); cols]);
+        let moment = || [backend.matrix(fan_in, cols), backend.matrix(1, cols)];
+        Self {
+            w,
+            b,
+            moments: (0..optimizer.moments()).map(|_| moment()).collect(),
+            act,
+            dropout: (config.keep < 1.0)
+                .then(|| (config.keep, config.scale.unwrap_or(1.0 / config.keep))),
+        }
+    }
+}

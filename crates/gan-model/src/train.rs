@@ -1,0 +1,473 @@
+//! Algorithm 1.
+
+use gan_kernels::random::{Purpose, Stream};
+use gan_kernels::{
+    Activation, Advance, Backend, BackendError, Below, Dropout, FillLatent, GatherRows,
+    LinearBwdData, LogitLoss, Matrix, Objective, Prior, Real, Records, Schedule, SlotSchedule,
+};
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::config::{
+    ActivationConfig, ConfigError, GameConfig, GeneratorObjective, OptimizerConfig, OutputBias,
+    Updates,
+};
+use crate::metrics::Metrics;
+use crate::mlp::{Mlp, Optimizer, Pass, Player, Tape};
+use crate::sample::{sample_rows, sampling_tape};
+
+/// What a game is trained on.
+pub struct TrainingData {
+    /// The training records alone.
+    pub records: Records,
+    /// Their mean, one value per column.
+    pub mean: Vec<f32>,
+}
+
+/// Both players, their data, and everything one iteration needs.
+///
+/// An iteration allocates nothing, reads nothing back, and passes no number that changes from one
+/// iteration to the next: those live in the state on the device.
+pub struct Trainer<B: Backend> {
+    backend: B,
+    pub(crate) generator: Mlp<B>,
+    pub(crate) discriminator: Mlp<B>,
+    rules: Rules,
+    data: B::Resident,
+    pub(crate) schedule: Schedule,
+    pub(crate) state: B::State,
+    /// Iterations done, as the host counts them.
+    step: u64,
+    seed: u64,
+    pub(crate) monitors: B::Monitors,
+    /// Latents of a whole iteration.
+    z: Matrix<B>,
+    /// What D sees: k + 1 minibatches, or k + 2 where G has latents of its own.
+    ///
+    /// G writes its samples from the second minibatch on.
+    /// D's i-th step gathers data into minibatch i, over samples that are no longer needed, and
+    /// judges minibatches i and i + 1.
+    x: Matrix<B>,
+    pub(crate) generator_tape: Tape<B>,
+    pub(crate) discriminator_tape: Tape<B>,
+    sampling_tape: Tape<B>,
+}
+
+/// The rules of the game, as the step needs them.
+#[derive(Clone, Copy)]
+struct Rules {
+    updates: Updates,
+    /// The paper's k.
+    discriminator_steps: usize,
+    /// The paper's m.
+    minibatch: usize,
+    discriminator: Objective,
+    generator: Objective,
+    prior: Prior,
+}
+
+impl Rules {
+    fn new(config: &GameConfig) -> Self {
+        Self {
+            updates: config.game.updates,
+            discriminator_steps: config.game.discriminator_steps,
+            minibatch: config.game.minibatch,
+            discriminator: Objective::Discriminator {
+                weight: config.game.discriminator_weight,
+            },
+            generator: match config.game.generator_objective {
+                GeneratorObjective::Minimax => Objective::Minimax,
+                GeneratorObjective::NonSaturating => Objective::NonSaturating,
+            },
+            prior: config.generator.prior.kernel_prior(),
+        }
+    }
+
+    /// Minibatches of samples that G makes in one iteration.
+    fn sample_minibatches(self) -> usize {
+        match self.updates {
+            Updates::Alternating => self.discriminator_steps + 1,
+            Updates::Simultaneous => self.discriminator_steps,
+        }
+    }
+}
+
+impl<B: Backend> Trainer<B> {
+    /// Both players at their start, and `data` resident.
+    ///
+    /// # Errors
+    /// If the configuration does not fit the data or itself.
+    pub fn new(
+        backend: B,
+        config: &GameConfig,
+        seed: u64,
+        data: TrainingData,
+    ) -> Result<Self, ConfigError> {
+        let cols = data.records.cols();
+        config.validate(cols)?;
+        let rules = Rules::new(config);
+        let [g, d] = [config.generator.optimizer, config.discriminator.optimizer]
+            .map(|own| own.unwrap_or(config.optimizer));
+        let mut generator = Mlp::new(
+            &backend,
+            Player::Generator,
+            &config.generator.layers,
+            &config.generator_sizes(cols),
+            Optimizer::new(g),
+            seed,
+        );
+        if config.generator.output_bias == OutputBias::Marginals {
+            start_from_mean(&backend, &mut generator, config, &data.mean);
+        }
+        let mut discriminator = Mlp::new(
+            &backend,
+            Player::Discriminator,
+            &config.discriminator.layers,
+            &config.discriminator_sizes(cols),
+            Optimizer::new(d),
+            seed,
+        );
+        if let Some(output) = discriminator.layers.last_mut() {
+            // D returns logits; its sigmoid is in the objectives, where it cannot overflow.
+            output.act = Activation::Identity;
+        }
+        let (m, samples) = (rules.minibatch, rules.sample_minibatches());
+        let schedule = schedule(rules, [d, g], data.records.rows());
+        Ok(Self {
+            generator_tape: Tape::new(&backend, &generator, samples * m, m),
+            discriminator_tape: Tape::new(&backend, &discriminator, 2 * m, 2 * m),
+            sampling_tape: sampling_tape(&backend, &generator),
+            generator,
+            discriminator,
+            rules,
+            state: backend.state(schedule.state(seed, 0)),
+            schedule,
+            step: 0,
+            seed,
+            monitors: backend.monitors(),
+            z: backend.matrix(samples * m, config.generator.latent),
+            x: backend.matrix((samples + 1) * m, cols),
+            data: backend.resident(data.records),
+            backend,
+        })
+    }
+
+    /// One iteration of Algorithm 1.
+    pub fn step(&mut self) {
+        // All latents of the iteration at once: G does not change before its own update.
+        self.sample_latents();
+        self.generate();
+        for i in 0..self.rules.discriminator_steps {
+            self.sample_data(i);
+            self.judge(i, i, 2);
+            if self.rules.updates == Updates::Simultaneous && self.last_discriminator_step(i) {
+                // G's gradient passes through D as it was when it judged these very samples.
+                self.descend_generator(i, 1);
+            }
+            self.ascend_discriminator(i);
+        }
+        if self.rules.updates == Updates::Alternating {
+            // Fresh samples, judged by the new D.
+            let fresh = self.rules.discriminator_steps;
+            self.judge(fresh, fresh + 1, 1);
+            self.descend_generator(fresh, 0);
+        }
+        self.backend.advance(Advance {
+            state: &mut self.state,
+            schedule: &self.schedule,
+        });
+        self.step += 1;
+    }
+
+    fn last_discriminator_step(&self, i: usize) -> bool {
+        i + 1 == self.rules.discriminator_steps
+    }
+
+    /// z ~ p_z.
+    fn sample_latents(&mut self) {
+        self.backend.fill_latent(FillLatent {
+            z: self.z.all_mut(),
+            prior: self.rules.prior,
+            stream: Stream::new(Purpose::Noise, 0, 0),
+            first_row: 0,
+            state: &self.state,
+        });
+    }
+
+    /// G(z), into what D sees, with D's input dropout.
+    fn generate(&mut self) {
+        let m = self.rules.minibatch;
+        let count = self.rules.sample_minibatches() * m;
+        let dropout = self.sample_dropout(0);
+        let pass = Pass {
+            state: &self.state,
+            masks: Some(0),
+            first: 0,
+            count,
+        };
+        let samples = self.x.rows_mut(m, count);
+        let output = Some((samples, dropout));
+        let tape = &mut self.generator_tape;
+        self.generator
+            .forward(&self.backend, &pass, self.z.all(), tape, output);
+    }
+
+    /// x ~ p_data, into minibatch `i` of what D sees.
+    fn sample_data(&mut self, i: usize) {
+        let m = self.rules.minibatch;
+        let pass = Pass {
+            state: &self.state,
+            masks: Some(i),
+            first: 0,
+            count: m,
+        };
+        self.backend.gather_rows(GatherRows {
+            records: &self.data,
+            y: self.x.rows_mut(i * m, m),
+            minibatches_per_step: self.rules.discriminator_steps,
+            minibatch: i,
+            dropout: self.discriminator.dropout(0, &pass),
+            state: &self.state,
+        });
+    }
+
+    /// D's logits of `minibatches` minibatches of x from `first` on.
+    fn judge(&mut self, masks: usize, first: usize, minibatches: usize) {
+        let m = self.rules.minibatch;
+        let x = self.x.rows(first * m, minibatches * m);
+        let pass = Pass {
+            state: &self.state,
+            masks: Some(masks),
+            first: 0,
+            count: minibatches * m,
+        };
+        self.discriminator
+            .forward(&self.backend, &pass, x, &mut self.discriminator_tape, None);
+    }
+
+    /// D's `i`-th update, from the two minibatches that it just judged.
+    fn ascend_discriminator(&mut self, i: usize) {
+        let count = 2 * self.rules.minibatch;
+        self.lose(self.rules.discriminator, 0, count);
+        let x = self.x.rows(i * self.rules.minibatch, count);
+        let pass = Pass {
+            state: &self.state,
+            masks: Some(i),
+            first: 0,
+            count,
+        };
+        let tape = &mut self.discriminator_tape;
+        self.discriminator.backward(&self.backend, &pass, tape);
+        self.discriminator
+            .update(&self.backend, &pass, x, tape, i, &mut self.monitors);
+    }
+
+    /// G's update, through D, from the samples that stand in the `judged`-th minibatch of those
+    /// that D judged under `masks`.
+    fn descend_generator(&mut self, masks: usize, judged: usize) {
+        let m = self.rules.minibatch;
+        self.lose(self.rules.generator, judged * m, m);
+        let state = &self.state;
+        let pass = Pass {
+            state,
+            masks: Some(masks),
+            first: judged * m,
+            count: m,
+        };
+        self.discriminator
+            .backward(&self.backend, &pass, &mut self.discriminator_tape);
+
+        // The latest samples are the last ones; G's output layer is the layer below D.
+        let first = (self.rules.sample_minibatches() - 1) * m;
+        let dz = self.generator_tape.dz.len() - 1;
+        self.backend.linear_bwd_data(LinearBwdData {
+            dz: self.discriminator_tape.dz[0].rows(0, m),
+            w: &self.discriminator.layers[0].w,
+            below: Below {
+                y: self.x.rows(first + m, m),
+                act: self.generator.layers[dz].act,
+                winners: None,
+                dropout: self.sample_dropout(first),
+            },
+            dz_below: self.generator_tape.dz[dz].all_mut(),
+            state,
+        });
+
+        let pass = Pass {
+            state,
+            masks: Some(0),
+            first,
+            count: m,
+        };
+        let slot = self.rules.discriminator_steps;
+        let (z, tape) = (self.z.rows(first, m), &mut self.generator_tape);
+        self.generator.backward(&self.backend, &pass, tape);
+        self.generator
+            .update(&self.backend, &pass, z, tape, slot, &mut self.monitors);
+    }
+
+    /// A player's objective and its gradient with respect to `count` of D's logits.
+    fn lose(&mut self, objective: Objective, first: usize, count: usize) {
+        let Tape { y, dz, .. } = &mut self.discriminator_tape;
+        let last = y.len() - 1;
+        self.backend.logit_loss(LogitLoss {
+            logits: y[last].rows(first, count),
+            objective,
+            dz: dz[last].rows_mut(0, count),
+            monitors: &mut self.monitors,
+            state: &self.state,
+        });
+    }
+
+    /// D's input dropout of the samples from row `first` of the iteration's on: a stream beside
+    /// those of D's own passes, since G makes all samples in one pass.
+    fn sample_dropout(&self, first: usize) -> Option<Dropout> {
+        let masks = Some(self.rules.discriminator_steps + 1);
+        self.discriminator.dropout(
+            0,
+            &Pass {
+                state: &self.state,
+                masks,
+                first,
+                count: 0,
+            },
+        )
+    }
+
+    /// Iterations done.
+    #[must_use]
+    pub fn steps_done(&self) -> u64 {
+        self.step
+    }
+
+    /// Iterations that visit every record once, rounded up.
+    #[must_use]
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.schedule
+            .records
+            .div_ceil(self.schedule.records_per_step)
+    }
+
+    /// Number of parameters of G and of D.
+    #[must_use]
+    pub fn parameter_counts(&self) -> [usize; 2] {
+        [
+            self.generator.parameter_count(),
+            self.discriminator.parameter_count(),
+        ]
+    }
+
+    /// Reads the monitors, which waits for the device, and starts them anew.
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn take_metrics(&mut self) -> Result<Metrics, BackendError> {
+        let sums = self.backend.take_monitors(&mut self.monitors)?;
+        let records = self.step * self.schedule.records_per_step;
+        let epoch = records as f64 / self.schedule.records as f64;
+        let mut metrics = Metrics::new(&sums, self.step, epoch);
+        let rates = self
+            .schedule
+            .rates(self.step, self.rules.discriminator_steps);
+        metrics.learning_rate = rates.learning_rate;
+        metrics.momentum = rates.momentum;
+        Ok(metrics)
+    }
+
+    /// Samples number `first .. first + count` of `seed`, row-major, without dropout.
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn sample(
+        &mut self,
+        seed: u64,
+        first: usize,
+        count: usize,
+    ) -> Result<Vec<f32>, BackendError> {
+        let (g, tape) = (&self.generator, &mut self.sampling_tape);
+        sample_rows(&self.backend, g, tape, self.rules.prior, seed, first, count)
+    }
+
+    /// Everything that the rest of the run depends on.
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn checkpoint(
+        &self,
+        config: String,
+        annotations: std::collections::BTreeMap<String, String>,
+    ) -> Result<Checkpoint, BackendError> {
+        let mut checkpoint = Checkpoint::new(self.step, self.seed, config, annotations);
+        checkpoint.store(&self.backend, "generator", &self.generator)?;
+        checkpoint.store(&self.backend, "discriminator", &self.discriminator)?;
+        Ok(checkpoint)
+    }
+
+    /// Continues from `checkpoint`: from here on as if this trainer had made it.
+    ///
+    /// # Errors
+    /// If a tensor is missing, unknown or of another shape; nothing has changed then.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+        checkpoint.expect_only(&[
+            ("generator", &self.generator),
+            ("discriminator", &self.discriminator),
+        ])?;
+        checkpoint.fetch(&self.backend, "generator", &mut self.generator)?;
+        checkpoint.fetch(&self.backend, "discriminator", &mut self.discriminator)?;
+        self.step = checkpoint.step;
+        self.seed = checkpoint.seed;
+        self.state = self
+            .backend
+            .state(self.schedule.state(self.seed, self.step));
+        self.monitors = self.backend.monitors();
+        Ok(())
+    }
+}
+
+/// Rates of D's k updates, then of G's.
+fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usize) -> Schedule {
+    let slot = |optimizer: OptimizerConfig, updates_per_step: usize, position: usize| {
+        let adam = optimizer.adam();
+        SlotSchedule {
+            learning_rate: optimizer.learning_rate(),
+            momentum: optimizer.momentum(),
+            betas: adam.map_or([0.0, 0.0], |adam| [adam.beta1, adam.beta2]),
+            updates_per_step: updates_per_step as u64,
+            position: position as u64,
+        }
+    };
+    let k = rules.discriminator_steps;
+    Schedule {
+        slots: (0..k)
+            .map(|i| slot(d, k, i))
+            .chain([slot(g, 1, 0)])
+            .collect(),
+        records_per_step: (k * rules.minibatch) as u64,
+        records: records as u64,
+    }
+}
+
+/// Sets the bias of G's last layer so that φ(b) is the data's mean.
+fn start_from_mean<B: Backend>(
+    backend: &B,
+    generator: &mut Mlp<B>,
+    config: &GameConfig,
+    mean: &[f32],
+) {
+    // The authors' clip, which keeps a pixel that is always black within reach.
+    const EDGE: f64 = 1e-7;
+    let inverse = |mean: f64| match config.generator.layers.last().map(|layer| layer.activation) {
+        Some(ActivationConfig::Sigmoid) => {
+            let p = mean.clamp(EDGE, 1.0 - EDGE);
+            (p / (1.0 - p)).ln()
+        }
+        Some(ActivationConfig::Tanh) => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
+        _ => mean,
+    };
+    let bias: Vec<B::Elem> = mean
+        .iter()
+        .map(|&mean| B::Elem::from_f64(inverse(f64::from(mean))))
+        .collect();
+    if let Some(layer) = generator.layers.last_mut() {
+        backend.write(&mut layer.b, &bias);
+    }
+}
