@@ -1,0 +1,274 @@
+//! `cargo xtask ci`: every check of a change, in the order that reuses the most.
+//!
+//! All stages run even when one fails, so that one run tells everything there is to mend.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+/// What to do with the format of the sources.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Format {
+    /// Fail where a file is not formatted.
+    Check,
+    /// Format the files.
+    Fix,
+}
+
+/// One check: a line in the table at the end.
+struct Stage {
+    name: &'static str,
+    needs: Need,
+    env: &'static [(&'static str, &'static str)],
+    work: Work,
+}
+
+enum Work {
+    Cargo(&'static [&'static str]),
+    Tidy,
+}
+
+/// What must be there for a stage to run; else it is skipped with the reason.
+enum Need {
+    Nothing,
+    /// A cargo subcommand.
+    Subcommand(&'static str),
+    /// A `[features]` table in this manifest.
+    Features(&'static str),
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Passed,
+    Failed,
+    Skipped(String),
+}
+
+/// The stages, in order.
+///
+/// Warnings are denied by an argument to clippy and never by `RUSTFLAGS`, which would rebuild
+/// every dependency for the tests. Lints and documentation share one set of artefacts, unit tests
+/// and doc tests another; `--workspace` throughout keeps the features, hence the artefacts, equal.
+fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
+    let stage = |name, args| Stage {
+        name,
+        needs: Need::Nothing,
+        env: &[],
+        work: Work::Cargo(args),
+    };
+    vec![
+        stage(
+            "format",
+            match format {
+                Format::Check => &["fmt", "--all", "--check"],
+                Format::Fix => &["fmt", "--all"],
+            },
+        ),
+        Stage {
+            work: Work::Tidy,
+            ..stage("tidy", &[])
+        },
+        stage(
+            "lints",
+            &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"],
+        ),
+        Stage {
+            needs: Need::Features("crates/gan-cli/Cargo.toml"),
+            ..stage(
+                "lints, bare CPU",
+                &[
+                    "clippy",
+                    "--package=gan-cli",
+                    "--no-default-features",
+                    "--all-targets",
+                    "--",
+                    "-Dwarnings",
+                ],
+            )
+        },
+        Stage {
+            env: &[("RUSTDOCFLAGS", "-Dwarnings")],
+            ..stage("documentation", &["doc", "--workspace", "--no-deps"])
+        },
+        stage(
+            "tests",
+            if has_nextest {
+                &["nextest", "run", "--workspace"]
+            } else {
+                &["test", "--workspace", "--lib", "--bins", "--tests"]
+            },
+        ),
+        stage("doc tests", &["test", "--workspace", "--doc"]),
+        Stage {
+            needs: Need::Subcommand("deny"),
+            // No advisories: they change without us and need the network, so they would fail
+            // changes that are not to blame.
+            ..stage(
+                "dependencies",
+                &[
+                    "deny",
+                    "check",
+                    "--hide-inclusion-graph",
+                    "bans",
+                    "licenses",
+                    "sources",
+                ],
+            )
+        },
+    ]
+}
+
+/// Runs every stage and prints a table of them.
+///
+/// # Errors
+/// If a stage failed or was interrupted.
+pub(crate) fn run(root: &Path, format: Format) -> Result<()> {
+    let mut rows = Vec::new();
+    for stage in stages(format, has_subcommand(root, "nextest")) {
+        let start = Instant::now();
+        let outcome = run_stage(root, &stage)?;
+        let seconds = start.elapsed().as_secs_f64();
+        println!("   {}: {} in {seconds:.1} s", stage.name, word(&outcome));
+        rows.push((stage.name, seconds, outcome));
+    }
+    print!("\n{}", table(&rows));
+    let failed: Vec<_> = rows
+        .iter()
+        .filter(|(_, _, outcome)| *outcome == Outcome::Failed)
+        .map(|(name, _, _)| *name)
+        .collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn run_stage(root: &Path, stage: &Stage) -> Result<Outcome> {
+    let shown = match &stage.work {
+        Work::Cargo(args) => format!("cargo {}", args.join(" ")),
+        Work::Tidy => "cargo xtask tidy".to_owned(),
+    };
+    println!("\n== {}: {shown}", stage.name);
+    if let Some(reason) = missing(root, &stage.needs)? {
+        println!("   {reason}");
+        return Ok(Outcome::Skipped(reason));
+    }
+    let passed = match &stage.work {
+        Work::Tidy => match super::tidy::run(root) {
+            Ok(()) => true,
+            Err(err) => {
+                eprintln!("error: {err:#}");
+                false
+            }
+        },
+        Work::Cargo(args) => {
+            let status = super::cargo(root)
+                .args(*args)
+                .envs(stage.env.iter().copied())
+                .status()
+                .with_context(|| format!("{shown}: cannot be started"))?;
+            // No exit code: killed by a signal, most often Ctrl-C, which ends the whole run.
+            status
+                .code()
+                .with_context(|| format!("{shown}: interrupted, {status}"))?
+                == 0
+        }
+    };
+    Ok(if passed {
+        Outcome::Passed
+    } else {
+        Outcome::Failed
+    })
+}
+
+/// Why a stage cannot run here, if it cannot.
+fn missing(root: &Path, need: &Need) -> Result<Option<String>> {
+    Ok(match need {
+        Need::Nothing => None,
+        Need::Subcommand(name) => {
+            (!has_subcommand(root, name)).then(|| format!("cargo-{name} is not installed"))
+        }
+        Need::Features(manifest) => {
+            let path = root.join(manifest);
+            let has_features = path.exists()
+                && fs::read_to_string(&path)
+                    .with_context(|| format!("{manifest}: cannot be read"))?
+                    .lines()
+                    .any(|line| line.trim() == "[features]");
+            (!has_features).then(|| format!("{manifest} has no features"))
+        }
+    })
+}
+
+fn has_subcommand(root: &Path, name: &str) -> bool {
+    let mut probe: Command = super::cargo(root);
+    probe.args([name, "--version"]);
+    probe.stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "ok",
+        Outcome::Failed => "FAILED",
+        Outcome::Skipped(_) => "skipped",
+    }
+}
+
+fn table(rows: &[(&str, f64, Outcome)]) -> String {
+    let mut text = format!("{:<16} {:>8}  result\n", "stage", "seconds");
+    for (name, seconds, outcome) in rows {
+        let reason = match outcome {
+            Outcome::Skipped(reason) => format!(": {reason}"),
+            Outcome::Passed | Outcome::Failed => String::new(),
+        };
+        text += &format!("{name:<16} {seconds:>8.1}  {}{reason}\n", word(outcome));
+    }
+    let total: f64 = rows.iter().map(|(_, seconds, _)| seconds).sum();
+    text + &format!("{:<16} {total:>8.1}\n", "total")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_of_three_outcomes_aligns_and_sums() {
+        let rows = [
+            ("format", 0.25, Outcome::Passed),
+            ("tests", 12.0, Outcome::Failed),
+            ("dependencies", 0.0, Outcome::Skipped("no tool".to_owned())),
+        ];
+        let expected = "\
+stage             seconds  result
+format                0.2  ok
+tests                12.0  FAILED
+dependencies          0.0  skipped: no tool
+total                12.2
+";
+        assert_eq!(table(&rows), expected);
+    }
+
+    #[test]
+    fn stages_with_fix_format_in_place() {
+        let args = |format| match stages(format, true).remove(0).work {
+            Work::Cargo(args) => args,
+            Work::Tidy => &[],
+        };
+        assert_eq!(args(Format::Check), ["fmt", "--all", "--check"]);
+        assert_eq!(args(Format::Fix), ["fmt", "--all"]);
+    }
+
+    #[test]
+    fn missing_manifest_skips_its_stage() {
+        let need = Need::Features("no/such/Cargo.toml");
+        let reason = missing(Path::new("."), &need).expect("no file is no error");
+        assert_eq!(
+            reason.as_deref(),
+            Some("no/such/Cargo.toml has no features")
+        );
+    }
+}
