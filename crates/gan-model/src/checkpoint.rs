@@ -7,15 +7,30 @@ use std::path::{Path, PathBuf};
 
 use gan_kernels::{Backend, BackendError, Matrix, Real};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::mlp::Mlp;
 
 /// Version of the names, shapes and metadata that a checkpoint has.
-const FORMAT_VERSION: &str = "1";
+const FORMAT_VERSION: u32 = 1;
 
-/// Keys of the metadata that are not annotations.
-const OWN_KEYS: [&str; 5] = ["format_version", "step", "seed", "config", "config_sha256"];
+/// The one key of the file's metadata; its value is a [`Header`] as JSON.
+///
+/// One key and not one for each field, because the metadata is a hash map: the same run must give
+/// the same bytes.
+const METADATA_KEY: &str = "gan_checkpoint";
+
+/// What a checkpoint says beside its tensors.
+#[derive(Deserialize, Serialize)]
+struct Header {
+    format_version: u32,
+    step: u64,
+    seed: u64,
+    config: String,
+    config_sha256: String,
+    annotations: BTreeMap<String, String>,
+}
 
 /// Parameters, the optimisers' moments, step, seed and configuration of a run.
 ///
@@ -75,7 +90,7 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
         /// Its version.
-        found: String,
+        found: u32,
     },
     /// The players have a tensor that the checkpoint lacks.
     #[error("checkpoint: tensor {name} is missing, expected shape {expected:?}")]
@@ -180,19 +195,20 @@ impl Checkpoint {
     }
 
     fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, CheckpointError> {
-        let mut metadata: HashMap<String, String> = self
-            .annotations
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        let own = [
-            FORMAT_VERSION.to_owned(),
-            self.step.to_string(),
-            self.seed.to_string(),
-            self.config.clone(),
-            self.config_hash(),
-        ];
-        metadata.extend(OWN_KEYS.map(str::to_owned).into_iter().zip(own));
+        let format = |reason: String| CheckpointError::Format {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let header = Header {
+            format_version: FORMAT_VERSION,
+            step: self.step,
+            seed: self.seed,
+            config: self.config.clone(),
+            config_sha256: self.config_hash(),
+            annotations: self.annotations.clone(),
+        };
+        let header = serde_json::to_string(&header).map_err(|error| format(error.to_string()))?;
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
         let bytes: Vec<(&String, Dtype, [usize; 2], Vec<u8>)> = self
             .tensors
             .iter()
@@ -211,18 +227,15 @@ impl Checkpoint {
                 ),
             })
             .collect();
-        let format = |error: safetensors::SafeTensorError| CheckpointError::Format {
-            path: path.to_path_buf(),
-            reason: error.to_string(),
-        };
         let mut views = Vec::new();
         for (name, dtype, shape, data) in &bytes {
             views.push((
                 *name,
-                TensorView::new(*dtype, shape.to_vec(), data).map_err(format)?,
+                TensorView::new(*dtype, shape.to_vec(), data)
+                    .map_err(|error| format(error.to_string()))?,
             ));
         }
-        safetensors::serialize(views, Some(metadata)).map_err(format)
+        safetensors::serialize(views, Some(metadata)).map_err(|error| format(error.to_string()))
     }
 
     /// Reads the file at `path`.
@@ -240,28 +253,35 @@ impl Checkpoint {
             reason,
         };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| format(e.to_string()))?;
-        let mut metadata = header.metadata().clone().unwrap_or_default();
-        let mut take = |key: &str| {
-            metadata
-                .remove(key)
-                .ok_or_else(|| format(format!("metadata has no {key}")))
-        };
-        let [version, step, seed, config, hash] = OWN_KEYS;
-        let found = take(version)?;
+        let metadata = header
+            .metadata()
+            .as_ref()
+            .and_then(|metadata| metadata.get(METADATA_KEY));
+        let header = metadata.ok_or_else(|| format(format!("metadata has no {METADATA_KEY}")))?;
+        // The version first: the other fields may differ in another one.
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: u32,
+        }
+        let Version {
+            format_version: found,
+        } = serde_json::from_str(header).map_err(|error| format(error.to_string()))?;
         if found != FORMAT_VERSION {
             return Err(CheckpointError::Version {
                 path: path.to_path_buf(),
                 found,
             });
         }
-        let number = |key: &str, text: String| {
-            text.parse()
-                .map_err(|_| format(format!("{key} is {text:?}, expected a number")))
-        };
-        let (step, seed) = (number(step, take(step)?)?, number(seed, take(seed)?)?);
-        let (config, hash) = (take(config)?, take(hash)?);
-        let mut checkpoint = Self::new(step, seed, config, metadata.into_iter().collect());
-        if checkpoint.config_hash() != hash {
+        let Header {
+            step,
+            seed,
+            config,
+            config_sha256,
+            annotations,
+            ..
+        } = serde_json::from_str(header).map_err(|error| format(error.to_string()))?;
+        let mut checkpoint = Self::new(step, seed, config, annotations);
+        if checkpoint.config_hash() != config_sha256 {
             return Err(format(
                 "configuration and its hash disagree: the file is damaged".into(),
             ));
