@@ -158,8 +158,10 @@ impl<T: Real> Rule<'_, T> {
             } => {
                 // SAFETY: the caller's promise.
                 let velocity = unsafe { velocity.part(row, col, len) };
+                // Copies, since the compiler must assume that a store to `theta` changes `self`.
+                let (mu, eta) = (*momentum, *learning_rate);
                 for ((theta, v), &g) in theta.iter_mut().zip(velocity).zip(gradient) {
-                    *v = *momentum * *v - *learning_rate * g;
+                    *v = mu * *v - eta * g;
                     *theta += *v;
                 }
             }
