@@ -40,7 +40,6 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Nativ
     norms.resize(task_count(native, &product_of, &epilogue), 0.0);
     epilogue.norms = Some(SharedRows::new(&mut norms, 1));
     product(native, &product_of, &epilogue);
-    drop(epilogue);
     monitors[monitor] += norms.iter().sum::<f64>();
 }
 
@@ -314,7 +313,7 @@ impl<T: Real> Params<'_, T> {
                 .zip(w)
                 .for_each(|(sum, &mut w)| *sum += w * w);
         }
-        if sums.iter().all(|&sum| !(sum.sqrt() > limit)) {
+        if !sums.iter().any(|&sum| sum.sqrt() > limit) {
             return;
         }
         // Where the column is short enough its factor is exactly one.
