@@ -188,10 +188,19 @@ fn expect_magic(input: &mut Input, expected: u32) -> Result<(), DataError> {
     }
 }
 
+/// The error of a file that does not begin as it should, or ends before.
 pub(crate) fn bad_magic(input: &Input, expected: u32) -> DataError {
-    DataError::BadMagic {
-        path: input.path().into(),
-        found: input.magic().unwrap_or(0),
-        expected,
+    let path = input.path().into();
+    match input.magic() {
+        Some(found) => DataError::BadMagic {
+            path,
+            found,
+            expected,
+        },
+        None => DataError::Truncated {
+            path,
+            found: input.prefix().len() as u64,
+            expected: 4,
+        },
     }
 }

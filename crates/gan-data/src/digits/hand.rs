@@ -26,7 +26,7 @@ pub(super) struct Touch {
 
 /// Writes a skeleton: the strokes as polylines.
 pub(super) fn write(skeleton: Skeleton, rng: &mut impl Rng) -> Vec<Vec<Touch>> {
-    let jitter = 0.012 + 0.022 * rng.random::<f32>();
+    let jitter = 0.012 + 0.034 * rng.random::<f32>();
     let bend = Bend::draw(rng);
     let curves: Vec<Vec<Point>> = skeleton
         .iter()
@@ -46,15 +46,22 @@ fn normal(rng: &mut impl Rng) -> f32 {
     StandardNormal.sample(rng)
 }
 
-/// Moves each point a little; the two copies of a corner move together.
+/// Moves each point a little, much as the point before it, so that bows stay round.
+///
+/// The two copies of a corner move together.
 fn shake(stroke: &[skeletons::Point], jitter: f32, rng: &mut impl Rng) -> Vec<Point> {
-    let mut shaken: Vec<Point> = Vec::with_capacity(stroke.len());
-    for (index, &[x, y]) in stroke.iter().enumerate() {
-        let corner = index > 0 && stroke[index - 1] == [x, y];
-        shaken.push(match shaken.last() {
-            Some(&before) if corner => before,
-            _ => [x, y].map(|hundredths| 0.01 * f32::from(hundredths) + jitter * normal(rng)),
-        });
+    // A moving average of independent steps, 0.6² + 0.8² = 1, keeps their spread.
+    const MEMORY: f32 = 0.6;
+    const NEWS: f32 = 0.8;
+    let mut offset = [jitter * normal(rng), jitter * normal(rng)];
+    let mut before = None;
+    let mut shaken = Vec::with_capacity(stroke.len());
+    for &point in stroke {
+        if before.replace(point) != Some(point) {
+            offset = offset.map(|moved| MEMORY * moved + NEWS * jitter * normal(rng));
+        }
+        let [x, y] = point.map(|hundredths| 0.01 * f32::from(hundredths));
+        shaken.push([x + offset[0], y + offset[1]]);
     }
     shaken
 }
@@ -79,17 +86,17 @@ struct Wave {
 impl Bend {
     fn draw(rng: &mut impl Rng) -> Self {
         let mut wave = || Wave {
-            amplitude: 0.022 * normal(rng),
-            frequency: [4.0 * normal(rng), 4.0 * normal(rng)],
+            amplitude: 0.026 * normal(rng),
+            frequency: [5.0 * normal(rng), 5.0 * normal(rng)],
             phase: std::f32::consts::TAU * rng.random::<f32>(),
         };
         let waves = [[wave(), wave()], [wave(), wave()]];
         Self {
-            width: (0.22 * normal(rng)).clamp(-0.5, 0.45).exp(),
+            width: (0.1 + 0.26 * normal(rng)).clamp(-0.5, 0.65).exp(),
             // Right-handed writers lean to the right.
-            slant: (0.16 + 0.2 * normal(rng)).clamp(-0.35, 0.65),
-            taper: (0.12 * normal(rng)).clamp(-0.3, 0.3),
-            turn: (0.08 * normal(rng)).clamp(-0.22, 0.22).sin_cos(),
+            slant: (0.18 + 0.24 * normal(rng)).clamp(-0.4, 0.8),
+            taper: (0.16 * normal(rng)).clamp(-0.35, 0.35),
+            turn: (0.1 * normal(rng)).clamp(-0.28, 0.28).sin_cos(),
             waves,
         }
     }
@@ -156,10 +163,10 @@ struct Pen {
 impl Pen {
     fn draw(rng: &mut impl Rng) -> Self {
         Self {
-            radius: (1.22 * (0.28 * normal(rng)).exp()).clamp(0.65, 2.3),
-            swing: 0.18 * rng.random::<f32>(),
+            radius: (1.2 * (0.26 * normal(rng)).exp()).clamp(0.6, 2.2),
+            swing: 0.24 * rng.random::<f32>(),
             phase: std::f32::consts::TAU * rng.random::<f32>(),
-            taper: 0.35 * rng.random::<f32>(),
+            taper: 0.45 * rng.random::<f32>(),
         }
     }
 
