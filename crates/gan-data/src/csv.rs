@@ -1,0 +1,166 @@
+//! Tables of numbers as text.
+//!
+//! Columns are separated by semicolons if the first line has one, else by tabs, else by commas.
+//! The first line is a header if no cell of it is a number.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use ::csv::{ByteRecord, ReaderBuilder, Terminator};
+
+use crate::dataset::{Loaded, RecordShape};
+use crate::input::{Input, unreadable};
+use crate::normalize::{Raw, is_finite};
+use crate::npy::excerpt;
+use crate::{DataError, Normalize};
+
+/// Loads a table, one record per line.
+pub(crate) fn load(input: Input) -> Result<Loaded, DataError> {
+    let path = input.path().to_path_buf();
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter(input.prefix()))
+        .has_headers(false)
+        // The default counts a line only when it sees the feed after the return, one record late;
+        // a return at the end of a cell is trimmed as any white space.
+        .terminator(Terminator::Any(b'\n'))
+        // Unequal lengths are found here, where the message can be ours.
+        .flexible(true)
+        .from_reader(input.into_reader().chain(&b"\n"[..]));
+    let mut record = ByteRecord::new();
+    let mut table: Option<Table> = None;
+    while reader
+        .read_byte_record(&mut record)
+        .map_err(|error| read_error(&path, error))?
+    {
+        if record.len() == 1 && record[0].trim_ascii().is_empty() {
+            continue;
+        }
+        // The reader stands behind the line's end; the last line was given one if it had none.
+        let line = reader.position().line().saturating_sub(1);
+        match &mut table {
+            Some(table) => table.push(line, &record)?,
+            None => table = Some(Table::begin(&path, line, &record)?),
+        }
+    }
+    match table {
+        Some(table) if !table.values.is_empty() => Ok(table.loaded()),
+        _ => Err(DataError::NoRecords { path }),
+    }
+}
+
+struct Table {
+    path: PathBuf,
+    cols: usize,
+    columns: Option<Vec<String>>,
+    values: Vec<f64>,
+}
+
+impl Table {
+    /// A table whose first line is `record`: a header or numbers.
+    fn begin(path: &Path, line: u64, record: &ByteRecord) -> Result<Self, DataError> {
+        let is_header = record.iter().all(|cell| number(cell).is_none());
+        let mut table = Self {
+            path: path.into(),
+            cols: record.len(),
+            columns: is_header.then(|| names(record)),
+            values: Vec::new(),
+        };
+        if !is_header {
+            table.push(line, record)?;
+        }
+        Ok(table)
+    }
+
+    fn push(&mut self, line: u64, record: &ByteRecord) -> Result<(), DataError> {
+        if record.len() != self.cols {
+            return Err(DataError::Ragged {
+                path: self.path.clone(),
+                line,
+                found: record.len(),
+                expected: self.cols,
+            });
+        }
+        for (col, cell) in record.iter().enumerate() {
+            let Some(value) = number(cell) else {
+                return Err(DataError::NotANumber {
+                    path: self.path.clone(),
+                    place: self.place(line, col),
+                    found: excerpt(&String::from_utf8_lossy(cell.trim_ascii())),
+                });
+            };
+            if !is_finite(value) {
+                return Err(DataError::NotFinite {
+                    path: self.path.clone(),
+                    place: self.place(line, col),
+                    found: value,
+                });
+            }
+            self.values.push(value);
+        }
+        Ok(())
+    }
+
+    fn place(&self, line: u64, col: usize) -> String {
+        let name = self
+            .columns
+            .as_ref()
+            .map(|columns| format!(" ({})", excerpt(&columns[col])));
+        format!(
+            "line {line}, column {}{}",
+            col + 1,
+            name.unwrap_or_default()
+        )
+    }
+
+    fn loaded(self) -> Loaded {
+        Loaded {
+            raw: Raw::Doubles(self.values),
+            cols: self.cols,
+            shape: RecordShape::Vector {
+                columns: self.columns,
+            },
+            labels: None,
+            classes: None,
+            test_rows: None,
+            auto: Normalize::Standardize,
+            mixture: None,
+        }
+    }
+}
+
+/// What separates the columns of the first line.
+///
+/// Semicolons come first: where they separate, commas may be decimal.
+fn delimiter(prefix: &[u8]) -> u8 {
+    let mut lines = prefix.split(|&byte| byte == b'\n');
+    let line = lines
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
+    let found = [b';', b'\t']
+        .into_iter()
+        .find(|delimiter| line.contains(delimiter));
+    found.unwrap_or(b',')
+}
+
+fn number(cell: &[u8]) -> Option<f64> {
+    std::str::from_utf8(cell.trim_ascii()).ok()?.parse().ok()
+}
+
+/// Names of a header's columns; `numpy.savetxt` begins its header with `#`.
+fn names(record: &ByteRecord) -> Vec<String> {
+    let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
+    let mut names: Vec<_> = record.iter().map(name).collect();
+    if let Some(first) = names.first_mut() {
+        *first = first.trim_start_matches(['#', ' ']).to_owned();
+    }
+    names
+}
+
+fn read_error(path: &Path, error: ::csv::Error) -> DataError {
+    let source = match error.into_kind() {
+        ::csv::ErrorKind::Io(source) => source,
+        // Byte records of any length leave only I/O to fail.
+        other => std::io::Error::other(format!("{other:?}")),
+    };
+    unreadable(path, source)
+}
