@@ -1,6 +1,6 @@
 //! The oracle of [`LogitLoss`].
 
-use super::{Case, Checker, Expected, Mismatch, Op};
+use super::{Case, Checker, Expected, Mismatch, Op, STEP, state};
 use crate::{Backend, LogitLoss, Matrix, Monitor, MonitorSums, Objective};
 
 pub(super) struct Loss<B: Backend> {
@@ -10,6 +10,7 @@ pub(super) struct Loss<B: Backend> {
     logits: Matrix<B>,
     dz: Matrix<B>,
     monitors: B::Monitors,
+    state: B::State,
 }
 
 impl<B: Backend> Loss<B> {
@@ -34,6 +35,7 @@ impl<B: Backend> Loss<B> {
             logits: checker.input(1, &logits, case.margin),
             dz: checker.output(rows, 1, case.margin),
             monitors: checker.backend.monitors(),
+            state: checker.backend.state(state(STEP)),
             host: logits,
         }
     }
@@ -45,6 +47,7 @@ impl<B: Backend> Loss<B> {
             objective: self.objective,
             dz: self.dz.rows_mut(margin, rows),
             monitors: &mut self.monitors,
+            state: &self.state,
         });
     }
 
