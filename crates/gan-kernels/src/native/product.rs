@@ -105,6 +105,9 @@ pub(crate) enum Isa {
     Avx2,
     /// x86-64 with AVX-512.
     Avx512,
+    /// The tiles of AVX-512 in baseline code, so that their edges are tested on any processor.
+    #[cfg(test)]
+    WideTile,
 }
 
 impl Isa {
@@ -134,6 +137,8 @@ impl Isa {
             Self::Baseline => (4, 4 * doubled),
             Self::Avx2 => (6, 8 * doubled),
             Self::Avx512 => (12, 16 * doubled),
+            #[cfg(test)]
+            Self::WideTile => (12, 16 * doubled),
         }
     }
 }
@@ -289,6 +294,10 @@ fn select<T: Real, E: Epilogue<T>>(isa: Isa) -> Kernel<T, E> {
         (Isa::Avx2, true) => task_avx2::<T, E, 6, 16>,
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx2, false) => task_avx2::<T, E, 6, 8>,
+        #[cfg(test)]
+        (Isa::WideTile, true) => task_baseline::<T, E, 12, 32>,
+        #[cfg(test)]
+        (Isa::WideTile, false) => task_baseline::<T, E, 12, 16>,
         (_, true) => task_baseline::<T, E, 4, 8>,
         (_, false) => task_baseline::<T, E, 4, 4>,
     }
