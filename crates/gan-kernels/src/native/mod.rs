@@ -285,6 +285,7 @@ impl<T: Real> Backend for Native<T> {
         Ok(ops::parzen_cpu::run(self, op))
     }
 
+    #[track_caller]
     fn advance(&self, op: Advance<'_, Self>) {
         ops::advance_cpu::run(op);
     }
