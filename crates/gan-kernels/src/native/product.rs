@@ -63,6 +63,11 @@ pub(crate) trait Epilogue<T: Real>: Sync {
         false
     }
 
+    /// Terms of a sum that may be added up in a row before they join the others.
+    fn depth_at_most(&self) -> usize {
+        usize::MAX
+    }
+
     /// Values of the task's own that each column needs.
     fn state_per_column(&self) -> usize {
         0
@@ -168,6 +173,7 @@ impl Plan {
         let (rows_of_tile, cols_of_tile) = isa.tile::<T>();
         let depth_of_pass =
             p.k.min(STRIP_BYTES / (cols_of_tile * size_of::<T>()))
+                .min(epilogue.depth_at_most())
                 .max(1);
         // The smallest strip of whole tiles that is also a whole number of units.
         let together = epilogue.columns_together();
