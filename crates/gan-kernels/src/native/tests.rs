@@ -5,7 +5,10 @@ use proptest::prelude::*;
 use super::{Isa, Native};
 use crate::cases::{CASES, Case, Checker, Inputs, Norm, Op, Role, Rule, Shape};
 use crate::random::{Purpose, Stream};
-use crate::{Activation, Backend, Dropout, Real};
+use crate::{
+    Activation, Backend, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearBwdParams,
+    LinearFwd, Matrix, Prior, Real, Records, StepState, Update, Values,
+};
 
 /// The tiles whose instructions this processor has.
 fn isas() -> Vec<Isa> {
@@ -143,5 +146,80 @@ fn native_results_are_the_same_bits_for_any_number_of_threads() {
                 assert!(alone == together, "{case}: {threads} threads, {isa:?}");
             }
         }
+    }
+}
+
+#[test]
+fn padding_between_rows_is_never_written() {
+    let (m, n, k) = (13, 7, 5);
+    let state = &StepState {
+        seed: 1,
+        step: 2,
+        rates: Vec::new(),
+    };
+    for isa in isas() {
+        let native = Native::<f32>::new(Some(2)).unwrap().with_isa(isa);
+        let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + 3);
+        let untouched = |matrix: &Matrix<Native<f32>>, name: &str| {
+            for (i, row) in matrix.storage.chunks(matrix.stride).enumerate() {
+                let (inside, padding) = row.split_at(matrix.cols);
+                assert!(inside.iter().all(|x| !x.is_nan()), "{name}: row {i}");
+                assert!(padding.iter().all(|x| x.is_nan()), "{name}: padding {i}");
+            }
+        };
+        let [mut w, mut b] = [matrix(k, n), matrix(1, n)];
+        let [mut x, mut y, mut dx] = [matrix(m, k), matrix(m, n), matrix(m, k)];
+        native.fill_latent(FillLatent {
+            z: x.all_mut(),
+            prior: Prior::Spherical,
+            stream: Stream::new(Purpose::Noise, 0, 0),
+            first_row: 0,
+            state,
+        });
+        untouched(&x, "fill_latent");
+        native.gather_rows(GatherRows {
+            records: &Records::new(k, Values::Floats(vec![1.0; 3 * k])),
+            y: x.all_mut(),
+            minibatches_per_step: 1,
+            minibatch: 0,
+            dropout: None,
+            state,
+        });
+        untouched(&x, "gather_rows");
+        native.linear_fwd(LinearFwd {
+            x: x.all(),
+            w: &w,
+            b: &b,
+            y: y.all_mut(),
+            act: Activation::Sigmoid,
+            winners: None,
+            dropout: None,
+            state,
+        });
+        untouched(&y, "linear_fwd");
+        native.linear_bwd_data(LinearBwdData {
+            dz: y.all(),
+            w: &w,
+            below: Below {
+                y: x.all(),
+                act: Activation::Relu,
+                winners: None,
+                dropout: None,
+            },
+            dz_below: dx.all_mut(),
+            state,
+        });
+        untouched(&dx, "linear_bwd_data");
+        native.linear_bwd_params(LinearBwdParams {
+            x: x.all(),
+            dz: y.all(),
+            w: &mut w,
+            b: &mut b,
+            update: Update::Store,
+            state,
+            monitor: None,
+        });
+        untouched(&w, "linear_bwd_params");
+        untouched(&b, "linear_bwd_params");
     }
 }
