@@ -48,7 +48,14 @@ impl Activation {
         let x = z[0];
         let y = match self {
             Self::Identity => x,
-            Self::Relu => x.max(0.0),
+            // `max` would turn NaN into 0 and hide a run that has diverged.
+            Self::Relu => {
+                if x < 0.0 {
+                    0.0
+                } else {
+                    x
+                }
+            }
             Self::LeakyRelu { slope } => {
                 if x > 0.0 {
                     x

@@ -66,9 +66,9 @@ impl<B: Backend> Clock<B> {
         }
     }
 
-    pub(super) fn verify(&mut self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    /// A latent and two updates that tell the step and the rates.
+    pub(super) fn matrices(&mut self, checker: &Checker<'_, B>) -> [&Matrix<B>; 3] {
         let backend = checker.backend;
-        let case = &Case { margin: 0, ..*case };
         backend.fill_latent(FillLatent {
             z: self.z.all_mut(),
             prior: Prior::Uniform,
@@ -76,22 +76,6 @@ impl<B: Backend> Clock<B> {
             first_row: 0,
             state: &self.state,
         });
-        let step = self.step + self.times;
-        let address = Address {
-            seed: SEED,
-            stream: Stream::new(Purpose::Noise, 0, 0),
-            step,
-        };
-        let unit = f64::from(unit_open(address.word(0)));
-        let rounded = |value| {
-            move |_: usize, _: usize| Expected {
-                value,
-                magnitude: 2.0,
-            }
-        };
-        let z = (2.0 * unit - 1.0) * 3.0_f64.sqrt();
-        checker.compare(case, "z", &self.z, rounded(z))?;
-
         // With gradient, velocity and moments 1, an update tells its rates.
         let [momentum, adam] = &mut self.theta;
         let one = || checker.input(1, &[1.0], 0);
@@ -125,15 +109,35 @@ impl<B: Backend> Clock<B> {
             max_column_norm: None,
         };
         update(adam, rule);
+        [&self.z, &self.theta[0], &self.theta[1]]
+    }
+
+    pub(super) fn verify(&mut self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+        let step = self.step + self.times;
+        let address = Address {
+            seed: SEED,
+            stream: Stream::new(Purpose::Noise, 0, 0),
+            step,
+        };
+        let unit = f64::from(unit_open(address.word(0)));
+        let rounded = |value| {
+            move |_: usize, _: usize| Expected {
+                value,
+                magnitude: 2.0,
+            }
+        };
+        let [found_z, by_momentum, by_adam] = self.matrices(checker);
+        let z = (2.0 * unit - 1.0) * 3.0_f64.sqrt();
+        checker.compare(case, "z", found_z, rounded(z))?;
 
         // Updates before this one: two per iteration, and the first of this iteration.
         let done = (2 * step + 1) as i32;
         let eta = 0.5 / DECAY.powi(done);
         let epoch = (step * 30 / 70) as f64;
         let mu = 0.5 + 0.2 * (epoch / 10.0).min(1.0);
-        checker.compare(case, "θ by momentum", &self.theta[0], rounded(mu - eta))?;
+        checker.compare(case, "θ by momentum", by_momentum, rounded(mu - eta))?;
         let [first, second] = BETAS.map(|beta| 1.0 / (1.0 - beta.powi(done + 1)));
         let theta = -eta * first / second.sqrt();
-        checker.compare(case, "θ by Adam", &self.theta[1], rounded(theta))
+        checker.compare(case, "θ by Adam", by_adam, rounded(theta))
     }
 }

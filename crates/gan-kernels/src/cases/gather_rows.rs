@@ -17,7 +17,7 @@ pub(super) struct Gather<B: Backend> {
     /// The records as values.
     host: Vec<f64>,
     resident: B::Resident,
-    y: Matrix<B>,
+    pub(super) y: Matrix<B>,
     state: B::State,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Latent<B: Backend> {
     prior: Prior,
     first_row: usize,
     margin: usize,
-    z: Matrix<B>,
+    pub(super) z: Matrix<B>,
     state: B::State,
 }
 

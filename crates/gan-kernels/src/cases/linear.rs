@@ -14,7 +14,7 @@ pub(super) struct Forward<B: Backend> {
     x: Matrix<B>,
     w: Matrix<B>,
     b: Matrix<B>,
-    y: Matrix<B>,
+    pub(super) y: Matrix<B>,
     winners: Option<Winners<B>>,
     state: B::State,
 }
@@ -87,22 +87,31 @@ impl<B: Backend> Forward<B> {
                 magnitude: factor * (largest.fold(0.0, f64::max) + 1.0),
             }
         })?;
-        let Some(winners) = &self.winners else {
-            return Ok(());
-        };
-        let found = seen(checker, winners, self.margin, m, pieces)?;
-        let found = found.into_iter().map(|winner| winner as f64);
-        checker.compare_values(case, "winners", n, found.clone(), |row, col| {
+        let winners = self.winners(checker)?;
+        let found = winners.iter().copied();
+        checker.compare_values(case, "winners", n, found, |row, col| {
             let z = unit(row, col);
             let values: Vec<_> = z.iter().map(|z| z.value).collect();
             let (largest, winner) = self.act.define(&values);
-            let found = found.clone().nth(row * n + col).unwrap_or(f64::NAN) as usize;
+            let found = winners[row * n + col] as usize;
             // Another piece may win only where rounding cannot tell the two apart.
             let apart = z.get(found).map_or(f64::INFINITY, |z| largest - z.value);
             let blur = z.iter().map(|z| z.magnitude).fold(0.0, f64::max);
             let near_tie = apart < 2.0 * case.tolerance.factor * checker.epsilon * blur;
             Expected::exactly(if near_tie { found } else { winner } as f64)
         })
+    }
+}
+
+impl<B: Backend> Forward<B> {
+    /// The winning piece of each unit; none without maxout.
+    pub(super) fn winners(&self, checker: &Checker<'_, B>) -> Result<Vec<f64>, Mismatch> {
+        let Some(winners) = &self.winners else {
+            return Ok(Vec::new());
+        };
+        let (m, pieces) = (self.shape.m, self.act.pieces());
+        let winners = seen(checker, winners, self.margin, m, pieces)?;
+        Ok(winners.into_iter().map(|winner| winner as f64).collect())
     }
 }
 
@@ -180,7 +189,7 @@ pub(super) struct Backward<B: Backend> {
     w: Matrix<B>,
     y: Matrix<B>,
     winners: Option<Winners<B>>,
-    dz_below: Matrix<B>,
+    pub(super) dz_below: Matrix<B>,
     state: B::State,
 }
 

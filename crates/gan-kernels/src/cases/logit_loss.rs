@@ -8,8 +8,8 @@ pub(super) struct Loss<B: Backend> {
     margin: usize,
     host: Vec<f64>,
     logits: Matrix<B>,
-    dz: Matrix<B>,
-    monitors: B::Monitors,
+    pub(super) dz: Matrix<B>,
+    pub(super) monitors: B::Monitors,
     state: B::State,
 }
 

@@ -73,7 +73,7 @@ pub enum Op {
         shape: Shape,
         /// What becomes of the gradient.
         rule: Rule,
-        /// Largest norm of a column of W.
+        /// Largest norm of a column of W after an update; `Store` has none.
         max_column_norm: Option<f64>,
         /// Whether the norm of the gradient is watched.
         norm: Norm,
@@ -530,6 +530,43 @@ impl<B: Backend> Prepared<B> {
             Operands::Advance(operands) => operands.run(backend),
         }
         Ok(())
+    }
+
+    /// Everything that the operation has written, in f64, which both element types fit into.
+    ///
+    /// For comparing two runs bit by bit.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn results(&mut self, checker: &Checker<'_, B>) -> Result<Vec<f64>, Mismatch> {
+        let mut results = Vec::new();
+        let matrices: &[&Matrix<B>] = match &mut self.operands {
+            Operands::Forward(operands) => {
+                results = operands.winners(checker)?;
+                &[&operands.y]
+            }
+            Operands::Data(operands) => &[&operands.dz_below],
+            Operands::Params(operands) => {
+                results.extend(checker.backend.take_monitors(&mut operands.monitors)?.0);
+                &operands.matrices()
+            }
+            Operands::Loss(operands) => {
+                results.extend(checker.backend.take_monitors(&mut operands.monitors)?.0);
+                &[&operands.dz]
+            }
+            Operands::Latent(operands) => &[&operands.z],
+            Operands::Gather(operands) => &[&operands.y],
+            Operands::Parzen(operands) => {
+                results.clone_from(&operands.found);
+                &[]
+            }
+            Operands::Advance(operands) => &operands.matrices(checker),
+        };
+        for matrix in matrices {
+            let values = checker.backend.read(matrix.all())?;
+            results.extend(values.into_iter().map(Real::to_f64));
+        }
+        Ok(results)
     }
 
     /// Compares the results of exactly one run with the oracle.

@@ -25,7 +25,7 @@ pub(super) struct Params<B: Backend> {
     weights: Parameter<B>,
     bias: Parameter<B>,
     state: B::State,
-    monitors: B::Monitors,
+    pub(super) monitors: B::Monitors,
 }
 
 /// The values before the update.
@@ -122,6 +122,19 @@ impl<B: Backend> Params<B> {
             state: &self.state,
             monitor: (self.norm == Norm::Watched).then_some((&mut self.monitors, MONITOR)),
         });
+    }
+
+    /// What the operation may write.
+    pub(super) fn matrices(&self) -> [&Matrix<B>; 6] {
+        let (weights, bias) = (&self.weights, &self.bias);
+        [
+            &weights.theta,
+            &weights.first,
+            &weights.second,
+            &bias.theta,
+            &bias.first,
+            &bias.second,
+        ]
     }
 
     pub(super) fn verify(&mut self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {

@@ -13,7 +13,7 @@ pub(super) struct Points<B: Backend> {
     host: [Vec<f64>; 2],
     points: Matrix<B>,
     samples: Matrix<B>,
-    found: Vec<f64>,
+    pub(super) found: Vec<f64>,
 }
 
 impl<B: Backend> Points<B> {

@@ -12,7 +12,8 @@ use crate::{Activation, Real, StepState};
 pub(crate) fn activate<T: Real>(act: Activation, values: &mut [T]) {
     match act {
         Activation::Identity | Activation::Maxout { .. } => {}
-        Activation::Relu => map(values, |z| if z > T::ZERO { z } else { T::ZERO }),
+        // NaN stays NaN, so that a run that has diverged shows it.
+        Activation::Relu => map(values, |z| if z < T::ZERO { T::ZERO } else { z }),
         Activation::LeakyRelu { slope } => {
             let slope = T::from_f64(slope);
             map(values, |z| if z > T::ZERO { z } else { z * slope });

@@ -4,6 +4,8 @@ mod elementwise;
 mod pool;
 mod product;
 mod shared_rows;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -82,6 +84,37 @@ impl<T: Real> Native<T> {
         })
     }
 
+    /// As if the processor had no more than `isa`, which it must have.
+    #[cfg(test)]
+    fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
+    /// A matrix of zeros whose rows begin `stride` elements apart.
+    ///
+    /// What lies between the rows is NaN: no operation reads or writes it.
+    ///
+    /// # Panics
+    /// If `stride` is less than `cols`.
+    #[must_use]
+    #[track_caller]
+    pub fn matrix_with_stride(&self, rows: usize, cols: usize, stride: usize) -> Matrix<Self> {
+        assert!(
+            stride >= cols,
+            "matrix: stride {stride} is less than {cols} columns"
+        );
+        let mut storage = vec![T::from_f64(f64::NAN); rows * stride];
+        for row in 0..rows {
+            storage[row * stride..][..cols].fill(T::ZERO);
+        }
+        Matrix {
+            storage,
+            rows,
+            cols,
+            stride,
+        }
+    }
+
     /// Number of threads.
     #[must_use]
     pub fn threads(&self) -> usize {
@@ -157,6 +190,8 @@ impl<T: Real> Backend for Native<T> {
             Isa::Baseline => std::env::consts::ARCH,
             Isa::Avx2 => "AVX2",
             Isa::Avx512 => "AVX-512",
+            #[cfg(test)]
+            Isa::WideTile => "wide tiles",
         };
         format!(
             "cpu, {isa}, {} threads, f{}",
@@ -250,6 +285,7 @@ impl<T: Real> Backend for Native<T> {
         Ok(ops::parzen_cpu::run(self, op))
     }
 
+    #[track_caller]
     fn advance(&self, op: Advance<'_, Self>) {
         ops::advance_cpu::run(op);
     }

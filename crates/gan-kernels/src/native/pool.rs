@@ -98,6 +98,12 @@ impl Pool {
     /// when all are done.
     ///
     /// No two calls at one time have the same `worker`, which is below [`Pool::threads`].
+    /// `body` must not call `run` of the same pool: the inner call would wait for the outer.
+    ///
+    /// Several threads may call `run`; theirs are one fork after another.
+    /// What the caller wrote before `run`, every task sees; what the tasks wrote, the caller sees
+    /// after it: the store of `ticket` releases, each claim acquires and, being a read-modify-write,
+    /// hands the release on; `done` does the same in the other direction.
     pub(crate) fn run(&self, tasks: usize, body: &Body<'_>) {
         let _one_at_a_time = lock(&self.fork);
         if self.threads.is_empty() || tasks <= 1 {
@@ -266,6 +272,57 @@ mod tests {
             });
         }
         assert_eq!(sum.into_inner(), 3000 * 21);
+    }
+
+    /// Plain, unsynchronised writes before, in and after forks: what orders them is the pool alone.
+    #[test]
+    fn run_orders_plain_memory_under_contention_sleep_and_panics() {
+        const TASKS: usize = 13;
+        let pool = Pool::new(4).unwrap();
+        let rounds = std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..3_u64)
+                .map(|caller| {
+                    let pool = &pool;
+                    scope.spawn(move || {
+                        let mut cells = vec![0_u64; TASKS];
+                        for round in 1..=400_u64 {
+                            let rows = crate::native::SharedRows::new(&mut cells, 1);
+                            let fails = round % 50 == caller;
+                            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                                pool.run(TASKS, &|_, task| {
+                                    // SAFETY: each task has its own cell.
+                                    unsafe { rows.row(task)[0] += round };
+                                    assert!(!(fails && task == 7), "on purpose");
+                                });
+                            }));
+                            assert_eq!(outcome.is_err(), fails);
+                            if round % 100 == 0 {
+                                // Longer than the spin: workers fall asleep.
+                                std::thread::sleep(Duration::from_millis(1));
+                            }
+                            let sum = round * (round + 1) / 2;
+                            assert!(cells.iter().all(|&cell| cell == sum));
+                        }
+                        400
+                    })
+                })
+                .collect();
+            let rounds = callers.into_iter().map(|caller| caller.join().unwrap());
+            rounds.sum::<u64>()
+        });
+        assert_eq!(rounds, 1200);
+    }
+
+    #[test]
+    fn drop_reaches_workers_that_spin_sleep_or_have_not_begun() {
+        for wait in [0, 0, 20, 40, 100, 1000] {
+            for _ in 0..20 {
+                let pool = Pool::new(3).unwrap();
+                std::thread::sleep(Duration::from_micros(wait));
+                pool.run(2, &|_, _| {});
+                drop(pool);
+            }
+        }
     }
 
     #[test]

@@ -64,6 +64,11 @@ pub(crate) trait Epilogue<T: Real>: Sync {
         false
     }
 
+    /// Terms of a sum that may be added up in a row before they join the others.
+    fn depth_at_most(&self) -> usize {
+        usize::MAX
+    }
+
     /// Values of the task's own that each column needs.
     fn state_per_column(&self) -> usize {
         0
@@ -106,6 +111,9 @@ pub(crate) enum Isa {
     Avx2,
     /// x86-64 with AVX-512.
     Avx512,
+    /// The tiles of AVX-512 in baseline code, so that their edges are tested on any processor.
+    #[cfg(test)]
+    WideTile,
 }
 
 impl Isa {
@@ -135,6 +143,8 @@ impl Isa {
             Self::Baseline => (4, 4 * doubled),
             Self::Avx2 => (6, 8 * doubled),
             Self::Avx512 => (12, 16 * doubled),
+            #[cfg(test)]
+            Self::WideTile => (12, 16 * doubled),
         }
     }
 }
@@ -169,6 +179,7 @@ impl Plan {
         let (rows_of_tile, cols_of_tile) = isa.tile::<T>();
         let depth_of_pass =
             p.k.min(STRIP_BYTES / 2 / (cols_of_tile * size_of::<T>()))
+                .min(epilogue.depth_at_most())
                 .max(1);
         // The smallest strip of whole tiles that is also a whole number of units…
         let together = epilogue.columns_together();
@@ -303,6 +314,10 @@ fn select<T: Real, E: Epilogue<T>>(isa: Isa) -> Kernel<T, E> {
         (Isa::Avx2, true) => task_avx2::<T, E, 6, 16>,
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx2, false) => task_avx2::<T, E, 6, 8>,
+        #[cfg(test)]
+        (Isa::WideTile, true) => task_baseline::<T, E, 12, 32>,
+        #[cfg(test)]
+        (Isa::WideTile, false) => task_baseline::<T, E, 12, 16>,
         (_, true) => task_baseline::<T, E, 4, 8>,
         (_, false) => task_baseline::<T, E, 4, 4>,
     }

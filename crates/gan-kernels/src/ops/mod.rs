@@ -25,6 +25,7 @@ pub(crate) use {
     logit_loss::cpu as logit_loss_cpu, parzen::cpu as parzen_cpu,
 };
 
+use crate::Activation;
 use crate::random::Stream;
 
 /// Inverted dropout of a layer's input (Hinton et al. 2012): an element is kept with probability
@@ -36,7 +37,7 @@ use crate::random::Stream;
 pub struct Dropout {
     /// Probability of keeping an element, above 0 and below 1.
     pub keep: f64,
-    /// Factor of what is kept; 1 / `keep` keeps the expectation.
+    /// Factor of what is kept, above 0; 1 / `keep` keeps the expectation.
     pub scale: f64,
     /// Address of the mask.
     pub stream: Stream,
@@ -45,12 +46,33 @@ pub struct Dropout {
 }
 
 impl Dropout {
+    /// Asserts that the numbers make a mask.
+    #[track_caller]
+    pub(crate) fn check(self, op: &str) {
+        let Self { keep, scale, .. } = self;
+        assert!(
+            keep > 0.0 && keep < 1.0 && scale > 0.0,
+            "{op}: dropout keeps {keep} at scale {scale}, expected 0 < keep < 1 and scale > 0"
+        );
+    }
+
     /// Index of the element in `row` and `col` of a mask with `cols` columns.
     ///
     /// Rows begin at multiples of four, so that each begins a Philox block.
     #[inline]
     pub(crate) fn index(self, row: usize, col: usize, cols: usize) -> u64 {
         (self.first_row + row) as u64 * cols.next_multiple_of(4) as u64 + col as u64
+    }
+}
+
+/// Asserts that a maxout has a number of pieces that a byte can tell apart.
+#[track_caller]
+pub(crate) fn check_pieces(op: &str, act: Activation) {
+    if let Activation::Maxout { pieces } = act {
+        assert!(
+            (2..=255).contains(&pieces),
+            "{op}: {pieces} pieces, expected 2 to 255"
+        );
     }
 }
 

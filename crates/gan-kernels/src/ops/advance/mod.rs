@@ -5,6 +5,9 @@ pub(crate) mod cpu;
 use crate::{Backend, Schedule};
 
 /// `step ← step + 1`, and the rates of the iteration that comes.
+///
+/// # Panics
+/// If state and schedule have different numbers of slots.
 pub struct Advance<'a, B: Backend> {
     /// The iteration's own numbers.
     pub state: &'a mut B::State,

@@ -8,7 +8,7 @@ use crate::{Affine, ByteScale, Real, Values};
 #[track_caller]
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: GatherRows<'_, Native<T>>) {
     let (records, state) = (op.records, op.state);
-    op.check(records.cols());
+    op.check(records.rows(), records.cols());
     let (m, n) = op.y.shape();
     let mask = op.dropout.map(|dropout| Mask::new(dropout, state, n));
     let minibatches = op.minibatches_per_step as u64;

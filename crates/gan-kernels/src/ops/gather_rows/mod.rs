@@ -18,7 +18,8 @@ use crate::{Backend, RowsMut};
 /// So every record is visited once per epoch, whether or not m divides N.
 ///
 /// # Panics
-/// If the columns disagree.
+/// If the columns disagree, there is no record, dropout makes no mask, or `minibatch` is not below
+/// `minibatches_per_step`.
 pub struct GatherRows<'a, B: Backend> {
     /// The data set.
     pub records: &'a B::Resident,
@@ -36,12 +37,18 @@ pub struct GatherRows<'a, B: Backend> {
 
 impl<B: Backend> GatherRows<'_, B> {
     #[track_caller]
-    pub(crate) fn check(&self, record_cols: usize) {
+    pub(crate) fn check(&self, records: usize, record_cols: usize) {
+        if let Some(dropout) = self.dropout {
+            dropout.check("gather_rows");
+        }
         let (m, _) = self.y.shape();
         assert_shape!("gather_rows", "y", self.y.shape(), (m, record_cols));
+        assert!(records > 0, "gather_rows: no records");
         assert!(
             self.minibatch < self.minibatches_per_step,
-            "gather_rows: minibatch out of range"
+            "gather_rows: minibatch {} of {}",
+            self.minibatch,
+            self.minibatches_per_step
         );
     }
 }

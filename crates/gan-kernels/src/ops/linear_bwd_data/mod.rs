@@ -2,7 +2,7 @@
 
 pub(crate) mod cpu;
 
-use super::{Dropout, assert_shape};
+use super::{Dropout, assert_shape, check_pieces};
 use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRows};
 
 /// `dZ↓ = (dZ·Wᵀ) ⊙ φ′(Y↓) ⊙ mask↓`: the gradient of the pre-activation of the layer below.
@@ -17,7 +17,7 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRows};
 /// φ′ is computed from the output, of which dropout's factor is taken back.
 ///
 /// # Panics
-/// If the shapes disagree, or `below.winners` is absent for maxout or present without it.
+/// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `below.winners` is absent for maxout or present without it.
 /// # Numerics
 /// As [`LinearFwd`](crate::LinearFwd), with depth n.
 pub struct LinearBwdData<'a, B: Backend> {
@@ -49,6 +49,10 @@ impl<B: Backend> LinearBwdData<'_, B> {
     /// Checks every operand; returns m, k (columns of Y↓) and n (the depth).
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize, usize) {
+        check_pieces("linear_bwd_data", self.below.act);
+        if let Some(dropout) = self.below.dropout {
+            dropout.check("linear_bwd_data");
+        }
         let (m, n) = self.dz.shape();
         let k = self.w.rows;
         let pieces = self.below.act.pieces();

@@ -95,6 +95,13 @@ fn rules<'a, T: Real>(
     update: Update<'a, Native<T>>,
     state: &StepState,
 ) -> (Rule<'a, T>, Rule<'a, T>) {
+    let rates = |slot: usize| {
+        let rates = state.rates.get(slot).copied();
+        rates.unwrap_or_else(|| {
+            let slots = state.rates.len();
+            panic!("linear_bwd_params: slot {slot} of a state with {slots}")
+        })
+    };
     let shared =
         |matrix: &'a mut Matrix<Native<T>>| SharedRows::new(&mut matrix.storage, matrix.stride);
     let (kinds, norm): ([Kind<'a, T>; 2], Option<f64>) = match update {
@@ -108,7 +115,7 @@ fn rules<'a, T: Real>(
                 learning_rate,
                 momentum,
                 ..
-            } = state.rates[slot];
+            } = rates(slot);
             let kinds = velocity.map(|velocity| Kind::Momentum {
                 velocity: shared(velocity),
                 learning_rate: T::from_f64(learning_rate),
@@ -123,7 +130,7 @@ fn rules<'a, T: Real>(
             slot,
             max_column_norm,
         } => {
-            let numbers = AdamNumbers::new(adam, state.rates[slot]);
+            let numbers = AdamNumbers::new(adam, rates(slot));
             let kinds = [(w1, w2), (b1, b2)].map(|(first, second)| Kind::Adam {
                 first: shared(first),
                 second: shared(second),

@@ -18,7 +18,7 @@ use crate::{Backend, Matrix, Monitor, Rows};
 /// Run [`LinearBwdData`](crate::LinearBwdData) first; it needs W as the forward pass saw it.
 ///
 /// # Panics
-/// If the shapes disagree.
+/// If the shapes disagree, or the state has no rates for the update's slot.
 /// # Numerics
 /// As [`LinearFwd`](crate::LinearFwd), with depth m.
 pub struct LinearBwdParams<'a, B: Backend> {

@@ -2,7 +2,7 @@
 
 pub(crate) mod cpu;
 
-use super::{Dropout, assert_shape};
+use super::{Dropout, assert_shape, check_pieces};
 use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRowsMut};
 
 /// `Y = dropout(φ(X·W + b))`: affine map with bias–activation–dropout epilogue.
@@ -18,7 +18,7 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRowsMut};
 /// The pieces of unit j are columns `j·pieces ..` of `w`.
 ///
 /// # Panics
-/// If the shapes disagree, or `winners` is absent for maxout or present without it.
+/// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `winners` is absent for maxout or present without it.
 /// # Numerics
 /// Accumulated in k order in the element type; within `4·√k·ε` of the f64 oracle relative to
 /// `Σ|x·w|` (docs/numerics.md).
@@ -47,6 +47,10 @@ impl<B: Backend> LinearFwd<'_, B> {
     /// Checks every operand; returns m, the columns of z, and k.
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize, usize) {
+        check_pieces("linear_fwd", self.act);
+        if let Some(dropout) = self.dropout {
+            dropout.check("linear_fwd");
+        }
         let (m, k) = self.x.shape();
         let (units, pieces) = (self.y.shape().1, self.act.pieces());
         assert_shape!("linear_fwd", "y", self.y.shape(), (m, units));
@@ -63,11 +67,7 @@ impl<B: Backend> LinearFwd<'_, B> {
             (1, units * pieces)
         );
         let winners = self.winners.as_ref();
-        if let Activation::Maxout { pieces } = self.act {
-            assert!(
-                (2..=255).contains(&pieces),
-                "linear_fwd: {pieces} pieces, expected 2 to 255"
-            );
+        if let Activation::Maxout { .. } = self.act {
             let winners = winners.map(|w| (w.winners.rows.saturating_sub(w.first), w.winners.cols));
             let (rows, cols) = winners.expect("linear_fwd: maxout needs winners");
             assert_shape!("linear_fwd", "winners", (rows.min(m), cols), (m, units));

@@ -16,7 +16,7 @@ use crate::{Backend, Rows, RowsMut};
 /// | `dz` | m × 1 | overwritten by the gradient of the objective |
 ///
 /// # Panics
-/// If the shapes disagree, or the discriminator's logits are no equal halves.
+/// If the shapes disagree, there is no row, or the discriminator's logits are no equal halves.
 /// # Source
 /// Goodfellow et al. 2014 eq. 1 and §3.
 pub struct LogitLoss<'a, B: Backend> {
@@ -55,6 +55,7 @@ impl<B: Backend> LogitLoss<'_, B> {
         let (m, _) = self.logits.shape();
         assert_shape!("logit_loss", "logits", self.logits.shape(), (m, 1));
         assert_shape!("logit_loss", "dz", self.dz.shape(), (m, 1));
+        assert!(m > 0, "logit_loss: no rows");
         if let Objective::Discriminator { .. } = self.objective {
             assert!(
                 m.is_multiple_of(2),

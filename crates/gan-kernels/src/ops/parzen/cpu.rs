@@ -78,6 +78,12 @@ impl<T: Real> Epilogue<T> for LogSumExp<'_, T> {
         true
     }
 
+    /// Distances are small differences of large sums: on MNIST, f32 sums of all 784 terms in a row
+    /// are off by 2e-3 nats at σ = 0.1667, and on the same side.
+    fn depth_at_most(&self) -> usize {
+        128
+    }
+
     fn state_per_column(&self) -> usize {
         1 + self.factors.len()
     }

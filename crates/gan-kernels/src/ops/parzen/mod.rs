@@ -20,7 +20,9 @@ use crate::{Backend, Rows};
 /// If the columns disagree, there is no sample, or a σ is not positive.
 /// # Numerics
 /// ‖x − s‖² = ‖x‖² + ‖s‖² − 2·x·s after the samples' mean is taken from both, which more than
-/// halves what cancels on images; within 1e-3 nats of the f64 oracle on MNIST.
+/// halves what cancels on images, and sums of products are taken in short runs; on MNIST at
+/// σ = 0.1667 a point is within about 1e-3 nats of the f64 oracle, the mean within 1e-4; errors grow
+/// as 1/σ².
 /// # Source
 /// Breuleux, Bengio, Vincent 2011; Goodfellow et al. 2014 §5.
 pub struct Parzen<'a, B: Backend> {

@@ -1,0 +1,225 @@
+//! The case table and drawn shapes, under every tile that this processor can run.
+
+use proptest::prelude::*;
+
+use super::{Isa, Native};
+use crate::cases::{CASES, Case, Checker, Inputs, Norm, Op, Role, Rule, Shape};
+use crate::random::{Purpose, Stream};
+use crate::{
+    Activation, Backend, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearBwdParams,
+    LinearFwd, Matrix, Prior, Real, Records, StepState, Update, Values,
+};
+
+/// The tiles whose instructions this processor has.
+fn isas() -> Vec<Isa> {
+    let mut isas = vec![Isa::Baseline, Isa::WideTile];
+    let best = Isa::detect();
+    if best != Isa::Baseline {
+        isas.push(Isa::Avx2);
+    }
+    if best == Isa::Avx512 {
+        isas.push(best);
+    }
+    isas
+}
+
+fn check_with<T: Real>(native: &Native<T>, padding: usize, case: &Case) -> Result<(), String> {
+    let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + padding);
+    Checker::new(native, &matrix)
+        .check(case)
+        .map_err(|mismatch| format!("{}, rows {padding} apart: {mismatch}", native.description()))
+}
+
+#[test]
+fn native_edge_cases_match_oracle_under_every_tile_and_stride() {
+    fn check_all<T: Real>() {
+        for isa in isas() {
+            let native = Native::<T>::new(Some(3)).unwrap().with_isa(isa);
+            for case in CASES.iter().filter(|case| case.role == Role::Edge) {
+                for padding in [0, 3] {
+                    check_with(&native, padding, case).unwrap();
+                }
+            }
+        }
+    }
+    check_all::<f32>();
+    check_all::<f64>();
+}
+
+/// A linear operation of any shape up to 70, in any variant.
+fn linear() -> impl Strategy<Value = Case> {
+    let size = || prop_oneof![Just(1_usize), 1..=12_usize, 1..=70_usize];
+    let shape = (size(), size(), size()).prop_map(|(m, n, k)| Shape { m, n, k });
+    let act = prop_oneof![
+        Just(Activation::Identity),
+        Just(Activation::Relu),
+        Just(Activation::LeakyRelu { slope: 0.25 }),
+        Just(Activation::Sigmoid),
+        Just(Activation::Tanh),
+        prop_oneof![Just(2), Just(3), Just(5)].prop_map(|pieces| Activation::Maxout { pieces }),
+    ];
+    let dropout = proptest::option::of((0.1..0.95, 0..200_usize)).prop_map(|dropout| {
+        dropout.map(|(keep, first_row)| Dropout {
+            keep,
+            scale: 2.0,
+            stream: Stream::new(Purpose::Dropout, 0, 1),
+            first_row,
+        })
+    });
+    let rule = prop_oneof![
+        Just(Rule::Store),
+        Just(Rule::Momentum),
+        Just(Rule::Adam),
+        Just(Rule::AdamFromZero)
+    ];
+    let params = (rule, proptest::option::of(0.1..5.0), any::<bool>());
+    (shape, act, dropout, params, 0..3, 0..4_usize).prop_map(
+        |(shape, act, dropout, (rule, max_column_norm, norm), which, margin)| Case {
+            op: match which {
+                0 => Op::LinearFwd {
+                    shape,
+                    act,
+                    dropout,
+                },
+                1 => Op::LinearBwdData {
+                    shape,
+                    act,
+                    dropout,
+                },
+                _ => Op::LinearBwdParams {
+                    shape,
+                    rule,
+                    max_column_norm: max_column_norm.filter(|_| rule != Rule::Store),
+                    norm: if norm { Norm::Watched } else { Norm::Ignored },
+                },
+            },
+            inputs: Inputs::Uniform,
+            margin,
+            role: Role::Edge,
+            tolerance: CASES[0].tolerance,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn linear_operations_of_drawn_shapes_match_oracle(case in linear(), padding in 0..5_usize) {
+        for isa in isas() {
+            let single = Native::<f32>::new(Some(1)).unwrap().with_isa(isa);
+            prop_assert_eq!(check_with(&single, padding, &case), Ok(()));
+            let double = Native::<f64>::new(Some(1)).unwrap().with_isa(isa);
+            prop_assert_eq!(check_with(&double, padding, &case), Ok(()));
+        }
+    }
+}
+
+/// Everything that `case` writes, as bits.
+fn bits<T: Real>(threads: usize, isa: Isa, case: &Case) -> Vec<u64> {
+    let native = Native::<T>::new(Some(threads)).unwrap().with_isa(isa);
+    let matrix = |rows, cols| native.matrix(rows, cols);
+    let checker = Checker::new(&native, &matrix);
+    let mut prepared = checker.prepare(case);
+    prepared.run(&native).unwrap();
+    let results = prepared.results(&checker).unwrap();
+    results.into_iter().map(f64::to_bits).collect()
+}
+
+#[test]
+fn native_results_are_the_same_bits_for_any_number_of_threads() {
+    for case in CASES {
+        for isa in [Isa::detect(), Isa::Baseline] {
+            if isa == Isa::Baseline && case.role == Role::Paper {
+                continue;
+            }
+            let alone = (bits::<f32>(1, isa, case), bits::<f64>(1, isa, case));
+            for threads in [2, 3, 7] {
+                let together = (
+                    bits::<f32>(threads, isa, case),
+                    bits::<f64>(threads, isa, case),
+                );
+                assert!(alone == together, "{case}: {threads} threads, {isa:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn padding_between_rows_is_never_written() {
+    let (m, n, k) = (13, 7, 5);
+    let state = &StepState {
+        seed: 1,
+        step: 2,
+        rates: Vec::new(),
+    };
+    for isa in isas() {
+        let native = Native::<f32>::new(Some(2)).unwrap().with_isa(isa);
+        let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + 3);
+        let untouched = |matrix: &Matrix<Native<f32>>, name: &str| {
+            for (i, row) in matrix.storage.chunks(matrix.stride).enumerate() {
+                let (inside, padding) = row.split_at(matrix.cols);
+                assert!(inside.iter().all(|x| !x.is_nan()), "{name}: row {i}");
+                assert!(padding.iter().all(|x| x.is_nan()), "{name}: padding {i}");
+            }
+        };
+        let [mut w, mut b] = [matrix(k, n), matrix(1, n)];
+        let [mut x, mut y, mut dx] = [matrix(m, k), matrix(m, n), matrix(m, k)];
+        native.fill_latent(FillLatent {
+            z: x.all_mut(),
+            prior: Prior::Spherical,
+            stream: Stream::new(Purpose::Noise, 0, 0),
+            first_row: 0,
+            state,
+        });
+        untouched(&x, "fill_latent");
+        native.gather_rows(GatherRows {
+            records: &Records::new(k, Values::Floats(vec![1.0; 3 * k])),
+            y: x.all_mut(),
+            minibatches_per_step: 1,
+            minibatch: 0,
+            dropout: None,
+            state,
+        });
+        untouched(&x, "gather_rows");
+        native.linear_fwd(LinearFwd {
+            x: x.all(),
+            w: &w,
+            b: &b,
+            y: y.all_mut(),
+            act: Activation::Sigmoid,
+            winners: None,
+            dropout: None,
+            state,
+        });
+        untouched(&y, "linear_fwd");
+        native.linear_bwd_data(LinearBwdData {
+            dz: y.all(),
+            w: &w,
+            below: Below {
+                y: x.all(),
+                act: Activation::Relu,
+                winners: None,
+                dropout: None,
+            },
+            dz_below: dx.all_mut(),
+            state,
+        });
+        untouched(&dx, "linear_bwd_data");
+        native.linear_bwd_params(LinearBwdParams {
+            x: x.all(),
+            dz: y.all(),
+            w: &mut w,
+            b: &mut b,
+            update: Update::Store,
+            state,
+            monitor: None,
+        });
+        untouched(&w, "linear_bwd_params");
+        untouched(&b, "linear_bwd_params");
+    }
+}
