@@ -70,7 +70,7 @@ impl Real for f32 {
         f32::sqrt(self)
     }
 
-    /// Range reduction to `|r| ≤ ln 2 / 2`, then the degree-6 polynomial of the Cephes library
+    /// Range reduction to `|r| ≤ ln 2 / 2`, then the degree-7 polynomial of the Cephes library
     /// (Moshier, `expf`); within 2 ulp, and within that of 0 and ∞ saturating instead of
     /// overflowing: arguments are clamped to [−87.3, 88.3].
     #[inline(always)]

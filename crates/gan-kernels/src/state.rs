@@ -135,6 +135,9 @@ impl Momentum {
     /// μ in `epoch`, counted from 1.
     #[must_use]
     pub fn in_epoch(self, epoch: u64) -> f64 {
+        if epoch >= self.last {
+            return self.r#final;
+        }
         let span = self.last.saturating_sub(self.first).max(1) as f64;
         let share = (epoch.saturating_sub(self.first) as f64 / span).clamp(0.0, 1.0);
         self.initial + (self.r#final - self.initial) * share

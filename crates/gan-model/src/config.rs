@@ -322,6 +322,8 @@ impl ConfigError {
 
 /// Passes of one iteration need a stream each.
 const MOST_DISCRIMINATOR_STEPS: usize = 200;
+/// Each layer of a player has streams of its own.
+const MOST_LAYERS: usize = 255;
 
 impl GameConfig {
     /// Checks every value against the others and against records of `cols` values.
@@ -351,7 +353,7 @@ impl GameConfig {
             "generator.layers.0.keep",
             g.layers[0].keep,
             g.layers[0].keep == 1.0,
-            "1: noise enters G at z alone",
+            "1: the latent is not dropped out",
         )?;
         let (last, output) = (g.layers.len() - 1, &g.layers[g.layers.len() - 1]);
         let units = output.units.unwrap_or(cols);
@@ -415,6 +417,13 @@ fn validate_layers(player: &str, layers: &[LayerConfig]) -> Result<(), ConfigErr
             expected: "at least one layer".into(),
         });
     }
+    let key = format!("{player}.layers");
+    range(
+        &key,
+        layers.len(),
+        layers.len() <= MOST_LAYERS,
+        "at most 255 layers",
+    )?;
     for (index, layer) in layers.iter().enumerate() {
         let key = |name: &str| format!("{player}.layers.{index}.{name}");
         match layer.units {
@@ -476,6 +485,12 @@ fn validate_layers(player: &str, layers: &[LayerConfig]) -> Result<(), ConfigErr
             "above 0, at most 1",
         )?;
         if let Some(scale) = layer.scale {
+            range(
+                &key("scale"),
+                scale,
+                layer.keep < 1.0,
+                "none: keep = 1 is no dropout",
+            )?;
             positive(&key("scale"), scale)?;
         }
         if let Some(init) = layer.init {
@@ -510,6 +525,18 @@ impl OptimizerConfig {
                     let name = at(&format!("momentum.{name}"));
                     range(&name, mu, (0.0..1.0).contains(&mu), "at least 0, below 1")?;
                 }
+                let MomentumConfig {
+                    from_epoch,
+                    to_epoch,
+                    ..
+                } = momentum;
+                let name = at("momentum.to_epoch");
+                range(
+                    &name,
+                    to_epoch,
+                    to_epoch >= from_epoch,
+                    "from_epoch or later",
+                )?;
                 (learning_rate, schedule, max_column_norm)
             }
             Self::Adam {
@@ -547,10 +574,12 @@ impl OptimizerConfig {
                     decay >= 1.0 && decay.is_finite(),
                     "at least 1",
                 )?;
-                range(&at("schedule.floor"), floor, floor >= 0.0, "at least 0")?;
+                let ok = (0.0..=rate).contains(&floor);
+                range(&at("schedule.floor"), floor, ok, "0 to the learning rate")?;
             }
             ScheduleConfig::Linear { floor, updates } => {
-                range(&at("schedule.floor"), floor, floor >= 0.0, "at least 0")?;
+                let ok = (0.0..=rate).contains(&floor);
+                range(&at("schedule.floor"), floor, ok, "0 to the learning rate")?;
                 range(&at("schedule.updates"), updates, updates > 0, "at least 1")?;
             }
         }
@@ -645,13 +674,18 @@ impl LayerConfig {
         }
     }
 
+    /// Slope of leaky relu on the negative side.
+    pub(crate) fn slope_or_default(&self) -> f64 {
+        self.slope.unwrap_or(0.2)
+    }
+
     /// φ for the kernels.
     pub(crate) fn kernel_activation(&self) -> Activation {
         match self.activation {
             ActivationConfig::Identity => Activation::Identity,
             ActivationConfig::Relu => Activation::Relu,
             ActivationConfig::LeakyRelu => Activation::LeakyRelu {
-                slope: self.slope.unwrap_or(0.2),
+                slope: self.slope_or_default(),
             },
             ActivationConfig::Sigmoid => Activation::Sigmoid,
             ActivationConfig::Tanh => Activation::Tanh,
@@ -696,4 +730,104 @@ fn value(key: &str, found: &str, expected: &str) -> Result<(), ConfigError> {
         found: found.into(),
         expected: expected.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::test_game;
+
+    /// What `change` makes of a good configuration.
+    fn broken(change: impl FnOnce(&mut GameConfig)) -> String {
+        let mut config = test_game();
+        assert_eq!(config.validate(5), Ok(()));
+        change(&mut config);
+        config.validate(5).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn validate_names_the_key_with_both_sides() {
+        let cases = [
+            (
+                broken(|c| c.game.minibatch = 0),
+                "game.minibatch: found 0, expected at least 1",
+            ),
+            (
+                broken(|c| c.game.discriminator_steps = 201),
+                "game.discriminator_steps: found 201",
+            ),
+            (
+                broken(|c| c.generator.latent = 0),
+                "generator.latent: found 0",
+            ),
+            (
+                broken(|c| c.generator.layers.clear()),
+                "generator.layers: missing",
+            ),
+            (
+                broken(|c| c.generator.layers[0].keep = 0.5),
+                "generator.layers.0.keep: found 0.5",
+            ),
+            (
+                broken(|c| c.generator.layers[0].units = None),
+                "generator.layers.0.units: missing",
+            ),
+            (
+                broken(|c| c.generator.layers[2].units = Some(6)),
+                "generator.layers.2.units: found 6",
+            ),
+            (
+                broken(|c| c.generator.layers[2].activation = ActivationConfig::Maxout),
+                "generator.layers.2.pieces: missing",
+            ),
+            (
+                broken(|c| c.discriminator.layers[1].keep = 0.0),
+                "discriminator.layers.1.keep",
+            ),
+            (
+                broken(|c| c.discriminator.layers[0].pieces = Some(1)),
+                "discriminator.layers.0.pieces",
+            ),
+            (
+                broken(|c| c.generator.layers[1].pieces = Some(2)),
+                "only maxout has pieces",
+            ),
+            (
+                broken(|c| c.generator.layers[1].slope = Some(0.1)),
+                "only leaky-relu has a slope",
+            ),
+            (
+                broken(|c| c.generator.layers[1].scale = Some(2.0)),
+                "keep = 1 is no dropout",
+            ),
+            (
+                broken(|c| c.discriminator.layers[2].units = Some(2)),
+                "D returns one number",
+            ),
+            (
+                broken(|c| c.discriminator.layers[2].activation = ActivationConfig::Tanh),
+                "discriminator.layers.2.activation: found tanh, expected sigmoid",
+            ),
+            (
+                broken(|c| {
+                    c.optimizer = OptimizerConfig::Momentum {
+                        learning_rate: 0.1,
+                        schedule: ScheduleConfig::Exponential {
+                            decay: 0.9,
+                            floor: 0.0,
+                        },
+                        momentum: MomentumConfig::default(),
+                        max_column_norm: None,
+                    };
+                }),
+                "optimizer.schedule.decay: found 0.9, expected at least 1",
+            ),
+        ];
+        for (found, expected) in cases {
+            assert!(
+                found.contains(expected),
+                "{found:?} does not say {expected:?}"
+            );
+        }
+    }
 }

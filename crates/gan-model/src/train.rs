@@ -104,6 +104,13 @@ impl<B: Backend> Trainer<B> {
     ) -> Result<Self, ConfigError> {
         let cols = data.records.cols();
         config.validate(cols)?;
+        if data.records.rows() == 0 {
+            let expected = "at least one training record".into();
+            return Err(ConfigError::Missing {
+                key: "data".into(),
+                expected,
+            });
+        }
         let rules = Rules::new(config);
         let [g, d] = [config.generator.optimizer, config.discriminator.optimizer]
             .map(|own| own.unwrap_or(config.optimizer));
@@ -132,8 +139,11 @@ impl<B: Backend> Trainer<B> {
         }
         let (m, samples) = (rules.minibatch, rules.sample_minibatches());
         let schedule = schedule(rules, [d, g], data.records.rows());
+        let mut generator_tape = Tape::new(&backend, &generator, samples * m, m);
+        // G's samples go into what D sees.
+        generator_tape.y.pop();
         Ok(Self {
-            generator_tape: Tape::new(&backend, &generator, samples * m, m),
+            generator_tape,
             discriminator_tape: Tape::new(&backend, &discriminator, 2 * m, 2 * m),
             sampling_tape: sampling_tape(&backend, &generator),
             generator,
@@ -496,12 +506,18 @@ fn start_from_mean<B: Backend>(
 ) {
     // The authors' clip, which keeps a pixel that is always black within reach.
     const EDGE: f64 = 1e-7;
-    let inverse = |mean: f64| match config.generator.layers.last().map(|layer| layer.activation) {
-        Some(ActivationConfig::Sigmoid) => {
+    let Some(output) = config.generator.layers.last() else {
+        return;
+    };
+    let inverse = |mean: f64| match output.activation {
+        ActivationConfig::Sigmoid => {
             let p = mean.clamp(EDGE, 1.0 - EDGE);
             (p / (1.0 - p)).ln()
         }
-        Some(ActivationConfig::Tanh) => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
+        ActivationConfig::LeakyRelu if mean < 0.0 => mean / output.slope_or_default(),
+        // As near as φ comes.
+        ActivationConfig::Relu => mean.max(0.0),
+        ActivationConfig::Tanh => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
         _ => mean,
     };
     let bias: Vec<B::Elem> = mean
@@ -517,3 +533,5 @@ fn start_from_mean<B: Backend>(
 mod gradcheck;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::game as test_game;

@@ -183,7 +183,7 @@ const TEN_SIGMAS: &[f64] = &[
 
 const PRODUCT: Tolerance = Tolerance {
     factor: 4.0,
-    reason: "k roundings of random sign grow like √k; the worst of a million elements is four \
+    reason: "k roundings of random sign grow like √k; the worst of a million elements is five \
              standard deviations out",
 };
 const ELEMENTWISE: Tolerance = Tolerance {

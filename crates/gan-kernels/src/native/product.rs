@@ -162,6 +162,8 @@ struct Plan {
 
 /// Second-level cache that a packed strip of B may fill, in bytes.
 const STRIP_BYTES: usize = 192 * 1024;
+/// Depth of one pass over a product, in bytes of one column: longer sums take several passes.
+const DEPTH_BYTES: usize = 6 * 1024;
 /// Packed rows of A that all strips read before the next are touched, in bytes: a share of the
 /// third-level cache.
 const BLOCK_BYTES: usize = 2 * 1024 * 1024;
@@ -177,10 +179,9 @@ const SERIAL_FLOP: usize = 1 << 20;
 impl Plan {
     fn new<T: Real, E: Epilogue<T>>(isa: Isa, p: &Product<'_, T>, epilogue: &E) -> Self {
         let (rows_of_tile, cols_of_tile) = isa.tile::<T>();
-        let depth_of_pass =
-            p.k.min(STRIP_BYTES / 2 / (cols_of_tile * size_of::<T>()))
-                .min(epilogue.depth_at_most())
-                .max(1);
+        let longest = (DEPTH_BYTES / size_of::<T>()).min(epilogue.depth_at_most());
+        // Passes of equal depth: the last one should not be a stub.
+        let depth_of_pass = p.k.div_ceil(p.k.div_ceil(longest).max(1)).max(1);
         // The smallest strip of whole tiles that is also a whole number of units…
         let together = epilogue.columns_together();
         let unit = cols_of_tile * together / gcd(cols_of_tile, together);

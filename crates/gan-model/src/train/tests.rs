@@ -28,7 +28,7 @@ pub(super) fn momentum(learning_rate: f64) -> OptimizerConfig {
         learning_rate,
         schedule: ScheduleConfig::Exponential {
             decay: 1.01,
-            floor: 1e-6,
+            floor: 0.0,
         },
         momentum: MomentumConfig {
             initial: 0.5,
@@ -52,7 +52,7 @@ pub(super) fn adam(learning_rate: f64) -> OptimizerConfig {
 }
 
 /// A small game with every kind of layer that the authors have, and dropout.
-pub(super) fn game() -> GameConfig {
+pub(crate) fn game() -> GameConfig {
     use ActivationConfig::{Maxout, Relu, Sigmoid};
     let dropped = |keep, layer| LayerConfig { keep, ..layer };
     GameConfig {
