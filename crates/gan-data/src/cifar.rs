@@ -1,0 +1,113 @@
+//! CIFAR-10's binary version: a label byte, then 32×32 pixels in planes red, green, blue.
+//!
+//! Format: <https://www.cs.toronto.edu/~kriz/cifar.html>.
+
+use std::path::Path;
+
+use crate::dataset::{Loaded, RecordShape};
+use crate::input::Input;
+use crate::normalize::Raw;
+use crate::{DataError, Normalize};
+
+const SIDE: usize = 32;
+const CHANNELS: usize = 3;
+const PIXELS: usize = SIDE * SIDE * CHANNELS;
+const RECORD: usize = 1 + PIXELS;
+const CLASSES: u8 = 10;
+
+/// Batches to train and validate, then the one to test.
+const NAMES: [&str; 6] = [
+    "data_batch_1.bin",
+    "data_batch_2.bin",
+    "data_batch_3.bin",
+    "data_batch_4.bin",
+    "data_batch_5.bin",
+    "test_batch.bin",
+];
+
+/// Loads a lone file of records.
+pub(crate) fn load_file(input: Input) -> Result<Loaded, DataError> {
+    let mut batches = Batches::default();
+    batches.append(input)?;
+    Ok(batches.loaded(None))
+}
+
+/// Loads CIFAR-10 if one of its names is in the directory, else `None`.
+pub(crate) fn load_directory(path: &Path, names: &[String]) -> Option<Result<Loaded, DataError>> {
+    let has = |wanted: &&str| names.iter().any(|name| name == wanted);
+    let missing: Vec<_> = NAMES.iter().filter(|name| !has(name)).collect();
+    if missing.len() == NAMES.len() {
+        return None;
+    }
+    if !missing.is_empty() {
+        return Some(Err(DataError::Incomplete {
+            path: path.into(),
+            found: missing.into_iter().map(ToString::to_string).collect(),
+            expected: "CIFAR-10",
+        }));
+    }
+    Some(load_six(path))
+}
+
+fn load_six(path: &Path) -> Result<Loaded, DataError> {
+    let mut batches = Batches::default();
+    let mut before_last = 0;
+    for name in NAMES {
+        before_last = batches.labels.len();
+        batches.append(Input::open(&path.join(name))?)?;
+    }
+    let test_rows = batches.labels.len() - before_last;
+    Ok(batches.loaded(Some(test_rows)))
+}
+
+#[derive(Default)]
+struct Batches {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Batches {
+    fn append(&mut self, mut input: Input) -> Result<(), DataError> {
+        let found = input.length();
+        if !found.is_multiple_of(RECORD as u64) {
+            return Err(DataError::RecordLength {
+                path: input.path().into(),
+                found,
+                expected: RECORD as u64,
+            });
+        }
+        let mut bytes = Vec::new();
+        input.payload(Some(found), &found.to_string(), &mut bytes)?;
+        self.pixels.reserve(bytes.len() / RECORD * PIXELS);
+        for (row, record) in bytes.chunks_exact(RECORD).enumerate() {
+            if record[0] >= CLASSES {
+                return Err(DataError::BadLabel {
+                    path: input.path().into(),
+                    row: row + 1,
+                    found: record[0],
+                    expected: CLASSES - 1,
+                });
+            }
+            self.labels.push(record[0]);
+            self.pixels.extend_from_slice(&record[1..]);
+        }
+        Ok(())
+    }
+
+    fn loaded(self, test_rows: Option<usize>) -> Loaded {
+        Loaded {
+            raw: Raw::Bytes(self.pixels),
+            cols: PIXELS,
+            shape: RecordShape::Image {
+                height: SIDE,
+                width: SIDE,
+                channels: CHANNELS,
+            },
+            labels: Some(self.labels),
+            classes: Some(CLASSES.into()),
+            test_rows,
+            auto: Normalize::Gcn,
+            mixture: None,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The `[data]` table of a run's configuration.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Which data a run trains on, how much of it, and in which units.
+///
+/// ```toml
+/// [data]
+/// source = "digits"      # built-in name, or a path to a file or directory
+/// count = 30000          # built-in sources only
+/// normalize = "auto"
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// One of [`builtin_names`](crate::builtin_names), or a path to a file or directory.
+    ///
+    /// A file that bears a built-in name is reached as `./digits`.
+    pub source: String,
+    /// Records to draw from a built-in source; each source has a default. An error with a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
+    /// Training records, the first of the file.
+    ///
+    /// Default: all that the other two splits leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<usize>,
+    /// Validation records, the last of the training file, or those before the test records.
+    ///
+    /// Default: 10,000 of a training file of at least 50,000 records, else a tenth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<usize>,
+    /// Test records: the first of the test file, or the last of a lone file.
+    ///
+    /// Default: the whole test file, or a tenth of a lone file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<usize>,
+    /// Units in which the players see the records.
+    #[serde(default)]
+    pub normalize: Normalize,
+}
+
+impl DataConfig {
+    /// The defaults for `source`.
+    #[must_use]
+    pub fn new(source: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            count: None,
+            train: None,
+            valid: None,
+            test: None,
+            normalize: Normalize::Auto,
+        }
+    }
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self::new("digits")
+    }
+}
+
+/// Units in which the players see the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Normalize {
+    /// By kind: `gcn` for CIFAR-10 as the authors, `pixels` for other bytes, `standardize` for the
+    /// columns of a `.csv` or of a `.npy` of floats, `none` for the built-in mixtures.
+    #[default]
+    Auto,
+    /// The values of the file; bytes as 0 to 255.
+    None,
+    /// Bytes to `[0, 1]`.
+    Pixels,
+    /// Each column to mean 0 and standard deviation 1 over the training records.
+    Standardize,
+    /// Global contrast normalisation: each image less its mean, divided to an L2 norm of 55.
+    ///
+    /// As `pylearn2.expr.preprocessing.global_contrast_normalize` with `scale = 55`, which the
+    /// authors used for CIFAR-10.
+    Gcn,
+}
+
+impl fmt::Display for Normalize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::None => "none",
+            Self::Pixels => "pixels",
+            Self::Standardize => "standardize",
+            Self::Gcn => "gcn",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn config_with_source_alone_has_the_defaults() {
+        let config: DataConfig = toml::from_str("source = 'ring8'").unwrap();
+        assert_eq!(config, DataConfig::new("ring8"));
+    }
+
+    #[test]
+    fn config_with_every_key_survives_a_round_trip() {
+        let text = "source = 'x.csv'\ncount = 9\ntrain = 5\nvalid = 3\ntest = 1\nnormalize = 'gcn'";
+        let config: DataConfig = toml::from_str(text).unwrap();
+        assert_eq!(config.normalize, Normalize::Gcn);
+        let again: DataConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!(again, config);
+    }
+
+    #[test]
+    fn config_with_unknown_key_is_refused() {
+        assert!(toml::from_str::<DataConfig>("source = 'digits'\ncounts = 9").is_err());
+        assert!(toml::from_str::<DataConfig>("source = 'digits'\nnormalize = 'zca'").is_err());
+    }
+}

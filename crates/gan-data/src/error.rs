@@ -1,0 +1,258 @@
+//! What can be wrong with data, told with the path, what was found and what was expected.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::Normalize;
+
+/// Why data could not be loaded or written.
+///
+/// Rows, lines and columns count from 1.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum DataError {
+    /// Nothing is there, and it is no built-in source.
+    #[error("{}: no such file or directory, and not one of the built-in sources", path.display())]
+    Missing { path: PathBuf },
+    /// The system refuses, for instance for want of permission.
+    #[error("{}: cannot be read", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// A generated file could not be written.
+    #[error("{}: cannot be written", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    /// A directory, pipe or device in a file's place.
+    #[error("{}: found a {found}, expected a file", path.display())]
+    NotAFile { path: PathBuf, found: &'static str },
+    /// A directory without the files of a known data set.
+    #[error("{}: found {}, expected the files of {expected}", path.display(), list(found))]
+    NotADataSet {
+        path: PathBuf,
+        found: Vec<String>,
+        expected: &'static str,
+    },
+    /// Some files of a data set are absent.
+    #[error("{}: {expected} is incomplete: missing {}", path.display(), found.join(", "))]
+    Incomplete {
+        path: PathBuf,
+        found: Vec<String>,
+        expected: &'static str,
+    },
+    /// A file of no bytes.
+    #[error("{}: found 0 bytes, expected {expected}", path.display())]
+    Empty {
+        path: PathBuf,
+        expected: &'static str,
+    },
+    /// Neither content nor name tells a kind that is read here.
+    #[error("{}: found {found}, expected {}", path.display(), SUPPORTED)]
+    UnknownKind { path: PathBuf, found: String },
+    /// An IDX file of another kind than its place asks for.
+    #[error(
+        "{}: not the IDX file that is wanted: found magic {found:#010x}, expected {expected:#010x}",
+        path.display()
+    )]
+    BadMagic {
+        path: PathBuf,
+        found: u32,
+        expected: u32,
+    },
+    /// The header of a `.npy` file does not parse.
+    #[error("{}: damaged npy header: found {found}, expected {expected}", path.display())]
+    BadHeader {
+        path: PathBuf,
+        found: String,
+        expected: &'static str,
+    },
+    /// An element type or a number of dimensions that is not read.
+    #[error("{}: found {found}, expected {expected}", path.display())]
+    Unsupported {
+        path: PathBuf,
+        found: String,
+        expected: &'static str,
+    },
+    /// Fewer bytes than the header promises.
+    #[error("{}: truncated: found {found} bytes, expected {expected}", path.display())]
+    Truncated {
+        path: PathBuf,
+        found: u64,
+        expected: u64,
+    },
+    /// More bytes than the header promises.
+    #[error(
+        "{}: bytes after the end of the data: found at least {found} bytes, expected {expected}",
+        path.display()
+    )]
+    Trailing {
+        path: PathBuf,
+        found: u64,
+        expected: u64,
+    },
+    /// A header that promises more than any file of this size can hold.
+    #[error(
+        "{}: header promises {found} bytes, expected at most {expected} from this file",
+        path.display()
+    )]
+    TooLarge {
+        path: PathBuf,
+        found: String,
+        expected: u64,
+    },
+    /// Compressed data that does not decompress.
+    #[error("{}: damaged or truncated gzip data", path.display())]
+    Gzip { path: PathBuf, source: io::Error },
+    /// A length that is no whole number of CIFAR-10 records.
+    #[error(
+        "{}: found {found} bytes, expected a multiple of {expected} (label byte + 32×32×3 pixels)",
+        path.display()
+    )]
+    RecordLength {
+        path: PathBuf,
+        found: u64,
+        expected: u64,
+    },
+    /// Images of no pixels, or test images of another size than the training images.
+    #[error("{}: found images of {found} pixels, expected {expected}", path.display())]
+    ImageSize {
+        path: PathBuf,
+        found: String,
+        expected: String,
+    },
+    /// A label beyond the classes of the data set.
+    #[error("{}: row {row}: found label {found}, expected 0 to {expected}", path.display())]
+    BadLabel {
+        path: PathBuf,
+        row: usize,
+        found: u8,
+        expected: u8,
+    },
+    /// Not one label per image.
+    #[error("{}: found {found} labels, expected {expected}, one per image", path.display())]
+    LabelCount {
+        path: PathBuf,
+        found: usize,
+        expected: usize,
+    },
+    /// No record at all.
+    #[error("{}: found 0 records, expected at least 1", path.display())]
+    NoRecords { path: PathBuf },
+    /// Lines of unequal length.
+    #[error("{}: line {line}: found {found} columns, expected {expected}", path.display())]
+    Ragged {
+        path: PathBuf,
+        line: u64,
+        found: usize,
+        expected: usize,
+    },
+    /// Text in a numeric column.
+    #[error("{}: {place}: found {found:?}, expected a number", path.display())]
+    NotANumber {
+        path: PathBuf,
+        place: String,
+        found: String,
+    },
+    /// NaN, infinity, or a number that 32 bits cannot hold.
+    #[error("{}: {place}: found {found}, expected a finite 32-bit number", path.display())]
+    NotFinite {
+        path: PathBuf,
+        place: String,
+        found: f64,
+    },
+    /// A normalisation that these values do not admit.
+    #[error("{}: normalize is {found}, expected none or standardize for floats", path.display())]
+    Normalize { path: PathBuf, found: Normalize },
+    /// Splits that do not fit the records.
+    #[error(
+        "{}: splits of {found} records (train, valid, test), expected 1 or more to train and \
+         no more than {expected}",
+        path.display()
+    )]
+    Splits {
+        path: PathBuf,
+        found: String,
+        expected: String,
+    },
+    /// A `count` that a built-in source cannot draw.
+    #[error("{source_name}: count is {found}, expected 1 to {expected}")]
+    Count {
+        source_name: String,
+        found: usize,
+        expected: usize,
+    },
+    /// A `count` beside a path.
+    #[error("{}: found count beside a path, expected it with a built-in source only", path.display())]
+    CountOfFile { path: PathBuf },
+}
+
+/// The kinds of file that are read, for messages.
+pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
+
+/// How many names of a directory a message lists.
+const LISTED: usize = 8;
+
+impl DataError {
+    /// What the user can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Missing { .. } => format!(
+                "give a path, or one of the built-in sources: {}",
+                crate::builtin_names().join(", ")
+            ),
+            Self::Unreadable { source, .. } | Self::Unwritable { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                "check the owner and the permissions of the path".into()
+            }
+            Self::NotADataSet { path, found, .. } => return candidate_hint(path, found),
+            Self::UnknownKind { found, .. } if found.contains("gzip") => {
+                "only IDX files are read compressed; unpack the others".into()
+            }
+            Self::Unsupported { found, .. } if found.contains("array of") => {
+                "convert it in Python: np.save(path, x.astype(np.float32))".into()
+            }
+            Self::Truncated { .. } | Self::Gzip { .. } => {
+                "the download or copy may have been cut short; fetch the file again".into()
+            }
+            Self::RecordLength { found, .. } if found.is_multiple_of(3074) => {
+                "this looks like CIFAR-100, which has two label bytes per record".into()
+            }
+            Self::NotANumber { found, .. } => return number_hint(found),
+            Self::NotFinite { .. } => "remove or fill in the rows with missing values".into(),
+            Self::Normalize { .. } => "pixels and gcn are for bytes (images)".into(),
+            Self::Splits { .. } => "lower train, valid or test in [data]".into(),
+            Self::CountOfFile { .. } => "use train, valid and test to take part of a file".into(),
+            _ => return None,
+        };
+        Some(hint)
+    }
+}
+
+fn list(found: &[String]) -> String {
+    match found.len() {
+        0 => "an empty directory".into(),
+        n if n > LISTED => format!("{} and {} more", found[..LISTED].join(", "), n - LISTED),
+        _ => found.join(", "),
+    }
+}
+
+/// Points from a directory that is no data set to a file or directory in it that may be one.
+fn candidate_hint(path: &Path, found: &[String]) -> Option<String> {
+    let readable = |name: &&String| {
+        let name = name.to_lowercase();
+        name.ends_with('/') || crate::source::has_known_extension(Path::new(&name))
+    };
+    let name = found.iter().find(readable)?;
+    Some(format!(
+        "name one of them, for instance {}",
+        path.join(name).display()
+    ))
+}
+
+fn number_hint(found: &str) -> Option<String> {
+    if found.is_empty() {
+        return Some("remove or fill in the rows with missing values".into());
+    }
+    let decimal_comma = found.contains(',') && found.replace(',', ".").parse::<f64>().is_ok();
+    decimal_comma.then(|| "write decimal points, not commas".into())
+}

@@ -1,0 +1,226 @@
+//! Reads files that may be damaged or hostile: nothing is believed before it is checked.
+//!
+//! A loader reads its header, states with [`Input::payload`] how many bytes it expects, and gets
+//! them or an error; a plain file's length is compared before anything is allocated, a compressed
+//! one is decompressed piece by piece and no further than the header asked for.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::{DataError, error::SUPPORTED};
+
+/// Bytes that [`Input::prefix`] shows, enough for every magic and a line of a table.
+const PREFIX: u64 = 4096;
+
+/// Deflate expands at most 1,032 times: 258 bytes from two bits (RFC 1951).
+const DEFLATE_RATIO: u64 = 1032;
+
+/// The most that is ever decompressed from one file, 16 GiB.
+const MAX_DECOMPRESSED: u64 = 16 << 30;
+
+/// A file that is being read.
+pub(crate) struct Input {
+    path: PathBuf,
+    reader: Box<dyn Read>,
+    prefix: Vec<u8>,
+    consumed: u64,
+    length: Length,
+}
+
+#[derive(Clone, Copy)]
+enum Length {
+    /// Length of a plain file.
+    Exact(u64),
+    /// The most that a compressed file can hold.
+    AtMost(u64),
+}
+
+impl Input {
+    /// Opens `path` and decompresses it if its content is gzip.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
+        let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+        if !metadata.is_file() {
+            let found = if metadata.is_dir() {
+                "directory"
+            } else {
+                "pipe or device"
+            };
+            let path = path.into();
+            return Err(DataError::NotAFile { path, found });
+        }
+        let mut file = File::open(path).map_err(|source| unreadable(path, source))?;
+        let prefix = take(&mut file, PREFIX).map_err(|source| unreadable(path, source))?;
+        if prefix.is_empty() {
+            return Err(DataError::Empty {
+                path: path.into(),
+                expected: SUPPORTED,
+            });
+        }
+        let gzip = prefix.starts_with(&[0x1f, 0x8b]);
+        let plain = io::Cursor::new(prefix.clone()).chain(file);
+        let mut input = Self {
+            path: path.into(),
+            reader: Box::new(plain),
+            prefix,
+            consumed: 0,
+            length: Length::Exact(metadata.len()),
+        };
+        if gzip {
+            input.decompress(metadata.len())?;
+        }
+        Ok(input)
+    }
+
+    fn decompress(&mut self, compressed: u64) -> Result<(), DataError> {
+        let plain = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, plain));
+        self.length = Length::AtMost(
+            compressed
+                .saturating_mul(DEFLATE_RATIO)
+                .min(MAX_DECOMPRESSED),
+        );
+        self.prefix = take(&mut decoder, PREFIX).map_err(|source| self.read_error(source))?;
+        self.reader = Box::new(io::Cursor::new(self.prefix.clone()).chain(decoder));
+        Ok(())
+    }
+
+    /// The path, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The first bytes of the content, 4,096 at most.
+    pub(crate) fn prefix(&self) -> &[u8] {
+        &self.prefix
+    }
+
+    /// The first four bytes as IDX files keep their magic, if there are four.
+    pub(crate) fn magic(&self) -> Option<u32> {
+        Some(u32::from_be_bytes(*self.prefix.first_chunk()?))
+    }
+
+    /// Whether the file is gzip.
+    pub(crate) fn is_compressed(&self) -> bool {
+        matches!(self.length, Length::AtMost(_))
+    }
+
+    /// Length of a plain file in bytes, the most that a compressed one can hold.
+    pub(crate) fn length(&self) -> u64 {
+        let (Length::Exact(length) | Length::AtMost(length)) = self.length;
+        length
+    }
+
+    /// The next `N` bytes.
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DataError> {
+        let bytes = self.bytes(N)?;
+        Ok(std::array::from_fn(|index| bytes[index]))
+    }
+
+    /// The next `count` bytes, a header's worth.
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
+        let bytes =
+            take(&mut self.reader, count as u64).map_err(|source| self.read_error(source))?;
+        let expected = self.consumed + count as u64;
+        self.consumed += bytes.len() as u64;
+        if bytes.len() < count {
+            return Err(self.truncated(expected));
+        }
+        Ok(bytes)
+    }
+
+    /// The next big-endian word.
+    pub(crate) fn word(&mut self) -> Result<u32, DataError> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// Appends the rest of the file to `out`, which must be exactly `count` bytes.
+    ///
+    /// `None` stands for a count that overflowed, described by `shape`.
+    pub(crate) fn payload(
+        &mut self,
+        count: Option<u64>,
+        shape: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DataError> {
+        let total = count.and_then(|count| count.checked_add(self.consumed));
+        let (Some(count), Some(total)) = (count, total) else {
+            return Err(self.too_large(shape));
+        };
+        match self.length {
+            Length::Exact(length) if length < total => {
+                self.consumed = length;
+                return Err(self.truncated(total));
+            }
+            Length::Exact(length) if length > total => return Err(self.trailing(length, total)),
+            Length::Exact(_) => out.reserve_exact(usize::try_from(count).unwrap_or(0)),
+            Length::AtMost(length) if length < total => return Err(self.too_large(shape)),
+            Length::AtMost(_) => {}
+        }
+        let found = (&mut self.reader).take(count).read_to_end(out);
+        self.consumed += found.map_err(|source| self.read_error(source))? as u64;
+        if self.consumed < total {
+            return Err(self.truncated(total));
+        }
+        let rest = take(&mut self.reader, 1).map_err(|source| self.read_error(source))?;
+        if !rest.is_empty() {
+            return Err(self.trailing(total + 1, total));
+        }
+        Ok(())
+    }
+
+    /// The content as a stream, for tables.
+    pub(crate) fn into_reader(self) -> Box<dyn Read> {
+        self.reader
+    }
+
+    fn read_error(&self, source: io::Error) -> DataError {
+        if self.is_compressed() {
+            let path = self.path.clone();
+            return DataError::Gzip { path, source };
+        }
+        unreadable(&self.path, source)
+    }
+
+    fn truncated(&self, expected: u64) -> DataError {
+        DataError::Truncated {
+            path: self.path.clone(),
+            found: self.consumed,
+            expected,
+        }
+    }
+
+    fn trailing(&self, found: u64, expected: u64) -> DataError {
+        DataError::Trailing {
+            path: self.path.clone(),
+            found,
+            expected,
+        }
+    }
+
+    fn too_large(&self, shape: &str) -> DataError {
+        DataError::TooLarge {
+            path: self.path.clone(),
+            found: shape.into(),
+            expected: self.length(),
+        }
+    }
+}
+
+/// Up to `count` bytes of `reader`, fewer at the end of the file.
+fn take(reader: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(count).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What the system says when it does not let `path` be read.
+pub(crate) fn unreadable(path: &Path, source: io::Error) -> DataError {
+    let path = path.to_path_buf();
+    match source.kind() {
+        io::ErrorKind::NotFound => DataError::Missing { path },
+        _ => DataError::Unreadable { path, source },
+    }
+}

@@ -1,0 +1,40 @@
+//! Data for training: what a run's `[data]` table names becomes [`Records`] and what is known of
+//! them.
+//!
+//! [`load`] reads MNIST, Fashion-MNIST, CIFAR-10, IDX, `.npy` and `.csv` files, or draws records
+//! from a built-in source (`digits`, `figure1`, `ring8`, `grid25`) by address, so that nothing needs
+//! to be downloaded to train.
+//! A [`Dataset`] carries the records of all splits, their shape, and the [`Transform`] that brings a
+//! generated record back to the user's units; [`write_npy`] and [`write_csv`] are the way out.
+//!
+//! Files come from anywhere: no loader panics on what it reads, believes a size it has not checked
+//! against the file, or holds more memory than a small multiple of the file.
+//! Nothing here prints, and nothing here trains.
+
+mod builtin;
+mod cifar;
+mod config;
+mod csv;
+mod dataset;
+mod digits;
+mod error;
+mod idx;
+mod input;
+mod mixture;
+mod normalize;
+mod npy;
+mod source;
+mod split;
+mod write;
+
+pub use builtin::builtin_names;
+pub use config::{DataConfig, Normalize};
+pub use dataset::{Dataset, RecordShape, load};
+pub use error::DataError;
+pub use mixture::Mixture;
+pub use normalize::Transform;
+pub use split::Splits;
+pub use write::{write_csv, write_npy};
+
+// The record types are part of this crate's interface.
+pub use gan_kernels::{Affine, ByteScale, Records, Values};

@@ -1,0 +1,408 @@
+//! From the values of a file to the units that the players see, and back.
+
+use std::ops::Range;
+use std::path::Path;
+
+use gan_kernels::{Affine, ByteScale, Records, Values};
+use serde::{Deserialize, Serialize};
+
+use crate::{DataError, Normalize};
+
+/// L2 norm of an image after global contrast normalisation, the authors' `scale` for CIFAR-10.
+const GCN_NORM: f64 = 55.0;
+
+/// Images whose contrast is below this are left undivided, as pylearn2's `min_divisor`.
+const GCN_MIN_DIVISOR: f64 = 1e-8;
+
+/// The way back from what a generator makes to the units of the data.
+///
+/// Kept in checkpoints, so that sampling does not need the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Transform {
+    /// The players see the user's units.
+    Identity,
+    /// Pixels in `[0, 1]` back to bytes in `[0, 255]`.
+    Pixels,
+    /// Standardised columns back to `value · std + mean`.
+    Standardize {
+        /// Mean of each column over the training records.
+        mean: Vec<f64>,
+        /// Standard deviation of each column over the training records; 1 for a constant column.
+        std: Vec<f64>,
+    },
+    /// Global contrast normalisation to pictures in `[0, 255]`.
+    ///
+    /// Each image's own brightness and contrast are gone, so a generated one gets the averages of
+    /// the training images.
+    Gcn {
+        /// L2 norm of a normalised image.
+        norm: f64,
+        /// Average L2 norm of a training image less its mean, in bytes.
+        contrast: f64,
+        /// Average byte of the training images.
+        brightness: f64,
+    },
+}
+
+impl Transform {
+    /// Brings one generated record back to the user's units, in place.
+    ///
+    /// Image bytes are limited to `[0, 255]`, not rounded.
+    ///
+    /// # Panics
+    /// If the record does not have one value per standardised column.
+    #[track_caller]
+    pub fn invert(&self, row: &mut [f32]) {
+        match self {
+            Self::Identity => {}
+            Self::Pixels => to_bytes(row, 255.0, 0.0),
+            Self::Gcn {
+                norm,
+                contrast,
+                brightness,
+            } => to_bytes(row, contrast / norm, *brightness),
+            Self::Standardize { mean, std } => {
+                assert_eq!(
+                    row.len(),
+                    mean.len(),
+                    "transform: one value per column is needed"
+                );
+                for (value, (mean, std)) in row.iter_mut().zip(mean.iter().zip(std)) {
+                    *value = (f64::from(*value) * std + mean) as f32;
+                }
+            }
+        }
+    }
+}
+
+fn to_bytes(row: &mut [f32], scale: f64, offset: f64) {
+    for value in row {
+        *value = (f64::from(*value) * scale + offset).clamp(0.0, 255.0) as f32;
+    }
+}
+
+/// Values as a file keeps them, row-major.
+pub(crate) enum Raw {
+    Bytes(Vec<u8>),
+    Singles(Vec<f32>),
+    /// Kept in 64 bits until standardised: a column of timestamps would lose its differences.
+    Doubles(Vec<f64>),
+}
+
+impl Raw {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Bytes(data) => data.len(),
+            Self::Singles(data) => data.len(),
+            Self::Doubles(data) => data.len(),
+        }
+    }
+
+    /// Refuses NaN, infinities and what 32 bits cannot hold.
+    pub(crate) fn check_finite(&self, path: &Path, cols: usize) -> Result<(), DataError> {
+        let wrong = match self {
+            Self::Bytes(_) => None,
+            Self::Singles(data) => data.iter().position(|value| !value.is_finite()),
+            Self::Doubles(data) => data.iter().position(|&value| !is_finite(value)),
+        };
+        match wrong {
+            None => Ok(()),
+            Some(index) => Err(DataError::NotFinite {
+                path: path.into(),
+                place: format!("row {}, column {}", index / cols + 1, index % cols + 1),
+                found: self.at(index),
+            }),
+        }
+    }
+
+    /// The same table from column-major values.
+    pub(crate) fn transposed(self, cols: usize) -> Self {
+        match self {
+            Self::Bytes(data) => Self::Bytes(transpose(&data, cols)),
+            Self::Singles(data) => Self::Singles(transpose(&data, cols)),
+            Self::Doubles(data) => Self::Doubles(transpose(&data, cols)),
+        }
+    }
+
+    fn at(&self, index: usize) -> f64 {
+        match self {
+            Self::Bytes(data) => f64::from(data[index]),
+            Self::Singles(data) => f64::from(data[index]),
+            Self::Doubles(data) => data[index],
+        }
+    }
+
+    /// The values as 32-bit floats, column by column mapped by `value ↦ (value − mean) / std`.
+    fn standardized(&self, mean: &[f64], std: &[f64]) -> Vec<f32> {
+        let cols = mean.len();
+        (0..self.len())
+            .map(|index| {
+                let col = index % cols;
+                ((self.at(index) - mean[col]) / std[col]) as f32
+            })
+            .collect()
+    }
+}
+
+fn transpose<T: Copy>(data: &[T], cols: usize) -> Vec<T> {
+    let rows = data.len() / cols;
+    (0..data.len())
+        .map(|index| data[index % cols * rows + index / cols])
+        .collect()
+}
+
+/// Whether a value is a number that 32 bits can hold.
+pub(crate) fn is_finite(value: f64) -> bool {
+    value.abs() <= f64::from(f32::MAX)
+}
+
+/// Records in the players' units.
+pub(crate) struct Normalized {
+    pub(crate) records: Records,
+    pub(crate) transform: Transform,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Applies `how`, which is not [`Normalize::Auto`], with statistics of the `train` rows.
+pub(crate) fn normalize(
+    path: &Path,
+    raw: Raw,
+    cols: usize,
+    how: Normalize,
+    train: Range<usize>,
+) -> Result<Normalized, DataError> {
+    let mut notes = Vec::new();
+    let (values, transform) = match (how, raw) {
+        (Normalize::Standardize, raw) => {
+            let columns = Columns::fit(&raw, cols, train);
+            notes.extend(columns.note());
+            let values = Values::Floats(raw.standardized(&columns.mean, &columns.std));
+            let Columns { mean, std, .. } = columns;
+            (values, Transform::Standardize { mean, std })
+        }
+        (Normalize::Pixels, Raw::Bytes(data)) => {
+            let scale = ByteScale::Uniform(Affine::PIXELS);
+            (Values::Bytes { data, scale }, Transform::Pixels)
+        }
+        (Normalize::Gcn, Raw::Bytes(data)) => contrast_normalized(data, cols, train),
+        (Normalize::Pixels | Normalize::Gcn, _) => {
+            return Err(DataError::Normalize {
+                path: path.into(),
+                found: how,
+            });
+        }
+        (_, Raw::Bytes(data)) => {
+            let scale = ByteScale::Uniform(Affine {
+                scale: 1.0,
+                offset: 0.0,
+            });
+            (Values::Bytes { data, scale }, Transform::Identity)
+        }
+        (_, Raw::Singles(data)) => (Values::Floats(data), Transform::Identity),
+        (_, Raw::Doubles(data)) => {
+            let data = data.into_iter().map(|value| value as f32).collect();
+            (Values::Floats(data), Transform::Identity)
+        }
+    };
+    Ok(Normalized {
+        records: Records::new(cols, values),
+        transform,
+        notes,
+    })
+}
+
+/// Mean and standard deviation of each column.
+struct Columns {
+    mean: Vec<f64>,
+    std: Vec<f64>,
+    constant: Vec<usize>,
+}
+
+impl Columns {
+    /// Two passes in f64: the one-pass formula cancels where the mean is large beside the spread.
+    fn fit(raw: &Raw, cols: usize, rows: Range<usize>) -> Self {
+        let count = rows.len() as f64;
+        let mut mean = vec![0.0; cols];
+        for row in rows.clone() {
+            for (col, mean) in mean.iter_mut().enumerate() {
+                *mean += raw.at(row * cols + col) / count;
+            }
+        }
+        let mut std = vec![0.0; cols];
+        let mut constant = vec![true; cols];
+        for row in rows.clone() {
+            for col in 0..cols {
+                let value = raw.at(row * cols + col);
+                std[col] += (value - mean[col]).powi(2) / count;
+                // Compared exactly: the rounded mean of a constant column need not be its value.
+                constant[col] &= value == raw.at(rows.start * cols + col);
+            }
+        }
+        for col in 0..cols {
+            if constant[col] {
+                (mean[col], std[col]) = (raw.at(rows.start * cols + col), 1.0);
+            } else {
+                std[col] = std[col].sqrt().max(f64::MIN_POSITIVE);
+            }
+        }
+        let constant = (0..cols).filter(|&col| constant[col]).collect();
+        Self {
+            mean,
+            std,
+            constant,
+        }
+    }
+
+    fn note(&self) -> Option<String> {
+        let names: Vec<_> = self
+            .constant
+            .iter()
+            .map(|col| (col + 1).to_string())
+            .collect();
+        let (column, is) = match names.len() {
+            0 => return None,
+            1 => ("column", "is"),
+            _ => ("columns", "are"),
+        };
+        Some(format!(
+            "{column} {} {is} constant over the training records and only centred",
+            names.join(", ")
+        ))
+    }
+}
+
+/// pylearn2's `global_contrast_normalize`, kept as one affine map per image so that bytes stay bytes.
+fn contrast_normalized(data: Vec<u8>, cols: usize, train: Range<usize>) -> (Values, Transform) {
+    let count = train.len() as f64;
+    let (mut contrast, mut brightness) = (0.0, 0.0);
+    let mut maps = Vec::with_capacity(data.len() / cols);
+    for (row, image) in data.chunks_exact(cols).enumerate() {
+        let (mean, norm) = mean_and_norm(image);
+        if train.contains(&row) {
+            contrast += norm / count;
+            brightness += mean / count;
+        }
+        let divisor = norm / GCN_NORM;
+        let divisor = if divisor < GCN_MIN_DIVISOR {
+            1.0
+        } else {
+            divisor
+        };
+        maps.push(Affine {
+            scale: (1.0 / divisor) as f32,
+            offset: (-mean / divisor) as f32,
+        });
+    }
+    let transform = Transform::Gcn {
+        norm: GCN_NORM,
+        contrast,
+        brightness,
+    };
+    let scale = ByteScale::PerRow(maps);
+    (Values::Bytes { data, scale }, transform)
+}
+
+/// Mean byte of an image, and L2 norm of the image less its mean; the sums are exact integers.
+fn mean_and_norm(image: &[u8]) -> (f64, f64) {
+    let sum: u64 = image.iter().map(|&byte| u64::from(byte)).sum();
+    let squares: u64 = image
+        .iter()
+        .map(|&byte| u64::from(byte) * u64::from(byte))
+        .sum();
+    let (n, sum, squares) = (image.len() as u128, u128::from(sum), u128::from(squares));
+    // n·Σx² − (Σx)² is an integer, so a flat image has norm exactly 0.
+    let scatter = (n * squares - sum * sum) as f64 / n as f64;
+    (sum as f64 / n as f64, scatter.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(raw: Raw, cols: usize, how: Normalize, train: Range<usize>) -> Normalized {
+        normalize(Path::new("x"), raw, cols, how, train).unwrap()
+    }
+
+    fn row(records: &Records, row: usize) -> Vec<f32> {
+        let mut out = vec![0.0; records.cols()];
+        records.copy_row(row, &mut out);
+        out
+    }
+
+    #[test]
+    fn standardize_fits_the_training_rows_and_is_undone() {
+        // Column 0 over rows 0..2: mean 2, std 1. Column 1: constant 0.1, whose mean rounds.
+        let raw = Raw::Doubles(vec![1.0, 0.1, 3.0, 0.1, 9.0, 0.1]);
+        let got = apply(raw, 2, Normalize::Standardize, 0..2);
+        assert_eq!(row(&got.records, 0), [-1.0, 0.0]);
+        assert_eq!(row(&got.records, 2), [7.0, 0.0]);
+        assert!(
+            got.notes[0].starts_with("column 2 is constant"),
+            "{:?}",
+            got.notes
+        );
+        let mut back = row(&got.records, 2);
+        got.transform.invert(&mut back);
+        assert_eq!(back, [9.0, 0.1]);
+    }
+
+    #[test]
+    fn standardize_keeps_small_differences_of_large_numbers() {
+        let raw = Raw::Doubles(vec![1.7e9, 1.7e9 + 2.0]);
+        let got = apply(raw, 1, Normalize::Standardize, 0..2);
+        assert_eq!(row(&got.records, 0), [-1.0]);
+        assert_eq!(row(&got.records, 1), [1.0]);
+    }
+
+    #[test]
+    fn gcn_rows_have_mean_0_and_norm_55() {
+        let data = (0..3 * 35).map(|i| (i * i % 251) as u8).collect();
+        let got = apply(Raw::Bytes(data), 35, Normalize::Gcn, 0..3);
+        for index in 0..3 {
+            let values = row(&got.records, index);
+            let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
+            assert!((norm - 55.0).abs() < 1e-3, "{norm}");
+            assert!(values.iter().sum::<f32>().abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn gcn_of_a_flat_image_is_zero() {
+        let got = apply(Raw::Bytes(vec![77; 10]), 5, Normalize::Gcn, 0..2);
+        assert_eq!(row(&got.records, 1), [0.0; 5]);
+        let mut back = [0.0; 5];
+        got.transform.invert(&mut back);
+        assert_eq!(back, [77.0; 5]);
+    }
+
+    #[test]
+    fn gcn_of_a_single_image_is_undone_by_its_own_averages() {
+        let image = [10, 200, 30, 90, 255];
+        let got = apply(Raw::Bytes(image.to_vec()), 5, Normalize::Gcn, 0..1);
+        let mut back = row(&got.records, 0);
+        got.transform.invert(&mut back);
+        for (back, byte) in back.iter().zip(image) {
+            assert!((back - f32::from(byte)).abs() < 1e-3, "{back} {byte}");
+        }
+    }
+
+    #[test]
+    fn pixels_go_to_one_and_back_within_bytes() {
+        let got = apply(Raw::Bytes(vec![0, 51, 255]), 3, Normalize::Pixels, 0..1);
+        let mut values = row(&got.records, 0);
+        assert_eq!(values[2], 1.0);
+        values[0] = -0.5;
+        got.transform.invert(&mut values);
+        assert_eq!(values[0], 0.0);
+        assert!((values[1] - 51.0).abs() < 1e-4 && values[2] == 255.0);
+    }
+
+    #[test]
+    fn pixels_of_floats_are_refused() {
+        let raw = Raw::Singles(vec![0.5]);
+        let result = normalize(Path::new("x"), raw, 1, Normalize::Pixels, 0..1);
+        assert!(matches!(result, Err(DataError::Normalize { .. })));
+    }
+}

@@ -1,0 +1,121 @@
+//! The way out: generated records as `.npy` or `.csv`.
+//!
+//! A file is written beside its place, synchronised and renamed, so that a reader finds the old file
+//! or the whole new one.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::DataError;
+
+/// Writes `rows`, row-major with `cols` values each, as a 2-D array of little-endian 32-bit floats.
+///
+/// # Panics
+/// If `rows` is no whole number of rows.
+/// # Errors
+/// [`DataError::Unwritable`] if the system refuses.
+#[track_caller]
+pub fn write_npy(path: &Path, rows: &[f32], cols: usize) -> Result<(), DataError> {
+    let count = whole_rows("write_npy", rows, cols);
+    replace(path, |file| {
+        file.write_all(&npy_header(count, cols))?;
+        rows.iter()
+            .try_for_each(|value| file.write_all(&value.to_le_bytes()))
+    })
+}
+
+/// Version 1.0 of the format, padded with spaces to a multiple of 64 bytes.
+fn npy_header(rows: usize, cols: usize) -> Vec<u8> {
+    let mut text =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {cols}), }}");
+    let unpadded = 10 + text.len() + 1;
+    text.extend(std::iter::repeat_n(
+        ' ',
+        unpadded.next_multiple_of(64) - unpadded,
+    ));
+    text.push('\n');
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend_from_slice(&(text.len() as u16).to_le_bytes());
+    header.extend_from_slice(text.as_bytes());
+    header
+}
+
+/// Writes `rows`, row-major with `cols` values each, as comma-separated text that reads back to the
+/// same bits.
+///
+/// The first line holds the `columns`, if there are any.
+///
+/// # Panics
+/// If `rows` is no whole number of rows, or there is not one name per column.
+/// # Errors
+/// [`DataError::Unwritable`] if the system refuses.
+#[track_caller]
+pub fn write_csv(
+    path: &Path,
+    rows: &[f32],
+    cols: usize,
+    columns: Option<&[String]>,
+) -> Result<(), DataError> {
+    whole_rows("write_csv", rows, cols);
+    let names = columns.map_or(cols, <[String]>::len);
+    assert_eq!(names, cols, "write_csv: one name per column is needed");
+    replace(path, |file| {
+        let mut writer = csv::Writer::from_writer(file);
+        if let Some(columns) = columns {
+            writer.write_record(columns)?;
+        }
+        let mut cell = Vec::new();
+        for row in rows.chunks_exact(cols) {
+            for value in row {
+                cell.clear();
+                write!(cell, "{value}")?;
+                writer.write_field(&cell)?;
+            }
+            writer.write_record(None::<&[u8]>)?;
+        }
+        writer.flush()
+    })
+}
+
+#[track_caller]
+fn whole_rows(op: &str, rows: &[f32], cols: usize) -> usize {
+    assert!(
+        cols > 0 && rows.len().is_multiple_of(cols),
+        "{op}: {} values are no whole number of rows of {cols}",
+        rows.len()
+    );
+    rows.len() / cols
+}
+
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), DataError> {
+    let beside = beside(path);
+    let written = write_beside(&beside, write).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|source| {
+        // The half-written file is of no use; failing to remove it changes nothing.
+        let _ = fs::remove_file(&beside);
+        let path = path.into();
+        DataError::Unwritable { path, source }
+    })
+}
+
+fn write_beside(
+    beside: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(beside)?);
+    write(&mut file)?;
+    file.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
+}
+
+/// A hidden name in the same directory, hence on the same file system; the process id keeps two
+/// programs apart.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.part", std::process::id()))
+}
