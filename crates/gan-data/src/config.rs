@@ -19,7 +19,9 @@ pub struct DataConfig {
     ///
     /// A file that bears a built-in name is reached as `./digits`.
     pub source: String,
-    /// Records to draw from a built-in source; each source has a default. An error with a path.
+    /// Records to draw from a built-in source; an error with a path.
+    ///
+    /// Default: 30,000 of `digits`, 20,000 of `figure1`, 50,000 of `ring8` and `grid25`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
     /// Training records, the first of the file.

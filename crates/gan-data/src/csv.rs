@@ -1,11 +1,12 @@
 //! Tables of numbers as text.
 //!
-//! Comma, semicolon or tab separates columns, whichever the first line has most of.
+//! Columns are separated by semicolons if the first line has one, else by tabs, else by commas.
 //! The first line is a header if no cell of it is a number.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ::csv::{ByteRecord, ReaderBuilder, Trim};
+use ::csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use crate::dataset::{Loaded, RecordShape};
 use crate::input::{Input, unreadable};
@@ -19,19 +20,26 @@ pub(crate) fn load(input: Input) -> Result<Loaded, DataError> {
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter(input.prefix()))
         .has_headers(false)
+        // The default counts a line only when it sees the feed after the return, one record late;
+        // a return at the end of a cell is trimmed as any white space.
+        .terminator(Terminator::Any(b'\n'))
         // Unequal lengths are found here, where the message can be ours.
         .flexible(true)
-        .trim(Trim::All)
-        .from_reader(input.into_reader());
+        .from_reader(input.into_reader().chain(&b"\n"[..]));
     let mut record = ByteRecord::new();
     let mut table: Option<Table> = None;
     while reader
         .read_byte_record(&mut record)
         .map_err(|error| read_error(&path, error))?
     {
+        if record.len() == 1 && record[0].trim_ascii().is_empty() {
+            continue;
+        }
+        // The reader stands behind the line's end; the last line was given one if it had none.
+        let line = reader.position().line().saturating_sub(1);
         match &mut table {
-            Some(table) => table.push(&record)?,
-            None => table = Some(Table::begin(&path, &record)?),
+            Some(table) => table.push(line, &record)?,
+            None => table = Some(Table::begin(&path, line, &record)?),
         }
     }
     match table {
@@ -49,7 +57,7 @@ struct Table {
 
 impl Table {
     /// A table whose first line is `record`: a header or numbers.
-    fn begin(path: &Path, record: &ByteRecord) -> Result<Self, DataError> {
+    fn begin(path: &Path, line: u64, record: &ByteRecord) -> Result<Self, DataError> {
         let is_header = record.iter().all(|cell| number(cell).is_none());
         let mut table = Self {
             path: path.into(),
@@ -58,13 +66,12 @@ impl Table {
             values: Vec::new(),
         };
         if !is_header {
-            table.push(record)?;
+            table.push(line, record)?;
         }
         Ok(table)
     }
 
-    fn push(&mut self, record: &ByteRecord) -> Result<(), DataError> {
-        let line = record.position().map_or(0, ::csv::Position::line);
+    fn push(&mut self, line: u64, record: &ByteRecord) -> Result<(), DataError> {
         if record.len() != self.cols {
             return Err(DataError::Ragged {
                 path: self.path.clone(),
@@ -78,7 +85,7 @@ impl Table {
                 return Err(DataError::NotANumber {
                     path: self.path.clone(),
                     place: self.place(line, col),
-                    found: excerpt(&String::from_utf8_lossy(cell)),
+                    found: excerpt(&String::from_utf8_lossy(cell.trim_ascii())),
                 });
             };
             if !is_finite(value) {
@@ -121,32 +128,32 @@ impl Table {
     }
 }
 
-/// The delimiter that occurs most in the first line; a comma if none does.
+/// What separates the columns of the first line.
+///
+/// Semicolons come first: where they separate, commas may be decimal.
 fn delimiter(prefix: &[u8]) -> u8 {
-    let line = prefix
-        .split(|&byte| byte == b'\n')
-        .find(|line| !line.trim_ascii().is_empty());
-    let line = line.unwrap_or_default();
-    let count = |delimiter: u8| line.iter().filter(|&&byte| byte == delimiter).count();
-    // The last of equals wins, so the comma comes last.
-    [b'\t', b';', b',']
+    let mut lines = prefix.split(|&byte| byte == b'\n');
+    let line = lines
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
+    let found = [b';', b'\t']
         .into_iter()
-        .max_by_key(|&delimiter| count(delimiter))
-        .unwrap_or(b',')
+        .find(|delimiter| line.contains(delimiter));
+    found.unwrap_or(b',')
 }
 
 fn number(cell: &[u8]) -> Option<f64> {
-    std::str::from_utf8(cell).ok()?.parse().ok()
+    std::str::from_utf8(cell.trim_ascii()).ok()?.parse().ok()
 }
 
 /// Names of a header's columns; `numpy.savetxt` begins its header with `#`.
 fn names(record: &ByteRecord) -> Vec<String> {
-    let name = |cell| {
-        String::from_utf8_lossy(cell)
-            .trim_start_matches(['#', ' '])
-            .to_owned()
-    };
-    record.iter().map(name).collect()
+    let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
+    let mut names: Vec<_> = record.iter().map(name).collect();
+    if let Some(first) = names.first_mut() {
+        *first = first.trim_start_matches(['#', ' ']).to_owned();
+    }
+    names
 }
 
 fn read_error(path: &Path, error: ::csv::Error) -> DataError {

@@ -134,6 +134,23 @@ impl Raw {
         }
     }
 
+    /// The values as they are, 64-bit floats rounded to 32.
+    fn into_values(self) -> Values {
+        match self {
+            Self::Bytes(data) => Values::Bytes {
+                data,
+                scale: ByteScale::Uniform(Affine {
+                    scale: 1.0,
+                    offset: 0.0,
+                }),
+            },
+            Self::Singles(data) => Values::Floats(data),
+            Self::Doubles(data) => {
+                Values::Floats(data.into_iter().map(|value| value as f32).collect())
+            }
+        }
+    }
+
     /// The values as 32-bit floats, column by column mapped by `value ↦ (value − mean) / std`.
     fn standardized(&self, mean: &[f64], std: &[f64]) -> Vec<f32> {
         let cols = mean.len();
@@ -178,9 +195,11 @@ pub(crate) fn normalize(
         (Normalize::Standardize, raw) => {
             let columns = Columns::fit(&raw, cols, train);
             notes.extend(columns.note());
-            let values = Values::Floats(raw.standardized(&columns.mean, &columns.std));
+            let values = Raw::Singles(raw.standardized(&columns.mean, &columns.std));
+            // A record far outside the training records' range may leave that of 32 bits.
+            values.check_finite(path, cols)?;
             let Columns { mean, std, .. } = columns;
-            (values, Transform::Standardize { mean, std })
+            (values.into_values(), Transform::Standardize { mean, std })
         }
         (Normalize::Pixels, Raw::Bytes(data)) => {
             let scale = ByteScale::Uniform(Affine::PIXELS);
@@ -193,18 +212,7 @@ pub(crate) fn normalize(
                 found: how,
             });
         }
-        (_, Raw::Bytes(data)) => {
-            let scale = ByteScale::Uniform(Affine {
-                scale: 1.0,
-                offset: 0.0,
-            });
-            (Values::Bytes { data, scale }, Transform::Identity)
-        }
-        (_, Raw::Singles(data)) => (Values::Floats(data), Transform::Identity),
-        (_, Raw::Doubles(data)) => {
-            let data = data.into_iter().map(|value| value as f32).collect();
-            (Values::Floats(data), Transform::Identity)
-        }
+        (_, raw) => (raw.into_values(), Transform::Identity),
     };
     Ok(Normalized {
         records: Records::new(cols, values),
@@ -241,10 +249,12 @@ impl Columns {
             }
         }
         for col in 0..cols {
+            // Differences whose squares vanish are none either.
+            constant[col] |= std[col] == 0.0;
             if constant[col] {
                 (mean[col], std[col]) = (raw.at(rows.start * cols + col), 1.0);
             } else {
-                std[col] = std[col].sqrt().max(f64::MIN_POSITIVE);
+                std[col] = std[col].sqrt();
             }
         }
         let constant = (0..cols).filter(|&col| constant[col]).collect();
@@ -354,6 +364,17 @@ mod tests {
         let got = apply(raw, 1, Normalize::Standardize, 0..2);
         assert_eq!(row(&got.records, 0), [-1.0]);
         assert_eq!(row(&got.records, 1), [1.0]);
+    }
+
+    #[test]
+    fn standardize_of_a_record_far_outside_the_training_range_is_refused() {
+        let raw = Raw::Doubles(vec![0.0, 1e-30, 1e38]);
+        let result = normalize(Path::new("x"), raw, 1, Normalize::Standardize, 0..2);
+        let error = result.map(|_| ()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("x: row 3, column 1: found inf"),
+            "{error}"
+        );
     }
 
     #[test]

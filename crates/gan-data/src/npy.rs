@@ -170,7 +170,7 @@ fn read_header(input: &mut Input) -> Result<Header, DataError> {
     let text = String::from_utf8_lossy(&bytes);
     let fields = match Fields::parse(&text) {
         Ok(fields) => fields,
-        Err(expected) => return Err(bad(input, excerpt(&text), expected)),
+        Err(expected) => return Err(bad(input, excerpt(text.trim_end()), expected)),
     };
     let Some(element) = Element::parse(&fields.descr) else {
         return Err(DataError::Unsupported {

@@ -14,6 +14,7 @@ mod real;
 mod records;
 mod state;
 
+pub mod cases;
 pub mod random;
 
 pub use activation::Activation;

@@ -137,7 +137,7 @@ impl Address {
     ///
     /// # Panics
     /// If an index reaches 2³⁴.
-    #[inline]
+    #[inline(always)]
     pub fn fill_words(self, first: u64, out: &mut [u32]) {
         let mut index = first;
         let mut rest = out;
@@ -160,7 +160,7 @@ impl Address {
     }
 
     /// `LANES` consecutive blocks, written so that the compiler keeps one block per lane.
-    #[inline]
+    #[inline(always)]
     fn wide_block(self, block: u32, out: &mut [u32]) {
         let counter = self.counter(block);
         let [mut k0, mut k1] = self.key();

@@ -31,6 +31,8 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// The distance from 1 to the next larger value.
+    const EPSILON: Self;
     /// The nearest value of this type.
     fn from_f64(value: f64) -> Self;
     /// This value, exactly.
@@ -46,6 +48,7 @@ pub trait Real:
 impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+    const EPSILON: Self = f32::EPSILON;
 
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
@@ -86,7 +89,7 @@ impl Real for f32 {
         series = series * r + 8.333_452e-3;
         series = series * r + 4.166_579_6e-2;
         series = series * r + 1.666_666_5e-1;
-        series = series * r + 5.000_000_1e-1;
+        series = series * r + 0.5;
         let value = series * r * r + r + 1.0;
         let exponent = shifted
             .to_bits()
@@ -100,6 +103,7 @@ impl Real for f32 {
 impl Real for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+    const EPSILON: Self = f64::EPSILON;
 
     #[inline(always)]
     fn from_f64(value: f64) -> Self {

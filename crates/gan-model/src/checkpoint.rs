@@ -150,6 +150,18 @@ impl Checkpoint {
             .map(|(name, tensor)| (name.as_str(), tensor.shape))
     }
 
+    /// Whether the tensors of `player` are the same bits in both.
+    #[cfg(test)]
+    pub(crate) fn same_tensors(&self, other: &Self, player: &str) -> bool {
+        let of = |checkpoint: &'_ Self| -> Vec<(String, Tensor)> {
+            let tensors = checkpoint.tensors.clone().into_iter();
+            tensors
+                .filter(|(name, _)| name.starts_with(player))
+                .collect()
+        };
+        of(self) == of(other)
+    }
+
     /// Whether every parameter and moment is finite.
     #[must_use]
     pub fn is_finite(&self) -> bool {

@@ -387,6 +387,47 @@ impl<B: Backend> Trainer<B> {
         sample_rows(&self.backend, g, tape, self.rules.prior, seed, first, count)
     }
 
+    /// D(x), the probability of being data, of each of `records`, row-major, without dropout.
+    ///
+    /// # Panics
+    /// If `records` is no whole number of records.
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn discriminate(&mut self, records: &[f32]) -> Result<Vec<f32>, BackendError> {
+        let cols = self.x.cols();
+        assert!(
+            records.len().is_multiple_of(cols),
+            "discriminate: no whole number of records"
+        );
+        let rows = 2 * self.rules.minibatch;
+        let mut x = self.backend.matrix(rows, cols);
+        let mut probabilities = Vec::with_capacity(records.len() / cols);
+        for records in records.chunks(rows * cols) {
+            let count = records.len() / cols;
+            let mut values = vec![B::Elem::ZERO; rows * cols];
+            for (value, &record) in values.iter_mut().zip(records) {
+                *value = B::Elem::from_f64(record.into());
+            }
+            self.backend.write(&mut x, &values);
+            let pass = Pass {
+                state: &self.state,
+                masks: None,
+                first: 0,
+                count,
+            };
+            let tape = &mut self.discriminator_tape;
+            self.discriminator
+                .forward(&self.backend, &pass, x.rows(0, count), tape, None);
+            let logits = self.backend.read(tape.y[tape.y.len() - 1].rows(0, count))?;
+            probabilities.extend(
+                logits
+                    .iter()
+                    .map(|l| (1.0 / (1.0 + (-l.to_f64()).exp())) as f32),
+            );
+        }
+        Ok(probabilities)
+    }
+
     /// Everything that the rest of the run depends on.
     ///
     /// # Errors
@@ -471,3 +512,8 @@ fn start_from_mean<B: Backend>(
         backend.write(&mut layer.b, &bias);
     }
 }
+
+#[cfg(test)]
+mod gradcheck;
+#[cfg(test)]
+mod tests;

@@ -99,16 +99,15 @@ impl<T: Real> Mask<T> {
     pub(crate) fn apply(&self, row: usize, first: usize, values: &mut [T]) {
         const CHUNK: usize = 32;
         let mut index = self.dropout.index(row, first, self.cols);
+        // Copies, since the compiler must assume that a store to `values` changes `self`.
+        let (threshold, scale) = (self.threshold, self.scale);
         let mut words = [0; CHUNK];
         for values in values.chunks_mut(CHUNK) {
             let words = &mut words[..values.len()];
             self.address.fill_words(index, words);
             for (value, &word) in values.iter_mut().zip(&*words) {
-                *value = if word < self.threshold {
-                    *value * self.scale
-                } else {
-                    T::ZERO
-                };
+                let kept = *value * scale;
+                *value = if word < threshold { kept } else { T::ZERO };
             }
             index += CHUNK as u64;
         }

@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::shared_rows::prefetch;
 use super::{Native, SharedRows};
 use crate::Real;
 
@@ -112,7 +113,12 @@ impl Isa {
     pub(crate) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
+            // Knights Landing has the first of these alone.
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bw")
+            {
                 return Self::Avx512;
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -150,6 +156,8 @@ const STRIP_BYTES: usize = 192 * 1024;
 const ENOUGH_TASKS: usize = 24;
 /// Panels that a row block keeps at least, to repay the packing of its strip.
 const PANELS_AT_LEAST: usize = 8;
+/// Rows of B whose cache lines are asked for ahead of their packing.
+const PACK_AHEAD: usize = 12;
 /// FLOP below which waking other threads costs more than they give.
 const SERIAL_FLOP: usize = 1 << 20;
 
@@ -159,9 +167,14 @@ impl Plan {
         let depth_of_pass =
             p.k.min(STRIP_BYTES / (cols_of_tile * size_of::<T>()))
                 .max(1);
-        // The smallest strip of whole tiles that is also a whole number of units.
+        // The smallest strip of whole tiles that is also a whole number of units…
         let together = epilogue.columns_together();
-        let strip_cols = cols_of_tile * together / gcd(cols_of_tile, together);
+        let unit = cols_of_tile * together / gcd(cols_of_tile, together);
+        // …times as many as fit the cache, spread evenly: wide strips touch long runs of memory.
+        let units = p.n.div_ceil(unit).max(1);
+        let fitting = STRIP_BYTES / (depth_of_pass * unit * size_of::<T>());
+        let strips = units.div_ceil(fitting.clamp(1, units));
+        let strip_cols = unit * units.div_ceil(strips);
         let panels = p.m.div_ceil(rows_of_tile);
         let strips = p.n.div_ceil(strip_cols);
         let blocks = if epilogue.rows_together() {
@@ -356,12 +369,14 @@ fn run_task<T: Real, E: Epilogue<T>, const MR: usize, const NR: usize, const FUS
     while depth < p.k || (p.k == 0 && depth == 0) {
         let pass = (p.k - depth).min(plan.depth_of_pass);
         let last = depth + pass == p.k;
-        for (tile_col, packed) in strip.chunks_exact_mut(NR * plan.depth_of_pass).enumerate() {
-            let first = first_col + tile_col * NR;
-            if first < p.n {
-                pack_cols::<T, NR>(p, depth..depth + pass, first..(first + NR).min(p.n), packed);
-            }
-        }
+        let packed_cols = first_col..(first_col + plan.strip_cols).min(p.n);
+        pack_cols::<T, NR>(
+            p,
+            depth..depth + pass,
+            packed_cols,
+            strip,
+            plan.depth_of_pass,
+        );
         for panel in panels.clone() {
             let rows = panel * MR..((panel + 1) * MR).min(p.m);
             let a = &packed_a[panel * MR * p.k + depth * MR..][..pass * MR];
@@ -372,12 +387,13 @@ fn run_task<T: Real, E: Epilogue<T>, const MR: usize, const NR: usize, const FUS
                 0
             };
             let tile = &mut tile[buffered * MR * plan.strip_cols..][..MR * plan.strip_cols];
-            if last {
-                epilogue.prefetch(rows.clone(), cols.clone());
-            }
             for (tile_col, b) in strip.chunks_exact(NR * plan.depth_of_pass).enumerate() {
                 if first_col + tile_col * NR >= p.n {
                     break;
+                }
+                if last {
+                    let first = first_col + tile_col * NR;
+                    epilogue.prefetch(rows.clone(), first..(first + NR).min(p.n));
                 }
                 let sums = multiply::<T, MR, NR, FUSED>(a, &b[..pass * NR]);
                 for (row, sums) in sums.iter().enumerate() {
@@ -449,39 +465,52 @@ fn pack_rows<T: Real>(p: &Product<'_, T>, panel: usize, rows_of_tile: usize, pac
     }
 }
 
-/// Packs `depth` × `cols` of B, NR columns side by side for each depth, missing columns zero.
+/// Packs `depth` × `cols` of B: tile by tile, and within each NR columns side by side for each
+/// depth, missing columns zero.
+///
+/// Tiles are `tile_depth · NR` apart.
 #[inline(always)]
 fn pack_cols<T: Real, const NR: usize>(
     p: &Product<'_, T>,
     depth: Range<usize>,
     cols: Range<usize>,
     packed: &mut [T],
+    tile_depth: usize,
 ) {
     let Operand {
         data,
         row_stride,
         col_stride,
     } = p.b;
-    let packed = &mut packed[..depth.len() * NR];
-    if cols.len() < NR {
-        packed.fill(T::ZERO);
-    }
+    let whole = cols.len() / NR;
     if col_stride == 1 {
-        for (depth, packed) in depth.zip(packed.as_chunks_mut::<NR>().0) {
-            let source = &data[depth * row_stride + cols.start..];
-            if cols.len() == NR {
-                packed.copy_from_slice(&source[..NR]);
-            } else {
-                packed[..cols.len()].copy_from_slice(&source[..cols.len()]);
+        // Row by row, so that memory is read in runs as long as the strip is wide.
+        for (index, depth) in depth.clone().enumerate() {
+            let ahead = (depth + PACK_AHEAD) * row_stride + cols.start;
+            prefetch(data, ahead, cols.len());
+            let source = &data[depth * row_stride + cols.start..][..whole * NR];
+            for (tile, source) in source.as_chunks::<NR>().0.iter().enumerate() {
+                packed[(tile * tile_depth + index) * NR..][..NR].copy_from_slice(source);
             }
         }
-    } else if row_stride == 1 && cols.len() == NR {
-        transpose::<T, NR>(
-            &data[cols.start * col_stride + depth.start..],
-            col_stride,
-            packed,
-        );
+    } else if row_stride == 1 {
+        for tile in 0..whole {
+            let source = &data[(cols.start + tile * NR) * col_stride + depth.start..];
+            let packed = &mut packed[tile * tile_depth * NR..][..depth.len() * NR];
+            transpose::<T, NR>(source, col_stride, packed);
+        }
+    }
+    let done = if col_stride == 1 || row_stride == 1 {
+        whole
     } else {
+        0
+    };
+    for tile in done..cols.len().div_ceil(NR) {
+        let packed = &mut packed[tile * tile_depth * NR..][..depth.len() * NR];
+        let cols = cols.start + tile * NR..(cols.start + (tile + 1) * NR).min(cols.end);
+        if cols.len() < NR {
+            packed.fill(T::ZERO);
+        }
         for (column, source) in cols.enumerate() {
             let source = &data[source * col_stride + depth.start * row_stride..];
             for (packed, &value) in packed[column..]

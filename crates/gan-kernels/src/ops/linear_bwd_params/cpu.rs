@@ -40,7 +40,6 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Nativ
     norms.resize(task_count(native, &product_of, &epilogue), 0.0);
     epilogue.norms = Some(SharedRows::new(&mut norms, 1));
     product(native, &product_of, &epilogue);
-    drop(epilogue);
     monitors[monitor] += norms.iter().sum::<f64>();
 }
 
@@ -68,6 +67,9 @@ enum Kind<'a, T> {
 struct AdamNumbers<T> {
     beta1: T,
     beta2: T,
+    /// 1 − β, taken in f64: in f32 the difference would lose β's last five digits.
+    others1: T,
+    others2: T,
     epsilon: T,
     /// η / (1 − β₁ᵗ).
     step: T,
@@ -79,6 +81,8 @@ impl<T: Real> AdamNumbers<T> {
         Self {
             beta1: T::from_f64(adam.beta1),
             beta2: T::from_f64(adam.beta2),
+            others1: T::from_f64(1.0 - adam.beta1),
+            others2: T::from_f64(1.0 - adam.beta2),
             epsilon: T::from_f64(adam.epsilon),
             step: T::from_f64(rates.learning_rate * rates.first_correction),
             second_correction: T::from_f64(rates.second_correction),
@@ -158,8 +162,10 @@ impl<T: Real> Rule<'_, T> {
             } => {
                 // SAFETY: the caller's promise.
                 let velocity = unsafe { velocity.part(row, col, len) };
+                // Copies, since the compiler must assume that a store to `theta` changes `self`.
+                let (mu, eta) = (*momentum, *learning_rate);
                 for ((theta, v), &g) in theta.iter_mut().zip(velocity).zip(gradient) {
-                    *v = *momentum * *v - *learning_rate * g;
+                    *v = mu * *v - eta * g;
                     *theta += *v;
                 }
             }
@@ -172,8 +178,8 @@ impl<T: Real> Rule<'_, T> {
                 let (first, second) =
                     unsafe { (first.part(row, col, len), second.part(row, col, len)) };
                 for (((theta, m), v), &g) in theta.iter_mut().zip(first).zip(second).zip(gradient) {
-                    *m = a.beta1 * *m + (T::ONE - a.beta1) * g;
-                    *v = a.beta2 * *v + (T::ONE - a.beta2) * g * g;
+                    *m = a.beta1 * *m + a.others1 * g;
+                    *v = a.beta2 * *v + a.others2 * g * g;
                     let scale = (*v * a.second_correction).sqrt() + a.epsilon;
                     *theta += -(a.step * *m / scale);
                 }
@@ -309,7 +315,7 @@ impl<T: Real> Params<'_, T> {
                 .zip(w)
                 .for_each(|(sum, &mut w)| *sum += w * w);
         }
-        if sums.iter().all(|&sum| !(sum.sqrt() > limit)) {
+        if !sums.iter().any(|&sum| sum.sqrt() > limit) {
             return;
         }
         // Where the column is short enough its factor is exactly one.

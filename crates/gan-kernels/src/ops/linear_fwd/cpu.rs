@@ -86,11 +86,13 @@ impl<T: Real> Epilogue<T> for Forward<'_, T> {
 #[inline(always)]
 fn maxout<T: Real>(z: &[T], pieces: usize, y: &mut [T], winners: &mut [u8]) {
     for ((z, y), winner) in z.chunks_exact(pieces).zip(y).zip(winners) {
-        (*y, *winner) = (z[0], 0);
+        // Without branches: which piece wins is as good as random.
+        let (mut best, mut best_piece) = (z[0], 0);
         for (piece, &z) in z.iter().enumerate().skip(1) {
-            if z > *y {
-                (*y, *winner) = (z, piece as u8);
-            }
+            let better = z > best;
+            best = if better { z } else { best };
+            best_piece = if better { piece as u8 } else { best_piece };
         }
+        (*y, *winner) = (best, best_piece);
     }
 }

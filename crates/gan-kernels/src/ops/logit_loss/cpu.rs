@@ -15,8 +15,9 @@ pub(crate) fn run<T: Real>(mut op: LogitLoss<'_, Native<T>>) {
         for row in 0..m {
             let (data, l) = (row < half, logit(row));
             let d = sigmoid(l);
-            let target = if data { 1.0 } else { 0.0 };
-            op.dz.row(row)[0] = T::from_f64(weight * (d - target) / half as f64);
+            // −D(−l) and not D − 1, which is 0 where D rounds to 1.
+            let slope = if data { -sigmoid(-l) } else { d };
+            op.dz.row(row)[0] = T::from_f64(weight * slope / half as f64);
             let log = -softplus(if data { -l } else { l });
             value += log;
             if data {
@@ -40,7 +41,7 @@ pub(crate) fn run<T: Real>(mut op: LogitLoss<'_, Native<T>>) {
     for row in 0..m {
         let l = logit(row);
         let (term, slope) = match op.objective {
-            Objective::NonSaturating => (softplus(-l), sigmoid(l) - 1.0),
+            Objective::NonSaturating => (softplus(-l), -sigmoid(-l)),
             _ => (-softplus(l), -sigmoid(l)),
         };
         objective += term;

@@ -111,10 +111,11 @@ impl<T: Real> Epilogue<T> for LogSumExp<'_, T> {
         {
             for (x, &point) in tile.iter_mut().zip(point_squares) {
                 let distance = point + sample - two * *x;
-                *x = if distance > T::ZERO {
-                    distance
-                } else {
+                // NaN stays NaN: a sample that is no number must not pass for a perfect one.
+                *x = if distance < T::ZERO {
                     T::ZERO
+                } else {
+                    distance
                 };
             }
         }

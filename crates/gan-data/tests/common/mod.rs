@@ -1,0 +1,103 @@
+//! Files of every kind that is read, as bytes.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use flate2::{Compression, write::GzEncoder};
+use gan_data::{DataConfig, DataError, Dataset, load};
+
+/// An IDX file of images whose bytes count up.
+pub(crate) fn idx_images(count: u32, height: u32, width: u32) -> Vec<u8> {
+    let mut bytes = idx_header(0x803, &[count, height, width]);
+    bytes.extend((0..count * height * width).map(|index| (index * 37 % 251) as u8));
+    bytes
+}
+
+/// An IDX file of labels 0, 1, ... 9, 0, ...
+pub(crate) fn idx_labels(count: u32) -> Vec<u8> {
+    let mut bytes = idx_header(0x801, &[count]);
+    bytes.extend((0..count).map(|index| (index % 10) as u8));
+    bytes
+}
+
+pub(crate) fn idx_header(magic: u32, words: &[u32]) -> Vec<u8> {
+    let words = std::iter::once(&magic).chain(words);
+    words.flat_map(|word| word.to_be_bytes()).collect()
+}
+
+/// CIFAR-10 records.
+pub(crate) fn cifar(count: usize) -> Vec<u8> {
+    (0..count)
+        .flat_map(|row| {
+            let pixels = (0..3072).map(move |pixel| ((pixel * 7 + row * 13) % 256) as u8);
+            std::iter::once((row % 10) as u8).chain(pixels)
+        })
+        .collect()
+}
+
+/// A `.npy` file with this header text, padded.
+pub(crate) fn npy(text: &str, payload: &[u8]) -> Vec<u8> {
+    let mut header = text.to_owned();
+    while !(10 + header.len() + 1).is_multiple_of(16) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// The header text of a C-order array.
+pub(crate) fn npy_text(descr: &str, shape: &str) -> String {
+    format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}")
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A directory that files are put into.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+pub(crate) fn config(path: &Path) -> DataConfig {
+    DataConfig::new(path.to_str().unwrap())
+}
+
+pub(crate) fn load_path(path: &Path) -> Result<Dataset, DataError> {
+    load(&config(path), 0)
+}
+
+/// Loads one file of these bytes.
+pub(crate) fn load_bytes(name: &str, bytes: impl AsRef<[u8]>) -> Result<Dataset, DataError> {
+    load_path(&Folder::new().put(name, bytes))
+}
+
+/// Row `row` in the players' units.
+pub(crate) fn row(dataset: &Dataset, row: usize) -> Vec<f32> {
+    let mut out = vec![0.0; dataset.records.cols()];
+    dataset.records.copy_row(row, &mut out);
+    out
+}

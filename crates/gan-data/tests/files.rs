@@ -1,0 +1,545 @@
+//! Files of every kind, whole and wrong in every way that is known.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use common::*;
+use gan_data::{DataConfig, DataError, Normalize, RecordShape, Transform, Values, load};
+
+#[track_caller]
+fn check_error(result: Result<gan_data::Dataset, DataError>, message: &str) -> DataError {
+    let error = result.unwrap_err();
+    let text = error.to_string();
+    let (_, after_path) = text.split_once(": ").unwrap();
+    assert_eq!(after_path, message);
+    error
+}
+
+fn mnist_folder() -> Folder {
+    let folder = Folder::new();
+    folder.put("train-images-idx3-ubyte.gz", gzip(&idx_images(30, 5, 7)));
+    folder.put("train-labels-idx1-ubyte", idx_labels(30));
+    folder.put("t10k-images.idx3-ubyte", idx_images(7, 5, 7));
+    folder.put("t10k-labels-idx1-ubyte.gz", gzip(&idx_labels(7)));
+    folder
+}
+
+#[test]
+fn mnist_directory_loads_compressed_and_plain() {
+    let folder = mnist_folder();
+    let dataset = load_path(folder.path()).unwrap();
+    assert_eq!((dataset.records.rows(), dataset.records.cols()), (37, 35));
+    let splits = &dataset.splits;
+    assert_eq!(
+        (
+            splits.train.clone(),
+            splits.valid.clone(),
+            splits.test.clone()
+        ),
+        (0..27, 27..30, 30..37)
+    );
+    let labels = dataset.labels.as_ref().unwrap();
+    assert_eq!((labels[12], labels[30], dataset.classes), (2, 0, Some(10)));
+    assert_eq!(dataset.transform, Transform::Pixels);
+    let shape = RecordShape::Image {
+        height: 5,
+        width: 7,
+        channels: 1,
+    };
+    assert_eq!(dataset.shape, shape);
+    assert_eq!(row(&dataset, 30)[2], 74.0 / 255.0);
+}
+
+#[test]
+fn mnist_directory_with_a_file_missing_names_it() {
+    let folder = mnist_folder();
+    std::fs::remove_file(folder.path().join("t10k-images.idx3-ubyte")).unwrap();
+    let message = "MNIST is incomplete: missing t10k-images-idx3-ubyte.gz";
+    check_error(load_path(folder.path()), message);
+}
+
+#[test]
+fn mnist_directory_with_parts_that_disagree_is_refused() {
+    let folder = mnist_folder();
+    folder.put("train-labels-idx1-ubyte", idx_labels(29));
+    check_error(
+        load_path(folder.path()),
+        "found 29 labels, expected 30, one per image",
+    );
+    let mut labels = idx_labels(30);
+    labels[8 + 4] = 10;
+    folder.put("train-labels-idx1-ubyte", labels);
+    check_error(
+        load_path(folder.path()),
+        "row 5: found label 10, expected 0 to 9",
+    );
+    folder.put("train-labels-idx1-ubyte", idx_labels(30));
+    folder.put("t10k-images.idx3-ubyte", idx_images(7, 7, 5));
+    let message = "found images of 7×5 pixels, expected 5×7 as in the training file";
+    check_error(load_path(folder.path()), message);
+    folder.put("t10k-images.idx3-ubyte", idx_labels(7));
+    let message = "not the IDX file that is wanted: found magic 0x00000801, expected 0x00000803";
+    check_error(load_path(folder.path()), message);
+}
+
+#[test]
+fn idx_file_loads_by_its_content() {
+    for (name, bytes) in [
+        ("images", idx_images(20, 3, 2)),
+        ("images.csv", idx_images(20, 3, 2)),
+        ("images.idx3.gz", gzip(&idx_images(20, 3, 2))),
+    ] {
+        let dataset = load_bytes(name, bytes).unwrap();
+        assert_eq!(dataset.name, "images");
+        assert_eq!(
+            (dataset.records.rows(), dataset.splits.valid.clone()),
+            (20, 16..18)
+        );
+        assert!(dataset.labels.is_none());
+        assert!(matches!(dataset.records.values(), Values::Bytes { .. }));
+    }
+}
+
+#[test]
+fn idx_file_wrong_in_each_way_is_told() {
+    let whole = idx_images(4, 3, 5);
+    check_error(
+        load_bytes("a", &whole[..75]),
+        "truncated: found 75 bytes, expected 76",
+    );
+    check_error(
+        load_bytes("a", &whole[..13]),
+        "truncated: found 13 bytes, expected 16",
+    );
+    check_error(
+        load_bytes("a.idx", &whole[..3]),
+        "truncated: found 3 bytes, expected 4",
+    );
+    check_error(
+        load_bytes("a.gz", gzip(&whole[..75])),
+        "truncated: found 75 bytes, expected 76",
+    );
+    let long = [&whole[..], &[0; 2]].concat();
+    let message = "bytes after the end of the data: found at least 78 bytes, expected 76";
+    check_error(load_bytes("a", &long), message);
+    let message = "bytes after the end of the data: found at least 77 bytes, expected 76";
+    check_error(load_bytes("a.gz", gzip(&long)), message);
+    let huge = idx_header(0x803, &[u32::MAX, u32::MAX, u32::MAX]);
+    let message = "header promises 4294967295×4294967295×4294967295 bytes, expected at most 16 from this file";
+    check_error(load_bytes("a", huge), message);
+    let none = idx_header(0x803, &[0, 28, 28]);
+    check_error(
+        load_bytes("a", none),
+        "found 0 records, expected at least 1",
+    );
+    let flat = idx_header(0x803, &[2, 0, 28]);
+    check_error(
+        load_bytes("a", flat),
+        "found images of 0×28 pixels, expected at least 1×1",
+    );
+    let message = "not the IDX file that is wanted: found magic 0x00000801, expected 0x00000803";
+    check_error(load_bytes("labels", idx_labels(3)), message);
+    let message = "not the IDX file that is wanted: found magic 0x00000d03, expected 0x00000803";
+    check_error(
+        load_bytes("floats.idx3", idx_header(0xd03, &[1, 1, 1])),
+        message,
+    );
+}
+
+#[test]
+fn gzip_damaged_or_of_something_else_is_told() {
+    let whole = gzip(&idx_images(40, 9, 7));
+    let error = check_error(
+        load_bytes("a.gz", &whole[..whole.len() / 2]),
+        "damaged or truncated gzip data",
+    );
+    assert!(error.hint().unwrap().contains("fetch"));
+    let mut damaged = whole.clone();
+    let middle = damaged.len() - 6;
+    damaged[middle] ^= 0x55;
+    check_error(
+        load_bytes("a.gz", damaged),
+        "damaged or truncated gzip data",
+    );
+    let error = load_bytes("a.csv.gz", gzip(b"1,2\n3,4\n")).unwrap_err();
+    assert!(matches!(error, DataError::UnknownKind { .. }), "{error}");
+    assert!(error.hint().unwrap().contains("unpack"));
+}
+
+#[test]
+fn cifar_file_loads_with_contrast_normalised() {
+    let dataset = load_bytes("rows.bin", cifar(10)).unwrap();
+    assert_eq!((dataset.records.rows(), dataset.records.cols()), (10, 3072));
+    assert_eq!(dataset.labels.as_ref().unwrap()[3], 3);
+    let values = row(&dataset, 4);
+    let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
+    assert!((norm - 55.0).abs() < 1e-3, "{norm}");
+    assert!(matches!(dataset.transform, Transform::Gcn { .. }));
+}
+
+#[test]
+fn cifar_directory_splits_by_batch() {
+    let folder = Folder::new();
+    for batch in 1..=5 {
+        folder.put(&format!("data_batch_{batch}.bin"), cifar(4));
+    }
+    check_error(
+        load_path(folder.path()),
+        "CIFAR-10 is incomplete: missing test_batch.bin",
+    );
+    folder.put("test_batch.bin", cifar(3));
+    let dataset = load_path(folder.path()).unwrap();
+    let splits = &dataset.splits;
+    assert_eq!(
+        (
+            splits.train.clone(),
+            splits.valid.clone(),
+            splits.test.clone()
+        ),
+        (0..18, 18..20, 20..23)
+    );
+}
+
+#[test]
+fn cifar_file_wrong_in_each_way_is_told() {
+    let whole = cifar(2);
+    let message = "found 6145 bytes, expected a multiple of 3073 (label byte + 32×32×3 pixels)";
+    check_error(load_bytes("a.bin", &whole[..6145]), message);
+    let error = load_bytes("a.bin", vec![0; 3074]).unwrap_err();
+    assert!(error.hint().unwrap().contains("CIFAR-100"));
+    let mut label = whole.clone();
+    label[3073] = 200;
+    check_error(
+        load_bytes("a.bin", label),
+        "row 2: found label 200, expected 0 to 9",
+    );
+}
+
+#[test]
+fn npy_of_every_supported_type_loads() {
+    let singles = [1.5f32, -2.0, 3.25, 4.0, 5.0, 6.5];
+    let doubles = singles.map(f64::from);
+    let files = [
+        ("<f4", singles.map(f32::to_le_bytes).concat()),
+        (">f4", singles.map(f32::to_be_bytes).concat()),
+        ("<f8", doubles.map(f64::to_le_bytes).concat()),
+        (">f8", doubles.map(f64::to_be_bytes).concat()),
+    ];
+    for (descr, payload) in files {
+        let path = Folder::new();
+        let path = path.put("rows.npy", npy(&npy_text(descr, "(3, 2)"), &payload));
+        let config = DataConfig {
+            normalize: Normalize::None,
+            ..config(&path)
+        };
+        let dataset = load(&config, 0).unwrap();
+        assert_eq!(row(&dataset, 1), [3.25, 4.0], "{descr}");
+        assert_eq!(dataset.transform, Transform::Identity);
+    }
+}
+
+#[test]
+fn npy_in_fortran_order_is_transposed() {
+    let text = "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }";
+    let dataset = load_bytes("a.npy", npy(text, &[1, 4, 2, 5, 3, 6])).unwrap();
+    let bytes = row(&dataset, 1)
+        .iter()
+        .map(|v| (v * 255.0).round())
+        .collect::<Vec<_>>();
+    assert_eq!(bytes, [4.0, 5.0, 6.0]);
+}
+
+#[test]
+fn npy_of_bytes_in_three_dimensions_is_images() {
+    let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(2, 3, 5)"), &[7; 30])).unwrap();
+    let shape = RecordShape::Image {
+        height: 3,
+        width: 5,
+        channels: 1,
+    };
+    assert_eq!(
+        (dataset.shape, dataset.transform),
+        (shape, Transform::Pixels)
+    );
+    let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(4,)"), &[7; 4])).unwrap();
+    assert_eq!((dataset.records.rows(), dataset.records.cols()), (4, 1));
+}
+
+#[test]
+fn npy_wrong_in_each_way_is_told() {
+    let file =
+        |descr, shape, payload: &[u8]| load_bytes("a.npy", npy(&npy_text(descr, shape), payload));
+    check_error(
+        file("<f4", "(2, 2)", &[0; 15]),
+        "truncated: found 95 bytes, expected 96",
+    );
+    let message = "bytes after the end of the data: found at least 97 bytes, expected 96";
+    check_error(file("<f4", "(2, 2)", &[0; 17]), message);
+    check_error(
+        file("<f4", "(0, 2)", &[]),
+        "found 0 records, expected at least 1",
+    );
+    check_error(
+        file("<f4", "(2, 0)", &[]),
+        "found 0 records, expected at least 1",
+    );
+    let error = file("<f8", "(4294967296, 4294967296)", &[]).unwrap_err();
+    assert!(matches!(error, DataError::TooLarge { .. }), "{error}");
+    let error = file("<i8", "(2, 2)", &[0; 32]).unwrap_err();
+    assert!(
+        error.to_string().contains("found an array of type <i8"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("np.float32"));
+    let error = file("<f4", "(2, 2, 2)", &[0; 32]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("found an array of 2×2×2 of type <f4"),
+        "{error}"
+    );
+    assert!(matches!(
+        file("<f4", "()", &[0; 4]).unwrap_err(),
+        DataError::Unsupported { .. }
+    ));
+    let message = "damaged npy header: found [], expected a Python dictionary";
+    check_error(load_bytes("a.npy", npy("[]", &[])), message);
+    let message = "damaged npy header: found \"1,2\", expected the magic \\x93NUMPY";
+    check_error(load_bytes("a.npy", "1,2"), message);
+    let message =
+        "damaged npy header: found a header of 4294967295 bytes, expected at most 10000 bytes";
+    check_error(
+        load_bytes("a.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff"),
+        message,
+    );
+}
+
+#[test]
+fn npy_of_values_beyond_32_bits_names_the_place() {
+    for (wrong, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1e300, "-1")] {
+        let payload = [0.0, 1.0, 2.0, wrong, 4.0, 5.0]
+            .map(f64::to_le_bytes)
+            .concat();
+        let error = load_bytes("a.npy", npy(&npy_text("<f8", "(2, 3)"), &payload)).unwrap_err();
+        let expected = format!("row 2, column 1: found {shown}");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+}
+
+#[test]
+fn csv_loads_with_and_without_header_in_each_dialect() {
+    for text in [
+        "x,y\n1,10\n2,20\n3,30\n",
+        "x;y\r\n1;10\r\n2;20\r\n3;30",
+        "# x\ty\n\n1\t10\n 2 \t2e1\n3\t+30\n",
+        "\u{feff}x,y\n1,10\n2,20\n3,30\n",
+        "\"x\",\"y\"\n1,10\n\"2\",20\n3,30\n",
+    ] {
+        let dataset = load_bytes("table.csv", text).unwrap();
+        assert_eq!(dataset.columns().unwrap(), ["x", "y"], "{text}");
+        assert_eq!(
+            (dataset.records.rows(), dataset.splits.train.clone()),
+            (3, 0..3)
+        );
+        assert_eq!(row(&dataset, 1), [0.0, 0.0], "{text}");
+        let mut back = row(&dataset, 2);
+        dataset.transform.invert(&mut back);
+        assert_eq!(back, [3.0, 30.0]);
+    }
+    let dataset = load_bytes("table.csv", "1\n2\n4\n").unwrap();
+    assert_eq!(
+        (
+            dataset.columns(),
+            dataset.records.cols(),
+            dataset.name.as_str()
+        ),
+        (None, 1, "table")
+    );
+}
+
+#[test]
+fn csv_with_a_constant_column_notes_it() {
+    let dataset = load_bytes("a.csv", "1,5\n2,5\n3,5\n").unwrap();
+    assert_eq!(row(&dataset, 0)[1], 0.0);
+    assert!(
+        dataset.notes[0].contains("column 2 is constant"),
+        "{:?}",
+        dataset.notes
+    );
+}
+
+#[test]
+fn csv_wrong_in_each_way_is_told() {
+    let check = |text: &str, message: &str| check_error(load_bytes("a.csv", text), message);
+    check("x,y\n1,2\n3\n", "line 3: found 1 columns, expected 2");
+    check("1,2\n3,4,5\n", "line 2: found 3 columns, expected 2");
+    check(
+        "x,age\n1,2\n\n3,old\n",
+        "line 4, column 2 (age): found \"old\", expected a number",
+    );
+    check(
+        "1,2\r\n\r\n3,4\r\n5,x\r\n",
+        "line 4, column 2: found \"x\", expected a number",
+    );
+    check(
+        "1,2\r\n3,x",
+        "line 2, column 2: found \"x\", expected a number",
+    );
+    check(
+        "1,2\n3,NaN\n",
+        "line 2, column 2: found NaN, expected a finite 32-bit number",
+    );
+    check(
+        "1,2\n-inf,1\n",
+        "line 2, column 1: found -inf, expected a finite 32-bit number",
+    );
+    check(
+        "1,2\n1e999,1\n",
+        "line 2, column 1: found inf, expected a finite 32-bit number",
+    );
+    check("x,y\n", "found 0 records, expected at least 1");
+    check("\n\n", "found 0 records, expected at least 1");
+    let error = check(
+        "1,2\n,3\n",
+        "line 2, column 1: found \"\", expected a number",
+    );
+    assert!(error.hint().unwrap().contains("missing values"));
+    let error = check(
+        "1,5;2\n1,5;x\n",
+        "line 1, column 1: found \"1,5\", expected a number",
+    );
+    assert!(error.hint().unwrap().contains("decimal points"));
+    let error = load_bytes("a.csv", b"1,2\n\xff\xfe,3\n").unwrap_err();
+    assert!(matches!(error, DataError::NotANumber { .. }), "{error}");
+}
+
+#[test]
+fn path_that_is_no_file_of_a_known_kind_is_told() {
+    let folder = Folder::new();
+    let error = load_path(&folder.path().join("mnst")).unwrap_err();
+    assert!(matches!(error, DataError::Missing { .. }), "{error}");
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("digits, figure1, ring8, grid25")
+    );
+    let expected = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
+    let error = check_error(
+        load_bytes("a.csv", ""),
+        &format!("found 0 bytes, {expected}"),
+    );
+    assert!(matches!(error, DataError::Empty { .. }));
+    check_error(
+        load_bytes("a.parquet", "PAR1"),
+        &format!("found a file of extension .parquet, {expected}"),
+    );
+    check_error(
+        load_bytes("rows", "1,2"),
+        &format!("found a file without extension, {expected}"),
+    );
+    let names = "MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 (data_batch_1.bin, ...)";
+    let message = format!("found an empty directory, expected the files of {names}");
+    check_error(load_path(folder.path()), &message);
+    folder.put("notes.md", "");
+    folder.put("rows.csv", "1");
+    let error = check_error(
+        load_path(folder.path()),
+        &format!("found notes.md, rows.csv, expected the files of {names}"),
+    );
+    assert!(error.hint().unwrap().ends_with("rows.csv"));
+}
+
+#[cfg(unix)]
+#[test]
+fn path_of_a_device_is_refused() {
+    let error = load_path(std::path::Path::new("/dev/zero")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/dev/zero: found a pipe or device, expected a file"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn file_without_permission_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let path = folder.put("a.csv", "1,2\n");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::File::open(&path).is_ok() {
+        println!("skipped: this user reads files without permission");
+        return;
+    }
+    let error = check_error(load_path(&path), "cannot be read");
+    assert!(error.hint().unwrap().contains("permissions"));
+}
+
+#[test]
+fn config_that_does_not_fit_the_data_is_refused() {
+    let folder = Folder::new();
+    let path = folder.put("a.csv", "1\n2\n3\n");
+    let with_count = DataConfig {
+        count: Some(3),
+        ..config(&path)
+    };
+    assert!(matches!(
+        load(&with_count, 0),
+        Err(DataError::CountOfFile { .. })
+    ));
+    let too_many = DataConfig {
+        train: Some(4),
+        ..config(&path)
+    };
+    let message = "splits of 4, 0, 0 records (train, valid, test), expected 1 or more to train and \
+                   no more than 3 in all";
+    check_error(load(&too_many, 0), message);
+    let images = DataConfig {
+        normalize: Normalize::Gcn,
+        ..config(&path)
+    };
+    let message = "normalize is gcn, expected none or standardize for floats";
+    check_error(load(&images, 0), message);
+    for count in [0, usize::MAX] {
+        let config = DataConfig {
+            count: Some(count),
+            ..DataConfig::new("ring8")
+        };
+        check_error(
+            load(&config, 0),
+            &format!("count is {count}, expected 1 to 4000000"),
+        );
+    }
+}
+
+#[test]
+fn builtin_sources_load_with_their_defaults() {
+    for (name, rows, cols) in [
+        ("digits", 30_000, 784),
+        ("figure1", 20_000, 1),
+        ("ring8", 50_000, 2),
+        ("grid25", 50_000, 2),
+    ] {
+        let dataset = load(&DataConfig::new(name), 5).unwrap();
+        assert_eq!(
+            (dataset.records.rows(), dataset.records.cols()),
+            (rows, cols)
+        );
+        assert_eq!(dataset.splits.test.end, rows);
+        assert_eq!(dataset.mixture.is_some(), name != "digits");
+        assert_eq!(
+            dataset.source,
+            format!("built-in {name}, {rows} records, seed 5")
+        );
+    }
+}
+
+#[test]
+fn mean_is_over_the_training_records_in_the_players_units() {
+    let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(10, 2)"), &[51; 20])).unwrap();
+    for mean in dataset.mean() {
+        assert!((mean - 0.2).abs() < 1e-6);
+    }
+}

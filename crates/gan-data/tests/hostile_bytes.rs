@@ -1,0 +1,220 @@
+//! No bytes make a loader panic, or hold more memory than a small multiple of the file.
+//!
+//! An allocator that counts per thread measures the loaders of files, which are single-threaded.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+
+use common::*;
+use proptest::prelude::*;
+
+struct Counting;
+
+thread_local! {
+    static NOW: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    let now = NOW.get() + bytes;
+    NOW.set(now);
+    PEAK.set(PEAK.get().max(now));
+}
+
+// SAFETY: every call is handed to the system's allocator as it came; counting neither allocates,
+// since the cells are constant and need no destructor, nor touches the memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller's promise is the one that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: `pointer` came from `System` with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Buffers that do not depend on the file: readers, the state of inflate, messages.
+const BUFFERS: usize = 512 << 10;
+
+/// Bytes of memory per byte of file at the peak, for any bytes.
+///
+/// The worst is a table of a single line with one letter or digit per cell: 36.
+const ANY: usize = 40;
+/// For tables of many lines; one digit per line takes 11.
+const TABLE: usize = 12;
+/// For arrays and images, read into one vector and converted into another.
+const ARRAY: usize = 3;
+
+/// Loads a file and gives the peak of memory that this took.
+fn peak(path: &Path) -> usize {
+    let before = NOW.get();
+    PEAK.set(before);
+    // Whether it is data or an error, it must be one of the two.
+    let _ = load_path(path).map_err(|error| (error.to_string(), error.hint()));
+    (PEAK.get() - before) as usize
+}
+
+const EXTENSIONS: [&str; 7] = [
+    "a.idx3-ubyte",
+    "a.gz",
+    "a.bin",
+    "a.npy",
+    "a.csv",
+    "a.txt",
+    "a",
+];
+
+/// Whole files with the names that they go by.
+fn whole() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("a.idx3-ubyte", idx_images(5, 7, 3)),
+        ("a.gz", gzip(&idx_images(50, 7, 3))),
+        ("a.bin", cifar(2)),
+        ("a.npy", npy(&npy_text("<f4", "(3, 5)"), &[1; 60])),
+        ("a.npy", npy(&npy_text(">f8", "(3, 2)"), &[2; 48])),
+        ("a.npy", npy(&npy_text("|u1", "(2, 3, 5)"), &[3; 30])),
+        ("a.csv", b"x,y,z\n1,2,3\n4.5,-6e3,7\n8,9,10\n".to_vec()),
+        ("a.csv", b"1;2\n3;4\n".to_vec()),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Mutation {
+    Set(prop::sample::Index, u8),
+    Insert(prop::sample::Index, Vec<u8>),
+    Cut(prop::sample::Index, prop::sample::Index),
+    Repeat(prop::sample::Index, prop::sample::Index),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    use Mutation::*;
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        4 => (index(), prop_oneof![Just(0), Just(255), any::<u8>()]).prop_map(|(at, to)| Set(at, to)),
+        1 => (index(), prop::collection::vec(any::<u8>(), 1..9)).prop_map(|(at, what)| Insert(at, what)),
+        1 => (index(), index()).prop_map(|(from, to)| Cut(from, to)),
+        1 => (index(), index()).prop_map(|(from, to)| Repeat(from, to)),
+    ]
+}
+
+fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
+    let at = |index: &prop::sample::Index| index.index(bytes.len() + 1);
+    match mutation {
+        Mutation::Set(index, to) => {
+            // Half of the hits go to the first 32 bytes, where the headers are.
+            let at = at(index);
+            let at = if at % 2 == 0 { at % 32 } else { at };
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = *to;
+            }
+        }
+        Mutation::Insert(index, what) => {
+            let at = at(index);
+            bytes.splice(at..at, what.iter().copied());
+        }
+        Mutation::Cut(from, to) => {
+            let (from, to) = (at(from).min(at(to)), at(from).max(at(to)));
+            bytes.drain(from..to);
+        }
+        Mutation::Repeat(from, to) => {
+            let (from, to) = (at(from).min(at(to)), at(from).max(at(to)));
+            bytes.extend_from_within(from..to);
+        }
+    }
+}
+
+#[track_caller]
+fn check(name: &str, bytes: &[u8], multiple: usize) {
+    let folder = Folder::new();
+    let path = folder.put(name, bytes);
+    let peak = peak(&path);
+    let allowed = BUFFERS + multiple * bytes.len();
+    assert!(
+        peak <= allowed,
+        "{name}: {peak} bytes for a file of {}",
+        bytes.len()
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn load_of_random_bytes_neither_panics_nor_hoards(
+        name in prop::sample::select(&EXTENSIONS),
+        start in prop::sample::select(vec![&b""[..], b"\0\0\x08\x03", b"\0\0\x08\x01", b"\x93NUMPY\x01\0", b"\x1f\x8b\x08\0"]),
+        bytes in prop::collection::vec(any::<u8>(), 0..600),
+    ) {
+        check(name, &[start, &bytes].concat(), ANY);
+    }
+
+    #[test]
+    fn load_of_mutated_files_neither_panics_nor_hoards(
+        (name, mut bytes) in prop::sample::select(whole()),
+        mutations in prop::collection::vec(mutation(), 1..6),
+        zip: bool,
+    ) {
+        for mutation in &mutations {
+            mutate(&mut bytes, mutation);
+        }
+        check(name, &bytes, ANY);
+        if zip {
+            check(name, &gzip(&bytes), ANY);
+        }
+    }
+
+    #[test]
+    fn load_of_random_text_neither_panics_nor_hoards(text in "[0-9a-f,;\t\n\r\"'. -]{0,400}") {
+        check("a.csv", text.as_bytes(), ANY);
+    }
+}
+
+#[test]
+fn load_of_a_gzip_bomb_stops_where_the_header_ends() {
+    let mut bytes = idx_images(2, 3, 5);
+    bytes.resize(200 << 20, 0);
+    let bomb = gzip(&bytes);
+    drop(bytes);
+    let folder = Folder::new();
+    let peak = peak(&folder.put("a.gz", &bomb));
+    assert!(peak < 2 << 20, "{peak} bytes for a bomb of {}", bomb.len());
+}
+
+#[test]
+fn load_of_a_gzip_whose_header_promises_more_than_deflate_can_hold_reads_nothing() {
+    let bytes = gzip(&idx_header(0x803, &[60_000, 28, 28]));
+    let folder = Folder::new();
+    let path = folder.put("a.gz", bytes);
+    let error = load_path(&path).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("header promises 60000×28×28 bytes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn load_of_tables_and_arrays_holds_a_small_multiple_of_the_file() {
+    let table = |text: &str, multiple| check("a.csv", text.as_bytes(), multiple);
+    table(&"1,2\n".repeat(400_000), TABLE);
+    table(&"1\n".repeat(600_000), TABLE);
+    table(&"1".repeat(3 << 20), TABLE);
+    table(&"\"".repeat(3 << 20), TABLE);
+    table(&"a,".repeat(600_000), ANY);
+    table(&"1,1".repeat(300_000), ANY);
+    check("a.bin", &cifar(500), ARRAY);
+    check("a.idx", &idx_images(5000, 28, 28), ARRAY);
+    let doubles = npy(&npy_text("<f8", "(300000, 2)"), &[0; 4_800_000]);
+    check("a.npy", &doubles, ARRAY);
+}

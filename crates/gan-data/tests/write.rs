@@ -1,0 +1,98 @@
+//! What is written reads back to the same bits, here and in another reader.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use common::*;
+use gan_data::{DataConfig, Normalize, load, write_csv, write_npy};
+use proptest::num::f32::{NORMAL, SUBNORMAL, ZERO};
+use proptest::prelude::*;
+
+/// Reads a file back in its own units.
+fn read_back(path: &std::path::Path) -> Vec<f32> {
+    let config = DataConfig {
+        normalize: Normalize::None,
+        ..config(path)
+    };
+    let dataset = load(&config, 0).unwrap();
+    (0..dataset.records.rows())
+        .flat_map(|index| row(&dataset, index))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_written_read_back_to_the_same_bits(
+        cols in 1usize..5,
+        values in proptest::collection::vec(NORMAL | SUBNORMAL | ZERO, 5..40),
+    ) {
+        let rows = &values[..values.len() / cols * cols];
+        let folder = Folder::new();
+        let npy = folder.path().join("a.npy");
+        write_npy(&npy, rows, cols).unwrap();
+        prop_assert_eq!(read_back(&npy), rows);
+        let csv = folder.path().join("a.csv");
+        write_csv(&csv, rows, cols, None).unwrap();
+        prop_assert_eq!(read_back(&csv), rows);
+    }
+}
+
+#[test]
+fn write_npy_is_read_by_npyz() {
+    let folder = Folder::new();
+    let path = folder.path().join("a.npy");
+    write_npy(&path, &[1.0, 2.5, -3.0, 4.0, 5.0, 6.0], 3).unwrap();
+    let file = npyz::NpyFile::new(std::fs::File::open(&path).unwrap()).unwrap();
+    assert_eq!((file.shape(), file.order()), (&[2, 3][..], npyz::Order::C));
+    assert_eq!(
+        file.into_vec::<f32>().unwrap(),
+        [1.0, 2.5, -3.0, 4.0, 5.0, 6.0]
+    );
+}
+
+#[test]
+fn npy_of_npyz_loads() {
+    use npyz::WriterBuilder;
+
+    for order in [npyz::Order::C, npyz::Order::Fortran] {
+        let mut bytes = Vec::new();
+        let options = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(&[2, 3])
+            .order(order);
+        let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
+        writer.extend([1.0f64, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        writer.finish().unwrap();
+        let folder = Folder::new();
+        let expected = match order {
+            npyz::Order::C => [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            npyz::Order::Fortran => [1.0, 3.0, 5.0, 2.0, 4.0, 6.0],
+        };
+        assert_eq!(read_back(&folder.put("a.npy", bytes)), expected);
+    }
+}
+
+#[test]
+fn write_csv_has_the_columns_and_replaces_the_file() {
+    let folder = Folder::new();
+    let path = folder.put("out.csv", "old");
+    let columns = ["x".to_owned(), "y, in m".to_owned()];
+    write_csv(&path, &[1.5, 2.0, -0.25, 1e-7], 2, Some(&columns)).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, "x,\"y, in m\"\n1.5,2\n-0.25,0.0000001\n");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn write_into_a_missing_directory_is_told() {
+    let folder = Folder::new();
+    let path = folder.path().join("none/a.npy");
+    let error = write_npy(&path, &[1.0], 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{}: cannot be written", path.display())
+    );
+}

@@ -1,0 +1,287 @@
+//! The oracles of [`LinearFwd`] and [`LinearBwdData`].
+
+use super::{
+    Case, Checker, Expected, Mismatch, Op, STEP, Shape, mask, product, state, weight_scale,
+};
+use crate::{Activation, Backend, Below, Dropout, LinearBwdData, LinearFwd, Matrix, Real, Winners};
+
+pub(super) struct Forward<B: Backend> {
+    shape: Shape,
+    act: Activation,
+    dropout: Option<Dropout>,
+    margin: usize,
+    host: [Vec<f64>; 3],
+    x: Matrix<B>,
+    w: Matrix<B>,
+    b: Matrix<B>,
+    y: Matrix<B>,
+    winners: Option<Winners<B>>,
+    state: B::State,
+}
+
+impl<B: Backend> Forward<B> {
+    pub(super) fn new(checker: &Checker<'_, B>, case: &Case) -> Self {
+        let Op::LinearFwd {
+            shape,
+            act,
+            dropout,
+        } = case.op
+        else {
+            unreachable!("linear_fwd: another operation's case")
+        };
+        let Shape { m, n, k } = shape;
+        let (columns, margin) = (n * act.pieces(), case.margin);
+        let x = checker.draw(case.inputs, 0, m * k);
+        let scale = weight_scale(case.inputs, k);
+        let mut w = checker.draw(case.inputs, 1, k * columns);
+        w.iter_mut().for_each(|w| *w *= scale);
+        let b = checker.draw(case.inputs, 2, columns);
+        Self {
+            shape,
+            act,
+            dropout,
+            margin,
+            x: checker.input(k, &x, margin),
+            w: checker.input(columns, &w, 0),
+            b: checker.input(columns, &b, 0),
+            y: checker.output(m, n, margin),
+            winners: (act.pieces() > 1).then(|| checker.backend.winners(m + margin, n)),
+            state: checker.backend.state(state(STEP)),
+            host: [x, w, b],
+        }
+    }
+
+    pub(super) fn run(&mut self, backend: &B) {
+        let (m, margin) = (self.shape.m, self.margin);
+        backend.linear_fwd(LinearFwd {
+            x: self.x.rows(margin, m),
+            w: &self.w,
+            b: &self.b,
+            y: self.y.rows_mut(margin, m),
+            act: self.act,
+            winners: self.winners.as_mut().map(|w| w.from_row_mut(margin)),
+            dropout: self.dropout,
+            state: &self.state,
+        });
+    }
+
+    pub(super) fn verify(&self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+        let Shape { m, n, k } = self.shape;
+        let pieces = self.act.pieces();
+        let columns = n * pieces;
+        let [x, w, b] = &self.host;
+        let whole = Shape { m, n: columns, k };
+        let mut z = product(whole, |i, l| x[i * k + l], |l, j| w[l * columns + j]);
+        for (z, b) in z.iter_mut().zip(b.iter().cycle()) {
+            z.value += b;
+            z.magnitude += b.abs();
+        }
+        let unit = |row: usize, col: usize| &z[row * columns + col * pieces..][..pieces];
+        checker.compare(case, "y", &self.y, |row, col| {
+            let values: Vec<_> = unit(row, col).iter().map(|z| z.value).collect();
+            let largest = unit(row, col).iter().map(|z| z.magnitude);
+            let factor = mask(self.dropout, STEP, row, col, n);
+            Expected {
+                value: factor * self.act.define(&values).0,
+                // No φ is steeper than 1; sigmoid and tanh are of size 1 themselves.
+                magnitude: factor * (largest.fold(0.0, f64::max) + 1.0),
+            }
+        })?;
+        let Some(winners) = &self.winners else {
+            return Ok(());
+        };
+        let found = seen(checker, winners, self.margin, m, pieces)?;
+        let found = found.into_iter().map(|winner| winner as f64);
+        checker.compare_values(case, "winners", n, found.clone(), |row, col| {
+            let z = unit(row, col);
+            let values: Vec<_> = z.iter().map(|z| z.value).collect();
+            let (largest, winner) = self.act.define(&values);
+            let found = found.clone().nth(row * n + col).unwrap_or(f64::NAN) as usize;
+            // Another piece may win only where rounding cannot tell the two apart.
+            let apart = z.get(found).map_or(f64::INFINITY, |z| largest - z.value);
+            let blur = z.iter().map(|z| z.magnitude).fold(0.0, f64::max);
+            let near_tie = apart < 2.0 * case.tolerance.factor * checker.epsilon * blur;
+            Expected::exactly(if near_tie { found } else { winner } as f64)
+        })
+    }
+}
+
+/// The winning pieces, found by sending ones back to them: nothing reads them directly.
+fn seen<B: Backend>(
+    checker: &Checker<'_, B>,
+    winners: &Winners<B>,
+    first: usize,
+    m: usize,
+    pieces: usize,
+) -> Result<Vec<usize>, Mismatch> {
+    let units = winners.cols();
+    let backend = checker.backend;
+    let identity: Vec<_> = (0..units * units)
+        .map(|i| f64::from(i / units == i % units))
+        .collect();
+    let mut found = checker.output(m, units * pieces, 0);
+    backend.linear_bwd_data(LinearBwdData {
+        dz: checker.input(units, &vec![1.0; m * units], 0).all(),
+        w: &checker.input(units, &identity, 0),
+        below: Below {
+            y: checker.input(units, &vec![0.0; m * units], 0).all(),
+            act: Activation::Maxout { pieces },
+            winners: Some(winners.from_row(first)),
+            dropout: None,
+        },
+        dz_below: found.all_mut(),
+        state: &backend.state(state(STEP)),
+    });
+    let found = backend.read(found.all())?;
+    let winner = |pieces: &[B::Elem]| {
+        let one = |piece: &B::Elem| *piece == B::Elem::ONE;
+        pieces.iter().position(one).unwrap_or(usize::MAX)
+    };
+    Ok(found.chunks(pieces).map(winner).collect())
+}
+
+/// Winners that are known: the forward pass of an identity under weights that say who wins.
+fn known<B: Backend>(
+    checker: &Checker<'_, B>,
+    winners: &mut Winners<B>,
+    first: usize,
+    m: usize,
+    pieces: usize,
+    winner: &[usize],
+) {
+    let units = winners.cols();
+    let backend = checker.backend;
+    let identity: Vec<_> = (0..m * m).map(|i| f64::from(i / m == i % m)).collect();
+    let mut w = vec![0.0; m * units * pieces];
+    for (unit, &winner) in winner.iter().enumerate() {
+        w[unit * pieces + winner] = 1.0;
+    }
+    backend.linear_fwd(LinearFwd {
+        x: checker.input(m, &identity, 0).all(),
+        w: &checker.input(units * pieces, &w, 0),
+        b: &checker.input(units * pieces, &vec![0.0; units * pieces], 0),
+        y: checker.output(m, units, 0).all_mut(),
+        act: Activation::Maxout { pieces },
+        winners: Some(winners.from_row_mut(first)),
+        dropout: None,
+        state: &backend.state(state(STEP)),
+    });
+}
+
+pub(super) struct Backward<B: Backend> {
+    shape: Shape,
+    act: Activation,
+    dropout: Option<Dropout>,
+    margin: usize,
+    /// dZ, W, and z of the layer below, of which each unit's winner matters.
+    host: [Vec<f64>; 3],
+    winner: Vec<usize>,
+    dz: Matrix<B>,
+    w: Matrix<B>,
+    y: Matrix<B>,
+    winners: Option<Winners<B>>,
+    dz_below: Matrix<B>,
+    state: B::State,
+}
+
+impl<B: Backend> Backward<B> {
+    pub(super) fn new(checker: &Checker<'_, B>, case: &Case) -> Self {
+        let Op::LinearBwdData {
+            shape,
+            act,
+            dropout,
+        } = case.op
+        else {
+            unreachable!("linear_bwd_data: another operation's case")
+        };
+        let Shape { m, n, k } = shape;
+        let (pieces, margin) = (act.pieces(), case.margin);
+        let dz = checker.draw(case.inputs, 3, m * n);
+        let scale = weight_scale(case.inputs, n);
+        let mut w = checker.draw(case.inputs, 4, k * n);
+        w.iter_mut().for_each(|w| *w *= scale);
+        let mut z = checker.draw(case.inputs, 5, m * k * pieces);
+        z.iter_mut().for_each(|z| *z *= 2.0);
+        let (outputs, winner): (Vec<_>, Vec<_>) =
+            z.chunks(pieces).map(|unit| act.define(unit)).unzip();
+        let y: Vec<_> = outputs
+            .iter()
+            .enumerate()
+            .map(|(i, y)| y * mask(dropout, STEP, i / k, i % k, k))
+            .collect();
+        let winners = (pieces > 1).then(|| {
+            let mut winners = checker.backend.winners(m + margin, k);
+            known(checker, &mut winners, margin, m, pieces, &winner);
+            winners
+        });
+        Self {
+            shape,
+            act,
+            dropout,
+            margin,
+            dz: checker.input(n, &dz, margin),
+            w: checker.input(n, &w, 0),
+            y: checker.input(k, &y, margin),
+            winners,
+            dz_below: checker.output(m, k * pieces, margin),
+            state: checker.backend.state(state(STEP)),
+            host: [dz, w, z],
+            winner,
+        }
+    }
+
+    pub(super) fn run(&mut self, backend: &B) {
+        let (m, margin) = (self.shape.m, self.margin);
+        backend.linear_bwd_data(LinearBwdData {
+            dz: self.dz.rows(margin, m),
+            w: &self.w,
+            below: Below {
+                y: self.y.rows(margin, m),
+                act: self.act,
+                winners: self.winners.as_ref().map(|w| w.from_row(margin)),
+                dropout: self.dropout,
+            },
+            dz_below: self.dz_below.rows_mut(margin, m),
+            state: &self.state,
+        });
+    }
+
+    pub(super) fn verify(&self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+        let Shape { m, n, k } = self.shape;
+        let pieces = self.act.pieces();
+        let [dz, w, z] = &self.host;
+        let whole = Shape { m, n: k, k: n };
+        let dy = product(whole, |i, l| dz[i * n + l], |l, j| w[j * n + l]);
+        checker.compare(case, "dz_below", &self.dz_below, |row, col| {
+            let (unit, piece) = (col / pieces, col % pieces);
+            if self.winner[row * k + unit] != piece {
+                return Expected::exactly(0.0);
+            }
+            let slope = slope(self.act, z[row * k * pieces + col]);
+            let factor = mask(self.dropout, STEP, row, unit, k);
+            let dy = dy[row * k + unit];
+            Expected {
+                value: dy.value * slope * factor,
+                // φ′ comes from an output that was rounded to the element type.
+                magnitude: factor * (dy.magnitude + 2.0 * dy.value.abs()),
+            }
+        })
+    }
+}
+
+/// φ′(z), from z where the operation takes it from y.
+fn slope(act: Activation, z: f64) -> f64 {
+    match act {
+        Activation::Identity | Activation::Maxout { .. } => 1.0,
+        Activation::Relu => f64::from(z > 0.0),
+        Activation::LeakyRelu { slope } => {
+            if z > 0.0 {
+                1.0
+            } else {
+                slope
+            }
+        }
+        Activation::Sigmoid => 0.25 / (0.5 * z).cosh().powi(2),
+        Activation::Tanh => 1.0 / z.cosh().powi(2),
+    }
+}

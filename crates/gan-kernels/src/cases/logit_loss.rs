@@ -1,0 +1,144 @@
+//! The oracle of [`LogitLoss`].
+
+use super::{Case, Checker, Expected, Mismatch, Op, STEP, state};
+use crate::{Backend, LogitLoss, Matrix, Monitor, MonitorSums, Objective};
+
+pub(super) struct Loss<B: Backend> {
+    objective: Objective,
+    margin: usize,
+    host: Vec<f64>,
+    logits: Matrix<B>,
+    dz: Matrix<B>,
+    monitors: B::Monitors,
+    state: B::State,
+}
+
+impl<B: Backend> Loss<B> {
+    pub(super) fn new(checker: &Checker<'_, B>, case: &Case) -> Self {
+        let Op::LogitLoss { rows, objective } = case.op else {
+            unreachable!("logit_loss: another operation's case")
+        };
+        // Logits that overflow a careless exponential stand among ordinary ones.
+        const HARD: [f64; 9] = [
+            0.0, 100.0, -100.0, 1000.0, -1000.0, 1e-6, -1e-6, 17.5, -17.5,
+        ];
+        let mut logits = checker.draw(case.inputs, 14, rows);
+        for (row, logit) in logits.iter_mut().enumerate() {
+            *logit *= 4.0;
+            if let (2, Some(&hard)) = (row % 3, HARD.get(row / 3 % HARD.len())) {
+                *logit = f64::from(hard as f32);
+            }
+        }
+        Self {
+            objective,
+            margin: case.margin,
+            logits: checker.input(1, &logits, case.margin),
+            dz: checker.output(rows, 1, case.margin),
+            monitors: checker.backend.monitors(),
+            state: checker.backend.state(state(STEP)),
+            host: logits,
+        }
+    }
+
+    pub(super) fn run(&mut self, backend: &B) {
+        let (margin, rows) = (self.margin, self.host.len());
+        backend.logit_loss(LogitLoss {
+            logits: self.logits.rows(margin, rows),
+            objective: self.objective,
+            dz: self.dz.rows_mut(margin, rows),
+            monitors: &mut self.monitors,
+            state: &self.state,
+        });
+    }
+
+    pub(super) fn verify(&mut self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+        let logits = &self.host;
+        let rows = logits.len();
+        let slope = |row: usize| {
+            let l = logits[row];
+            match self.objective {
+                Objective::Discriminator { weight } if row < rows / 2 => {
+                    -weight * fake(l) / (rows / 2) as f64
+                }
+                Objective::Discriminator { weight } => weight * real(l) / (rows / 2) as f64,
+                Objective::Minimax => -real(l) / rows as f64,
+                Objective::NonSaturating => -fake(l) / rows as f64,
+            }
+        };
+        checker.compare(case, "dz", &self.dz, |row, _| {
+            let value = slope(row);
+            Expected {
+                value,
+                // Below the normal range spacing does not shrink any more.
+                magnitude: value.abs() + f64::from(f32::MIN_POSITIVE),
+            }
+        })?;
+        let expected = sums(self.objective, logits);
+        let found = checker.backend.take_monitors(&mut self.monitors)?.0;
+        let cols = Monitor::COUNT;
+        checker.compare_values(case, "monitors", cols, found.into_iter(), |_, col| {
+            Expected {
+                value: expected.0[col],
+                // Terms of one sign are added.
+                magnitude: rows as f64 * expected.0[col].abs(),
+            }
+        })
+    }
+}
+
+/// What the monitors hold after one call.
+fn sums(objective: Objective, logits: &[f64]) -> MonitorSums {
+    let mut sums = MonitorSums::default();
+    let rows = logits.len();
+    let over = |logits: &[f64], f: fn(f64) -> f64| logits.iter().map(|&l| f(l)).sum::<f64>();
+    let log_real = |l: f64| fake_log(-l);
+    match objective {
+        Objective::Discriminator { weight } => {
+            let (data, samples) = logits.split_at(rows / 2);
+            let half = (rows / 2) as f64;
+            sums[Monitor::DataRows] = half;
+            sums[Monitor::LogData] = over(data, log_real);
+            sums[Monitor::Data] = over(data, real);
+            sums[Monitor::FalseNegatives] = over(data, |l| f64::from(real(l) < 0.5));
+            sums[Monitor::SampleRows] = half;
+            sums[Monitor::LogSamples] = over(samples, fake_log);
+            sums[Monitor::Samples] = over(samples, real);
+            sums[Monitor::FalsePositives] = over(samples, |l| f64::from(real(l) > 0.5));
+            sums[Monitor::DiscriminatorUpdates] = 1.0;
+            sums[Monitor::DiscriminatorObjective] =
+                -weight * (sums[Monitor::LogData] + sums[Monitor::LogSamples]) / half;
+        }
+        Objective::Minimax => {
+            sums[Monitor::GeneratorUpdates] = 1.0;
+            sums[Monitor::GeneratorObjective] = over(logits, fake_log) / rows as f64;
+        }
+        Objective::NonSaturating => {
+            sums[Monitor::GeneratorUpdates] = 1.0;
+            sums[Monitor::GeneratorObjective] = -over(logits, log_real) / rows as f64;
+        }
+    }
+    sums
+}
+
+/// D = 1 / (1 + e⁻ˡ).
+fn real(l: f64) -> f64 {
+    if l < 0.0 {
+        l.exp() / (1.0 + l.exp())
+    } else {
+        1.0 / (1.0 + (-l).exp())
+    }
+}
+
+/// 1 − D.
+fn fake(l: f64) -> f64 {
+    real(-l)
+}
+
+/// log(1 − D).
+fn fake_log(l: f64) -> f64 {
+    if l > 30.0 {
+        -l - (-l).exp()
+    } else {
+        -l.exp().ln_1p()
+    }
+}

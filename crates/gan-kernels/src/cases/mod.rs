@@ -1,0 +1,651 @@
+//! One table of operations, shapes and variants, and the check that holds a back end to them.
+//!
+//! Three readers iterate [`CASES`]: the equivalence tests of each back end, the gradient check, and
+//! the benches, which time the cases of [`Role::Paper`].
+//! [`check`] draws a case's operands by address, runs the operation on any [`Backend`], reads back
+//! and compares with plain loops in f64 that share no code with the operations, apart from
+//! [`Activation::define`] and [`random`](crate::random), which published vectors pin.
+//!
+//! Every tolerance is a number of roundings: an element may differ from the oracle by `factor · ε ·
+//! magnitude`, where the magnitude is √depth times the sum of the absolute values that were added,
+//! carried to first order through what follows the product.
+
+mod advance;
+mod gather_rows;
+mod latent;
+mod linear;
+mod logit_loss;
+mod params;
+mod parzen;
+mod table;
+
+use std::fmt;
+
+pub use table::CASES;
+
+use crate::random::{Address, Purpose, Stream, unit_open};
+use crate::{
+    Activation, Backend, BackendError, Dropout, Matrix, Objective, Prior, Rates, Real, StepState,
+};
+
+/// An operation at one shape in one variant, and how closely it must follow the oracle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Case {
+    /// What is computed.
+    pub op: Op,
+    /// What the operands hold.
+    pub inputs: Inputs,
+    /// Rows that the operands' matrices have above and below the rows that take part.
+    ///
+    /// Those of inputs are NaN; those of outputs must not change.
+    pub margin: usize,
+    /// What the case is for.
+    pub role: Role,
+    /// How far an element may be off.
+    pub tolerance: Tolerance,
+}
+
+/// What a [`Case`] computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Op {
+    /// [`LinearFwd`](crate::LinearFwd) with m rows, n units and k inputs.
+    LinearFwd {
+        /// m, n, k.
+        shape: Shape,
+        /// φ.
+        act: Activation,
+        /// Dropout of the output.
+        dropout: Option<Dropout>,
+    },
+    /// [`LinearBwdData`](crate::LinearBwdData) with dZ of m × n and k units below.
+    LinearBwdData {
+        /// m, n, k.
+        shape: Shape,
+        /// φ of the layer below.
+        act: Activation,
+        /// Dropout that the layer below applied.
+        dropout: Option<Dropout>,
+    },
+    /// [`LinearBwdParams`](crate::LinearBwdParams) with W of k × n and m rows.
+    LinearBwdParams {
+        /// m, n, k.
+        shape: Shape,
+        /// What becomes of the gradient.
+        rule: Rule,
+        /// Largest norm of a column of W.
+        max_column_norm: Option<f64>,
+        /// Whether the norm of the gradient is watched.
+        norm: Norm,
+    },
+    /// [`LogitLoss`](crate::LogitLoss).
+    LogitLoss {
+        /// m.
+        rows: usize,
+        /// Whose objective.
+        objective: Objective,
+    },
+    /// [`FillLatent`](crate::FillLatent).
+    FillLatent {
+        /// m.
+        rows: usize,
+        /// n.
+        cols: usize,
+        /// p_z.
+        prior: Prior,
+        /// Row of the address space.
+        first_row: usize,
+    },
+    /// [`GatherRows`](crate::GatherRows).
+    GatherRows {
+        /// m.
+        rows: usize,
+        /// N.
+        records: usize,
+        /// n.
+        cols: usize,
+        /// How the records are kept.
+        kept: Kept,
+        /// Iteration.
+        step: u64,
+        /// Dropout of the rows.
+        dropout: Option<Dropout>,
+    },
+    /// [`Parzen`](crate::Parzen).
+    Parzen {
+        /// N.
+        points: usize,
+        /// M.
+        samples: usize,
+        /// d.
+        dim: usize,
+        /// Bandwidths.
+        sigmas: &'static [f64],
+    },
+    /// [`Advance`](crate::Advance), seen through an update and a latent that follow it.
+    Advance {
+        /// Iteration that ends first.
+        step: u64,
+        /// How often the state advances.
+        times: u64,
+    },
+}
+
+/// The letters of a product, as the operation's own table defines them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Rows of the minibatch.
+    pub m: usize,
+    /// Columns.
+    pub n: usize,
+    /// Inputs.
+    pub k: usize,
+}
+
+/// What becomes of a parameter's gradient, without the memory it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The gradient is stored.
+    Store,
+    /// Momentum.
+    Momentum,
+    /// Adam with moments that have seen some updates.
+    Adam,
+    /// Adam's first update, from moments that are zero.
+    AdamFromZero,
+}
+
+/// Whether the squared norm of a gradient is added to a monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Norm {
+    /// It is.
+    Watched,
+    /// It is not.
+    Ignored,
+}
+
+/// How records are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kept {
+    /// As bytes under one affine map.
+    Bytes,
+    /// As bytes under one affine map per record.
+    BytesPerRow,
+    /// As floats.
+    Floats,
+}
+
+/// What operands hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inputs {
+    /// Uniform on (−1, 1), weights divided by a power of two near √k.
+    Uniform,
+    /// Integers from −2 to 2: sums are exact, ties and zeros are frequent.
+    Integers,
+}
+
+/// What a case is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An edge: a shape or a value at which code goes wrong.
+    Edge,
+    /// A shape of the paper's MNIST networks, worth timing.
+    Paper,
+}
+
+/// How far an element may be off, in roundings of its magnitude, and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    /// Multiple of ε · magnitude.
+    pub factor: f64,
+    /// Why this much.
+    pub reason: &'static str,
+}
+
+impl Case {
+    /// Floating-point operations of the products in one run; 0 where there is none.
+    #[must_use]
+    pub fn flop(&self) -> u64 {
+        let product = |m: usize, n: usize, k: usize| 2 * m as u64 * n as u64 * k as u64;
+        match self.op {
+            Op::LinearFwd { shape, act, .. } => product(shape.m, shape.n * act.pieces(), shape.k),
+            Op::LinearBwdData { shape, .. } | Op::LinearBwdParams { shape, .. } => {
+                product(shape.m, shape.n, shape.k)
+            }
+            Op::Parzen {
+                points,
+                samples,
+                dim,
+                ..
+            } => product(points, samples, dim),
+            _ => 0,
+        }
+    }
+}
+
+/// `op/m×n×k/variant`, as benches and reports name it.
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.op {
+            Op::LinearFwd {
+                shape: Shape { m, n, k },
+                act,
+                dropout,
+            } => {
+                let n = n * act.pieces();
+                write!(f, "linear_fwd/{m}x{n}x{k}/{}", variant(act, dropout))?;
+            }
+            Op::LinearBwdData {
+                shape: Shape { m, n, k },
+                act,
+                dropout,
+            } => write!(f, "linear_bwd_data/{m}x{n}x{k}/{}", variant(act, dropout))?,
+            Op::LinearBwdParams {
+                shape: Shape { m, n, k },
+                rule,
+                max_column_norm,
+                norm,
+            } => {
+                write!(f, "linear_bwd_params/{m}x{n}x{k}/{rule:?}")?;
+                if let Some(limit) = max_column_norm {
+                    write!(f, "+limit{limit}")?;
+                }
+                if norm == Norm::Watched {
+                    write!(f, "+norm")?;
+                }
+            }
+            Op::LogitLoss { rows, objective } => write!(f, "logit_loss/{rows}x1/{objective:?}")?,
+            Op::FillLatent {
+                rows,
+                cols,
+                prior,
+                first_row,
+            } => write!(f, "fill_latent/{rows}x{cols}/{prior:?}+{first_row}")?,
+            Op::GatherRows {
+                rows,
+                records,
+                cols,
+                kept,
+                dropout,
+                ..
+            } => {
+                write!(f, "gather_rows/{rows}x{cols}/{kept:?} of {records}")?;
+                if dropout.is_some() {
+                    write!(f, "+dropout")?;
+                }
+            }
+            Op::Parzen {
+                points,
+                samples,
+                dim,
+                sigmas,
+            } => write!(f, "parzen/{points}x{samples}x{dim}/{} sigmas", sigmas.len())?,
+            Op::Advance { step, times } => write!(f, "advance/{times}/from step {step}")?,
+        }
+        if self.inputs == Inputs::Integers {
+            write!(f, "+integers")?;
+        }
+        if self.margin > 0 {
+            write!(f, "+margin{}", self.margin)?;
+        }
+        Ok(())
+    }
+}
+
+fn variant(act: Activation, dropout: Option<Dropout>) -> String {
+    let act = match act {
+        Activation::Identity => "identity".into(),
+        Activation::Relu => "relu".into(),
+        Activation::LeakyRelu { slope } => format!("leaky{slope}"),
+        Activation::Sigmoid => "sigmoid".into(),
+        Activation::Tanh => "tanh".into(),
+        Activation::Maxout { pieces } => format!("maxout{pieces}"),
+    };
+    let dropout = if dropout.is_some() { "+dropout" } else { "" };
+    format!("{act}{dropout}")
+}
+
+/// A back end does not do what the oracle does.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// Some elements are off.
+    #[error(
+        "{case}: {wrong} elements of {operand} are off, the first at {row}, {col}: \
+         found {found:e}, expected {expected:e} within {limit:e}"
+    )]
+    Elements {
+        /// Name of the case.
+        case: String,
+        /// Which result.
+        operand: &'static str,
+        /// How many elements.
+        wrong: usize,
+        /// Row of the first of them.
+        row: usize,
+        /// Its column.
+        col: usize,
+        /// What it is.
+        found: f64,
+        /// What it should be.
+        expected: f64,
+        /// By how much it may be off.
+        limit: f64,
+    },
+    /// The device failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+/// Checks `case` on `backend`, with matrices as [`Backend::matrix`] makes them and the rounding of
+/// the element type.
+///
+/// # Errors
+/// If a result is off, or the device fails.
+pub fn check<B: Backend>(backend: &B, case: &Case) -> Result<(), Mismatch> {
+    Checker::new(backend, &|rows, cols| backend.matrix(rows, cols)).check(case)
+}
+
+/// Makes a matrix of some rows and columns.
+pub type MakeMatrix<'a, B> = dyn Fn(usize, usize) -> Matrix<B> + 'a;
+
+/// Checks cases on a back end.
+pub struct Checker<'a, B: Backend> {
+    /// What is checked.
+    pub backend: &'a B,
+    /// Makes the operands, which may have rows further apart than they are long.
+    pub matrix: &'a MakeMatrix<'a, B>,
+    /// ε that tolerances are multiples of; larger than the element type's where products are
+    /// rounded harder.
+    pub epsilon: f64,
+}
+
+impl<'a, B: Backend> Checker<'a, B> {
+    /// A checker that expects the element type's own rounding.
+    pub fn new(backend: &'a B, matrix: &'a MakeMatrix<'a, B>) -> Self {
+        let epsilon = B::Elem::EPSILON.to_f64();
+        Self {
+            backend,
+            matrix,
+            epsilon,
+        }
+    }
+
+    /// Draws the operands, runs the operation once and verifies its results.
+    ///
+    /// # Errors
+    /// If a result is off, or the device fails.
+    pub fn check(&self, case: &Case) -> Result<(), Mismatch> {
+        let mut prepared = self.prepare(case);
+        prepared.run(self.backend)?;
+        prepared.verify(self)
+    }
+
+    /// Draws the operands of `case`.
+    #[must_use]
+    pub fn prepare(&self, case: &Case) -> Prepared<B> {
+        Prepared {
+            case: *case,
+            operands: match case.op {
+                Op::LinearFwd { .. } => Operands::Forward(linear::Forward::new(self, case)),
+                Op::LinearBwdData { .. } => Operands::Data(linear::Backward::new(self, case)),
+                Op::LinearBwdParams { .. } => Operands::Params(params::Params::new(self, case)),
+                Op::LogitLoss { .. } => Operands::Loss(logit_loss::Loss::new(self, case)),
+                Op::FillLatent { .. } => Operands::Latent(latent::Latent::new(self, case)),
+                Op::GatherRows { .. } => Operands::Gather(gather_rows::Gather::new(self, case)),
+                Op::Parzen { .. } => Operands::Parzen(parzen::Points::new(self, case)),
+                Op::Advance { .. } => Operands::Advance(advance::Clock::new(self, case)),
+            },
+        }
+    }
+
+    /// `rows × cols` values for one operand of a case.
+    fn draw(&self, inputs: Inputs, operand: usize, len: usize) -> Vec<f64> {
+        let mut words = vec![0; len];
+        address(operand).fill_words(0, &mut words);
+        let value = |word: u32| match inputs {
+            Inputs::Uniform => 2.0 * f64::from(unit_open(word)) - 1.0,
+            Inputs::Integers => f64::from(word % 5) - 2.0,
+        };
+        words.into_iter().map(value).collect()
+    }
+
+    /// A matrix of `values` with `margin` rows of `around` above and below.
+    fn upload(&self, cols: usize, values: &[f64], margin: usize, around: f64) -> Matrix<B> {
+        let rows = values.len().checked_div(cols).unwrap_or(0);
+        let mut matrix = (self.matrix)(rows + 2 * margin, cols);
+        let around = std::iter::repeat_n(around, margin * cols);
+        let values: Vec<_> = around
+            .clone()
+            .chain(values.iter().copied())
+            .chain(around)
+            .map(B::Elem::from_f64)
+            .collect();
+        self.backend.write(&mut matrix, &values);
+        matrix
+    }
+
+    /// An input of a case: NaN around the rows that take part.
+    fn input(&self, cols: usize, values: &[f64], margin: usize) -> Matrix<B> {
+        self.upload(cols, values, margin, f64::NAN)
+    }
+
+    /// An output of a case: NaN in the rows that take part, so that each must be overwritten.
+    fn output(&self, rows: usize, cols: usize, margin: usize) -> Matrix<B> {
+        self.upload(cols, &vec![f64::NAN; rows * cols], margin, OUTSIDE)
+    }
+
+    /// Compares rows of `matrix` with `expected(row, col)`, a value and its magnitude, and what
+    /// lies above and below with what [`Checker::output`] put there.
+    fn compare(
+        &self,
+        case: &Case,
+        operand: &'static str,
+        matrix: &Matrix<B>,
+        expected: impl Fn(usize, usize) -> Expected,
+    ) -> Result<(), Mismatch> {
+        let found = self.backend.read(matrix.all())?;
+        let (cols, margin) = (matrix.cols(), case.margin);
+        let inside = margin..matrix.row_count() - margin;
+        let found = found.iter().map(|value| value.to_f64());
+        self.compare_values(case, operand, cols, found, |row, col| {
+            if inside.contains(&row) {
+                expected(row - margin, col)
+            } else {
+                Expected::exactly(OUTSIDE)
+            }
+        })
+    }
+
+    fn compare_values(
+        &self,
+        case: &Case,
+        operand: &'static str,
+        cols: usize,
+        found: impl Iterator<Item = f64>,
+        expected: impl Fn(usize, usize) -> Expected,
+    ) -> Result<(), Mismatch> {
+        let mut first = None;
+        let mut wrong = 0;
+        for (index, found) in found.enumerate() {
+            let (row, col) = (index / cols, index % cols);
+            let Expected { value, magnitude } = expected(row, col);
+            let limit = case.tolerance.factor * self.epsilon * magnitude;
+            let off = (found - value).abs();
+            if off > limit || off.is_nan() {
+                wrong += 1;
+                first.get_or_insert((row, col, found, value, limit));
+            }
+        }
+        let Some((row, col, found, expected, limit)) = first else {
+            return Ok(());
+        };
+        Err(Mismatch::Elements {
+            case: case.to_string(),
+            operand,
+            wrong,
+            row,
+            col,
+            found,
+            expected,
+            limit,
+        })
+    }
+}
+
+/// A case's operands on the device, ready to run any number of times.
+pub struct Prepared<B: Backend> {
+    case: Case,
+    operands: Operands<B>,
+}
+
+enum Operands<B: Backend> {
+    Forward(linear::Forward<B>),
+    Data(linear::Backward<B>),
+    Params(params::Params<B>),
+    Loss(logit_loss::Loss<B>),
+    Latent(latent::Latent<B>),
+    Gather(gather_rows::Gather<B>),
+    Parzen(parzen::Points<B>),
+    Advance(advance::Clock<B>),
+}
+
+impl<B: Backend> Prepared<B> {
+    /// Runs the operation once.
+    ///
+    /// # Errors
+    /// If the device fails in an operation that reads back.
+    pub fn run(&mut self, backend: &B) -> Result<(), BackendError> {
+        match &mut self.operands {
+            Operands::Forward(operands) => operands.run(backend),
+            Operands::Data(operands) => operands.run(backend),
+            Operands::Params(operands) => operands.run(backend),
+            Operands::Loss(operands) => operands.run(backend),
+            Operands::Latent(operands) => operands.run(backend),
+            Operands::Gather(operands) => operands.run(backend),
+            Operands::Parzen(operands) => operands.run(backend)?,
+            Operands::Advance(operands) => operands.run(backend),
+        }
+        Ok(())
+    }
+
+    /// Compares the results of exactly one run with the oracle.
+    ///
+    /// # Errors
+    /// If a result is off, or the device fails.
+    pub fn verify(&mut self, checker: &Checker<'_, B>) -> Result<(), Mismatch> {
+        let case = &self.case;
+        match &mut self.operands {
+            Operands::Forward(operands) => operands.verify(checker, case),
+            Operands::Data(operands) => operands.verify(checker, case),
+            Operands::Params(operands) => operands.verify(checker, case),
+            Operands::Loss(operands) => operands.verify(checker, case),
+            Operands::Latent(operands) => operands.verify(checker, case),
+            Operands::Gather(operands) => operands.verify(checker, case),
+            Operands::Parzen(operands) => operands.verify(checker, case),
+            Operands::Advance(operands) => operands.verify(checker, case),
+        }
+    }
+}
+
+/// What lies around the rows that an operation writes.
+const OUTSIDE: f64 = 7.25;
+const SEED: u64 = 0x5eed_0000_0014_0661;
+const STEP: u64 = 3;
+const RATES: Rates = Rates {
+    learning_rate: 0.05,
+    momentum: 0.7,
+    first_correction: 3.2,
+    second_correction: 250.0,
+};
+
+fn address(operand: usize) -> Address {
+    Address {
+        seed: SEED,
+        stream: Stream::new(Purpose::Data, 0, operand),
+        step: 0,
+    }
+}
+
+fn state(step: u64) -> StepState {
+    // The operations of a case use slot 1; slot 0 would be noticed.
+    let wrong = Rates {
+        learning_rate: f64::NAN,
+        momentum: f64::NAN,
+        first_correction: f64::NAN,
+        second_correction: f64::NAN,
+    };
+    StepState {
+        seed: SEED,
+        step,
+        rates: vec![wrong, RATES],
+    }
+}
+
+/// An oracle's value, and the size of what was rounded to get there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Expected {
+    value: f64,
+    magnitude: f64,
+}
+
+impl Expected {
+    fn exactly(value: f64) -> Self {
+        Self {
+            value,
+            magnitude: 0.0,
+        }
+    }
+}
+
+/// The triple loop: Σ a(i, l)·b(l, j), and √k·Σ|a(i, l)·b(l, j)|.
+fn product(
+    Shape { m, n, k }: Shape,
+    a: impl Fn(usize, usize) -> f64,
+    b: impl Fn(usize, usize) -> f64,
+) -> Vec<Expected> {
+    let mut c = vec![Expected::default(); m * n];
+    for i in 0..m {
+        for l in 0..k {
+            let a = a(i, l);
+            for (j, c) in c[i * n..][..n].iter_mut().enumerate() {
+                let term = a * b(l, j);
+                c.value += term;
+                c.magnitude += term.abs();
+            }
+        }
+    }
+    let depth = (k as f64).sqrt();
+    c.iter_mut().for_each(|c| c.magnitude *= depth);
+    c
+}
+
+/// The factor of a dropout mask at an element of an operand with `cols` columns.
+fn mask(dropout: Option<Dropout>, step: u64, row: usize, col: usize, cols: usize) -> f64 {
+    let Some(dropout) = dropout else {
+        return 1.0;
+    };
+    let address = Address {
+        seed: SEED,
+        stream: dropout.stream,
+        step,
+    };
+    let row_len = cols.div_ceil(4) * 4;
+    let word = address.word(((dropout.first_row + row) * row_len + col) as u64);
+    if f64::from(word) < (dropout.keep * 2.0_f64.powi(32)).floor() {
+        dropout.scale
+    } else {
+        0.0
+    }
+}
+
+/// The power of two that brings k inputs' weights near 1/√k.
+fn weight_scale(inputs: Inputs, k: usize) -> f64 {
+    match inputs {
+        Inputs::Integers => 1.0,
+        Inputs::Uniform => 0.5_f64.powi((k.max(1).ilog2() / 2) as i32),
+    }
+}

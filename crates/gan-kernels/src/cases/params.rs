@@ -1,0 +1,228 @@
+//! The oracle of [`LinearBwdParams`].
+
+use super::{
+    Case, Checker, Expected, Mismatch, Norm, Op, RATES, Rule, STEP, Shape, product, state,
+};
+use crate::{Adam, Backend, LinearBwdParams, Matrix, Monitor, Update};
+
+const ADAM: Adam = Adam {
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+};
+/// A monitor that nothing else adds to.
+const MONITOR: Monitor = Monitor::GeneratorGradient;
+
+pub(super) struct Params<B: Backend> {
+    shape: Shape,
+    rule: Rule,
+    max_column_norm: Option<f64>,
+    norm: Norm,
+    margin: usize,
+    host: Host,
+    x: Matrix<B>,
+    dz: Matrix<B>,
+    weights: Parameter<B>,
+    bias: Parameter<B>,
+    state: B::State,
+    monitors: B::Monitors,
+}
+
+/// The values before the update.
+struct Host {
+    x: Vec<f64>,
+    dz: Vec<f64>,
+    /// θ and its moments, of the weights and of the bias.
+    weights: [Vec<f64>; 3],
+    bias: [Vec<f64>; 3],
+}
+
+/// A parameter with its two moments.
+struct Parameter<B: Backend> {
+    theta: Matrix<B>,
+    first: Matrix<B>,
+    second: Matrix<B>,
+}
+
+impl<B: Backend> Params<B> {
+    pub(super) fn new(checker: &Checker<'_, B>, case: &Case) -> Self {
+        let Op::LinearBwdParams {
+            shape,
+            rule,
+            max_column_norm,
+            norm,
+        } = case.op
+        else {
+            unreachable!("linear_bwd_params: another operation's case")
+        };
+        let Shape { m, n, k } = shape;
+        let draw = |operand, len| checker.draw(case.inputs, operand, len);
+        let parameter = |operand: usize, len| {
+            let mut first = draw(operand + 1, len);
+            // Second moments are positive.
+            let mut second = draw(operand + 2, len);
+            second.iter_mut().for_each(|v| *v = v.abs() + 0.125);
+            if rule == Rule::AdamFromZero {
+                first.fill(0.0);
+                second.fill(0.0);
+            }
+            [draw(operand, len), first, second]
+        };
+        let host = Host {
+            x: draw(6, m * k),
+            dz: draw(7, m * n),
+            weights: parameter(8, k * n),
+            bias: parameter(11, n),
+        };
+        let upload = |[theta, first, second]: &[Vec<f64>; 3]| Parameter {
+            theta: checker.input(n, theta, 0),
+            first: checker.input(n, first, 0),
+            second: checker.input(n, second, 0),
+        };
+        Self {
+            shape,
+            rule,
+            max_column_norm,
+            norm,
+            margin: case.margin,
+            x: checker.input(k, &host.x, case.margin),
+            dz: checker.input(n, &host.dz, case.margin),
+            weights: upload(&host.weights),
+            bias: upload(&host.bias),
+            state: checker.backend.state(state(STEP)),
+            monitors: checker.backend.monitors(),
+            host,
+        }
+    }
+
+    pub(super) fn run(&mut self, backend: &B) {
+        let (m, margin) = (self.shape.m, self.margin);
+        let (weights, bias) = (&mut self.weights, &mut self.bias);
+        let (slot, max_column_norm) = (1, self.max_column_norm);
+        backend.linear_bwd_params(LinearBwdParams {
+            x: self.x.rows(margin, m),
+            dz: self.dz.rows(margin, m),
+            w: &mut weights.theta,
+            b: &mut bias.theta,
+            update: match self.rule {
+                Rule::Store => Update::Store,
+                Rule::Momentum => Update::Momentum {
+                    velocity: [&mut weights.first, &mut bias.first],
+                    slot,
+                    max_column_norm,
+                },
+                Rule::Adam | Rule::AdamFromZero => Update::Adam {
+                    first: [&mut weights.first, &mut bias.first],
+                    second: [&mut weights.second, &mut bias.second],
+                    adam: ADAM,
+                    slot,
+                    max_column_norm,
+                },
+            },
+            state: &self.state,
+            monitor: (self.norm == Norm::Watched).then_some((&mut self.monitors, MONITOR)),
+        });
+    }
+
+    pub(super) fn verify(&mut self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+        let Shape { m, n, k } = self.shape;
+        let Host {
+            x,
+            dz,
+            weights,
+            bias,
+        } = &self.host;
+        let depth = |m, n, k| Shape { m, n, k };
+        let dw = product(depth(k, n, m), |i, l| x[l * k + i], |l, j| dz[l * n + j]);
+        let db = product(depth(1, n, m), |_, _| 1.0, |l, j| dz[l * n + j]);
+        let case = &Case { margin: 0, ..*case };
+        for (name, parameter, before, gradient) in [
+            ("weights", &self.weights, weights, &dw),
+            ("bias", &self.bias, bias, &db),
+        ] {
+            let mut after: Vec<_> = gradient
+                .iter()
+                .enumerate()
+                .map(|(i, &g)| updated(self.rule, before, i, g))
+                .collect();
+            if let (Some(limit), "weights") = (self.max_column_norm, name) {
+                limit_columns(&mut after, n, limit);
+            }
+            let [theta, first, second]: [&'static str; 3] = match name {
+                "weights" => ["w", "first moment of w", "second moment of w"],
+                _ => ["b", "first moment of b", "second moment of b"],
+            };
+            checker.compare(case, theta, &parameter.theta, |i, j| after[i * n + j][0])?;
+            checker.compare(case, first, &parameter.first, |i, j| after[i * n + j][1])?;
+            checker.compare(case, second, &parameter.second, |i, j| after[i * n + j][2])?;
+        }
+        let sums = checker.backend.take_monitors(&mut self.monitors)?;
+        let mut norm = Expected::default();
+        for g in dw.iter().chain(&db) {
+            norm.value += g.value * g.value;
+            norm.magnitude += 2.0 * g.value.abs() * g.magnitude;
+        }
+        norm.magnitude += norm.value * (k as f64).sqrt();
+        if self.norm == Norm::Ignored {
+            norm = Expected::exactly(0.0);
+        }
+        let found = std::iter::once(sums[MONITOR]);
+        checker.compare_values(case, "gradient norm", 1, found, |_, _| norm)
+    }
+}
+
+/// θ and the moments of element `i` after the update.
+fn updated(rule: Rule, before: &[Vec<f64>; 3], i: usize, g: Expected) -> [Expected; 3] {
+    let [theta, first, second] = [0, 1, 2].map(|which| before[which][i]);
+    let same = [theta, first, second].map(Expected::exactly);
+    let g_blur = g.magnitude + g.value.abs();
+    let eta = RATES.learning_rate;
+    let expected = |value: f64, magnitude: f64| Expected { value, magnitude };
+    match rule {
+        Rule::Store => [expected(g.value, g_blur), same[1], same[2]],
+        Rule::Momentum => {
+            let (kept, step) = (RATES.momentum * first, eta * g.value);
+            let velocity = kept - step;
+            let blur = eta * g_blur + kept.abs() + step.abs();
+            let after = theta + velocity;
+            let after = expected(after, blur + after.abs());
+            [after, expected(velocity, blur), same[2]]
+        }
+        Rule::Adam | Rule::AdamFromZero => {
+            let m = ADAM.beta1 * first + (1.0 - ADAM.beta1) * g.value;
+            let m_blur = (1.0 - ADAM.beta1) * g_blur + first.abs();
+            let v = ADAM.beta2 * second + (1.0 - ADAM.beta2) * g.value.powi(2);
+            let v_blur = (1.0 - ADAM.beta2) * 2.0 * g.value.abs() * g_blur + v;
+            let root = (v * RATES.second_correction).sqrt();
+            let root_blur = if v > 0.0 { root * v_blur / v } else { 0.0 };
+            let below = root + ADAM.epsilon;
+            let eta = eta * RATES.first_correction;
+            let step_blur = eta * (m_blur / below + m.abs() * root_blur / below.powi(2));
+            let after = theta - eta * m / below;
+            [
+                expected(after, step_blur + after.abs()),
+                expected(m, m_blur),
+                expected(v, v_blur),
+            ]
+        }
+    }
+}
+
+/// Scales long columns of θ back to `limit`.
+fn limit_columns(after: &mut [[Expected; 3]], n: usize, limit: f64) {
+    for j in 0..n {
+        let column = || after[j..].iter().step_by(n).map(|after| after[0]);
+        let square: f64 = column().map(|w| w.value * w.value).sum();
+        let norm = square.sqrt();
+        if norm <= limit {
+            continue;
+        }
+        let rows = (column().count() as f64).sqrt();
+        let blur = column().map(|w| w.value.abs() * w.magnitude).sum::<f64>() / square + rows;
+        let factor = limit / norm;
+        for [w, ..] in after[j..].iter_mut().step_by(n) {
+            w.value *= factor;
+            w.magnitude = factor * w.magnitude + w.value.abs() * blur;
+        }
+    }
+}

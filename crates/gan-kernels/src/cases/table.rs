@@ -1,0 +1,342 @@
+//! The table itself.
+
+use super::{Case, Inputs, Kept, Norm, Op, Role, Rule, Shape, Tolerance};
+use crate::random::{Purpose, Stream};
+use crate::{Activation, Dropout, Objective, Prior};
+
+use Activation::{Identity, LeakyRelu, Maxout, Relu, Sigmoid, Tanh};
+
+/// All cases: of each operation first the edges, then the shapes of the paper's MNIST networks.
+pub const CASES: &[Case] = &[
+    // Forward.
+    fwd(7, 13, 11, Identity),
+    fwd(7, 13, 11, Relu).exact(),
+    fwd(7, 13, 11, LEAKY).exact(),
+    fwd(7, 13, 11, Sigmoid),
+    fwd(7, 13, 11, Tanh),
+    fwd(7, 13, 11, MAXOUT_2).exact(),
+    fwd(7, 13, 11, MAXOUT_3).exact(),
+    fwd(7, 13, 11, MAXOUT_5).exact(),
+    fwd(7, 13, 11, MAXOUT_5),
+    fwd(5, 3, 2, Maxout { pieces: 255 }),
+    fwd(1, 13, 11, Relu),
+    fwd(7, 1, 11, Identity),
+    fwd(7, 13, 1, Tanh),
+    fwd(1, 1, 1, Sigmoid),
+    fwd(1, 1, 5, MAXOUT_2).exact(),
+    fwd(11, 17, 5, Identity).drop(HALF),
+    fwd(11, 17, 5, Relu).drop(HALF).exact(),
+    fwd(11, 19, 5, Sigmoid).drop(MOST),
+    fwd(11, 35, 5, Tanh).drop(MOST).margin(3),
+    fwd(11, 9, 5, MAXOUT_5).drop(HALF).exact(),
+    fwd(11, 9, 5, MAXOUT_3).drop(HALF).margin(2),
+    // Several blocks of rows, several strips, several passes over the depth.
+    fwd(131, 7, 37, MAXOUT_5).exact(),
+    fwd(131, 97, 37, LEAKY).drop(MOST),
+    fwd(13, 37, 7001, Relu),
+    fwd(101, 19, 3079, Identity).exact(),
+    fwd(29, 5, 6151, MAXOUT_3).margin(1),
+    fwd(100, 1200, 100, Relu).paper(),
+    fwd(100, 1200, 1200, Relu).paper(),
+    fwd(100, 784, 1200, Sigmoid).drop(MOST).paper(),
+    fwd(200, 240, 784, MAXOUT_5).drop(HALF).paper(),
+    fwd(200, 240, 240, MAXOUT_5).drop(HALF).paper(),
+    fwd(200, 1, 240, Identity).paper(),
+    // Backward to the layer below.
+    data(7, 11, 13, Identity),
+    data(7, 11, 13, Relu).exact(),
+    data(7, 11, 13, LEAKY).exact(),
+    data(7, 11, 13, Sigmoid),
+    data(7, 11, 13, Tanh),
+    data(7, 11, 13, MAXOUT_2).exact(),
+    data(7, 11, 13, MAXOUT_3),
+    data(7, 11, 13, MAXOUT_5),
+    data(5, 2, 3, Maxout { pieces: 255 }),
+    data(1, 11, 13, Relu),
+    data(7, 1, 13, MAXOUT_5),
+    data(7, 11, 1, Tanh),
+    data(1, 1, 1, Sigmoid),
+    data(11, 5, 17, Identity).drop(HALF),
+    data(11, 5, 17, Relu).drop(HALF).exact(),
+    data(11, 5, 19, Sigmoid).drop(MOST),
+    data(11, 5, 35, Tanh).drop(MOST).margin(3),
+    data(11, 5, 9, LEAKY).drop(MOST).margin(1),
+    data(11, 5, 9, MAXOUT_5).drop(HALF).exact().margin(2),
+    data(131, 37, 97, LEAKY).drop(MOST),
+    data(13, 7001, 37, Relu),
+    data(101, 3079, 19, Identity).exact(),
+    data(29, 6151, 5, MAXOUT_3).margin(1),
+    data(100, 1200, 1200, Relu).paper(),
+    data(100, 784, 1200, Relu).paper(),
+    data(200, 1, 240, MAXOUT_5).drop(HALF).paper(),
+    data(200, 1200, 240, MAXOUT_5).drop(HALF).paper(),
+    data(100, 1200, 784, Sigmoid).drop(MOST).paper(),
+    // Gradient of the parameters and their update.
+    params(7, 13, 11, Rule::Store),
+    params(7, 13, 11, Rule::Store).norm().exact(),
+    params(7, 13, 11, Rule::Momentum).norm(),
+    params(7, 13, 11, Rule::Adam).norm(),
+    params(7, 13, 11, Rule::AdamFromZero),
+    params(1, 13, 11, Rule::Momentum),
+    params(7, 1, 11, Rule::Adam).norm(),
+    params(7, 13, 1, Rule::Momentum).norm(),
+    params(1, 1, 1, Rule::Adam),
+    params(19, 5, 17, Rule::Momentum)
+        .limit(1.9365)
+        .norm()
+        .margin(3),
+    params(19, 5, 17, Rule::Momentum).limit(0.25),
+    params(19, 5, 17, Rule::Momentum).limit(1e9),
+    params(19, 47, 23, Rule::Adam).limit(2.7).norm().margin(1),
+    params(37, 97, 131, Rule::Momentum).norm(),
+    params(37, 97, 131, Rule::Momentum).limit(6.6).norm(),
+    params(7001, 37, 13, Rule::Adam).norm(),
+    params(3079, 19, 101, Rule::Store).norm().exact(),
+    params(6151, 5, 29, Rule::Momentum).limit(3.0).margin(1),
+    params(100, 1200, 100, Rule::Momentum).norm().paper(),
+    params(100, 1200, 1200, Rule::Momentum).norm().paper(),
+    params(100, 784, 1200, Rule::Momentum).norm().paper(),
+    params(200, 1200, 784, Rule::Momentum).norm().paper(),
+    params(200, 1200, 240, Rule::Momentum)
+        .limit(1.9365)
+        .norm()
+        .paper(),
+    params(200, 1, 240, Rule::Momentum).norm().paper(),
+    params(200, 1200, 784, Rule::Adam).norm().paper(),
+    // Objectives.
+    loss(2, Objective::Discriminator { weight: 1.0 }),
+    loss(46, Objective::Discriminator { weight: 0.5 }),
+    loss(62, Objective::Discriminator { weight: 1.0 }).margin(2),
+    loss(1, Objective::Minimax),
+    loss(61, Objective::Minimax),
+    loss(1, Objective::NonSaturating),
+    loss(61, Objective::NonSaturating).margin(1),
+    loss(200, Objective::Discriminator { weight: 0.5 }).paper(),
+    loss(100, Objective::Minimax).paper(),
+    loss(100, Objective::NonSaturating).paper(),
+    // Latents.
+    latent(7, 13, Prior::Uniform),
+    latent(7, 13, Prior::Normal),
+    latent(7, 13, Prior::Spherical),
+    latent(5, 1, Prior::Uniform),
+    latent(5, 1, Prior::Normal),
+    latent(5, 1, Prior::Spherical),
+    latent(3, 131, Prior::Normal).margin(2),
+    latent(3, 67, Prior::Spherical).first_row(12_345),
+    latent(101, 43, Prior::Uniform).first_row(1_000_000),
+    latent(100, 100, Prior::Uniform).paper(),
+    latent(100, 100, Prior::Normal).paper(),
+    latent(100, 100, Prior::Spherical).paper(),
+    // Minibatches.
+    gather(7, 19, 13, Kept::Bytes),
+    gather(7, 19, 13, Kept::BytesPerRow),
+    gather(7, 19, 13, Kept::Floats),
+    gather(7, 19, 13, Kept::Floats).step(1_000_003),
+    gather(47, 19, 3, Kept::Floats).step(2).margin(2),
+    gather(5, 1, 1, Kept::Floats),
+    gather(11, 19, 37, Kept::BytesPerRow).drop(HALF),
+    gather(101, 307, 53, Kept::Floats).drop(MOST).step(8),
+    gather(100, 5000, 784, Kept::Bytes).paper(),
+    gather(100, 5000, 784, Kept::Bytes).drop(MOST).paper(),
+    // Log-likelihoods.
+    parzen(7, 13, 11, &[0.3]),
+    parzen(7, 13, 11, &[0.1, 0.2154, 1.0]),
+    parzen(1, 13, 11, &[0.5]),
+    parzen(7, 1, 11, &[0.1668, 3.0]),
+    parzen(7, 13, 1, &[0.01, 0.3]),
+    parzen(1, 1, 1, &[1.0]),
+    parzen(101, 131, 37, &[0.05, 0.1, 0.2, 0.4, 0.8]).margin(2),
+    // The sums of 6,151 squares round as well, on both sides.
+    parzen(3, 19, 6151, &[0.3]).factor(16.0),
+    parzen(211, 503, 784, &[0.1668]),
+    parzen(200, 1000, 784, TEN_SIGMAS).paper(),
+    // The iteration's own numbers.
+    advance(0, 1),
+    advance(5, 7),
+    advance(40, 30),
+];
+
+const LEAKY: Activation = LeakyRelu { slope: 0.25 };
+const MAXOUT_2: Activation = Maxout { pieces: 2 };
+const MAXOUT_3: Activation = Maxout { pieces: 3 };
+const MAXOUT_5: Activation = Maxout { pieces: 5 };
+
+/// Dropout of a hidden layer, in the lower half of a stacked minibatch.
+const HALF: Dropout = Dropout {
+    keep: 0.5,
+    scale: 2.0,
+    stream: Stream::new(Purpose::Dropout, 1, 2),
+    first_row: 100,
+};
+/// Dropout of an input.
+const MOST: Dropout = Dropout {
+    keep: 0.8,
+    scale: 1.25,
+    stream: Stream::new(Purpose::Dropout, 0, 0),
+    first_row: 0,
+};
+/// The paper's bandwidths: 10 from 0.1 to 1, equally spaced in the logarithm.
+const TEN_SIGMAS: &[f64] = &[
+    0.1, 0.129_155, 0.166_810, 0.215_443, 0.278_256, 0.359_381, 0.464_159, 0.599_484, 0.774_264,
+    1.0,
+];
+
+const PRODUCT: Tolerance = Tolerance {
+    factor: 4.0,
+    reason: "k roundings of random sign grow like √k; the worst of a million elements is four \
+             standard deviations out",
+};
+const ELEMENTWISE: Tolerance = Tolerance {
+    factor: 4.0,
+    reason: "a few roundings and two ulp of a sine, a logarithm or an exponential",
+};
+const EXACT: Tolerance = Tolerance {
+    factor: 0.0,
+    reason: "sums of small integers are exact in any order",
+};
+
+const fn case(op: Op, tolerance: Tolerance) -> Case {
+    Case {
+        op,
+        inputs: Inputs::Uniform,
+        margin: 0,
+        role: Role::Edge,
+        tolerance,
+    }
+}
+
+const fn fwd(m: usize, n: usize, k: usize, act: Activation) -> Case {
+    let op = Op::LinearFwd {
+        shape: Shape { m, n, k },
+        act,
+        dropout: None,
+    };
+    case(op, PRODUCT)
+}
+
+const fn data(m: usize, n: usize, k: usize, act: Activation) -> Case {
+    let op = Op::LinearBwdData {
+        shape: Shape { m, n, k },
+        act,
+        dropout: None,
+    };
+    case(op, PRODUCT)
+}
+
+const fn params(m: usize, n: usize, k: usize, rule: Rule) -> Case {
+    let op = Op::LinearBwdParams {
+        shape: Shape { m, n, k },
+        rule,
+        max_column_norm: None,
+        norm: Norm::Ignored,
+    };
+    case(op, PRODUCT)
+}
+
+const fn loss(rows: usize, objective: Objective) -> Case {
+    case(Op::LogitLoss { rows, objective }, ELEMENTWISE)
+}
+
+const fn latent(rows: usize, cols: usize, prior: Prior) -> Case {
+    let op = Op::FillLatent {
+        rows,
+        cols,
+        prior,
+        first_row: 0,
+    };
+    case(op, ELEMENTWISE)
+}
+
+const fn gather(rows: usize, records: usize, cols: usize, kept: Kept) -> Case {
+    let op = Op::GatherRows {
+        rows,
+        records,
+        cols,
+        kept,
+        step: 0,
+        dropout: None,
+    };
+    case(op, ELEMENTWISE)
+}
+
+const fn parzen(points: usize, samples: usize, dim: usize, sigmas: &'static [f64]) -> Case {
+    let op = Op::Parzen {
+        points,
+        samples,
+        dim,
+        sigmas,
+    };
+    case(op, PRODUCT)
+}
+
+const fn advance(step: u64, times: u64) -> Case {
+    case(Op::Advance { step, times }, ELEMENTWISE)
+}
+
+impl Case {
+    const fn exact(self) -> Self {
+        Self {
+            inputs: Inputs::Integers,
+            tolerance: EXACT,
+            ..self
+        }
+    }
+
+    /// Another factor than the operation's usual one; the row says why.
+    const fn factor(mut self, factor: f64) -> Self {
+        self.tolerance.factor = factor;
+        self
+    }
+
+    const fn paper(self) -> Self {
+        Self {
+            role: Role::Paper,
+            ..self
+        }
+    }
+
+    const fn margin(self, margin: usize) -> Self {
+        Self { margin, ..self }
+    }
+
+    const fn drop(mut self, mask: Dropout) -> Self {
+        if let Op::LinearFwd { dropout, .. }
+        | Op::LinearBwdData { dropout, .. }
+        | Op::GatherRows { dropout, .. } = &mut self.op
+        {
+            *dropout = Some(mask);
+        }
+        self
+    }
+
+    const fn limit(mut self, limit: f64) -> Self {
+        if let Op::LinearBwdParams {
+            max_column_norm, ..
+        } = &mut self.op
+        {
+            *max_column_norm = Some(limit);
+        }
+        self
+    }
+
+    const fn norm(mut self) -> Self {
+        if let Op::LinearBwdParams { norm, .. } = &mut self.op {
+            *norm = Norm::Watched;
+        }
+        self
+    }
+
+    const fn first_row(mut self, row: usize) -> Self {
+        if let Op::FillLatent { first_row, .. } = &mut self.op {
+            *first_row = row;
+        }
+        self
+    }
+
+    const fn step(mut self, at: u64) -> Self {
+        if let Op::GatherRows { step, .. } = &mut self.op {
+            *step = at;
+        }
+        self
+    }
+}

@@ -1,0 +1,231 @@
+//! Gradients of whole players against central differences, in f64.
+
+use gan_kernels::{Backend, Matrix, Monitor, Native};
+
+use super::tests::{data, game, layer, set_rates};
+use super::*;
+use crate::config::*;
+
+/// Whose gradient is checked.
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    Generator,
+    Discriminator,
+}
+
+impl Who {
+    fn mlp(self, trainer: &mut Trainer<Native<f64>>) -> &mut Mlp<Native<f64>> {
+        match self {
+            Self::Generator => &mut trainer.generator,
+            Self::Discriminator => &mut trainer.discriminator,
+        }
+    }
+
+    fn objective(self) -> Monitor {
+        match self {
+            Self::Generator => Monitor::GeneratorObjective,
+            Self::Discriminator => Monitor::DiscriminatorObjective,
+        }
+    }
+
+    /// Whether the update in `slot` of an iteration with `steps` discriminator steps is theirs.
+    fn owns(self, slot: usize, steps: usize) -> bool {
+        matches!(self, Self::Generator) == (slot == steps)
+    }
+}
+
+fn build(config: &GameConfig) -> Trainer<Native<f64>> {
+    Trainer::new(Native::new(Some(1)).unwrap(), config, 23, data()).unwrap()
+}
+
+/// All parameters of a player, layer by layer.
+fn parameters(mlp: &mut Mlp<Native<f64>>) -> Vec<&mut Matrix<Native<f64>>> {
+    mlp.layers
+        .iter_mut()
+        .flat_map(|layer| [&mut layer.w, &mut layer.b])
+        .collect()
+}
+
+fn read(who: Who, trainer: &mut Trainer<Native<f64>>) -> Vec<Vec<f64>> {
+    let backend = trainer.backend.clone();
+    parameters(who.mlp(trainer))
+        .into_iter()
+        .map(|p| backend.read(p.all()).unwrap())
+        .collect()
+}
+
+/// The gradient of the sum of the player's objectives in one iteration, as training has it: with
+/// rate one and no momentum, an update subtracts the gradient.
+fn analytic(config: &GameConfig, who: Who) -> Vec<Vec<f64>> {
+    let steps = config.game.discriminator_steps;
+    let mut start = build(config);
+    let theta = read(who, &mut start);
+    let mut gradient: Vec<Vec<f64>> = theta.iter().map(|p| vec![0.0; p.len()]).collect();
+    for moving in (0..=steps).filter(|&slot| who.owns(slot, steps)) {
+        let mut trainer = build(config);
+        set_rates(&mut trainer, |slot| if slot == moving { 1.0 } else { 0.0 });
+        trainer.step();
+        let moved = read(who, &mut trainer);
+        for ((sum, theta), moved) in gradient.iter_mut().zip(&theta).zip(&moved) {
+            sum.iter_mut()
+                .zip(theta)
+                .zip(moved)
+                .for_each(|((g, t), m)| *g += t - m);
+        }
+    }
+    gradient
+}
+
+/// The player's objective, summed over one iteration in which nobody moves.
+struct Objective {
+    trainer: Trainer<Native<f64>>,
+    who: Who,
+}
+
+impl Objective {
+    fn at(&mut self, matrix: usize, values: &[f64]) -> f64 {
+        let backend = self.trainer.backend.clone();
+        backend.write(parameters(self.who.mlp(&mut self.trainer))[matrix], values);
+        // The same step over and over: same latents, same records, same masks.
+        self.trainer.step = 0;
+        set_rates(&mut self.trainer, |_| 0.0);
+        self.trainer.step();
+        backend.take_monitors(&mut self.trainer.monitors).unwrap()[self.who.objective()]
+    }
+
+    /// Five-point central difference: error of order `width`⁴ away from kinks.
+    fn slope(&mut self, matrix: usize, values: &mut [f64], index: usize, width: f64) -> f64 {
+        let centre = values[index];
+        let mut at = |offset: f64| {
+            values[index] = centre + offset * width;
+            let objective = self.at(matrix, values);
+            values[index] = centre;
+            objective
+        };
+        (at(-2.0) - 8.0 * at(-1.0) + 8.0 * at(1.0) - at(2.0)) / (12.0 * width)
+    }
+}
+
+/// Compares every parameter of both players; `name` is for the reader of a failure.
+fn check(name: &str, config: &GameConfig) {
+    for who in [Who::Generator, Who::Discriminator] {
+        let gradient = analytic(config, who);
+        let largest = gradient
+            .iter()
+            .flatten()
+            .fold(0.0_f64, |a, g| a.max(g.abs()));
+        assert!(largest > 1e-6, "{name}: {who:?} has no gradient to check");
+        let mut objective = Objective {
+            trainer: build(config),
+            who,
+        };
+        let theta = read(who, &mut objective.trainer);
+        let (mut checked, mut skipped) = (0, 0);
+        for (matrix, (gradient, theta)) in gradient.iter().zip(&theta).enumerate() {
+            let mut values = theta.clone();
+            for (index, &expected) in gradient.iter().enumerate() {
+                let wide = objective.slope(matrix, &mut values, index, 2e-4);
+                let narrow = objective.slope(matrix, &mut values, index, 1e-4);
+                // Relative to the gradient itself, or where that is tiny to its player's largest.
+                let scale = expected.abs().max(1e-3 * largest);
+                checked += 1;
+                // Where two widths disagree the objective has a kink between them (a relu at 0, two
+                // maxout pieces tied) and no derivative; what the kernels say plays no part here.
+                if (wide - narrow).abs() > 3e-7 * scale {
+                    skipped += 1;
+                    continue;
+                }
+                let error = (narrow - expected).abs() / scale;
+                assert!(
+                    error <= 1e-6,
+                    "{name}: {who:?}, matrix {matrix}, element {index}: \
+                     {expected} by backpropagation, {narrow} by differences"
+                );
+            }
+            objective.at(matrix, theta);
+        }
+        assert!(
+            20 * skipped <= checked,
+            "{name}: {who:?}: {skipped} of {checked} beside a kink"
+        );
+        println!("{name}: {who:?}: {checked} parameters, {skipped} beside a kink");
+    }
+}
+
+#[test]
+fn gradcheck_authors_game_with_dropout_and_maxout() {
+    check("authors", &game());
+}
+
+#[test]
+fn gradcheck_both_objectives_and_k() {
+    for objective in [
+        GeneratorObjective::Minimax,
+        GeneratorObjective::NonSaturating,
+    ] {
+        for steps in [1, 3] {
+            let mut config = game();
+            config.game.generator_objective = objective;
+            config.game.discriminator_steps = steps;
+            check(&format!("{objective:?}, k = {steps}"), &config);
+        }
+    }
+}
+
+#[test]
+fn gradcheck_simultaneous_updates_and_half_weight() {
+    for steps in [1, 2] {
+        let mut config = game();
+        config.game.updates = Updates::Simultaneous;
+        config.game.discriminator_weight = 0.5;
+        config.game.discriminator_steps = steps;
+        check(&format!("simultaneous, k = {steps}"), &config);
+    }
+}
+
+#[test]
+fn gradcheck_every_activation_in_both_players() {
+    use ActivationConfig::{Identity, LeakyRelu, Maxout, Relu, Sigmoid, Tanh};
+    for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Maxout] {
+        let mut config = game();
+        config.generator.layers[1] = layer(6, activation);
+        // Dropout inside G as well, and a scale that is not 1 / keep.
+        config.generator.layers[2].keep = 0.7;
+        config.discriminator.layers[1] = LayerConfig {
+            keep: 0.6,
+            scale: Some(1.3),
+            ..layer(4, activation)
+        };
+        check(&format!("{activation:?}"), &config);
+    }
+}
+
+#[test]
+fn gradcheck_every_output_of_generator_and_every_prior() {
+    use ActivationConfig::{Identity, LeakyRelu, Relu, Sigmoid, Tanh};
+    let priors = [
+        PriorConfig::Uniform,
+        PriorConfig::Normal,
+        PriorConfig::Spherical,
+    ];
+    let outputs = [Identity, LeakyRelu, Relu, Sigmoid, Tanh];
+    for (activation, prior) in outputs.into_iter().zip(priors.into_iter().cycle()) {
+        let mut config = game();
+        config.generator.prior = prior;
+        config.generator.layers[2] = layer(5, activation);
+        config.generator.output_bias = OutputBias::Constant;
+        check(
+            &format!("G's output {activation:?}, {prior:?} prior"),
+            &config,
+        );
+    }
+}
+
+#[test]
+fn gradcheck_maxout_pieces_2_and_5() {
+    for pieces in [2, 5] {
+        let mut config = game();
+        config.discriminator.layers[0].pieces = Some(pieces);
+        check(&format!("{pieces} pieces"), &config);
+    }
+}

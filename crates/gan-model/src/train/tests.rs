@@ -1,0 +1,329 @@
+//! The game against theory, and against itself.
+
+use gan_kernels::random::{Address, Purpose, Stream};
+use gan_kernels::{Backend, LearningRate, Momentum, Native, Records, Values};
+use rand::RngExt;
+
+use super::*;
+use crate::Sampler;
+use crate::config::*;
+
+/// A layer with the initial weights that its activation asks for.
+pub(super) fn layer(units: usize, activation: ActivationConfig) -> LayerConfig {
+    let maxout = activation == ActivationConfig::Maxout;
+    LayerConfig {
+        units: Some(units),
+        activation,
+        pieces: maxout.then_some(3),
+        slope: None,
+        init: None,
+        bias: 0.0,
+        keep: 1.0,
+        scale: None,
+    }
+}
+
+pub(super) fn momentum(learning_rate: f64) -> OptimizerConfig {
+    OptimizerConfig::Momentum {
+        learning_rate,
+        schedule: ScheduleConfig::Exponential {
+            decay: 1.01,
+            floor: 1e-6,
+        },
+        momentum: MomentumConfig {
+            initial: 0.5,
+            last: 0.7,
+            from_epoch: 1,
+            to_epoch: 9,
+        },
+        max_column_norm: None,
+    }
+}
+
+pub(super) fn adam(learning_rate: f64) -> OptimizerConfig {
+    OptimizerConfig::Adam {
+        learning_rate,
+        schedule: ScheduleConfig::Constant,
+        beta1: 0.5,
+        beta2: 0.99,
+        epsilon: 1e-8,
+        max_column_norm: Some(1.5),
+    }
+}
+
+/// A small game with every kind of layer that the authors have, and dropout.
+pub(super) fn game() -> GameConfig {
+    use ActivationConfig::{Maxout, Relu, Sigmoid};
+    let dropped = |keep, layer| LayerConfig { keep, ..layer };
+    GameConfig {
+        generator: GeneratorConfig {
+            latent: 3,
+            prior: PriorConfig::Uniform,
+            output_bias: OutputBias::Marginals,
+            layers: vec![layer(7, Relu), layer(6, Relu), layer(5, Sigmoid)],
+            optimizer: None,
+        },
+        discriminator: DiscriminatorConfig {
+            layers: vec![
+                dropped(0.8, layer(6, Maxout)),
+                dropped(0.5, layer(4, Maxout)),
+                dropped(0.5, layer(1, Sigmoid)),
+            ],
+            optimizer: None,
+        },
+        optimizer: momentum(0.05),
+        game: RulesConfig {
+            updates: Updates::Alternating,
+            discriminator_steps: 1,
+            minibatch: 9,
+            generator_objective: GeneratorObjective::NonSaturating,
+            discriminator_weight: 1.0,
+        },
+    }
+}
+
+/// Records of 5 values in (0, 1), no multiple of the minibatch.
+pub(super) fn data() -> TrainingData {
+    let address = Address {
+        seed: 4,
+        stream: Stream::new(Purpose::Data, 0, 0),
+        step: 0,
+    };
+    let mut rng = address.rng();
+    let values: Vec<f32> = (0..5 * 40).map(|_| rng.random::<f32>()).collect();
+    let mean = (0..5)
+        .map(|col| values.iter().skip(col).step_by(5).sum::<f32>() / 40.0)
+        .collect();
+    TrainingData {
+        records: Records::new(5, Values::Floats(values)),
+        mean,
+    }
+}
+
+pub(super) fn trainer<T: Real>(config: &GameConfig, threads: usize) -> Trainer<Native<T>> {
+    Trainer::new(Native::new(Some(threads)).unwrap(), config, 11, data()).unwrap()
+}
+
+fn snapshot<T: Real>(trainer: &Trainer<Native<T>>) -> Checkpoint {
+    trainer
+        .checkpoint("seed = 11".into(), Default::default())
+        .unwrap()
+}
+
+fn variants() -> Vec<GameConfig> {
+    let mut simultaneous = game();
+    simultaneous.game.updates = Updates::Simultaneous;
+    let mut several = game();
+    several.game.discriminator_steps = 3;
+    several.discriminator.optimizer = Some(adam(0.01));
+    let mut both = simultaneous.clone();
+    both.game.discriminator_steps = 2;
+    both.optimizer = adam(0.003);
+    vec![game(), simultaneous, several, both]
+}
+
+#[test]
+fn value_is_minus_log_4_when_discriminator_is_half() {
+    let mut config = game();
+    config
+        .discriminator
+        .layers
+        .iter_mut()
+        .for_each(|layer| layer.init = Some(0.0));
+    config.discriminator.optimizer = Some(momentum(0.0));
+    let mut trainer = trainer::<f64>(&config, 1);
+    (0..5).for_each(|_| trainer.step());
+    let metrics = trainer.take_metrics().unwrap();
+    assert!((metrics.value + 4.0_f64.ln()).abs() < 1e-14, "{metrics:?}");
+    assert_eq!([metrics.d_data, metrics.d_samples], [0.5, 0.5]);
+    assert!((metrics.generator_objective - 2.0_f64.ln()).abs() < 1e-14);
+}
+
+/// Proposition 1 and Theorem 1 on records 0 and 1, with p_data(1) = 3/4 and p_g(1) = 1/4.
+#[test]
+fn discriminator_of_fixed_generator_converges_to_optimum_on_two_points() {
+    let mut config = game();
+    config.generator.latent = 1;
+    config.generator.output_bias = OutputBias::Constant;
+    config.generator.layers = vec![layer(1, ActivationConfig::Sigmoid)];
+    config.discriminator.layers = vec![layer(1, ActivationConfig::Sigmoid)];
+    config.generator.optimizer = Some(momentum(0.0));
+    config.optimizer = OptimizerConfig::Momentum {
+        learning_rate: 1.0,
+        schedule: ScheduleConfig::Linear {
+            floor: 0.01,
+            updates: 400,
+        },
+        momentum: MomentumConfig::default(),
+        max_column_norm: None,
+    };
+    config.game.minibatch = 1000;
+    let values = [1.0, 1.0, 1.0, 0.0].repeat(1000);
+    let data = TrainingData {
+        records: Records::new(1, Values::Floats(values)),
+        mean: vec![0.75],
+    };
+    let backend = Native::<f64>::new(Some(1)).unwrap();
+    let mut trainer = Trainer::new(backend.clone(), &config, 3, data).unwrap();
+    // z is uniform on ±√3, so z > √3/2 has probability 1/4; the slope makes a step of the sigmoid.
+    let generator = &mut trainer.generator.layers[0];
+    backend.write(&mut generator.w, &[1e6]);
+    backend.write(&mut generator.b, &[-1e6 * 3.0_f64.sqrt() / 2.0]);
+    (0..400).for_each(|_| trainer.step());
+    trainer.take_metrics().unwrap();
+    (0..50).for_each(|_| trainer.step());
+
+    // D*(x) = p_data(x) / (p_data(x) + p_g(x)).
+    let d = trainer.discriminate(&[0.0, 1.0]).unwrap();
+    assert!(
+        (d[0] - 0.25).abs() < 0.01 && (d[1] - 0.75).abs() < 0.01,
+        "{d:?}"
+    );
+    // V(D*, G) = −log 4 + 2·JSD, here Σ p_data·log D* + Σ p_g·log(1 − D*).
+    let expected = 2.0 * (0.25 * 0.25_f64.ln() + 0.75 * 0.75_f64.ln());
+    let value = trainer.take_metrics().unwrap().value;
+    assert!(
+        (value - expected).abs() < 0.01,
+        "{value} instead of {expected}"
+    );
+}
+
+#[test]
+fn generator_step_leaves_discriminator_bits_unchanged() {
+    let mut trainer = trainer::<f32>(&game(), 1);
+    trainer.sample_latents();
+    trainer.generate();
+    trainer.sample_data(0);
+    trainer.judge(0, 0, 2);
+    let before = snapshot(&trainer);
+    trainer.ascend_discriminator(0);
+    let between = snapshot(&trainer);
+    trainer.judge(1, 2, 1);
+    trainer.descend_generator(1, 0);
+    let after = snapshot(&trainer);
+    assert!(before.same_tensors(&between, "generator"));
+    assert!(!before.same_tensors(&between, "discriminator"));
+    assert!(between.same_tensors(&after, "discriminator"));
+    assert!(!between.same_tensors(&after, "generator"));
+}
+
+#[test]
+fn resume_at_step_7_equals_uninterrupted_run() {
+    for config in variants() {
+        let mut whole = trainer::<f32>(&config, 2);
+        (0..7).for_each(|_| whole.step());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("step.safetensors");
+        snapshot(&whole).save(&path).unwrap();
+        let mut resumed = trainer::<f32>(&config, 1);
+        resumed.restore(&Checkpoint::load(&path).unwrap()).unwrap();
+        for _ in 0..9 {
+            whole.step();
+            resumed.step();
+        }
+        assert_eq!(snapshot(&whole), snapshot(&resumed));
+        assert_eq!(
+            whole.sample(5, 0, 3).unwrap(),
+            resumed.sample(5, 0, 3).unwrap()
+        );
+    }
+}
+
+#[test]
+fn step_gives_the_same_bits_for_any_number_of_threads() {
+    // Wide enough that every product is cut into tasks for several threads.
+    let mut config = game();
+    config.game.minibatch = 90;
+    config.generator.layers[0].units = Some(170);
+    config.generator.layers[1].units = Some(230);
+    config.discriminator.layers[0].units = Some(130);
+    config.discriminator.layers[1].units = Some(110);
+    let run = |threads| {
+        let mut trainer = trainer::<f32>(&config, threads);
+        (0..4).for_each(|_| trainer.step());
+        (
+            snapshot(&trainer),
+            trainer.take_metrics().unwrap().value.to_bits(),
+        )
+    };
+    let one = run(1);
+    assert_eq!(one, run(2));
+    assert_eq!(one, run(3));
+}
+
+#[test]
+fn samples_do_not_depend_on_how_many_are_drawn() {
+    let mut trainer = trainer::<f32>(&game(), 1);
+    let all = trainer.sample(9, 0, 600).unwrap();
+    assert_eq!(trainer.sample(9, 0, 10).unwrap(), all[..50]);
+    assert_eq!(trainer.sample(9, 590, 10).unwrap(), all[590 * 5..]);
+    let mut sampler = Sampler::new(
+        Native::<f32>::new(Some(1)).unwrap(),
+        &game().generator,
+        &snapshot(&trainer),
+    )
+    .unwrap();
+    assert_eq!(sampler.sample(9, 0, 600).unwrap(), all);
+}
+
+#[test]
+fn marginal_bias_makes_the_mean_record_from_zero_weights() {
+    let mut config = game();
+    config.generator.layers[2].init = Some(0.0);
+    let mut trainer = trainer::<f64>(&config, 1);
+    let sample = trainer.sample(0, 0, 1).unwrap();
+    for (sample, mean) in sample.iter().zip(data().mean) {
+        assert!((sample - mean).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn non_finite_objective_is_named_by_its_first_step() {
+    let mut config = game();
+    config.optimizer = momentum(1e38);
+    let mut trainer = trainer::<f32>(&config, 1);
+    (0..3).for_each(|_| trainer.step());
+    let first = trainer.take_metrics().unwrap().first_non_finite.unwrap();
+    assert!((1..=2).contains(&first), "{first}");
+    assert!(!snapshot(&trainer).is_finite());
+}
+
+#[test]
+fn column_norm_stays_within_its_limit() {
+    let mut config = game();
+    config.optimizer = adam(0.2);
+    let mut trainer = trainer::<f64>(&config, 1);
+    (0..20).for_each(|_| trainer.step());
+    for layer in trainer
+        .generator
+        .layers
+        .iter()
+        .chain(&trainer.discriminator.layers)
+    {
+        let w = trainer.backend.read(layer.w.all()).unwrap();
+        let cols = layer.w.cols();
+        for col in 0..cols {
+            let norm = w
+                .iter()
+                .skip(col)
+                .step_by(cols)
+                .map(|w| w * w)
+                .sum::<f64>()
+                .sqrt();
+            assert!(norm <= 1.5 + 1e-12, "{norm}");
+        }
+    }
+}
+
+/// Puts every rate of the coming step at `rate(slot)`, without momentum.
+pub(super) fn set_rates<T: Real>(trainer: &mut Trainer<Native<T>>, rate: impl Fn(usize) -> f64) {
+    for (slot, schedule) in trainer.schedule.slots.iter_mut().enumerate() {
+        schedule.learning_rate = LearningRate::Constant {
+            initial: rate(slot),
+        };
+        schedule.momentum = Momentum::constant(0.0);
+    }
+    trainer.state = trainer
+        .backend
+        .state(trainer.schedule.state(trainer.seed, trainer.step));
+}
