@@ -47,7 +47,9 @@ impl Output {
 
     /// A line for programs.
     pub(crate) fn event(&self, event: &impl Serialize) {
-        if self.json && let Ok(text) = serde_json::to_string(event) {
+        if self.json
+            && let Ok(text) = serde_json::to_string(event)
+        {
             let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
     }

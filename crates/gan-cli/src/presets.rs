@@ -17,7 +17,10 @@ const PRESETS: [(&str, &str); 8] = [
         "mnist-simultaneous",
         include_str!("../../../configs/mnist-simultaneous.toml"),
     ),
-    ("cifar10-fc", include_str!("../../../configs/cifar10-fc.toml")),
+    (
+        "cifar10-fc",
+        include_str!("../../../configs/cifar10-fc.toml"),
+    ),
     ("tfd", include_str!("../../../configs/tfd.toml")),
 ];
 
@@ -63,12 +66,14 @@ pub(crate) fn data_set(source: &str) -> Option<&'static DataSet> {
 impl DataSet {
     /// What to say if it is not there; `preset` is what the user typed.
     pub(crate) fn missing(&self, preset: &str) -> Problem {
-        Problem::usage(format!("{}: this data does not come with the program", self.name)).hint(
-            format!(
-                "{}type: gan-cli train {preset} --data PATH, where PATH is {}",
-                self.note, self.files
-            ),
-        )
+        Problem::usage(format!(
+            "{}: this data does not come with the program",
+            self.name
+        ))
+        .hint(format!(
+            "{}type: gan-cli train {preset} --data PATH, where PATH is {}",
+            self.note, self.files
+        ))
     }
 }
 

@@ -56,8 +56,12 @@ impl Problem {
 
 /// Prints `error` with its causes and its remedy, and says how to exit.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    let problem = error.chain().find_map(|cause| cause.downcast_ref::<Problem>());
-    let data = error.chain().find_map(|cause| cause.downcast_ref::<DataError>());
+    let problem = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Problem>());
+    let data = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<DataError>());
     let hint = problem
         .and_then(|problem| problem.hint.clone())
         .or_else(|| data.and_then(DataError::hint));

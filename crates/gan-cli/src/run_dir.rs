@@ -147,8 +147,16 @@ impl RunDir {
             }
         }
         for folder in [CHECKPOINTS, SAMPLES, ""] {
-            for entry in fs::read_dir(self.path.join(folder)).into_iter().flatten().flatten() {
-                if entry.path().extension().is_some_and(|extension| extension == "tmp") {
+            for entry in fs::read_dir(self.path.join(folder))
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                if entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "tmp")
+                {
                     let _ = fs::remove_file(entry.path());
                 }
             }
@@ -161,13 +169,12 @@ impl RunDir {
     /// If the file cannot be read or written.
     pub(crate) fn truncate_metrics(&self, step: u64) -> Result<Vec<serde_json::Value>, Problem> {
         let path = self.metrics();
-        let lines: Vec<serde_json::Value> = metrics(&self.path)
-            .into_iter()
-            .filter(|line| line["step"].as_u64().is_some_and(|found| found <= step))
-            .collect();
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut lines = metric_lines(&self.path);
+        lines.retain(|(_, line)| line["step"].as_u64().is_some_and(|found| found <= step));
+        // The text as it was: a resumed run must leave the same file as one that ran through.
+        let text: String = lines.iter().map(|(text, _)| format!("{text}\n")).collect();
         Self::replace(&path, text.as_bytes())?;
-        Ok(lines)
+        Ok(lines.into_iter().map(|(_, line)| line).collect())
     }
 
     /// Opens `metrics.jsonl` to append to.
@@ -241,15 +248,27 @@ pub(crate) fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
     found
 }
 
-/// The lines of `metrics.jsonl`; a last line that a killed process left half-written is dropped.
+/// The lines of `metrics.jsonl`.
 pub(crate) fn metrics(run: &Path) -> Vec<serde_json::Value> {
+    metric_lines(run)
+        .into_iter()
+        .map(|(_, line)| line)
+        .collect()
+}
+
+/// The lines of `metrics.jsonl`, as text and parsed; one that a killed process left half-written is
+/// dropped.
+fn metric_lines(run: &Path) -> Vec<(String, serde_json::Value)> {
     let Ok(file) = File::open(run.join(METRICS)) else {
         return Vec::new();
     };
     BufReader::new(file)
         .lines()
         .map_while(Result::ok)
-        .filter_map(|line| serde_json::from_str(&line).ok())
+        .filter_map(|text| {
+            let line = serde_json::from_str(&text).ok()?;
+            Some((text, line))
+        })
         .collect()
 }
 
@@ -319,7 +338,14 @@ fn next_free(name: &str) -> Result<PathBuf, Problem> {
     let prefix = format!("{name}-");
     let taken = fs::read_dir(root).into_iter().flatten().flatten();
     let last = taken
-        .filter_map(|entry| entry.file_name().to_str()?.strip_prefix(&prefix)?.parse().ok())
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_prefix(&prefix)?
+                .parse()
+                .ok()
+        })
         .max()
         .unwrap_or(0u64);
     for n in last + 1.. {

@@ -158,7 +158,14 @@ const LAYER: &[Key] = &[
     key("units", Integer),
     required(
         "activation",
-        Choice(&["identity", "relu", "leaky-relu", "sigmoid", "tanh", "maxout"]),
+        Choice(&[
+            "identity",
+            "relu",
+            "leaky-relu",
+            "sigmoid",
+            "tanh",
+            "maxout",
+        ]),
     ),
     key("pieces", Integer),
     key("slope", Number),
@@ -286,10 +293,9 @@ fn check_kinds(table: &Table, kinds: &[(&str, &[Key])], at: &str) -> Result<(), 
 
 /// Says so if a key that is unknown here belongs to another kind.
 fn of_kind(mut mistake: Mistake, kinds: &[(&str, &[Key])], at: &str) -> Mistake {
-    let owner = kinds.iter().find(|(_, keys)| {
-        keys.iter()
-            .any(|key| join(at, key.name) == mistake.key)
-    });
+    let owner = kinds
+        .iter()
+        .find(|(_, keys)| keys.iter().any(|key| join(at, key.name) == mistake.key));
     if let (Some((kind, _)), "unknown key") = (owner, mistake.what.as_str()) {
         mistake.hint = Some(format!("only kind = \"{kind}\" has it"));
     }

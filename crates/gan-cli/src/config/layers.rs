@@ -7,9 +7,9 @@ use gan_model::ConfigError;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
+use super::RunConfig;
 use super::keys::{self, Mistake};
 use super::merge::{merge, set};
-use super::RunConfig;
 use crate::presets;
 use crate::problem::{Problem, nearest};
 
@@ -63,8 +63,7 @@ impl Overrides {
     /// `--set optimizer.kind=…` and `--set optimizer.learning_rate=…` does not matter.
     fn apply(&self, base: &mut Table) -> Result<(), Problem> {
         let mut over = Table::new();
-        let into_array =
-            |key: &str| key.split('.').any(|part| part.parse::<usize>().is_ok());
+        let into_array = |key: &str| key.split('.').any(|part| part.parse::<usize>().is_ok());
         let (inside, whole): (Vec<_>, Vec<_>) =
             self.values.iter().partition(|(_, key, _)| into_array(key));
         for (name, key, value) in whole {
@@ -147,11 +146,12 @@ impl Layers {
         self.overrides.apply(&mut merged)?;
         keys::check(&merged).map_err(|mistake| self.mistake(mistake))?;
         keys::check_complete(&merged).map_err(|mistake| self.mistake(mistake))?;
-        let config: RunConfig = Value::Table(merged)
-            .try_into()
-            .map_err(|error: toml::de::Error| {
-                Problem::usage(format!("{}: {}", self.top(), error.message()))
-            })?;
+        let config: RunConfig =
+            Value::Table(merged)
+                .try_into()
+                .map_err(|error: toml::de::Error| {
+                    Problem::usage(format!("{}: {}", self.top(), error.message()))
+                })?;
         config.validate().map_err(|error| self.explain(&error))?;
         Ok(config)
     }
@@ -197,11 +197,7 @@ impl Layers {
 }
 
 /// Pushes `what` and then what it extends.
-fn read_into(
-    layers: &mut Vec<Layer>,
-    seen: &mut Vec<String>,
-    what: &str,
-) -> Result<(), Problem> {
+fn read_into(layers: &mut Vec<Layer>, seen: &mut Vec<String>, what: &str) -> Result<(), Problem> {
     let preset = presets::text(what);
     let path = Path::new(what);
     let (name, text) = match preset {
@@ -368,7 +364,10 @@ mod tests {
             for index in order {
                 overrides.set(flags[index]).unwrap();
             }
-            let config = Layers::read("mnist", &overrides).unwrap().resolve().unwrap();
+            let config = Layers::read("mnist", &overrides)
+                .unwrap()
+                .resolve()
+                .unwrap();
             let optimizer = toml::to_string(&config.optimizer).unwrap();
             assert!(optimizer.contains("kind = \"adam\""), "{optimizer}");
             assert!(optimizer.contains("learning_rate = 0.25"), "{optimizer}");

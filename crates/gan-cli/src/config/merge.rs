@@ -28,7 +28,8 @@ pub(super) fn merge(base: &mut Table, over: &Table) {
 }
 
 fn same_kind(old: &Table, new: &Table) -> bool {
-    new.get("kind").is_none_or(|kind| old.get("kind") == Some(kind))
+    new.get("kind")
+        .is_none_or(|kind| old.get("kind") == Some(kind))
 }
 
 /// Puts `value` at the dotted `path`, making tables on the way; numbers point into arrays.
@@ -54,7 +55,10 @@ fn set_in(target: &mut Value, path: &[&str], value: Value) -> Result<(), String>
         Value::Table(table) => set(table, path, value),
         Value::Array(array) => {
             let (key, rest) = (path[0], &path[1..]);
-            let item = key.parse().ok().and_then(|index: usize| array.get_mut(index));
+            let item = key
+                .parse()
+                .ok()
+                .and_then(|index: usize| array.get_mut(index));
             let item = item.ok_or_else(|| key.to_owned())?;
             if rest.is_empty() {
                 *item = value;
@@ -121,32 +125,60 @@ mod tests {
 
     #[test]
     fn merge_goes_into_tables_and_replaces_arrays() {
-        check("a.x = 1\na.y = 2\nb = [1, 2]", "a.y = 3\nb = [4]", "a.x = 1\na.y = 3\nb = [4]");
+        check(
+            "a.x = 1\na.y = 2\nb = [1, 2]",
+            "a.y = 3\nb = [4]",
+            "a.x = 1\na.y = 3\nb = [4]",
+        );
     }
 
     #[test]
     fn merge_of_another_kind_replaces_the_table() {
-        check("o = {kind = 'a', x = 1}", "o = {kind = 'b'}", "o = {kind = 'b'}");
-        check("o = {kind = 'a', x = 1}", "o = {x = 2}", "o = {kind = 'a', x = 2}");
+        check(
+            "o = {kind = 'a', x = 1}",
+            "o = {kind = 'b'}",
+            "o = {kind = 'b'}",
+        );
+        check(
+            "o = {kind = 'a', x = 1}",
+            "o = {x = 2}",
+            "o = {kind = 'a', x = 2}",
+        );
     }
 
     #[test]
     fn merge_of_steps_drops_epochs() {
-        check("run = {epochs = 3, rows = 2}", "run = {steps = 5}", "run = {steps = 5, rows = 2}");
+        check(
+            "run = {epochs = 3, rows = 2}",
+            "run = {steps = 5}",
+            "run = {steps = 5, rows = 2}",
+        );
     }
 
     #[test]
     fn set_reaches_into_arrays_of_tables() {
         let mut config = table("d = {layers = [{keep = 0.8}, {keep = 0.5}]}");
-        set(&mut config, &["d", "layers", "1", "keep"], Value::Float(1.0)).unwrap();
+        set(
+            &mut config,
+            &["d", "layers", "1", "keep"],
+            Value::Float(1.0),
+        )
+        .unwrap();
         assert_eq!(config, table("d = {layers = [{keep = 0.8}, {keep = 1.0}]}"));
-        let wrong = set(&mut config, &["d", "layers", "2", "keep"], Value::Float(1.0));
+        let wrong = set(
+            &mut config,
+            &["d", "layers", "2", "keep"],
+            Value::Float(1.0),
+        );
         assert_eq!(wrong, Err("d.layers.2".into()));
     }
 
     #[test]
     fn differences_name_each_value() {
-        let (a, b) = (table("a = 1\nb = [1, {c = 2}]"), table("a = 1\nb = [1, {c = 3}]\nd = 1"));
+        let (a, b) = (
+            table("a = 1\nb = [1, {c = 2}]"),
+            table("a = 1\nb = [1, {c = 3}]\nd = 1"),
+        );
         assert_eq!(differences(&a, &b), ["b.1.c", "d"]);
     }
 }
