@@ -1,0 +1,208 @@
+//! A run's configuration: files, presets and flags become one [`RunConfig`].
+
+mod keys;
+mod layers;
+mod merge;
+
+use gan_data::DataConfig;
+use gan_model::{
+    ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig, OptimizerConfig, RulesConfig,
+};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use layers::{Layers, Overrides};
+pub(crate) use merge::differences;
+
+use crate::problem::Problem;
+
+/// Everything that a run depends on; what `config.toml` holds.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunConfig {
+    /// Seed of weights, latents, masks, order and built-in data.
+    pub(crate) seed: u64,
+    /// What to train on.
+    pub(crate) data: DataConfig,
+    /// How long to train and what to write.
+    pub(crate) run: RunSection,
+    /// The rules.
+    pub(crate) game: RulesConfig,
+    /// How the players learn.
+    pub(crate) optimizer: OptimizerConfig,
+    /// G.
+    pub(crate) generator: GeneratorConfig,
+    /// D.
+    pub(crate) discriminator: DiscriminatorConfig,
+}
+
+/// How long to train and what to write; what is left out follows from the length of the run.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunSection {
+    /// Passes over the training records; this or `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) epochs: Option<f64>,
+    /// Iterations; this or `epochs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<u64>,
+    /// Iterations from one line of `metrics.jsonl` to the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log_every: Option<u64>,
+    /// Iterations from one picture of samples to the next; 0 for none but the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sample_every: Option<u64>,
+    /// Iterations from one checkpoint to the next, rounded up to whole log intervals; 0 for none
+    /// but those that time asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) checkpoint_every: Option<u64>,
+    /// How many checkpoints stay.
+    #[serde(default = "three")]
+    pub(crate) keep_checkpoints: usize,
+    /// Rows of a sheet of samples.
+    #[serde(default = "ten")]
+    pub(crate) rows: usize,
+    /// Columns of a sheet of samples.
+    #[serde(default = "ten")]
+    pub(crate) cols: usize,
+}
+
+fn three() -> usize {
+    3
+}
+
+fn ten() -> usize {
+    10
+}
+
+/// When things are due, in iterations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// Length of the run.
+    pub(crate) total: u64,
+    /// Between two lines of metrics.
+    pub(crate) log: u64,
+    /// Between two pictures; 0 for the last alone.
+    pub(crate) sample: u64,
+    /// Between two checkpoints, a multiple of `log`; 0 for those that time asks for.
+    pub(crate) checkpoint: u64,
+}
+
+impl RunConfig {
+    /// Both players and their rules.
+    pub(crate) fn game(&self) -> GameConfig {
+        GameConfig {
+            generator: self.generator.clone(),
+            discriminator: self.discriminator.clone(),
+            optimizer: self.optimizer,
+            game: self.game.clone(),
+        }
+    }
+
+    /// When things are due in a run of `steps_per_epoch` iterations per epoch.
+    ///
+    /// What the configuration leaves out is chosen by the length and then stands in it, so that
+    /// `config.toml` is complete and a longer continuation keeps the pace.
+    pub(crate) fn settle(&mut self, steps_per_epoch: u64) -> Pace {
+        let run = &mut self.run;
+        let total = match (run.steps, run.epochs) {
+            (Some(steps), _) => steps,
+            (None, epochs) => (epochs.unwrap_or(1.0) * steps_per_epoch as f64).ceil() as u64,
+        };
+        let log = *run.log_every.get_or_insert((total / 1000).clamp(1, 100));
+        let sample = *run.sample_every.get_or_insert((total / 20).max(1));
+        let checkpoint = *run.checkpoint_every.get_or_insert((total / 10).max(1));
+        Pace {
+            total,
+            log,
+            sample,
+            checkpoint: checkpoint.div_ceil(log) * log,
+        }
+    }
+
+    /// As TOML.
+    pub(crate) fn to_toml(&self) -> Result<String, Problem> {
+        toml::to_string(self)
+            .map_err(|error| Problem::failed(format!("cannot write the configuration: {error}")))
+    }
+
+    /// From the TOML of a `config.toml` or a checkpoint.
+    pub(crate) fn from_toml(text: &str, name: &str) -> Result<Self, Problem> {
+        toml::from_str(text).map_err(|error| {
+            Problem::failed(format!("{name}: not a configuration: {}", error.message()))
+        })
+    }
+
+    /// Checks what does not depend on the data.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let run = &self.run;
+        let wrong = |key: &str, found: String, expected: &str| {
+            let (key, expected) = (key.into(), expected.into());
+            Err(ConfigError::Value {
+                key,
+                found,
+                expected,
+            })
+        };
+        match (run.epochs, run.steps) {
+            (None, None) => {
+                let (key, expected) = ("run".into(), "epochs or steps".into());
+                return Err(ConfigError::Missing { key, expected });
+            }
+            (Some(_), Some(_)) => {
+                return wrong("run", "both epochs and steps".into(), "one of them");
+            }
+            (Some(epochs), None) if !(epochs.is_finite() && epochs >= 0.0 && epochs < 1e12) => {
+                return wrong("run.epochs", epochs.to_string(), "at least 0");
+            }
+            _ => {}
+        }
+        if run.log_every == Some(0) {
+            return wrong("run.log_every", "0".into(), "at least 1");
+        }
+        for (key, found) in [
+            ("run.keep_checkpoints", run.keep_checkpoints),
+            ("run.rows", run.rows),
+            ("run.cols", run.cols),
+        ] {
+            if !(1..=1000).contains(&found) {
+                return wrong(key, found.to_string(), "1 to 1000");
+            }
+        }
+        // The number of columns only matters for G's last layer, whose own number serves here.
+        let cols = self.generator.layers.last().and_then(|layer| layer.units);
+        self.game().validate(cols.unwrap_or(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settle_fills_in_the_pace_and_keeps_it_for_a_longer_run() {
+        let mut config = Layers::read("ring8", &Overrides::default())
+            .unwrap()
+            .resolve()
+            .unwrap();
+        config.run = RunSection {
+            epochs: Some(2.5),
+            ..RunSection::default()
+        };
+        let pace = config.settle(1000);
+        assert_eq!((pace.total, pace.log, pace.sample), (2500, 2, 125));
+        assert_eq!(pace.checkpoint, 250);
+        config.run.epochs = Some(100.0);
+        assert_eq!(config.settle(1000).log, 2);
+    }
+
+    #[test]
+    fn config_survives_a_round_trip_through_toml() {
+        for name in crate::presets::names() {
+            let layers = Layers::read(name, &Overrides::default()).unwrap();
+            let mut config = layers.resolve().unwrap();
+            config.settle(77);
+            let text = config.to_toml().unwrap();
+            assert_eq!(RunConfig::from_toml(&text, name).unwrap(), config, "{text}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Context;
+
+use crate::problem::INTERRUPTED;
+
+/// How often the user has asked.
+static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+
+/// From here on the first signal only sets what [`requested`] says.
+pub(crate) fn listen() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if REQUESTS.fetch_add(1, Ordering::SeqCst) > 0 {
+            // Files are written beside their place and renamed, so nothing half-written stays.
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    })
+    .context("cannot listen for Ctrl-C")
+}
+
+/// Whether the user wants the run to end.
+pub(crate) fn requested() -> bool {
+    REQUESTS.load(Ordering::SeqCst) > 0
+}

@@ -1,0 +1,125 @@
+//! What one record is, as a checkpoint carries it, so that sampling needs no data.
+
+use std::collections::BTreeMap;
+
+use gan_data::{Dataset, RecordShape, Records, Transform, Values};
+use sha2::{Digest, Sha256};
+
+use crate::problem::Problem;
+
+/// What a checkpoint says about the data it was trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RecordInfo {
+    /// Name of the preset or file.
+    pub(crate) preset: String,
+    /// Where the data came from.
+    pub(crate) data: String,
+    /// SHA-256 of the training records.
+    pub(crate) fingerprint: String,
+    /// How many there were.
+    pub(crate) train_records: usize,
+    /// What the values of a record are.
+    pub(crate) shape: RecordShape,
+    /// From the players' units back to the user's.
+    pub(crate) transform: Transform,
+}
+
+impl RecordInfo {
+    /// What is known of `dataset`, whose training split is `train`.
+    pub(crate) fn new(preset: &str, dataset: &Dataset, train: &Records) -> Self {
+        Self {
+            preset: preset.to_owned(),
+            data: dataset.source.clone(),
+            fingerprint: fingerprint(train),
+            train_records: train.rows(),
+            shape: dataset.shape.clone(),
+            transform: dataset.transform.clone(),
+        }
+    }
+
+    /// For a checkpoint.
+    ///
+    /// # Errors
+    /// If the transform holds numbers that JSON cannot.
+    pub(crate) fn to_annotations(&self) -> Result<BTreeMap<String, String>, Problem> {
+        let json = |error| Problem::failed(format!("cannot describe the records: {error}"));
+        let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+        Ok(BTreeMap::from(
+            [
+                ("program", program.to_owned()),
+                ("preset", self.preset.clone()),
+                ("data", self.data.clone()),
+                ("data_sha256", self.fingerprint.clone()),
+                ("train_records", self.train_records.to_string()),
+                ("shape", serde_json::to_string(&self.shape).map_err(json)?),
+                (
+                    "transform",
+                    serde_json::to_string(&self.transform).map_err(json)?,
+                ),
+            ]
+            .map(|(key, value)| (key.to_owned(), value)),
+        ))
+    }
+
+    /// From a checkpoint, named `name` in messages.
+    ///
+    /// # Errors
+    /// If an annotation is missing or damaged.
+    pub(crate) fn from_annotations(
+        annotations: &BTreeMap<String, String>,
+        name: &str,
+    ) -> Result<Self, Problem> {
+        let text = |key: &str| {
+            annotations.get(key).map(String::as_str).ok_or_else(|| {
+                Problem::failed(format!(
+                    "{name}: annotation {key} is missing: not a checkpoint of this program"
+                ))
+            })
+        };
+        let damaged = |key: &str, error: &dyn std::fmt::Display| {
+            Problem::failed(format!("{name}: annotation {key} is damaged: {error}"))
+        };
+        Ok(Self {
+            preset: text("preset")?.to_owned(),
+            data: text("data")?.to_owned(),
+            fingerprint: text("data_sha256")?.to_owned(),
+            train_records: text("train_records")?
+                .parse()
+                .map_err(|error| damaged("train_records", &error))?,
+            shape: serde_json::from_str(text("shape")?)
+                .map_err(|error| damaged("shape", &error))?,
+            transform: serde_json::from_str(text("transform")?)
+                .map_err(|error| damaged("transform", &error))?,
+        })
+    }
+
+    /// Brings rows of `cols` values from the players' units to the user's.
+    pub(crate) fn to_user_units(&self, rows: &mut [f32], cols: usize) {
+        for row in rows.chunks_exact_mut(cols) {
+            self.transform.invert(row);
+        }
+    }
+}
+
+/// SHA-256 of the stored form of `records`, in hexadecimal.
+fn fingerprint(records: &Records) -> String {
+    let mut hash = Sha256::new();
+    hash.update((records.cols() as u64).to_le_bytes());
+    match records.values() {
+        Values::Bytes { data, .. } => hash.update(data),
+        Values::Floats(values) => {
+            let mut bytes = Vec::with_capacity(4 * 4096);
+            for chunk in values.chunks(4096) {
+                bytes.clear();
+                bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
+                hash.update(&bytes);
+            }
+        }
+        // A form of records that this program does not know cannot come from its loaders.
+        _ => {}
+    }
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

@@ -1,0 +1,380 @@
+//! The directory of a run: where each file is, and how it is written.
+//!
+//! Files are written beside their place and renamed, so that a reader finds the old one or the whole
+//! new one, whenever the program ends.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::problem::Problem;
+
+/// Where runs go unless `--out` says otherwise.
+pub(crate) const RUNS: &str = "runs";
+
+const CONFIG: &str = "config.toml";
+const METRICS: &str = "metrics.jsonl";
+const LOSSES: &str = "losses.svg";
+const LOG: &str = "run.log";
+const SAMPLES: &str = "samples";
+const CHECKPOINTS: &str = "checkpoints";
+const CHECKPOINT_EXTENSION: &str = "safetensors";
+
+/// The directory of one run; holds a lock, so that no two processes train in it.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+    /// The open log, locked as long as this lives.
+    log: File,
+}
+
+impl RunDir {
+    /// Makes `out`, or the next free `runs/<name>-<n>`.
+    ///
+    /// # Errors
+    /// If it holds something already (a run that `overwrite` does not give up), or cannot be
+    /// written.
+    pub(crate) fn create(out: Option<&Path>, name: &str, overwrite: bool) -> Result<Self, Problem> {
+        let path = match out {
+            Some(path) => {
+                claim(path, overwrite)?;
+                path.to_path_buf()
+            }
+            None => next_free(name)?,
+        };
+        for folder in [SAMPLES, CHECKPOINTS] {
+            let folder = path.join(folder);
+            fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+        }
+        Self::lock(path)
+    }
+
+    /// A run that exists.
+    ///
+    /// # Errors
+    /// If it is none, or another process trains in it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
+        if !is_run(path) {
+            return Err(not_a_run(path));
+        }
+        Self::lock(path.to_path_buf())
+    }
+
+    fn lock(path: PathBuf) -> Result<Self, Problem> {
+        let log = path.join(LOG);
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(|error| unwritable(&log, &error))?;
+        match log.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(Problem::failed(format!(
+                "{}: another process is training in this run",
+                path.display()
+            ))
+            .hint("wait for it, or train into another directory with --out")),
+            // A file system without locks is no reason not to train.
+            _ => Ok(Self { path, log }),
+        }
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A second handle of the log, for the tracing subscriber.
+    pub(crate) fn log(&self) -> io::Result<File> {
+        self.log.try_clone()
+    }
+
+    /// The resolved configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path.join(CONFIG)
+    }
+
+    /// One line of numbers per reading.
+    pub(crate) fn metrics(&self) -> PathBuf {
+        self.path.join(METRICS)
+    }
+
+    /// The curves.
+    pub(crate) fn losses(&self) -> PathBuf {
+        self.path.join(LOSSES)
+    }
+
+    /// The picture of samples after `step` iterations.
+    pub(crate) fn samples(&self, step: u64) -> PathBuf {
+        self.path.join(SAMPLES).join(format!("step-{step:06}.png"))
+    }
+
+    /// The checkpoint after `step` iterations.
+    pub(crate) fn checkpoint(&self, step: u64) -> PathBuf {
+        let name = format!("step-{step:06}.{CHECKPOINT_EXTENSION}");
+        self.path.join(CHECKPOINTS).join(name)
+    }
+
+    /// Replaces the file at `path` by `bytes`.
+    ///
+    /// # Errors
+    /// The system's answer; the old file is still there then.
+    pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+        let beside = path.with_extension("tmp");
+        fs::write(&beside, bytes)
+            .and_then(|()| fs::rename(&beside, path))
+            .map_err(|error| {
+                // Half a file is of no use; failing to remove it changes nothing.
+                let _ = fs::remove_file(&beside);
+                unwritable(path, &error)
+            })
+    }
+
+    /// Removes all but the `keep` newest checkpoints.
+    pub(crate) fn prune_checkpoints(&self, keep: usize) {
+        let checkpoints = checkpoints(&self.path);
+        for (_, path) in &checkpoints[..checkpoints.len().saturating_sub(keep)] {
+            // One too many does no harm.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Removes checkpoints after `step` and half-written files, which a killed process may leave.
+    pub(crate) fn rewind(&self, step: u64) {
+        for (found, path) in checkpoints(&self.path) {
+            if found > step {
+                let _ = fs::remove_file(path);
+            }
+        }
+        for folder in [CHECKPOINTS, SAMPLES, ""] {
+            for entry in fs::read_dir(self.path.join(folder))
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                if entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "tmp")
+                {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
+    }
+
+    /// Keeps the lines of `metrics.jsonl` up to `step`, and returns them.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written.
+    pub(crate) fn truncate_metrics(&self, step: u64) -> Result<Vec<serde_json::Value>, Problem> {
+        let path = self.metrics();
+        let mut lines = metric_lines(&self.path);
+        lines.retain(|(_, line)| line["step"].as_u64().is_some_and(|found| found <= step));
+        // The text as it was: a resumed run must leave the same file as one that ran through.
+        let text: String = lines.iter().map(|(text, _)| format!("{text}\n")).collect();
+        Self::replace(&path, text.as_bytes())?;
+        Ok(lines.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// Opens `metrics.jsonl` to append to.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn append_metrics(&self) -> Result<File, Problem> {
+        let path = self.metrics();
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|error| unwritable(&path, &error))
+    }
+}
+
+/// Whether `path` is the directory of a run.
+pub(crate) fn is_run(path: &Path) -> bool {
+    path.join(CONFIG).is_file()
+}
+
+/// The run that the user means by `path`: the path itself, or a name in `runs/`.
+pub(crate) fn find(path: &Path) -> PathBuf {
+    let inside = Path::new(RUNS).join(path);
+    if !path.exists() && inside.exists() {
+        inside
+    } else {
+        path.to_path_buf()
+    }
+}
+
+/// The run in `runs/` whose last checkpoint is the newest.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn newest() -> Result<PathBuf, Problem> {
+    let written = |run: &Path| -> Option<SystemTime> {
+        let (_, last) = checkpoints(run).pop()?;
+        fs::metadata(last).ok()?.modified().ok()
+    };
+    fs::read_dir(RUNS)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| is_run(path))
+        .filter_map(|path| Some((written(&path)?, path)))
+        .max()
+        .map(|(_, path)| path)
+        .ok_or_else(|| {
+            Problem::usage(format!("{RUNS}/: there is no run to continue"))
+                .hint("name its directory: gan-cli train --resume DIR")
+        })
+}
+
+/// Steps and paths of the checkpoints in the directory of a run, the oldest first.
+pub(crate) fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
+    let mut found: Vec<_> = fs::read_dir(run.join(CHECKPOINTS))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.path();
+            let stem = path.file_stem()?.to_str()?;
+            let step = stem.strip_prefix("step-")?.parse().ok()?;
+            let whole = path.extension()? == CHECKPOINT_EXTENSION;
+            whole.then_some((step, path))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The lines of `metrics.jsonl`.
+pub(crate) fn metrics(run: &Path) -> Vec<serde_json::Value> {
+    metric_lines(run)
+        .into_iter()
+        .map(|(_, line)| line)
+        .collect()
+}
+
+/// The lines of `metrics.jsonl`, as text and parsed; one that a killed process left half-written is
+/// dropped.
+fn metric_lines(run: &Path) -> Vec<(String, serde_json::Value)> {
+    let Ok(file) = File::open(run.join(METRICS)) else {
+        return Vec::new();
+    };
+    BufReader::new(file)
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|text| {
+            let line = serde_json::from_str(&text).ok()?;
+            Some((text, line))
+        })
+        .collect()
+}
+
+/// What computed last in the run, as its log says.
+pub(crate) fn last_device(run: &Path) -> Option<String> {
+    let log = fs::read_to_string(run.join(LOG)).ok()?;
+    let line = log.lines().rev().find(|line| line.contains(DEVICE_MARK))?;
+    Some(line.split_once(DEVICE_MARK)?.1.to_owned())
+}
+
+/// What stands before the device in the log.
+pub(crate) const DEVICE_MARK: &str = "device: ";
+
+/// The folder of a run's pictures.
+pub(crate) fn samples_folder(run: &Path) -> PathBuf {
+    run.join(SAMPLES)
+}
+
+fn not_a_run(path: &Path) -> Problem {
+    let problem = Problem::usage(format!("{}: not the directory of a run", path.display()));
+    if path.exists() {
+        problem.hint(format!("a run has a {CONFIG} and {CHECKPOINTS}/"))
+    } else {
+        problem
+    }
+}
+
+/// Makes sure that `path` is an empty directory, or one whose run may be replaced.
+fn claim(path: &Path, overwrite: bool) -> Result<(), Problem> {
+    fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+    let occupied = fs::read_dir(path)
+        .map_err(|error| unwritable(path, &error))?
+        .next()
+        .is_some();
+    if !occupied {
+        return Ok(());
+    }
+    let shown = path.display();
+    if !is_run(path) {
+        return Err(Problem::usage(format!(
+            "{shown}: found files that are no run, expected an empty or a new directory"
+        )));
+    }
+    if !overwrite {
+        return Err(Problem::usage(format!("{shown}: already holds a run")).hint(format!(
+            "continue it with --resume {shown}, replace it with --overwrite, or choose another --out"
+        )));
+    }
+    // Nothing but what a run consists of is removed, whatever else lies there.
+    let remove = |error: io::Result<()>| match error {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
+        _ => Ok(()),
+    };
+    for folder in [SAMPLES, CHECKPOINTS] {
+        remove(fs::remove_dir_all(path.join(folder)))?;
+    }
+    for file in [METRICS, LOSSES, LOG, CONFIG] {
+        remove(fs::remove_file(path.join(file)))?;
+    }
+    Ok(())
+}
+
+/// Makes `runs/<name>-<n>` for the first n beyond those that exist.
+fn next_free(name: &str) -> Result<PathBuf, Problem> {
+    let root = Path::new(RUNS);
+    fs::create_dir_all(root).map_err(|error| unwritable(root, &error))?;
+    let prefix = format!("{name}-");
+    let taken = fs::read_dir(root).into_iter().flatten().flatten();
+    let last = taken
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_prefix(&prefix)?
+                .parse()
+                .ok()
+        })
+        .max()
+        .unwrap_or(0u64);
+    for n in last + 1.. {
+        let path = root.join(format!("{name}-{n}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(unwritable(&path, &error)),
+        }
+    }
+    Err(Problem::failed(format!("{RUNS}/: no number is free")))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Problem {
+    let problem = Problem::failed(format!("{}: cannot be written: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            problem.hint("choose a directory that you may write with --out DIR")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            problem.hint("free some space, or choose another disk with --out DIR")
+        }
+        _ => problem,
+    }
+}
+
+/// Writes one line to an open file at once.
+pub(crate) fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Problem> {
+    file.write_all(format!("{line}\n").as_bytes())
+        .map_err(|error| unwritable(path, &error))
+}

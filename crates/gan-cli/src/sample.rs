@@ -1,0 +1,172 @@
+//! `gan-cli sample`: from a checkpoint to a picture or a file of values.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use gan_data::RecordShape;
+use gan_kernels::Native;
+use gan_model::{Checkpoint, Sampler};
+
+use crate::cli::SampleArgs;
+use crate::config::RunConfig;
+use crate::output::Output;
+use crate::pictures::{self, Backdrop};
+use crate::problem::{Problem, nearest};
+use crate::record::RecordInfo;
+use crate::run_dir::{self, RunDir};
+use crate::session::run_of;
+
+/// The forms that samples can take.
+const EXTENSIONS: [&str; 3] = ["png", "npy", "csv"];
+/// More images than this make no sheet that a person could look at.
+const LARGEST_SHEET: usize = 10_000;
+
+/// A checkpoint and what it says about itself.
+pub(crate) struct Model {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// The run that it lies in, if any.
+    pub(crate) run: Option<PathBuf>,
+    /// What is in the file.
+    pub(crate) checkpoint: Checkpoint,
+    /// The configuration of its run.
+    pub(crate) config: RunConfig,
+    /// What its samples are.
+    pub(crate) record: RecordInfo,
+}
+
+impl Model {
+    /// The last checkpoint of a run, or a checkpoint file.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub(crate) fn load(from: &Path) -> anyhow::Result<Self> {
+        let from = run_dir::find(from);
+        let path = if from.is_dir() {
+            let last = run_dir::checkpoints(&from).pop();
+            let (_, path) = last.ok_or_else(|| {
+                Problem::usage(format!("{}: found no checkpoint in it", from.display()))
+                    .hint("give the directory of a run, or a .safetensors file")
+            })?;
+            path
+        } else {
+            from
+        };
+        let checkpoint = Checkpoint::load(&path)?;
+        let name = path.display().to_string();
+        Ok(Self {
+            run: run_of(&path),
+            config: RunConfig::from_toml(&checkpoint.config, &name)?,
+            record: RecordInfo::from_annotations(&checkpoint.annotations, &name)?,
+            checkpoint,
+            path,
+        })
+    }
+}
+
+/// `gan-cli sample`.
+pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    if let Some(out) = &args.out {
+        extension(out)?;
+    }
+    let model = Model::load(&args.from)?;
+    let seed = args.seed.unwrap_or(model.checkpoint.seed);
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => default_out(&model, seed),
+    };
+    let kind = extension(&out)?;
+    let image = matches!(model.record.shape, RecordShape::Image { .. });
+    if kind == "png" && image && args.number > LARGEST_SHEET {
+        return Err(Problem::usage(format!(
+            "-n {}: found more than {LARGEST_SHEET} images for one sheet",
+            args.number
+        ))
+        .hint("write them to a .npy file")
+        .into());
+    }
+
+    let mut sampler = Sampler::new(
+        Native::<f32>::new(None)?,
+        &model.config.generator,
+        &model.checkpoint,
+    )?;
+    let cols = sampler.cols();
+    let mut samples = sampler.sample(seed, 0, args.number)?;
+    model.record.to_user_units(&mut samples, cols);
+    match kind {
+        "npy" => gan_data::write_npy(&out, &samples, cols)?,
+        "csv" => {
+            let columns = match &model.record.shape {
+                RecordShape::Vector { columns } => columns.as_deref(),
+                _ => None,
+            };
+            gan_data::write_csv(&out, &samples, cols, columns)?;
+        }
+        _ => {
+            let grid = near_square(args.number);
+            let shape = &model.record.shape;
+            let picture = pictures::draw(shape, cols, &samples, grid, &Backdrop::default())
+                .context("cannot draw the samples")?;
+            RunDir::replace(&out, &picture)?;
+        }
+    }
+    output.line(format!(
+        "{}: {} samples of {}, step {}, seed {seed}",
+        out.display(),
+        args.number,
+        model.path.display(),
+        model.checkpoint.step
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A picture beside the run's own; for a lone checkpoint in the working directory.
+fn default_out(model: &Model, seed: u64) -> PathBuf {
+    let step = model.checkpoint.step;
+    let name = format!("sample-step-{step:06}-seed-{seed}.png");
+    match &model.run {
+        Some(run) => run_dir::samples_folder(run).join(name),
+        None => PathBuf::from(name),
+    }
+}
+
+fn extension(path: &Path) -> Result<&'static str, Problem> {
+    let found = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    EXTENSIONS
+        .into_iter()
+        .find(|known| *known == found)
+        .ok_or_else(|| {
+            let near = nearest(&found, EXTENSIONS);
+            Problem::usage(format!(
+                "--out {}: found extension {found:?}, expected one of {}",
+                path.display(),
+                EXTENSIONS.join(", ")
+            ))
+            .maybe_hint(near.map(|near| format!("did you mean .{near}?")))
+        })
+}
+
+/// Rows and columns of a sheet of `count` images.
+fn near_square(count: usize) -> [usize; 2] {
+    let cols = (count as f64).sqrt().ceil().max(1.0) as usize;
+    [count.div_ceil(cols), cols]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sheets_are_nearly_square_and_hold_all() {
+        assert_eq!(near_square(1), [1, 1]);
+        assert_eq!(near_square(100), [10, 10]);
+        assert_eq!(near_square(7), [3, 3]);
+        assert!((1..500).all(|n| near_square(n).iter().product::<usize>() >= n));
+    }
+}

@@ -1,0 +1,376 @@
+//! Plays the game: step by step, with everything that is written on the way.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use gan_kernels::Backend;
+use gan_model::{Metrics, Trainer};
+use serde::Serialize;
+use tracing::{error, info};
+
+use crate::config::{Pace, RunConfig};
+use crate::interrupt;
+use crate::output::Output;
+use crate::pictures::{self, Backdrop, History};
+use crate::problem::Problem;
+use crate::progress::{Progress, duration};
+use crate::quality::Quality;
+use crate::record::RecordInfo;
+use crate::run_dir::{self, RunDir};
+
+/// A checkpoint is at most so old when the machine fails.
+const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
+/// Saving takes at most one part in so many of the time.
+const CHECKPOINT_SHARE: u32 = 20;
+/// Points at which D is drawn over one dimension.
+const AXIS_POINTS: usize = 241;
+
+/// How a game ended.
+pub(crate) enum Ending {
+    /// All iterations are done.
+    Done,
+    /// The user stopped it, and it was saved.
+    Interrupted,
+}
+
+/// A game and the directory that it is written to.
+pub(crate) struct Training<'a, B: Backend> {
+    trainer: Trainer<B>,
+    config: RunConfig,
+    /// The configuration as `config.toml` and the checkpoints have it.
+    config_text: String,
+    pace: Pace,
+    record: RecordInfo,
+    backdrop: Backdrop,
+    dir: RunDir,
+    metrics: File,
+    history: History,
+    output: &'a Output,
+    /// Seconds of training before this process.
+    seconds_before: f64,
+    started: Instant,
+    saved: Instant,
+    /// What the last save cost.
+    save_time: Duration,
+    saved_step: Option<u64>,
+    pictured_step: Option<u64>,
+    quality: Option<Quality>,
+}
+
+/// A line of `metrics.jsonl`.
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    metrics: Metrics,
+    /// Seconds of training so far.
+    seconds: f64,
+}
+
+/// A line of `--json`.
+#[derive(Serialize)]
+struct MetricsEvent<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    line: &'a Line,
+}
+
+impl<'a, B: Backend> Training<'a, B> {
+    /// Writes the configuration and, for a new run, the first checkpoint, so that a directory that
+    /// cannot take them is found out before any work is done.
+    ///
+    /// # Errors
+    /// If the directory cannot be written.
+    pub(crate) fn new(
+        trainer: Trainer<B>,
+        config: RunConfig,
+        pace: Pace,
+        record: RecordInfo,
+        backdrop: Backdrop,
+        dir: RunDir,
+        output: &'a Output,
+    ) -> anyhow::Result<Self> {
+        let step = trainer.steps_done();
+        let config_text = config.to_toml()?;
+        dir.rewind(step);
+        RunDir::replace(&dir.config(), config_text.as_bytes())?;
+        let lines = dir.truncate_metrics(step)?;
+        let mut history = History::default();
+        lines.iter().for_each(|line| history.push(line));
+        let now = Instant::now();
+        let mut training = Self {
+            metrics: dir.append_metrics()?,
+            history,
+            seconds_before: lines
+                .last()
+                .and_then(|line| line["seconds"].as_f64())
+                .unwrap_or(0.0),
+            trainer,
+            config,
+            config_text,
+            pace,
+            record,
+            backdrop,
+            dir,
+            output,
+            started: now,
+            saved: now,
+            save_time: Duration::ZERO,
+            saved_step: (step > 0).then_some(step),
+            pictured_step: None,
+            quality: None,
+        };
+        if step == 0 {
+            training.save()?;
+        }
+        Ok(training)
+    }
+
+    /// Plays until all iterations are done or the user stops it.
+    ///
+    /// # Errors
+    /// If an objective or a parameter is no longer finite, or something cannot be written; the
+    /// last good checkpoint stays.
+    pub(crate) fn play(&mut self) -> anyhow::Result<Ending> {
+        let Pace {
+            total,
+            log,
+            sample,
+            checkpoint,
+        } = self.pace;
+        let first = self.trainer.steps_done();
+        let mut progress = Progress::new(self.output, first, total, self.trainer.steps_per_epoch());
+        self.started = Instant::now();
+        let due = |step: u64, every: u64| every > 0 && step.is_multiple_of(every);
+        while self.trainer.steps_done() < total {
+            if interrupt::requested() {
+                progress.finish();
+                return self.stop();
+            }
+            self.trainer.step();
+            let step = self.trainer.steps_done();
+            let last = step == total;
+            let read = last || due(step, log);
+            if read {
+                let metrics = self.read().inspect_err(|_| progress.finish())?;
+                progress.reading(metrics);
+            }
+            if last || due(step, sample) {
+                self.picture()?;
+            }
+            if last || due(step, checkpoint) || (read && self.checkpoint_is_old()) {
+                self.save().inspect_err(|_| progress.finish())?;
+            }
+            progress.tick(step);
+        }
+        progress.finish();
+        if total == 0 {
+            self.picture()?;
+        }
+        self.conclude()?;
+        Ok(Ending::Done)
+    }
+
+    /// Takes the numbers since the last reading; the one place that waits for the device.
+    fn read(&mut self) -> anyhow::Result<Metrics> {
+        let metrics = self.trainer.take_metrics()?;
+        let seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        let line = Line { metrics, seconds };
+        let text = serde_json::to_string(&line).context("cannot write the metrics as JSON")?;
+        run_dir::append(&mut self.metrics, &self.dir.metrics(), &text)?;
+        self.output.event(&MetricsEvent {
+            event: "metrics",
+            line: &line,
+        });
+        if let Ok(value) = serde_json::from_str(&text) {
+            self.history.push(&value);
+        }
+        match metrics.first_non_finite {
+            Some(step) => Err(self
+                .diverged(&format!("the objective of step {step}"))
+                .into()),
+            None => Ok(metrics),
+        }
+    }
+
+    /// What to say when the game has left the numbers.
+    fn diverged(&self, what: &str) -> Problem {
+        error!("{what} is not a finite number");
+        let rate = {
+            use gan_model::OptimizerConfig::{Adam, Momentum};
+            match self.config.optimizer {
+                Momentum { learning_rate, .. } | Adam { learning_rate, .. } => learning_rate,
+                _ => 0.0,
+            }
+        };
+        let kept = match self.saved_step {
+            Some(step) => self.dir.checkpoint(step).display().to_string(),
+            None => "none".into(),
+        };
+        // A tenth with two digits, so that the advice can be typed.
+        let lower = format!("{:.1e}", rate / 10.0);
+        Problem::failed(format!(
+            "{what} is not a finite number: the game has diverged"
+        ))
+        .hint(format!(
+            "the learning rate {rate} is probably too high; try --set \
+                 optimizer.learning_rate={lower}; last good checkpoint: {kept}"
+        ))
+    }
+
+    fn checkpoint_is_old(&self) -> bool {
+        self.saved.elapsed() > CHECKPOINT_AGE.max(self.save_time * CHECKPOINT_SHARE)
+    }
+
+    /// Writes a checkpoint, unless there is one of this step or the state is not worth one.
+    fn save(&mut self) -> anyhow::Result<()> {
+        let step = self.trainer.steps_done();
+        if self.saved_step == Some(step) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let annotations = self.record.to_annotations()?;
+        let checkpoint = self
+            .trainer
+            .checkpoint(self.config_text.clone(), annotations)?;
+        if !checkpoint.is_finite() {
+            return Err(self
+                .diverged(&format!("a parameter after step {step}"))
+                .into());
+        }
+        let path = self.dir.checkpoint(step);
+        checkpoint.save(&path).map_err(|error| {
+            let hint = self.saved_step.map(|step| {
+                format!(
+                    "the checkpoint of step {step} is intact; then go on with: {}",
+                    self.resume_command()
+                )
+            });
+            Problem::failed(error.to_string()).maybe_hint(hint)
+        })?;
+        self.dir.prune_checkpoints(self.config.run.keep_checkpoints);
+        self.saved_step = Some(step);
+        self.saved = Instant::now();
+        self.save_time = begun.elapsed();
+        info!("checkpoint of step {step}");
+        self.output.event(&serde_json::json!({
+            "event": "checkpoint", "step": step, "path": path,
+        }));
+        Ok(())
+    }
+
+    /// Draws the samples of the fixed latents, and the curves.
+    fn picture(&mut self) -> anyhow::Result<()> {
+        let step = self.trainer.steps_done();
+        let cols = self.cols()?;
+        let grid = [self.config.run.rows, self.config.run.cols];
+        let count = pictures::sample_count(&self.record.shape, cols, grid);
+        let mut samples = self.trainer.sample(self.config.seed, 0, count)?;
+        self.quality = self
+            .backdrop
+            .mixture
+            .as_ref()
+            .filter(|mixture| mixture.modes() > 1)
+            .map(|mixture| Quality::of(mixture, &samples));
+        self.record.to_user_units(&mut samples, cols);
+        if cols == 1 {
+            self.judge_axis()?;
+        }
+        let path = self.dir.samples(step);
+        let picture = pictures::draw(&self.record.shape, cols, &samples, grid, &self.backdrop)
+            .context("cannot draw the samples")?;
+        RunDir::replace(&path, &picture)?;
+        self.pictured_step = Some(step);
+        self.draw_curves()?;
+        info!("samples of step {step}");
+        self.output.event(&serde_json::json!({
+            "event": "sample", "step": step, "path": path, "quality": self.quality,
+        }));
+        Ok(())
+    }
+
+    fn cols(&mut self) -> anyhow::Result<usize> {
+        Ok(self.trainer.sample(self.config.seed, 0, 1)?.len())
+    }
+
+    /// D over the axis of one dimension.
+    fn judge_axis(&mut self) -> anyhow::Result<()> {
+        // The data are in the user's units; standardised ones span about ±4 in the players'.
+        let mut axis: Vec<f32> = (0..AXIS_POINTS)
+            .map(|i| 16.0 * i as f32 / (AXIS_POINTS - 1) as f32 - 8.0)
+            .collect();
+        let judged = self.trainer.discriminate(&axis)?;
+        self.record.to_user_units(&mut axis, 1);
+        self.backdrop.discriminator = axis.into_iter().zip(judged).collect();
+        Ok(())
+    }
+
+    fn draw_curves(&self) -> Result<(), Problem> {
+        let title = self.dir.path().display().to_string();
+        let svg = pictures::curves(&self.history, &title);
+        RunDir::replace(&self.dir.losses(), svg.as_bytes())
+    }
+
+    /// The user wants to stop: what is there is saved.
+    fn stop(&mut self) -> anyhow::Result<Ending> {
+        let step = self.trainer.steps_done();
+        if self.saved_step != Some(step) {
+            if !step.is_multiple_of(self.pace.log) {
+                self.read()?;
+            }
+            self.save()?;
+        }
+        self.draw_curves()?;
+        info!("interrupted after step {step}");
+        self.output.event(&serde_json::json!({
+            "event": "interrupted", "step": step, "run": self.dir.path(),
+        }));
+        self.output.line(format!(
+            "interrupted and saved at step {step} of {}\n  go on: {}",
+            self.pace.total,
+            self.resume_command()
+        ));
+        Ok(Ending::Interrupted)
+    }
+
+    fn resume_command(&self) -> String {
+        format!("gan-cli train --resume {}", self.dir.path().display())
+    }
+
+    /// Says what there is now, and what can be done with it.
+    fn conclude(&self) -> anyhow::Result<()> {
+        let step = self.trainer.steps_done();
+        let seconds = self.started.elapsed().as_secs_f64();
+        let samples: Option<PathBuf> = self.pictured_step.map(|step| self.dir.samples(step));
+        let checkpoint = self.dir.checkpoint(step);
+        info!("done: {step} steps");
+        self.output.event(&serde_json::json!({
+            "event": "done", "step": step, "seconds": self.seconds_before + seconds,
+            "run": self.dir.path(), "samples": samples, "checkpoint": checkpoint,
+            "quality": self.quality,
+        }));
+        let run = self.dir.path().display();
+        let out = self.output;
+        out.line(format!("\ndone: {step} steps in {}", duration(seconds)));
+        if let Some(quality) = self.quality {
+            out.line(format!("  quality       {quality}"));
+        }
+        if let Some(samples) = samples {
+            out.line(format!("  samples       {}", samples.display()));
+        }
+        out.line(format!("  curves        {}", self.dir.losses().display()));
+        out.line(format!("  checkpoint    {}", checkpoint.display()));
+        out.line(format!(
+            "  more samples  gan-cli sample {run} -n 100 --seed 2 --out samples.png"
+        ));
+        let further = match self.config.run.epochs {
+            Some(epochs) => format!("--epochs {}", 2.0 * epochs.max(1.0)),
+            None => format!("--steps {}", 2 * step.max(1)),
+        };
+        out.line(format!(
+            "  go on         gan-cli train --resume {run} {further}"
+        ));
+        Ok(())
+    }
+}
