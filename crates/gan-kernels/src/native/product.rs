@@ -152,6 +152,9 @@ struct Plan {
 
 /// Second-level cache that a packed strip of B may fill, in bytes.
 const STRIP_BYTES: usize = 192 * 1024;
+/// Packed rows of A that all strips read before the next are touched, in bytes: a share of the
+/// third-level cache.
+const BLOCK_BYTES: usize = 2 * 1024 * 1024;
 /// Tasks below which rows are split as well, so that a few threads find equal shares.
 const ENOUGH_TASKS: usize = 24;
 /// Panels that a row block keeps at least, to repay the packing of its strip.
@@ -165,7 +168,7 @@ impl Plan {
     fn new<T: Real, E: Epilogue<T>>(isa: Isa, p: &Product<'_, T>, epilogue: &E) -> Self {
         let (rows_of_tile, cols_of_tile) = isa.tile::<T>();
         let depth_of_pass =
-            p.k.min(STRIP_BYTES / (cols_of_tile * size_of::<T>()))
+            p.k.min(STRIP_BYTES / 2 / (cols_of_tile * size_of::<T>()))
                 .max(1);
         // The smallest strip of whole tiles that is also a whole number of units…
         let together = epilogue.columns_together();
@@ -180,8 +183,11 @@ impl Plan {
         let blocks = if epilogue.rows_together() {
             1
         } else {
-            let wanted = ENOUGH_TASKS.div_ceil(strips.max(1));
-            wanted.min(panels / PANELS_AT_LEAST).max(1)
+            let for_threads = ENOUGH_TASKS
+                .div_ceil(strips.max(1))
+                .min(panels / PANELS_AT_LEAST);
+            let for_cache = (panels * rows_of_tile * p.k * size_of::<T>()).div_ceil(BLOCK_BYTES);
+            for_threads.max(for_cache).max(1)
         };
         let panels_per_block = panels.div_ceil(blocks).max(1);
         Self {
@@ -354,7 +360,8 @@ fn run_task<T: Real, E: Epilogue<T>, const MR: usize, const NR: usize, const FUS
         epilogue,
         packed_a,
     } = job;
-    let (strip_index, block) = (task / plan.blocks, task % plan.blocks);
+    // One block of rows after the other: what all its strips read of A stays in the cache.
+    let (strip_index, block) = (task % plan.strips, task / plan.strips);
     let first_col = strip_index * plan.strip_cols;
     let cols = first_col..(first_col + plan.strip_cols).min(p.n);
     let panels =
@@ -524,27 +531,48 @@ fn pack_cols<T: Real, const NR: usize>(
     }
 }
 
-/// Packs NR rows of `data` as columns, eight values of each at a time so that both sides move in
-/// SIMD registers.
+/// Packs NR rows of `data` as columns.
 #[inline(always)]
 fn transpose<T: Real, const NR: usize>(data: &[T], stride: usize, packed: &mut [T]) {
-    const STEP: usize = 8;
-    let depth = packed.len() / NR;
-    let whole = depth / STEP * STEP;
-    for first in (0..whole).step_by(STEP) {
-        let mut block = [[T::ZERO; STEP]; NR];
-        for (row, block) in block.iter_mut().enumerate() {
-            block.copy_from_slice(&data[row * stride + first..][..STEP]);
+    const STEP: usize = 4;
+    let packed = packed.as_chunks_mut::<NR>().0;
+    let (steps, rest) = packed.as_chunks_mut::<STEP>();
+    let done = steps.len() * STEP;
+    for first in (0..NR).step_by(STEP) {
+        let rows: [&[T]; STEP] =
+            std::array::from_fn(|row| &data[(first + row) * stride..][..done + rest.len()]);
+        let blocks = rows.map(|row| row.as_chunks::<STEP>().0);
+        for (index, step) in steps.iter_mut().enumerate() {
+            let block = transpose_4x4(blocks.map(|blocks| &blocks[index]));
+            for (packed, column) in step.iter_mut().zip(&block) {
+                packed[first..first + STEP].copy_from_slice(column);
+            }
         }
-        for step in 0..STEP {
-            for row in 0..NR {
-                packed[(first + step) * NR + row] = block[row][step];
+        for (depth, packed) in rest.iter_mut().enumerate() {
+            for (packed, row) in packed[first..].iter_mut().zip(&rows) {
+                *packed = row[done + depth];
             }
         }
     }
-    for row in 0..NR {
-        for depth in whole..depth {
-            packed[depth * NR + row] = data[row * stride + depth];
+}
+
+/// Four rows of four as four columns, in registers where the processor can.
+#[inline(always)]
+fn transpose_4x4<T: Real>(rows: [&[T; 4]; 4]) -> [[T; 4]; 4] {
+    #[cfg(target_arch = "x86_64")]
+    if size_of::<T>() == size_of::<f32>() {
+        use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
+        let mut columns = [[T::ZERO; 4]; 4];
+        // SAFETY: the only `Real` of four bytes is f32; SSE is in x86-64's baseline.
+        unsafe {
+            let [mut a, mut b, mut c, mut d] =
+                rows.map(|row| _mm_loadu_ps(row.as_ptr().cast::<f32>()));
+            _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+            for (column, value) in columns.iter_mut().zip([a, b, c, d]) {
+                _mm_storeu_ps(column.as_mut_ptr().cast::<f32>(), value);
+            }
         }
+        return columns;
     }
+    std::array::from_fn(|column| rows.map(|row| row[column]))
 }

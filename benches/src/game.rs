@@ -1,0 +1,144 @@
+//! The paper's MNIST game and the operations of one of its iterations.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use gan_kernels::cases::{CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
+use gan_kernels::random::{Address, Purpose, Stream};
+use gan_kernels::{
+    Activation, Affine, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
+};
+use gan_model::{GameConfig, Trainer, TrainingData};
+use rand::Rng;
+
+/// Values of an MNIST image.
+const PIXELS: usize = 784;
+
+/// The game of `configs/mnist.toml`, or of another preset.
+///
+/// # Errors
+/// If the preset cannot be read.
+pub fn preset(name: &str) -> Result<GameConfig> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../configs/{name}.toml"));
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut table: toml::Table = text.parse()?;
+    // The rest of a preset says where data comes from and how long to train.
+    table.retain(|key, _| ["generator", "discriminator", "optimizer", "game"].contains(&key));
+    Ok(table.try_into()?)
+}
+
+/// A trainer of the MNIST game on images of noise; an iteration's cost does not depend on them.
+///
+/// # Errors
+/// If the preset cannot be read or the threads not be started.
+pub fn mnist_trainer(threads: usize) -> Result<Trainer<Native<f32>>> {
+    let address = Address {
+        seed: 1,
+        stream: Stream::new(Purpose::Data, 0, 0),
+        step: 0,
+    };
+    let mut data = vec![0; 50_000 * PIXELS];
+    address.rng().fill_bytes(&mut data);
+    let scale = ByteScale::Uniform(Affine::PIXELS);
+    let records = Records::new(PIXELS, Values::Bytes { data, scale });
+    let data = TrainingData {
+        records,
+        mean: vec![0.5; PIXELS],
+    };
+    Ok(Trainer::new(
+        Native::new(Some(threads))?,
+        &preset("mnist")?,
+        1,
+        data,
+    )?)
+}
+
+/// The operations of one iteration of the MNIST game, alternating, k = 1, m = 100, in their order.
+#[must_use]
+pub fn mnist_iteration() -> Vec<Case> {
+    const MAXOUT: Activation = Activation::Maxout { pieces: 5 };
+    use Activation::{Identity, Relu, Sigmoid};
+    let dropout = |keep: f64| {
+        let stream = Stream::new(Purpose::Dropout, 0, 0);
+        Some(Dropout {
+            keep,
+            scale: 1.0 / keep,
+            stream,
+            first_row: 0,
+        })
+    };
+    let (most, half) = (dropout(0.8), dropout(0.5));
+    let shape = |m, n, k| Shape { m, n, k };
+    // n of a forward case counts units, of a backward case columns of dZ.
+    let fwd = |m, n, k, act, dropout| Op::LinearFwd {
+        shape: shape(m, n, k),
+        act,
+        dropout,
+    };
+    let data = |m, n, k, act, dropout| Op::LinearBwdData {
+        shape: shape(m, n, k),
+        act,
+        dropout,
+    };
+    let params = |m, n, k| Op::LinearBwdParams {
+        shape: shape(m, n, k),
+        rule: Rule::Momentum,
+        max_column_norm: None,
+        norm: Norm::Watched,
+    };
+    let latent = Op::FillLatent {
+        rows: 200,
+        cols: 100,
+        prior: Prior::Uniform,
+        first_row: 0,
+    };
+    let gather = Op::GatherRows {
+        rows: 100,
+        records: 50_000,
+        cols: PIXELS,
+        kept: Kept::Bytes,
+        step: 0,
+        dropout: most,
+    };
+    let loss = |rows, objective| Op::LogitLoss { rows, objective };
+    let ops = [
+        // G's samples for both players.
+        latent,
+        fwd(200, 1200, 100, Relu, None),
+        fwd(200, 1200, 1200, Relu, None),
+        fwd(200, PIXELS, 1200, Sigmoid, most),
+        // D's step.
+        gather,
+        fwd(200, 240, PIXELS, MAXOUT, half),
+        fwd(200, 240, 240, MAXOUT, half),
+        fwd(200, 1, 240, Identity, None),
+        loss(200, Objective::Discriminator { weight: 1.0 }),
+        data(200, 1, 240, MAXOUT, half),
+        data(200, 1200, 240, MAXOUT, half),
+        params(200, 1200, PIXELS),
+        params(200, 1200, 240),
+        params(200, 1, 240),
+        // G's step, through D.
+        fwd(100, 240, PIXELS, MAXOUT, half),
+        fwd(100, 240, 240, MAXOUT, half),
+        fwd(100, 1, 240, Identity, None),
+        loss(100, Objective::NonSaturating),
+        data(100, 1, 240, MAXOUT, half),
+        data(100, 1200, 240, MAXOUT, half),
+        data(100, 1200, PIXELS, Sigmoid, most),
+        data(100, PIXELS, 1200, Relu, None),
+        data(100, 1200, 1200, Relu, None),
+        params(100, 1200, 100),
+        params(100, 1200, 1200),
+        params(100, PIXELS, 1200),
+    ];
+    let tolerance = CASES[0].tolerance;
+    ops.map(|op| Case {
+        op,
+        inputs: Inputs::Uniform,
+        margin: 0,
+        role: Role::Paper,
+        tolerance,
+    })
+    .into()
+}

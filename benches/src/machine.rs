@@ -1,0 +1,160 @@
+//! What this machine can do, measured: the rate of f32 products.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use gan_kernels::cases::{CASES, Case, Checker, Inputs, Op, Role, Shape};
+use gan_kernels::{Activation, Backend, Native};
+
+/// Size of the square product that the limit is measured on.
+pub const SIDE: usize = 4096;
+
+/// One library's rate on the product of two 4096 × 4096 matrices.
+pub struct Rate {
+    /// Whose.
+    pub name: &'static str,
+    /// FLOP per second, the best of three.
+    pub flops: f64,
+}
+
+/// Rates of f32 products with `threads` threads, the best first.
+///
+/// Each thread multiplies its own columns: the libraries' own threading is slower here.
+///
+/// # Errors
+/// If the threads cannot be started.
+pub fn product_rates(threads: usize) -> Result<Vec<Rate>> {
+    let flop = 2.0 * (SIDE as f64).powi(3);
+    let a: Vec<f32> = (0..SIDE * SIDE).map(|i| (i % 13) as f32 - 6.0).collect();
+    let b: Vec<f32> = (0..SIDE * SIDE).map(|i| (i % 7) as f32 - 3.0).collect();
+    let mut c = vec![0.0_f32; SIDE * SIDE];
+    let mut best = |name, run: &mut dyn FnMut(&mut [f32])| {
+        let seconds = (0..3)
+            .map(|_| {
+                let start = Instant::now();
+                run(&mut c);
+                start.elapsed().as_secs_f64()
+            })
+            .fold(f64::INFINITY, f64::min);
+        Rate {
+            name,
+            flops: flop / seconds,
+        }
+    };
+    let mut rates = vec![
+        best("gemm 0.19", &mut |c| {
+            by_columns(threads, &a, &b, c, gemm_columns)
+        }),
+        best("matrixmultiply 0.3", &mut |c| {
+            by_columns(threads, &a, &b, c, matrixmultiply_columns)
+        }),
+    ];
+    let native = Native::<f32>::new(Some(threads))?;
+    let matrix = |rows, cols| native.matrix(rows, cols);
+    let checker = Checker::new(&native, &matrix);
+    let shape = Shape {
+        m: SIDE,
+        n: SIDE,
+        k: SIDE,
+    };
+    let op = Op::LinearFwd {
+        shape,
+        act: Activation::Identity,
+        dropout: None,
+    };
+    let case = Case {
+        op,
+        inputs: Inputs::Uniform,
+        margin: 0,
+        role: Role::Paper,
+        ..CASES[0]
+    };
+    let mut prepared = checker.prepare(&case);
+    rates.push(best("this library", &mut |_| {
+        prepared.run(&native).unwrap_or_default();
+    }));
+    rates.sort_by(|x, y| y.flops.total_cmp(&x.flops));
+    Ok(rates)
+}
+
+/// Pointer to the columns of C that a thread writes.
+#[derive(Clone, Copy)]
+struct Columns(*mut f32);
+
+// SAFETY: every thread writes columns of its own.
+unsafe impl Send for Columns {}
+
+impl Columns {
+    fn start(self) -> *mut f32 {
+        self.0
+    }
+}
+
+fn by_columns(
+    threads: usize,
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+    product: fn(&[f32], &[f32], *mut f32, usize),
+) {
+    let cols = SIDE / threads;
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let first = thread * cols;
+            let c = Columns(c[first..].as_mut_ptr());
+            let b = &b[first..];
+            scope.spawn(move || product(a, b, c.start(), cols));
+        }
+    });
+}
+
+fn gemm_columns(a: &[f32], b: &[f32], c: *mut f32, cols: usize) {
+    let side = SIDE as isize;
+    // SAFETY: the strides stay within the three matrices; threads write disjoint columns.
+    unsafe {
+        gemm::gemm(
+            SIDE,
+            cols,
+            SIDE,
+            c,
+            1,
+            side,
+            false,
+            a.as_ptr(),
+            1,
+            side,
+            b.as_ptr(),
+            1,
+            side,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+fn matrixmultiply_columns(a: &[f32], b: &[f32], c: *mut f32, cols: usize) {
+    let side = SIDE as isize;
+    // SAFETY: as above.
+    unsafe {
+        matrixmultiply::sgemm(
+            SIDE,
+            SIDE,
+            cols,
+            1.0,
+            a.as_ptr(),
+            side,
+            1,
+            b.as_ptr(),
+            side,
+            1,
+            0.0,
+            c,
+            side,
+            1,
+        );
+    }
+}
