@@ -184,6 +184,8 @@ pub(super) struct Mistake {
     pub(super) what: String,
     /// What the user may have meant.
     pub(super) hint: Option<String>,
+    /// Whether the key is needed and not there.
+    pub(super) missing: bool,
 }
 
 /// Checks every key and the type of every value of `table`, which may lack some.
@@ -223,6 +225,7 @@ fn unknown(full: String, name: &str, keys: &[Key]) -> Mistake {
         key: full,
         what: "unknown key".into(),
         hint: Some(hint),
+        missing: false,
     }
 }
 
@@ -311,6 +314,7 @@ fn check_word(word: &str, words: &[&str], at: &str) -> Result<(), Mistake> {
         key: at.into(),
         what: format!("found {word:?}, expected one of {}", words.join(", ")),
         hint: near.map(|near| format!("did you mean {near}?")),
+        missing: false,
     })
 }
 
@@ -324,6 +328,7 @@ fn mismatch(value: &Value, expected: &str, at: &str) -> Mistake {
         key: at.into(),
         what: format!("found {found}, expected {expected}"),
         hint: None,
+        missing: false,
     }
 }
 
@@ -370,6 +375,7 @@ fn missing(key: String, expected: String) -> Mistake {
         key,
         what: format!("missing, expected {expected}"),
         hint: None,
+        missing: true,
     }
 }
 
@@ -429,7 +435,8 @@ mod tests {
             let at: Vec<&str> = path.iter().copied().chain(["zebra"]).collect();
             super::super::merge::set(&mut table, &at, Value::Integer(1)).unwrap();
             let error = RunConfig::deserialize_error(table);
-            let expected = error.split("expected").nth(1).unwrap_or_default();
+            let line = error.lines().next().unwrap_or_default();
+            let expected = line.split("expected").nth(1).unwrap_or_default();
             let fields: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
             assert!(!fields.is_empty(), "{error}");
             for field in fields {

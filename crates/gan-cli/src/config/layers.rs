@@ -158,12 +158,30 @@ impl Layers {
 
     /// `error` with the place of its key.
     pub(crate) fn explain(&self, error: &ConfigError) -> Problem {
-        Problem::usage(format!("{}: {error}", self.place(error.key())))
+        let place = match error {
+            ConfigError::Missing { key, .. } => self.place_of_missing(key),
+            _ => self.place(error.key()),
+        };
+        Problem::usage(format!("{place}: {error}"))
     }
 
     fn mistake(&self, mistake: Mistake) -> Problem {
-        let Mistake { key, what, hint } = mistake;
-        Problem::usage(format!("{}: {key}: {what}", self.place(&key))).maybe_hint(hint)
+        let place = if mistake.missing {
+            self.place_of_missing(&mistake.key)
+        } else {
+            self.place(&mistake.key)
+        };
+        let text = format!("{place}: {}: {}", mistake.key, mistake.what);
+        Problem::usage(text).maybe_hint(mistake.hint)
+    }
+
+    /// Where the table is that lacks `key`; the key itself may stand in a layer that another one
+    /// replaced.
+    fn place_of_missing(&self, key: &str) -> String {
+        match key.rsplit_once('.') {
+            Some((table, _)) => self.place(table),
+            None => self.top(),
+        }
     }
 
     /// The topmost layer that says something about `key`: a flag, or file and line.

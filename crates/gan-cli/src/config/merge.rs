@@ -2,8 +2,14 @@
 
 use toml::{Table, Value};
 
-/// Pairs of keys of one table of which only one can be meant.
-const ALTERNATIVES: [(&str, &str); 2] = [("epochs", "steps"), ("steps", "epochs")];
+/// Pairs of keys of one table: the first, in a later layer, takes the second of an earlier one away.
+///
+/// Only one of `epochs` and `steps` can be meant, and `count` belongs to the source it stands by.
+const ALTERNATIVES: [(&str, &str); 3] = [
+    ("epochs", "steps"),
+    ("steps", "epochs"),
+    ("source", "count"),
+];
 
 /// Puts `over` onto `base`: tables key by key, everything else, arrays too, as a whole.
 ///

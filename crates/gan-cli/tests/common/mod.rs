@@ -1,0 +1,167 @@
+//! Drives the real program in a directory of its own.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "tests end where they fail")]
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A game so small that thousands of iterations take a second.
+pub(crate) const TINY: &str = r#"
+extends = "ring8"
+[data]
+count = 700
+[run]
+steps = 300
+log_every = 10
+sample_every = 0
+checkpoint_every = 100
+[game]
+minibatch = 7
+[optimizer]
+schedule = { kind = "constant" }
+[generator]
+layers = [{ units = 5, activation = "leaky-relu" }, { activation = "identity" }]
+[discriminator]
+layers = [{ units = 3, pieces = 2, activation = "maxout" }, { keep = 0.5, activation = "sigmoid" }]
+"#;
+
+/// A working directory with `tiny.toml` in it.
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.write("tiny.toml", TINY);
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gan-cli"));
+        command
+            .current_dir(self.0.path())
+            .args(line.split_whitespace())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `gan-cli <line>` to its end.
+    pub(crate) fn run(&self, line: &str) -> Ran {
+        Ran {
+            line: line.to_owned(),
+            output: self.command(line).output().unwrap(),
+        }
+    }
+
+    /// Starts `gan-cli <line>` and waits until the checkpoint of some step from `first` on is there.
+    pub(crate) fn start_and_wait(&self, line: &str, run: &str, first: u64) -> Child {
+        let child = self
+            .command(line)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let patience = Instant::now() + Duration::from_secs(60);
+        while self.last_checkpoint(run).is_none_or(|step| step < first) {
+            assert!(Instant::now() < patience, "no checkpoint after a minute");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child
+    }
+
+    /// Step of the newest checkpoint of a run.
+    pub(crate) fn last_checkpoint(&self, run: &str) -> Option<u64> {
+        std::fs::read_dir(self.path(run).join("checkpoints"))
+            .ok()?
+            .filter_map(|entry| {
+                let name = entry.ok()?.file_name().into_string().ok()?;
+                let step = name.strip_prefix("step-")?.strip_suffix(".safetensors")?;
+                step.parse().ok()
+            })
+            .max()
+    }
+
+    /// The lines of `metrics.jsonl` but for the time they took.
+    pub(crate) fn metrics(&self, run: &str) -> Vec<serde_json::Value> {
+        let text = self.read(&format!("{run}/metrics.jsonl"));
+        let parse = |line: &str| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line.as_object_mut().unwrap().remove("seconds").unwrap();
+            line
+        };
+        text.lines().map(parse).collect()
+    }
+}
+
+/// What a command did.
+pub(crate) struct Ran {
+    line: String,
+    output: Output,
+}
+
+impl Ran {
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8(self.output.stdout.clone()).unwrap()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        String::from_utf8(self.output.stderr.clone()).unwrap()
+    }
+
+    /// Asserts the exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(
+            self.output.status.code(),
+            Some(code),
+            "gan-cli {}\n{}{}",
+            self.line,
+            self.stdout(),
+            self.stderr()
+        );
+        self
+    }
+
+    /// Asserts that stderr has each of `parts`.
+    #[track_caller]
+    pub(crate) fn complains(self, parts: &[&str]) -> Self {
+        let stderr = self.stderr();
+        assert!(stderr.starts_with("error: "), "{stderr}");
+        for part in parts {
+            assert!(stderr.contains(part), "{part:?} is not in:\n{stderr}");
+        }
+        self
+    }
+}
+
+/// Sends a signal by name.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}

@@ -1,0 +1,310 @@
+//! Training, stopping, continuing and sampling with the real program.
+
+mod common;
+
+use common::{Place, signal};
+
+/// Long enough to be stopped in the middle.
+const LONG: &str = "--set run.steps=12000 --set run.checkpoint_every=500 --set run.log_every=50";
+
+#[test]
+fn train_resume_sample_info_round_trip() {
+    let place = Place::new();
+    let ran = place.run("train tiny.toml").exits(0);
+    assert!(ran.stdout().contains("runs/tiny-1"), "{}", ran.stdout());
+    for file in [
+        "config.toml",
+        "metrics.jsonl",
+        "losses.svg",
+        "run.log",
+        "samples/step-000300.png",
+        "checkpoints/step-000300.safetensors",
+    ] {
+        assert!(place.has(&format!("runs/tiny-1/{file}")), "{file}");
+    }
+    assert_eq!(place.metrics("runs/tiny-1").len(), 30);
+    assert_eq!(place.metrics("runs/tiny-1")[29]["step"], 300);
+
+    // Longer is allowed; the same again is not.
+    place
+        .run("train --resume runs/tiny-1")
+        .exits(2)
+        .complains(&["is done: 300 steps", "--steps 600"]);
+    place.run("train --resume tiny-1 --steps 400").exits(0);
+    assert_eq!(place.metrics("runs/tiny-1").len(), 40);
+
+    place.run("sample runs/tiny-1 -n 9 --out a.npy").exits(0);
+    place.run("sample runs/tiny-1 -n 20 --out b.csv").exits(0);
+    place.run("sample runs/tiny-1 --out c.png").exits(0);
+    place
+        .run("sample runs/tiny-1/checkpoints/step-000400.safetensors --seed 3")
+        .exits(0);
+    let default = "runs/tiny-1/samples/sample-step-000400-seed-3.png";
+    assert!(place.bytes(default).starts_with(b"\x89PNG"));
+    assert!(place.bytes("c.png").starts_with(b"\x89PNG"));
+    assert_eq!(place.read("b.csv").lines().count(), 20);
+    // Samples are addressed: the first nine are the same whatever the number and the form.
+    let npy = place.bytes("a.npy");
+    let first = f32::from_le_bytes(npy[npy.len() - 9 * 8..][..4].try_into().unwrap());
+    let csv = place.read("b.csv");
+    assert_eq!(
+        csv.split(',').next().unwrap().parse::<f32>().unwrap(),
+        first
+    );
+
+    let ran = place.run("info runs/tiny-1 --json").exits(0);
+    let info: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
+    assert_eq!(info["step"], 400);
+    assert_eq!(info["preset"], "tiny");
+    // 2·5 + 5 and 5·2 + 2; 2·6 + 6 and 3 + 1.
+    assert_eq!(info["generator_parameters"], 27);
+    assert_eq!(info["discriminator_parameters"], 22);
+    assert!(
+        info["device"].as_str().unwrap().starts_with("cpu"),
+        "{info}"
+    );
+    let text = place.run("info tiny-1").exits(0).stdout();
+    assert!(text.contains("built-in ring8, 700 records"), "{text}");
+}
+
+#[test]
+fn sample_needs_the_checkpoint_file_alone() {
+    let place = Place::new();
+    place.run("train tiny.toml --out run --steps 20").exits(0);
+    let elsewhere = Place::new();
+    std::fs::copy(
+        place.path("run/checkpoints/step-000020.safetensors"),
+        elsewhere.path("model.safetensors"),
+    )
+    .unwrap();
+    elsewhere
+        .run("sample model.safetensors -n 5 --out s.csv")
+        .exits(0);
+    elsewhere.run("sample model.safetensors").exits(0);
+    assert!(elsewhere.has("sample-step-000020-seed-1.png"));
+    elsewhere
+        .run("sample model.safetensors --out s.jpg")
+        .exits(2)
+        .complains(&["found extension \"jpg\"", "png, npy, csv"]);
+}
+
+#[test]
+fn config_of_a_run_runs_again_to_the_same_bytes() {
+    let place = Place::new();
+    place.run("train tiny.toml --out a --threads 1").exits(0);
+    place.write("tiny2.toml", &place.read("a/config.toml"));
+    place.run("train tiny2.toml --out b --threads 2").exits(0);
+    assert_eq!(place.read("a/config.toml"), place.read("b/config.toml"));
+    assert_eq!(place.metrics("a"), place.metrics("b"));
+    assert_eq!(
+        place.bytes("a/samples/step-000300.png"),
+        place.bytes("b/samples/step-000300.png")
+    );
+}
+
+#[test]
+fn resume_equals_the_uninterrupted_run_after_a_kill_and_an_interrupt() {
+    let place = Place::new();
+    place
+        .run(&format!("train tiny.toml --out whole {LONG}"))
+        .exits(0);
+
+    let line = format!("train tiny.toml --out killed {LONG}");
+    let mut child = place.start_and_wait(&line, "killed", 1000);
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+    let at = place.last_checkpoint("killed").unwrap();
+    assert!((1000..12000).contains(&at), "{at}");
+    place.run("train --resume killed").exits(0);
+
+    let line = format!("train tiny.toml --out stopped {LONG}");
+    let mut child = place.start_and_wait(&line, "stopped", 1000);
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let at = place.last_checkpoint("stopped").unwrap();
+    assert!((1000..12000).contains(&at), "{at}");
+    place.run("train --resume stopped").exits(0);
+
+    let last = "checkpoints/step-012000.safetensors";
+    let whole = place.bytes(&format!("whole/{last}"));
+    assert!(whole == place.bytes(&format!("killed/{last}")));
+    assert!(whole == place.bytes(&format!("stopped/{last}")));
+    // After a kill the readings are those of the run that was not killed: the last checkpoint
+    // stands at the end of an interval.
+    assert_eq!(place.metrics("whole"), place.metrics("killed"));
+}
+
+#[test]
+fn sigterm_saves_and_says_so() {
+    let place = Place::new();
+    let line = format!("train tiny.toml --out run {LONG}");
+    let mut child = place.start_and_wait(&line, "run", 500);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let log = place.read("run/run.log");
+    assert!(log.contains("interrupted after step"), "{log}");
+}
+
+#[test]
+fn resume_without_a_name_takes_the_newest_run() {
+    let place = Place::new();
+    place
+        .run("train --resume")
+        .exits(2)
+        .complains(&["no run to continue"]);
+    place.run("train tiny.toml --steps 20").exits(0);
+    place.run("train tiny.toml --steps 30").exits(0);
+    let ran = place.run("train --resume --steps 40").exits(0);
+    assert!(ran.stdout().contains("runs/tiny-2"), "{}", ran.stdout());
+}
+
+#[test]
+fn resume_refuses_another_game_and_other_data() {
+    let place = Place::new();
+    place.run("train tiny.toml --out run --steps 20").exits(0);
+    place
+        .run("train --resume run --steps 30 --set optimizer.learning_rate=0.5")
+        .exits(2)
+        .complains(&["optimizer.learning_rate cannot change"]);
+    place
+        .run("train --resume run --steps 30 --seed 9")
+        .exits(2)
+        .complains(&["seed cannot change"]);
+    place.run("sample run -n 700 --out a.csv").exits(0);
+    place.run("sample run -n 700 --out b.csv --seed 2").exits(0);
+    place
+        .run("train tiny.toml --out table --steps 20 --data a.csv")
+        .exits(0);
+    place
+        .run("train --resume table --steps 30 --data b.csv")
+        .exits(1)
+        .complains(&["other training records"]);
+    place
+        .run("train --resume run --steps 30 --set run.keep_checkpoints=1")
+        .exits(0);
+}
+
+#[test]
+fn resume_passes_over_a_damaged_checkpoint() {
+    let place = Place::new();
+    place.run("train tiny.toml --out run").exits(0);
+    place.write("run/checkpoints/step-000300.safetensors", "damaged");
+    let ran = place.run("train --resume run").exits(0);
+    assert!(
+        ran.stdout().contains("trying the one before"),
+        "{}",
+        ran.stdout()
+    );
+    assert_eq!(place.metrics("run").len(), 30);
+}
+
+#[test]
+fn second_run_gets_its_own_directory() {
+    let place = Place::new();
+    place.run("train tiny.toml --steps 10").exits(0);
+    let before = place.bytes("runs/tiny-1/checkpoints/step-000010.safetensors");
+    place.run("train tiny.toml --steps 10 --seed 2").exits(0);
+    assert!(place.has("runs/tiny-2/config.toml"));
+    assert!(before == place.bytes("runs/tiny-1/checkpoints/step-000010.safetensors"));
+    place
+        .run("train tiny.toml --steps 10 --out runs/tiny-1")
+        .exits(2)
+        .complains(&["already holds a run", "--resume runs/tiny-1", "--overwrite"]);
+    place
+        .run("train tiny.toml --steps 20 --out runs/tiny-1 --overwrite")
+        .exits(0);
+    assert!(!place.has("runs/tiny-1/checkpoints/step-000010.safetensors"));
+}
+
+#[test]
+fn overwrite_never_touches_what_is_no_run() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("thesis")).unwrap();
+    place.write("thesis/chapter1.tex", "years of work");
+    place
+        .run("train tiny.toml --out thesis --overwrite")
+        .exits(2)
+        .complains(&["found files that are no run"]);
+    assert_eq!(place.read("thesis/chapter1.tex"), "years of work");
+}
+
+#[test]
+fn two_processes_do_not_train_in_one_run() {
+    let place = Place::new();
+    let line = format!("train tiny.toml --out run {LONG}");
+    let mut child = place.start_and_wait(&line, "run", 0);
+    place
+        .run("train --resume run")
+        .exits(1)
+        .complains(&["another process is training"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
+    let place = Place::new();
+    let ran = place
+        .run(
+            "train tiny.toml --out run --set optimizer.kind=momentum \
+             --set optimizer.learning_rate=1e30",
+        )
+        .exits(1)
+        .complains(&[
+            "is not a finite number",
+            "diverged",
+            "--set optimizer.learning_rate=1.0e29",
+            "step-000000.safetensors",
+        ]);
+    assert!(ran.stderr().contains("step "), "{}", ran.stderr());
+    assert_eq!(place.last_checkpoint("run"), Some(0));
+    place.run("sample run -n 3 --out s.csv").exits(0);
+}
+
+#[test]
+fn json_is_one_event_per_line() {
+    let place = Place::new();
+    let ran = place
+        .run("train tiny.toml --json --set run.sample_every=100")
+        .exits(0);
+    let events: Vec<serde_json::Value> = ran
+        .stdout()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    assert_eq!(count("start"), 1);
+    assert_eq!(count("metrics"), 30);
+    assert_eq!(count("sample"), 3);
+    assert_eq!(count("checkpoint"), 4);
+    assert_eq!(events.last().unwrap()["event"], "done");
+    assert_eq!(events.last().unwrap()["quality"]["modes"], 8);
+}
+
+#[test]
+fn every_kind_of_record_has_its_picture() {
+    let place = Place::new();
+    let layers = "--set generator.layers.0.units=4 --set generator.layers.1.units=4 \
+                  --set discriminator.layers.0.units=4 --set discriminator.layers.1.units=4";
+    for (preset, count) in [("digits", 300), ("figure1", 300), ("grid25", 300)] {
+        place
+            .run(&format!(
+                "train {preset} --steps 3 --out {preset} --set data.count={count} {layers}"
+            ))
+            .exits(0);
+        let picture = place.bytes(&format!("{preset}/samples/step-000003.png"));
+        assert!(picture.starts_with(b"\x89PNG"), "{preset}");
+        place.run(&format!("sample {preset} -n 4")).exits(0);
+    }
+    // A table of one's own, with names.
+    let rows: String = (0..50)
+        .map(|i| format!("{i},{},{}\n", i * i % 7, 3 * i % 11))
+        .collect();
+    place.write("table.csv", &format!("age,height,weight\n{rows}"));
+    place
+        .run("train tiny.toml --data table.csv --steps 5 --out table")
+        .exits(0);
+    assert!(place.has("table/samples/step-000005.png"));
+    place.run("sample table -n 2 --out t.csv").exits(0);
+    assert!(place.read("t.csv").starts_with("age,height,weight\n"));
+}
