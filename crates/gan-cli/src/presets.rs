@@ -7,11 +7,12 @@ use crate::output::{self, Output};
 use crate::problem::{Problem, nearest};
 
 /// Name and text of each, the ones that need no data first.
-const PRESETS: [(&str, &str); 8] = [
+const PRESETS: [(&str, &str); 9] = [
     ("digits", include_str!("../../../configs/digits.toml")),
     ("ring8", include_str!("../../../configs/ring8.toml")),
     ("grid25", include_str!("../../../configs/grid25.toml")),
     ("figure1", include_str!("../../../configs/figure1.toml")),
+    ("table", include_str!("../../../configs/table.toml")),
     ("mnist", include_str!("../../../configs/mnist.toml")),
     (
         "mnist-simultaneous",
@@ -37,7 +38,12 @@ pub(crate) struct DataSet {
     note: &'static str,
 }
 
-const DATA_SETS: [DataSet; 3] = [
+const DATA_SETS: [DataSet; 4] = [
+    DataSet {
+        name: "table",
+        files: "a numeric .csv file, with or without a line of names, or a .npy file of floats",
+        note: "",
+    },
     DataSet {
         name: "mnist",
         files: "a directory with train-images-idx3-ubyte, train-labels-idx1-ubyte, \

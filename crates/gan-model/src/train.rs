@@ -1,19 +1,19 @@
 //! Algorithm 1.
 
+mod start;
+
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
     Activation, Advance, Backend, BackendError, Below, Dropout, FillLatent, GatherRows,
-    LinearBwdData, LogitLoss, Matrix, Objective, Prior, Real, Records, Schedule, SlotSchedule,
+    LinearBwdData, LogitLoss, Matrix, Objective, Real, Records, Schedule,
 };
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::config::{
-    ActivationConfig, ConfigError, GameConfig, GeneratorObjective, OptimizerConfig, OutputBias,
-    Updates,
-};
+use crate::config::{ConfigError, GameConfig, OutputBias, Updates};
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Optimizer, Pass, Player, Tape};
 use crate::sample::{sample_rows, sampling_tape};
+use start::{Rules, schedule, start_from_mean};
 
 /// What a game is trained on.
 pub struct TrainingData {
@@ -50,45 +50,6 @@ pub struct Trainer<B: Backend> {
     pub(crate) generator_tape: Tape<B>,
     pub(crate) discriminator_tape: Tape<B>,
     sampling_tape: Tape<B>,
-}
-
-/// The rules of the game, as the step needs them.
-#[derive(Clone, Copy)]
-struct Rules {
-    updates: Updates,
-    /// The paper's k.
-    discriminator_steps: usize,
-    /// The paper's m.
-    minibatch: usize,
-    discriminator: Objective,
-    generator: Objective,
-    prior: Prior,
-}
-
-impl Rules {
-    fn new(config: &GameConfig) -> Self {
-        Self {
-            updates: config.game.updates,
-            discriminator_steps: config.game.discriminator_steps,
-            minibatch: config.game.minibatch,
-            discriminator: Objective::Discriminator {
-                weight: config.game.discriminator_weight,
-            },
-            generator: match config.game.generator_objective {
-                GeneratorObjective::Minimax => Objective::Minimax,
-                GeneratorObjective::NonSaturating => Objective::NonSaturating,
-            },
-            prior: config.generator.prior.kernel_prior(),
-        }
-    }
-
-    /// Minibatches of samples that G makes in one iteration.
-    fn sample_minibatches(self) -> usize {
-        match self.updates {
-            Updates::Alternating => self.discriminator_steps + 1,
-            Updates::Simultaneous => self.discriminator_steps,
-        }
-    }
 }
 
 impl<B: Backend> Trainer<B> {
@@ -471,61 +432,6 @@ impl<B: Backend> Trainer<B> {
             .state(self.schedule.state(self.seed, self.step));
         self.monitors = self.backend.monitors();
         Ok(())
-    }
-}
-
-/// Rates of D's k updates, then of G's.
-fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usize) -> Schedule {
-    let slot = |optimizer: OptimizerConfig, updates_per_step: usize, position: usize| {
-        let adam = optimizer.adam();
-        SlotSchedule {
-            learning_rate: optimizer.learning_rate(),
-            momentum: optimizer.momentum(),
-            betas: adam.map_or([0.0, 0.0], |adam| [adam.beta1, adam.beta2]),
-            updates_per_step: updates_per_step as u64,
-            position: position as u64,
-        }
-    };
-    let k = rules.discriminator_steps;
-    Schedule {
-        slots: (0..k)
-            .map(|i| slot(d, k, i))
-            .chain([slot(g, 1, 0)])
-            .collect(),
-        records_per_step: (k * rules.minibatch) as u64,
-        records: records as u64,
-    }
-}
-
-/// Sets the bias of G's last layer so that φ(b) is the data's mean.
-fn start_from_mean<B: Backend>(
-    backend: &B,
-    generator: &mut Mlp<B>,
-    config: &GameConfig,
-    mean: &[f32],
-) {
-    // The authors' clip, which keeps a pixel that is always black within reach.
-    const EDGE: f64 = 1e-7;
-    let Some(output) = config.generator.layers.last() else {
-        return;
-    };
-    let inverse = |mean: f64| match output.activation {
-        ActivationConfig::Sigmoid => {
-            let p = mean.clamp(EDGE, 1.0 - EDGE);
-            (p / (1.0 - p)).ln()
-        }
-        ActivationConfig::LeakyRelu if mean < 0.0 => mean / output.slope_or_default(),
-        // As near as φ comes.
-        ActivationConfig::Relu => mean.max(0.0),
-        ActivationConfig::Tanh => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
-        _ => mean,
-    };
-    let bias: Vec<B::Elem> = mean
-        .iter()
-        .map(|&mean| B::Elem::from_f64(inverse(f64::from(mean))))
-        .collect();
-    if let Some(layer) = generator.layers.last_mut() {
-        backend.write(&mut layer.b, &bias);
     }
 }
 

@@ -1,0 +1,291 @@
+//! What a game is made of, as it stands in a configuration file.
+
+mod kernels;
+mod validate;
+
+use serde::{Deserialize, Serialize};
+
+pub use validate::ConfigError;
+
+/// Both players and the rules of their game.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GameConfig {
+    /// G.
+    pub generator: GeneratorConfig,
+    /// D.
+    pub discriminator: DiscriminatorConfig,
+    /// How both players learn, unless a player has an optimiser of its own.
+    pub optimizer: OptimizerConfig,
+    /// The rules.
+    pub game: RulesConfig,
+}
+
+/// The generator G: latents to records.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorConfig {
+    /// Dimension of the latent z.
+    pub latent: usize,
+    /// The prior p_z.
+    #[serde(default)]
+    pub prior: PriorConfig,
+    /// What the bias of the last layer starts from.
+    #[serde(default)]
+    pub output_bias: OutputBias,
+    /// The layers, from the latent up; the last one makes the records, and its `units` may be left
+    /// out.
+    pub layers: Vec<LayerConfig>,
+    /// How G learns, if otherwise than D.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerConfig>,
+}
+
+/// The discriminator D: records to the probability that they are data.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiscriminatorConfig {
+    /// The layers, from the record up; the last one is one sigmoid unit.
+    pub layers: Vec<LayerConfig>,
+    /// How D learns, if otherwise than G.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerConfig>,
+}
+
+/// One layer of a player.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerConfig {
+    /// Outputs; a maxout unit counts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<usize>,
+    /// φ.
+    pub activation: ActivationConfig,
+    /// Linear maps per maxout unit, for maxout alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<usize>,
+    /// Slope on the negative side, for leaky relu alone; 0.2 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slope: Option<f64>,
+    /// Weights start uniform on ±`init`; if left out on ±√(6 / fan-in) for relu, leaky relu and
+    /// maxout (He et al. 2015), else ±√(6 / (fan-in + fan-out)) (Glorot and Bengio 2010).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<f64>,
+    /// What the bias starts from.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bias: f64,
+    /// Dropout of this layer's input: probability of keeping an element; 1 is no dropout.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub keep: f64,
+    /// Factor of what dropout keeps; 1 / `keep` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+/// φ by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ActivationConfig {
+    /// φ(z) = z.
+    Identity,
+    /// φ(z) = max(0, z).
+    Relu,
+    /// φ(z) = z or `slope · z`.
+    LeakyRelu,
+    /// φ(z) = 1 / (1 + e⁻ᶻ).
+    Sigmoid,
+    /// φ(z) = tanh z.
+    Tanh,
+    /// The largest of `pieces` linear maps.
+    Maxout,
+}
+
+/// p_z by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PriorConfig {
+    /// Uniform on [−√3, √3].
+    #[default]
+    Uniform,
+    /// Standard normal.
+    Normal,
+    /// Normal, scaled to unit length.
+    Spherical,
+}
+
+/// What the bias of G's last layer starts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OutputBias {
+    /// The layer's `bias`.
+    #[default]
+    Constant,
+    /// φ⁻¹ of the data's mean: G begins by making the mean record.
+    Marginals,
+}
+
+/// How a player's parameters follow its gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum OptimizerConfig {
+    /// v ← μ·v − η·g, θ ← θ + v.
+    Momentum {
+        /// η before the first update.
+        learning_rate: f64,
+        /// How η falls.
+        #[serde(default)]
+        schedule: ScheduleConfig,
+        /// How μ rises.
+        #[serde(default)]
+        momentum: MomentumConfig,
+        /// Largest norm of the weights into one unit (of each piece, for maxout).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_column_norm: Option<f64>,
+    },
+    /// Adam (Kingma and Ba 2015).
+    Adam {
+        /// η before the first update.
+        learning_rate: f64,
+        /// How η falls.
+        #[serde(default)]
+        schedule: ScheduleConfig,
+        /// β₁.
+        #[serde(default = "default_beta1")]
+        beta1: f64,
+        /// β₂.
+        #[serde(default = "default_beta2")]
+        beta2: f64,
+        /// ε.
+        #[serde(default = "default_epsilon")]
+        epsilon: f64,
+        /// Largest norm of the weights into one unit (of each piece, for maxout).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_column_norm: Option<f64>,
+    },
+}
+
+fn default_beta1() -> f64 {
+    0.5
+}
+
+fn default_beta2() -> f64 {
+    0.999
+}
+
+fn default_epsilon() -> f64 {
+    1e-8
+}
+
+/// How η falls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum ScheduleConfig {
+    /// It does not.
+    #[default]
+    Constant,
+    /// Divided by `decay` after each update, not below `floor`.
+    Exponential {
+        /// Divisor.
+        decay: f64,
+        /// Smallest η.
+        floor: f64,
+    },
+    /// In a straight line to `floor` after `updates` updates.
+    Linear {
+        /// Smallest η.
+        floor: f64,
+        /// Length of the fall.
+        updates: u64,
+    },
+}
+
+/// How μ rises.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MomentumConfig {
+    /// μ in the first epochs.
+    pub initial: f64,
+    /// μ in the last epochs.
+    #[serde(rename = "final")]
+    pub last: f64,
+    /// Epoch, counted from 1, up to which μ is `initial`.
+    pub from_epoch: u64,
+    /// Epoch from which μ is `final`.
+    pub to_epoch: u64,
+}
+
+impl Default for MomentumConfig {
+    fn default() -> Self {
+        Self {
+            initial: 0.5,
+            last: 0.5,
+            from_epoch: 1,
+            to_epoch: 1,
+        }
+    }
+}
+
+/// The rules of the game.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesConfig {
+    /// In which order the players move.
+    #[serde(default)]
+    pub updates: Updates,
+    /// The paper's k: updates of D per update of G.
+    #[serde(default = "one_step")]
+    pub discriminator_steps: usize,
+    /// The paper's m: records, and samples, per update.
+    pub minibatch: usize,
+    /// What G minimises.
+    #[serde(default)]
+    pub generator_objective: GeneratorObjective,
+    /// Factor of D's objective: 1 as in eq. 1, 0.5 as in the authors' code.
+    #[serde(default = "one")]
+    pub discriminator_weight: f64,
+}
+
+fn one_step() -> usize {
+    1
+}
+
+/// In which order the players move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Updates {
+    /// Algorithm 1: D moves k times, then G moves against the new D, from fresh latents.
+    #[default]
+    Alternating,
+    /// The authors' code: both move at once, from the same samples and the same parameters.
+    Simultaneous,
+}
+
+/// What G minimises (§3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum GeneratorObjective {
+    /// mean log(1 − D(G(z))).
+    Minimax,
+    /// −mean log D(G(z)): same fixed point, stronger gradients early in learning.
+    #[default]
+    NonSaturating,
+}

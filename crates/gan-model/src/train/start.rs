@@ -1,0 +1,100 @@
+//! What a game starts from: its rules, its schedule, G's first bias.
+
+use gan_kernels::{Backend, Objective, Prior, Real, Schedule, SlotSchedule};
+
+use crate::config::{ActivationConfig, GameConfig, GeneratorObjective, OptimizerConfig, Updates};
+use crate::mlp::Mlp;
+
+/// The rules of the game, as the step needs them.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) updates: Updates,
+    /// The paper's k.
+    pub(super) discriminator_steps: usize,
+    /// The paper's m.
+    pub(super) minibatch: usize,
+    pub(super) discriminator: Objective,
+    pub(super) generator: Objective,
+    pub(super) prior: Prior,
+}
+
+impl Rules {
+    pub(super) fn new(config: &GameConfig) -> Self {
+        Self {
+            updates: config.game.updates,
+            discriminator_steps: config.game.discriminator_steps,
+            minibatch: config.game.minibatch,
+            discriminator: Objective::Discriminator {
+                weight: config.game.discriminator_weight,
+            },
+            generator: match config.game.generator_objective {
+                GeneratorObjective::Minimax => Objective::Minimax,
+                GeneratorObjective::NonSaturating => Objective::NonSaturating,
+            },
+            prior: config.generator.prior.kernel_prior(),
+        }
+    }
+
+    /// Minibatches of samples that G makes in one iteration.
+    pub(super) fn sample_minibatches(self) -> usize {
+        match self.updates {
+            Updates::Alternating => self.discriminator_steps + 1,
+            Updates::Simultaneous => self.discriminator_steps,
+        }
+    }
+}
+
+/// Rates of D's k updates, then of G's.
+pub(super) fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usize) -> Schedule {
+    let slot = |optimizer: OptimizerConfig, updates_per_step: usize, position: usize| {
+        let adam = optimizer.adam();
+        SlotSchedule {
+            learning_rate: optimizer.learning_rate(),
+            momentum: optimizer.momentum(),
+            betas: adam.map_or([0.0, 0.0], |adam| [adam.beta1, adam.beta2]),
+            updates_per_step: updates_per_step as u64,
+            position: position as u64,
+        }
+    };
+    let k = rules.discriminator_steps;
+    Schedule {
+        slots: (0..k)
+            .map(|i| slot(d, k, i))
+            .chain([slot(g, 1, 0)])
+            .collect(),
+        records_per_step: (k * rules.minibatch) as u64,
+        records: records as u64,
+    }
+}
+
+/// Sets the bias of G's last layer so that φ(b) is the data's mean.
+pub(super) fn start_from_mean<B: Backend>(
+    backend: &B,
+    generator: &mut Mlp<B>,
+    config: &GameConfig,
+    mean: &[f32],
+) {
+    // The authors' clip, which keeps a pixel that is always black within reach.
+    const EDGE: f64 = 1e-7;
+    let Some(output) = config.generator.layers.last() else {
+        return;
+    };
+    let inverse = |mean: f64| match output.activation {
+        ActivationConfig::Sigmoid => {
+            let p = mean.clamp(EDGE, 1.0 - EDGE);
+            (p / (1.0 - p)).ln()
+        }
+        ActivationConfig::LeakyRelu if mean < 0.0 => mean / output.slope_or_default(),
+        // As near as φ comes.
+        ActivationConfig::Relu => mean.max(0.0),
+        ActivationConfig::Tanh => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
+        _ => mean,
+    };
+    let bias: Vec<B::Elem> = mean
+        .iter()
+        .map(|&mean| B::Elem::from_f64(inverse(f64::from(mean))))
+        .collect();
+    if let Some(layer) = generator.layers.last_mut() {
+        backend.write(&mut layer.b, &bias);
+    }
+}

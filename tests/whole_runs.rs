@@ -1,0 +1,121 @@
+//! Whole runs, from a preset and data to the loss curve: back ends against each other, and what
+//! training must achieve.
+
+use std::path::{Path, PathBuf};
+
+use gan_data::{DataConfig, Dataset};
+use gan_kernels::{Native, Real};
+use gan_model::{GameConfig, Metrics, Trainer, TrainingData};
+
+fn configs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
+}
+
+/// The game and the data of a preset that stands on its own.
+fn preset(name: &str) -> (GameConfig, DataConfig) {
+    let text = std::fs::read_to_string(configs().join(format!("{name}.toml"))).unwrap();
+    let mut table: toml::Table = text.parse().unwrap();
+    let data = table.remove("data").unwrap().try_into().unwrap();
+    table.retain(|key, _| ["generator", "discriminator", "optimizer", "game"].contains(&key));
+    (table.try_into().unwrap(), data)
+}
+
+fn trainer<T: Real>(game: &GameConfig, data: &Dataset) -> Trainer<Native<T>> {
+    let records = data.records.slice(data.splits.train.clone());
+    let data = TrainingData {
+        records,
+        mean: data.mean(),
+    };
+    Trainer::new(Native::new(Some(2)).unwrap(), game, 7, data).unwrap()
+}
+
+/// Metrics of every step.
+fn curve<T: Real>(game: &GameConfig, data: &Dataset, steps: usize) -> Vec<Metrics> {
+    let mut trainer = trainer::<T>(game, data);
+    (0..steps)
+        .map(|_| {
+            trainer.step();
+            trainer.take_metrics().unwrap()
+        })
+        .collect()
+}
+
+/// f32 follows f64 step by step until rounding has grown to `tolerance`: the dynamics of a game
+/// amplify it, so the tolerance is for this many steps.
+fn assert_f32_follows_f64(game: &GameConfig, data: &Dataset, steps: usize, tolerance: f64) {
+    let (single, double) = (
+        curve::<f32>(game, data, steps),
+        curve::<f64>(game, data, steps),
+    );
+    for (single, double) in single.iter().zip(&double) {
+        let numbers = |m: &Metrics| {
+            [
+                m.value,
+                m.d_data,
+                m.d_samples,
+                m.discriminator_objective,
+                m.generator_objective,
+            ]
+        };
+        for (found, expected) in numbers(single).into_iter().zip(numbers(double)) {
+            let step = double.step;
+            let error = (found - expected).abs();
+            assert!(
+                error <= tolerance,
+                "step {step}: {found} in f32, {expected} in f64"
+            );
+        }
+    }
+}
+
+#[test]
+fn f32_follows_f64_on_drawn_digits() {
+    let (mut game, mut data) = preset("digits");
+    data.count = Some(600);
+    game.game.minibatch = 20;
+    assert_f32_follows_f64(&game, &gan_data::load(&data, 7).unwrap(), 25, 2e-3);
+}
+
+#[test]
+fn f32_follows_f64_on_the_authors_game_with_real_mnist() {
+    let Some(folder) = std::env::var_os("GAN_DATA_DIR") else {
+        println!("skipped: GAN_DATA_DIR names no folder with MNIST");
+        return;
+    };
+    let (mut game, mut data) = preset("mnist");
+    data.source = Path::new(&folder).join("mnist").display().to_string();
+    let data = gan_data::load(&data, 7).unwrap();
+    // Smaller players keep the f64 run short; the layers are the authors'.
+    for layer in game
+        .generator
+        .layers
+        .iter_mut()
+        .chain(&mut game.discriminator.layers)
+    {
+        layer.units = layer.units.map(|units| units / 4);
+    }
+    assert_f32_follows_f64(&game, &data, 25, 2e-3);
+}
+
+#[test]
+fn ring8_training_reaches_the_ring() {
+    let (game, mut data) = preset("ring8");
+    data.count = Some(5000);
+    let data = gan_data::load(&data, 7).unwrap();
+    let mut trainer = trainer::<f32>(&game, &data);
+    let near = |samples: &[f32]| {
+        let radius = |point: &[f32]| point[0].hypot(point[1]);
+        let on_ring = samples
+            .chunks(2)
+            .filter(|p| (radius(p) - 1.0).abs() < 0.1)
+            .count();
+        on_ring as f64 / (samples.len() / 2) as f64
+    };
+    let before = near(&trainer.sample(1, 0, 500).unwrap());
+    (0..1500).for_each(|_| trainer.step());
+    let after = near(&trainer.sample(1, 0, 500).unwrap());
+    assert!(
+        after > 0.5 && after > before + 0.2,
+        "{before} of samples on the ring, then {after}"
+    );
+}
