@@ -151,7 +151,7 @@ impl RunConfig {
             (Some(_), Some(_)) => {
                 return wrong("run", "both epochs and steps".into(), "one of them");
             }
-            (Some(epochs), None) if !(epochs.is_finite() && epochs >= 0.0 && epochs < 1e12) => {
+            (Some(epochs), None) if !(0.0..1e12).contains(&epochs) => {
                 return wrong("run.epochs", epochs.to_string(), "at least 0");
             }
             _ => {}
