@@ -404,7 +404,7 @@ mod tests {
             ),
             (
                 broken(|c| c.game.minibatch = 0),
-                "game.minibatch: found 0, expected at least 1",
+                "game.minibatch: found 0, expected 1 to 1,048,576",
             ),
             (
                 broken(|c| c.game.discriminator_steps = 201),
