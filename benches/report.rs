@@ -25,7 +25,11 @@ fn main() -> Result<()> {
     if wanted.is_some_and(|wanted| !"report".contains(&wanted)) {
         return Ok(());
     }
-    println!("\n{}\n", Native::<f32>::new(None)?.description());
+    println!(
+        "\n{}, commit {}\n",
+        Native::<f32>::new(None)?.description(),
+        commit()
+    );
     for threads in [1, all].into_iter().take(if all > 1 { 2 } else { 1 }) {
         let rates = product_rates(threads)?;
         println!(
@@ -41,6 +45,17 @@ fn main() -> Result<()> {
         report_operations(threads, limit)?;
     }
     Ok(())
+}
+
+/// The commit that is measured, with a mark if files differ from it.
+fn commit() -> String {
+    let git = std::process::Command::new("git")
+        .args(["describe", "--always", "--dirty"])
+        .output();
+    let name = git.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    name.ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".into())
 }
 
 #[allow(clippy::print_stdout)]

@@ -1,5 +1,6 @@
 //! Whole runs, from a preset and data to the loss curve: back ends against each other, and what
 //! training must achieve.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // What a test cannot unwrap has failed it.
 
 use std::path::{Path, PathBuf};
 

@@ -178,7 +178,9 @@ impl Checkpoint {
     /// The operating system's answer; what was at `path` before is still there then.
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
         let bytes = self.to_bytes(path)?;
-        let beside = path.with_extension("tmp");
+        // Hidden, and nobody else's: two processes may save side by side.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
         let fail = |action| {
             let path = path.to_path_buf();
             move |source| CheckpointError::Io {
@@ -418,55 +420,42 @@ impl Checkpoint {
 
 /// `generator.0.w`, `generator.0.b`, `generator.0.moment0.w`, … with what they name.
 fn matrices<'a, B: Backend>(
-    player: &'a str,
+    player: &str,
     mlp: &'a Mlp<B>,
 ) -> impl Iterator<Item = (String, &'a Matrix<B>)> {
-    mlp.layers
-        .iter()
-        .enumerate()
-        .flat_map(move |(index, layer)| {
-            let moments = layer
-                .moments
-                .iter()
-                .enumerate()
-                .flat_map(move |(moment, [w, b])| {
-                    let name = format!("{player}.{index}.moment{moment}");
-                    [(format!("{name}.w"), w), (format!("{name}.b"), b)]
-                });
-            let name = format!("{player}.{index}");
-            [
-                (format!("{name}.w"), &layer.w),
-                (format!("{name}.b"), &layer.b),
-            ]
-            .into_iter()
-            .chain(moments)
-        })
+    names(player, mlp)
+        .into_iter()
+        .zip(mlp.layers.iter().flat_map(|layer| {
+            [&layer.w, &layer.b]
+                .into_iter()
+                .chain(layer.moments.iter().flatten())
+        }))
 }
 
 fn matrices_mut<'a, B: Backend>(
-    player: &'a str,
+    player: &str,
     mlp: &'a mut Mlp<B>,
 ) -> impl Iterator<Item = (String, &'a mut Matrix<B>)> {
-    mlp.layers
-        .iter_mut()
-        .enumerate()
-        .flat_map(move |(index, layer)| {
-            let moments = layer
-                .moments
-                .iter_mut()
-                .enumerate()
-                .flat_map(move |(moment, [w, b])| {
-                    let name = format!("{player}.{index}.moment{moment}");
-                    [(format!("{name}.w"), w), (format!("{name}.b"), b)]
-                });
-            let name = format!("{player}.{index}");
-            [
-                (format!("{name}.w"), &mut layer.w),
-                (format!("{name}.b"), &mut layer.b),
-            ]
-            .into_iter()
-            .chain(moments)
-        })
+    names(player, mlp)
+        .into_iter()
+        .zip(mlp.layers.iter_mut().flat_map(|layer| {
+            [&mut layer.w, &mut layer.b]
+                .into_iter()
+                .chain(layer.moments.iter_mut().flatten())
+        }))
+}
+
+/// The names of a player's matrices, each layer's parameters before its moments.
+fn names<B: Backend>(player: &str, mlp: &Mlp<B>) -> Vec<String> {
+    let mut names = Vec::new();
+    for (index, layer) in mlp.layers.iter().enumerate() {
+        let own = format!("{player}.{index}");
+        let moments = (0..layer.moments.len()).map(|moment| format!("{own}.moment{moment}"));
+        for prefix in std::iter::once(own.clone()).chain(moments) {
+            names.extend([format!("{prefix}.w"), format!("{prefix}.b")]);
+        }
+    }
+    names
 }
 
 fn le_bytes<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {

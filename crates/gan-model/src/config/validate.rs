@@ -42,6 +42,10 @@ impl ConfigError {
 const MOST_DISCRIMINATOR_STEPS: usize = 200;
 /// Each layer of a player has streams of its own.
 const MOST_LAYERS: usize = 255;
+/// Rows and columns beyond this are a slip of the finger, and sizes computed from them overflow.
+const MOST: usize = 1 << 20;
+/// Values of all matrices beyond this, 16 GiB in f32, are a slip as well.
+const MOST_VALUES: f64 = 4_294_967_296.0;
 
 impl GameConfig {
     /// Checks every value against the others and against records of `cols` values.
@@ -51,12 +55,17 @@ impl GameConfig {
     pub fn validate(&self, cols: usize) -> Result<(), ConfigError> {
         let (g, d, rules) = (&self.generator, &self.discriminator, &self.game);
         let steps = 1..=MOST_DISCRIMINATOR_STEPS;
-        range("generator.latent", g.latent, g.latent > 0, "at least 1")?;
+        range(
+            "generator.latent",
+            g.latent,
+            (1..=MOST).contains(&g.latent),
+            "1 to 1,048,576",
+        )?;
         range(
             "game.minibatch",
             rules.minibatch,
-            rules.minibatch > 0,
-            "at least 1",
+            (1..=MOST).contains(&rules.minibatch),
+            "1 to 1,048,576",
         )?;
         range(
             "game.discriminator_steps",
@@ -107,7 +116,32 @@ impl GameConfig {
                 optimizer.validate(&format!("{name}.optimizer"))?;
             }
         }
-        self.optimizer.validate("optimizer")
+        self.optimizer.validate("optimizer")?;
+        let values = self.values(cols);
+        let expected = "players and minibatches of less than 4,294,967,296 values in all";
+        range(
+            "game.minibatch",
+            rules.minibatch,
+            values < MOST_VALUES,
+            expected,
+        )
+    }
+
+    /// Values of the parameters, their moments and an iteration's matrices, roughly.
+    fn values(&self, cols: usize) -> f64 {
+        let minibatches = (self.game.discriminator_steps + 2) * self.game.minibatch;
+        let players = [
+            (self.generator_sizes(cols), &self.generator.layers),
+            (self.discriminator_sizes(cols), &self.discriminator.layers),
+        ];
+        players
+            .iter()
+            .flat_map(|(sizes, layers)| sizes.windows(2).zip(*layers))
+            .map(|(size, layer)| {
+                let columns = size[1] as f64 * layer.pieces.unwrap_or(1) as f64;
+                3.0 * size[0] as f64 * columns + minibatches as f64 * (columns + size[0] as f64)
+            })
+            .sum()
     }
 
     /// Sizes of G's layers: fan-in of the first, then each layer's units.
@@ -154,7 +188,14 @@ fn validate_layers(player: &str, layers: &[LayerConfig]) -> Result<(), ConfigErr
                 });
             }
             None => {}
-            Some(units) => range(&key("units"), units, units > 0, "at least 1")?,
+            Some(units) => {
+                range(
+                    &key("units"),
+                    units,
+                    (1..=MOST).contains(&units),
+                    "1 to 1,048,576",
+                )?;
+            }
         }
         match (layer.activation, layer.pieces) {
             (ActivationConfig::Maxout, None) => {
@@ -347,8 +388,23 @@ mod tests {
     fn validate_names_the_key_with_both_sides() {
         let cases = [
             (
+                broken(|c| c.game.minibatch = usize::MAX),
+                "expected 1 to 1,048,576",
+            ),
+            (
+                broken(|c| c.generator.latent = usize::MAX / 2),
+                "expected 1 to 1,048,576",
+            ),
+            (
+                broken(|c| {
+                    c.game.minibatch = 1 << 20;
+                    c.generator.layers[0].units = Some(1 << 20);
+                }),
+                "less than 4,294,967,296 values in all",
+            ),
+            (
                 broken(|c| c.game.minibatch = 0),
-                "game.minibatch: found 0, expected at least 1",
+                "game.minibatch: found 0, expected 1 to 1,048,576",
             ),
             (
                 broken(|c| c.game.discriminator_steps = 201),
