@@ -2,7 +2,6 @@
 //!
 //! All stages run even when one fails, so that one run tells everything there is to mend.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -21,7 +20,8 @@ pub(crate) enum Format {
 /// One check: a line in the table at the end.
 struct Stage {
     name: &'static str,
-    needs: Need,
+    /// The cargo subcommand without which the stage is skipped.
+    needs: Option<&'static str>,
     env: &'static [(&'static str, &'static str)],
     work: Work,
 }
@@ -29,15 +29,6 @@ struct Stage {
 enum Work {
     Cargo(&'static [&'static str]),
     Tidy,
-}
-
-/// What must be there for a stage to run; else it is skipped with the reason.
-enum Need {
-    Nothing,
-    /// A cargo subcommand.
-    Subcommand(&'static str),
-    /// A `[features]` table in this manifest.
-    Features(&'static str),
 }
 
 #[derive(Debug, PartialEq)]
@@ -55,7 +46,7 @@ enum Outcome {
 fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
     let stage = |name, args| Stage {
         name,
-        needs: Need::Nothing,
+        needs: None,
         env: &[],
         work: Work::Cargo(args),
     };
@@ -76,20 +67,6 @@ fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
             &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"],
         ),
         Stage {
-            needs: Need::Features("crates/gan-cli/Cargo.toml"),
-            ..stage(
-                "lints, bare CPU",
-                &[
-                    "clippy",
-                    "--package=gan-cli",
-                    "--no-default-features",
-                    "--all-targets",
-                    "--",
-                    "-Dwarnings",
-                ],
-            )
-        },
-        Stage {
             env: &[("RUSTDOCFLAGS", "-Dwarnings")],
             ..stage("documentation", &["doc", "--workspace", "--no-deps"])
         },
@@ -103,7 +80,7 @@ fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
         ),
         stage("doc tests", &["test", "--workspace", "--doc"]),
         Stage {
-            needs: Need::Subcommand("deny"),
+            needs: Some("deny"),
             // No advisories: they change without us and need the network, so they would fail
             // changes that are not to blame.
             ..stage(
@@ -152,7 +129,7 @@ fn run_stage(root: &Path, stage: &Stage) -> Result<Outcome> {
         Work::Tidy => "cargo xtask tidy".to_owned(),
     };
     println!("\n== {}: {shown}", stage.name);
-    if let Some(reason) = missing(root, &stage.needs)? {
+    if let Some(reason) = missing(root, stage.needs) {
         println!("   {reason}");
         return Ok(Outcome::Skipped(reason));
     }
@@ -184,23 +161,10 @@ fn run_stage(root: &Path, stage: &Stage) -> Result<Outcome> {
     })
 }
 
-/// Why a stage cannot run here, if it cannot.
-fn missing(root: &Path, need: &Need) -> Result<Option<String>> {
-    Ok(match need {
-        Need::Nothing => None,
-        Need::Subcommand(name) => {
-            (!has_subcommand(root, name)).then(|| format!("cargo-{name} is not installed"))
-        }
-        Need::Features(manifest) => {
-            let path = root.join(manifest);
-            let has_features = path.exists()
-                && fs::read_to_string(&path)
-                    .with_context(|| format!("{manifest}: cannot be read"))?
-                    .lines()
-                    .any(|line| line.trim() == "[features]");
-            (!has_features).then(|| format!("{manifest} has no features"))
-        }
-    })
+/// Why a stage that needs a subcommand cannot run here, if it cannot.
+fn missing(root: &Path, subcommand: Option<&str>) -> Option<String> {
+    let name = subcommand?;
+    (!has_subcommand(root, name)).then(|| format!("cargo-{name} is not installed"))
 }
 
 fn has_subcommand(root: &Path, name: &str) -> bool {
@@ -263,12 +227,13 @@ total                12.2
     }
 
     #[test]
-    fn missing_manifest_skips_its_stage() {
-        let need = Need::Features("no/such/Cargo.toml");
-        let reason = missing(Path::new("."), &need).expect("no file is no error");
+    fn missing_subcommand_skips_its_stage() {
+        let root = Path::new(".");
+        assert_eq!(missing(root, None), None);
+        let reason = missing(root, Some("no-such-command"));
         assert_eq!(
             reason.as_deref(),
-            Some("no/such/Cargo.toml has no features")
+            Some("cargo-no-such-command is not installed")
         );
     }
 }

@@ -1,7 +1,8 @@
 //! One table of operations, shapes and variants, and the check that holds a back end to them.
 //!
-//! Three readers iterate [`CASES`]: the equivalence tests of each back end, the gradient check, and
-//! the benches, which time the cases of [`Role::Paper`].
+//! The equivalence tests of each back end iterate [`CASES`]; the benches build the cases of one
+//! iteration from the same types, and check them in the same way before they time them.
+//! The gradient check needs no table: it goes through whole players.
 //! [`check`] draws a case's operands by address, runs the operation on any [`Backend`], reads back
 //! and compares with plain loops in f64 that share no code with the operations, apart from
 //! [`Activation::define`] and [`random`](crate::random), which published vectors pin.

@@ -10,6 +10,17 @@ use crate::{Backend, RowsMut};
 /// | operand | shape | note |
 /// |---|---|---|
 /// | `z` | m × n | overwritten |
+///
+/// # Panics
+/// If a row lies beyond the address space, 2³⁴ values of one stream and step.
+/// # Numerics
+/// The random words are the same integers on every back end. A uniform value is exact in f32 on
+/// (−1, 1) and rounded when it is scaled by √3; a normal one is computed in f64 and rounded once;
+/// a spherical one is a normal one over the row's length, which is summed in f64, and rounded once
+/// more.
+/// # Source
+/// Philox4x32-10: Salmon et al. 2011; Box and Muller 1958; the priors are those of the authors'
+/// code.
 pub struct FillLatent<'a, B: Backend> {
     /// z.
     pub z: RowsMut<'a, B>,

@@ -20,6 +20,9 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRows};
 /// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `below.winners` is absent for maxout or present without it.
 /// # Numerics
 /// As [`LinearFwd`](crate::LinearFwd), with depth n.
+/// # Source
+/// Backpropagation (Rumelhart, Hinton, Williams 1986); the epilogue is CUTLASS's `LinCombDeEltAct`,
+/// with the mask of dropout beside φ′.
 pub struct LinearBwdData<'a, B: Backend> {
     /// dZ.
     pub dz: Rows<'a, B>,

@@ -20,7 +20,11 @@ use crate::{Backend, Matrix, Monitor, Rows};
 /// # Panics
 /// If the shapes disagree, or the state has no rates for the update's slot.
 /// # Numerics
-/// As [`LinearFwd`](crate::LinearFwd), with depth m.
+/// As [`LinearFwd`](crate::LinearFwd), with depth m; the update is in the element type, but for
+/// Adam's 1 − β and corrected η, which are taken in f64 and rounded once.
+/// # Source
+/// Momentum as the authors' Pylearn2 code has it; Adam: Kingma and Ba 2015; the limit on a column's
+/// norm: Srebro and Shraibman 2005, Hinton et al. 2012.
 pub struct LinearBwdParams<'a, B: Backend> {
     /// X.
     pub x: Rows<'a, B>,

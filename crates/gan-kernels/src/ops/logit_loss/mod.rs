@@ -17,6 +17,9 @@ use crate::{Backend, Rows, RowsMut};
 ///
 /// # Panics
 /// If the shapes disagree, there is no row, or the discriminator's logits are no equal halves.
+/// # Numerics
+/// In f64 from logits of the element type; only `dz` is rounded to it, once, and the sums stay f64.
+/// 1 − D is taken as 1 / (1 + eˡ), never by subtraction, which is 0 where D rounds to 1.
 /// # Source
 /// Goodfellow et al. 2014 eq. 1 and §3.
 pub struct LogitLoss<'a, B: Backend> {
