@@ -85,14 +85,35 @@ impl<T: Real> Epilogue<T> for Forward<'_, T> {
 /// The largest of each unit's pieces, and which it was; the first of equals.
 #[inline(always)]
 fn maxout<T: Real>(z: &[T], pieces: usize, y: &mut [T], winners: &mut [u8]) {
-    for ((z, y), winner) in z.chunks_exact(pieces).zip(y).zip(winners) {
-        // Without branches: which piece wins is as good as random.
-        let (mut best, mut best_piece) = (z[0], 0);
-        for (piece, &z) in z.iter().enumerate().skip(1) {
-            let better = z > best;
-            best = if better { z } else { best };
-            best_piece = if better { piece as u8 } else { best_piece };
+    // The usual numbers have code of their own, unrolled.
+    match pieces {
+        2 => maxout_of::<T, 2>(z, y, winners),
+        3 => maxout_of::<T, 3>(z, y, winners),
+        4 => maxout_of::<T, 4>(z, y, winners),
+        5 => maxout_of::<T, 5>(z, y, winners),
+        _ => {
+            for ((z, y), winner) in z.chunks_exact(pieces).zip(y).zip(winners) {
+                (*y, *winner) = largest(z);
+            }
         }
-        (*y, *winner) = (best, best_piece);
     }
+}
+
+#[inline(always)]
+fn maxout_of<T: Real, const PIECES: usize>(z: &[T], y: &mut [T], winners: &mut [u8]) {
+    for ((z, y), winner) in z.as_chunks::<PIECES>().0.iter().zip(y).zip(winners) {
+        (*y, *winner) = largest(z);
+    }
+}
+
+/// Without branches: which piece wins is as good as random.
+#[inline(always)]
+fn largest<T: Real>(z: &[T]) -> (T, u8) {
+    let (mut best, mut winner) = (z[0], 0);
+    for (piece, &z) in z.iter().enumerate().skip(1) {
+        let better = z > best;
+        best = if better { z } else { best };
+        winner = if better { piece as u8 } else { winner };
+    }
+    (best, winner)
 }
