@@ -17,7 +17,7 @@ use crate::pictures::{self, Backdrop};
 use crate::presets;
 use crate::problem::{INTERRUPTED, Problem};
 use crate::record::RecordInfo;
-use crate::run_dir::{self, DEVICE_MARK, RunDir};
+use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
 use crate::train::{Ending, Training};
 
 /// What is to be trained.
@@ -216,7 +216,13 @@ fn start<B: Backend>(
     let pace = config.settle(trainer.steps_per_epoch());
     let fresh = resumed.is_none();
     let dir = match resumed {
-        None => RunDir::create(args.out.as_deref(), &name, args.overwrite)?,
+        None => {
+            let existing = match args.overwrite {
+                true => Existing::Replace,
+                false => Existing::Keep,
+            };
+            RunDir::create(args.out.as_deref(), &name, existing)?
+        }
         Some((dir, checkpoint)) => {
             refuse_other_data(&checkpoint, &record, dir.path())?;
             trainer.restore(&checkpoint)?;

@@ -232,12 +232,20 @@ fn overwrite_never_touches_what_is_no_run() {
 fn two_processes_do_not_train_in_one_run() {
     let place = Place::new();
     let line = format!("train tiny.toml --out run {PACE} {ENDLESS}");
-    let mut started = place.start_and_wait(&line, "run", 0);
-    place
-        .run("train --resume run")
-        .exits(1)
-        .complains(&["another process is training"]);
+    let mut started = place.start_and_wait(&line, "run", 500);
+    for other in ["--resume run", "tiny.toml --out run --overwrite"] {
+        place
+            .run(&format!("train {other}"))
+            .exits(1)
+            .complains(&["another process is training"]);
+    }
     started.kill();
+    // Nothing of it was touched, and nobody holds it now.
+    assert!(place.last_checkpoint("run").unwrap() >= 500);
+    assert!(place.read("run/run.log").contains("checkpoint of step 500"));
+    place.run("train tiny.toml --out run --overwrite").exits(0);
+    assert_eq!(place.metrics("run").len(), 30);
+    assert!(!place.read("run/run.log").contains("checkpoint of step 500"));
 }
 
 #[test]
