@@ -180,14 +180,8 @@ impl RunDir {
     /// # Errors
     /// The system's answer; the old file is still there then.
     pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-        let beside = path.with_extension("tmp");
-        fs::write(&beside, bytes)
-            .and_then(|()| fs::rename(&beside, path))
-            .map_err(|error| {
-                // Half a file is of no use; failing to remove it changes nothing.
-                let _ = fs::remove_file(&beside);
-                unwritable(path, &error)
-            })
+        gan_data::replace_file(path, |file| file.write_all(bytes))
+            .map_err(|error| unwritable(path, &error))
     }
 
     /// Removes all but the `keep` newest checkpoints.
@@ -212,11 +206,7 @@ impl RunDir {
                 .flatten()
                 .flatten()
             {
-                if entry
-                    .path()
-                    .extension()
-                    .is_some_and(|extension| extension == "tmp")
-                {
+                if is_remnant(&entry.path()) {
                     let _ = fs::remove_file(entry.path());
                 }
             }
@@ -347,6 +337,19 @@ pub(crate) fn samples_folder(run: &Path) -> PathBuf {
     run.join(SAMPLES)
 }
 
+/// Whether `path` is what a killed process left of a run's own file; a user's files, and those that
+/// `sample` is writing meanwhile, are none.
+fn is_remnant(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return false;
+    };
+    // Checkpoints are written as `step-<n>.tmp`.
+    let whole = gan_data::half_written(name).or_else(|| name.strip_suffix(".tmp"));
+    whole.is_some_and(|whole| {
+        whole.starts_with("step-") || [CONFIG, METRICS, LOSSES].contains(&whole)
+    })
+}
+
 fn not_a_run(path: &Path) -> Problem {
     let problem = Problem::usage(format!("{}: not the directory of a run", path.display()));
     if path.exists() {
@@ -402,4 +405,30 @@ fn unwritable(path: &Path, error: &io::Error) -> Problem {
 pub(crate) fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Problem> {
     file.write_all(format!("{line}\n").as_bytes())
         .map_err(|error| unwritable(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remnants_are_of_the_runs_own_files() {
+        for name in [
+            ".config.toml.71.part",
+            ".metrics.jsonl.71.part",
+            ".step-000100.png.71.part",
+            ".step-000100.safetensors.71.part",
+            "step-000100.tmp",
+        ] {
+            assert!(is_remnant(&Path::new("runs/a").join(name)), "{name}");
+        }
+        for name in [
+            "notes.tmp",
+            ".notes.txt.71.part",
+            "config.toml",
+            "step-000100.png",
+        ] {
+            assert!(!is_remnant(&Path::new("runs/a").join(name)), "{name}");
+        }
+    }
 }

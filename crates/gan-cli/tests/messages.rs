@@ -207,15 +207,18 @@ fn refused_write_keeps_what_was_there() {
     let place = Place::new();
     place.run("train tiny.toml --out run --steps 20").exits(0);
     let kept = place.bytes("run/checkpoints/step-000020.safetensors");
-    let config = place.read("run/config.toml");
-    // A directory where the new file would be written first.
-    std::fs::create_dir(place.path("run/config.tmp")).unwrap();
+    // A directory is not replaced by a file.
+    std::fs::remove_file(place.path("run/metrics.jsonl")).unwrap();
+    std::fs::create_dir(place.path("run/metrics.jsonl")).unwrap();
     place
         .run("train --resume run --steps 30")
         .exits(1)
-        .complains(&["run/config.toml: cannot be written"]);
+        .complains(&["run/metrics.jsonl: cannot be written"]);
     assert!(kept == place.bytes("run/checkpoints/step-000020.safetensors"));
-    assert_eq!(config, place.read("run/config.toml"));
+    assert!(place.path("run/metrics.jsonl").is_dir());
+    let mut files = std::fs::read_dir(place.path("run")).unwrap();
+    let half = |name: std::ffi::OsString| name.to_string_lossy().ends_with(".part");
+    assert!(!files.any(|file| half(file.unwrap().file_name())));
 }
 
 #[test]

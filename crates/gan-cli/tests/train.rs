@@ -37,7 +37,9 @@ fn train_resume_sample_info_round_trip() {
 
     place.run("sample runs/tiny-1 -n 9 --out a.npy").exits(0);
     place.run("sample runs/tiny-1 -n 20 --out b.csv").exits(0);
+    place.write("c.tmp", "the user's");
     place.run("sample runs/tiny-1 --out c.png").exits(0);
+    assert_eq!(place.read("c.tmp"), "the user's");
     place
         .run("sample runs/tiny-1/checkpoints/step-000400.safetensors --seed 3")
         .exits(0);
@@ -189,6 +191,8 @@ fn resume_passes_over_a_damaged_checkpoint() {
     let place = Place::new();
     place.run("train tiny.toml --out run").exits(0);
     place.write("run/checkpoints/step-000300.safetensors", "damaged");
+    place.write("run/samples/.step-000300.png.7.part", "half");
+    place.write("run/notes.tmp", "the user's");
     let ran = place.run("train --resume run").exits(0);
     assert!(
         ran.stdout().contains("trying the one before"),
@@ -196,6 +200,8 @@ fn resume_passes_over_a_damaged_checkpoint() {
         ran.stdout()
     );
     assert_eq!(place.metrics("run").len(), 30);
+    assert!(!place.has("run/samples/.step-000300.png.7.part"));
+    assert!(place.has("run/notes.tmp"));
 }
 
 #[test]
