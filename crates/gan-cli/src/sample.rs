@@ -1,5 +1,6 @@
 //! `gan-cli sample`: from a checkpoint to a picture or a file of values.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -55,10 +56,14 @@ impl Model {
         };
         let checkpoint = Checkpoint::load(&path)?;
         let name = path.display().to_string();
+        let config = RunConfig::from_toml(&checkpoint.config, &name)?;
+        let cols = generator_cols(&config, &checkpoint, &name)?;
+        let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
+        record.check(cols, &name)?;
         Ok(Self {
             run: run_of(&path),
-            config: RunConfig::from_toml(&checkpoint.config, &name)?,
-            record: RecordInfo::from_annotations(&checkpoint.annotations, &name)?,
+            config,
+            record,
             checkpoint,
             path,
         })
@@ -120,6 +125,47 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
         model.checkpoint.step
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Values per sample, once configuration and tensors are known to describe the same generator.
+///
+/// Files come from anywhere, and a generator is built by its configuration: nothing may be believed
+/// that the tensors do not bear out.
+fn generator_cols(
+    config: &RunConfig,
+    checkpoint: &Checkpoint,
+    name: &str,
+) -> Result<usize, Problem> {
+    let shapes: BTreeMap<_, _> = checkpoint.tensors().collect();
+    let wrong = |tensor: &str, expected: String| {
+        let found = shapes.get(tensor).map_or("none".into(), |[rows, cols]| {
+            format!("one of {rows}×{cols} values")
+        });
+        Problem::failed(format!(
+            "{name}: tensor {tensor}: found {found}, expected {expected}"
+        ))
+    };
+    let layers = &config.generator.layers;
+    let bias = format!("generator.{}.b", layers.len().saturating_sub(1));
+    let cols = match shapes.get(bias.as_str()) {
+        Some(&[1, cols]) if cols > 0 => cols,
+        _ => return Err(wrong(&bias, "one of one row".into())),
+    };
+    config
+        .game()
+        .validate(cols)
+        .map_err(|error| Problem::failed(format!("{name}: not a configuration: {error}")))?;
+    let mut fan_in = config.generator.latent;
+    for (index, layer) in layers.iter().enumerate() {
+        let units = layer.units.unwrap_or(cols);
+        let outputs = units.saturating_mul(layer.pieces.unwrap_or(1));
+        let weight = format!("generator.{index}.w");
+        if shapes.get(weight.as_str()) != Some(&[fan_in, outputs]) {
+            return Err(wrong(&weight, format!("one of {fan_in}×{outputs}")));
+        }
+        fan_in = units;
+    }
+    Ok(cols)
 }
 
 /// A picture beside the run's own; for a lone checkpoint in the working directory.

@@ -241,3 +241,50 @@ fn info_and_sample_of_nothing_say_so() {
         .exits(2)
         .complains(&["not the directory of a run"]);
 }
+
+#[test]
+fn damaged_checkpoint_is_refused_with_both_sides() {
+    let place = Place::new();
+    place.write("table.csv", &"1,2\n3,5\n4,4\n7,1\n".repeat(10));
+    place
+        .run("train tiny.toml --data table.csv --out run --steps 1")
+        .exits(0);
+    let bytes = place.bytes("run/checkpoints/step-000001.safetensors");
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let (head, tensors) = bytes[8..].split_at(length);
+    let head: serde_json::Value = serde_json::from_slice(head).unwrap();
+    let about = head["__metadata__"]["gan_checkpoint"].as_str().unwrap();
+    let about: serde_json::Value = serde_json::from_str(about).unwrap();
+    for (annotation, damaged, part) in [
+        (
+            "transform",
+            r#"{"standardize":{"mean":[0.5],"std":[1.0]}}"#,
+            "found 1 means and 1 deviations, expected 2",
+        ),
+        (
+            "shape",
+            r#"{"image":{"height":0,"width":28,"channels":1}}"#,
+            "found images of 1×0×28, expected 2",
+        ),
+        (
+            "shape",
+            r#"{"vector":{"columns":["a","b","c"]}}"#,
+            "found 3 names of columns, expected 2",
+        ),
+    ] {
+        let (mut head, mut about) = (head.clone(), about.clone());
+        about["annotations"][annotation] = damaged.into();
+        head["__metadata__"]["gan_checkpoint"] = about.to_string().into();
+        let head = head.to_string();
+        let mut file = (head.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(head.as_bytes());
+        file.extend_from_slice(tensors);
+        std::fs::write(place.path("damaged.safetensors"), file).unwrap();
+        for out in ["s.png", "s.csv"] {
+            place
+                .run(&format!("sample damaged.safetensors --out {out}"))
+                .exits(1)
+                .complains(&["damaged.safetensors: annotation", part]);
+        }
+    }
+}
