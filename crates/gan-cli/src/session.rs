@@ -232,6 +232,14 @@ fn start<B: Backend>(
     if !fresh && trainer.steps_done() >= pace.total {
         return Err(nothing_left(dir.path(), trainer.steps_done()).into());
     }
+    let at_rest = config.at_rest(trainer.steps_done());
+    if !at_rest.is_empty() {
+        output.notice(format!(
+            "warning: the schedule has taken the learning rate of {} to 0, where nothing more \
+             is learnt; a new run can have a higher schedule.floor or more schedule.updates",
+            at_rest.join(" and ")
+        ));
+    }
     log_to(&dir)?;
     info!("{}{device}", DEVICE_MARK);
     info!(

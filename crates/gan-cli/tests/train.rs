@@ -187,6 +187,19 @@ fn resume_refuses_another_game_and_other_data() {
 }
 
 #[test]
+fn resume_says_that_the_schedule_is_at_its_end() {
+    let place = Place::new();
+    let schedule = "optimizer.schedule={kind=\"linear\",floor=0.0,updates=10}";
+    let ran = place.run(&format!(
+        "train tiny.toml --out run --steps 10 --set {schedule}"
+    ));
+    assert!(!ran.exits(0).stdout().contains("learning rate of"));
+    let ran = place.run("train --resume run --steps 20").exits(0);
+    let warning = "learning rate of generator and discriminator to 0";
+    assert!(ran.stdout().contains(warning), "{}", ran.stdout());
+}
+
+#[test]
 fn resume_passes_over_a_damaged_checkpoint() {
     let place = Place::new();
     place.run("train tiny.toml --out run").exits(0);
