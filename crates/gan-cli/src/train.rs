@@ -267,13 +267,14 @@ impl<'a, B: Backend> Training<'a, B> {
         let grid = [self.config.run.rows, self.config.run.cols];
         let count = pictures::sample_count(&self.record.shape, cols, grid);
         let mut samples = self.trainer.sample(self.config.seed, 0, count)?;
+        self.record.to_user_units(&mut samples, cols);
+        // The mixture is in the units of the data as they came.
         self.quality = self
             .backdrop
             .mixture
             .as_ref()
             .filter(|mixture| mixture.modes() > 1)
             .map(|mixture| Quality::of(mixture, &samples));
-        self.record.to_user_units(&mut samples, cols);
         if cols == 1 {
             self.judge_axis()?;
         }

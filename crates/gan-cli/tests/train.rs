@@ -308,6 +308,30 @@ fn json_is_one_event_per_line() {
 }
 
 #[test]
+fn modes_are_counted_in_the_units_of_the_data() {
+    let place = Place::new();
+    let ran = place
+        .run("train tiny.toml --json --out run --set data.normalize=standardize")
+        .exits(0);
+    let done: serde_json::Value =
+        serde_json::from_str(ran.stdout().lines().last().unwrap()).unwrap();
+    // The samples of the picture, in the units of the data.
+    place.run("sample run -n 2000 --out s.csv").exits(0);
+    let text = place.read("s.csv");
+    let near = |row: &&str| {
+        let (x, y) = row.split_once(',').unwrap();
+        let at: [f64; 2] = [x.parse().unwrap(), y.parse().unwrap()];
+        (0..8).any(|mode| {
+            let angle = f64::from(mode) * std::f64::consts::FRAC_PI_4;
+            (at[0] - angle.cos()).hypot(at[1] - angle.sin()) <= 0.03
+        })
+    };
+    let good = text.lines().filter(near).count();
+    assert!(good > 0);
+    assert_eq!(done["quality"]["high_quality"], good as f64 / 2000.0);
+}
+
+#[test]
 fn every_kind_of_record_has_its_picture() {
     let place = Place::new();
     let layers = "--set generator.layers.0.units=4 --set generator.layers.1.units=4 \
