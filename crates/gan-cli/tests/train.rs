@@ -284,6 +284,14 @@ fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
         ]);
     assert!(ran.stderr().contains("step "), "{}", ran.stderr());
     assert_eq!(place.last_checkpoint("run"), Some(0));
+    let own = "optimizer={kind=\"momentum\",learning_rate=1e30}";
+    place
+        .run(&format!(
+            "train tiny.toml --set generator.{own} --set discriminator.{own}"
+        ))
+        .exits(1)
+        .complains(&["try --set generator.optimizer.learning_rate=1.0e29 \
+             --set discriminator.optimizer.learning_rate=1.0e29;"]);
     place.run("sample run -n 3 --out s.csv").exits(0);
 }
 
