@@ -115,13 +115,13 @@ fn bring_data(config: &mut RunConfig, what: &str) -> Result<(), Problem> {
     if gan_data::builtin_names().contains(&source.as_str()) {
         return Ok(());
     }
-    match Path::new(source).canonicalize() {
-        Ok(path) => config.data.source = path.display().to_string(),
-        Err(_) => {
-            if let Some(set) = presets::data_set(source) {
-                return Err(set.missing(what));
-            }
-        }
+    // Before the path: a stray file of this name is not the data set; `./mnist` is.
+    if let Some(set) = presets::data_set(source) {
+        return Err(set.missing(what));
+    }
+    // A path that leads nowhere is reported by the loader.
+    if let Ok(path) = Path::new(source).canonicalize() {
+        config.data.source = path.display().to_string();
     }
     Ok(())
 }
