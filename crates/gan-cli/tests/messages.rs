@@ -174,6 +174,12 @@ fn data_that_must_be_brought_says_which_files_and_what_to_type() {
         "gan-cli train mnist --data PATH",
         "train-images-idx3-ubyte",
     ]);
+    // What happens to bear the name is not the data, unless it is called by its path.
+    place.write("table", "1,2\n3,4\n");
+    place
+        .run("train table")
+        .exits(2)
+        .complains(&["table: this data does not come with the program", "./table"]);
     place
         .run("train tfd")
         .exits(2)
@@ -236,6 +242,9 @@ fn info_and_sample_of_nothing_say_so() {
         .complains(&["not a checkpoint"]);
     let text = place.run("info").exits(0).stdout();
     assert!(text.contains("cpu"), "{text}");
+    for name in ["gan-cli ", "processor ", "threads"] {
+        assert!(text.contains(name), "{text}");
+    }
     place
         .run("train --resume nowhere")
         .exits(2)
