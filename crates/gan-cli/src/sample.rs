@@ -23,6 +23,9 @@ const EXTENSIONS: [&str; 3] = ["png", "npy", "csv"];
 /// More images than this make no sheet that a person could look at.
 const LARGEST_SHEET: usize = 10_000;
 
+/// All samples are in memory at once: 400 MB of it.
+const MOST_VALUES: usize = 100_000_000;
+
 /// A checkpoint and what it says about itself.
 pub(crate) struct Model {
     /// The file.
@@ -98,6 +101,7 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
         &model.checkpoint,
     )?;
     let cols = sampler.cols();
+    check_amount(args.number, cols)?;
     let mut samples = sampler.sample(seed, 0, args.number)?;
     model.record.to_user_units(&mut samples, cols);
     match kind {
@@ -168,6 +172,21 @@ fn generator_cols(
     Ok(cols)
 }
 
+/// Whether `number` samples of `cols` values fit into memory.
+fn check_amount(number: usize, cols: usize) -> Result<(), Problem> {
+    let values = number.saturating_mul(cols);
+    if values <= MOST_VALUES {
+        return Ok(());
+    }
+    let most = MOST_VALUES / cols;
+    Err(Problem::usage(format!(
+        "-n {number}: found {values} values, {cols} in each sample, expected at most {MOST_VALUES}"
+    ))
+    .hint(format!(
+        "take {most} at a time, each time with another --seed and --out"
+    )))
+}
+
 /// A picture beside the run's own; for a lone checkpoint in the working directory.
 fn default_out(model: &Model, seed: u64) -> PathBuf {
     let step = model.checkpoint.step;
@@ -207,6 +226,18 @@ fn near_square(count: usize) -> [usize; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amount_is_bounded_by_values_and_not_by_samples() {
+        assert!(check_amount(10_000_000, 2).is_ok());
+        let error = check_amount(10_000_000, 784).unwrap_err().to_string();
+        assert!(
+            error.contains("-n 10000000: found 7840000000 values"),
+            "{error}"
+        );
+        assert!(check_amount(usize::MAX, 3).is_err());
+        assert!(check_amount(MOST_VALUES / 784, 784).is_ok());
+    }
 
     #[test]
     fn sheets_are_nearly_square_and_hold_all() {
