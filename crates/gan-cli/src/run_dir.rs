@@ -8,6 +8,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::output::word;
 use crate::problem::Problem;
 
 /// Where runs go unless `--out` says otherwise.
@@ -79,8 +80,9 @@ impl RunDir {
         match existing {
             Existing::Keep => Err(
                 Problem::usage(format!("{shown}: already holds a run")).hint(format!(
-                    "continue it with --resume {shown}, replace it with --overwrite, or choose \
-                     another --out"
+                    "continue it with --resume {}, replace it with --overwrite, or choose \
+                     another --out",
+                    word(path)
                 )),
             ),
             Existing::Replace => {

@@ -12,7 +12,7 @@ use crate::cli::TrainArgs;
 use crate::config::{Layers, Overrides, RunConfig, differences};
 use crate::devices::{self, Device};
 use crate::interrupt;
-use crate::output::Output;
+use crate::output::{Output, word};
 use crate::pictures::{self, Backdrop};
 use crate::presets;
 use crate::problem::{INTERRUPTED, Problem};
@@ -175,7 +175,7 @@ fn refuse_other_game(
     ))
     .hint(format!(
         "only run.* and --data can; for another game start a new run: gan-cli train {} --set …",
-        run.join("config.toml").display()
+        word(&run.join("config.toml"))
     )))
 }
 
@@ -289,9 +289,9 @@ fn refuse_other_data(
 }
 
 fn nothing_left(run: &Path, step: u64) -> Problem {
-    let run = run.display();
-    Problem::usage(format!("{run}: is done: {step} steps")).hint(format!(
-        "to go on: gan-cli train --resume {run} --steps {}",
+    Problem::usage(format!("{}: is done: {step} steps", run.display())).hint(format!(
+        "to go on: gan-cli train --resume {} --steps {}",
+        word(run),
         2 * step.max(1)
     ))
 }

@@ -12,7 +12,7 @@ use tracing::{error, info};
 
 use crate::config::{Pace, RunConfig};
 use crate::interrupt;
-use crate::output::Output;
+use crate::output::{Output, word};
 use crate::pictures::{self, Backdrop, History};
 use crate::problem::Problem;
 use crate::progress::{Progress, duration};
@@ -356,7 +356,7 @@ impl<'a, B: Backend> Training<'a, B> {
     }
 
     fn resume_command(&self) -> String {
-        format!("gan-cli train --resume {}", self.dir.path().display())
+        format!("gan-cli train --resume {}", word(self.dir.path()))
     }
 
     /// Says what there is now, and what can be done with it.
@@ -371,7 +371,7 @@ impl<'a, B: Backend> Training<'a, B> {
             "run": self.dir.path(), "samples": samples, "checkpoint": checkpoint,
             "quality": self.quality,
         }));
-        let run = self.dir.path().display();
+        let run = word(self.dir.path());
         let out = self.output;
         out.line(format!("\ndone: {step} steps in {}", duration(seconds)));
         if let Some(quality) = self.quality {
