@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use gan_data::RecordShape;
 use serde_json::{Value, json};
 
 use crate::cli::InfoArgs;
@@ -22,7 +23,7 @@ pub(crate) fn run(args: &InfoArgs, output: &Output) -> anyhow::Result<ExitCode> 
         output.event(&facts.iter().cloned().collect::<BTreeMap<_, _>>());
     } else {
         for (name, value) in &facts {
-            output.line(format!("{name:<24}{}", shown(value)));
+            output.line(format!("{name:<26}{}", shown(name, value)));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -34,8 +35,9 @@ type Facts = Vec<(&'static str, Value)>;
 fn machine() -> anyhow::Result<Facts> {
     let device = Device::open(DeviceChoice::Auto, None)?;
     Ok(vec![
-        ("version", json!(env!("CARGO_PKG_VERSION"))),
+        ("gan-cli", json!(env!("CARGO_PKG_VERSION"))),
         ("device", json!(device.description())),
+        ("processor", json!(processor())),
         ("back_ends", json!(["cpu"])),
     ])
 }
@@ -79,15 +81,83 @@ fn model(model: &Model) -> Facts {
     facts
 }
 
-fn shown(value: &Value) -> String {
+/// The model name as the system has it; the architecture where it has none.
+fn processor() -> String {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|line| {
+        let (key, model) = line.split_once(':')?;
+        (key.trim() == "model name").then(|| model.trim().to_owned())
+    });
+    model.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+/// What a record is, in words.
+fn shape_in_words(shape: &RecordShape) -> String {
+    match shape {
+        RecordShape::Image {
+            height,
+            width,
+            channels,
+        } => {
+            let kind = if *channels == 3 { "colour " } else { "" };
+            format!("{height}×{width} {kind}images")
+        }
+        RecordShape::Vector {
+            columns: Some(names),
+        } => {
+            let unit = if names.len() == 1 {
+                "column"
+            } else {
+                "columns"
+            };
+            format!("{} {unit}: {}", names.len(), names.join(", "))
+        }
+        _ => "numbers in columns without names".into(),
+    }
+}
+
+/// The value of `name` for people.
+fn shown(name: &str, value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_u64() {
+            // A seed is a name and not an amount: it is there to be typed again.
+            Some(number) if name == "seed" => number.to_string(),
             Some(number) => thousands(number as usize),
             None => format!("{:.4}", number.as_f64().unwrap_or(f64::NAN)),
         },
-        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| shown(name, item)).collect();
+            items.join(", ")
+        }
+        Value::Object(_) if name == "records" => {
+            let shape = serde_json::from_value(value.clone());
+            shape.map_or_else(|_| value.to_string(), |shape| shape_in_words(&shape))
+        }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_as_people_read_them() {
+        assert_eq!(shown("train_records", &json!(50000)), "50,000");
+        assert_eq!(shown("seed", &json!(20141)), "20141");
+        let image = |channels| RecordShape::Image {
+            height: 28,
+            width: 20,
+            channels,
+        };
+        assert_eq!(shown("records", &json!(image(1))), "28×20 images");
+        assert_eq!(shown("records", &json!(image(3))), "28×20 colour images");
+        let columns = Some(["a", "b", "c"].map(String::from).to_vec());
+        let table = RecordShape::Vector { columns };
+        assert_eq!(shown("records", &json!(table)), "3 columns: a, b, c");
+        let unnamed = RecordShape::Vector { columns: None };
+        assert!(shown("records", &json!(unnamed)).starts_with("numbers"));
     }
 }

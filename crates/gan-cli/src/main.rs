@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-use output::Output;
+use output::{Format, Output};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -35,11 +35,11 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Train(args) => {
-            let output = Output::new(args.json);
+            let output = Output::new(Format::of_flag(args.json));
             session::run(&args, &output)
         }
-        Command::Sample(args) => sample::run(&args, &Output::new(false)),
-        Command::Info(args) => info::run(&args, &Output::new(args.json)),
-        Command::Presets(args) => presets::run(&args, &Output::new(false)),
+        Command::Sample(args) => sample::run(&args, &Output::new(Format::Text)),
+        Command::Info(args) => info::run(&args, &Output::new(Format::of_flag(args.json))),
+        Command::Presets(args) => presets::run(&args, &Output::new(Format::Text)),
     }
 }

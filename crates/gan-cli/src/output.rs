@@ -3,34 +3,51 @@
 //! A closed pipe is no reason to stop a training, so nothing here fails.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use serde::Serialize;
+
+/// Who reads stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// People: lines of text.
+    Text,
+    /// Programs: one JSON object per line and nothing else.
+    Json,
+}
+
+impl Format {
+    /// As the flag `--json` says.
+    pub(crate) fn of_flag(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
 
 /// Where messages and events go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
-    json: bool,
+    format: Format,
 }
 
 impl Output {
-    /// Lines for people, or, with `json`, one JSON object per line and nothing else.
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+    /// Output in `format`.
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format }
     }
 
     /// Whether stdout is for programs.
     pub(crate) fn is_json(&self) -> bool {
-        self.json
+        self.format == Format::Json
     }
 
     /// Whether a person watches.
     pub(crate) fn is_terminal(&self) -> bool {
-        !self.json && std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+        !self.is_json() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// A line for people.
     pub(crate) fn line(&self, text: impl AsRef<str>) {
-        if !self.json {
+        if !self.is_json() {
             let _ = writeln!(std::io::stdout().lock(), "{}", text.as_ref());
         }
     }
@@ -38,7 +55,7 @@ impl Output {
     /// A line that both people and the readers of JSON should see, the latter on stderr.
     pub(crate) fn notice(&self, text: impl AsRef<str>) {
         let text = text.as_ref();
-        if self.json {
+        if self.is_json() {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
         } else {
             self.line(text);
@@ -47,7 +64,7 @@ impl Output {
 
     /// A line for programs.
     pub(crate) fn event(&self, event: &impl Serialize) {
-        if self.json
+        if self.is_json()
             && let Ok(text) = serde_json::to_string(event)
         {
             let _ = writeln!(std::io::stdout().lock(), "{text}");
@@ -66,5 +83,29 @@ pub(crate) fn error(message: &str, hint: Option<&str>) {
     let _ = writeln!(stderr, "error: {message}");
     if let Some(hint) = hint {
         let _ = writeln!(stderr, "hint: {hint}");
+    }
+}
+
+/// `path` as a word of a command that can be typed into a shell.
+pub(crate) fn word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(word(Path::new("runs/ring8-1")), "runs/ring8-1");
+        assert_eq!(word(Path::new("my runs/a")), "'my runs/a'");
+        assert_eq!(word(Path::new("it's")), r"'it'\''s'");
+        assert_eq!(word(Path::new("a;b")), "'a;b'");
     }
 }

@@ -77,8 +77,9 @@ impl DataSet {
             self.name
         ))
         .hint(format!(
-            "{}type: gan-cli train {preset} --data PATH, where PATH is {}",
-            self.note, self.files
+            "{}type: gan-cli train {preset} --data PATH, where PATH is {}; \
+             ./{} is the one in this directory",
+            self.note, self.files, self.name
         ))
     }
 }

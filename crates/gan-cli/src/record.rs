@@ -93,6 +93,46 @@ impl RecordInfo {
         })
     }
 
+    /// Checks that this describes records of `cols` values, in the file named `name`.
+    ///
+    /// # Errors
+    /// If an image has another number of pixels, or there are names or a transform for another
+    /// number of columns.
+    pub(crate) fn check(&self, cols: usize, name: &str) -> Result<(), Problem> {
+        let wrong = |key: &str, found: String| {
+            Err(Problem::failed(format!(
+                "{name}: annotation {key} is damaged: found {found}, expected {cols}, the number \
+                 of values that the generator makes"
+            )))
+        };
+        match &self.shape {
+            &RecordShape::Image {
+                height,
+                width,
+                channels,
+            } => {
+                let pixels = height.checked_mul(width);
+                let values = pixels.and_then(|pixels| pixels.checked_mul(channels));
+                if values != Some(cols) {
+                    return wrong("shape", format!("images of {channels}×{height}×{width}"));
+                }
+            }
+            RecordShape::Vector {
+                columns: Some(columns),
+            } if columns.len() != cols => {
+                return wrong("shape", format!("{} names of columns", columns.len()));
+            }
+            _ => {}
+        }
+        match &self.transform {
+            Transform::Standardize { mean, std } if mean.len() != cols || std.len() != cols => {
+                let found = format!("{} means and {} deviations", mean.len(), std.len());
+                wrong("transform", found)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Brings rows of `cols` values from the players' units to the user's.
     pub(crate) fn to_user_units(&self, rows: &mut [f32], cols: usize) {
         for row in rows.chunks_exact_mut(cols) {
@@ -122,4 +162,51 @@ fn fingerprint(records: &Records) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_refuses_what_the_generator_does_not_make() {
+        let check = |shape: RecordShape, transform: Transform| {
+            let (preset, data, fingerprint) = Default::default();
+            let record = RecordInfo {
+                preset,
+                data,
+                fingerprint,
+                train_records: 1,
+                shape,
+                transform,
+            };
+            record.check(6, "a").map_err(|error| error.to_string())
+        };
+        let image = |height, width, channels| RecordShape::Image {
+            height,
+            width,
+            channels,
+        };
+        let vector = |names: usize| RecordShape::Vector {
+            columns: Some(vec!["x".into(); names]),
+        };
+        let standardize = |mean, std| Transform::Standardize {
+            mean: vec![0.0; mean],
+            std: vec![1.0; std],
+        };
+        assert_eq!(check(image(2, 3, 1), Transform::Pixels), Ok(()));
+        assert_eq!(check(vector(6), standardize(6, 6)), Ok(()));
+        for (shape, transform, found) in [
+            (image(0, 3, 1), Transform::Pixels, "1×0×3"),
+            (image(2, 3, 3), Transform::Pixels, "3×2×3"),
+            (image(usize::MAX, 3, 1), Transform::Pixels, "×3"),
+            (vector(5), Transform::Identity, "5 names"),
+            (vector(6), standardize(5, 6), "5 means and 6"),
+            (vector(6), standardize(6, 7), "6 means and 7"),
+        ] {
+            let message = check(shape, transform).unwrap_err();
+            assert!(message.contains(found), "{message}");
+            assert!(message.contains("expected 6"), "{message}");
+        }
+    }
 }

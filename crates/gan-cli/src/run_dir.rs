@@ -8,6 +8,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::output::word;
 use crate::problem::Problem;
 
 /// Where runs go unless `--out` says otherwise.
@@ -21,6 +22,15 @@ const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
 const CHECKPOINT_EXTENSION: &str = "safetensors";
 
+/// What becomes of a run that is already where a new one should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// It stays, and the new one is refused.
+    Keep,
+    /// It is removed.
+    Replace,
+}
+
 /// The directory of one run; holds a lock, so that no two processes train in it.
 #[derive(Debug)]
 pub(crate) struct RunDir {
@@ -33,21 +43,73 @@ impl RunDir {
     /// Makes `out`, or the next free `runs/<name>-<n>`.
     ///
     /// # Errors
-    /// If it holds something already (a run that `overwrite` does not give up), or cannot be
-    /// written.
-    pub(crate) fn create(out: Option<&Path>, name: &str, overwrite: bool) -> Result<Self, Problem> {
-        let path = match out {
-            Some(path) => {
-                claim(path, overwrite)?;
-                path.to_path_buf()
-            }
-            None => next_free(name)?,
+    /// If it holds something already (a run that `existing` does not give up, or that another
+    /// process trains), or cannot be written.
+    pub(crate) fn create(
+        out: Option<&Path>,
+        name: &str,
+        existing: Existing,
+    ) -> Result<Self, Problem> {
+        let dir = match out {
+            Some(path) => Self::claim(path, existing)?,
+            None => Self::lock(next_free(name)?)?,
         };
         for folder in [SAMPLES, CHECKPOINTS] {
-            let folder = path.join(folder);
+            let folder = dir.path.join(folder);
             fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
         }
-        Self::lock(path)
+        Ok(dir)
+    }
+
+    /// Takes `path` if it is an empty directory, or one whose run may be replaced.
+    fn claim(path: &Path, existing: Existing) -> Result<Self, Problem> {
+        fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+        let occupied = fs::read_dir(path)
+            .map_err(|error| unwritable(path, &error))?
+            .next()
+            .is_some();
+        if !occupied {
+            return Self::lock(path.to_path_buf());
+        }
+        let shown = path.display();
+        if !is_run(path) {
+            return Err(Problem::usage(format!(
+                "{shown}: found files that are no run, expected an empty or a new directory"
+            )));
+        }
+        match existing {
+            Existing::Keep => Err(
+                Problem::usage(format!("{shown}: already holds a run")).hint(format!(
+                    "continue it with --resume {}, replace it with --overwrite, or choose \
+                     another --out",
+                    word(path)
+                )),
+            ),
+            Existing::Replace => {
+                // The lock first: another process may be training in it.
+                let dir = Self::lock(path.to_path_buf())?;
+                dir.clear().map_err(|error| unwritable(path, &error))?;
+                Ok(dir)
+            }
+        }
+    }
+
+    /// Removes what a run consists of and nothing else, whatever lies there.
+    ///
+    /// The log is emptied, since a new file would be without the lock; the configuration stays
+    /// until the new one takes its place, so that this is the directory of a run throughout.
+    fn clear(&self) -> io::Result<()> {
+        let absent_is_fine = |removed: io::Result<()>| match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        for folder in [SAMPLES, CHECKPOINTS] {
+            absent_is_fine(fs::remove_dir_all(self.path.join(folder)))?;
+        }
+        for file in [METRICS, LOSSES] {
+            absent_is_fine(fs::remove_file(self.path.join(file)))?;
+        }
+        self.log.set_len(0)
     }
 
     /// A run that exists.
@@ -120,14 +182,8 @@ impl RunDir {
     /// # Errors
     /// The system's answer; the old file is still there then.
     pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-        let beside = path.with_extension("tmp");
-        fs::write(&beside, bytes)
-            .and_then(|()| fs::rename(&beside, path))
-            .map_err(|error| {
-                // Half a file is of no use; failing to remove it changes nothing.
-                let _ = fs::remove_file(&beside);
-                unwritable(path, &error)
-            })
+        gan_data::replace_file(path, |file| file.write_all(bytes))
+            .map_err(|error| unwritable(path, &error))
     }
 
     /// Removes all but the `keep` newest checkpoints.
@@ -152,11 +208,7 @@ impl RunDir {
                 .flatten()
                 .flatten()
             {
-                if entry
-                    .path()
-                    .extension()
-                    .is_some_and(|extension| extension == "tmp")
-                {
+                if is_remnant(&entry.path()) {
                     let _ = fs::remove_file(entry.path());
                 }
             }
@@ -287,6 +339,19 @@ pub(crate) fn samples_folder(run: &Path) -> PathBuf {
     run.join(SAMPLES)
 }
 
+/// Whether `path` is what a killed process left of a run's own file; a user's files, and those that
+/// `sample` is writing meanwhile, are none.
+fn is_remnant(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return false;
+    };
+    // Checkpoints are written as `step-<n>.tmp`.
+    let whole = gan_data::half_written(name).or_else(|| name.strip_suffix(".tmp"));
+    whole.is_some_and(|whole| {
+        whole.starts_with("step-") || [CONFIG, METRICS, LOSSES].contains(&whole)
+    })
+}
+
 fn not_a_run(path: &Path) -> Problem {
     let problem = Problem::usage(format!("{}: not the directory of a run", path.display()));
     if path.exists() {
@@ -294,41 +359,6 @@ fn not_a_run(path: &Path) -> Problem {
     } else {
         problem
     }
-}
-
-/// Makes sure that `path` is an empty directory, or one whose run may be replaced.
-fn claim(path: &Path, overwrite: bool) -> Result<(), Problem> {
-    fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
-    let occupied = fs::read_dir(path)
-        .map_err(|error| unwritable(path, &error))?
-        .next()
-        .is_some();
-    if !occupied {
-        return Ok(());
-    }
-    let shown = path.display();
-    if !is_run(path) {
-        return Err(Problem::usage(format!(
-            "{shown}: found files that are no run, expected an empty or a new directory"
-        )));
-    }
-    if !overwrite {
-        return Err(Problem::usage(format!("{shown}: already holds a run")).hint(format!(
-            "continue it with --resume {shown}, replace it with --overwrite, or choose another --out"
-        )));
-    }
-    // Nothing but what a run consists of is removed, whatever else lies there.
-    let remove = |error: io::Result<()>| match error {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
-        _ => Ok(()),
-    };
-    for folder in [SAMPLES, CHECKPOINTS] {
-        remove(fs::remove_dir_all(path.join(folder)))?;
-    }
-    for file in [METRICS, LOSSES, LOG, CONFIG] {
-        remove(fs::remove_file(path.join(file)))?;
-    }
-    Ok(())
 }
 
 /// Makes `runs/<name>-<n>` for the first n beyond those that exist.
@@ -377,4 +407,30 @@ fn unwritable(path: &Path, error: &io::Error) -> Problem {
 pub(crate) fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Problem> {
     file.write_all(format!("{line}\n").as_bytes())
         .map_err(|error| unwritable(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remnants_are_of_the_runs_own_files() {
+        for name in [
+            ".config.toml.71.part",
+            ".metrics.jsonl.71.part",
+            ".step-000100.png.71.part",
+            ".step-000100.safetensors.71.part",
+            "step-000100.tmp",
+        ] {
+            assert!(is_remnant(&Path::new("runs/a").join(name)), "{name}");
+        }
+        for name in [
+            "notes.tmp",
+            ".notes.txt.71.part",
+            "config.toml",
+            "step-000100.png",
+        ] {
+            assert!(!is_remnant(&Path::new("runs/a").join(name)), "{name}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! `gan-cli sample`: from a checkpoint to a picture or a file of values.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,6 +22,9 @@ use crate::session::run_of;
 const EXTENSIONS: [&str; 3] = ["png", "npy", "csv"];
 /// More images than this make no sheet that a person could look at.
 const LARGEST_SHEET: usize = 10_000;
+
+/// All samples are in memory at once: 400 MB of it.
+const MOST_VALUES: usize = 100_000_000;
 
 /// A checkpoint and what it says about itself.
 pub(crate) struct Model {
@@ -55,10 +59,14 @@ impl Model {
         };
         let checkpoint = Checkpoint::load(&path)?;
         let name = path.display().to_string();
+        let config = RunConfig::from_toml(&checkpoint.config, &name)?;
+        let cols = generator_cols(&config, &checkpoint, &name)?;
+        let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
+        record.check(cols, &name)?;
         Ok(Self {
             run: run_of(&path),
-            config: RunConfig::from_toml(&checkpoint.config, &name)?,
-            record: RecordInfo::from_annotations(&checkpoint.annotations, &name)?,
+            config,
+            record,
             checkpoint,
             path,
         })
@@ -93,6 +101,7 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
         &model.checkpoint,
     )?;
     let cols = sampler.cols();
+    check_amount(args.number, cols)?;
     let mut samples = sampler.sample(seed, 0, args.number)?;
     model.record.to_user_units(&mut samples, cols);
     match kind {
@@ -120,6 +129,62 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
         model.checkpoint.step
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Values per sample, once configuration and tensors are known to describe the same generator.
+///
+/// Files come from anywhere, and a generator is built by its configuration: nothing may be believed
+/// that the tensors do not bear out.
+fn generator_cols(
+    config: &RunConfig,
+    checkpoint: &Checkpoint,
+    name: &str,
+) -> Result<usize, Problem> {
+    let shapes: BTreeMap<_, _> = checkpoint.tensors().collect();
+    let wrong = |tensor: &str, expected: String| {
+        let found = shapes.get(tensor).map_or("none".into(), |[rows, cols]| {
+            format!("one of {rows}×{cols} values")
+        });
+        Problem::failed(format!(
+            "{name}: tensor {tensor}: found {found}, expected {expected}"
+        ))
+    };
+    let layers = &config.generator.layers;
+    let bias = format!("generator.{}.b", layers.len().saturating_sub(1));
+    let cols = match shapes.get(bias.as_str()) {
+        Some(&[1, cols]) if cols > 0 => cols,
+        _ => return Err(wrong(&bias, "one of one row".into())),
+    };
+    config
+        .game()
+        .validate(cols)
+        .map_err(|error| Problem::failed(format!("{name}: not a configuration: {error}")))?;
+    let mut fan_in = config.generator.latent;
+    for (index, layer) in layers.iter().enumerate() {
+        let units = layer.units.unwrap_or(cols);
+        let outputs = units.saturating_mul(layer.pieces.unwrap_or(1));
+        let weight = format!("generator.{index}.w");
+        if shapes.get(weight.as_str()) != Some(&[fan_in, outputs]) {
+            return Err(wrong(&weight, format!("one of {fan_in}×{outputs}")));
+        }
+        fan_in = units;
+    }
+    Ok(cols)
+}
+
+/// Whether `number` samples of `cols` values fit into memory.
+fn check_amount(number: usize, cols: usize) -> Result<(), Problem> {
+    let values = number.saturating_mul(cols);
+    if values <= MOST_VALUES {
+        return Ok(());
+    }
+    let most = MOST_VALUES / cols;
+    Err(Problem::usage(format!(
+        "-n {number}: found {values} values, {cols} in each sample, expected at most {MOST_VALUES}"
+    ))
+    .hint(format!(
+        "take {most} at a time, each time with another --seed and --out"
+    )))
 }
 
 /// A picture beside the run's own; for a lone checkpoint in the working directory.
@@ -161,6 +226,18 @@ fn near_square(count: usize) -> [usize; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amount_is_bounded_by_values_and_not_by_samples() {
+        assert!(check_amount(10_000_000, 2).is_ok());
+        let error = check_amount(10_000_000, 784).unwrap_err().to_string();
+        assert!(
+            error.contains("-n 10000000: found 7840000000 values"),
+            "{error}"
+        );
+        assert!(check_amount(usize::MAX, 3).is_err());
+        assert!(check_amount(MOST_VALUES / 784, 784).is_ok());
+    }
 
     #[test]
     fn sheets_are_nearly_square_and_hold_all() {

@@ -12,12 +12,12 @@ use crate::cli::TrainArgs;
 use crate::config::{Layers, Overrides, RunConfig, differences};
 use crate::devices::{self, Device};
 use crate::interrupt;
-use crate::output::Output;
+use crate::output::{Output, word};
 use crate::pictures::{self, Backdrop};
 use crate::presets;
 use crate::problem::{INTERRUPTED, Problem};
 use crate::record::RecordInfo;
-use crate::run_dir::{self, DEVICE_MARK, RunDir};
+use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
 use crate::train::{Ending, Training};
 
 /// What is to be trained.
@@ -115,13 +115,13 @@ fn bring_data(config: &mut RunConfig, what: &str) -> Result<(), Problem> {
     if gan_data::builtin_names().contains(&source.as_str()) {
         return Ok(());
     }
-    match Path::new(source).canonicalize() {
-        Ok(path) => config.data.source = path.display().to_string(),
-        Err(_) => {
-            if let Some(set) = presets::data_set(source) {
-                return Err(set.missing(what));
-            }
-        }
+    // Before the path: a stray file of this name is not the data set; `./mnist` is.
+    if let Some(set) = presets::data_set(source) {
+        return Err(set.missing(what));
+    }
+    // A path that leads nowhere is reported by the loader.
+    if let Ok(path) = Path::new(source).canonicalize() {
+        config.data.source = path.display().to_string();
     }
     Ok(())
 }
@@ -175,7 +175,7 @@ fn refuse_other_game(
     ))
     .hint(format!(
         "only run.* and --data can; for another game start a new run: gan-cli train {} --set …",
-        run.join("config.toml").display()
+        word(&run.join("config.toml"))
     )))
 }
 
@@ -216,7 +216,13 @@ fn start<B: Backend>(
     let pace = config.settle(trainer.steps_per_epoch());
     let fresh = resumed.is_none();
     let dir = match resumed {
-        None => RunDir::create(args.out.as_deref(), &name, args.overwrite)?,
+        None => {
+            let existing = match args.overwrite {
+                true => Existing::Replace,
+                false => Existing::Keep,
+            };
+            RunDir::create(args.out.as_deref(), &name, existing)?
+        }
         Some((dir, checkpoint)) => {
             refuse_other_data(&checkpoint, &record, dir.path())?;
             trainer.restore(&checkpoint)?;
@@ -225,6 +231,14 @@ fn start<B: Backend>(
     };
     if !fresh && trainer.steps_done() >= pace.total {
         return Err(nothing_left(dir.path(), trainer.steps_done()).into());
+    }
+    let at_rest = config.at_rest(trainer.steps_done());
+    if !at_rest.is_empty() {
+        output.notice(format!(
+            "warning: the schedule has taken the learning rate of {} to 0, where nothing more \
+             is learnt; a new run can have a higher schedule.floor or more schedule.updates",
+            at_rest.join(" and ")
+        ));
     }
     log_to(&dir)?;
     info!("{}{device}", DEVICE_MARK);
@@ -275,9 +289,9 @@ fn refuse_other_data(
 }
 
 fn nothing_left(run: &Path, step: u64) -> Problem {
-    let run = run.display();
-    Problem::usage(format!("{run}: is done: {step} steps")).hint(format!(
-        "to go on: gan-cli train --resume {run} --steps {}",
+    Problem::usage(format!("{}: is done: {step} steps", run.display())).hint(format!(
+        "to go on: gan-cli train --resume {} --steps {}",
+        word(run),
         2 * step.max(1)
     ))
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use gan_kernels::Backend;
-use gan_model::{Metrics, Trainer};
+use gan_model::{Metrics, OptimizerConfig, Trainer};
 use serde::Serialize;
 use tracing::{error, info};
 
 use crate::config::{Pace, RunConfig};
 use crate::interrupt;
-use crate::output::Output;
+use crate::output::{Output, word};
 use crate::pictures::{self, Backdrop, History};
 use crate::problem::Problem;
 use crate::progress::{Progress, duration};
@@ -133,42 +133,54 @@ impl<'a, B: Backend> Training<'a, B> {
     /// If an objective or a parameter is no longer finite, or something cannot be written; the
     /// last good checkpoint stays.
     pub(crate) fn play(&mut self) -> anyhow::Result<Ending> {
+        let total = self.pace.total;
+        let first = self.trainer.steps_done();
+        let mut progress = Progress::new(self.output, first, total, self.trainer.steps_per_epoch());
+        self.started = Instant::now();
+        let played = self.iterate(&mut progress);
+        // However it ended: what is said next must not run into the bar.
+        progress.finish();
+        match played? {
+            Ending::Interrupted => self.stop(),
+            Ending::Done => {
+                if total == 0 {
+                    self.picture()?;
+                }
+                self.conclude()?;
+                Ok(Ending::Done)
+            }
+        }
+    }
+
+    /// Plays and writes what is due, until all iterations are done or the user stops it.
+    fn iterate(&mut self, progress: &mut Progress<'_>) -> anyhow::Result<Ending> {
         let Pace {
             total,
             log,
             sample,
             checkpoint,
         } = self.pace;
-        let first = self.trainer.steps_done();
-        let mut progress = Progress::new(self.output, first, total, self.trainer.steps_per_epoch());
-        self.started = Instant::now();
         let due = |step: u64, every: u64| every > 0 && step.is_multiple_of(every);
         while self.trainer.steps_done() < total {
             if interrupt::requested() {
-                progress.finish();
-                return self.stop();
+                return Ok(Ending::Interrupted);
             }
             self.trainer.step();
             let step = self.trainer.steps_done();
             let last = step == total;
             let read = last || due(step, log);
             if read {
-                let metrics = self.read().inspect_err(|_| progress.finish())?;
+                let metrics = self.read()?;
                 progress.reading(metrics);
             }
             if last || due(step, sample) {
                 self.picture()?;
             }
             if last || due(step, checkpoint) || (read && self.checkpoint_is_old()) {
-                self.save().inspect_err(|_| progress.finish())?;
+                self.save()?;
             }
             progress.tick(step);
         }
-        progress.finish();
-        if total == 0 {
-            self.picture()?;
-        }
-        self.conclude()?;
         Ok(Ending::Done)
     }
 
@@ -197,25 +209,33 @@ impl<'a, B: Backend> Training<'a, B> {
     /// What to say when the game has left the numbers.
     fn diverged(&self, what: &str) -> Problem {
         error!("{what} is not a finite number");
-        let rate = {
-            use gan_model::OptimizerConfig::{Adam, Momentum};
-            match self.config.optimizer {
-                Momentum { learning_rate, .. } | Adam { learning_rate, .. } => learning_rate,
-                _ => 0.0,
-            }
-        };
         let kept = match self.saved_step {
             Some(step) => self.dir.checkpoint(step).display().to_string(),
             None => "none".into(),
         };
-        // A tenth with two digits, so that the advice can be typed.
-        let lower = format!("{:.1e}", rate / 10.0);
+        let config = &self.config;
+        let own = [
+            ("generator.optimizer", config.generator.optimizer),
+            ("discriminator.optimizer", config.discriminator.optimizer),
+        ];
+        // The common one counts only for a player without its own.
+        let common = own.iter().any(|(_, optimizer)| optimizer.is_none());
+        let common = ("optimizer", common.then_some(config.optimizer));
+        let lower: Vec<String> = [common]
+            .into_iter()
+            .chain(own)
+            .filter_map(|(table, optimizer)| {
+                // A tenth with two digits, so that the advice can be typed.
+                let lower = learning_rate(&optimizer?) / 10.0;
+                Some(format!("--set {table}.learning_rate={lower:.1e}"))
+            })
+            .collect();
         Problem::failed(format!(
             "{what} is not a finite number: the game has diverged"
         ))
         .hint(format!(
-            "the learning rate {rate} is probably too high; try --set \
-                 optimizer.learning_rate={lower}; last good checkpoint: {kept}"
+            "the learning rate is probably too high; try {}; last good checkpoint: {kept}",
+            lower.join(" ")
         ))
     }
 
@@ -267,13 +287,14 @@ impl<'a, B: Backend> Training<'a, B> {
         let grid = [self.config.run.rows, self.config.run.cols];
         let count = pictures::sample_count(&self.record.shape, cols, grid);
         let mut samples = self.trainer.sample(self.config.seed, 0, count)?;
+        self.record.to_user_units(&mut samples, cols);
+        // The mixture is in the units of the data as they came.
         self.quality = self
             .backdrop
             .mixture
             .as_ref()
             .filter(|mixture| mixture.modes() > 1)
             .map(|mixture| Quality::of(mixture, &samples));
-        self.record.to_user_units(&mut samples, cols);
         if cols == 1 {
             self.judge_axis()?;
         }
@@ -335,7 +356,7 @@ impl<'a, B: Backend> Training<'a, B> {
     }
 
     fn resume_command(&self) -> String {
-        format!("gan-cli train --resume {}", self.dir.path().display())
+        format!("gan-cli train --resume {}", word(self.dir.path()))
     }
 
     /// Says what there is now, and what can be done with it.
@@ -350,7 +371,7 @@ impl<'a, B: Backend> Training<'a, B> {
             "run": self.dir.path(), "samples": samples, "checkpoint": checkpoint,
             "quality": self.quality,
         }));
-        let run = self.dir.path().display();
+        let run = word(self.dir.path());
         let out = self.output;
         out.line(format!("\ndone: {step} steps in {}", duration(seconds)));
         if let Some(quality) = self.quality {
@@ -372,5 +393,14 @@ impl<'a, B: Backend> Training<'a, B> {
             "  go on         gan-cli train --resume {run} {further}"
         ));
         Ok(())
+    }
+}
+
+/// η before the first update.
+fn learning_rate(optimizer: &OptimizerConfig) -> f64 {
+    match *optimizer {
+        OptimizerConfig::Momentum { learning_rate, .. }
+        | OptimizerConfig::Adam { learning_rate, .. } => learning_rate,
+        _ => 0.0,
     }
 }

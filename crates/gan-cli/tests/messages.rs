@@ -174,6 +174,12 @@ fn data_that_must_be_brought_says_which_files_and_what_to_type() {
         "gan-cli train mnist --data PATH",
         "train-images-idx3-ubyte",
     ]);
+    // What happens to bear the name is not the data, unless it is called by its path.
+    place.write("table", "1,2\n3,4\n");
+    place
+        .run("train table")
+        .exits(2)
+        .complains(&["table: this data does not come with the program", "./table"]);
     place
         .run("train tfd")
         .exits(2)
@@ -207,15 +213,18 @@ fn refused_write_keeps_what_was_there() {
     let place = Place::new();
     place.run("train tiny.toml --out run --steps 20").exits(0);
     let kept = place.bytes("run/checkpoints/step-000020.safetensors");
-    let config = place.read("run/config.toml");
-    // A directory where the new file would be written first.
-    std::fs::create_dir(place.path("run/config.tmp")).unwrap();
+    // A directory is not replaced by a file.
+    std::fs::remove_file(place.path("run/metrics.jsonl")).unwrap();
+    std::fs::create_dir(place.path("run/metrics.jsonl")).unwrap();
     place
         .run("train --resume run --steps 30")
         .exits(1)
-        .complains(&["run/config.toml: cannot be written"]);
+        .complains(&["run/metrics.jsonl: cannot be written"]);
     assert!(kept == place.bytes("run/checkpoints/step-000020.safetensors"));
-    assert_eq!(config, place.read("run/config.toml"));
+    assert!(place.path("run/metrics.jsonl").is_dir());
+    let mut files = std::fs::read_dir(place.path("run")).unwrap();
+    let half = |name: std::ffi::OsString| name.to_string_lossy().ends_with(".part");
+    assert!(!files.any(|file| half(file.unwrap().file_name())));
 }
 
 #[test]
@@ -233,8 +242,58 @@ fn info_and_sample_of_nothing_say_so() {
         .complains(&["not a checkpoint"]);
     let text = place.run("info").exits(0).stdout();
     assert!(text.contains("cpu"), "{text}");
+    for name in ["gan-cli ", "processor ", "threads"] {
+        assert!(text.contains(name), "{text}");
+    }
     place
         .run("train --resume nowhere")
         .exits(2)
         .complains(&["not the directory of a run"]);
+}
+
+#[test]
+fn damaged_checkpoint_is_refused_with_both_sides() {
+    let place = Place::new();
+    place.write("table.csv", &"1,2\n3,5\n4,4\n7,1\n".repeat(10));
+    place
+        .run("train tiny.toml --data table.csv --out run --steps 1")
+        .exits(0);
+    let bytes = place.bytes("run/checkpoints/step-000001.safetensors");
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let (head, tensors) = bytes[8..].split_at(length);
+    let head: serde_json::Value = serde_json::from_slice(head).unwrap();
+    let about = head["__metadata__"]["gan_checkpoint"].as_str().unwrap();
+    let about: serde_json::Value = serde_json::from_str(about).unwrap();
+    for (annotation, damaged, part) in [
+        (
+            "transform",
+            r#"{"standardize":{"mean":[0.5],"std":[1.0]}}"#,
+            "found 1 means and 1 deviations, expected 2",
+        ),
+        (
+            "shape",
+            r#"{"image":{"height":0,"width":28,"channels":1}}"#,
+            "found images of 1×0×28, expected 2",
+        ),
+        (
+            "shape",
+            r#"{"vector":{"columns":["a","b","c"]}}"#,
+            "found 3 names of columns, expected 2",
+        ),
+    ] {
+        let (mut head, mut about) = (head.clone(), about.clone());
+        about["annotations"][annotation] = damaged.into();
+        head["__metadata__"]["gan_checkpoint"] = about.to_string().into();
+        let head = head.to_string();
+        let mut file = (head.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(head.as_bytes());
+        file.extend_from_slice(tensors);
+        std::fs::write(place.path("damaged.safetensors"), file).unwrap();
+        for out in ["s.png", "s.csv"] {
+            place
+                .run(&format!("sample damaged.safetensors --out {out}"))
+                .exits(1)
+                .complains(&["damaged.safetensors: annotation", part]);
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub use error::DataError;
 pub use mixture::Mixture;
 pub use normalize::Transform;
 pub use split::Splits;
-pub use write::{write_csv, write_npy};
+pub use write::{half_written, replace_file, write_csv, write_npy};
 
 // The record types are part of this crate's interface.
 pub use gan_kernels::{Affine, ByteScale, Records, Values};

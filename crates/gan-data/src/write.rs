@@ -1,4 +1,4 @@
-//! The way out: generated records as `.npy` or `.csv`.
+//! The way out: generated records as `.npy` or `.csv`, and how any file takes its place.
 //!
 //! A file is written beside its place, synchronised and renamed, so that a reader finds the old file
 //! or the whole new one.
@@ -78,6 +78,37 @@ pub fn write_csv(
     })
 }
 
+/// Replaces the file at `path` by what `write` writes, whole or not at all.
+///
+/// # Errors
+/// The system's answer; the old file is still there then.
+pub fn replace_file(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let beside = beside(path);
+    write_beside(&beside, write)
+        .and_then(|()| fs::rename(&beside, path))
+        .inspect_err(|_| {
+            // The half-written file is of no use; failing to remove it changes nothing.
+            let _ = fs::remove_file(&beside);
+        })
+}
+
+/// What the file `name`, left by [`replace_file`], would have become; none for any other file.
+///
+/// A process that is killed leaves it behind: `.losses.svg.4711.part` is what `losses.svg` would
+/// have become.
+#[must_use]
+pub fn half_written(name: &str) -> Option<&str> {
+    let (name, process) = name
+        .strip_prefix('.')?
+        .strip_suffix(".part")?
+        .rsplit_once('.')?;
+    let number = !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit());
+    number.then_some(name)
+}
+
 #[track_caller]
 fn whole_rows(op: &str, rows: &[f32], cols: usize) -> usize {
     assert!(
@@ -92,11 +123,7 @@ fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), DataError> {
-    let beside = beside(path);
-    let written = write_beside(&beside, write).and_then(|()| fs::rename(&beside, path));
-    written.map_err(|source| {
-        // The half-written file is of no use; failing to remove it changes nothing.
-        let _ = fs::remove_file(&beside);
+    replace_file(path, write).map_err(|source| {
         let path = path.into();
         DataError::Unwritable { path, source }
     })
@@ -118,4 +145,26 @@ fn write_beside(
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}.part", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_written_knows_the_names_of_replace_file_alone() {
+        let name = beside(Path::new("a/losses.svg"));
+        let name = name.file_name().unwrap().to_str().unwrap();
+        assert_eq!(half_written(name), Some("losses.svg"));
+        for other in [
+            "x.part",
+            ".x.part",
+            ".x..part",
+            ".x.me.part",
+            "x.1.part",
+            ".x.1.tmp",
+        ] {
+            assert_eq!(half_written(other), None, "{other}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod merge;
 use gan_data::DataConfig;
 use gan_model::{
     ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig, OptimizerConfig, RulesConfig,
+    ScheduleConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,27 @@ impl RunConfig {
             optimizer: self.optimizer,
             game: self.game.clone(),
         }
+    }
+
+    /// The players that learn nothing after `step` iterations, because their schedule has taken the
+    /// learning rate to 0.
+    pub(crate) fn at_rest(&self, step: u64) -> Vec<&'static str> {
+        let updates_of_d = step.saturating_mul(self.game.discriminator_steps as u64);
+        [
+            ("generator", self.generator.optimizer, step),
+            ("discriminator", self.discriminator.optimizer, updates_of_d),
+        ]
+        .into_iter()
+        .filter(|(_, own, done)| {
+            let (OptimizerConfig::Momentum { schedule, .. }
+            | OptimizerConfig::Adam { schedule, .. }) = own.unwrap_or(self.optimizer)
+            else {
+                return false;
+            };
+            matches!(schedule, ScheduleConfig::Linear { floor: 0.0, updates } if *done >= updates)
+        })
+        .map(|(player, ..)| player)
+        .collect()
     }
 
     /// When things are due in a run of `steps_per_epoch` iterations per epoch.
@@ -193,6 +215,27 @@ mod tests {
         assert_eq!(pace.checkpoint, 250);
         config.run.epochs = Some(100.0);
         assert_eq!(config.settle(1000).log, 2);
+    }
+
+    #[test]
+    fn players_at_rest_are_those_whose_rate_has_fallen_to_0() {
+        let at_rest = |preset: &str, sets: &[&str], step| {
+            let mut overrides = Overrides::default();
+            sets.iter().for_each(|set| overrides.set(set).unwrap());
+            let layers = Layers::read(preset, &overrides).unwrap();
+            layers.resolve().unwrap().at_rest(step)
+        };
+        let to_0 = ["optimizer.schedule.floor=0", "game.discriminator_steps=2"];
+        assert_eq!(at_rest("ring8", &to_0, 7999), [""; 0]);
+        assert_eq!(at_rest("ring8", &to_0, 8000), ["discriminator"]);
+        assert_eq!(
+            at_rest("ring8", &to_0, 16000),
+            ["generator", "discriminator"]
+        );
+        // What the program advises after a run of a preset must be of use.
+        for preset in crate::presets::names() {
+            assert_eq!(at_rest(preset, &[], u64::MAX), [""; 0], "{preset}");
+        }
     }
 
     #[test]

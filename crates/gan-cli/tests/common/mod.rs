@@ -29,6 +29,9 @@ layers = [{ units = 5, activation = "leaky-relu" }, { activation = "identity" }]
 layers = [{ units = 3, pieces = 2, activation = "maxout" }, { keep = 0.5, activation = "sigmoid" }]
 "#;
 
+/// Far beyond what the slowest machine needs; only a test that hangs takes so long.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// A working directory with `tiny.toml` in it.
 pub(crate) struct Place(TempDir);
 
@@ -77,19 +80,22 @@ impl Place {
     }
 
     /// Starts `gan-cli <line>` and waits until the checkpoint of some step from `first` on is there.
-    pub(crate) fn start_and_wait(&self, line: &str, run: &str, first: u64) -> Child {
+    pub(crate) fn start_and_wait(&self, line: &str, run: &str, first: u64) -> Started {
         let child = self
             .command(line)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let patience = Instant::now() + Duration::from_secs(60);
+        let mut started = Started(child);
+        let patience = Instant::now() + PATIENCE;
         while self.last_checkpoint(run).is_none_or(|step| step < first) {
-            assert!(Instant::now() < patience, "no checkpoint after a minute");
+            let ended = started.0.try_wait().unwrap();
+            assert!(ended.is_none(), "gan-cli {line}: ended with {ended:?}");
+            assert!(Instant::now() < patience, "gan-cli {line}: no checkpoint");
             std::thread::sleep(Duration::from_millis(2));
         }
-        child
+        started
     }
 
     /// Step of the newest checkpoint of a run.
@@ -157,11 +163,31 @@ impl Ran {
     }
 }
 
-/// Sends a signal by name.
-pub(crate) fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill")
-        .args([name, &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success());
+/// A program that runs until it is stopped, at the latest when this is dropped.
+pub(crate) struct Started(Child);
+
+impl Started {
+    /// Ends it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        assert!(!self.0.wait().unwrap().success());
+    }
+
+    /// Sends a signal by name, waits for the end, and returns the exit code.
+    pub(crate) fn signal(&mut self, name: &str) -> Option<i32> {
+        let status = Command::new("kill")
+            .args([name, &self.0.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended already, and a test that failed has said why.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
