@@ -36,6 +36,7 @@ fn machine() -> anyhow::Result<Facts> {
     let device = Device::open(DeviceChoice::Auto, None)?;
     Ok(vec![
         ("gan-cli", json!(env!("CARGO_PKG_VERSION"))),
+        ("checkpoint_format", json!(gan_model::FORMAT_VERSION)),
         ("device", json!(device.description())),
         ("processor", json!(processor())),
         ("back_ends", json!(["cpu"])),

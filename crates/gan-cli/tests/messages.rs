@@ -167,6 +167,20 @@ fn extends_goes_through_files_and_finds_cycles() {
 }
 
 #[test]
+fn folder_with_the_name_of_a_data_set_is_data_only_when_asked_for() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("mnist")).unwrap();
+    place
+        .run("train mnist")
+        .exits(2)
+        .complains(&["does not come with the program"]);
+    place
+        .run("train mnist --data mnist")
+        .exits(1)
+        .complains(&["mnist", "empty directory"]);
+}
+
+#[test]
 fn data_that_must_be_brought_says_which_files_and_what_to_type() {
     let place = Place::new();
     place.run("train mnist").exits(2).complains(&[

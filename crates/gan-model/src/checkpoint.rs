@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::mlp::Mlp;
 
 /// Version of the names, shapes and metadata that a checkpoint has.
-const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 1;
 
 /// The one key of the file's metadata; its value is a [`Header`] as JSON.
 ///

@@ -11,7 +11,7 @@ mod mlp;
 mod sample;
 mod train;
 
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION};
 pub use config::{
     ActivationConfig, ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig,
     GeneratorObjective, LayerConfig, MomentumConfig, OptimizerConfig, OutputBias, PriorConfig,
