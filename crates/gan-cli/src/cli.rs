@@ -54,7 +54,7 @@ pub(crate) struct TrainArgs {
     /// Stop after so many iterations.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) steps: Option<u64>,
-    /// Directory of the run [default: runs/<preset>-<n>].
+    /// Directory of the run [default: `runs/PRESET-N`].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub(crate) out: Option<PathBuf>,
     /// Continue a run from its last checkpoint [default: the newest in runs/].
