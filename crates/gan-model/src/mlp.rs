@@ -40,8 +40,7 @@ pub(crate) enum Player {
 /// How parameters follow their gradient.
 #[derive(Clone, Copy)]
 pub(crate) enum Optimizer {
-    /// They become it; for checks.
-    #[cfg_attr(not(test), allow(dead_code))]
+    /// They become it, and nothing is kept; for a generator that only samples.
     Store,
     Momentum {
         max_column_norm: Option<f64>,
@@ -174,8 +173,8 @@ impl<B: Backend> Mlp<B> {
         })
     }
 
-    /// Runs `x` through all layers; the last one's output goes into `output` if given, with
-    /// `output_dropout`, else into the tape.
+    /// Runs `x` through all layers; the last one's output goes into `output`, under the dropout
+    /// beside it, if given, else into the tape.
     pub(crate) fn forward(
         &self,
         backend: &B,
