@@ -3,7 +3,7 @@
 use crate::ops::{
     Advance, FillLatent, GatherRows, LinearBwdData, LinearBwdParams, LinearFwd, LogitLoss, Parzen,
 };
-use crate::{Real, Records, StepState};
+use crate::{Real, Records, Schedule, StepState};
 
 /// Fused operations over row-major matrices.
 ///
@@ -11,7 +11,9 @@ use crate::{Real, Records, StepState};
 /// Operations panic if the shapes of their arguments disagree; that is the caller's mistake.
 /// What can fail on a device (a lost device, memory, a refused kernel) is reported by the reads,
 /// which are the only calls that wait.
-pub trait Backend: Sized {
+///
+/// Clones share the device, and are cheap.
+pub trait Backend: Clone {
     /// Type of a matrix element on the host.
     type Elem: Real;
     /// Elements on the device.
@@ -24,6 +26,8 @@ pub trait Backend: Sized {
     type Monitors;
     /// A resident data set.
     type Resident;
+    /// What [`Backend::repeat`] has recorded.
+    type Recording: Default;
 
     /// What computes, for people: processor or device, instruction set, threads.
     fn description(&self) -> String;
@@ -46,6 +50,10 @@ pub trait Backend: Sized {
     fn resident(&self, records: Records) -> Self::Resident;
     /// Puts a state on the device.
     fn state(&self, state: StepState) -> Self::State;
+    /// Gives the device the rates of the iterations from `step` on, unless it has them already.
+    ///
+    /// To be called before each iteration, outside of what [`Backend::repeat`] records.
+    fn upload_rates(&self, state: &mut Self::State, schedule: &Schedule, step: u64);
     /// Sums that are all zero.
     fn monitors(&self) -> Self::Monitors;
     /// Takes the sums to the host and sets them to zero.
@@ -73,6 +81,51 @@ pub trait Backend: Sized {
     fn parzen(&self, op: Parzen<'_, Self>) -> Result<Vec<f64>, BackendError>;
     /// See [`Advance`].
     fn advance(&self, op: Advance<'_, Self>);
+
+    /// Runs `iteration`, a list of operations that is the same at every call.
+    ///
+    /// A back end that can records the list at the first call, of which it then runs `iteration`
+    /// twice but the operations once, and replays it at later calls without running `iteration`.
+    /// So nothing in it may read, allocate, or depend on anything but what the device keeps, and
+    /// all that it names must outlive `recording`.
+    fn repeat(&self, recording: &mut Self::Recording, iteration: impl FnMut());
+    /// How the iterations under `recording` are run; `None` before the first.
+    fn execution(&self, recording: &Self::Recording) -> Option<Execution>;
+    /// Waits for the device.
+    ///
+    /// # Errors
+    /// What has gone wrong so far; where it did so in one operation, the reads that depend on it
+    /// tell.
+    fn check(&self) -> Result<(), BackendError>;
+}
+
+/// How an iteration is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Execution {
+    /// As calls, on the processor.
+    Direct,
+    /// As kernels that are launched one by one.
+    Eager {
+        /// Launches per iteration.
+        launches: usize,
+    },
+    /// As a recorded list of kernels.
+    Replayed {
+        /// Launches per iteration.
+        launches: usize,
+    },
+}
+
+/// For people: `24 launches, replayed`.
+impl std::fmt::Display for Execution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Direct => write!(f, "direct"),
+            Self::Eager { launches } => write!(f, "{launches} launches, one by one"),
+            Self::Replayed { launches } => write!(f, "{launches} launches, replayed"),
+        }
+    }
 }
 
 /// Something went wrong on the device.
@@ -87,6 +140,88 @@ pub enum BackendError {
         /// The operating system's answer.
         source: std::io::Error,
     },
+    /// The device that was asked for is not there.
+    #[error("no device {asked}: found {found}")]
+    NoDevice {
+        /// Its name, such as `cuda:1`.
+        asked: String,
+        /// The names of those of its kind, or `none`.
+        found: String,
+    },
+    /// The build does not link what drives the device that was asked for.
+    #[error("no device {asked}: this build is without the feature `{feature}`")]
+    NotLinked {
+        /// Its name.
+        asked: String,
+        /// The feature that links it.
+        feature: &'static str,
+    },
+    /// The device does not compute in the precision that was asked for.
+    #[error("{device}: precision {asked} is not offered, found {found}")]
+    Precision {
+        /// Name of the device.
+        device: String,
+        /// The precision that was asked for.
+        asked: &'static str,
+        /// Those that it offers.
+        found: String,
+    },
+    /// One buffer would be larger than the device allows.
+    #[error("a buffer of {bytes} bytes: the device allows {largest} bytes in one buffer")]
+    BufferTooLarge {
+        /// Bytes asked for.
+        bytes: u64,
+        /// Bytes of the largest buffer.
+        largest: u64,
+    },
+    /// The device has no room left.
+    #[error("out of device memory: {needed} bytes needed, {} free", free.map_or("an unknown number".into(), |free| format!("{free} bytes")))]
+    OutOfMemory {
+        /// Bytes asked for.
+        needed: u64,
+        /// Bytes free, where the device tells.
+        free: Option<u64>,
+    },
+    /// The device or its driver refuses a kernel.
+    #[error("the device refuses a kernel: {reason}")]
+    Refused {
+        /// What the runtime says.
+        reason: String,
+    },
+    /// The device is gone, or no longer answers.
+    #[error("the device is lost: {reason}")]
+    Lost {
+        /// What the runtime says.
+        reason: String,
+    },
+    /// Something else that the runtime reports.
+    #[error("the device failed: {reason}")]
+    Failed {
+        /// What the runtime says.
+        reason: String,
+    },
+}
+
+impl BackendError {
+    /// What the user can do about it, if anything is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Threads { .. } => Some("ask for fewer threads"),
+            Self::NoDevice { .. } => Some(
+                "`gan-cli info` lists the devices; a driver that is missing or too old hides one",
+            ),
+            Self::NotLinked { .. } => Some("build with `--features` and its name"),
+            Self::Precision { .. } => Some("f32 works on every device"),
+            Self::BufferTooLarge { .. } => Some("fewer records, or narrower layers"),
+            Self::OutOfMemory { .. } => {
+                Some("a smaller minibatch, narrower layers, or a device that others do not use")
+            }
+            Self::Refused { .. } => Some("the driver may be too old; `--device cpu` always works"),
+            Self::Lost { .. } => Some("look at the system's log for the driver's own message"),
+            Self::Failed { .. } => None,
+        }
+    }
 }
 
 /// A row-major matrix on the device of `B`.
@@ -192,6 +327,11 @@ pub struct RowsMut<'a, B: Backend> {
 }
 
 impl<B: Backend> RowsMut<'_, B> {
+    /// The same rows, to read.
+    pub(crate) fn as_rows(&self) -> Rows<'_, B> {
+        self.matrix.rows(self.first, self.count)
+    }
+
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.count, self.matrix.cols)
     }

@@ -8,6 +8,8 @@
 
 mod activation;
 mod backend;
+#[cfg(feature = "cube")]
+pub mod cube;
 mod native;
 mod ops;
 mod real;
@@ -19,8 +21,8 @@ pub mod random;
 
 pub use activation::Activation;
 pub use backend::{
-    Backend, BackendError, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners, WinnersRows,
-    WinnersRowsMut,
+    Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners,
+    WinnersRows, WinnersRowsMut,
 };
 pub use native::Native;
 pub use ops::{

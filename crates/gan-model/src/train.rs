@@ -4,7 +4,7 @@ mod start;
 
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
-    Activation, Advance, Backend, BackendError, Below, Dropout, FillLatent, GatherRows,
+    Activation, Advance, Backend, BackendError, Below, Dropout, Execution, FillLatent, GatherRows,
     LinearBwdData, LogitLoss, Matrix, Objective, Real, Records, Schedule,
 };
 
@@ -50,6 +50,8 @@ pub struct Trainer<B: Backend> {
     pub(crate) generator_tape: Tape<B>,
     pub(crate) discriminator_tape: Tape<B>,
     sampling_tape: Tape<B>,
+    /// The iteration, where the back end records it.
+    recording: B::Recording,
 }
 
 impl<B: Backend> Trainer<B> {
@@ -118,12 +120,22 @@ impl<B: Backend> Trainer<B> {
             z: backend.matrix(samples * m, config.generator.latent),
             x: backend.matrix((samples + 1) * m, cols),
             data: backend.resident(data.records),
+            recording: B::Recording::default(),
             backend,
         })
     }
 
-    /// One iteration of Algorithm 1.
+    /// One iteration of Algorithm 1, or the replay of its record.
     pub fn step(&mut self) {
+        let (backend, mut recording) = (self.backend.clone(), std::mem::take(&mut self.recording));
+        backend.upload_rates(&mut self.state, &self.schedule, self.step);
+        backend.repeat(&mut recording, || self.iterate());
+        self.recording = recording;
+        self.step += 1;
+    }
+
+    /// The list of operations that one iteration is.
+    fn iterate(&mut self) {
         // All latents of the iteration at once: G does not change before its own update.
         self.sample_latents();
         self.generate();
@@ -146,7 +158,6 @@ impl<B: Backend> Trainer<B> {
             state: &mut self.state,
             schedule: &self.schedule,
         });
-        self.step += 1;
     }
 
     fn last_discriminator_step(&self, i: usize) -> bool {
@@ -304,6 +315,20 @@ impl<B: Backend> Trainer<B> {
         )
     }
 
+    /// How iterations are run; `None` before the first.
+    #[must_use]
+    pub fn execution(&self) -> Option<Execution> {
+        self.backend.execution(&self.recording)
+    }
+
+    /// Waits for the device.
+    ///
+    /// # Errors
+    /// What has gone wrong on it so far.
+    pub fn check(&self) -> Result<(), BackendError> {
+        self.backend.check()
+    }
+
     /// Iterations done.
     #[must_use]
     pub fn steps_done(&self) -> u64 {
@@ -431,6 +456,8 @@ impl<B: Backend> Trainer<B> {
             .backend
             .state(self.schedule.state(self.seed, self.step));
         self.monitors = self.backend.monitors();
+        // The record names the state and the monitors that were.
+        self.recording = B::Recording::default();
         Ok(())
     }
 }

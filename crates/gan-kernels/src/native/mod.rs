@@ -15,8 +15,8 @@ pub(crate) use shared_rows::SharedRows;
 
 use crate::ops::{self, *};
 use crate::{
-    Backend, BackendError, Matrix, Monitor, MonitorSums, Real, Records, Rows, RowsMut, StepState,
-    Winners,
+    Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Real, Records, Rows, RowsMut,
+    Schedule, StepState, Winners,
 };
 use pool::Pool;
 use product::Isa;
@@ -184,6 +184,7 @@ impl<T: Real> Backend for Native<T> {
     type State = StepState;
     type Monitors = MonitorSums;
     type Resident = Records;
+    type Recording = ();
 
     fn description(&self) -> String {
         let isa = match self.isa {
@@ -243,6 +244,10 @@ impl<T: Real> Backend for Native<T> {
         state
     }
 
+    fn upload_rates(&self, _state: &mut StepState, _schedule: &Schedule, _step: u64) {
+        // `advance` computes them where they are needed.
+    }
+
     fn monitors(&self) -> MonitorSums {
         MonitorSums([0.0; Monitor::COUNT])
     }
@@ -288,5 +293,17 @@ impl<T: Real> Backend for Native<T> {
     #[track_caller]
     fn advance(&self, op: Advance<'_, Self>) {
         ops::advance_cpu::run(op);
+    }
+
+    fn repeat(&self, _recording: &mut (), mut iteration: impl FnMut()) {
+        iteration();
+    }
+
+    fn execution(&self, _recording: &()) -> Option<Execution> {
+        Some(Execution::Direct)
+    }
+
+    fn check(&self) -> Result<(), BackendError> {
+        Ok(())
     }
 }

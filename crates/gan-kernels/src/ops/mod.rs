@@ -1,4 +1,5 @@
-//! The operations, one folder each: contract and algebra in `mod.rs`, the CPU's in `cpu.rs`.
+//! The operations, one folder each: contract and algebra in `mod.rs`, the CPU's in `cpu.rs`,
+//! the kernels in `cube.rs`.
 
 mod advance;
 mod fill_latent;
@@ -23,6 +24,14 @@ pub(crate) use {
     gather_rows::cpu as gather_rows_cpu, linear_bwd_data::cpu as linear_bwd_data_cpu,
     linear_bwd_params::cpu as linear_bwd_params_cpu, linear_fwd::cpu as linear_fwd_cpu,
     logit_loss::cpu as logit_loss_cpu, parzen::cpu as parzen_cpu,
+};
+
+#[cfg(feature = "cube")]
+pub(crate) use {
+    advance::cube as advance_cube, fill_latent::cube as fill_latent_cube,
+    gather_rows::cube as gather_rows_cube, linear_bwd_data::cube as linear_bwd_data_cube,
+    linear_bwd_params::cube as linear_bwd_params_cube, linear_fwd::cube as linear_fwd_cube,
+    logit_loss::cube as logit_loss_cube, parzen::cube as parzen_cube,
 };
 
 use crate::Activation;

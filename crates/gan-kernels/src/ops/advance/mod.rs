@@ -1,6 +1,8 @@
 //! The end of an iteration.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 
 use crate::{Backend, Schedule};
 

@@ -1,6 +1,8 @@
 //! Latents from the prior.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 
 use crate::random::Stream;
 use crate::{Backend, RowsMut};

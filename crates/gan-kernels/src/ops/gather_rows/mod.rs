@@ -1,6 +1,8 @@
 //! A minibatch of the data set.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 
 use super::{Dropout, assert_shape};
 use crate::{Backend, RowsMut};

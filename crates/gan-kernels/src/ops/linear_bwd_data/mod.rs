@@ -1,6 +1,8 @@
 //! Backward pass of one layer to the layer below.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 
 use super::{Dropout, assert_shape, check_pieces};
 use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRows};

@@ -1,6 +1,8 @@
 //! Gradient of one layer's parameters, and their update.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 
 use super::assert_shape;
 use crate::{Backend, Matrix, Monitor, Rows};

@@ -1,6 +1,8 @@
 //! Forward pass of one layer.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 
 use super::{Dropout, assert_shape, check_pieces};
 use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRowsMut};

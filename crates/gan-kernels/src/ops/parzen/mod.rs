@@ -1,6 +1,8 @@
 //! Parzen-window log-likelihood.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 
 use super::assert_shape;
 use crate::{Backend, Rows};

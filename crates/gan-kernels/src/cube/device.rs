@@ -1,0 +1,318 @@
+//! The devices of this machine, by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use cubecl::device::{Device, RuntimeId, WgpuBackend, WgpuDeviceKind};
+use cubecl::ir::{ElemType, FloatKind};
+use cubecl::prelude::Client;
+
+use crate::BackendError;
+
+/// A device by its runtime and its number there, as `cuda:1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeviceName {
+    /// What drives it.
+    pub runtime: Runtime,
+    /// Which of the devices of that runtime, from 0.
+    pub index: usize,
+}
+
+/// What drives a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Runtime {
+    /// NVIDIA's CUDA.
+    Cuda,
+    /// AMD's HIP.
+    Hip,
+    /// wgpu, on Vulkan and nothing else.
+    Vulkan,
+    /// wgpu, on whatever the system has: Vulkan, Metal, DX12.
+    Wgpu,
+}
+
+impl Runtime {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Cuda, "cuda"),
+        (Self::Hip, "hip"),
+        (Self::Vulkan, "vulkan"),
+        (Self::Wgpu, "wgpu"),
+    ];
+
+    /// Its name, which is that of the feature that links it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(runtime, _)| *runtime == self)
+            .map_or("", |(_, name)| name)
+    }
+
+    /// Whether this build links it.
+    #[must_use]
+    pub fn is_linked(self) -> bool {
+        match self {
+            Self::Cuda => cfg!(feature = "cuda"),
+            Self::Hip => cfg!(feature = "hip"),
+            Self::Vulkan | Self::Wgpu => cfg!(feature = "wgpu"),
+        }
+    }
+
+    /// Its devices, in the order of their numbers.
+    fn devices(self) -> Vec<Device> {
+        let id = match self {
+            Self::Cuda => RuntimeId::Cuda,
+            Self::Hip => RuntimeId::Hip,
+            Self::Vulkan | Self::Wgpu => RuntimeId::Wgpu,
+        };
+        let of_runtime = |device: &Device| device.runtime() == id;
+        let devices = Device::enumerate_all().into_iter().filter(of_runtime);
+        match self {
+            Self::Vulkan => devices
+                .filter_map(|device| device.on(WgpuBackend::Vulkan).ok())
+                .collect(),
+            _ => devices.collect(),
+        }
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.runtime.name(), self.index)
+    }
+}
+
+/// `cuda`, `cuda:1`, `wgpu:0`…
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, index) = text.split_once(':').unwrap_or((text, "0"));
+        let runtime = Runtime::ALL.iter().find(|(_, known)| *known == name);
+        let (Some((runtime, _)), Ok(index)) = (runtime, index.parse()) else {
+            return Err(format!(
+                "found {text}, expected cuda, hip, vulkan or wgpu, with or without a number as in \
+                 cuda:1"
+            ));
+        };
+        Ok(Self {
+            runtime: *runtime,
+            index,
+        })
+    }
+}
+
+/// How the factors of products are rounded; sums, parameters and all else are f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Precision {
+    /// Not at all.
+    #[default]
+    F32,
+    /// To 10 bits of mantissa, on tensor cores.
+    Tf32,
+    /// To 7 bits of mantissa, on tensor cores.
+    Bf16,
+    /// To 10 bits of mantissa and 5 of exponent, on tensor cores.
+    F16,
+}
+
+impl Precision {
+    /// Every precision, the most exact first.
+    pub const ALL: [Self; 4] = [Self::F32, Self::Tf32, Self::Bf16, Self::F16];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        }
+    }
+
+    /// The largest relative error of rounding a factor; that of f32 itself for [`Precision::F32`].
+    #[must_use]
+    pub fn epsilon(self) -> f64 {
+        match self {
+            Self::F32 => f64::from(f32::EPSILON),
+            Self::Tf32 | Self::F16 => 1.0 / 1024.0,
+            Self::Bf16 => 1.0 / 128.0,
+        }
+    }
+
+    /// Whether `client` multiplies so.
+    pub(crate) fn is_offered(self, client: &Client) -> bool {
+        let kind = match self {
+            Self::F32 => return true,
+            Self::Tf32 => FloatKind::TF32,
+            Self::Bf16 => FloatKind::BF16,
+            Self::F16 => FloatKind::F16,
+        };
+        let (factor, sum) = (ElemType::Float(kind), ElemType::Float(FloatKind::F32));
+        let depth = super::tensor::depth(self) as u32;
+        client.features().matmul.cmma.iter().any(|config| {
+            [config.a_type, config.b_type, config.cd_type] == [factor, factor, sum]
+                && [config.m, config.n, config.k] == [16, 16, depth]
+        })
+    }
+
+    /// The precisions that `client` offers.
+    pub(crate) fn offered(client: &Client) -> Vec<Self> {
+        let offered = |precision: &Self| precision.is_offered(client);
+        Self::ALL.into_iter().filter(offered).collect()
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|known| known.name() == text);
+        known.ok_or_else(|| format!("found {text}, expected f32, tf32, bf16 or f16"))
+    }
+}
+
+/// What a device is and can do.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct DeviceReport {
+    /// Its name here.
+    pub name: DeviceName,
+    /// Its name as its driver has it.
+    pub description: String,
+    /// Whether it is the processor in disguise.
+    pub is_software: bool,
+    /// Memory in bytes, where the driver tells.
+    pub memory: Option<u64>,
+    /// Bytes of the largest buffer.
+    pub largest_buffer: u64,
+    /// Multiprocessors, where the driver tells.
+    pub multiprocessors: Option<u32>,
+    /// Precisions that it offers.
+    pub precisions: Vec<Precision>,
+    /// Whether an iteration is recorded and replayed.
+    pub replays: bool,
+}
+
+/// Every device of every runtime that this build links; opens each of them.
+#[must_use]
+pub fn devices() -> Vec<DeviceReport> {
+    let named = Runtime::ALL.into_iter().flat_map(|(runtime, _)| {
+        // Vulkan's are among wgpu's, and are not told twice.
+        let devices = match runtime {
+            Runtime::Vulkan => Vec::new(),
+            _ => runtime.devices(),
+        };
+        let name = move |index| DeviceName { runtime, index };
+        devices
+            .into_iter()
+            .enumerate()
+            .map(move |(index, device)| (name(index), device))
+    });
+    named.map(|(name, device)| report(name, &device)).collect()
+}
+
+fn report(name: DeviceName, device: &Device) -> DeviceReport {
+    let client = device.client();
+    let properties = client.properties();
+    DeviceReport {
+        name,
+        description: properties.identity.name.clone(),
+        is_software: is_software(device),
+        memory: properties.memory.max_memory(),
+        largest_buffer: properties.memory.max_page_size,
+        multiprocessors: properties.hardware.num_streaming_multiprocessors,
+        precisions: Precision::offered(&client),
+        replays: replays(&client),
+    }
+}
+
+/// Whether lists of launches can be recorded: tried with an empty one.
+fn replays(client: &Client) -> bool {
+    let prepared = client.graph_prepare().is_ok() && client.start_capture().is_ok();
+    // Ends what was prepared, whether or not recording began.
+    let recorded = client.stop_capture();
+    prepared && recorded.is_ok()
+}
+
+fn is_software(device: &Device) -> bool {
+    matches!(device, Device::Wgpu(device) if device.kind == WgpuDeviceKind::Cpu)
+}
+
+/// The device that is probably the fastest; never the processor in disguise.
+///
+/// Opens none.
+#[must_use]
+pub fn best_device() -> Option<DeviceName> {
+    [Runtime::Cuda, Runtime::Hip, Runtime::Wgpu]
+        .into_iter()
+        .find_map(|runtime| {
+            let devices = runtime.devices();
+            let index = devices.iter().position(|device| !is_software(device))?;
+            Some(DeviceName { runtime, index })
+        })
+}
+
+/// Opens the device `name`; returns what it is called as well.
+pub(crate) fn open(name: DeviceName) -> Result<(Client, String), BackendError> {
+    if !name.runtime.is_linked() {
+        return Err(BackendError::NotLinked {
+            asked: name.to_string(),
+            feature: name.runtime.name(),
+        });
+    }
+    let devices = name.runtime.devices();
+    let Some(device) = devices.get(name.index) else {
+        let names = (0..devices.len()).map(|index| DeviceName { index, ..name }.to_string());
+        let names: Vec<_> = names.collect();
+        return Err(BackendError::NoDevice {
+            asked: name.to_string(),
+            found: if names.is_empty() {
+                format!("no device of {}", name.runtime.name())
+            } else {
+                names.join(", ")
+            },
+        });
+    };
+    let client = device.client();
+    let description = client.properties().identity.name.clone();
+    Ok((client, description))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_names_are_read_as_they_are_written() {
+        for (text, written) in [
+            ("cuda", "cuda:0"),
+            ("wgpu:3", "wgpu:3"),
+            ("vulkan", "vulkan:0"),
+        ] {
+            let name: DeviceName = text.parse().unwrap();
+            assert_eq!(name.to_string(), written);
+        }
+        for text in ["cuda:", "cuda:x", "gpu", "", ":1", "wgpu:-1"] {
+            let error = text.parse::<DeviceName>().unwrap_err();
+            assert!(error.contains("expected cuda"), "{error}");
+        }
+    }
+
+    #[test]
+    fn precisions_are_read_as_they_are_written() {
+        for precision in Precision::ALL {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+        }
+        assert!("fp32".parse::<Precision>().is_err());
+    }
+}

@@ -1,0 +1,133 @@
+//! From an operation's matrices to a kernel's arguments.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use super::philox::MaskLaunch;
+use super::tile::{Along, PlaceLaunch, Product, Tile};
+use super::{Cube, DeviceState};
+use crate::ops::Dropout;
+use crate::random::keep_threshold;
+use crate::{Activation, Matrix, Rows};
+
+/// Cubes along one axis of a grid, below what every runtime takes.
+const LONGEST: usize = 1 << 15;
+
+/// A grid of at least `cubes` cubes; kernels leave those that are too many.
+pub(crate) fn grid(cubes: usize) -> CubeCount {
+    let x = cubes.clamp(1, LONGEST);
+    let y = cubes.div_ceil(x).clamp(1, LONGEST);
+    let z = cubes.div_ceil(x * y).max(1);
+    CubeCount::Static(x as u32, y as u32, z as u32)
+}
+
+/// A buffer of `len` elements of the kernel's type.
+pub(crate) fn buffer(handle: &Handle, len: usize) -> BufferArg {
+    // SAFETY: the length is that of the allocation, in the caller's element type.
+    unsafe { BufferArg::from_raw_parts(handle.clone(), len) }
+}
+
+impl Cube {
+    /// A product of `m × n` elements, as kernels compile it.
+    pub(crate) fn product(&self, a: Along, b: Along, m: usize, n: usize) -> Product {
+        Product {
+            tile: self.tile(m, n),
+            a,
+            b,
+            ones: false,
+            rounding: self.rounding(),
+        }
+    }
+
+    /// The tile for a product of `m × n` elements.
+    ///
+    /// A large tile reads each factor fewer times; a small one, whose groups of units split the
+    /// depth, makes enough cubes for every multiprocessor out of a small minibatch.
+    fn tile(&self, m: usize, n: usize) -> Tile {
+        const SMALL: Tile = Tile {
+            bm: 32,
+            bn: 32,
+            bk: 8,
+            tm: 4,
+            tn: 4,
+            split: 4,
+        };
+        const LARGE: Tile = Tile {
+            bm: 64,
+            bn: 64,
+            bk: 16,
+            tm: 4,
+            tn: 4,
+            split: 1,
+        };
+        let cubes = m.div_ceil(LARGE.bm) * n.div_ceil(LARGE.bn);
+        if cubes >= 2 * self.multiprocessors() {
+            LARGE
+        } else {
+            SMALL
+        }
+    }
+}
+
+/// The rows of a matrix as one factor of a product, of which `free` rows or columns are not summed
+/// over.
+pub(crate) fn place(rows: &Rows<'_, Cube>, free: usize) -> PlaceLaunch {
+    let stride = rows.matrix.stride / 4;
+    PlaceLaunch::new((rows.first * stride) as u32, stride as u32, free as u32)
+}
+
+/// A whole matrix, likewise.
+pub(crate) fn place_all(matrix: &Matrix<Cube>, free: usize) -> PlaceLaunch {
+    PlaceLaunch::new(0, (matrix.stride / 4) as u32, free as u32)
+}
+
+/// A matrix's elements, in vectors of four.
+pub(crate) fn vectors(matrix: &Matrix<Cube>) -> BufferArg {
+    buffer(&matrix.storage, matrix.rows * matrix.stride / 4)
+}
+
+/// A matrix's elements, one by one.
+pub(crate) fn floats(matrix: &Matrix<Cube>) -> BufferArg {
+    buffer(&matrix.storage, matrix.rows * matrix.stride)
+}
+
+/// The current state.
+pub(crate) fn now(state: &DeviceState) -> BufferArg {
+    buffer(&state.now, state.now_len())
+}
+
+/// Dropout as kernels take it; without, numbers that no kernel reads.
+pub(crate) fn mask(dropout: Option<Dropout>) -> MaskLaunch {
+    match dropout {
+        None => MaskLaunch::new(0, 0, 1.0, 0),
+        Some(dropout) => MaskLaunch::new(
+            dropout.stream.word(),
+            keep_threshold(dropout.keep),
+            dropout.scale as f32,
+            dropout.first_row as u32,
+        ),
+    }
+}
+
+/// φ in a kernel's compile-time key; slopes are arguments.
+#[derive_cube_comptime]
+pub(crate) enum Phi {
+    Identity,
+    Relu,
+    LeakyRelu,
+    Sigmoid,
+    Tanh,
+}
+
+impl Phi {
+    /// φ and its slope on the negative side; maxout, which is not elementwise, as the identity.
+    pub(crate) fn of(act: Activation) -> (Self, f32) {
+        match act {
+            Activation::Identity | Activation::Maxout { .. } => (Self::Identity, 1.0),
+            Activation::Relu => (Self::Relu, 0.0),
+            Activation::LeakyRelu { slope } => (Self::LeakyRelu, slope as f32),
+            Activation::Sigmoid => (Self::Sigmoid, 0.0),
+            Activation::Tanh => (Self::Tanh, 0.0),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What lies on the device: matrices' storage, the step state, the monitors, a data set.
+
+use cubecl::MemoryScope;
+use cubecl::bytes::Bytes;
+use cubecl::prelude::CubeElement;
+use cubecl::server::Handle;
+
+use super::philox::RATES;
+use super::{Cube, Failure};
+use crate::{
+    Affine, BackendError, ByteScale, Monitor, MonitorSums, Rates, Records, Schedule, StepState,
+    Values,
+};
+
+impl Cube {
+    /// `bytes` bytes of zeros; a vector at least, since no buffer is empty.
+    pub(super) fn zeros(&self, bytes: usize) -> Handle {
+        let bytes = bytes.max(16);
+        match self.fits(bytes as u64) {
+            Ok(()) => self.client().create_from_slice(&vec![0; bytes]),
+            Err(failure) => {
+                self.fail(failure);
+                self.client().empty(16)
+            }
+        }
+    }
+
+    /// A buffer of `values`.
+    pub(super) fn buffer_of<T: CubeElement>(&self, values: &[T]) -> Handle {
+        let bytes = T::as_bytes(values);
+        match self.fits(bytes.len() as u64) {
+            Ok(()) if bytes.len() >= 16 => self.client().create_from_slice(bytes),
+            Ok(()) => {
+                let mut padded = bytes.to_vec();
+                padded.resize(16, 0);
+                self.client().create_from_slice(&padded)
+            }
+            Err(failure) => {
+                self.fail(failure);
+                self.client().empty(16)
+            }
+        }
+    }
+
+    /// Overwrites a buffer from its beginning, in the order of the launches.
+    pub(super) fn upload<T: CubeElement>(&self, buffer: &Handle, values: &[T]) {
+        if self.failed().is_ok() && !values.is_empty() {
+            let mut bytes = T::as_bytes(values).to_vec();
+            bytes.resize(bytes.len().max(16), 0);
+            self.client().write(buffer, Bytes::from_bytes_vec(bytes));
+        }
+    }
+
+    /// The contents of a buffer, once all that writes it is done.
+    pub(crate) fn download<T: CubeElement>(&self, buffer: &Handle) -> Result<Vec<T>, BackendError> {
+        self.failed()?;
+        let bytes = self.client().read_one(buffer.clone());
+        let bytes = bytes.map_err(|error| self.error(&error))?;
+        Ok(T::from_bytes(&bytes).to_vec())
+    }
+
+    /// Bytes that are left, where the device tells how many it has.
+    pub(super) fn free_memory(&self) -> Option<u64> {
+        let all = self.client().properties().memory.max_memory()?;
+        let report = self.client().memory_report(MemoryScope::Device);
+        Some(all.saturating_sub(report.usage().bytes_reserved))
+    }
+
+    fn fits(&self, bytes: u64) -> Result<(), Failure> {
+        let largest = self.client().properties().memory.max_page_size;
+        if bytes > largest {
+            return Err(Failure::BufferTooLarge { bytes, largest });
+        }
+        // Small ones come from pages that are there already.
+        const WORTH_ASKING: u64 = 1 << 24;
+        match self.free_memory() {
+            Some(free) if bytes > WORTH_ASKING && bytes > free => Err(Failure::OutOfMemory {
+                needed: bytes,
+                free,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A [`StepState`] on the device.
+///
+/// The rates of many iterations lie there in advance, as the processor computed them, since they
+/// follow from the step number alone: so an iteration needs nothing from the host, and both back
+/// ends use the same bits.
+pub struct DeviceState {
+    /// Seed, step, and the current rates: see [`philox`](super::philox).
+    pub(crate) now: Handle,
+    /// The first step of the table, an unused word, and the rates of each step.
+    pub(crate) table: Handle,
+    pub(crate) slots: usize,
+    /// The step, as the host counts it.
+    pub(crate) step: u64,
+    /// Steps whose rates are in the table.
+    ready: std::ops::Range<u64>,
+}
+
+/// Words of one update's rates: η, μ, Adam's corrected η, and its second correction.
+pub(crate) const RATE_WORDS: usize = 4;
+/// Words before the first rates of the table.
+pub(crate) const TABLE_HEAD: usize = 4;
+
+impl DeviceState {
+    /// Iterations whose rates are given in advance.
+    const BLOCK: u64 = 1024;
+
+    pub(super) fn new(cube: &Cube, state: &StepState) -> Self {
+        let slots = state.rates.len();
+        let mut now = vec![0; RATES];
+        now[..4].copy_from_slice(&[
+            state.seed as u32,
+            (state.seed >> 32) as u32,
+            state.step as u32,
+            (state.step >> 32) as u32,
+        ]);
+        state
+            .rates
+            .iter()
+            .for_each(|rates| now.extend(words(rates)));
+        let table = TABLE_HEAD + Self::BLOCK as usize * slots * RATE_WORDS;
+        Self {
+            now: cube.buffer_of(&now),
+            table: cube.zeros(table * size_of::<u32>()),
+            slots,
+            step: state.step,
+            ready: 0..0,
+        }
+    }
+
+    /// Words of the current state.
+    pub(crate) fn now_len(&self) -> usize {
+        RATES + self.slots * RATE_WORDS
+    }
+
+    /// Words of the table.
+    pub(crate) fn table_len(&self) -> usize {
+        TABLE_HEAD + Self::BLOCK as usize * self.slots * RATE_WORDS
+    }
+
+    /// Makes sure that the two iterations after `step`, which is the current one, have their rates
+    /// on the device.
+    ///
+    /// Two: recording an iteration goes through its launches twice.
+    pub(super) fn upload_rates(&mut self, cube: &Cube, schedule: &Schedule, step: u64) {
+        self.step = step;
+        let (first, last) = (step + 1, step + 2);
+        if self.ready.contains(&first) && self.ready.contains(&last) {
+            return;
+        }
+        self.ready = first..first + Self::BLOCK;
+        let mut table = vec![first as u32, 0, 0, 0];
+        table.reserve(self.table_len());
+        for step in self.ready.clone() {
+            for slot in 0..self.slots {
+                table.extend(words(&schedule.rates(step, slot)));
+            }
+        }
+        cube.upload(&self.table, &table);
+    }
+}
+
+/// Rates as the processor's own update takes them, each rounded once.
+fn words(rates: &Rates) -> [u32; RATE_WORDS] {
+    [
+        rates.learning_rate,
+        rates.momentum,
+        rates.learning_rate * rates.first_correction,
+        rates.second_correction,
+    ]
+    .map(|rate| (rate as f32).to_bits())
+}
+
+/// [`MonitorSums`] on the device.
+///
+/// A sum is two floats, the second of which keeps what the first rounds away.
+pub struct DeviceMonitors {
+    /// Two words for each monitor; for the last one the two halves of an integer.
+    pub(crate) sums: Handle,
+    /// Partial sums of squared gradients: two words for each cube of a kernel, which nobody else
+    /// writes. Kernels that follow each other use the same ones.
+    squares: Vec<Squares>,
+}
+
+/// Partial sums of one monitor.
+struct Squares {
+    monitor: Monitor,
+    partial: Handle,
+    cubes: usize,
+}
+
+impl DeviceMonitors {
+    pub(super) fn new(cube: &Cube) -> Self {
+        Self {
+            sums: cube.zeros(Self::WORDS * size_of::<u32>()),
+            squares: Vec::new(),
+        }
+    }
+
+    /// Words of the sums.
+    pub(crate) const WORDS: usize = 2 * Monitor::COUNT;
+
+    /// Partial sums of `monitor` for a kernel of `cubes` cubes; makes room at the first call.
+    pub(crate) fn squares(&mut self, cube: &Cube, monitor: Monitor, cubes: usize) -> Handle {
+        let fits = |squares: &&Squares| squares.monitor == monitor && squares.cubes >= cubes;
+        if let Some(squares) = self.squares.iter().find(fits) {
+            return squares.partial.clone();
+        }
+        let cubes = cubes.next_power_of_two();
+        let partial = cube.zeros(cubes * 2 * size_of::<f32>());
+        self.squares.push(Squares {
+            monitor,
+            partial: partial.clone(),
+            cubes,
+        });
+        partial
+    }
+
+    /// Reads all sums and sets them to zero, in place: a recorded iteration names these buffers.
+    pub(super) fn take(&mut self, cube: &Cube) -> Result<MonitorSums, BackendError> {
+        let mut taken = MonitorSums::default();
+        let words: Vec<u32> = cube.download(&self.sums)?;
+        for (monitor, pair) in words.chunks_exact(2).take(Monitor::COUNT).enumerate() {
+            taken.0[monitor] = if monitor == Monitor::FirstNonFinite as usize {
+                (u64::from(pair[1]) << 32 | u64::from(pair[0])) as f64
+            } else {
+                pair.iter()
+                    .map(|&word| f64::from(f32::from_bits(word)))
+                    .sum()
+            };
+        }
+        cube.upload(&self.sums, &[0u32; Self::WORDS]);
+        for squares in &self.squares {
+            let partial: Vec<f32> = cube.download(&squares.partial)?;
+            taken[squares.monitor] += partial.iter().copied().map(f64::from).sum::<f64>();
+            cube.upload(&squares.partial, &vec![0.0f32; partial.len()]);
+        }
+        Ok(taken)
+    }
+}
+
+/// A data set on the device.
+pub struct DeviceRecords {
+    /// Floats, or bytes four to a word.
+    pub(crate) data: Handle,
+    pub(crate) words: usize,
+    /// Factor and summand of all records or of each.
+    pub(crate) maps: Handle,
+    pub(crate) map_words: usize,
+    pub(crate) kept: Kept,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+}
+
+/// How a data set is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Floats,
+    Bytes,
+    BytesPerRow,
+}
+
+impl DeviceRecords {
+    pub(super) fn new(cube: &Cube, records: &Records) -> Self {
+        let pair = |map: &Affine| [map.scale, map.offset];
+        let (words, maps, kept): (Vec<u32>, Vec<f32>, Kept) = match records.values() {
+            Values::Floats(data) => {
+                let words = data.iter().map(|value| value.to_bits()).collect();
+                (words, vec![1.0, 0.0], Kept::Floats)
+            }
+            Values::Bytes { data, scale } => {
+                let word = |bytes: &[u8]| {
+                    let mut word = [0; 4];
+                    word[..bytes.len()].copy_from_slice(bytes);
+                    u32::from_le_bytes(word)
+                };
+                let words = data.chunks(4).map(word).collect();
+                match scale {
+                    ByteScale::Uniform(map) => (words, pair(map).to_vec(), Kept::Bytes),
+                    ByteScale::PerRow(maps) => {
+                        let maps = maps.iter().flat_map(pair).collect();
+                        (words, maps, Kept::BytesPerRow)
+                    }
+                }
+            }
+        };
+        Self {
+            words: words.len(),
+            map_words: maps.len(),
+            data: cube.buffer_of(&words),
+            maps: cube.buffer_of(&maps),
+            kept,
+            rows: records.rows(),
+            cols: records.cols(),
+        }
+    }
+}

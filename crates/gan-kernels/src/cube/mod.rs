@@ -1,0 +1,352 @@
+//! The back end of a GPU: kernels in cubecl, on every runtime that the build links.
+//!
+//! Four floors, plain functions: [`tile`] (a product's tile, which knows nothing of bias), the
+//! epilogues (elementwise functions), the kernels (a tile and one epilogue) and the operations
+//! (shapes and grids), of which the last two are in `ops/<op>/cube.rs`.
+
+mod device;
+mod error;
+mod graph;
+pub(crate) mod launch;
+pub(crate) mod math;
+mod memory;
+pub(crate) mod philox;
+pub(crate) mod tensor;
+pub(crate) mod tile;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cubecl::prelude::Client;
+use cubecl::server::Handle;
+
+pub use device::{DeviceName, DeviceReport, Precision, Runtime, best_device, devices};
+pub use graph::Recording;
+pub(crate) use memory::{DeviceMonitors, DeviceRecords, DeviceState, Kept};
+
+use crate::ops::{self, *};
+use crate::{
+    Backend, BackendError, Execution, Matrix, MonitorSums, Records, Rows, Schedule, StepState,
+    Winners,
+};
+use tile::Rounding;
+
+/// The back end of a GPU.
+///
+/// Cheap to clone; clones share the device.
+/// Operations only enqueue kernels; what goes wrong in one is reported by the reads that depend on
+/// it, and by [`Backend::check`].
+/// Use one `Cube`, with its clones, from one thread: a recorded iteration belongs to the thread
+/// that recorded it.
+#[derive(Clone)]
+pub struct Cube {
+    device: Arc<Device>,
+}
+
+struct Device {
+    client: Client,
+    /// For people: its name here and its driver's.
+    description: String,
+    precision: Precision,
+    /// Whether factors are rounded in plain arithmetic, where tensor cores would round them.
+    emulated: bool,
+    /// Kernels launched so far.
+    launches: AtomicUsize,
+    /// Names of the kernels launched, while somebody listens.
+    trace: Mutex<Option<Vec<&'static str>>>,
+    /// What went wrong before a kernel could be launched; none is launched afterwards.
+    failure: Mutex<Option<Failure>>,
+}
+
+/// What can go wrong before a launch.
+#[derive(Clone, Debug)]
+enum Failure {
+    BufferTooLarge { bytes: u64, largest: u64 },
+    OutOfMemory { needed: u64, free: u64 },
+    Graph { reason: String },
+}
+
+impl From<Failure> for BackendError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::BufferTooLarge { bytes, largest } => Self::BufferTooLarge { bytes, largest },
+            Failure::OutOfMemory { needed, free } => Self::OutOfMemory {
+                needed,
+                free: Some(free),
+            },
+            Failure::Graph { reason } => Self::Failed {
+                reason: format!("a recorded iteration: {reason}"),
+            },
+        }
+    }
+}
+
+impl Cube {
+    /// Opens the device `name`.
+    ///
+    /// # Errors
+    /// If the build does not link its runtime, it is not there, or it does not offer `precision`.
+    pub fn open(name: DeviceName, precision: Precision) -> Result<Self, BackendError> {
+        let (client, description) = device::open(name)?;
+        if !precision.is_offered(&client) {
+            let offered = Precision::offered(&client);
+            let names: Vec<_> = offered.iter().map(|offered| offered.name()).collect();
+            return Err(BackendError::Precision {
+                device: format!("{name} ({description})"),
+                asked: precision.name(),
+                found: names.join(", "),
+            });
+        }
+        Ok(Self::new(
+            client,
+            &format!("{name}, {description}"),
+            precision,
+            false,
+        ))
+    }
+
+    /// Opens the device `name` to compute as tensor cores of `precision` would, without them: the
+    /// same roundings of the same factors, at the speed of f32.
+    ///
+    /// For checking what a precision does to a game where no device offers it.
+    ///
+    /// # Errors
+    /// If the build does not link its runtime, or it is not there.
+    pub fn open_emulated(name: DeviceName, precision: Precision) -> Result<Self, BackendError> {
+        let (client, description) = device::open(name)?;
+        let emulated = precision != Precision::F32;
+        Ok(Self::new(
+            client,
+            &format!("{name}, {description}"),
+            precision,
+            emulated,
+        ))
+    }
+
+    fn new(client: Client, name: &str, precision: Precision, emulated: bool) -> Self {
+        let how = if emulated { " emulated" } else { "" };
+        Self {
+            device: Arc::new(Device {
+                client,
+                description: format!("{name}, {precision}{how}"),
+                precision,
+                emulated,
+                launches: AtomicUsize::new(0),
+                trace: Mutex::new(None),
+                failure: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// How factors of products are rounded.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.device.precision
+    }
+
+    /// The names of the kernels that `work` launches, in order.
+    pub fn launched_by(&self, work: impl FnOnce()) -> Vec<&'static str> {
+        *lock(&self.device.trace) = Some(Vec::new());
+        work();
+        lock(&self.device.trace).take().unwrap_or_default()
+    }
+
+    /// cubecl's own handle on the device.
+    pub(crate) fn client(&self) -> &Client {
+        &self.device.client
+    }
+
+    /// Enqueues one kernel, unless something has already failed.
+    pub(crate) fn launch(&self, name: &'static str, kernel: impl FnOnce(&Client)) {
+        if lock(&self.device.failure).is_some() {
+            return;
+        }
+        self.device.launches.fetch_add(1, Ordering::Relaxed);
+        if let Some(names) = &mut *lock(&self.device.trace) {
+            names.push(name);
+        }
+        kernel(&self.device.client);
+    }
+
+    /// How the kernels that use no tensor cores round factors.
+    pub(crate) fn rounding(&self) -> Rounding {
+        match (self.device.emulated, self.device.precision) {
+            (true, Precision::Tf32 | Precision::F16) => Rounding::Bits(10),
+            (true, Precision::Bf16) => Rounding::Bits(7),
+            _ => Rounding::None,
+        }
+    }
+
+    /// Multiprocessors that want work; a guess where the driver does not tell.
+    pub(crate) fn multiprocessors(&self) -> usize {
+        const GUESS: u32 = 32;
+        let hardware = &self.device.client.properties().hardware;
+        hardware.num_streaming_multiprocessors.unwrap_or(GUESS) as usize
+    }
+
+    fn launches(&self) -> usize {
+        self.device.launches.load(Ordering::Relaxed)
+    }
+
+    fn fail(&self, failure: Failure) {
+        lock(&self.device.failure).get_or_insert(failure);
+    }
+
+    fn fail_with(&self, error: &cubecl::server::ServerError) {
+        let reason = self.error(error).to_string();
+        self.fail(Failure::Graph { reason });
+    }
+
+    fn failed(&self) -> Result<(), BackendError> {
+        let failure = lock(&self.device.failure).clone();
+        failure.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    fn error(&self, error: &cubecl::server::ServerError) -> BackendError {
+        error::from_server(error, self.free_memory())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Backend for Cube {
+    type Elem = f32;
+    type Storage = Handle;
+    type Bytes = Handle;
+    type State = DeviceState;
+    type Monitors = DeviceMonitors;
+    type Resident = DeviceRecords;
+    type Recording = Recording;
+
+    fn description(&self) -> String {
+        self.device.description.clone()
+    }
+
+    fn matrix(&self, rows: usize, cols: usize) -> Matrix<Self> {
+        // Rows begin at multiples of four elements and their padding is zero, so that kernels read
+        // vectors of four without looking.
+        let stride = cols.next_multiple_of(4);
+        Matrix {
+            storage: self.zeros(rows * stride * size_of::<f32>()),
+            rows,
+            cols,
+            stride,
+        }
+    }
+
+    fn write(&self, matrix: &mut Matrix<Self>, values: &[f32]) {
+        let (rows, cols, stride) = (matrix.rows, matrix.cols, matrix.stride);
+        assert_eq!(values.len(), rows * cols, "write: number of values");
+        let mut padded = vec![0.0; rows * stride];
+        if cols > 0 {
+            let rows = padded
+                .chunks_exact_mut(stride)
+                .zip(values.chunks_exact(cols));
+            rows.for_each(|(row, values)| row[..cols].copy_from_slice(values));
+        }
+        self.upload(&matrix.storage, &padded);
+    }
+
+    fn read(&self, rows: Rows<'_, Self>) -> Result<Vec<f32>, BackendError> {
+        let Matrix {
+            storage,
+            cols,
+            stride,
+            ..
+        } = rows.matrix;
+        if rows.count * cols == 0 {
+            return Ok(Vec::new());
+        }
+        let values: Vec<f32> = self.download(storage)?;
+        let rows = values
+            .chunks_exact(*stride)
+            .skip(rows.first)
+            .take(rows.count);
+        Ok(rows.flat_map(|row| row[..*cols].iter().copied()).collect())
+    }
+
+    fn winners(&self, rows: usize, cols: usize) -> Winners<Self> {
+        // A word each: WGSL has no bytes.
+        Winners {
+            bytes: self.zeros(rows * cols * size_of::<u32>()),
+            rows,
+            cols,
+        }
+    }
+
+    fn resident(&self, records: Records) -> DeviceRecords {
+        DeviceRecords::new(self, &records)
+    }
+
+    fn state(&self, state: StepState) -> DeviceState {
+        DeviceState::new(self, &state)
+    }
+
+    fn upload_rates(&self, state: &mut DeviceState, schedule: &Schedule, step: u64) {
+        state.upload_rates(self, schedule, step);
+    }
+
+    fn monitors(&self) -> DeviceMonitors {
+        DeviceMonitors::new(self)
+    }
+
+    fn take_monitors(&self, monitors: &mut DeviceMonitors) -> Result<MonitorSums, BackendError> {
+        monitors.take(self)
+    }
+
+    #[track_caller]
+    fn linear_fwd(&self, op: LinearFwd<'_, Self>) {
+        ops::linear_fwd_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn linear_bwd_data(&self, op: LinearBwdData<'_, Self>) {
+        ops::linear_bwd_data_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>) {
+        ops::linear_bwd_params_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn logit_loss(&self, op: LogitLoss<'_, Self>) {
+        ops::logit_loss_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn fill_latent(&self, op: FillLatent<'_, Self>) {
+        ops::fill_latent_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn gather_rows(&self, op: GatherRows<'_, Self>) {
+        ops::gather_rows_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn parzen(&self, op: Parzen<'_, Self>) -> Result<Vec<f64>, BackendError> {
+        ops::parzen_cube::run(self, op)
+    }
+
+    #[track_caller]
+    fn advance(&self, op: Advance<'_, Self>) {
+        ops::advance_cube::run(self, op);
+    }
+
+    fn repeat(&self, recording: &mut Recording, iteration: impl FnMut()) {
+        recording.repeat(self, iteration);
+    }
+
+    fn execution(&self, recording: &Recording) -> Option<Execution> {
+        recording.execution()
+    }
+
+    fn check(&self) -> Result<(), BackendError> {
+        self.failed()?;
+        let synced = cubecl::future::block_on(self.device.client.sync());
+        synced.map_err(|error| self.error(&error))
+    }
+}

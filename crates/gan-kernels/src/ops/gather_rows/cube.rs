@@ -1,0 +1,6 @@
+//! TBD
+use super::GatherRows;
+use crate::cube::Cube;
+pub(crate) fn run(_cube: &Cube, _op: GatherRows<'_, Cube>) {
+    unimplemented!()
+}
