@@ -271,7 +271,7 @@ pub struct Permutation {
 impl Permutation {
     /// Rounds of the network; four suffice for a pseudo-random permutation of a large domain (Luby
     /// and Rackoff, 1988), small domains want more.
-    const ROUNDS: usize = 6;
+    pub(crate) const ROUNDS: usize = 6;
 
     /// The permutation of `0..n` for `epoch` under `seed`.
     ///
@@ -310,6 +310,12 @@ impl Permutation {
                 return value as usize;
             }
         }
+    }
+
+    /// Bits of one half of the network's values.
+    #[cfg(feature = "cube")]
+    pub(crate) fn half_bits(&self) -> u32 {
+        self.half_bits
     }
 
     fn encipher(&self, value: u32) -> u32 {

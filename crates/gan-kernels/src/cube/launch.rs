@@ -27,6 +27,16 @@ pub(crate) fn buffer(handle: &Handle, len: usize) -> BufferArg {
     unsafe { BufferArg::from_raw_parts(handle.clone(), len) }
 }
 
+/// The tile of small products: its groups of units split the depth.
+pub(crate) const SMALL: Tile = Tile {
+    bm: 32,
+    bn: 32,
+    bk: 8,
+    tm: 4,
+    tn: 4,
+    split: 4,
+};
+
 impl Cube {
     /// A product of `m × n` elements, as kernels compile it.
     pub(crate) fn product(&self, a: Along, b: Along, m: usize, n: usize) -> Product {
@@ -44,14 +54,6 @@ impl Cube {
     /// A large tile reads each factor fewer times; a small one, whose groups of units split the
     /// depth, makes enough cubes for every multiprocessor out of a small minibatch.
     fn tile(&self, m: usize, n: usize) -> Tile {
-        const SMALL: Tile = Tile {
-            bm: 32,
-            bn: 32,
-            bk: 8,
-            tm: 4,
-            tn: 4,
-            split: 4,
-        };
         const LARGE: Tile = Tile {
             bm: 64,
             bn: 64,
@@ -130,4 +132,37 @@ impl Phi {
             Activation::Tanh => (Self::Tanh, 0.0),
         }
     }
+}
+
+/// The sum of `value` over the units of a cube, the same in each of them; `units` is a power of
+/// two.
+#[cube]
+pub(crate) fn cube_sum(scratch: &mut [f32], value: f32, #[comptime] units: usize) -> f32 {
+    let unit = UNIT_POS as usize;
+    scratch[unit] = value;
+    sync_cube();
+    #[unroll]
+    for level in 0..comptime!(units.ilog2()) {
+        let half = comptime!(units >> (level + 1));
+        if unit < half {
+            let other = scratch[unit + half];
+            scratch[unit] += other;
+        }
+        sync_cube();
+    }
+    let sum = scratch[0];
+    // Before somebody overwrites it.
+    sync_cube();
+    sum
+}
+
+/// Adds to a sum whose second float keeps what the first rounds away (Knuth's two-sum).
+#[cube]
+pub(crate) fn add_to_pair(pairs: &mut [f32], at: usize, value: f32) {
+    let high = pairs[at];
+    let sum = high + value;
+    let added = sum - high;
+    let error = (high - (sum - added)) + (value - added);
+    pairs[at] = sum;
+    pairs[at + 1] += error;
 }

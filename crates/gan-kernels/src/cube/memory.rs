@@ -26,7 +26,7 @@ impl Cube {
     }
 
     /// A buffer of `values`.
-    pub(super) fn buffer_of<T: CubeElement>(&self, values: &[T]) -> Handle {
+    pub(crate) fn buffer_of<T: CubeElement>(&self, values: &[T]) -> Handle {
         let bytes = T::as_bytes(values);
         match self.fits(bytes.len() as u64) {
             Ok(()) if bytes.len() >= 16 => self.client().create_from_slice(bytes),

@@ -22,7 +22,8 @@ use cubecl::server::Handle;
 
 pub use device::{DeviceName, DeviceReport, Precision, Runtime, best_device, devices};
 pub use graph::Recording;
-pub(crate) use memory::{DeviceMonitors, DeviceRecords, DeviceState, Kept};
+pub(crate) use launch::SMALL;
+pub(crate) use memory::{DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, TABLE_HEAD};
 
 use crate::ops::{self, *};
 use crate::{
@@ -54,6 +55,8 @@ struct Device {
     launches: AtomicUsize,
     /// Names of the kernels launched, while somebody listens.
     trace: Mutex<Option<Vec<&'static str>>>,
+    /// Small buffers for what a kernel can write but, in the variant at hand, does not.
+    spare: [Handle; 5],
     /// What went wrong before a kernel could be launched; none is launched afterwards.
     failure: Mutex<Option<Failure>>,
 }
@@ -127,6 +130,7 @@ impl Cube {
         let how = if emulated { " emulated" } else { "" };
         Self {
             device: Arc::new(Device {
+                spare: std::array::from_fn(|_| client.create_from_slice(&[0; 16])),
                 client,
                 description: format!("{name}, {precision}{how}"),
                 precision,
@@ -166,6 +170,10 @@ impl Cube {
             names.push(name);
         }
         kernel(&self.device.client);
+    }
+
+    pub(crate) fn spare(&self) -> &[Handle; 5] {
+        &self.device.spare
     }
 
     /// How the kernels that use no tensor cores round factors.

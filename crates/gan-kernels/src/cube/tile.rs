@@ -331,3 +331,31 @@ fn store(
         sync_cube();
     }
 }
+
+/// Zeros beyond the last column: padding stays zero.
+#[cube]
+pub(crate) fn within(v: Vec4, column4: usize, columns: usize) -> Vec4 {
+    let mut kept = v;
+    if column4 * 4 + 4 > columns {
+        #[unroll]
+        for lane in 0..4usize {
+            if column4 * 4 + lane >= columns {
+                kept.insert(lane, 0.0f32);
+            }
+        }
+    }
+    kept
+}
+
+/// Element `at` of vectors.
+#[cube]
+pub(crate) fn element(vectors: &[Vec4], at: usize) -> f32 {
+    let v = vectors[at / 4];
+    let lane = at % 4;
+    let mut value = v.extract(0usize);
+    #[unroll]
+    for other in 1..4usize {
+        value = select(lane == other, v.extract(other), value);
+    }
+    value
+}

@@ -1,6 +1,53 @@
-//! TBD
+//! The GPU's [`Advance`]: the next step's rates, which lie there in advance.
+
+use cubecl::prelude::*;
+
 use super::Advance;
-use crate::cube::Cube;
-pub(crate) fn run(_cube: &Cube, _op: Advance<'_, Cube>) {
-    unimplemented!()
+use crate::Backend;
+use crate::cube::launch::{buffer, now};
+use crate::cube::philox::{RATES, STEP};
+use crate::cube::{Cube, RATE_WORDS, TABLE_HEAD};
+
+#[track_caller]
+pub(crate) fn run(cube: &Cube, op: Advance<'_, Cube>) {
+    let (slots, scheduled) = (op.state.slots, op.schedule.slots.len());
+    assert!(
+        slots == scheduled,
+        "advance: state has {slots} slots, expected {scheduled} as in the schedule"
+    );
+    let step = op.state.step;
+    cube.upload_rates(op.state, op.schedule, step);
+    cube.launch("advance", |client| {
+        // SAFETY: the kernel stays within the state and one row of the table.
+        unsafe {
+            advance::launch_unchecked(
+                client,
+                CubeCount::new_single(),
+                CubeDim::new_1d(32),
+                now(op.state),
+                buffer(&op.state.table, op.state.table_len()),
+                (slots * RATE_WORDS) as u32,
+            );
+        }
+    });
+    op.state.step += 1;
+}
+
+#[cube(launch_unchecked)]
+fn advance(now: &mut [u32], table: &[u32], words: u32) {
+    let low = now[STEP] + 1;
+    let high = select(low == 0, now[STEP + 1] + 1, now[STEP + 1]);
+    // Every unit must have read the step before one of them writes it.
+    sync_cube();
+    if UNIT_POS == 0 {
+        now[STEP] = low;
+        now[STEP + 1] = high;
+    }
+    let words = words as usize;
+    let row = (low - table[0]) as usize * words + TABLE_HEAD;
+    let mut word = UNIT_POS as usize;
+    while word < words {
+        now[RATES + word] = table[row + word];
+        word += CUBE_DIM as usize;
+    }
 }

@@ -1,6 +1,329 @@
-//! TBD
-use super::LinearBwdParams;
+//! The GPU's [`LinearBwdParams`]: a product's tile, consumed by the update.
+//!
+//! The bias is one more row of W: its gradient is the product's row where X is all ones.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use super::{Adam, LinearBwdParams, Update};
+use crate::Matrix;
 use crate::cube::Cube;
-pub(crate) fn run(_cube: &Cube, _op: LinearBwdParams<'_, Cube>) {
-    unimplemented!()
+use crate::cube::launch::{add_to_pair, buffer, cube_sum, grid, now, place, vectors};
+use crate::cube::philox::RATES;
+use crate::cube::tile::{Along, Place, Product, Tile, Vec4, product, within};
+
+/// What becomes of a gradient, in the compile-time key.
+#[derive_cube_comptime]
+enum Rule {
+    Store,
+    Momentum,
+    Adam,
+}
+
+/// Numbers of an update that do not change from step to step.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Constants {
+    beta1: f32,
+    beta2: f32,
+    /// 1 − β, taken in f64: in f32 the difference would lose β's last digits.
+    others1: f32,
+    others2: f32,
+    epsilon: f32,
+    /// Largest norm of a column.
+    limit: f32,
+    /// Where the rates of the slot begin in the state.
+    rates: u32,
+}
+
+#[track_caller]
+pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
+    let (k, n, m) = op.check();
+    let spare = cube.spare();
+    let place_of =
+        |matrix: &Matrix<Cube>| (matrix.storage.clone(), matrix.rows * matrix.stride / 4);
+    let spare_at = |at: usize| (spare[at].clone(), 1);
+    let (rule, moments, adam, slot, limit) = match &op.update {
+        Update::Store => {
+            let none = [0, 1, 2, 3].map(spare_at);
+            (Rule::Store, none, None, 0, None)
+        }
+        Update::Momentum {
+            velocity: [w, b],
+            slot,
+            max_column_norm,
+        } => {
+            let moments = [place_of(w), place_of(b), spare_at(0), spare_at(1)];
+            (Rule::Momentum, moments, None, *slot, *max_column_norm)
+        }
+        Update::Adam {
+            first,
+            second,
+            adam,
+            slot,
+            max_column_norm,
+        } => {
+            let moments = [
+                place_of(first[0]),
+                place_of(first[1]),
+                place_of(second[0]),
+                place_of(second[1]),
+            ];
+            (Rule::Adam, moments, Some(*adam), *slot, *max_column_norm)
+        }
+    };
+    let slots = op.state.slots;
+    assert!(
+        rule == Rule::Store || slot < slots,
+        "linear_bwd_params: slot {slot} of a state with {slots}"
+    );
+    let mut p = cube.product(Along::Free, Along::Free, k + 1, n);
+    p.ones = true;
+    if limit.is_some() {
+        p.tile = WHOLE_COLUMNS;
+    }
+    let row_tiles = (k + 1).div_ceil(p.tile.bm);
+    let strips = n.div_ceil(p.tile.bn);
+    let cubes = if limit.is_some() {
+        strips
+    } else {
+        row_tiles * strips
+    };
+    let squares: Option<Handle> = op
+        .monitor
+        .take()
+        .map(|(monitors, monitor)| monitors.squares(cube, monitor, cubes));
+    let monitored = squares.is_some();
+    let (squares, squares_len) = match squares {
+        Some(squares) => (squares, 2 * cubes),
+        None => (spare[4].clone(), 2),
+    };
+    let [first_w, first_b, second_w, second_b] = moments.map(|(handle, len)| buffer(&handle, len));
+    cube.launch("linear_bwd_params", |client| {
+        // SAFETY: the kernel tests every index against the operands' shapes.
+        unsafe {
+            update_params::launch_unchecked(
+                client,
+                grid(cubes),
+                CubeDim::new_1d(p.tile.units() as u32),
+                vectors(op.x.matrix),
+                vectors(op.dz.matrix),
+                vectors(op.w),
+                vectors(op.b),
+                first_w,
+                first_b,
+                second_w,
+                second_b,
+                buffer(&squares, squares_len),
+                now(op.state),
+                place(&op.x, k),
+                place(&op.dz, n),
+                m as u32,
+                constants(adam, limit, slot),
+                p,
+                rule,
+                limit.is_some(),
+                monitored,
+            );
+        }
+    });
+}
+
+/// A tile for cubes that own whole columns, and go through all rows of W.
+///
+/// Narrow, so that there are many of them; and with as many units as columns of vectors divide, so
+/// that each unit stays in its column.
+const WHOLE_COLUMNS: Tile = Tile {
+    bm: 64,
+    bn: 16,
+    bk: 8,
+    tm: 4,
+    tn: 4,
+    split: 4,
+};
+
+fn constants(adam: Option<Adam>, limit: Option<f64>, slot: usize) -> ConstantsLaunch {
+    let Adam {
+        beta1,
+        beta2,
+        epsilon,
+    } = adam.unwrap_or(Adam {
+        beta1: 0.0,
+        beta2: 0.0,
+        epsilon: 0.0,
+    });
+    ConstantsLaunch::new(
+        beta1 as f32,
+        beta2 as f32,
+        (1.0 - beta1) as f32,
+        (1.0 - beta2) as f32,
+        epsilon as f32,
+        limit.unwrap_or(0.0) as f32,
+        (RATES + slot * crate::cube::RATE_WORDS) as u32,
+    )
+}
+
+#[cube(launch_unchecked)]
+fn update_params(
+    x: &[Vec4],
+    dz: &[Vec4],
+    w: &mut [Vec4],
+    b: &mut [Vec4],
+    first_w: &mut [Vec4],
+    first_b: &mut [Vec4],
+    second_w: &mut [Vec4],
+    second_b: &mut [Vec4],
+    squares: &mut [f32],
+    state: &[u32],
+    x_place: &Place,
+    dz_place: &Place,
+    depth: u32,
+    constants: &Constants,
+    #[comptime] p: Product,
+    #[comptime] rule: Rule,
+    #[comptime] limited: bool,
+    #[comptime] monitored: bool,
+) {
+    let t = comptime!(p.tile);
+    let rows = x_place.free as usize;
+    let columns = dz_place.free as usize;
+    let stride = columns.div_ceil(4);
+    let across = columns.div_ceil(t.bn);
+    let row_tiles = (rows + 1).div_ceil(t.bm);
+    let mut first_tile = CUBE_POS / across;
+    let mut tiles = 1usize;
+    if comptime!(limited) {
+        tiles = row_tiles;
+    }
+    if first_tile >= row_tiles || (comptime!(limited) && CUBE_POS >= across) {
+        terminate!();
+    }
+    if comptime!(limited) {
+        first_tile = 0usize;
+    }
+    let col0 = CUBE_POS % across * t.bn;
+    let mut stage = Shared::<[Vec4]>::new_slice(comptime!(p.stage()));
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(t.units()));
+    let mut square = 0.0f32;
+    // Squares of the updated weights of this unit's four columns.
+    let mut length = Vec4::new(0.0f32);
+    let passes = comptime!((t.bm * t.bn / 4).div_ceil(t.units()));
+    for tile in 0..tiles {
+        let row0 = (first_tile + tile) * t.bm;
+        product(x, dz, &mut stage, x_place, dz_place, depth, row0, col0, p);
+        for pass in 0..passes {
+            let e = UNIT_POS as usize + pass * comptime!(t.units());
+            let row = row0 + e / comptime!(t.bn / 4);
+            let column4 = col0 / 4 + e % comptime!(t.bn / 4);
+            if e < comptime!(t.bm * t.bn / 4) && row <= rows && column4 < stride {
+                let g = stage[e];
+                if comptime!(monitored) {
+                    let gg = g * g;
+                    square += (gg.extract(0usize) + gg.extract(1usize))
+                        + (gg.extract(2usize) + gg.extract(3usize));
+                }
+                if row < rows {
+                    let at = row * stride + column4;
+                    let v = step(w[at], first_w, second_w, at, g, state, constants, rule);
+                    let v = within(v, column4, columns);
+                    w[at] = v;
+                    length += v * v;
+                } else {
+                    let v = step(
+                        b[column4], first_b, second_b, column4, g, state, constants, rule,
+                    );
+                    b[column4] = within(v, column4, columns);
+                }
+            }
+        }
+        // The next tile overwrites the stage.
+        sync_cube();
+    }
+    if comptime!(monitored) {
+        let sum = cube_sum(&mut scratch, square, comptime!(t.units()));
+        if UNIT_POS == 0 {
+            add_to_pair(squares, 2 * CUBE_POS, sum);
+        }
+    }
+    if comptime!(limited) {
+        let mut factors = Vec4::new(1.0f32);
+        #[unroll]
+        for lane in 0..4usize {
+            let sum = column_sum(&mut scratch, length.extract(lane), comptime!(t.bn / 4), t);
+            let norm = sum.sqrt();
+            if norm > constants.limit {
+                factors.insert(lane, constants.limit / norm);
+            }
+        }
+        // Every unit goes back to the elements that it wrote itself.
+        for tile in 0..tiles {
+            for pass in 0..passes {
+                let e = UNIT_POS as usize + pass * comptime!(t.units());
+                let row = tile * t.bm + e / comptime!(t.bn / 4);
+                let column4 = col0 / 4 + e % comptime!(t.bn / 4);
+                if e < comptime!(t.bm * t.bn / 4) && row < rows && column4 < stride {
+                    let at = row * stride + column4;
+                    w[at] = w[at] * factors;
+                }
+            }
+        }
+    }
+}
+
+/// The updated parameters, by their gradient; their moments, at `at`, are updated in place.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn step(
+    theta: Vec4,
+    first: &mut [Vec4],
+    second: &mut [Vec4],
+    at: usize,
+    g: Vec4,
+    state: &[u32],
+    constants: &Constants,
+    #[comptime] rule: Rule,
+) -> Vec4 {
+    let rates = constants.rates as usize;
+    match rule {
+        Rule::Store => g,
+        Rule::Momentum => {
+            let eta = f32::reinterpret(state[rates]);
+            let mu = f32::reinterpret(state[rates + 1]);
+            let v = Vec4::new(mu) * first[at] - Vec4::new(eta) * g;
+            first[at] = v;
+            theta + v
+        }
+        Rule::Adam => {
+            let eta = f32::reinterpret(state[rates + 2]);
+            let correction = f32::reinterpret(state[rates + 3]);
+            let m = Vec4::new(constants.beta1) * first[at] + Vec4::new(constants.others1) * g;
+            let v = Vec4::new(constants.beta2) * second[at] + Vec4::new(constants.others2) * g * g;
+            first[at] = m;
+            second[at] = v;
+            let mut after = theta;
+            #[unroll]
+            for lane in 0..4usize {
+                let below = (v.extract(lane) * correction).sqrt() + constants.epsilon;
+                after.insert(lane, after.extract(lane) - eta * m.extract(lane) / below);
+            }
+            after
+        }
+    }
+}
+
+/// The sum over the units that stay in this unit's column of vectors, of which there are `columns`.
+#[cube]
+fn column_sum(
+    scratch: &mut [f32],
+    value: f32,
+    #[comptime] columns: usize,
+    #[comptime] t: Tile,
+) -> f32 {
+    scratch[UNIT_POS as usize] = value;
+    sync_cube();
+    let mut sum = 0.0f32;
+    for other in 0..comptime!(t.units() / columns) {
+        sum += scratch[UNIT_POS as usize % columns + other * columns];
+    }
+    sync_cube();
+    sum
 }

@@ -8,7 +8,7 @@ use crate::cube::Cube;
 use crate::cube::launch::{Phi, buffer, floats, grid, mask, now, place, place_all, vectors};
 use crate::cube::math::{sigmoid, tanh};
 use crate::cube::philox::{Mask, mask1, mask4};
-use crate::cube::tile::{Along, Place, Product, Vec4, product};
+use crate::cube::tile::{Along, Place, Product, Vec4, element, product, within};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: LinearFwd<'_, Cube>) {
@@ -109,21 +109,6 @@ fn activate(z: Vec4, slope: f32, #[comptime] phi: Phi) -> Vec4 {
         }
     }
     y
-}
-
-/// Zeros beyond the last column: padding stays zero.
-#[cube]
-pub(crate) fn within(v: Vec4, column4: usize, columns: usize) -> Vec4 {
-    let mut kept = v;
-    if column4 * 4 + 4 > columns {
-        #[unroll]
-        for lane in 0..4usize {
-            if column4 * 4 + lane >= columns {
-                kept.insert(lane, 0.0f32);
-            }
-        }
-    }
-    kept
 }
 
 /// Units of `pieces` columns that a tile of `bn` columns takes, and how many tiles one after the
@@ -245,17 +230,4 @@ fn maxout(
             winners[winners_first as usize + row * units + unit] = winner[e];
         }
     }
-}
-
-/// Element `at` of vectors.
-#[cube]
-pub(crate) fn element(vectors: &[Vec4], at: usize) -> f32 {
-    let v = vectors[at / 4];
-    let lane = at % 4;
-    let mut value = v.extract(0usize);
-    #[unroll]
-    for other in 1..4usize {
-        value = select(lane == other, v.extract(other), value);
-    }
-    value
 }
