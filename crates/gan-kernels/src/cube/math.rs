@@ -5,8 +5,8 @@
 
 use cubecl::prelude::*;
 
-/// eˣ as the processor computes it: see `Real::exp` for f32. Arguments are clamped to
-/// [−87.3, 88.3]; NaN stays NaN.
+/// eˣ as the processor computes it: see `Real::exp` for f32. Arguments above
+/// 88.3 are clamped, those below −87.3 give 0, and NaN stays NaN.
 #[cube]
 pub(crate) fn exp(x: f32) -> f32 {
     let clamped = clamp(x, -87.3f32, 88.3f32);
@@ -24,8 +24,10 @@ pub(crate) fn exp(x: f32) -> f32 {
     series = fma(series, r, 0.5f32);
     let value = fma(series, r * r, r) + 1.0f32;
     let scale = f32::reinterpret(((power + 127) as u32) << 23);
+    // Below are no normal numbers, which not every device keeps.
+    let y = select(x < -87.3f32, 0.0f32, value * scale);
     // Clamping has lost a NaN.
-    select(is_number(x), value * scale, x)
+    select(is_number(x), y, x)
 }
 
 /// log(1 + x) for x in [0, 1].

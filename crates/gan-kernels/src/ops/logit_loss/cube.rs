@@ -45,6 +45,11 @@ pub(crate) fn run(cube: &Cube, op: LogitLoss<'_, Cube>) {
                 place(&op.dz.as_rows(), 1),
                 m as u32,
                 weight as f32,
+                // Taken here: not every device divides to the last digit.
+                match game {
+                    Game::Discriminator => (weight / (m / 2) as f64) as f32,
+                    _ => (1.0 / m as f64) as f32,
+                },
                 game,
             );
         }
@@ -62,6 +67,7 @@ fn loss(
     dz_place: &Place,
     rows: u32,
     weight: f32,
+    share: f32,
     #[comptime] game: Game,
 ) {
     let rows = rows as usize;
@@ -91,13 +97,13 @@ fn loss(
                 samples += d;
                 positives += select(l > 0.0f32, 1.0f32, 0.0f32);
             }
-            slope *= weight / f32::cast_from(half as u32);
+            slope *= share;
         } else if comptime!(game == Game::Minimax) {
             log_samples -= softplus(l);
-            slope = -d / f32::cast_from(rows as u32);
+            slope = -d * share;
         } else {
             log_samples += softplus(-l);
-            slope = -fake / f32::cast_from(rows as u32);
+            slope = -fake * share;
         }
         let mut v = Vec4::new(0.0f32);
         v.insert(0usize, slope);

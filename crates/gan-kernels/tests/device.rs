@@ -1,0 +1,220 @@
+//! Every case of the table on a GPU, and what happens where a device has its limits.
+//!
+//! On a machine without a GPU a software Vulkan device serves (Mesa's lavapipe); without that the
+//! tests are skipped, or fail where `CI` is set.
+
+#![cfg(feature = "wgpu")]
+#![allow(clippy::unwrap_used)]
+
+use gan_kernels::cases::{CASES, check};
+use gan_kernels::cube::{Cube, DeviceName, Precision};
+use gan_kernels::random::{Address, Permutation, Purpose, Stream, unit_open};
+use gan_kernels::{
+    Activation, Backend, BackendError, FillLatent, GatherRows, LinearFwd, Prior, Records,
+    StepState, Values,
+};
+
+/// The device under test.
+fn name() -> DeviceName {
+    let name = std::env::var("GAN_DEVICE").unwrap_or_else(|_| "wgpu".into());
+    name.parse().unwrap()
+}
+
+/// Opens it; `None` says that the test is skipped.
+fn cube() -> Option<Cube> {
+    match Cube::open(name(), Precision::F32) {
+        Ok(cube) => Some(cube),
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "{error}");
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
+
+fn state(step: u64) -> StepState {
+    StepState {
+        seed: 0x0123_4567_89ab_cdef,
+        step,
+        rates: Vec::new(),
+    }
+}
+
+#[test]
+fn cube_f32_all_cases_match_oracle() {
+    let Some(cube) = cube() else { return };
+    let failures: Vec<_> = CASES
+        .iter()
+        .filter_map(|case| check(&cube, case).err())
+        .map(|mismatch| mismatch.to_string())
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn uniform_latents_are_the_processor_s_bits() {
+    let Some(cube) = cube() else { return };
+    // A step beyond 32 bits: both of its words count.
+    let step = (7 << 32) + 5;
+    let stream = Stream::new(Purpose::Noise, 2, 3);
+    let state = state(step);
+    let mut z = cube.matrix(37, 41);
+    cube.fill_latent(FillLatent {
+        z: z.all_mut(),
+        prior: Prior::Uniform,
+        stream,
+        first_row: 1000,
+        state: &cube.state(state.clone()),
+    });
+    let address = Address {
+        seed: state.seed,
+        stream,
+        step,
+    };
+    for (i, found) in cube.read(z.all()).unwrap().into_iter().enumerate() {
+        let word = address.word(((1000 + i / 41) * 44 + i % 41) as u64);
+        let expected = (2.0 * unit_open(word) - 1.0) * 3.0_f32.sqrt();
+        assert_eq!(found.to_bits(), expected.to_bits(), "element {i}");
+    }
+}
+
+#[test]
+fn permutation_is_the_processor_s_at_any_step_and_size() {
+    let Some(cube) = cube() else { return };
+    // The last position needs more than 32 bits, and the others do not.
+    for (records, step) in [
+        (1, 0),
+        (2, 9),
+        (19, 1_000_003),
+        (5000, 77),
+        (60_007, 1 << 40),
+    ] {
+        let values = Values::Floats((0..records).map(|record| record as f32).collect());
+        let (mut y, state) = (cube.matrix(23, 1), state(step));
+        cube.gather_rows(GatherRows {
+            records: &cube.resident(Records::new(1, values)),
+            y: y.all_mut(),
+            minibatches_per_step: 3,
+            minibatch: 2,
+            dropout: None,
+            state: &cube.state(state.clone()),
+        });
+        let found = cube.read(y.all()).unwrap();
+        for (row, found) in found.into_iter().enumerate() {
+            let position = (step * 3 + 2) * 23 + row as u64;
+            let (epoch, within) = (position / records as u64, position % records as u64);
+            let permutation = Permutation::new(state.seed, epoch, records);
+            assert_eq!(
+                found as usize,
+                permutation.at(within as usize),
+                "{records}, row {row}"
+            );
+        }
+    }
+}
+
+#[test]
+fn more_than_65535_cubes_are_split_over_the_grid() {
+    let Some(cube) = cube() else { return };
+    let state = cube.state(state(0));
+    // A cube for each row.
+    let rows = 70_001;
+    let mut z = cube.matrix(rows, 1);
+    let stream = Stream::new(Purpose::Noise, 0, 0);
+    let prior = Prior::Uniform;
+    cube.fill_latent(FillLatent {
+        z: z.all_mut(),
+        prior,
+        stream,
+        first_row: 0,
+        state: &state,
+    });
+    let z = cube.read(z.all()).unwrap();
+    assert!(z.iter().all(|&z| z != 0.0));
+    // A product of more than 65,535 tiles, one unit of depth and one column.
+    let rows = 65_600 * 32;
+    let mut x = cube.matrix(rows, 1);
+    let (mut w, mut b, mut y) = (cube.matrix(1, 1), cube.matrix(1, 1), cube.matrix(rows, 1));
+    let values: Vec<f32> = (0..rows).map(|row| (row % 4099) as f32).collect();
+    cube.write(&mut x, &values);
+    cube.write(&mut w, &[2.0]);
+    cube.write(&mut b, &[1.0]);
+    cube.linear_fwd(LinearFwd {
+        x: x.all(),
+        w: &w,
+        b: &b,
+        y: y.all_mut(),
+        act: Activation::Identity,
+        winners: None,
+        dropout: None,
+        state: &state,
+    });
+    let y = cube.read(y.all()).unwrap();
+    let wrong = y
+        .iter()
+        .zip(&values)
+        .filter(|&(&y, &x)| y != 2.0 * x + 1.0)
+        .count();
+    assert_eq!(wrong, 0);
+}
+
+#[test]
+fn buffer_over_the_device_s_largest_is_an_error_and_nothing_panics() {
+    let Some(cube) = cube() else { return };
+    let rows = 1 << 24;
+    // 2³⁴ bytes and more: no runtime allows one buffer of this size.
+    let mut huge = cube.matrix(rows, 1 << 10);
+    let state = cube.state(state(0));
+    cube.fill_latent(FillLatent {
+        z: huge.rows_mut(0, 1),
+        prior: Prior::Normal,
+        stream: Stream::new(Purpose::Noise, 0, 0),
+        first_row: 0,
+        state: &state,
+    });
+    let is_expected = |error: &BackendError| {
+        let expected = 4 * (1u64 << 34);
+        matches!(error, BackendError::BufferTooLarge { bytes, largest } if *bytes == expected && largest < bytes)
+            || matches!(error, BackendError::OutOfMemory { needed, .. } if *needed == expected)
+    };
+    let error = cube.read(huge.rows(0, 1)).unwrap_err();
+    assert!(is_expected(&error), "{error}");
+    let error = cube.check().unwrap_err();
+    assert!(is_expected(&error), "{error}");
+    assert!(error.hint().is_some());
+}
+
+#[test]
+fn rows_that_begin_anywhere_are_read_and_written() {
+    let Some(cube) = cube() else { return };
+    // Offsets of 5 · 4 bytes and the like, which no runtime takes as those of a buffer.
+    let mut matrix = cube.matrix(9, 3);
+    let values: Vec<f32> = (0..27).map(|i| i as f32).collect();
+    cube.write(&mut matrix, &values);
+    assert_eq!(cube.read(matrix.rows(5, 2)).unwrap(), &values[15..21]);
+}
+
+#[test]
+fn precision_that_the_device_lacks_is_refused_with_those_it_has() {
+    let Some(cube) = cube() else { return };
+    drop(cube);
+    for precision in [Precision::Tf32, Precision::Bf16, Precision::F16] {
+        if let Err(error) = Cube::open(name(), precision) {
+            assert!(matches!(error, BackendError::Precision { .. }), "{error}");
+            assert!(error.to_string().contains("found f32"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn device_that_is_not_there_is_an_error_that_names_those_that_are() {
+    let missing: DeviceName = "wgpu:99".parse().unwrap();
+    let Err(error) = Cube::open(missing, Precision::F32) else {
+        panic!("there is a device wgpu:99")
+    };
+    assert!(matches!(error, BackendError::NoDevice { .. }), "{error}");
+    assert!(
+        error.to_string().starts_with("no device wgpu:99: found "),
+        "{error}"
+    );
+}
