@@ -12,7 +12,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let clamped = clamp(x, -87.3f32, 88.3f32);
     // Adding 1.5·2²³ rounds to an integer; its bits are read, not its value, because a compiler
     // may drop the sum and difference of a constant.
-    let shifted = fma(clamped, 1.442_695_f32, 12_582_912.0f32);
+    let shifted = fma(clamped, std::f32::consts::LOG2_E, 12_582_912.0f32);
     let power = (u32::reinterpret(shifted) & 0x007f_ffff) as i32 - 0x0040_0000;
     let whole = f32::cast_from(power);
     let r = fma(whole, -0.693_359_4f32, clamped);
@@ -84,7 +84,7 @@ pub(crate) fn sigmoid(t: f32) -> f32 {
 pub(crate) fn tanh(t: f32) -> f32 {
     let q = t * t;
     // Near 0 the polynomial of the Cephes library (Moshier, `tanhf`).
-    let mut series = fma(-5.704_988_7e-3f32, q, 2.063_908_9e-2f32);
+    let mut series = fma(-5.704_988_7e-3f32, q, 2.063_908_8e-2f32);
     series = fma(series, q, -5.373_971_5e-2f32);
     series = fma(series, q, 1.333_144_2e-1f32);
     series = fma(series, q, -3.333_328_8e-1f32);

@@ -262,7 +262,7 @@ fn update_params(
                 let column4 = col0 / 4 + e % comptime!(t.bn / 4);
                 if e < comptime!(t.bm * t.bn / 4) && row < rows && column4 < stride {
                     let at = row * stride + column4;
-                    w[at] = w[at] * factors;
+                    w[at] *= factors;
                 }
             }
         }
