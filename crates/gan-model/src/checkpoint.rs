@@ -150,6 +150,15 @@ impl Checkpoint {
             .map(|(name, tensor)| (name.as_str(), tensor.shape))
     }
 
+    /// The values of a tensor, row-major.
+    #[must_use]
+    pub fn tensor(&self, name: &str) -> Option<Vec<f64>> {
+        self.tensors.get(name).map(|tensor| match &tensor.values {
+            Values::F32(values) => values.iter().map(|&value| value.into()).collect(),
+            Values::F64(values) => values.clone(),
+        })
+    }
+
     /// Whether the tensors of `player` are the same bits in both.
     #[cfg(test)]
     pub(crate) fn same_tensors(&self, other: &Self, player: &str) -> bool {

@@ -11,7 +11,6 @@ pub(crate) mod launch;
 pub(crate) mod math;
 mod memory;
 pub(crate) mod philox;
-pub(crate) mod tensor;
 pub(crate) mod tile;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,6 +43,8 @@ use tile::Rounding;
 #[derive(Clone)]
 pub struct Cube {
     device: Arc<Device>,
+    /// Whether iterations are recorded, where the runtime can.
+    records: bool,
 }
 
 struct Device {
@@ -131,6 +132,7 @@ impl Cube {
     fn new(client: Client, name: &str, precision: Precision, emulated: bool) -> Self {
         let how = if emulated { " emulated" } else { "" };
         Self {
+            records: true,
             device: Arc::new(Device {
                 spare: std::array::from_fn(|_| client.create_from_slice(&[0; 16])),
                 client,
@@ -142,6 +144,15 @@ impl Cube {
                 failure: Mutex::new(None),
             }),
         }
+    }
+
+    /// The same device, on which every iteration is launched anew.
+    ///
+    /// For comparing the two, and for profilers that do not see into a recorded list.
+    #[must_use]
+    pub fn without_recording(mut self) -> Self {
+        self.records = false;
+        self
     }
 
     /// How factors of products are rounded.
