@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 
-use crate::devices::DeviceChoice;
+use crate::devices::{DeviceChoice, PrecisionChoice};
 
 /// Trains the generative adversarial nets of Goodfellow et al. 2014.
 ///
@@ -39,9 +39,13 @@ pub(crate) struct TrainArgs {
     /// Data: a directory (MNIST, CIFAR-10), an IDX, .bin, .npy or .csv file, or a built-in source.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<String>,
-    /// What computes.
-    #[arg(long, value_enum, default_value_t)]
+    /// What computes: auto, cpu, or a GPU as cuda, hip, vulkan or wgpu, with a number as in cuda:1;
+    /// auto is the first GPU that is none in software, else the CPU.
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(crate) device: DeviceChoice,
+    /// How factors of matrix products are rounded; the CPU has f32 alone.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     pub(crate) threads: Option<usize>,
@@ -87,6 +91,15 @@ pub(crate) struct SampleArgs {
     /// Where to: .png is a picture, .npy and .csv hold the values [default: beside the run's samples].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// What computes, as for `train`; the CPU is there at once and gives the same bits everywhere.
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Cpu)]
+    pub(crate) device: DeviceChoice,
+    /// How factors of matrix products are rounded; the CPU has f32 alone.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) precision: PrecisionChoice,
+    /// CPU threads [default: all]; the numbers do not depend on it.
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    pub(crate) threads: Option<usize>,
 }
 
 /// `gan-cli info`.

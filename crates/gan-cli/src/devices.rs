@@ -1,50 +1,291 @@
 //! Which back end computes.
 //!
-//! A second back end costs a variant of [`Device`], one of [`DeviceChoice`], and an arm where
-//! `session` hands the back end to the trainer.
+//! A further back end costs a variant of [`Device`] and an arm where `session` and `sample` hand
+//! the back end on; a further runtime of GPUs one word of [`RUNTIMES`].
+
+use std::fmt;
+use std::str::FromStr;
 
 use clap::ValueEnum;
+#[cfg(feature = "gpu")]
+use gan_kernels::cube::{self, Cube};
 use gan_kernels::{Backend, BackendError, Native};
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+
+/// What drives GPUs, each under the name of the feature that links it.
+const RUNTIMES: [&str; 4] = ["cuda", "hip", "vulkan", "wgpu"];
 
 /// What the user asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceChoice {
     /// The fastest that this build can use.
-    #[default]
     Auto,
     /// The processor.
     Cpu,
+    /// A GPU by name, whether or not this build can drive it.
+    Gpu {
+        /// One of [`RUNTIMES`].
+        runtime: &'static str,
+        /// Which of the runtime's devices.
+        index: usize,
+    },
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu { runtime, index } => write!(f, "{runtime}:{index}"),
+        }
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => return Ok(Self::Auto),
+            "cpu" => return Ok(Self::Cpu),
+            _ => {}
+        }
+        let (name, index) = text.split_once(':').unwrap_or((text, "0"));
+        let runtime = RUNTIMES.into_iter().find(|known| *known == name);
+        match (runtime, index.parse()) {
+            (Some(runtime), Ok(index)) => Ok(Self::Gpu { runtime, index }),
+            _ => Err(format!(
+                "expected auto, cpu, {}, a GPU with or without its number as in cuda:1",
+                RUNTIMES.join(", ")
+            )),
+        }
+    }
+}
+
+/// How factors of products are rounded; the doc comments are the program's help.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PrecisionChoice {
+    /// Not at all.
+    #[default]
+    F32,
+    /// To 10 bits, on tensor cores.
+    Tf32,
+    /// To 7 bits, on tensor cores.
+    Bf16,
+    /// To 10 bits and a small range, on tensor cores.
+    F16,
+}
+
+impl PrecisionChoice {
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        }
+    }
 }
 
 /// A back end that was opened.
 pub(crate) enum Device {
     /// Plain Rust on the processor.
     Cpu(Native<f32>),
+    /// Kernels on a GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(Cube),
 }
 
 impl Device {
-    /// Opens what `choice` means here, with `threads` threads if it is the processor.
+    /// Opens what `choice` means here, with `threads` threads if it is the processor, and says why
+    /// it is this one.
+    ///
+    /// What cannot be opened is an error and never replaced by something slower.
     ///
     /// # Errors
-    /// If the back end cannot start.
-    pub(crate) fn open(choice: DeviceChoice, threads: Option<usize>) -> Result<Self, BackendError> {
-        match choice {
-            DeviceChoice::Auto | DeviceChoice::Cpu => Native::new(threads).map(Self::Cpu),
+    /// If the back end cannot start, or does not compute in `precision`.
+    pub(crate) fn open(
+        choice: DeviceChoice,
+        precision: PrecisionChoice,
+        threads: Option<usize>,
+    ) -> anyhow::Result<(Self, &'static str)> {
+        let (resolved, why) = resolve(choice);
+        if resolved == DeviceChoice::Cpu {
+            if precision != PrecisionChoice::F32 {
+                let precision = precision.name();
+                return Err(Problem::usage(format!(
+                    "--precision {precision}: found the device cpu ({why}), which offers f32 alone"
+                ))
+                .hint("leave --precision away, or name a GPU with --device; `gan-cli info` lists them")
+                .into());
+            }
+            return Ok((Self::Cpu(Native::new(threads)?), why));
         }
+        Ok((gpu(resolved, precision)?, why))
     }
 
     /// What computes.
     pub(crate) fn description(&self) -> String {
         match self {
             Self::Cpu(native) => native.description(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(cube) => cube.description(),
         }
     }
 }
 
-/// Why `choice` led to the device it did.
-pub(crate) fn reason(choice: DeviceChoice) -> &'static str {
+#[cfg(feature = "gpu")]
+fn gpu(choice: DeviceChoice, precision: PrecisionChoice) -> Result<Device, BackendError> {
+    let no_device = |found| BackendError::NoDevice {
+        asked: choice.to_string(),
+        found,
+    };
+    let name = choice.to_string().parse().map_err(no_device)?;
+    let precision = precision.name().parse().map_err(no_device)?;
+    Cube::open(name, precision).map(Device::Gpu)
+}
+
+#[cfg(not(feature = "gpu"))]
+fn gpu(choice: DeviceChoice, _: PrecisionChoice) -> Result<Device, BackendError> {
+    let feature = match choice {
+        DeviceChoice::Gpu { runtime, .. } => runtime,
+        DeviceChoice::Auto | DeviceChoice::Cpu => "gpu",
+    };
+    Err(BackendError::NotLinked {
+        asked: choice.to_string(),
+        feature,
+    })
+}
+
+/// The device that `choice` leads to here, by name, and why; opens none.
+pub(crate) fn resolve(choice: DeviceChoice) -> (DeviceChoice, &'static str) {
     match choice {
-        DeviceChoice::Auto => "auto: this build has no other back end",
-        DeviceChoice::Cpu => "as asked",
+        DeviceChoice::Auto => best(),
+        _ => (choice, "as asked"),
+    }
+}
+
+#[cfg(feature = "gpu")]
+fn best() -> (DeviceChoice, &'static str) {
+    let best = cube::best_device().map(|name| name.to_string().parse());
+    match best {
+        Some(Ok(choice)) => (choice, "auto: the first GPU found"),
+        _ if cube::has_software_device() => (
+            DeviceChoice::Cpu,
+            "auto: only a software rasteriser found, no GPU",
+        ),
+        _ => (DeviceChoice::Cpu, "auto: no GPU found"),
+    }
+}
+
+#[cfg(not(feature = "gpu"))]
+fn best() -> (DeviceChoice, &'static str) {
+    (DeviceChoice::Cpu, "auto: this build has no other back end")
+}
+
+/// A device for `gan-cli info`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DeviceInfo {
+    /// What `--device` calls it.
+    pub(crate) name: String,
+    /// What its driver calls it.
+    pub(crate) description: String,
+    /// Bytes, where the driver tells.
+    pub(crate) memory: Option<u64>,
+    /// Bytes of the largest buffer, where there is such a limit.
+    pub(crate) largest_buffer: Option<u64>,
+    /// What `--precision` can be.
+    pub(crate) precisions: Vec<String>,
+    /// Whether an iteration is recorded and replayed.
+    pub(crate) replays: bool,
+    /// Whether it is a GPU played by the processor.
+    pub(crate) software: bool,
+}
+
+/// Every device that this build can use; opens each of them.
+///
+/// # Errors
+/// If the processor's threads cannot start.
+pub(crate) fn all() -> Result<Vec<DeviceInfo>, BackendError> {
+    let native = Native::<f32>::new(None)?;
+    let mut all = vec![DeviceInfo {
+        name: DeviceChoice::Cpu.to_string(),
+        description: native.description(),
+        memory: None,
+        largest_buffer: None,
+        precisions: vec![PrecisionChoice::F32.name().into()],
+        replays: false,
+        software: false,
+    }];
+    all.extend(gpus());
+    Ok(all)
+}
+
+#[cfg(feature = "gpu")]
+fn gpus() -> Vec<DeviceInfo> {
+    let info = |report: cube::DeviceReport| DeviceInfo {
+        name: report.name.to_string(),
+        description: report.description,
+        memory: report.memory,
+        largest_buffer: Some(report.largest_buffer),
+        precisions: report.precisions.iter().map(ToString::to_string).collect(),
+        replays: report.replays,
+        software: report.is_software,
+    };
+    cube::devices().into_iter().map(info).collect()
+}
+
+#[cfg(not(feature = "gpu"))]
+fn gpus() -> Vec<DeviceInfo> {
+    Vec::new()
+}
+
+/// The features that link a runtime and are on in this build.
+pub(crate) fn features() -> Vec<&'static str> {
+    let all = [
+        ("wgpu", cfg!(feature = "wgpu")),
+        ("vulkan", cfg!(feature = "vulkan")),
+        ("metal", cfg!(feature = "metal")),
+        ("cuda", cfg!(feature = "cuda")),
+        ("hip", cfg!(feature = "hip")),
+    ];
+    let on = all.into_iter().filter(|(_, on)| *on);
+    on.map(|(name, _)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_choices_are_read_as_they_are_written() {
+        for (text, written) in [
+            ("auto", "auto"),
+            ("cpu", "cpu"),
+            ("cuda", "cuda:0"),
+            ("wgpu:3", "wgpu:3"),
+        ] {
+            let choice: DeviceChoice = text.parse().unwrap();
+            assert_eq!(choice.to_string(), written);
+        }
+        for text in ["gpu", "", "cpu:0", "auto:1", "wgpu:", "wgpu:-1", "CUDA"] {
+            let error = text.parse::<DeviceChoice>().unwrap_err();
+            assert!(error.contains("auto, cpu, cuda"), "{error}");
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    #[test]
+    fn names_are_those_of_the_kernels() {
+        for runtime in RUNTIMES {
+            let choice = DeviceChoice::Gpu { runtime, index: 2 };
+            let name: cube::DeviceName = choice.to_string().parse().unwrap();
+            assert_eq!(name.to_string(), choice.to_string());
+        }
+        let names = cube::Precision::ALL.map(cube::Precision::name);
+        let choices = PrecisionChoice::value_variants();
+        assert!(choices.iter().map(|choice| choice.name()).eq(names));
     }
 }

@@ -7,9 +7,9 @@ use gan_data::RecordShape;
 use serde_json::{Value, json};
 
 use crate::cli::InfoArgs;
-use crate::devices::{Device, DeviceChoice};
+use crate::devices::{self, DeviceChoice, DeviceInfo};
 use crate::output::Output;
-use crate::run_dir;
+use crate::run_dir::{self, DEVICE_MARK, EXECUTION_MARK};
 use crate::sample::Model;
 use crate::session::thousands;
 
@@ -23,7 +23,13 @@ pub(crate) fn run(args: &InfoArgs, output: &Output) -> anyhow::Result<ExitCode> 
         output.event(&facts.iter().cloned().collect::<BTreeMap<_, _>>());
     } else {
         for (name, value) in &facts {
-            output.line(format!("{name:<26}{}", shown(name, value)));
+            match value {
+                // A line each: they are too long to stand side by side.
+                Value::Array(devices) if *name == "devices" => devices
+                    .iter()
+                    .for_each(|device| output.line(format!("{name:<26}{}", shown(name, device)))),
+                _ => output.line(format!("{name:<26}{}", shown(name, value))),
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -33,13 +39,14 @@ pub(crate) fn run(args: &InfoArgs, output: &Output) -> anyhow::Result<ExitCode> 
 type Facts = Vec<(&'static str, Value)>;
 
 fn machine() -> anyhow::Result<Facts> {
-    let device = Device::open(DeviceChoice::Auto, None)?;
+    let (device, why) = devices::resolve(DeviceChoice::Auto);
     Ok(vec![
         ("gan-cli", json!(env!("CARGO_PKG_VERSION"))),
         ("checkpoint_format", json!(gan_model::FORMAT_VERSION)),
-        ("device", json!(device.description())),
+        ("device", json!(format!("{device} ({why})"))),
         ("processor", json!(processor())),
-        ("back_ends", json!(["cpu"])),
+        ("features", json!(devices::features())),
+        ("devices", json!(devices::all()?)),
     ])
 }
 
@@ -71,7 +78,9 @@ fn model(model: &Model) -> Facts {
     if let Some(run) = &model.run {
         let checkpoints = run_dir::checkpoints(run);
         let steps: Vec<u64> = checkpoints.iter().map(|(step, _)| *step).collect();
-        facts.push(("device", json!(run_dir::last_device(run))));
+        let logged = |mark| json!(run_dir::last_logged(run, mark));
+        facts.push(("device", logged(DEVICE_MARK)));
+        facts.push(("execution", logged(EXECUTION_MARK)));
         facts.push(("checkpoints", json!(steps)));
         if let Some(last) = run_dir::metrics(run).last() {
             for key in ["epoch", "value", "d_data", "d_samples", "seconds"] {
@@ -117,6 +126,35 @@ fn shape_in_words(shape: &RecordShape) -> String {
     }
 }
 
+/// A device and what it can do, in words.
+fn device_in_words(device: &DeviceInfo) -> String {
+    let mut words = vec![format!("{}: {}", device.name, device.description)];
+    words.extend(device.memory.map(|bytes| format!("memory {}", size(bytes))));
+    let largest = device.largest_buffer;
+    words.extend(largest.map(|bytes| format!("buffers up to {}", size(bytes))));
+    words.push(device.precisions.join(" "));
+    if device.replays {
+        words.push("replays iterations".into());
+    }
+    if device.software {
+        words.push("software rasteriser, never chosen by auto".into());
+    }
+    words.join("; ")
+}
+
+/// Bytes in a unit of which there are a few.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut amount = bytes as f64;
+    let mut unit = 0;
+    while amount >= 1024.0 && unit + 1 < UNITS.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0);
+    format!("{amount:.digits$} {}", UNITS[unit])
+}
+
 /// The value of `name` for people.
 fn shown(name: &str, value: &Value) -> String {
     match value {
@@ -128,9 +166,15 @@ fn shown(name: &str, value: &Value) -> String {
             Some(number) => thousands(number as usize),
             None => format!("{:.4}", number.as_f64().unwrap_or(f64::NAN)),
         },
+        // As of a build without features.
+        Value::Array(items) if items.is_empty() => "none".into(),
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(|item| shown(name, item)).collect();
             items.join(", ")
+        }
+        Value::Object(_) if name == "devices" => {
+            let device = serde_json::from_value(value.clone());
+            device.map_or_else(|_| value.to_string(), |device| device_in_words(&device))
         }
         Value::Object(_) if name == "records" => {
             let shape = serde_json::from_value(value.clone());
@@ -158,6 +202,16 @@ mod tests {
         let columns = Some(["a", "b", "c"].map(String::from).to_vec());
         let table = RecordShape::Vector { columns };
         assert_eq!(shown("records", &json!(table)), "3 columns: a, b, c");
+        let device = json!({
+            "name": "wgpu:0", "description": "a rasteriser", "memory": null,
+            "largest_buffer": 2_147_483_647u64, "precisions": ["f32"], "replays": false,
+            "software": true,
+        });
+        assert_eq!(
+            shown("devices", &device),
+            "wgpu:0: a rasteriser; buffers up to 2.0 GiB; f32; \
+             software rasteriser, never chosen by auto"
+        );
         let unnamed = RecordShape::Vector { columns: None };
         assert!(shown("records", &json!(unnamed)).starts_with("numbers"));
     }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use gan_data::DataError;
+use gan_kernels::BackendError;
 
 use crate::output;
 
@@ -62,9 +63,13 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let data = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<DataError>());
+    let device = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<BackendError>());
     let hint = problem
         .and_then(|problem| problem.hint.clone())
-        .or_else(|| data.and_then(DataError::hint));
+        .or_else(|| data.and_then(DataError::hint))
+        .or_else(|| device.and_then(BackendError::hint).map(str::to_owned));
     output::error(&chain(error), hint.as_deref());
     ExitCode::from(problem.map_or(FAILED, |problem| problem.code))
 }

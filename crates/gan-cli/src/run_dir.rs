@@ -324,15 +324,17 @@ fn metric_lines(run: &Path) -> Vec<(String, serde_json::Value)> {
         .collect()
 }
 
-/// What computed last in the run, as its log says.
-pub(crate) fn last_device(run: &Path) -> Option<String> {
+/// What the log of a run says last after `mark`.
+pub(crate) fn last_logged(run: &Path, mark: &str) -> Option<String> {
     let log = fs::read_to_string(run.join(LOG)).ok()?;
-    let line = log.lines().rev().find(|line| line.contains(DEVICE_MARK))?;
-    Some(line.split_once(DEVICE_MARK)?.1.to_owned())
+    let line = log.lines().rev().find(|line| line.contains(mark))?;
+    Some(line.split_once(mark)?.1.to_owned())
 }
 
 /// What stands before the device in the log.
 pub(crate) const DEVICE_MARK: &str = "device: ";
+/// What stands in the log before how iterations are run.
+pub(crate) const EXECUTION_MARK: &str = "iteration: ";
 
 /// The folder of a run's pictures.
 pub(crate) fn samples_folder(run: &Path) -> PathBuf {

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use gan_data::RecordShape;
-use gan_kernels::Native;
+use gan_kernels::Backend;
 use gan_model::{Checkpoint, Sampler};
 
 use crate::cli::SampleArgs;
 use crate::config::RunConfig;
+use crate::devices::Device;
 use crate::output::Output;
 use crate::pictures::{self, Backdrop};
 use crate::problem::{Problem, nearest};
@@ -95,14 +96,12 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
         .into());
     }
 
-    let mut sampler = Sampler::new(
-        Native::<f32>::new(None)?,
-        &model.config.generator,
-        &model.checkpoint,
-    )?;
-    let cols = sampler.cols();
-    check_amount(args.number, cols)?;
-    let mut samples = sampler.sample(seed, 0, args.number)?;
+    let (device, _) = Device::open(args.device, args.precision, args.threads)?;
+    let (cols, mut samples) = match device {
+        Device::Cpu(backend) => generate(backend, &model, seed, args.number)?,
+        #[cfg(feature = "gpu")]
+        Device::Gpu(backend) => generate(backend, &model, seed, args.number)?,
+    };
     model.record.to_user_units(&mut samples, cols);
     match kind {
         "npy" => gan_data::write_npy(&out, &samples, cols)?,
@@ -129,6 +128,19 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
         model.checkpoint.step
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first `number` samples of `seed`, after the number of values in each.
+fn generate<B: Backend>(
+    backend: B,
+    model: &Model,
+    seed: u64,
+    number: usize,
+) -> anyhow::Result<(usize, Vec<f32>)> {
+    let mut sampler = Sampler::new(backend, &model.config.generator, &model.checkpoint)?;
+    let cols = sampler.cols();
+    check_amount(number, cols)?;
+    Ok((cols, sampler.sample(seed, 0, number)?))
 }
 
 /// Values per sample, once configuration and tensors are known to describe the same generator.

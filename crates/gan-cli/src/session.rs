@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::cli::TrainArgs;
 use crate::config::{Layers, Overrides, RunConfig, differences};
-use crate::devices::{self, Device};
+use crate::devices::Device;
 use crate::interrupt;
 use crate::output::{Output, word};
 use crate::pictures::{self, Backdrop};
@@ -39,11 +39,12 @@ pub(crate) fn run(args: &TrainArgs, output: &Output) -> anyhow::Result<ExitCode>
         Some(which) => Plan::resumed(which.as_deref(), &overrides, output)?,
     };
     interrupt::listen()?;
-    let device = Device::open(args.device, args.threads)?;
-    let why = devices::reason(args.device);
+    let (device, why) = Device::open(args.device, args.precision, args.threads)?;
     output.line(format!("device   {} ({why})", device.description()));
     match device {
         Device::Cpu(backend) => start(backend, plan, args, output),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(backend) => start(backend, plan, args, output),
     }
 }
 
@@ -222,6 +223,8 @@ fn start<B: Backend>(
     };
     let mut trainer = Trainer::new(backend, &config.game(), config.seed, data)
         .map_err(|error| layers.explain(&error))?;
+    // What does not fit on the device is found out before there is a directory.
+    trainer.check()?;
     let pace = config.settle(trainer.steps_per_epoch());
     let fresh = resumed.is_none();
     let dir = match resumed {
@@ -235,6 +238,7 @@ fn start<B: Backend>(
         Some((dir, checkpoint)) => {
             refuse_other_data(&checkpoint, &record, dir.path())?;
             trainer.restore(&checkpoint)?;
+            trainer.check()?;
             dir
         }
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use gan_kernels::Backend;
+use gan_kernels::{Backend, BackendError};
 use gan_model::{Metrics, OptimizerConfig, Trainer};
 use serde::Serialize;
 use tracing::{error, info};
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::progress::{Progress, duration};
 use crate::quality::Quality;
 use crate::record::RecordInfo;
-use crate::run_dir::{self, RunDir};
+use crate::run_dir::{self, EXECUTION_MARK, RunDir};
 
 /// A checkpoint is at most so old when the machine fails.
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
@@ -57,6 +57,8 @@ pub(crate) struct Training<'a, B: Backend> {
     saved_step: Option<u64>,
     pictured_step: Option<u64>,
     quality: Option<Quality>,
+    /// How iterations are run, until an event has told it.
+    execution: Option<String>,
 }
 
 /// A line of `metrics.jsonl`.
@@ -74,6 +76,9 @@ struct MetricsEvent<'a> {
     event: &'static str,
     #[serde(flatten)]
     line: &'a Line,
+    /// How iterations are run; in the first event alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<String>,
 }
 
 impl<'a, B: Backend> Training<'a, B> {
@@ -120,6 +125,7 @@ impl<'a, B: Backend> Training<'a, B> {
             saved_step: (step > 0).then_some(step),
             pictured_step: None,
             quality: None,
+            execution: None,
         };
         if step == 0 {
             training.save()?;
@@ -161,12 +167,16 @@ impl<'a, B: Backend> Training<'a, B> {
             checkpoint,
         } = self.pace;
         let due = |step: u64, every: u64| every > 0 && step.is_multiple_of(every);
+        let first = self.trainer.steps_done();
         while self.trainer.steps_done() < total {
             if interrupt::requested() {
                 return Ok(Ending::Interrupted);
             }
             self.trainer.step();
             let step = self.trainer.steps_done();
+            if step == first + 1 {
+                self.note_execution();
+            }
             let last = step == total;
             let read = last || due(step, log);
             if read {
@@ -184,9 +194,19 @@ impl<'a, B: Backend> Training<'a, B> {
         Ok(Ending::Done)
     }
 
-    /// Takes the numbers since the last reading; the one place that waits for the device.
+    /// Logs how iterations are run, which is known after the first.
+    fn note_execution(&mut self) {
+        if let Some(execution) = self.trainer.execution() {
+            info!("{EXECUTION_MARK}{execution}");
+            self.execution = Some(execution.to_string());
+        }
+    }
+
+    /// Takes the numbers since the last reading; beside saving and drawing, what waits for the
+    /// device.
     fn read(&mut self) -> anyhow::Result<Metrics> {
-        let metrics = self.trainer.take_metrics()?;
+        let metrics = self.trainer.take_metrics();
+        let metrics = metrics.map_err(|error| self.broken(&error))?;
         let seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
         let line = Line { metrics, seconds };
         let text = serde_json::to_string(&line).context("cannot write the metrics as JSON")?;
@@ -194,6 +214,7 @@ impl<'a, B: Backend> Training<'a, B> {
         self.output.event(&MetricsEvent {
             event: "metrics",
             line: &line,
+            execution: self.execution.take(),
         });
         if let Ok(value) = serde_json::from_str(&text) {
             self.history.push(&value);
@@ -239,6 +260,23 @@ impl<'a, B: Backend> Training<'a, B> {
         ))
     }
 
+    /// What to say when the device has failed: what it still held is lost, what was saved is not.
+    fn broken(&self, error: &BackendError) -> Problem {
+        error!("{error}");
+        let intact = self.saved_step.map(|step| {
+            format!(
+                "the checkpoint of step {step} is intact; go on with: {}",
+                self.resume_command()
+            )
+        });
+        let hints: Vec<_> = [error.hint().map(str::to_owned), intact]
+            .into_iter()
+            .flatten()
+            .collect();
+        let hint = (!hints.is_empty()).then(|| hints.join("; "));
+        Problem::failed(error.to_string()).maybe_hint(hint)
+    }
+
     fn checkpoint_is_old(&self) -> bool {
         self.saved.elapsed() > CHECKPOINT_AGE.max(self.save_time * CHECKPOINT_SHARE)
     }
@@ -253,7 +291,8 @@ impl<'a, B: Backend> Training<'a, B> {
         let annotations = self.record.to_annotations()?;
         let checkpoint = self
             .trainer
-            .checkpoint(self.config_text.clone(), annotations)?;
+            .checkpoint(self.config_text.clone(), annotations)
+            .map_err(|error| self.broken(&error))?;
         if !checkpoint.is_finite() {
             return Err(self
                 .diverged(&format!("a parameter after step {step}"))
@@ -286,7 +325,8 @@ impl<'a, B: Backend> Training<'a, B> {
         let cols = self.cols()?;
         let grid = [self.config.run.rows, self.config.run.cols];
         let count = pictures::sample_count(&self.record.shape, cols, grid);
-        let mut samples = self.trainer.sample(self.config.seed, 0, count)?;
+        let samples = self.trainer.sample(self.config.seed, 0, count);
+        let mut samples = samples.map_err(|error| self.broken(&error))?;
         self.record.to_user_units(&mut samples, cols);
         // The mixture is in the units of the data as they came.
         self.quality = self
@@ -312,7 +352,8 @@ impl<'a, B: Backend> Training<'a, B> {
     }
 
     fn cols(&mut self) -> anyhow::Result<usize> {
-        Ok(self.trainer.sample(self.config.seed, 0, 1)?.len())
+        let sample = self.trainer.sample(self.config.seed, 0, 1);
+        Ok(sample.map_err(|error| self.broken(&error))?.len())
     }
 
     /// D over the axis of one dimension.
@@ -321,7 +362,8 @@ impl<'a, B: Backend> Training<'a, B> {
         let mut axis: Vec<f32> = (0..AXIS_POINTS)
             .map(|i| 16.0 * i as f32 / (AXIS_POINTS - 1) as f32 - 8.0)
             .collect();
-        let judged = self.trainer.discriminate(&axis)?;
+        let judged = self.trainer.discriminate(&axis);
+        let judged = judged.map_err(|error| self.broken(&error))?;
         self.record.to_user_units(&mut axis, 1);
         self.backdrop.discriminator = axis.into_iter().zip(judged).collect();
         Ok(())

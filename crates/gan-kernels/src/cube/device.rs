@@ -252,6 +252,14 @@ pub fn best_device() -> Option<DeviceName> {
         })
 }
 
+/// Whether a processor in disguise is among the devices.
+///
+/// Opens none.
+#[must_use]
+pub fn has_software_device() -> bool {
+    Runtime::Wgpu.devices().iter().any(is_software)
+}
+
 /// Opens the device `name`; returns what it is called as well.
 pub(crate) fn open(name: DeviceName) -> Result<(Client, String), BackendError> {
     if !name.runtime.is_linked() {

@@ -19,7 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cubecl::prelude::Client;
 use cubecl::server::Handle;
 
-pub use device::{DeviceName, DeviceReport, Precision, Runtime, best_device, devices};
+pub use device::{
+    DeviceName, DeviceReport, Precision, Runtime, best_device, devices, has_software_device,
+};
 pub use graph::Recording;
 pub(crate) use launch::SMALL;
 pub(crate) use memory::{DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, TABLE_HEAD};
