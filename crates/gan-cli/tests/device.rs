@@ -1,4 +1,5 @@
 //! Choosing what computes, and the real program on a GPU or on one in software.
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // What a test cannot unwrap has failed it.
 
 mod common;
 

@@ -4,7 +4,7 @@
 //! tests are skipped, or fail where `CI` is set.
 
 #![cfg(feature = "wgpu")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use gan_kernels::cases::{CASES, check};
 use gan_kernels::cube::{Cube, DeviceName, Precision};

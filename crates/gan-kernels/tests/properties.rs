@@ -38,9 +38,9 @@ fn latents<T: Real>(rows: usize, first_row: usize, prior: Prior, step: u64) -> V
 fn fill_latent_first_rows_do_not_depend_on_how_many_follow() {
     for prior in [Prior::Uniform, Prior::Normal, Prior::Spherical] {
         let many: Vec<f32> = latents(10_000, 0, prior, 5);
-        assert_eq!(many[..10 * 37], latents(10, 0, prior, 5));
-        assert_eq!(many[9990 * 37..], latents(10, 9990, prior, 5));
-        assert_ne!(many[..10 * 37], latents(10, 0, prior, 6));
+        assert_eq!(many[..10 * 37], latents::<f32>(10, 0, prior, 5));
+        assert_eq!(many[9990 * 37..], latents::<f32>(10, 9990, prior, 5));
+        assert_ne!(many[..10 * 37], latents::<f32>(10, 0, prior, 6));
     }
 }
 
