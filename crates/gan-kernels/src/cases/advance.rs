@@ -1,10 +1,10 @@
 //! The oracle of [`Advance`].
 
-use super::{Case, Checker, Expected, Mismatch, Op, SEED};
+use super::{Case, Checker, Comparison, Expected, Op, SEED};
 use crate::random::{Address, Purpose, Stream, unit_open};
 use crate::{
-    Adam, Advance, Backend, FillLatent, LearningRate, LinearBwdParams, Matrix, Momentum, Prior,
-    Schedule, SlotSchedule, Update,
+    Adam, Advance, Backend, BackendError, FillLatent, LearningRate, LinearBwdParams, Matrix,
+    Momentum, Prior, Schedule, SlotSchedule, Update,
 };
 
 const BETAS: [f64; 2] = [0.5, 0.9];
@@ -112,7 +112,11 @@ impl<B: Backend> Clock<B> {
         [&self.z, &self.theta[0], &self.theta[1]]
     }
 
-    pub(super) fn verify(&mut self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    pub(super) fn verify(
+        &mut self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+    ) -> Result<Vec<Comparison>, BackendError> {
         let step = self.step + self.times;
         let address = Address {
             seed: SEED,
@@ -128,16 +132,17 @@ impl<B: Backend> Clock<B> {
         };
         let [found_z, by_momentum, by_adam] = self.matrices(checker);
         let z = (2.0 * unit - 1.0) * 3.0_f64.sqrt();
-        checker.compare(case, "z", found_z, rounded(z))?;
+        let z = checker.compare(case, "z", found_z, rounded(z))?;
 
         // Updates before this one: two per iteration, and the first of this iteration.
         let done = (2 * step + 1) as i32;
         let eta = 0.5 / DECAY.powi(done);
         let epoch = (step * 30 / 70) as f64;
         let mu = 0.5 + 0.2 * (epoch / 10.0).min(1.0);
-        checker.compare(case, "θ by momentum", by_momentum, rounded(mu - eta))?;
+        let momentum = checker.compare(case, "θ by momentum", by_momentum, rounded(mu - eta))?;
         let [first, second] = BETAS.map(|beta| 1.0 / (1.0 - beta.powi(done + 1)));
         let theta = -eta * first / second.sqrt();
-        checker.compare(case, "θ by Adam", by_adam, rounded(theta))
+        let adam = checker.compare(case, "θ by Adam", by_adam, rounded(theta))?;
+        Ok(vec![z, momentum, adam])
     }
 }

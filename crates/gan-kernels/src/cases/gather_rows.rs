@@ -1,8 +1,10 @@
 //! The oracle of [`GatherRows`].
 
-use super::{Case, Checker, Expected, Kept, Mismatch, Op, SEED, address, mask, state};
+use super::{Case, Checker, Comparison, Expected, Kept, Op, SEED, address, mask, state};
 use crate::random::Permutation;
-use crate::{Affine, Backend, ByteScale, Dropout, GatherRows, Matrix, Records, Values};
+use crate::{
+    Affine, Backend, BackendError, ByteScale, Dropout, GatherRows, Matrix, Records, Values,
+};
 
 /// Minibatches of an iteration, and which of them a case takes.
 const MINIBATCHES: [usize; 2] = [3, 1];
@@ -61,7 +63,11 @@ impl<B: Backend> Gather<B> {
         });
     }
 
-    pub(super) fn verify(&self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    pub(super) fn verify(
+        &self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+    ) -> Result<Vec<Comparison>, BackendError> {
         let [minibatches, minibatch] = MINIBATCHES;
         let before = self.step as usize * minibatches + minibatch;
         let visited: Vec<_> = (0..self.rows)
@@ -71,14 +77,15 @@ impl<B: Backend> Gather<B> {
                 Permutation::new(SEED, epoch, self.records).at(position % self.records)
             })
             .collect();
-        checker.compare(case, "y", &self.y, |row, col| {
+        let y = checker.compare(case, "y", &self.y, |row, col| {
             let value = self.host[visited[row] * self.cols + col]
                 * mask(self.dropout, self.step, row, col, self.cols);
             Expected {
                 value,
                 magnitude: value.abs() + 1.0,
             }
-        })
+        })?;
+        Ok(vec![y])
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use super::{Case, Checker, Expected, Mismatch, Op, SEED, STEP, state};
+use super::{Case, Checker, Comparison, Expected, Op, SEED, STEP, state};
 use crate::random::{Address, Purpose, Stream, unit_open};
-use crate::{Backend, FillLatent, Matrix, Prior};
+use crate::{Backend, BackendError, FillLatent, Matrix, Prior};
 
 const STREAM: Stream = Stream::new(Purpose::Noise, 1, 2);
 
@@ -50,15 +50,20 @@ impl<B: Backend> Latent<B> {
         });
     }
 
-    pub(super) fn verify(&self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    pub(super) fn verify(
+        &self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+    ) -> Result<Vec<Comparison>, BackendError> {
         let expected: Vec<_> = (0..self.rows)
             .flat_map(|row| drawn(self.prior, self.first_row + row, self.cols))
             .collect();
-        checker.compare(case, "z", &self.z, |row, col| Expected {
+        let z = checker.compare(case, "z", &self.z, |row, col| Expected {
             value: expected[row * self.cols + col],
             // A sine near its zero is as far off as the radius is long.
             magnitude: 6.0,
-        })
+        })?;
+        Ok(vec![z])
     }
 }
 

@@ -1,9 +1,10 @@
 //! The oracles of [`LinearFwd`] and [`LinearBwdData`].
 
-use super::{
-    Case, Checker, Expected, Mismatch, Op, STEP, Shape, mask, product, state, weight_scale,
+use super::{Case, Checker, Comparison, Expected, Op, STEP, Shape, mask, state, weight_scale};
+use crate::{
+    Activation, Backend, BackendError, Below, Dropout, LinearBwdData, LinearFwd, Matrix, Real,
+    Winners,
 };
-use crate::{Activation, Backend, Below, Dropout, LinearBwdData, LinearFwd, Matrix, Real, Winners};
 
 pub(super) struct Forward<B: Backend> {
     shape: Shape,
@@ -65,19 +66,23 @@ impl<B: Backend> Forward<B> {
         });
     }
 
-    pub(super) fn verify(&self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    pub(super) fn verify(
+        &self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+    ) -> Result<Vec<Comparison>, BackendError> {
         let Shape { m, n, k } = self.shape;
         let pieces = self.act.pieces();
         let columns = n * pieces;
         let [x, w, b] = &self.host;
         let whole = Shape { m, n: columns, k };
-        let mut z = product(whole, |i, l| x[i * k + l], |l, j| w[l * columns + j]);
+        let mut z = checker.product(case, whole, |i, l| x[i * k + l], |l, j| w[l * columns + j]);
         for (z, b) in z.iter_mut().zip(b.iter().cycle()) {
             z.value += b;
             z.magnitude += b.abs();
         }
         let unit = |row: usize, col: usize| &z[row * columns + col * pieces..][..pieces];
-        checker.compare(case, "y", &self.y, |row, col| {
+        let y = checker.compare(case, "y", &self.y, |row, col| {
             let values: Vec<_> = unit(row, col).iter().map(|z| z.value).collect();
             let largest = unit(row, col).iter().map(|z| z.magnitude);
             let factor = mask(self.dropout, STEP, row, col, n);
@@ -87,25 +92,36 @@ impl<B: Backend> Forward<B> {
                 magnitude: factor * (largest.fold(0.0, f64::max) + 1.0),
             }
         })?;
-        let winners = self.winners(checker)?;
-        let found = winners.iter().copied();
-        checker.compare_values(case, "winners", n, found, |row, col| {
+        let mut winners = Comparison::new("winners");
+        for (index, found) in self.winners(checker)?.into_iter().enumerate() {
+            let (row, col) = (index / n, index % n);
             let z = unit(row, col);
             let values: Vec<_> = z.iter().map(|z| z.value).collect();
             let (largest, winner) = self.act.define(&values);
-            let found = winners[row * n + col] as usize;
             // Another piece may win only where rounding cannot tell the two apart.
-            let apart = z.get(found).map_or(f64::INFINITY, |z| largest - z.value);
+            let apart = z
+                .get(found as usize)
+                .map_or(f64::INFINITY, |z| largest - z.value);
             let blur = z.iter().map(|z| z.magnitude).fold(0.0, f64::max);
-            let near_tie = apart < 2.0 * case.tolerance.factor * checker.epsilon * blur;
-            Expected::exactly(if near_tie { found } else { winner } as f64)
-        })
+            if found != winner as f64 && apart < 2.0 * checker.unit(case) * blur {
+                winners.skip();
+                continue;
+            }
+            winners.add(Expected::exactly(winner as f64).beside(row, col, found, 0.0));
+        }
+        Ok(vec![y, winners])
     }
 }
 
 impl<B: Backend> Forward<B> {
+    /// Both factors of the product.
+    #[cfg(test)]
+    pub(super) fn factors(&mut self) -> [&mut Matrix<B>; 2] {
+        [&mut self.x, &mut self.w]
+    }
+
     /// The winning piece of each unit; none without maxout.
-    pub(super) fn winners(&self, checker: &Checker<'_, B>) -> Result<Vec<f64>, Mismatch> {
+    pub(super) fn winners(&self, checker: &Checker<'_, B>) -> Result<Vec<f64>, BackendError> {
         let Some(winners) = &self.winners else {
             return Ok(Vec::new());
         };
@@ -122,7 +138,7 @@ fn seen<B: Backend>(
     first: usize,
     m: usize,
     pieces: usize,
-) -> Result<Vec<usize>, Mismatch> {
+) -> Result<Vec<usize>, BackendError> {
     let units = winners.cols();
     let backend = checker.backend;
     let identity: Vec<_> = (0..units * units)
@@ -255,13 +271,17 @@ impl<B: Backend> Backward<B> {
         });
     }
 
-    pub(super) fn verify(&self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    pub(super) fn verify(
+        &self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+    ) -> Result<Vec<Comparison>, BackendError> {
         let Shape { m, n, k } = self.shape;
         let pieces = self.act.pieces();
         let [dz, w, z] = &self.host;
         let whole = Shape { m, n: k, k: n };
-        let dy = product(whole, |i, l| dz[i * n + l], |l, j| w[j * n + l]);
-        checker.compare(case, "dz_below", &self.dz_below, |row, col| {
+        let dy = checker.product(case, whole, |i, l| dz[i * n + l], |l, j| w[j * n + l]);
+        let below = checker.compare(case, "dz_below", &self.dz_below, |row, col| {
             let (unit, piece) = (col / pieces, col % pieces);
             if self.winner[row * k + unit] != piece {
                 return Expected::exactly(0.0);
@@ -274,7 +294,8 @@ impl<B: Backend> Backward<B> {
                 // φ′ comes from an output that was rounded to the element type.
                 magnitude: factor * (dy.magnitude + 2.0 * dy.value.abs()),
             }
-        })
+        })?;
+        Ok(vec![below])
     }
 }
 

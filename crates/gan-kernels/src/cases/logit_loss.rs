@@ -1,7 +1,7 @@
 //! The oracle of [`LogitLoss`].
 
-use super::{Case, Checker, Expected, Mismatch, Op, STEP, state};
-use crate::{Backend, LogitLoss, Matrix, Monitor, MonitorSums, Objective};
+use super::{Case, Checker, Comparison, Expected, Op, STEP, state};
+use crate::{Backend, BackendError, LogitLoss, Matrix, Monitor, MonitorSums, Objective};
 
 pub(super) struct Loss<B: Backend> {
     objective: Objective,
@@ -51,7 +51,11 @@ impl<B: Backend> Loss<B> {
         });
     }
 
-    pub(super) fn verify(&mut self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    pub(super) fn verify(
+        &mut self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+    ) -> Result<Vec<Comparison>, BackendError> {
         let logits = &self.host;
         let rows = logits.len();
         let slope = |row: usize| {
@@ -65,7 +69,7 @@ impl<B: Backend> Loss<B> {
                 Objective::NonSaturating => -fake(l) / rows as f64,
             }
         };
-        checker.compare(case, "dz", &self.dz, |row, _| {
+        let dz = checker.compare(case, "dz", &self.dz, |row, _| {
             let value = slope(row);
             Expected {
                 value,
@@ -76,13 +80,15 @@ impl<B: Backend> Loss<B> {
         let expected = sums(self.objective, logits);
         let found = checker.backend.take_monitors(&mut self.monitors)?.0;
         let cols = Monitor::COUNT;
-        checker.compare_values(case, "monitors", cols, found.into_iter(), |_, col| {
-            Expected {
-                value: expected.0[col],
-                // Terms of one sign are added.
-                magnitude: rows as f64 * expected.0[col].abs(),
-            }
-        })
+        let monitors =
+            checker.compare_values(case, "monitors", cols, found.into_iter(), |_, col| {
+                Expected {
+                    value: expected.0[col],
+                    // Terms of one sign are added.
+                    magnitude: rows as f64 * expected.0[col].abs(),
+                }
+            });
+        Ok(vec![dz, monitors])
     }
 }
 

@@ -1,8 +1,8 @@
 //! One table of operations, shapes and variants, and the check that holds a back end to them.
 //!
-//! The equivalence tests of each back end iterate [`CASES`]; the benches build the cases of one
-//! iteration from the same types, and check them in the same way before they time them.
-//! The gradient check needs no table: it goes through whole players.
+//! The equivalence tests of each back end iterate [`CASES`], and so does `cargo xtask gradcheck`;
+//! the benches build the cases of one iteration from the same types, and check them in the same way
+//! before they time them.
 //! [`check`] draws a case's operands by address, runs the operation on any [`Backend`], reads back
 //! and compares with plain loops in f64 that share no code with the operations, apart from
 //! [`Activation::define`] and [`random`](crate::random), which published vectors pin.
@@ -10,6 +10,7 @@
 //! Every tolerance is a number of roundings: an element may differ from the oracle by `factor · ε ·
 //! magnitude`, where the magnitude is √depth times the sum of the absolute values that were added,
 //! carried to first order through what follows the product.
+//! Where a device rounds the factors of products, [`Checker::factor_epsilon`] adds to it.
 
 mod advance;
 mod gather_rows;
@@ -18,10 +19,12 @@ mod linear;
 mod logit_loss;
 mod params;
 mod parzen;
+mod report;
 mod table;
 
 use std::fmt;
 
+pub use report::{Comparison, Element, Mismatch, Report};
 pub use table::CASES;
 
 use crate::random::{Address, Purpose, Stream, unit_open};
@@ -309,38 +312,6 @@ fn variant(act: Activation, dropout: Option<Dropout>) -> String {
     format!("{act}{dropout}")
 }
 
-/// A back end does not do what the oracle does.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Mismatch {
-    /// Some elements are off.
-    #[error(
-        "{case}: {wrong} elements of {operand} are off, the first at {row}, {col}: \
-         found {found:e}, expected {expected:e} within {limit:e}"
-    )]
-    Elements {
-        /// Name of the case.
-        case: String,
-        /// Which result.
-        operand: &'static str,
-        /// How many elements.
-        wrong: usize,
-        /// Row of the first of them.
-        row: usize,
-        /// Its column.
-        col: usize,
-        /// What it is.
-        found: f64,
-        /// What it should be.
-        expected: f64,
-        /// By how much it may be off.
-        limit: f64,
-    },
-    /// The device failed.
-    #[error(transparent)]
-    Backend(#[from] BackendError),
-}
-
 /// Checks `case` on `backend`, with matrices as [`Backend::matrix`] makes them and the rounding of
 /// the element type.
 ///
@@ -359,9 +330,11 @@ pub struct Checker<'a, B: Backend> {
     pub backend: &'a B,
     /// Makes the operands, which may have rows further apart than they are long.
     pub matrix: &'a MakeMatrix<'a, B>,
-    /// ε that tolerances are multiples of; larger than the element type's where products are
-    /// rounded harder.
+    /// ε of the element type, which tolerances are multiples of.
     pub epsilon: f64,
+    /// ε of the format that factors are rounded to before they are multiplied; 0 where they are
+    /// not.
+    pub factor_epsilon: f64,
 }
 
 impl<'a, B: Backend> Checker<'a, B> {
@@ -372,6 +345,7 @@ impl<'a, B: Backend> Checker<'a, B> {
             backend,
             matrix,
             epsilon,
+            factor_epsilon: 0.0,
         }
     }
 
@@ -380,9 +354,22 @@ impl<'a, B: Backend> Checker<'a, B> {
     /// # Errors
     /// If a result is off, or the device fails.
     pub fn check(&self, case: &Case) -> Result<(), Mismatch> {
+        self.report(case)?.verdict()
+    }
+
+    /// Draws the operands, runs the operation once and says how close its results are.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn report(&self, case: &Case) -> Result<Report, BackendError> {
         let mut prepared = self.prepare(case);
         prepared.run(self.backend)?;
-        prepared.verify(self)
+        prepared.report(self)
+    }
+
+    /// What a magnitude is multiplied by.
+    fn unit(&self, case: &Case) -> f64 {
+        case.tolerance.factor * self.epsilon
     }
 
     /// Draws the operands of `case`.
@@ -447,18 +434,21 @@ impl<'a, B: Backend> Checker<'a, B> {
         operand: &'static str,
         matrix: &Matrix<B>,
         expected: impl Fn(usize, usize) -> Expected,
-    ) -> Result<(), Mismatch> {
+    ) -> Result<Comparison, BackendError> {
         let found = self.backend.read(matrix.all())?;
         let (cols, margin) = (matrix.cols(), case.margin);
         let inside = margin..matrix.row_count() - margin;
-        let found = found.iter().map(|value| value.to_f64());
-        self.compare_values(case, operand, cols, found, |row, col| {
+        let mut comparison = Comparison::new(operand);
+        for (index, found) in found.iter().map(|value| value.to_f64()).enumerate() {
+            let (row, col) = (index / cols, index % cols);
             if inside.contains(&row) {
-                expected(row - margin, col)
+                let expected = expected(row - margin, col);
+                comparison.add(expected.beside(row, col, found, self.unit(case)));
             } else {
-                Expected::exactly(OUTSIDE)
+                comparison.add_outside(Expected::exactly(OUTSIDE).beside(row, col, found, 0.0));
             }
-        })
+        }
+        Ok(comparison)
     }
 
     fn compare_values(
@@ -468,32 +458,55 @@ impl<'a, B: Backend> Checker<'a, B> {
         cols: usize,
         found: impl Iterator<Item = f64>,
         expected: impl Fn(usize, usize) -> Expected,
-    ) -> Result<(), Mismatch> {
-        let mut first = None;
-        let mut wrong = 0;
+    ) -> Comparison {
+        let mut comparison = Comparison::new(operand);
         for (index, found) in found.enumerate() {
             let (row, col) = (index / cols, index % cols);
-            let Expected { value, magnitude } = expected(row, col);
-            let limit = case.tolerance.factor * self.epsilon * magnitude;
-            let off = (found - value).abs();
-            if off > limit || off.is_nan() {
-                wrong += 1;
-                first.get_or_insert((row, col, found, value, limit));
+            comparison.add(expected(row, col).beside(row, col, found, self.unit(case)));
+        }
+        comparison
+    }
+
+    /// The triple loop: Σ a(i, l)·b(l, j), and how far it may be off in units of the case.
+    ///
+    /// With f32 factors that is √k·Σ|a·b|.
+    /// Rounding both factors adds at most ε′·Σ|a·b|, where ε′ is [`Checker::factor_epsilon`]; and
+    /// as the roundings of different terms are independent, hardly more than ε′·√Σ(a·b)² times the
+    /// case's factor. Integers as the cases draw them are exact in every format.
+    fn product(
+        &self,
+        case: &Case,
+        Shape { m, n, k }: Shape,
+        a: impl Fn(usize, usize) -> f64,
+        b: impl Fn(usize, usize) -> f64,
+    ) -> Vec<Expected> {
+        let mut c = vec![Expected::default(); m * n];
+        let mut squares = vec![0.0; m * n];
+        for i in 0..m {
+            for l in 0..k {
+                let a = a(i, l);
+                let row = c[i * n..].iter_mut().zip(&mut squares[i * n..]);
+                for (j, (c, square)) in row.take(n).enumerate() {
+                    let term = a * b(l, j);
+                    c.value += term;
+                    c.magnitude += term.abs();
+                    *square += term * term;
+                }
             }
         }
-        let Some((row, col, found, expected, limit)) = first else {
-            return Ok(());
-        };
-        Err(Mismatch::Elements {
-            case: case.to_string(),
-            operand,
-            wrong,
-            row,
-            col,
-            found,
-            expected,
-            limit,
-        })
+        let depth = (k as f64).sqrt();
+        // (1 + ε′/2)² − 1, and not only to first order.
+        let of_factors = self.factor_epsilon * (1.0 + 0.25 * self.factor_epsilon);
+        let factor = case.tolerance.factor;
+        for (c, square) in c.iter_mut().zip(squares) {
+            let rounded = if factor > 0.0 {
+                of_factors * (c.magnitude / factor).min(square.sqrt())
+            } else {
+                0.0
+            };
+            c.magnitude = depth * c.magnitude + rounded / self.epsilon;
+        }
+        c
     }
 }
 
@@ -575,8 +588,16 @@ impl<B: Backend> Prepared<B> {
     /// # Errors
     /// If a result is off, or the device fails.
     pub fn verify(&mut self, checker: &Checker<'_, B>) -> Result<(), Mismatch> {
+        self.report(checker)?.verdict()
+    }
+
+    /// Says how close the results of exactly one run are to the oracle's.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn report(&mut self, checker: &Checker<'_, B>) -> Result<Report, BackendError> {
         let case = &self.case;
-        match &mut self.operands {
+        let comparisons = match &mut self.operands {
             Operands::Forward(operands) => operands.verify(checker, case),
             Operands::Data(operands) => operands.verify(checker, case),
             Operands::Params(operands) => operands.verify(checker, case),
@@ -585,6 +606,18 @@ impl<B: Backend> Prepared<B> {
             Operands::Gather(operands) => operands.verify(checker, case),
             Operands::Parzen(operands) => operands.verify(checker, case),
             Operands::Advance(operands) => operands.verify(checker, case),
+        }?;
+        Ok(Report {
+            case: case.to_string(),
+            comparisons,
+        })
+    }
+
+    /// Changes the factors of a forward product on the device, behind the oracle's back.
+    #[cfg(test)]
+    fn map_factors(&mut self, change: &mut dyn FnMut(&mut Matrix<B>)) {
+        if let Operands::Forward(operands) = &mut self.operands {
+            operands.factors().into_iter().for_each(change);
         }
     }
 }
@@ -637,28 +670,6 @@ impl Expected {
             magnitude: 0.0,
         }
     }
-}
-
-/// The triple loop: Σ a(i, l)·b(l, j), and √k·Σ|a(i, l)·b(l, j)|.
-fn product(
-    Shape { m, n, k }: Shape,
-    a: impl Fn(usize, usize) -> f64,
-    b: impl Fn(usize, usize) -> f64,
-) -> Vec<Expected> {
-    let mut c = vec![Expected::default(); m * n];
-    for i in 0..m {
-        for l in 0..k {
-            let a = a(i, l);
-            for (j, c) in c[i * n..][..n].iter_mut().enumerate() {
-                let term = a * b(l, j);
-                c.value += term;
-                c.magnitude += term.abs();
-            }
-        }
-    }
-    let depth = (k as f64).sqrt();
-    c.iter_mut().for_each(|c| c.magnitude *= depth);
-    c
 }
 
 /// The factor of a dropout mask at an element of an operand with `cols` columns.

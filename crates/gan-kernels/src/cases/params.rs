@@ -1,9 +1,7 @@
 //! The oracle of [`LinearBwdParams`].
 
-use super::{
-    Case, Checker, Expected, Mismatch, Norm, Op, RATES, Rule, STEP, Shape, product, state,
-};
-use crate::{Adam, Backend, LinearBwdParams, Matrix, Monitor, Update};
+use super::{Case, Checker, Comparison, Expected, Norm, Op, RATES, Rule, STEP, Shape, state};
+use crate::{Adam, Backend, BackendError, LinearBwdParams, Matrix, Monitor, Update};
 
 const ADAM: Adam = Adam {
     beta1: 0.9,
@@ -137,7 +135,11 @@ impl<B: Backend> Params<B> {
         ]
     }
 
-    pub(super) fn verify(&mut self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    pub(super) fn verify(
+        &mut self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+    ) -> Result<Vec<Comparison>, BackendError> {
         let Shape { m, n, k } = self.shape;
         let Host {
             x,
@@ -146,9 +148,16 @@ impl<B: Backend> Params<B> {
             bias,
         } = &self.host;
         let depth = |m, n, k| Shape { m, n, k };
-        let dw = product(depth(k, n, m), |i, l| x[l * k + i], |l, j| dz[l * n + j]);
-        let db = product(depth(1, n, m), |_, _| 1.0, |l, j| dz[l * n + j]);
+        let dw = checker.product(
+            case,
+            depth(k, n, m),
+            |i, l| x[l * k + i],
+            |l, j| dz[l * n + j],
+        );
+        let db = checker.product(case, depth(1, n, m), |_, _| 1.0, |l, j| dz[l * n + j]);
         let case = &Case { margin: 0, ..*case };
+        let unit = checker.unit(case);
+        let mut comparisons = Vec::new();
         for (name, parameter, before, gradient) in [
             ("weights", &self.weights, weights, &dw),
             ("bias", &self.bias, bias, &db),
@@ -156,7 +165,7 @@ impl<B: Backend> Params<B> {
             let mut after: Vec<_> = gradient
                 .iter()
                 .enumerate()
-                .map(|(i, &g)| updated(self.rule, before, i, g))
+                .map(|(i, &g)| updated(self.rule, before, i, g, unit))
                 .collect();
             if let (Some(limit), "weights") = (self.max_column_norm, name) {
                 limit_columns(&mut after, n, limit);
@@ -165,27 +174,36 @@ impl<B: Backend> Params<B> {
                 "weights" => ["w", "first moment of w", "second moment of w"],
                 _ => ["b", "first moment of b", "second moment of b"],
             };
-            checker.compare(case, theta, &parameter.theta, |i, j| after[i * n + j][0])?;
-            checker.compare(case, first, &parameter.first, |i, j| after[i * n + j][1])?;
-            checker.compare(case, second, &parameter.second, |i, j| after[i * n + j][2])?;
+            for (which, (name, matrix)) in [
+                (theta, &parameter.theta),
+                (first, &parameter.first),
+                (second, &parameter.second),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let expected = |i: usize, j: usize| after[i * n + j][which];
+                comparisons.push(checker.compare(case, name, matrix, expected)?);
+            }
         }
         let sums = checker.backend.take_monitors(&mut self.monitors)?;
         let mut norm = Expected::default();
         for g in dw.iter().chain(&db) {
             norm.value += g.value * g.value;
-            norm.magnitude += 2.0 * g.value.abs() * g.magnitude;
+            norm.magnitude += (2.0 * g.value.abs() + unit * g.magnitude) * g.magnitude;
         }
         norm.magnitude += norm.value * (k as f64).sqrt();
         if self.norm == Norm::Ignored {
             norm = Expected::exactly(0.0);
         }
         let found = std::iter::once(sums[MONITOR]);
-        checker.compare_values(case, "gradient norm", 1, found, |_, _| norm)
+        comparisons.push(checker.compare_values(case, "gradient norm", 1, found, |_, _| norm));
+        Ok(comparisons)
     }
 }
 
-/// θ and the moments of element `i` after the update.
-fn updated(rule: Rule, before: &[Vec<f64>; 3], i: usize, g: Expected) -> [Expected; 3] {
+/// θ and the moments of element `i` after the update; magnitudes are in units of `unit`.
+fn updated(rule: Rule, before: &[Vec<f64>; 3], i: usize, g: Expected, unit: f64) -> [Expected; 3] {
     let [theta, first, second] = [0, 1, 2].map(|which| before[which][i]);
     let same = [theta, first, second].map(Expected::exactly);
     let g_blur = g.magnitude + g.value.abs();
@@ -205,7 +223,9 @@ fn updated(rule: Rule, before: &[Vec<f64>; 3], i: usize, g: Expected) -> [Expect
             let m = ADAM.beta1 * first + (1.0 - ADAM.beta1) * g.value;
             let m_blur = (1.0 - ADAM.beta1) * g_blur + first.abs();
             let v = ADAM.beta2 * second + (1.0 - ADAM.beta2) * g.value.powi(2);
-            let v_blur = (1.0 - ADAM.beta2) * 2.0 * g.value.abs() * g_blur + v;
+            // To second order: of a gradient that nearly cancels, the square is all error.
+            let square_blur = (2.0 * g.value.abs() + unit * g_blur) * g_blur;
+            let v_blur = (1.0 - ADAM.beta2) * square_blur + v;
             let root = (v * RATES.second_correction).sqrt();
             let root_blur = if v > 0.0 { root * v_blur / v } else { 0.0 };
             let below = root + ADAM.epsilon;

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use super::{Case, Checker, Expected, Inputs, Mismatch, Op};
+use super::{Case, Checker, Comparison, Expected, Inputs, Op};
 use crate::{Backend, BackendError, Matrix, Parzen};
 
 pub(super) struct Points<B: Backend> {
@@ -59,7 +59,11 @@ impl<B: Backend> Points<B> {
         Ok(())
     }
 
-    pub(super) fn verify(&self, checker: &Checker<'_, B>, case: &Case) -> Result<(), Mismatch> {
+    pub(super) fn verify(
+        &self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+    ) -> Result<Vec<Comparison>, BackendError> {
         let [points, samples] = &self.host;
         let dim = self.dim;
         let expected: Vec<_> = points
@@ -77,11 +81,12 @@ impl<B: Backend> Points<B> {
             let found = std::iter::once(self.found.len() as f64);
             let length = (count * self.sigmas.len()) as f64;
             let length = |_, _| Expected::exactly(length);
-            return checker.compare_values(case, "number of results", 1, found, length);
+            let number = checker.compare_values(case, "number of results", 1, found, length);
+            return Ok(vec![number]);
         }
-        checker.compare_values(case, "log-likelihood", count, found, |sigma, point| {
-            expected[point][sigma]
-        })
+        let expected = |sigma: usize, point: usize| expected[point][sigma];
+        let logs = checker.compare_values(case, "log-likelihood", count, found, expected);
+        Ok(vec![logs])
     }
 }
 
