@@ -110,7 +110,7 @@ impl<W: Write> Table<W> {
         let [error, tolerance, share, kinks, worst] = numbers;
         writeln!(
             self.to,
-            "{operation:<17}  {shape:<13}  {variant:<29}  {error:>7}  {tolerance:>9}  {share:>5}  \
+            "{operation:<17}  {shape:<13}  {variant:<37}  {error:>7}  {tolerance:>9}  {share:>5}  \
              {kinks:>5}  {worst}"
         )
     }

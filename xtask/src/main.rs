@@ -12,7 +12,7 @@ mod tidy;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result, bail};
 
@@ -24,7 +24,9 @@ usage: cargo xtask <command>
   tidy              the checks that need no compiler: doc maps, links, sizes, paths
   bench [ARGS]      cargo bench -p benches -- ARGS
                     (for example linear_fwd, to run what has it in its name)
-  gradcheck [ARGS]  the gradient checks in release mode, with what they print
+  gradcheck [ARGS]  every operation and whole players on one device, as a table
+                    (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32|bf16|f16);
+                    on the CPU also whole players against differences, in f64
 ";
 
 /// What was asked for.
@@ -43,7 +45,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match run(request) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(err) => {
             eprintln!("error: {err:#}");
             ExitCode::FAILURE
@@ -68,31 +70,74 @@ fn parse(mut args: Vec<OsString>) -> Option<Request> {
     }
 }
 
-fn run(request: Request) -> Result<()> {
+fn run(request: Request) -> Result<ExitCode> {
     let root = repository_root()?;
     match request {
-        Request::Ci(format) => ci::run(&root, format),
-        Request::Tidy => tidy::run(&root),
+        Request::Ci(format) => ci::run(&root, format)?,
+        Request::Tidy => tidy::run(&root)?,
         Request::Bench(args) => {
             let mut bench = cargo(&root);
             bench
                 .args(["bench", "--package", "benches", "--"])
                 .args(args);
-            succeed(bench)
+            succeed(bench)?;
         }
-        Request::Gradcheck(args) => {
-            let mut test = cargo(&root);
-            test.args(["test", "--release", "--package", "gan-model", "gradcheck"])
-                // The checks print how many parameters they compared and how many they skipped.
-                .args(["--", "--nocapture"])
-                .args(args);
-            succeed(test)
+        Request::Gradcheck(args) => return gradcheck(&root, &args),
+        Request::Help => print!("{USAGE}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The table of the device that `args` name, and on the CPU the finite differences.
+fn gradcheck(root: &Path, args: &[OsString]) -> Result<ExitCode> {
+    let device = device(args);
+    let mut table = cargo(root);
+    table.args(["run", "--release", "--quiet", "--package", "gan-tests"]);
+    if let Some(feature) = device.and_then(feature) {
+        table.args(["--features", feature]);
+    }
+    table.args(["--example", "gradcheck", "--"]).args(args);
+    let status = status(&mut table)?;
+    if !status.success() {
+        // The program has said why; its 2 for a command line that cannot be meant stays a 2.
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+    }
+    let asks_for_help = args.iter().any(|arg| arg == "--help" || arg == "-h");
+    if asks_for_help || device.is_some_and(|device| device != "cpu") {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("\nwhole players against finite differences, in f64:");
+    let mut differences = cargo(root);
+    differences
+        .args(["test", "--release", "--quiet"])
+        .args(["--package", "gan-model", "--lib", "gradcheck"])
+        // The checks print how many parameters they compared and how many they skipped.
+        .args(["--", "--nocapture"]);
+    succeed(differences)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `--device` says; the program finds fault with it, not we.
+fn device(args: &[OsString]) -> Option<&str> {
+    let mut args = args.iter().filter_map(|arg| arg.to_str());
+    while let Some(arg) = args.next() {
+        if arg == "--device" {
+            return args.next();
         }
-        Request::Help => {
-            print!("{USAGE}");
-            Ok(())
+        if let Some(device) = arg.strip_prefix("--device=") {
+            return Some(device);
         }
     }
+    None
+}
+
+/// The feature that links the runtime of `device`; wgpu needs none, it is always there.
+fn feature(device: &str) -> Option<&'static str> {
+    let runtime = device.split(':').next();
+    ["cuda", "hip", "vulkan"]
+        .into_iter()
+        .find(|known| runtime == Some(known))
 }
 
 /// The folder of the workspace's `Cargo.toml`.
@@ -111,10 +156,13 @@ fn cargo(root: &Path) -> Command {
     command
 }
 
+fn status(command: &mut Command) -> Result<ExitStatus> {
+    let status = command.status();
+    status.with_context(|| format!("{}: cannot be started", command.get_program().display()))
+}
+
 fn succeed(mut command: Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("{}: cannot be started", command.get_program().display()))?;
+    let status = status(&mut command)?;
     if !status.success() {
         bail!("{}: {status}", command.get_program().display());
     }
@@ -136,6 +184,30 @@ mod tests {
         assert_eq!(request("tidy"), Some(Request::Tidy));
         let args = vec![OsString::from("linear_fwd")];
         assert_eq!(request("bench linear_fwd"), Some(Request::Bench(args)));
+    }
+
+    #[test]
+    fn gradcheck_links_what_its_device_needs() {
+        for (line, named, linked) in [
+            ("", None, None),
+            ("--device cpu", Some("cpu"), None),
+            ("--device wgpu:1", Some("wgpu:1"), None),
+            (
+                "--precision tf32 --device cuda:1",
+                Some("cuda:1"),
+                Some("cuda"),
+            ),
+            ("--device=hip --precision f16", Some("hip"), Some("hip")),
+            ("--device vulkan", Some("vulkan"), Some("vulkan")),
+            ("--device cudas", Some("cudas"), None),
+            ("--device", None, None),
+        ] {
+            let args: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+            assert_eq!(device(&args), named, "{line}");
+            assert_eq!(device(&args).and_then(feature), linked, "{line}");
+            let request = request(&format!("gradcheck {line}"));
+            assert_eq!(request, Some(Request::Gradcheck(args)), "{line}");
+        }
     }
 
     #[test]
