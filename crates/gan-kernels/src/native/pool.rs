@@ -38,6 +38,8 @@ struct Shared {
     body: UnsafeCell<Fork>,
     done: AtomicUsize,
     panicked: AtomicBool,
+    /// Threads that have begun to look for work.
+    started: AtomicUsize,
     sleepers: AtomicUsize,
     lock: Mutex<()>,
     wake: Condvar,
@@ -68,6 +70,7 @@ impl Pool {
             }),
             done: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
+            started: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),
             lock: Mutex::new(()),
             wake: Condvar::new(),
@@ -86,6 +89,10 @@ impl Pool {
                 .map_err(|source| BackendError::Threads { threads, source })?;
             pool.threads.push(thread);
         }
+        // A thread allocates as it starts, which on a busy machine may be many forks later, and
+        // would then be in the middle of an iteration.
+        let started = || pool.shared.started.load(Ordering::Acquire) == pool.threads.len();
+        pool.shared.wait_until(started);
         Ok(pool)
     }
 
@@ -170,6 +177,7 @@ impl Shared {
     }
 
     fn work(&self, worker: usize) {
+        self.started.fetch_add(1, Ordering::Release);
         let ready = || self.unclaimed() || self.stop.load(Ordering::Relaxed);
         loop {
             while self.claim_and_run(worker) {}
