@@ -119,10 +119,16 @@ fn a_hundred_iterations_allocate_nothing_after_warm_up() {
         let config = config(updates, optimizer, steps);
         let mut trainer = Trainer::new(backend, &config, 1, data).unwrap();
         (0..3).for_each(|_| trainer.step());
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        (0..100).for_each(|_| trainer.step());
-        let metrics = trainer.take_metrics().unwrap();
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{updates:?}");
-        assert_eq!(metrics.step, 103);
+        let mut hundred = |end| {
+            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            (0..100).for_each(|_| trainer.step());
+            let metrics = trainer.take_metrics().unwrap();
+            assert_eq!(metrics.step, end);
+            ALLOCATIONS.load(Ordering::Relaxed) - before
+        };
+        // Threads that are not ours, such as the one that waits for this test, allocate now and
+        // then on a busy machine; what an iteration allocates shows in every hundred.
+        let counts = [103, 203, 303].map(&mut hundred);
+        assert!(counts.contains(&0), "{updates:?}: {counts:?} allocations");
     }
 }
