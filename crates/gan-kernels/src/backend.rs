@@ -1,7 +1,8 @@
 //! What a machine can do: the [`Backend`] trait and the memory its operations work on.
 
 use crate::ops::{
-    Advance, FillLatent, GatherRows, LinearBwdData, LinearBwdParams, LinearFwd, LogitLoss, Parzen,
+    Advance, FillLatent, GatherRows, LinearBwdData, LinearBwdParams, LinearFwd, LinearLogitLoss,
+    LogitLoss, Parzen,
 };
 use crate::{Real, Records, Schedule, StepState};
 
@@ -70,6 +71,11 @@ pub trait Backend: Clone {
     fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>);
     /// See [`LogitLoss`].
     fn logit_loss(&self, op: LogitLoss<'_, Self>);
+    /// See [`LinearLogitLoss`]; as provided, its three operations one after the other.
+    #[track_caller]
+    fn linear_logit_loss(&self, op: LinearLogitLoss<'_, Self>) {
+        op.one_by_one(self);
+    }
     /// See [`FillLatent`].
     fn fill_latent(&self, op: FillLatent<'_, Self>);
     /// See [`GatherRows`].
@@ -332,6 +338,15 @@ impl<B: Backend> RowsMut<'_, B> {
         self.matrix.rows(self.first, self.count)
     }
 
+    /// The same rows, to write, for a while.
+    pub(crate) fn reborrow(&mut self) -> RowsMut<'_, B> {
+        RowsMut {
+            matrix: self.matrix,
+            first: self.first,
+            count: self.count,
+        }
+    }
+
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.count, self.matrix.cols)
     }
@@ -375,6 +390,14 @@ pub struct WinnersRows<'a, B: Backend> {
     pub(crate) winners: &'a Winners<B>,
     pub(crate) first: usize,
 }
+
+impl<B: Backend> Clone for WinnersRows<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B: Backend> Copy for WinnersRows<'_, B> {}
 
 /// Rows of [`Winners`] from one on, to write.
 pub struct WinnersRowsMut<'a, B: Backend> {

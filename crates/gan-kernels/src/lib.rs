@@ -27,7 +27,7 @@ pub use backend::{
 pub use native::Native;
 pub use ops::{
     Adam, Advance, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearBwdParams,
-    LinearFwd, LogitLoss, Objective, Parzen, Prior, Update,
+    LinearFwd, LinearLogitLoss, LogitLoss, Objective, Parzen, Prior, Update,
 };
 pub use real::Real;
 pub use records::{Affine, ByteScale, Records, Values};

@@ -2,8 +2,8 @@
 
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Activation, Adam, Backend, Below, Dropout, LinearBwdData, LinearBwdParams, LinearFwd, Matrix,
-    Monitor, Real, Rows, RowsMut, Update, Winners,
+    Activation, Adam, Backend, Below, Dropout, LinearBwdData, LinearBwdParams, LinearFwd,
+    LinearLogitLoss, Matrix, Monitor, Objective, Real, Rows, RowsMut, Update, Winners,
 };
 use rand::RngExt;
 
@@ -181,10 +181,33 @@ impl<B: Backend> Mlp<B> {
         pass: &Pass<'_, B>,
         x: Rows<'_, B>,
         tape: &mut Tape<B>,
+        output: Option<(RowsMut<'_, B>, Option<Dropout>)>,
+    ) {
+        self.forward_through(self.layers.len(), backend, pass, x, tape, output);
+    }
+
+    /// Likewise for all layers but the last, which [`Mlp::lose`] runs.
+    pub(crate) fn forward_hidden(
+        &self,
+        backend: &B,
+        pass: &Pass<'_, B>,
+        x: Rows<'_, B>,
+        tape: &mut Tape<B>,
+    ) {
+        self.forward_through(self.layers.len() - 1, backend, pass, x, tape, None);
+    }
+
+    fn forward_through(
+        &self,
+        layers: usize,
+        backend: &B,
+        pass: &Pass<'_, B>,
+        x: Rows<'_, B>,
+        tape: &mut Tape<B>,
         mut output: Option<(RowsMut<'_, B>, Option<Dropout>)>,
     ) {
         let last = self.layers.len() - 1;
-        for (index, layer) in self.layers.iter().enumerate() {
+        for (index, layer) in self.layers[..layers].iter().enumerate() {
             let (below, above) = tape.y.split_at_mut(index);
             let x = below.last().map_or(x, |y| y.rows(pass.first, pass.count));
             let (y, dropout) = match output.take_if(|_| index == last) {
@@ -209,25 +232,75 @@ impl<B: Backend> Mlp<B> {
         }
     }
 
-    /// From the gradient of the last layer's pre-activation, which is in the tape, down to that of
+    /// Runs the last layer, whose output is one logit a row, the objective on it, and both their
+    /// gradients: that of the layer below is in the tape afterwards.
+    ///
+    /// `x` is what the first layer saw.
+    pub(crate) fn lose(
+        &self,
+        backend: &B,
+        pass: &Pass<'_, B>,
+        x: Rows<'_, B>,
+        tape: &mut Tape<B>,
+        objective: Objective,
+        monitors: &mut B::Monitors,
+    ) {
+        let last = self.layers.len() - 1;
+        let (hidden, logits) = tape.y.split_at_mut(last);
+        let (dz_below, dz) = tape.dz.split_at_mut(last);
+        let below = dz_below.last_mut().map(|dz| {
+            let below = self.below(last, pass, hidden, &tape.winners);
+            (below, dz.rows_mut(0, pass.count))
+        });
+        backend.linear_logit_loss(LinearLogitLoss {
+            x: hidden.last().map_or(x, |y| y.rows(pass.first, pass.count)),
+            w: &self.layers[last].w,
+            b: &self.layers[last].b,
+            logits: logits[0].rows_mut(pass.first, pass.count),
+            objective,
+            dz: dz[0].rows_mut(0, pass.count),
+            below,
+            monitors,
+            state: pass.state,
+        });
+    }
+
+    /// From the gradient of layer `from`'s pre-activation, which is in the tape, down to that of
     /// the first layer's.
-    pub(crate) fn backward(&self, backend: &B, pass: &Pass<'_, B>, tape: &mut Tape<B>) {
-        for index in (1..self.layers.len()).rev() {
+    pub(crate) fn backward(
+        &self,
+        backend: &B,
+        pass: &Pass<'_, B>,
+        tape: &mut Tape<B>,
+        from: usize,
+    ) {
+        for index in (1..=from).rev() {
             let (below, above) = tape.dz.split_at_mut(index);
             backend.linear_bwd_data(LinearBwdData {
                 dz: above[0].rows(0, pass.count),
                 w: &self.layers[index].w,
-                below: Below {
-                    y: tape.y[index - 1].rows(pass.first, pass.count),
-                    act: self.layers[index - 1].act,
-                    winners: tape.winners[index - 1]
-                        .as_ref()
-                        .map(|w| w.from_row(pass.first)),
-                    dropout: self.dropout(index, pass),
-                },
+                below: self.below(index, pass, &tape.y, &tape.winners),
                 dz_below: below[index - 1].rows_mut(0, pass.count),
                 state: pass.state,
             });
+        }
+    }
+
+    /// The layer below layer `index`, as the forward pass left it.
+    fn below<'a>(
+        &self,
+        index: usize,
+        pass: &Pass<'_, B>,
+        y: &'a [Matrix<B>],
+        winners: &'a [Option<Winners<B>>],
+    ) -> Below<'a, B> {
+        let below = index - 1;
+        let winners = winners[below].as_ref();
+        Below {
+            y: y[below].rows(pass.first, pass.count),
+            act: self.layers[below].act,
+            winners: winners.map(|winners| winners.from_row(pass.first)),
+            dropout: self.dropout(index, pass),
         }
     }
 

@@ -5,7 +5,7 @@ mod start;
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
     Activation, Advance, Backend, BackendError, Below, Dropout, Execution, FillLatent, GatherRows,
-    LinearBwdData, LogitLoss, Matrix, Objective, Real, Records, Schedule,
+    LinearBwdData, Matrix, Objective, Real, Records, Schedule,
 };
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -212,7 +212,7 @@ impl<B: Backend> Trainer<B> {
         });
     }
 
-    /// D's logits of `minibatches` minibatches of x from `first` on.
+    /// What D's output layer sees of `minibatches` minibatches of x from `first` on.
     fn judge(&mut self, masks: usize, first: usize, minibatches: usize) {
         let m = self.rules.minibatch;
         let x = self.x.rows(first * m, minibatches * m);
@@ -223,22 +223,21 @@ impl<B: Backend> Trainer<B> {
             count: minibatches * m,
         };
         self.discriminator
-            .forward(&self.backend, &pass, x, &mut self.discriminator_tape, None);
+            .forward_hidden(&self.backend, &pass, x, &mut self.discriminator_tape);
     }
 
     /// D's `i`-th update, from the two minibatches that it just judged.
     fn ascend_discriminator(&mut self, i: usize) {
         let count = 2 * self.rules.minibatch;
-        self.lose(self.rules.discriminator, 0, count);
-        let x = self.x.rows(i * self.rules.minibatch, count);
+        let x = i * self.rules.minibatch;
+        self.lose(self.rules.discriminator, i, 0, x, count);
         let pass = Pass {
             state: &self.state,
             masks: Some(i),
             first: 0,
             count,
         };
-        let tape = &mut self.discriminator_tape;
-        self.discriminator.backward(&self.backend, &pass, tape);
+        let (x, tape) = (self.x.rows(x, count), &mut self.discriminator_tape);
         self.discriminator
             .update(&self.backend, &pass, x, tape, i, &mut self.monitors);
     }
@@ -247,19 +246,10 @@ impl<B: Backend> Trainer<B> {
     /// that D judged under `masks`.
     fn descend_generator(&mut self, masks: usize, judged: usize) {
         let m = self.rules.minibatch;
-        self.lose(self.rules.generator, judged * m, m);
-        let state = &self.state;
-        let pass = Pass {
-            state,
-            masks: Some(masks),
-            first: judged * m,
-            count: m,
-        };
-        self.discriminator
-            .backward(&self.backend, &pass, &mut self.discriminator_tape);
+        let first = (self.rules.sample_minibatches() - 1) * m;
+        self.lose(self.rules.generator, masks, judged * m, first + m, m);
 
         // The latest samples are the last ones; G's output layer is the layer below D.
-        let first = (self.rules.sample_minibatches() - 1) * m;
         let dz = self.generator_tape.dz.len() - 1;
         self.backend.linear_bwd_data(LinearBwdData {
             dz: self.discriminator_tape.dz[0].rows(0, m),
@@ -271,33 +261,37 @@ impl<B: Backend> Trainer<B> {
                 dropout: self.sample_dropout(first),
             },
             dz_below: self.generator_tape.dz[dz].all_mut(),
-            state,
+            state: &self.state,
         });
 
         let pass = Pass {
-            state,
+            state: &self.state,
             masks: Some(0),
             first,
             count: m,
         };
         let slot = self.rules.discriminator_steps;
         let (z, tape) = (self.z.rows(first, m), &mut self.generator_tape);
-        self.generator.backward(&self.backend, &pass, tape);
+        self.generator.backward(&self.backend, &pass, tape, dz);
         self.generator
             .update(&self.backend, &pass, z, tape, slot, &mut self.monitors);
     }
 
-    /// A player's objective and its gradient with respect to `count` of D's logits.
-    fn lose(&mut self, objective: Objective, first: usize, count: usize) {
-        let Tape { y, dz, .. } = &mut self.discriminator_tape;
-        let last = y.len() - 1;
-        self.backend.logit_loss(LogitLoss {
-            logits: y[last].rows(first, count),
-            objective,
-            dz: dz[last].rows_mut(0, count),
-            monitors: &mut self.monitors,
+    /// A player's objective on `count` rows of what D judged under `masks`, from row `first` on,
+    /// and its gradient down to D's first layer; D saw them in x from row `x` on.
+    fn lose(&mut self, objective: Objective, masks: usize, first: usize, x: usize, count: usize) {
+        let pass = Pass {
             state: &self.state,
-        });
+            masks: Some(masks),
+            first,
+            count,
+        };
+        let (d, tape) = (&self.discriminator, &mut self.discriminator_tape);
+        let x = self.x.rows(x, count);
+        let monitors = &mut self.monitors;
+        d.lose(&self.backend, &pass, x, tape, objective, monitors);
+        let below = d.layers.len().saturating_sub(2);
+        d.backward(&self.backend, &pass, tape, below);
     }
 
     /// D's input dropout of the samples from row `first` of the iteration's on: a stream beside

@@ -3,7 +3,7 @@
 use super::{Case, Checker, Comparison, Expected, Op, STEP, Shape, mask, state, weight_scale};
 use crate::{
     Activation, Backend, BackendError, Below, Dropout, LinearBwdData, LinearFwd, Matrix, Real,
-    Winners,
+    RowsMut, Winners,
 };
 
 pub(super) struct Forward<B: Backend> {
@@ -193,19 +193,105 @@ fn known<B: Backend>(
     });
 }
 
-pub(super) struct Backward<B: Backend> {
-    shape: Shape,
+/// The layer below another one, as its forward pass left it, and room for its gradient.
+pub(super) struct Lower<B: Backend> {
+    rows: usize,
+    units: usize,
     act: Activation,
     dropout: Option<Dropout>,
     margin: usize,
-    /// dZ, W, and z of the layer below, of which each unit's winner matters.
-    host: [Vec<f64>; 3],
+    /// z, of which each unit's winner matters.
+    z: Vec<f64>,
     winner: Vec<usize>,
+    /// What the device has as [`Lower::y`].
+    pub(super) host_y: Vec<f64>,
+    pub(super) y: Matrix<B>,
+    winners: Option<Winners<B>>,
+    pub(super) dz: Matrix<B>,
+}
+
+impl<B: Backend> Lower<B> {
+    pub(super) fn new(
+        checker: &Checker<'_, B>,
+        case: &Case,
+        [rows, units]: [usize; 2],
+        act: Activation,
+        dropout: Option<Dropout>,
+    ) -> Self {
+        let (pieces, margin) = (act.pieces(), case.margin);
+        let mut z = checker.draw(case.inputs, 5, rows * units * pieces);
+        z.iter_mut().for_each(|z| *z *= 2.0);
+        let (outputs, winner): (Vec<_>, Vec<_>) =
+            z.chunks(pieces).map(|unit| act.define(unit)).unzip();
+        let dropped = |(i, y): (usize, &f64)| {
+            let y = y * mask(dropout, STEP, i / units, i % units, units);
+            B::Elem::from_f64(y).to_f64()
+        };
+        let host_y: Vec<_> = outputs.iter().enumerate().map(dropped).collect();
+        let winners = (pieces > 1).then(|| {
+            let mut winners = checker.backend.winners(rows + margin, units);
+            known(checker, &mut winners, margin, rows, pieces, &winner);
+            winners
+        });
+        Self {
+            rows,
+            units,
+            act,
+            dropout,
+            margin,
+            y: checker.input(units, &host_y, margin),
+            winners,
+            dz: checker.output(rows, units * pieces, margin),
+            z,
+            winner,
+            host_y,
+        }
+    }
+
+    /// As operations take it, beside the gradient.
+    pub(super) fn operands(&mut self) -> (Below<'_, B>, RowsMut<'_, B>) {
+        let below = Below {
+            y: self.y.rows(self.margin, self.rows),
+            act: self.act,
+            winners: self.winners.as_ref().map(|w| w.from_row(self.margin)),
+            dropout: self.dropout,
+        };
+        (below, self.dz.rows_mut(self.margin, self.rows))
+    }
+
+    /// Compares the gradient with what follows from that of Y, given by row and unit.
+    pub(super) fn compare(
+        &self,
+        checker: &Checker<'_, B>,
+        case: &Case,
+        dy: impl Fn(usize, usize) -> Expected,
+    ) -> Result<Comparison, BackendError> {
+        let (units, pieces) = (self.units, self.act.pieces());
+        checker.compare(case, "dz_below", &self.dz, |row, col| {
+            let (unit, piece) = (col / pieces, col % pieces);
+            if self.winner[row * units + unit] != piece {
+                return Expected::exactly(0.0);
+            }
+            let slope = slope(self.act, self.z[row * units * pieces + col]);
+            let factor = mask(self.dropout, STEP, row, unit, units);
+            let dy = dy(row, unit);
+            Expected {
+                value: dy.value * slope * factor,
+                // φ′ comes from an output that was rounded to the element type.
+                magnitude: factor * (dy.magnitude + 2.0 * dy.value.abs()),
+            }
+        })
+    }
+}
+
+pub(super) struct Backward<B: Backend> {
+    shape: Shape,
+    margin: usize,
+    /// dZ and W.
+    host: [Vec<f64>; 2],
     dz: Matrix<B>,
     w: Matrix<B>,
-    y: Matrix<B>,
-    winners: Option<Winners<B>>,
-    pub(super) dz_below: Matrix<B>,
+    pub(super) lower: Lower<B>,
     state: B::State,
 }
 
@@ -220,53 +306,28 @@ impl<B: Backend> Backward<B> {
             unreachable!("linear_bwd_data: another operation's case")
         };
         let Shape { m, n, k } = shape;
-        let (pieces, margin) = (act.pieces(), case.margin);
         let dz = checker.draw(case.inputs, 3, m * n);
         let scale = weight_scale(case.inputs, n);
         let mut w = checker.draw(case.inputs, 4, k * n);
         w.iter_mut().for_each(|w| *w *= scale);
-        let mut z = checker.draw(case.inputs, 5, m * k * pieces);
-        z.iter_mut().for_each(|z| *z *= 2.0);
-        let (outputs, winner): (Vec<_>, Vec<_>) =
-            z.chunks(pieces).map(|unit| act.define(unit)).unzip();
-        let y: Vec<_> = outputs
-            .iter()
-            .enumerate()
-            .map(|(i, y)| y * mask(dropout, STEP, i / k, i % k, k))
-            .collect();
-        let winners = (pieces > 1).then(|| {
-            let mut winners = checker.backend.winners(m + margin, k);
-            known(checker, &mut winners, margin, m, pieces, &winner);
-            winners
-        });
         Self {
             shape,
-            act,
-            dropout,
-            margin,
-            dz: checker.input(n, &dz, margin),
+            margin: case.margin,
+            dz: checker.input(n, &dz, case.margin),
             w: checker.input(n, &w, 0),
-            y: checker.input(k, &y, margin),
-            winners,
-            dz_below: checker.output(m, k * pieces, margin),
+            lower: Lower::new(checker, case, [m, k], act, dropout),
             state: checker.backend.state(state(STEP)),
-            host: [dz, w, z],
-            winner,
+            host: [dz, w],
         }
     }
 
     pub(super) fn run(&mut self, backend: &B) {
-        let (m, margin) = (self.shape.m, self.margin);
+        let (below, dz_below) = self.lower.operands();
         backend.linear_bwd_data(LinearBwdData {
-            dz: self.dz.rows(margin, m),
+            dz: self.dz.rows(self.margin, self.shape.m),
             w: &self.w,
-            below: Below {
-                y: self.y.rows(margin, m),
-                act: self.act,
-                winners: self.winners.as_ref().map(|w| w.from_row(margin)),
-                dropout: self.dropout,
-            },
-            dz_below: self.dz_below.rows_mut(margin, m),
+            below,
+            dz_below,
             state: &self.state,
         });
     }
@@ -277,24 +338,12 @@ impl<B: Backend> Backward<B> {
         case: &Case,
     ) -> Result<Vec<Comparison>, BackendError> {
         let Shape { m, n, k } = self.shape;
-        let pieces = self.act.pieces();
-        let [dz, w, z] = &self.host;
+        let [dz, w] = &self.host;
         let whole = Shape { m, n: k, k: n };
         let dy = checker.product(case, whole, |i, l| dz[i * n + l], |l, j| w[j * n + l]);
-        let below = checker.compare(case, "dz_below", &self.dz_below, |row, col| {
-            let (unit, piece) = (col / pieces, col % pieces);
-            if self.winner[row * k + unit] != piece {
-                return Expected::exactly(0.0);
-            }
-            let slope = slope(self.act, z[row * k * pieces + col]);
-            let factor = mask(self.dropout, STEP, row, unit, k);
-            let dy = dy[row * k + unit];
-            Expected {
-                value: dy.value * slope * factor,
-                // φ′ comes from an output that was rounded to the element type.
-                magnitude: factor * (dy.magnitude + 2.0 * dy.value.abs()),
-            }
-        })?;
+        let below = self
+            .lower
+            .compare(checker, case, |row, unit| dy[row * k + unit])?;
         Ok(vec![below])
     }
 }

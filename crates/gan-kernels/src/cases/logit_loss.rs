@@ -58,19 +58,8 @@ impl<B: Backend> Loss<B> {
     ) -> Result<Vec<Comparison>, BackendError> {
         let logits = &self.host;
         let rows = logits.len();
-        let slope = |row: usize| {
-            let l = logits[row];
-            match self.objective {
-                Objective::Discriminator { weight } if row < rows / 2 => {
-                    -weight * fake(l) / (rows / 2) as f64
-                }
-                Objective::Discriminator { weight } => weight * real(l) / (rows / 2) as f64,
-                Objective::Minimax => -real(l) / rows as f64,
-                Objective::NonSaturating => -fake(l) / rows as f64,
-            }
-        };
         let dz = checker.compare(case, "dz", &self.dz, |row, _| {
-            let value = slope(row);
+            let value = slope(self.objective, logits, row);
             Expected {
                 value,
                 // Below the normal range spacing does not shrink any more.
@@ -92,8 +81,30 @@ impl<B: Backend> Loss<B> {
     }
 }
 
+/// The objective's derivative by the logit of `row`.
+pub(super) fn slope(objective: Objective, logits: &[f64], row: usize) -> f64 {
+    let (l, rows) = (logits[row], logits.len());
+    match objective {
+        Objective::Discriminator { weight } if row < rows / 2 => {
+            -weight * fake(l) / (rows / 2) as f64
+        }
+        Objective::Discriminator { weight } => weight * real(l) / (rows / 2) as f64,
+        Objective::Minimax => -real(l) / rows as f64,
+        Objective::NonSaturating => -fake(l) / rows as f64,
+    }
+}
+
+/// The size of its second derivative: every slope is D or D − 1 times a factor.
+pub(super) fn curvature(objective: Objective, l: f64, rows: usize) -> f64 {
+    let factor = match objective {
+        Objective::Discriminator { weight } => weight / (rows / 2) as f64,
+        Objective::Minimax | Objective::NonSaturating => 1.0 / rows as f64,
+    };
+    factor * real(l) * fake(l)
+}
+
 /// What the monitors hold after one call.
-fn sums(objective: Objective, logits: &[f64]) -> MonitorSums {
+pub(super) fn sums(objective: Objective, logits: &[f64]) -> MonitorSums {
     let mut sums = MonitorSums::default();
     let rows = logits.len();
     let over = |logits: &[f64], f: fn(f64) -> f64| logits.iter().map(|&l| f(l)).sum::<f64>();

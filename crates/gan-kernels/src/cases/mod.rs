@@ -16,6 +16,7 @@ mod advance;
 mod gather_rows;
 mod latent;
 mod linear;
+mod linear_logit_loss;
 mod logit_loss;
 mod params;
 mod parzen;
@@ -88,6 +89,17 @@ pub enum Op {
         rows: usize,
         /// Whose objective.
         objective: Objective,
+    },
+    /// [`LinearLogitLoss`](crate::LinearLogitLoss).
+    LinearLogitLoss {
+        /// m.
+        rows: usize,
+        /// k.
+        inputs: usize,
+        /// Whose objective.
+        objective: Objective,
+        /// φ of the layer below and the dropout that it applied; without, nothing goes below.
+        below: Option<(Activation, Option<Dropout>)>,
     },
     /// [`FillLatent`](crate::FillLatent).
     FillLatent {
@@ -219,6 +231,12 @@ impl Case {
             Op::LinearBwdData { shape, .. } | Op::LinearBwdParams { shape, .. } => {
                 product(shape.m, shape.n, shape.k)
             }
+            Op::LinearLogitLoss {
+                rows,
+                inputs,
+                below,
+                ..
+            } => product(rows, 1, inputs) * if below.is_some() { 2 } else { 1 },
             Op::Parzen {
                 points,
                 samples,
@@ -262,6 +280,17 @@ impl fmt::Display for Case {
                 }
             }
             Op::LogitLoss { rows, objective } => write!(f, "logit_loss/{rows}x1/{objective:?}")?,
+            Op::LinearLogitLoss {
+                rows,
+                inputs,
+                objective,
+                below,
+            } => {
+                write!(f, "linear_logit_loss/{rows}x1x{inputs}/{objective:?}")?;
+                if let Some((act, dropout)) = below {
+                    write!(f, "+{}", variant(act, dropout))?;
+                }
+            }
             Op::FillLatent {
                 rows,
                 cols,
@@ -382,6 +411,9 @@ impl<'a, B: Backend> Checker<'a, B> {
                 Op::LinearBwdData { .. } => Operands::Data(linear::Backward::new(self, case)),
                 Op::LinearBwdParams { .. } => Operands::Params(params::Params::new(self, case)),
                 Op::LogitLoss { .. } => Operands::Loss(logit_loss::Loss::new(self, case)),
+                Op::LinearLogitLoss { .. } => {
+                    Operands::Head(linear_logit_loss::Head::new(self, case))
+                }
                 Op::FillLatent { .. } => Operands::Latent(latent::Latent::new(self, case)),
                 Op::GatherRows { .. } => Operands::Gather(gather_rows::Gather::new(self, case)),
                 Op::Parzen { .. } => Operands::Parzen(parzen::Points::new(self, case)),
@@ -521,6 +553,7 @@ enum Operands<B: Backend> {
     Data(linear::Backward<B>),
     Params(params::Params<B>),
     Loss(logit_loss::Loss<B>),
+    Head(linear_logit_loss::Head<B>),
     Latent(latent::Latent<B>),
     Gather(gather_rows::Gather<B>),
     Parzen(parzen::Points<B>),
@@ -538,6 +571,7 @@ impl<B: Backend> Prepared<B> {
             Operands::Data(operands) => operands.run(backend),
             Operands::Params(operands) => operands.run(backend),
             Operands::Loss(operands) => operands.run(backend),
+            Operands::Head(operands) => operands.run(backend),
             Operands::Latent(operands) => operands.run(backend),
             Operands::Gather(operands) => operands.run(backend),
             Operands::Parzen(operands) => operands.run(backend)?,
@@ -559,7 +593,7 @@ impl<B: Backend> Prepared<B> {
                 results = operands.winners(checker)?;
                 &[&operands.y]
             }
-            Operands::Data(operands) => &[&operands.dz_below],
+            Operands::Data(operands) => &[&operands.lower.dz],
             Operands::Params(operands) => {
                 results.extend(checker.backend.take_monitors(&mut operands.monitors)?.0);
                 &operands.matrices()
@@ -567,6 +601,10 @@ impl<B: Backend> Prepared<B> {
             Operands::Loss(operands) => {
                 results.extend(checker.backend.take_monitors(&mut operands.monitors)?.0);
                 &[&operands.dz]
+            }
+            Operands::Head(operands) => {
+                results.extend(checker.backend.take_monitors(&mut operands.monitors)?.0);
+                &operands.matrices()
             }
             Operands::Latent(operands) => &[&operands.z],
             Operands::Gather(operands) => &[&operands.y],
@@ -602,6 +640,7 @@ impl<B: Backend> Prepared<B> {
             Operands::Data(operands) => operands.verify(checker, case),
             Operands::Params(operands) => operands.verify(checker, case),
             Operands::Loss(operands) => operands.verify(checker, case),
+            Operands::Head(operands) => operands.verify(checker, case),
             Operands::Latent(operands) => operands.verify(checker, case),
             Operands::Gather(operands) => operands.verify(checker, case),
             Operands::Parzen(operands) => operands.verify(checker, case),

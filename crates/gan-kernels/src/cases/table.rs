@@ -114,6 +114,37 @@ pub const CASES: &[Case] = &[
     loss(200, Objective::Discriminator { weight: 0.5 }).paper(),
     loss(100, Objective::Minimax).paper(),
     loss(100, Objective::NonSaturating).paper(),
+    // The same behind the layer that computes the logits, and back to the layer below.
+    head(2, 1, Objective::Discriminator { weight: 1.0 }),
+    head(46, 13, Objective::Discriminator { weight: 0.5 }),
+    head(1, 131, Objective::Minimax),
+    head(61, 3, Objective::NonSaturating).margin(1),
+    head(13, 1, Objective::NonSaturating).below(Relu),
+    head(7, 11, Objective::Minimax).below(Identity),
+    head(30, 17, Objective::Discriminator { weight: 1.0 }).below(LEAKY),
+    head(6, 129, Objective::Discriminator { weight: 1.0 }).below(Sigmoid),
+    head(9, 6, Objective::NonSaturating).below(Tanh),
+    head(11, 5, Objective::Minimax).below(MAXOUT_3),
+    head(22, 35, Objective::Discriminator { weight: 0.5 })
+        .below(Tanh)
+        .drop(MOST)
+        .margin(3),
+    head(11, 19, Objective::NonSaturating)
+        .below(Relu)
+        .drop(HALF),
+    head(10, 9, Objective::Discriminator { weight: 1.0 })
+        .below(MAXOUT_5)
+        .drop(HALF)
+        .margin(2),
+    head(3, 3079, Objective::Minimax).below(MAXOUT_2),
+    head(200, 240, Objective::Discriminator { weight: 0.5 })
+        .below(MAXOUT_5)
+        .drop(HALF)
+        .paper(),
+    head(100, 240, Objective::NonSaturating)
+        .below(MAXOUT_5)
+        .drop(HALF)
+        .paper(),
     // Latents.
     latent(7, 13, Prior::Uniform),
     latent(7, 13, Prior::Normal),
@@ -242,6 +273,16 @@ const fn loss(rows: usize, objective: Objective) -> Case {
     case(Op::LogitLoss { rows, objective }, LOSS)
 }
 
+const fn head(rows: usize, inputs: usize, objective: Objective) -> Case {
+    let op = Op::LinearLogitLoss {
+        rows,
+        inputs,
+        objective,
+        below: None,
+    };
+    case(op, LOSS)
+}
+
 const fn latent(rows: usize, cols: usize, prior: Prior) -> Case {
     let op = Op::FillLatent {
         rows,
@@ -307,9 +348,20 @@ impl Case {
     const fn drop(mut self, mask: Dropout) -> Self {
         if let Op::LinearFwd { dropout, .. }
         | Op::LinearBwdData { dropout, .. }
-        | Op::GatherRows { dropout, .. } = &mut self.op
+        | Op::GatherRows { dropout, .. }
+        | Op::LinearLogitLoss {
+            below: Some((_, dropout)),
+            ..
+        } = &mut self.op
         {
             *dropout = Some(mask);
+        }
+        self
+    }
+
+    const fn below(mut self, act: Activation) -> Self {
+        if let Op::LinearLogitLoss { below, .. } = &mut self.op {
+            *below = Some((act, None));
         }
         self
     }

@@ -53,10 +53,23 @@ impl Cube {
 
     /// The contents of a buffer, once all that writes it is done.
     pub(crate) fn download<T: CubeElement>(&self, buffer: &Handle) -> Result<Vec<T>, BackendError> {
+        let mut contents = self.download_all(vec![buffer.clone()])?;
+        Ok(contents.pop().unwrap_or_default())
+    }
+
+    /// The contents of several buffers, for one wait.
+    fn download_all<T: CubeElement>(
+        &self,
+        buffers: Vec<Handle>,
+    ) -> Result<Vec<Vec<T>>, BackendError> {
         self.failed()?;
-        let bytes = self.client().read_one(buffer.clone());
-        let bytes = bytes.map_err(|error| self.error(&error))?;
-        Ok(T::from_bytes(&bytes).to_vec())
+        if buffers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let contents = self.client().read(buffers);
+        let contents = contents.map_err(|error| self.error(&error))?;
+        let values = |bytes| T::from_bytes(bytes).to_vec();
+        Ok(contents.iter().map(|bytes| values(bytes)).collect())
     }
 
     /// Bytes that are left, where the device tells how many it has.
@@ -177,69 +190,100 @@ fn words(rates: &Rates) -> [u32; RATE_WORDS] {
 
 /// [`MonitorSums`] on the device.
 ///
-/// A sum is two floats, the second of which keeps what the first rounds away.
+/// A sum is two floats, the second of which keeps what the first rounds away; the last monitor is
+/// the two halves of an integer.
+/// Each cube of a kernel has sums of its own, which nobody else writes, so that the result does not
+/// depend on the order of the cubes. Kernels that follow each other use the same ones.
 pub struct DeviceMonitors {
-    /// Two words for each monitor; for the last one the two halves of an integer.
-    pub(crate) sums: Handle,
-    /// Partial sums of squared gradients: two words for each cube of a kernel, which nobody else
-    /// writes. Kernels that follow each other use the same ones.
-    squares: Vec<Squares>,
+    partial: Vec<Partial>,
 }
 
-/// Partial sums of one monitor.
-struct Squares {
-    monitor: Monitor,
-    partial: Handle,
+/// Partial sums, one block for each cube of a kernel.
+struct Partial {
+    of: Summed,
+    sums: Handle,
     cubes: usize,
 }
 
+/// What a block of partial sums holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Summed {
+    /// Every monitor, two words each.
+    All,
+    /// One alone, in two words.
+    One(Monitor),
+}
+
+impl Summed {
+    /// Words of a block.
+    pub(crate) const fn words(self) -> usize {
+        match self {
+            Self::All => 2 * Monitor::COUNT,
+            Self::One(_) => 2,
+        }
+    }
+}
+
 impl DeviceMonitors {
-    pub(super) fn new(cube: &Cube) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            sums: cube.zeros(Self::WORDS * size_of::<u32>()),
-            squares: Vec::new(),
+            partial: Vec::new(),
         }
     }
 
-    /// Words of the sums.
-    pub(crate) const WORDS: usize = 2 * Monitor::COUNT;
-
-    /// Partial sums of `monitor` for a kernel of `cubes` cubes; makes room at the first call.
-    pub(crate) fn squares(&mut self, cube: &Cube, monitor: Monitor, cubes: usize) -> Handle {
-        let fits = |squares: &&Squares| squares.monitor == monitor && squares.cubes >= cubes;
-        if let Some(squares) = self.squares.iter().find(fits) {
-            return squares.partial.clone();
+    /// Partial sums for a kernel of `cubes` cubes; makes room at the first call.
+    pub(crate) fn partial(&mut self, cube: &Cube, of: Summed, cubes: usize) -> Handle {
+        let fits = |partial: &&Partial| partial.of == of && partial.cubes >= cubes;
+        if let Some(partial) = self.partial.iter().find(fits) {
+            return partial.sums.clone();
         }
         let cubes = cubes.next_power_of_two();
-        let partial = cube.zeros(cubes * 2 * size_of::<f32>());
-        self.squares.push(Squares {
-            monitor,
-            partial: partial.clone(),
+        let sums = cube.zeros(cubes * of.words() * size_of::<u32>());
+        self.partial.push(Partial {
+            of,
+            sums: sums.clone(),
             cubes,
         });
-        partial
+        sums
     }
 
     /// Reads all sums and sets them to zero, in place: a recorded iteration names these buffers.
     pub(super) fn take(&mut self, cube: &Cube) -> Result<MonitorSums, BackendError> {
         let mut taken = MonitorSums::default();
-        let words: Vec<u32> = cube.download(&self.sums)?;
-        for (monitor, pair) in words.chunks_exact(2).take(Monitor::COUNT).enumerate() {
-            taken.0[monitor] = if monitor == Monitor::FirstNonFinite as usize {
-                (u64::from(pair[1]) << 32 | u64::from(pair[0])) as f64
-            } else {
-                pair.iter()
-                    .map(|&word| f64::from(f32::from_bits(word)))
-                    .sum()
-            };
-        }
-        cube.upload(&self.sums, &[0u32; Self::WORDS]);
-        for squares in &self.squares {
-            let partial: Vec<f32> = cube.download(&squares.partial)?;
-            taken[squares.monitor] += partial.iter().copied().map(f64::from).sum::<f64>();
-            cube.upload(&squares.partial, &vec![0.0f32; partial.len()]);
+        let buffers = self.partial.iter().map(|partial| partial.sums.clone());
+        let found = cube.download_all::<u32>(buffers.collect())?;
+        for (Partial { of, sums, .. }, words) in self.partial.iter().zip(found) {
+            for block in words.chunks_exact(of.words()) {
+                match *of {
+                    Summed::One(monitor) => taken[monitor] += sum(block),
+                    Summed::All => add_all(&mut taken, block),
+                }
+            }
+            cube.upload(sums, &vec![0u32; words.len()]);
         }
         Ok(taken)
+    }
+}
+
+/// A sum from its two floats.
+fn sum(pair: &[u32]) -> f64 {
+    let floats = pair.iter().map(|&word| f64::from(f32::from_bits(word)));
+    floats.sum()
+}
+
+/// Adds one cube's sums of every monitor.
+fn add_all(taken: &mut MonitorSums, block: &[u32]) {
+    const FIRST: usize = Monitor::FirstNonFinite as usize;
+    for (monitor, pair) in block.chunks_exact(2).enumerate() {
+        if monitor != FIRST {
+            taken.0[monitor] += sum(pair);
+            continue;
+        }
+        let first = (u64::from(pair[1]) << 32 | u64::from(pair[0])) as f64;
+        let earlier = taken.0[FIRST] == 0.0 || first < taken.0[FIRST];
+        if first > 0.0 && earlier {
+            taken.0[FIRST] = first;
+        }
     }
 }
 

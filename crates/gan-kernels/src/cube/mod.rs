@@ -24,7 +24,9 @@ pub use device::{
 };
 pub use graph::Recording;
 pub(crate) use launch::SMALL;
-pub(crate) use memory::{DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, TABLE_HEAD};
+pub(crate) use memory::{
+    DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, Summed, TABLE_HEAD,
+};
 
 use crate::ops::{self, *};
 use crate::{
@@ -310,7 +312,7 @@ impl Backend for Cube {
     }
 
     fn monitors(&self) -> DeviceMonitors {
-        DeviceMonitors::new(self)
+        DeviceMonitors::new()
     }
 
     fn take_monitors(&self, monitors: &mut DeviceMonitors) -> Result<MonitorSums, BackendError> {
@@ -334,7 +336,12 @@ impl Backend for Cube {
 
     #[track_caller]
     fn logit_loss(&self, op: LogitLoss<'_, Self>) {
-        ops::logit_loss_cube::run(self, op);
+        ops::linear_logit_loss_cube::run_loss(self, op);
+    }
+
+    #[track_caller]
+    fn linear_logit_loss(&self, op: LinearLogitLoss<'_, Self>) {
+        ops::linear_logit_loss_cube::run(self, op);
     }
 
     #[track_caller]

@@ -7,6 +7,7 @@ mod gather_rows;
 mod linear_bwd_data;
 mod linear_bwd_params;
 mod linear_fwd;
+mod linear_logit_loss;
 mod logit_loss;
 mod parzen;
 
@@ -16,6 +17,7 @@ pub use gather_rows::GatherRows;
 pub use linear_bwd_data::{Below, LinearBwdData};
 pub use linear_bwd_params::{Adam, LinearBwdParams, Update};
 pub use linear_fwd::LinearFwd;
+pub use linear_logit_loss::LinearLogitLoss;
 pub use logit_loss::{LogitLoss, Objective};
 pub use parzen::Parzen;
 
@@ -31,7 +33,7 @@ pub(crate) use {
     advance::cube as advance_cube, fill_latent::cube as fill_latent_cube,
     gather_rows::cube as gather_rows_cube, linear_bwd_data::cube as linear_bwd_data_cube,
     linear_bwd_params::cube as linear_bwd_params_cube, linear_fwd::cube as linear_fwd_cube,
-    logit_loss::cube as logit_loss_cube, parzen::cube as parzen_cube,
+    linear_logit_loss::cube as linear_logit_loss_cube, parzen::cube as parzen_cube,
 };
 
 use crate::Activation;

@@ -95,7 +95,7 @@ fn elementwise(
 
 /// `g ⊙ φ′`, with φ′ from φ's output `y · inverse_scale`.
 #[cube]
-fn slope_from_output(
+pub(crate) fn slope_from_output(
     g: Vec4,
     y: Vec4,
     slope: f32,

@@ -50,6 +50,14 @@ pub struct Below<'a, B: Backend> {
     pub dropout: Option<Dropout>,
 }
 
+impl<B: Backend> Clone for Below<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B: Backend> Copy for Below<'_, B> {}
+
 impl<B: Backend> LinearBwdData<'_, B> {
     /// Checks every operand; returns m, k (columns of Y↓) and n (the depth).
     #[track_caller]

@@ -7,10 +7,10 @@ use cubecl::server::Handle;
 
 use super::{Adam, LinearBwdParams, Update};
 use crate::Matrix;
-use crate::cube::Cube;
 use crate::cube::launch::{add_to_pair, buffer, cube_sum, grid, now, place, vectors};
 use crate::cube::philox::RATES;
 use crate::cube::tile::{Along, Place, Product, Tile, Vec4, product, within};
+use crate::cube::{Cube, Summed};
 
 /// What becomes of a gradient, in the compile-time key.
 #[derive_cube_comptime]
@@ -91,7 +91,7 @@ pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
     let squares: Option<Handle> = op
         .monitor
         .take()
-        .map(|(monitors, monitor)| monitors.squares(cube, monitor, cubes));
+        .map(|(monitors, monitor)| monitors.partial(cube, Summed::One(monitor), cubes));
     let monitored = squares.is_some();
     let (squares, squares_len) = match squares {
         Some(squares) => (squares, 2 * cubes),

@@ -1,0 +1,455 @@
+//! The GPU's [`LinearLogitLoss`] and [`LogitLoss`], one kernel: each cube takes a few rows from
+//! their logits to the gradient of the layer below.
+
+use cubecl::prelude::*;
+
+use super::{LinearLogitLoss, LogitLoss, Objective};
+use crate::Monitor;
+use crate::cube::launch::{Phi, add_to_pair, buffer, floats, grid, mask, now, place, vectors};
+use crate::cube::math::{is_finite, sigmoid, softplus};
+use crate::cube::philox::{Mask, STEP, mask4};
+use crate::cube::tile::{Place, Vec4};
+use crate::cube::{Cube, Summed};
+use crate::ops::linear_bwd_data::cube::slope_from_output;
+
+/// Rows of a cube.
+const ROWS: usize = 8;
+/// Units that share a row: those of a warp.
+const PER_ROW: usize = 32;
+const UNITS: usize = ROWS * PER_ROW;
+
+/// Whose objective, in the compile-time key.
+#[derive_cube_comptime]
+enum Game {
+    Discriminator,
+    Minimax,
+    NonSaturating,
+}
+
+/// What stands around the objective.
+#[derive_cube_comptime]
+struct Layers {
+    /// Whether the logits are computed here.
+    linear: bool,
+    below: Lower,
+    dropout: bool,
+}
+
+/// The layer below.
+#[derive_cube_comptime]
+enum Lower {
+    None,
+    Elementwise(Phi),
+    Maxout,
+}
+
+/// Numbers of the objective.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Factors {
+    /// Factor of V.
+    weight: f32,
+    /// Factor of each row's slope.
+    share: f32,
+    /// One row's part of a mean over the minibatch.
+    part: f32,
+}
+
+/// Taken on the host: not every device divides to the last digit.
+fn factors(objective: Objective, m: usize) -> (Game, FactorsLaunch) {
+    let whole = 1.0 / m as f64;
+    let (game, weight, part) = match objective {
+        Objective::Discriminator { weight } => (Game::Discriminator, weight, 2.0 * whole),
+        Objective::Minimax => (Game::Minimax, 1.0, whole),
+        Objective::NonSaturating => (Game::NonSaturating, 1.0, whole),
+    };
+    let share = (weight * part) as f32;
+    (game, FactorsLaunch::new(weight as f32, share, part as f32))
+}
+
+#[track_caller]
+pub(crate) fn run(cube: &Cube, mut op: LinearLogitLoss<'_, Cube>) {
+    let (m, k) = op.check();
+    let spare = cube.spare();
+    let cubes = m.div_ceil(ROWS);
+    let sums = op.monitors.partial(cube, Summed::All, cubes);
+    let sums = || buffer(&sums, cubes * Summed::All.words());
+    let (game, factors) = factors(op.objective, m);
+    let mut layers = Layers {
+        linear: true,
+        below: Lower::None,
+        dropout: false,
+    };
+    let mut y = (buffer(&spare[0], 1), place(&op.x, k));
+    let mut winners = (buffer(&spare[1], 1), 0);
+    let mut dz_below = (buffer(&spare[2], 1), place(&op.x, k));
+    let (mut pieces, mut slope, mut dropout) = (1, 1.0, None);
+    if let Some((below, dz)) = &op.below {
+        pieces = below.act.pieces();
+        dropout = below.dropout;
+        layers.dropout = dropout.is_some();
+        dz_below = (floats(dz.matrix), place(&dz.as_rows(), k));
+        if let Some(rows) = &below.winners {
+            let words = rows.winners.rows * rows.winners.cols;
+            winners = (buffer(&rows.winners.bytes, words), rows.first * k);
+            layers.below = Lower::Maxout;
+        } else {
+            let phi;
+            (phi, slope) = Phi::of(below.act);
+            layers.below = Lower::Elementwise(phi);
+            y = (vectors(below.y.matrix), place(&below.y, k));
+        }
+    }
+    cube.launch("linear_logit_loss", |client| {
+        // SAFETY: the kernel tests every index against the operands' shapes.
+        unsafe {
+            head::launch_unchecked(
+                client,
+                grid(cubes),
+                CubeDim::new_1d(UNITS as u32),
+                vectors(op.x.matrix),
+                floats(op.w),
+                floats(op.b),
+                floats(op.logits.matrix),
+                floats(op.dz.matrix),
+                y.0,
+                winners.0,
+                dz_below.0,
+                sums(),
+                sums(),
+                now(op.state),
+                place(&op.x, k),
+                place(&op.logits.as_rows(), 1),
+                place(&op.dz.as_rows(), 1),
+                y.1,
+                dz_below.1,
+                m as u32,
+                winners.1 as u32,
+                pieces as u32,
+                slope,
+                factors,
+                mask(dropout),
+                game,
+                layers,
+            );
+        }
+    });
+}
+
+/// The objective alone, on logits that are there.
+#[track_caller]
+pub(crate) fn run_loss(cube: &Cube, op: LogitLoss<'_, Cube>) {
+    let m = op.check();
+    let spare = cube.spare();
+    let cubes = m.div_ceil(ROWS);
+    let sums = op.monitors.partial(cube, Summed::All, cubes);
+    let sums = || buffer(&sums, cubes * Summed::All.words());
+    let (game, factors) = factors(op.objective, m);
+    let none = |at: usize| buffer(&spare[at], 1);
+    cube.launch("logit_loss", |client| {
+        // SAFETY: the kernel tests every index against the operands' shapes.
+        unsafe {
+            head::launch_unchecked(
+                client,
+                grid(cubes),
+                CubeDim::new_1d(UNITS as u32),
+                vectors(op.logits.matrix),
+                none(0),
+                none(1),
+                none(2),
+                floats(op.dz.matrix),
+                none(0),
+                none(1),
+                none(3),
+                sums(),
+                sums(),
+                now(op.state),
+                place(&op.logits, 1),
+                place(&op.logits, 1),
+                place(&op.dz.as_rows(), 1),
+                place(&op.logits, 1),
+                place(&op.logits, 1),
+                m as u32,
+                0,
+                1,
+                1.0,
+                factors,
+                mask(None),
+                game,
+                Layers {
+                    linear: false,
+                    below: Lower::None,
+                    dropout: false,
+                },
+            );
+        }
+    });
+}
+
+#[cube(launch_unchecked)]
+fn head(
+    x: &[Vec4],
+    w: &[f32],
+    b: &[f32],
+    logits: &mut [f32],
+    dz: &mut [f32],
+    y: &[Vec4],
+    winners: &[u32],
+    dz_below: &mut [f32],
+    sums: &mut [f32],
+    words: &mut [u32],
+    state: &[u32],
+    x_place: &Place,
+    logits_place: &Place,
+    dz_place: &Place,
+    y_place: &Place,
+    below_place: &Place,
+    rows: u32,
+    winners_first: u32,
+    pieces: u32,
+    slope: f32,
+    factors: &Factors,
+    mask: &Mask,
+    #[comptime] game: Game,
+    #[comptime] layers: Layers,
+) {
+    let rows = rows as usize;
+    let k = x_place.free as usize;
+    let k4 = k.div_ceil(4);
+    let in_cube = UNIT_POS as usize / PER_ROW;
+    let lane = UNIT_POS as usize % PER_ROW;
+    let row = CUBE_POS * ROWS + in_cube;
+    if CUBE_POS * ROWS >= rows {
+        terminate!();
+    }
+    let mut scratch = Shared::<[f32]>::new_slice(UNITS);
+    let mut terms = Shared::<[f32]>::new_slice(comptime!(ROWS * TERMS));
+    let mut gradient = Shared::<[f32]>::new_slice(ROWS);
+
+    if comptime!(layers.linear) {
+        scratch[UNIT_POS as usize] = part_of_logit(x, w, x_place, row, rows, k, lane);
+        sync_cube();
+        #[unroll]
+        for level in 0..comptime!(PER_ROW.ilog2()) {
+            let half = comptime!(PER_ROW >> (level + 1));
+            if lane < half {
+                let other = scratch[UNIT_POS as usize + half];
+                scratch[UNIT_POS as usize] += other;
+            }
+            sync_cube();
+        }
+    }
+    if lane == 0 {
+        #[unroll]
+        for term in 0..TERMS {
+            terms[term * ROWS + in_cube] = 0.0f32;
+        }
+        if row < rows {
+            let l = if comptime!(layers.linear) {
+                scratch[UNIT_POS as usize] + b[0]
+            } else {
+                x[x_place.first as usize + row * x_place.stride as usize].extract(0usize)
+            };
+            if comptime!(layers.linear) {
+                let at = logits_place.first as usize + row * logits_place.stride as usize;
+                logits[at * 4] = l;
+            }
+            let g = judge(&mut terms, l, in_cube, row < rows / 2, game) * factors.share;
+            gradient[in_cube] = g;
+            let at = dz_place.first as usize + row * dz_place.stride as usize;
+            dz[at * 4] = g;
+        }
+    }
+    sync_cube();
+    let block = CUBE_POS * BLOCK;
+    watch(sums, words, state, &terms, block, factors, game);
+
+    if comptime!(layers.below != Lower::None) && row < rows {
+        let g = gradient[in_cube];
+        let inverse_scale = 1.0f32 / mask.scale;
+        let pieces = pieces as usize;
+        let at = below_place.first as usize + row * below_place.stride as usize;
+        let mut four = lane;
+        while four < k4 {
+            let mut v = Vec4::new(0.0f32);
+            #[unroll]
+            for e in 0..4usize {
+                if four * 4 + e < k {
+                    v.insert(e, g * w[(four * 4 + e) * 4]);
+                }
+            }
+            if comptime!(layers.dropout) {
+                v *= mask4(state, mask, row, four, k4);
+            }
+            match layers.below {
+                Lower::None => {}
+                Lower::Elementwise(phi) => {
+                    let y = y[y_place.first as usize + row * y_place.stride as usize + four];
+                    v = slope_from_output(v, y, slope, inverse_scale, phi);
+                    #[unroll]
+                    for e in 0..4usize {
+                        if four * 4 + e < k {
+                            dz_below[(at + four) * 4 + e] = v.extract(e);
+                        }
+                    }
+                }
+                Lower::Maxout =>
+                {
+                    #[unroll]
+                    for e in 0..4usize {
+                        let unit = four * 4 + e;
+                        if unit < k {
+                            let winner = winners[winners_first as usize + row * k + unit] as usize;
+                            for piece in 0..pieces {
+                                dz_below[at * 4 + unit * pieces + piece] =
+                                    select(piece == winner, v.extract(e), 0.0f32);
+                            }
+                        }
+                    }
+                }
+            }
+            four += PER_ROW;
+        }
+    }
+}
+
+/// A unit's part of Σ x·w in its row.
+#[cube]
+fn part_of_logit(
+    x: &[Vec4],
+    w: &[f32],
+    x_place: &Place,
+    row: usize,
+    rows: usize,
+    k: usize,
+    lane: usize,
+) -> f32 {
+    let mut sum = 0.0f32;
+    if row < rows {
+        let mut four = lane;
+        while four * 4 < k {
+            let v = x[x_place.first as usize + row * x_place.stride as usize + four];
+            #[unroll]
+            for e in 0..4usize {
+                if four * 4 + e < k {
+                    sum = fma(v.extract(e), w[(four * 4 + e) * 4], sum);
+                }
+            }
+            four += PER_ROW;
+        }
+    }
+    sum
+}
+
+/// Puts a row's terms beside those of the cube's other rows; returns the slope of its part of the
+/// objective.
+#[cube]
+fn judge(terms: &mut [f32], l: f32, in_cube: usize, is_data: bool, #[comptime] game: Game) -> f32 {
+    let d = sigmoid(l);
+    // −D(−l) and not D − 1, which is 0 where D rounds to 1.
+    let fake = sigmoid(-l);
+    let mut slope = d;
+    if comptime!(game == Game::Discriminator) {
+        if is_data {
+            slope = -fake;
+            terms[DATA * ROWS + in_cube] = 1.0f32;
+            terms[(DATA + LOG) * ROWS + in_cube] = -softplus(-l);
+            terms[(DATA + PROBABILITY) * ROWS + in_cube] = d;
+            terms[(DATA + WRONG) * ROWS + in_cube] = select(l < 0.0f32, 1.0f32, 0.0f32);
+        } else {
+            terms[SAMPLES * ROWS + in_cube] = 1.0f32;
+            terms[(SAMPLES + LOG) * ROWS + in_cube] = -softplus(l);
+            terms[(SAMPLES + PROBABILITY) * ROWS + in_cube] = d;
+            terms[(SAMPLES + WRONG) * ROWS + in_cube] = select(l > 0.0f32, 1.0f32, 0.0f32);
+        }
+    } else if comptime!(game == Game::Minimax) {
+        terms[in_cube] = -softplus(l);
+        slope = -d;
+    } else {
+        terms[in_cube] = softplus(-l);
+        slope = -fake;
+    }
+    slope
+}
+
+/// Adds the cube's terms to its own sums, one monitor a unit.
+#[cube]
+fn watch(
+    sums: &mut [f32],
+    words: &mut [u32],
+    state: &[u32],
+    terms: &[f32],
+    block: usize,
+    factors: &Factors,
+    #[comptime] game: Game,
+) {
+    let unit = UNIT_POS as usize;
+    if comptime!(game == Game::Discriminator) {
+        if unit < TERMS {
+            // The terms stand in the order of their monitors.
+            add_to_pair(sums, block + 2 * unit, over_rows(terms, unit));
+        } else if unit == TERMS {
+            let value = over_rows(terms, DATA + LOG) + over_rows(terms, SAMPLES + LOG);
+            let objective = -factors.weight * value * factors.part;
+            add_to_pair(sums, block + DISCRIMINATOR_OBJECTIVE, objective);
+            latch_non_finite(words, state, block, objective);
+            if block == 0 {
+                add_to_pair(sums, DISCRIMINATOR_UPDATES, 1.0f32);
+            }
+        }
+    } else if unit == 0 {
+        let objective = over_rows(terms, 0usize) * factors.part;
+        add_to_pair(sums, block + GENERATOR_OBJECTIVE, objective);
+        latch_non_finite(words, state, block, objective);
+        if block == 0 {
+            add_to_pair(sums, GENERATOR_UPDATES, 1.0f32);
+        }
+    }
+}
+
+/// The sum of one term over the cube's rows.
+#[cube]
+fn over_rows(terms: &[f32], term: usize) -> f32 {
+    let mut sum = 0.0f32;
+    #[unroll]
+    for row in 0..ROWS {
+        sum += terms[term * ROWS + row];
+    }
+    sum
+}
+
+/// Keeps 1 + the first step whose objective is not finite.
+#[cube]
+fn latch_non_finite(words: &mut [u32], state: &[u32], block: usize, objective: f32) {
+    let (low, high) = (block + FIRST, block + FIRST + 1);
+    if !is_finite(objective) && words[low] == 0 && words[high] == 0 {
+        let step = state[STEP] + 1;
+        words[low] = step;
+        words[high] = select(step == 0, state[STEP + 1] + 1, state[STEP + 1]);
+    }
+}
+
+/// Terms of a row of D's objective: of data and of samples, four each.
+const TERMS: usize = 8;
+const DATA: usize = Monitor::DataRows as usize;
+const SAMPLES: usize = Monitor::SampleRows as usize;
+/// Places among the four: log D or log(1 − D), D, and whether D is wrong.
+const LOG: usize = 1;
+const PROBABILITY: usize = 2;
+const WRONG: usize = 3;
+
+// The terms are the first monitors, in their order.
+const _: () = assert!(DATA == 0 && SAMPLES == 4 && Monitor::DiscriminatorUpdates as usize == TERMS);
+const _: () = assert!(Monitor::LogData as usize == DATA + LOG);
+const _: () = assert!(Monitor::Data as usize == DATA + PROBABILITY);
+const _: () = assert!(Monitor::FalseNegatives as usize == DATA + WRONG);
+const _: () = assert!(Monitor::LogSamples as usize == SAMPLES + LOG);
+const _: () = assert!(Monitor::Samples as usize == SAMPLES + PROBABILITY);
+const _: () = assert!(Monitor::FalsePositives as usize == SAMPLES + WRONG);
+
+/// Words of one cube's sums, and where the monitors lie among them.
+const BLOCK: usize = Summed::All.words();
+const DISCRIMINATOR_UPDATES: usize = 2 * Monitor::DiscriminatorUpdates as usize;
+const DISCRIMINATOR_OBJECTIVE: usize = 2 * Monitor::DiscriminatorObjective as usize;
+const GENERATOR_UPDATES: usize = 2 * Monitor::GeneratorUpdates as usize;
+const GENERATOR_OBJECTIVE: usize = 2 * Monitor::GeneratorObjective as usize;
+const FIRST: usize = 2 * Monitor::FirstNonFinite as usize;

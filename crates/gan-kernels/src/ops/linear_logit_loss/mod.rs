@@ -1,0 +1,106 @@
+//! D's output layer, the objective on its logits, and the way back to the layer below, in one.
+
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+
+use super::{Below, LinearBwdData, LinearFwd, LogitLoss, Objective};
+use crate::{Activation, Backend, Matrix, Rows, RowsMut};
+
+/// `l = X·w + b`, the [`LogitLoss`] of l, and `dZ↓ = (dl·wᵀ) ⊙ φ′(Y↓) ⊙ mask↓`.
+///
+/// With one logit a row there is so little to compute that starting the three operations one after
+/// the other would take longer than they do.
+///
+/// | operand | shape | note |
+/// |---|---|---|
+/// | `x` | m × k | what the output layer sees |
+/// | `w` | k × 1 | before its update |
+/// | `b` | 1 × 1 | |
+/// | `logits` | m × 1 | overwritten by l |
+/// | `dz` | m × 1 | overwritten by dl, the gradient of the objective |
+/// | `below` | | the layer below, and dZ↓, m × k·pieces, which is overwritten |
+///
+/// # Panics
+/// Where [`LinearFwd`], [`LogitLoss`] or [`LinearBwdData`] would.
+/// # Numerics
+/// As those three; a GPU rounds no factors here, whatever its precision.
+/// # Source
+/// Goodfellow et al. 2014 eq. 1 and §3; backpropagation (Rumelhart, Hinton, Williams 1986).
+pub struct LinearLogitLoss<'a, B: Backend> {
+    /// X.
+    pub x: Rows<'a, B>,
+    /// w.
+    pub w: &'a Matrix<B>,
+    /// b.
+    pub b: &'a Matrix<B>,
+    /// l.
+    pub logits: RowsMut<'a, B>,
+    /// Whose objective.
+    pub objective: Objective,
+    /// Gradient of the logits.
+    pub dz: RowsMut<'a, B>,
+    /// The layer below, whose output is X, and the gradient of its pre-activation, dZ↓.
+    pub below: Option<(Below<'a, B>, RowsMut<'a, B>)>,
+    /// Where the sums are added.
+    pub monitors: &'a mut B::Monitors,
+    /// Gives seed and step of the dropout's address.
+    pub state: &'a B::State,
+}
+
+impl<B: Backend> LinearLogitLoss<'_, B> {
+    /// Runs the three operations that this one is.
+    #[track_caller]
+    pub(crate) fn one_by_one(mut self, backend: &B) {
+        backend.linear_fwd(self.forward());
+        backend.logit_loss(self.loss());
+        if let Some(backward) = self.backward() {
+            backend.linear_bwd_data(backward);
+        }
+    }
+
+    /// Checks every operand; returns m and k.
+    #[cfg(feature = "cube")]
+    #[track_caller]
+    pub(crate) fn check(&mut self) -> (usize, usize) {
+        let (m, _, k) = self.forward().check();
+        self.loss().check();
+        if let Some(backward) = self.backward() {
+            backward.check();
+        }
+        (m, k)
+    }
+
+    fn forward(&mut self) -> LinearFwd<'_, B> {
+        LinearFwd {
+            x: self.x,
+            w: self.w,
+            b: self.b,
+            y: self.logits.reborrow(),
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+            state: self.state,
+        }
+    }
+
+    fn loss(&mut self) -> LogitLoss<'_, B> {
+        LogitLoss {
+            logits: self.logits.as_rows(),
+            objective: self.objective,
+            dz: self.dz.reborrow(),
+            monitors: self.monitors,
+            state: self.state,
+        }
+    }
+
+    fn backward(&mut self) -> Option<LinearBwdData<'_, B>> {
+        let (below, dz_below) = self.below.as_mut()?;
+        Some(LinearBwdData {
+            dz: self.dz.as_rows(),
+            w: self.w,
+            below: *below,
+            dz_below: dz_below.reborrow(),
+            state: self.state,
+        })
+    }
+}
