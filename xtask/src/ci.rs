@@ -2,7 +2,8 @@
 //!
 //! All stages run even when one fails, so that one run tells everything there is to mend.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -20,10 +21,19 @@ pub(crate) enum Format {
 /// One check: a line in the table at the end.
 struct Stage {
     name: &'static str,
-    /// The cargo subcommand without which the stage is skipped.
-    needs: Option<&'static str>,
+    /// What the stage is skipped without.
+    needs: Option<Need>,
     env: &'static [(&'static str, &'static str)],
     work: Work,
+}
+
+/// What not every machine has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Need {
+    /// A subcommand of cargo.
+    Subcommand(&'static str),
+    /// The LLVM that cubecl's CUDA compiler links, which a first build would download.
+    Llvm,
 }
 
 enum Work {
@@ -80,7 +90,7 @@ fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
         ),
         stage("doc tests", &["test", "--workspace", "--doc"]),
         Stage {
-            needs: Some("deny"),
+            needs: Some(Need::Subcommand("deny")),
             // No advisories: they change without us and need the network, so they would fail
             // changes that are not to blame.
             ..stage(
@@ -94,6 +104,11 @@ fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
                     "sources",
                 ],
             )
+        },
+        // Last: its features build cubecl anew.
+        Stage {
+            needs: Some(Need::Llvm),
+            ..stage("cuda", &["build", "-p", "gan-cli", "--features", "cuda"])
         },
     ]
 }
@@ -161,10 +176,33 @@ fn run_stage(root: &Path, stage: &Stage) -> Result<Outcome> {
     })
 }
 
-/// Why a stage that needs a subcommand cannot run here, if it cannot.
-fn missing(root: &Path, subcommand: Option<&str>) -> Option<String> {
-    let name = subcommand?;
-    (!has_subcommand(root, name)).then(|| format!("cargo-{name} is not installed"))
+/// Why a stage cannot run here, if it cannot.
+fn missing(root: &Path, need: Option<Need>) -> Option<String> {
+    match need? {
+        Need::Subcommand(name) => {
+            (!has_subcommand(root, name)).then(|| format!("cargo-{name} is not installed"))
+        }
+        Need::Llvm => {
+            let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+            let home = env::home_dir().map(|home| home.join(".local/share"));
+            let found = data.or(home).is_some_and(|data| has_llvm(&data));
+            (!found).then(|| "cubecl's LLVM is not in place".to_owned())
+        }
+    }
+}
+
+/// Whether cubecl's build has put an LLVM into a folder of user data, of whatever version.
+fn has_llvm(data: &Path) -> bool {
+    let Ok(bundles) = data.join("tracel").read_dir() else {
+        return false;
+    };
+    bundles.flatten().any(|bundle| {
+        let is_llvm = bundle
+            .file_name()
+            .to_string_lossy()
+            .starts_with("tracel-llvm-");
+        is_llvm && bundle.path().join(".tracel-llvm-installed").exists()
+    })
 }
 
 fn has_subcommand(root: &Path, name: &str) -> bool {
@@ -230,10 +268,21 @@ total                12.2
     fn missing_subcommand_skips_its_stage() {
         let root = Path::new(".");
         assert_eq!(missing(root, None), None);
-        let reason = missing(root, Some("no-such-command"));
+        let reason = missing(root, Some(Need::Subcommand("no-such-command")));
         assert_eq!(
             reason.as_deref(),
             Some("cargo-no-such-command is not installed")
         );
+    }
+
+    #[test]
+    fn llvm_counts_once_it_is_whole() {
+        let data = tempfile::tempdir().unwrap();
+        assert!(!has_llvm(data.path()));
+        let bundle = data.path().join("tracel/tracel-llvm-1.2.3");
+        std::fs::create_dir_all(&bundle).unwrap();
+        assert!(!has_llvm(data.path()));
+        std::fs::write(bundle.join(".tracel-llvm-installed"), "").unwrap();
+        assert!(has_llvm(data.path()));
     }
 }
