@@ -4,8 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use cubecl::device::{Device, RuntimeId, WgpuBackend, WgpuDeviceKind};
+use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::Client;
 
+use super::launch::TILES;
+use super::tile::{Cores, Fragment};
 use crate::BackendError;
 
 /// A device by its runtime and its number there, as `cuda:1`.
@@ -132,7 +135,8 @@ impl Precision {
         }
     }
 
-    /// The largest relative error of rounding a factor; that of f32 itself for [`Precision::F32`].
+    /// The distance of neighbouring factors relative to them, twice the largest error of rounding;
+    /// that of f32 itself for [`Precision::F32`].
     #[must_use]
     pub fn epsilon(self) -> f64 {
         match self {
@@ -142,16 +146,41 @@ impl Precision {
         }
     }
 
-    /// Whether kernels multiply so on `client`.
-    ///
-    /// No kernel uses tensor cores yet, so that none of the lower precisions is offered anywhere.
-    pub(crate) fn is_offered(self, _client: &Client) -> bool {
-        self == Self::F32
+    /// What multiplies so on `client`, if it can.
+    pub(crate) fn cores(self, client: &Client) -> Option<Cores> {
+        let (kind, cores): (FloatKind, fn(Fragment) -> Cores) = match self {
+            Self::F32 => return Some(Cores::Units),
+            Self::Tf32 => (FloatKind::TF32, Cores::Tf32),
+            Self::Bf16 => (FloatKind::BF16, Cores::Bf16),
+            Self::F16 => (FloatKind::F16, Cores::F16),
+        };
+        let properties = client.properties();
+        let hardware = &properties.hardware;
+        // Which units are a plane must be known to the kernel.
+        if hardware.plane_size_min != hardware.plane_size_max {
+            return None;
+        }
+        let [factor, sum] = [kind, FloatKind::F32].map(ElemType::Float);
+        let configs = properties.features.matmul.cmma.iter();
+        let summing = configs.filter(|config| {
+            (config.a_type, config.b_type, config.cd_type) == (factor, factor, sum)
+        });
+        let fragments = summing.map(|config| Fragment {
+            m: config.m as usize,
+            n: config.n as usize,
+            k: config.k as usize,
+            plane: hardware.plane_size_max as usize,
+        });
+        let usable = fragments.filter(|fragment| TILES.iter().all(|&tile| fragment.divides(tile)));
+        // A square one reads the least for what it computes.
+        usable
+            .max_by_key(|fragment| (fragment.m.min(fragment.n), fragment.k))
+            .map(cores)
     }
 
     /// The precisions that `client` offers.
     pub(crate) fn offered(client: &Client) -> Vec<Self> {
-        let offered = |precision: &Self| precision.is_offered(client);
+        let offered = |precision: &Self| precision.cores(client).is_some();
         Self::ALL.into_iter().filter(offered).collect()
     }
 }

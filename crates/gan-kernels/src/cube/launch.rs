@@ -37,6 +37,32 @@ pub(crate) const SMALL: Tile = Tile {
     split: 4,
 };
 
+/// The tile of large products, which reads each factor fewer times.
+const LARGE: Tile = Tile {
+    bm: 64,
+    bn: 64,
+    bk: 16,
+    tm: 4,
+    tn: 4,
+    split: 1,
+};
+
+/// A tile for cubes that own whole columns, and go through all rows of W.
+///
+/// Narrow, so that there are many of them; and with as many units as columns of vectors divide, so
+/// that each unit stays in its column.
+pub(crate) const WHOLE_COLUMNS: Tile = Tile {
+    bm: 64,
+    bn: 16,
+    bk: 8,
+    tm: 4,
+    tn: 4,
+    split: 4,
+};
+
+/// Every tile.
+pub(crate) const TILES: [Tile; 3] = [SMALL, LARGE, WHOLE_COLUMNS];
+
 impl Cube {
     /// A product of `m × n` elements, as kernels compile it.
     pub(crate) fn product(&self, a: Along, b: Along, m: usize, n: usize) -> Product {
@@ -45,23 +71,15 @@ impl Cube {
             a,
             b,
             ones: false,
-            rounding: self.rounding(),
+            rounding: self.device.rounding,
+            cores: self.device.cores,
         }
     }
 
     /// The tile for a product of `m × n` elements.
     ///
-    /// A large tile reads each factor fewer times; a small one, whose groups of units split the
-    /// depth, makes enough cubes for every multiprocessor out of a small minibatch.
+    /// A small one makes enough cubes for every multiprocessor out of a small minibatch.
     fn tile(&self, m: usize, n: usize) -> Tile {
-        const LARGE: Tile = Tile {
-            bm: 64,
-            bn: 64,
-            bk: 16,
-            tm: 4,
-            tn: 4,
-            split: 1,
-        };
         let cubes = m.div_ceil(LARGE.bm) * n.div_ceil(LARGE.bn);
         if cubes >= 2 * self.multiprocessors() {
             LARGE

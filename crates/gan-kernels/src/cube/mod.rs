@@ -33,7 +33,7 @@ use crate::{
     Backend, BackendError, Execution, Matrix, MonitorSums, Records, Rows, Schedule, StepState,
     Winners,
 };
-use tile::Rounding;
+use tile::{Cores, Rounding};
 
 /// The back end of a GPU.
 ///
@@ -54,8 +54,10 @@ struct Device {
     /// For people: its name here and its driver's.
     description: String,
     precision: Precision,
-    /// Whether factors are rounded in plain arithmetic, where tensor cores would round them.
-    emulated: bool,
+    /// What multiplies.
+    cores: Cores,
+    /// How factors are rounded that no tensor cores round.
+    rounding: Rounding,
     /// Kernels launched so far.
     launches: AtomicUsize,
     /// Names of the kernels launched, while somebody listens.
@@ -96,7 +98,7 @@ impl Cube {
     /// If the build does not link its runtime, it is not there, or it does not offer `precision`.
     pub fn open(name: DeviceName, precision: Precision) -> Result<Self, BackendError> {
         let (client, description) = device::open(name)?;
-        if !precision.is_offered(&client) {
+        let Some(cores) = precision.cores(&client) else {
             let offered = Precision::offered(&client);
             let names: Vec<_> = offered.iter().map(|offered| offered.name()).collect();
             return Err(BackendError::Precision {
@@ -104,13 +106,9 @@ impl Cube {
                 asked: precision.name(),
                 found: names.join(", "),
             });
-        }
-        Ok(Self::new(
-            client,
-            &format!("{name}, {description}"),
-            precision,
-            false,
-        ))
+        };
+        let name = format!("{name}, {description}, {precision}");
+        Ok(Self::new(client, name, precision, cores, Rounding::None))
     }
 
     /// Opens the device `name` to compute as tensor cores of `precision` would, without them: the
@@ -122,25 +120,31 @@ impl Cube {
     /// If the build does not link its runtime, or it is not there.
     pub fn open_emulated(name: DeviceName, precision: Precision) -> Result<Self, BackendError> {
         let (client, description) = device::open(name)?;
-        let emulated = precision != Precision::F32;
-        Ok(Self::new(
-            client,
-            &format!("{name}, {description}"),
-            precision,
-            emulated,
-        ))
+        let (how, rounding) = match precision {
+            Precision::F32 => ("", Rounding::None),
+            Precision::Tf32 | Precision::F16 => (" emulated", Rounding::Bits(10)),
+            Precision::Bf16 => (" emulated", Rounding::Bits(7)),
+        };
+        let name = format!("{name}, {description}, {precision}{how}");
+        Ok(Self::new(client, name, precision, Cores::Units, rounding))
     }
 
-    fn new(client: Client, name: &str, precision: Precision, emulated: bool) -> Self {
-        let how = if emulated { " emulated" } else { "" };
+    fn new(
+        client: Client,
+        description: String,
+        precision: Precision,
+        cores: Cores,
+        rounding: Rounding,
+    ) -> Self {
         Self {
             records: true,
             device: Arc::new(Device {
                 spare: std::array::from_fn(|_| client.create_from_slice(&[0; 16])),
                 client,
-                description: format!("{name}, {precision}{how}"),
+                description,
                 precision,
-                emulated,
+                cores,
+                rounding,
                 launches: AtomicUsize::new(0),
                 trace: Mutex::new(None),
                 failure: Mutex::new(None),
@@ -189,15 +193,6 @@ impl Cube {
 
     pub(crate) fn spare(&self) -> &[Handle; 5] {
         &self.device.spare
-    }
-
-    /// How the kernels that use no tensor cores round factors.
-    pub(crate) fn rounding(&self) -> Rounding {
-        match (self.device.emulated, self.device.precision) {
-            (true, Precision::Tf32 | Precision::F16) => Rounding::Bits(10),
-            (true, Precision::Bf16) => Rounding::Bits(7),
-            _ => Rounding::None,
-        }
     }
 
     /// Multiprocessors that want work; a guess where the driver does not tell.

@@ -8,6 +8,8 @@
 //! whose padding is zero.
 
 use cubecl::prelude::*;
+use cubecl::tf32;
+use half::{bf16, f16};
 
 /// Four neighbouring elements of a row.
 pub(crate) type Vec4 = Vector<f32, Const<4>>;
@@ -47,6 +49,29 @@ pub(crate) enum Rounding {
     Bits(u32),
 }
 
+/// What multiplies.
+#[derive_cube_comptime]
+pub(crate) enum Cores {
+    /// Each unit by itself, in f32.
+    Units,
+    /// Tensor cores, on factors of 10 bits of mantissa, summing in f32.
+    Tf32(Fragment),
+    /// Likewise, of 7 bits.
+    Bf16(Fragment),
+    /// Likewise, of 10 bits, and 5 of exponent.
+    F16(Fragment),
+}
+
+/// What a plane's tensor cores multiply at once: `m × k` by `k × n` elements.
+#[derive_cube_comptime]
+pub(crate) struct Fragment {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    /// Units of a plane.
+    pub(crate) plane: usize,
+}
+
 /// What is compiled into a product.
 #[derive_cube_comptime]
 pub(crate) struct Product {
@@ -56,6 +81,7 @@ pub(crate) struct Product {
     /// Whether A has one more row, of ones.
     pub(crate) ones: bool,
     pub(crate) rounding: Rounding,
+    pub(crate) cores: Cores,
 }
 
 impl Tile {
@@ -74,23 +100,79 @@ impl Tile {
         self.bk * self.split
     }
 
-    /// Vectors of an operand with `free` rows or columns that wait in shared memory.
-    ///
-    /// Rows along the depth are one vector longer, so that neighbouring rows lie in other banks.
-    const fn staged(&self, along: Along, free: usize) -> usize {
+    /// Rows and vectors per row of an operand with `free` rows or columns in shared memory.
+    const fn staged(&self, along: Along, free: usize) -> (usize, usize) {
         match along {
-            Along::Depth => free * (self.step() / 4 + 1),
-            Along::Free => self.step() * free / 4,
+            Along::Depth => (free, self.step() / 4),
+            Along::Free => (self.step(), free / 4),
         }
+    }
+
+    /// Vectors that each row of an operand is longer in shared memory, for units that read it.
+    ///
+    /// Neighbouring rows along the depth then lie in other banks.
+    const fn padding(&self, along: Along) -> usize {
+        match along {
+            Along::Depth => 1,
+            Along::Free => 0,
+        }
+    }
+
+    /// Vectors of an operand in shared memory, with so much padding.
+    const fn room(&self, along: Along, free: usize, padding: usize) -> usize {
+        let (rows, width) = self.staged(along, free);
+        rows * (width + padding)
+    }
+}
+
+/// Vectors that each row of an operand is longer in shared memory, for tensor cores.
+///
+/// Eight elements keep every row at a multiple of 16 bytes, in other banks than its neighbours.
+const CORES_PADDING: usize = 2;
+
+impl Fragment {
+    /// Fragments of a tile.
+    const fn count(&self, t: Tile) -> usize {
+        t.bm / self.m * (t.bn / self.n)
+    }
+
+    /// Fragments of one plane.
+    const fn per_plane(&self, t: Tile) -> usize {
+        self.count(t).div_ceil(t.units() / self.plane)
+    }
+
+    /// Groups of planes, each of which takes its share of the depth of every step.
+    const fn groups(&self, t: Tile) -> usize {
+        let planes = t.units() / self.plane * self.per_plane(t) / self.count(t);
+        let shares = t.step() / self.k;
+        if planes < shares { planes } else { shares }
+    }
+
+    /// Whether fragments and groups divide the tile, its depth and its units.
+    pub(crate) const fn divides(&self, t: Tile) -> bool {
+        let Self { m, n, k, plane } = *self;
+        t.bm.is_multiple_of(m)
+            && t.bn.is_multiple_of(n)
+            && t.step().is_multiple_of(k)
+            && m.is_multiple_of(4)
+            && n.is_multiple_of(4)
+            && k.is_multiple_of(4)
+            && t.units().is_multiple_of(plane)
+            && self.count(t).is_multiple_of(self.per_plane(t))
+            && (t.step() / k).is_multiple_of(self.groups(t))
     }
 }
 
 impl Product {
     /// Vectors of shared memory that [`product`] needs; C stands in the first `bm·bn/4` afterwards.
     pub(crate) fn stage(&self) -> usize {
-        let Tile { bm, bn, .. } = self.tile;
-        let operands = self.tile.staged(self.a, bm) + self.tile.staged(self.b, bn);
-        operands.max(bm * bn / 4)
+        let t = self.tile;
+        let c = t.bm * t.bn / 4;
+        let room = |along, free| t.room(along, free, t.padding(along));
+        match self.cores {
+            Cores::Units => c.max(room(self.a, t.bm) + room(self.b, t.bn)),
+            Cores::Tf32(f) | Cores::Bf16(f) | Cores::F16(f) => c * f.groups(t),
+        }
     }
 }
 
@@ -120,15 +202,43 @@ pub(crate) fn product(
     col0: usize,
     #[comptime] p: Product,
 ) {
+    let depth = depth as usize;
+    match p.cores {
+        Cores::Units => on_units(a, b, stage, a_place, b_place, depth, row0, col0, p),
+        Cores::Tf32(f) => {
+            on_cores::<tf32>(a, b, stage, a_place, b_place, depth, row0, col0, p, f);
+        }
+        Cores::Bf16(f) => {
+            on_cores::<bf16>(a, b, stage, a_place, b_place, depth, row0, col0, p, f);
+        }
+        Cores::F16(f) => {
+            on_cores::<f16>(a, b, stage, a_place, b_place, depth, row0, col0, p, f);
+        }
+    }
+}
+
+/// [`product`] by each unit's own arithmetic.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn on_units(
+    a: &[Vec4],
+    b: &[Vec4],
+    stage: &mut [Vec4],
+    a_place: &Place,
+    b_place: &Place,
+    depth: usize,
+    row0: usize,
+    col0: usize,
+    #[comptime] p: Product,
+) {
     let t = comptime!(p.tile);
-    let a_len = comptime!(t.staged(p.a, t.bm));
+    let a_len = comptime!(t.room(p.a, t.bm, t.padding(p.a)));
     let per_row = comptime!(t.bn / t.tn);
     let unit = UNIT_POS as usize;
     let group = unit / comptime!(t.group());
     let in_group = unit % comptime!(t.group());
     let tx = in_group % per_row;
     let ty = in_group / per_row;
-    let depth = depth as usize;
 
     let mut acc = Array::<f32>::new(comptime!(t.tm * t.tn));
     #[unroll]
@@ -138,11 +248,14 @@ pub(crate) fn product(
     let steps = depth.div_ceil(comptime!(t.step()));
     for step in 0..steps {
         let depth0 = step * comptime!(t.step());
-        load(
-            a, stage, 0usize, a_place, row0, depth0, depth, p.a, t.bm, t, p.ones, p.rounding,
+        let (a_padding, b_padding) = comptime!((t.padding(p.a), t.padding(p.b)));
+        load::<f32>(
+            a, stage, 0usize, a_place, row0, depth0, depth, p.a, t.bm, a_padding, t, p.ones,
+            p.rounding,
         );
-        load(
-            b, stage, a_len, b_place, col0, depth0, depth, p.b, t.bn, t, false, p.rounding,
+        load::<f32>(
+            b, stage, a_len, b_place, col0, depth0, depth, p.b, t.bn, b_padding, t, false,
+            p.rounding,
         );
         sync_cube();
         for four in 0..comptime!(t.bk / 4) {
@@ -154,12 +267,175 @@ pub(crate) fn product(
     store(stage, &acc, group, tx, ty, t);
 }
 
+/// [`product`] by tensor cores, on factors rounded to `E`.
+///
+/// Operands wait in shared memory as they lie in global memory, and each fragment is read from
+/// there by rows or by columns, so that none is transposed.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn on_cores<E: Float>(
+    a: &[Vec4],
+    b: &[Vec4],
+    stage: &mut [Vec4],
+    a_place: &Place,
+    b_place: &Place,
+    depth: usize,
+    row0: usize,
+    col0: usize,
+    #[comptime] p: Product,
+    #[comptime] f: Fragment,
+) {
+    let t = comptime!(p.tile);
+    let groups = comptime!(f.groups(t));
+    let per_plane = comptime!(f.per_plane(t));
+    let across = comptime!(t.bn / f.n);
+    let plane = UNIT_POS as usize / f.plane;
+    let group = plane / comptime!(f.count(t) / per_plane);
+    let first = plane % comptime!(f.count(t) / per_plane) * per_plane;
+    let mut a_stage =
+        Shared::<[Vector<E, Const<4>>]>::new_slice(comptime!(t.room(p.a, t.bm, CORES_PADDING)));
+    let mut b_stage =
+        Shared::<[Vector<E, Const<4>>]>::new_slice(comptime!(t.room(p.b, t.bn, CORES_PADDING)));
+
+    let mut acc = Sequence::<cmma::Matrix<f32>>::new();
+    #[unroll]
+    for _i in 0..per_plane {
+        acc.push(cmma::Matrix::<f32>::from_value(
+            cmma::MatrixIdent::Accumulator,
+            f.m,
+            f.n,
+            f.k,
+            cmma::MatrixLayout::Undefined,
+            0.0f32,
+        ));
+    }
+    let steps = depth.div_ceil(comptime!(t.step()));
+    for step in 0..steps {
+        let depth0 = step * comptime!(t.step());
+        load::<E>(
+            a,
+            &mut a_stage,
+            0usize,
+            a_place,
+            row0,
+            depth0,
+            depth,
+            p.a,
+            t.bm,
+            CORES_PADDING,
+            t,
+            p.ones,
+            Rounding::None,
+        );
+        load::<E>(
+            b,
+            &mut b_stage,
+            0usize,
+            b_place,
+            col0,
+            depth0,
+            depth,
+            p.b,
+            t.bn,
+            CORES_PADDING,
+            t,
+            false,
+            Rounding::None,
+        );
+        sync_cube();
+        // All units of a plane are in one group, and a plane without a share goes on to wait.
+        if group < groups {
+            #[unroll]
+            for share in 0..comptime!(t.step() / f.k / groups) {
+                let k4 = (group * comptime!(t.step() / f.k / groups) + share) * comptime!(f.k / 4);
+                #[unroll]
+                for i in 0..per_plane {
+                    let row4 = (first + i) / across * comptime!(f.m / 4);
+                    let col4 = (first + i) % across * comptime!(f.n / 4);
+                    let a =
+                        fragment_of::<E>(&a_stage, row4, k4, t.bm, t, f, p.a, cmma::MatrixIdent::A);
+                    let b =
+                        fragment_of::<E>(&b_stage, col4, k4, t.bn, t, f, p.b, cmma::MatrixIdent::B);
+                    let c = acc.index(i);
+                    cmma::execute(&a, &b, c, c);
+                }
+            }
+        }
+        sync_cube();
+    }
+    let c = comptime!(t.bm * t.bn / 4);
+    if group < groups {
+        #[unroll]
+        for i in 0..per_plane {
+            let row = (first + i) / across * f.m;
+            let col4 = (first + i) % across * comptime!(f.n / 4);
+            let at = group * c + row * comptime!(t.bn / 4) + col4;
+            let end = comptime!(c * groups);
+            cmma::store(
+                &mut stage[at..end],
+                acc.index(i),
+                comptime!(t.bn as u32),
+                cmma::MatrixLayout::RowMajor,
+            );
+        }
+    }
+    sync_cube();
+    if comptime!(groups > 1) {
+        #[unroll]
+        for pass in 0..comptime!(c.div_ceil(t.units())) {
+            let e = UNIT_POS as usize + pass * comptime!(t.units());
+            if e < c {
+                let mut sum = stage[e];
+                #[unroll]
+                for other in 1..groups {
+                    sum += stage[e + other * c];
+                }
+                stage[e] = sum;
+            }
+        }
+        sync_cube();
+    }
+}
+
+/// The fragment of an operand in shared memory that begins at row or column `free4` and depth
+/// `k4`, both in fours.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn fragment_of<E: Float>(
+    stage: &[Vector<E, Const<4>>],
+    free4: usize,
+    k4: usize,
+    #[comptime] free_size: usize,
+    #[comptime] t: Tile,
+    #[comptime] f: Fragment,
+    #[comptime] along: Along,
+    #[comptime] ident: cmma::MatrixIdent,
+) -> cmma::Matrix<E> {
+    let (rows, width) = comptime!(t.staged(along, free_size));
+    let pitch = comptime!(width + CORES_PADDING);
+    let at = match along {
+        Along::Depth => free4 * 4 * pitch + k4,
+        Along::Free => k4 * 4 * pitch + free4,
+    };
+    // A's rows and B's columns are what is not summed over.
+    let layout = comptime!(match (along, ident == cmma::MatrixIdent::A) {
+        (Along::Depth, true) | (Along::Free, false) => cmma::MatrixLayout::RowMajor,
+        (Along::Depth, false) | (Along::Free, true) => cmma::MatrixLayout::ColMajor,
+    });
+    let end = comptime!(rows * pitch);
+    // SAFETY: it is loaded before anything reads it.
+    let mut fragment = unsafe { cmma::Matrix::<E>::uninitialized(ident, f.m, f.n, f.k, layout) };
+    let rest = &stage[at..end];
+    cmma::load(&mut fragment, rest, comptime!(4 * pitch as u32));
+    fragment
+}
+
 /// Copies one step of an operand into `stage` from vector `at` on, zeros where it ends.
 #[cube]
 #[allow(clippy::too_many_arguments)]
-fn load(
+fn load<E: Float>(
     global: &[Vec4],
-    stage: &mut [Vec4],
+    stage: &mut [Vector<E, Const<4>>],
     at: usize,
     place: &Place,
     free0: usize,
@@ -167,18 +443,13 @@ fn load(
     depth: usize,
     #[comptime] along: Along,
     #[comptime] free_size: usize,
+    #[comptime] padding: usize,
     #[comptime] t: Tile,
     #[comptime] ones: bool,
     #[comptime] rounding: Rounding,
 ) {
-    let (width, rows) = comptime!(match along {
-        Along::Depth => (t.step() / 4, free_size),
-        Along::Free => (free_size / 4, t.step()),
-    });
-    let pitch = comptime!(match along {
-        Along::Depth => width + 1,
-        Along::Free => width,
-    });
+    let (rows, width) = comptime!(t.staged(along, free_size));
+    let pitch = comptime!(width + padding);
     let free = place.free as usize;
     let (row0, row_end, col0, cols) = match along {
         Along::Depth => (free0, free, depth0 / 4, depth.div_ceil(4)),
@@ -203,7 +474,8 @@ fn load(
                     }
                 }
             }
-            stage[at + e / width * pitch + e % width] = round(v, rounding);
+            let v = round(v, rounding);
+            stage[at + e / width * pitch + e % width] = Vector::<E, Const<4>>::cast_from(v);
         }
     }
 }
@@ -276,7 +548,8 @@ fn fragment(
             match along {
                 Along::Depth => {
                     let row = (q * units + u) * 4 + r;
-                    let v = stage[at + row * comptime!(t.step() / 4 + 1) + depth4];
+                    let pitch = comptime!(t.step() / 4 + t.padding(along));
+                    let v = stage[at + row * pitch + depth4];
                     #[unroll]
                     for l in 0..4usize {
                         values[comptime!((q * 4 + r) * 4 + l)] = v.extract(l);

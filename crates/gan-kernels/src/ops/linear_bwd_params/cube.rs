@@ -7,7 +7,9 @@ use cubecl::server::Handle;
 
 use super::{Adam, LinearBwdParams, Update};
 use crate::Matrix;
-use crate::cube::launch::{add_to_pair, buffer, cube_sum, grid, now, place, vectors};
+use crate::cube::launch::{
+    WHOLE_COLUMNS, add_to_pair, buffer, cube_sum, grid, now, place, vectors,
+};
 use crate::cube::philox::RATES;
 use crate::cube::tile::{Along, Place, Product, Tile, Vec4, product, within};
 use crate::cube::{Cube, Summed};
@@ -127,19 +129,6 @@ pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
         }
     });
 }
-
-/// A tile for cubes that own whole columns, and go through all rows of W.
-///
-/// Narrow, so that there are many of them; and with as many units as columns of vectors divide, so
-/// that each unit stays in its column.
-const WHOLE_COLUMNS: Tile = Tile {
-    bm: 64,
-    bn: 16,
-    bk: 8,
-    tm: 4,
-    tn: 4,
-    split: 4,
-};
 
 fn constants(adam: Option<Adam>, limit: Option<f64>, slot: usize) -> ConstantsLaunch {
     let Adam {

@@ -191,13 +191,14 @@ fn maxout(
         terminate!();
     }
     let mut stage = Shared::<[Vec4]>::new_slice(comptime!(p.stage()));
-    // The largest piece of each unit so far, and which it is.
-    let mut largest = Shared::<[f32]>::new_slice(comptime!(t.bm * per_tile));
-    let mut winner = Shared::<[u32]>::new_slice(comptime!(t.bm * per_tile));
     let passes = comptime!((t.bm * per_tile).div_ceil(t.units()));
+    // The largest piece so far of each of this unit's elements, and which it is.
+    let mut largest = Array::<f32>::new(passes);
+    let mut winner = Array::<u32>::new(passes);
     for chunk in 0..chunks {
         let col0 = unit0 * pieces / 4 * 4 + chunk * t.bn;
         product(x, w, &mut stage, x_place, w_place, depth, row0, col0, p);
+        #[unroll]
         for pass in 0..passes {
             let e = UNIT_POS as usize + pass * comptime!(t.units());
             let unit = unit0 + e % per_tile;
@@ -207,9 +208,9 @@ fn maxout(
                     if column >= col0 && column < col0 + t.bn {
                         let in_tile = e / per_tile * t.bn + (column - col0);
                         let z = element(&stage, in_tile) + b[column];
-                        if piece == 0 || z > largest[e] {
-                            largest[e] = z;
-                            winner[e] = piece as u32;
+                        if piece == 0 || z > largest[pass] {
+                            largest[pass] = z;
+                            winner[pass] = piece as u32;
                         }
                     }
                 }
@@ -217,17 +218,18 @@ fn maxout(
         }
         sync_cube();
     }
+    #[unroll]
     for pass in 0..passes {
         let e = UNIT_POS as usize + pass * comptime!(t.units());
         let row = row0 + e / per_tile;
         let unit = unit0 + e % per_tile;
         if e < comptime!(t.bm * per_tile) && unit < units && row < rows {
-            let mut value = largest[e];
+            let mut value = largest[pass];
             if comptime!(dropout) {
                 value *= mask1(state, mask, row, unit, units.div_ceil(4));
             }
             y[(y_place.first as usize + row * y_place.stride as usize) * 4 + unit] = value;
-            winners[winners_first as usize + row * units + unit] = winner[e];
+            winners[winners_first as usize + row * units + unit] = winner[pass];
         }
     }
 }

@@ -8,7 +8,9 @@ use cubecl::prelude::*;
 use super::Parzen;
 use crate::cube::launch::{buffer, cube_sum, floats, grid, place, vectors};
 use crate::cube::math::exp;
-use crate::cube::tile::{Along, Place, PlaceLaunch, Product, Rounding, Vec4, element, product};
+use crate::cube::tile::{
+    Along, Cores, Place, PlaceLaunch, Product, Rounding, Vec4, element, product,
+};
 use crate::cube::{Cube, SMALL};
 use crate::{Backend, BackendError, Matrix, Rows};
 
@@ -36,6 +38,8 @@ pub(crate) fn run(cube: &Cube, op: Parzen<'_, Cube>) -> Result<Vec<f64>, Backend
         b: Along::Depth,
         ones: false,
         rounding: Rounding::None,
+        // In every precision: distances are differences of what rounding would take away.
+        cores: Cores::Units,
     };
     let strips = n.div_ceil(p.tile.bn);
     let row_tiles = m.div_ceil(p.tile.bm);
