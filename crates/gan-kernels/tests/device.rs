@@ -6,7 +6,7 @@
 #![cfg(feature = "wgpu")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use gan_kernels::cases::{CASES, check};
+use gan_kernels::cases::{CASES, Checker, check};
 use gan_kernels::cube::{Cube, DeviceName, Precision};
 use gan_kernels::random::{Address, Permutation, Purpose, Stream, unit_open};
 use gan_kernels::{
@@ -49,6 +49,43 @@ fn cube_f32_all_cases_match_oracle() {
         .map(|mismatch| mismatch.to_string())
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Runs the table on tensor cores, or where the device has none, with their roundings alone.
+fn all_cases_match_oracle_in(precision: Precision) {
+    if cube().is_none() {
+        return;
+    }
+    let cube = Cube::open(name(), precision)
+        .or_else(|_| Cube::open_emulated(name(), precision))
+        .unwrap();
+    eprintln!("on {}", cube.description());
+    let matrix = |rows, cols| cube.matrix(rows, cols);
+    let checker = Checker {
+        factor_epsilon: precision.epsilon(),
+        ..Checker::new(&cube, &matrix)
+    };
+    let failures: Vec<_> = CASES
+        .iter()
+        .filter_map(|case| checker.check(case).err())
+        .map(|mismatch| mismatch.to_string())
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn cube_tf32_all_cases_match_oracle() {
+    all_cases_match_oracle_in(Precision::Tf32);
+}
+
+#[test]
+fn cube_bf16_all_cases_match_oracle() {
+    all_cases_match_oracle_in(Precision::Bf16);
+}
+
+#[test]
+fn cube_f16_all_cases_match_oracle() {
+    all_cases_match_oracle_in(Precision::F16);
 }
 
 #[test]
