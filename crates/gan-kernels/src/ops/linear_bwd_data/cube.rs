@@ -6,7 +6,7 @@ use super::LinearBwdData;
 use crate::cube::Cube;
 use crate::cube::launch::{Phi, buffer, floats, grid, mask, now, place, place_all, vectors};
 use crate::cube::philox::{Mask, mask1, mask4};
-use crate::cube::tile::{Along, Place, Product, Vec4, element, product, within};
+use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Vec4, element, product, within};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: LinearBwdData<'_, Cube>) {
@@ -72,7 +72,7 @@ fn elementwise(
     if row0 >= rows {
         terminate!();
     }
-    let mut stage = Shared::<[Vec4]>::new_slice(comptime!(p.stage()));
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
     product(dz, w, &mut stage, dz_place, w_place, depth, row0, col0, p);
     for pass in 0..comptime!((t.bm * t.bn / 4).div_ceil(t.units())) {
         let e = UNIT_POS as usize + pass * comptime!(t.units());
@@ -188,7 +188,7 @@ fn maxout(
     if row0 >= rows {
         terminate!();
     }
-    let mut stage = Shared::<[Vec4]>::new_slice(comptime!(p.stage()));
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
     product(dz, w, &mut stage, dz_place, w_place, depth, row0, unit0, p);
     for pass in 0..comptime!((t.bm * t.bn).div_ceil(t.units())) {
         let e = UNIT_POS as usize + pass * comptime!(t.units());

@@ -11,7 +11,7 @@ use crate::cube::launch::{
     WHOLE_COLUMNS, add_to_pair, buffer, cube_sum, grid, now, place, vectors,
 };
 use crate::cube::philox::RATES;
-use crate::cube::tile::{Along, Place, Product, Tile, Vec4, product, within};
+use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Tile, Vec4, product, within};
 use crate::cube::{Cube, Summed};
 
 /// What becomes of a gradient, in the compile-time key.
@@ -190,7 +190,7 @@ fn update_params(
         first_tile = 0usize;
     }
     let col0 = CUBE_POS % across * t.bn;
-    let mut stage = Shared::<[Vec4]>::new_slice(comptime!(p.stage()));
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(t.units()));
     let mut square = 0.0f32;
     // Squares of the updated weights of this unit's four columns.

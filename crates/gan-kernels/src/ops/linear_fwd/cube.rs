@@ -8,7 +8,7 @@ use crate::cube::Cube;
 use crate::cube::launch::{Phi, buffer, floats, grid, mask, now, place, place_all, vectors};
 use crate::cube::math::{sigmoid, tanh};
 use crate::cube::philox::{Mask, mask1, mask4};
-use crate::cube::tile::{Along, Place, Product, Vec4, element, product, within};
+use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Vec4, element, product, within};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: LinearFwd<'_, Cube>) {
@@ -72,7 +72,7 @@ fn linear(
     if row0 >= rows {
         terminate!();
     }
-    let mut stage = Shared::<[Vec4]>::new_slice(comptime!(p.stage()));
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
     product(x, w, &mut stage, x_place, w_place, depth, row0, col0, p);
     for pass in 0..comptime!((t.bm * t.bn / 4).div_ceil(t.units())) {
         let e = UNIT_POS as usize + pass * comptime!(t.units());
@@ -190,7 +190,7 @@ fn maxout(
     if row0 >= rows {
         terminate!();
     }
-    let mut stage = Shared::<[Vec4]>::new_slice(comptime!(p.stage()));
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
     let passes = comptime!((t.bm * per_tile).div_ceil(t.units()));
     // The largest piece so far of each of this unit's elements, and which it is.
     let mut largest = Array::<f32>::new(passes);

@@ -9,7 +9,7 @@ use super::Parzen;
 use crate::cube::launch::{buffer, cube_sum, floats, grid, place, vectors};
 use crate::cube::math::exp;
 use crate::cube::tile::{
-    Along, Cores, Place, PlaceLaunch, Product, Rounding, Vec4, element, product,
+    ALIGNMENT, Along, Cores, Place, PlaceLaunch, Product, Rounding, Vec4, element, product,
 };
 use crate::cube::{Cube, SMALL};
 use crate::{Backend, BackendError, Matrix, Rows};
@@ -252,7 +252,7 @@ fn log_sum_exp(
     let lane = UNIT_POS as usize / t.bn;
     let point = col0 + column;
     let point_square = point_squares[select(point < n, point, 0)];
-    let mut stage = Shared::<[Vec4]>::new_slice(comptime!(p.stage()));
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
     let mut nearest = FAR.runtime();
     let mut sums = Array::<f32>::new(count);
     #[unroll]
