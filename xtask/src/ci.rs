@@ -105,10 +105,20 @@ fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
                 ],
             )
         },
-        // Last: its features build cubecl anew.
+        // Last: its features build cubecl anew. The tests look at what the kernels compile to.
         Stage {
             needs: Some(Need::Llvm),
-            ..stage("cuda", &["build", "-p", "gan-cli", "--features", "cuda"])
+            ..stage(
+                "cuda",
+                &[
+                    "test",
+                    "--package=gan-kernels",
+                    "--package=gan-cli",
+                    "--features=gan-kernels/cuda,gan-cli/cuda",
+                    "--lib",
+                    "--bins",
+                ],
+            )
         },
     ]
 }
