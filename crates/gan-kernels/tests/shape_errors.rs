@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
     Activation, Adam, Advance, Backend, Below, Dropout, GatherRows, LearningRate, LinearBwdData,
-    LinearBwdParams, LinearFwd, LogitLoss, Matrix, Momentum, Native, Objective, Parzen, Rates,
-    Records, Schedule, SlotSchedule, StepState, Update, Values,
+    LinearBwdParams, LinearFwd, LinearLogitLoss, LogitLoss, Matrix, Momentum, Native, Objective,
+    Parzen, Rates, Records, Schedule, SlotSchedule, StepState, Update, Values,
 };
 
 type Cpu = Native<f32>;
@@ -106,8 +106,14 @@ fn linear_fwd_wrong_operands_are_named() {
             ..DROPOUT
         })
     };
+    // Four blocks of words a row.
+    let beyond = Some(Dropout {
+        first_row: 1 << 30,
+        ..DROPOUT
+    });
     #[rustfmt::skip] // One wrong operand a line.
     let table: &[(Forward, &[&str])] = &[
+        (Forward { dropout: beyond, ..relu }, &["row 1073741827 of a dropout mask", "address space"]),
         (Forward { x: (3, 6), ..relu }, &["w", "(5, 14)", "(6, 14)"]),
         (Forward { w: (6, 14), ..relu }, &["w", "(6, 14)", "(5, 14)"]),
         (Forward { w: (5, 7), ..maxout }, &["w", "(5, 7)", "(5, 14)"]),
@@ -340,6 +346,40 @@ fn logit_loss_wrong_operands_are_named() {
         loss((3, 1), (3, 1), d),
     );
     panics_with(&["logit_loss: no rows"], loss((0, 1), (0, 1), g));
+}
+
+#[test]
+fn linear_logit_loss_names_wrong_operands_as_its_parts_do() {
+    let run = |w, below| {
+        move |cpu: &Cpu| {
+            let [x, w, b] = [(4, 3), w, (1, 1)].map(|size| matrix(cpu, size));
+            let [mut logits, mut dz, mut dz_below] =
+                [(4, 1), (4, 1), below].map(|size| matrix(cpu, size));
+            let lower = Below {
+                y: x.all(),
+                act: Activation::Relu,
+                winners: None,
+                dropout: None,
+            };
+            cpu.linear_logit_loss(LinearLogitLoss {
+                x: x.all(),
+                w: &w,
+                b: &b,
+                logits: logits.all_mut(),
+                objective: Objective::Minimax,
+                dz: dz.all_mut(),
+                below: Some((lower, dz_below.all_mut())),
+                monitors: &mut cpu.monitors(),
+                state: &STATE,
+            });
+        }
+    };
+    run((3, 1), (4, 3))(&Cpu::new(Some(1)).unwrap());
+    panics_with(&["linear_fwd: w", "(2, 1)", "(3, 1)"], run((2, 1), (4, 3)));
+    panics_with(
+        &["linear_bwd_data: dz_below", "(4, 2)", "(4, 3)"],
+        run((3, 1), (4, 2)),
+    );
 }
 
 #[test]

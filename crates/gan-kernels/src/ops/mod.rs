@@ -57,13 +57,18 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Asserts that the numbers make a mask.
+    /// Asserts that the numbers make a mask, and that one of `rows × cols` elements has words.
     #[track_caller]
-    pub(crate) fn check(self, op: &str) {
+    pub(crate) fn check(self, op: &str, (rows, cols): (usize, usize)) {
         let Self { keep, scale, .. } = self;
         assert!(
             keep > 0.0 && keep < 1.0 && scale > 0.0,
             "{op}: dropout keeps {keep} at scale {scale}, expected 0 < keep < 1 and scale > 0"
+        );
+        let end = self.first_row + rows;
+        assert!(
+            end as u64 * cols.div_ceil(4) as u64 <= 1 << 32,
+            "{op}: row {end} of a dropout mask lies beyond the address space"
         );
     }
 

@@ -41,7 +41,7 @@ impl<B: Backend> GatherRows<'_, B> {
     #[track_caller]
     pub(crate) fn check(&self, records: usize, record_cols: usize) {
         if let Some(dropout) = self.dropout {
-            dropout.check("gather_rows");
+            dropout.check("gather_rows", self.y.shape());
         }
         let (m, _) = self.y.shape();
         assert_shape!("gather_rows", "y", self.y.shape(), (m, record_cols));

@@ -64,7 +64,7 @@ impl<B: Backend> LinearBwdData<'_, B> {
     pub(crate) fn check(&self) -> (usize, usize, usize) {
         check_pieces("linear_bwd_data", self.below.act);
         if let Some(dropout) = self.below.dropout {
-            dropout.check("linear_bwd_data");
+            dropout.check("linear_bwd_data", self.below.y.shape());
         }
         let (m, n) = self.dz.shape();
         let k = self.w.rows;

@@ -51,7 +51,7 @@ impl<B: Backend> LinearFwd<'_, B> {
     pub(crate) fn check(&self) -> (usize, usize, usize) {
         check_pieces("linear_fwd", self.act);
         if let Some(dropout) = self.dropout {
-            dropout.check("linear_fwd");
+            dropout.check("linear_fwd", self.y.shape());
         }
         let (m, k) = self.x.shape();
         let (units, pieces) = (self.y.shape().1, self.act.pieces());
