@@ -5,7 +5,8 @@
 //! before they time them.
 //! [`check`] draws a case's operands by address, runs the operation on any [`Backend`], reads back
 //! and compares with plain loops in f64 that share no code with the operations, apart from
-//! [`Activation::define`] and [`random`](crate::random), which published vectors pin.
+//! [`Activation::define`](crate::Activation::define) and [`random`](crate::random), which published
+//! vectors pin.
 //!
 //! Every tolerance is a number of roundings: an element may differ from the oracle by `factor · ε ·
 //! magnitude`, where the magnitude is √depth times the sum of the absolute values that were added,
