@@ -33,7 +33,7 @@ fn learn<B: Backend<Elem = f32>>(be: &B) -> Result<(), BackendError> {
         be.logit_loss(LogitLoss { logits: logits.all(), objective, dz: dz.all_mut(), monitors: &mut monitors, state });
         be.linear_bwd_data(LinearBwdData { dz: dz.all(), w: &w, below: Below { y: x.all(), act, winners: None, dropout: None }, dz_below: dx.all_mut(), state });
         let update = Update::Momentum { velocity: [&mut v_w, &mut v_b], slot, max_column_norm: None };
-        be.linear_bwd_params(LinearBwdParams { x: x.all(), dz: dz.all(), w: &mut w, b: &mut b, update, state, monitor: None });
+        be.linear_bwd_params(LinearBwdParams { x: x.all(), dz: dz.all(), bias_weights: None, w: &mut w, b: &mut b, update, state, monitor: None });
         println!("step {step:2}: V = {:.4} nats", -be.take_monitors(&mut monitors)?[Monitor::DiscriminatorObjective]);
     }
     be.read(dx.rows(0, 1)).map(|dx| println!("gradient of the first point: {dx:?}"))

@@ -1,8 +1,9 @@
 //! What a machine can do: the [`Backend`] trait and the memory its operations work on.
 
 use crate::ops::{
-    Advance, FillLatent, GatherRows, LinearBwdData, LinearBwdParams, LinearFwd, LinearLogitLoss,
-    LogitLoss, Parzen,
+    Advance, Average, FillLatent, GatherRows, InputPenalty, Interpolate, LimitSpectrum,
+    LinearBwdData, LinearBwdParams, LinearFwd, LinearLogitLoss, LinearTangent, LogitLoss, Parzen,
+    Repack,
 };
 use crate::{Real, Records, Schedule, StepState};
 
@@ -87,6 +88,18 @@ pub trait Backend: Clone {
     fn parzen(&self, op: Parzen<'_, Self>) -> Result<Vec<f64>, BackendError>;
     /// See [`Advance`].
     fn advance(&self, op: Advance<'_, Self>);
+    /// See [`LinearTangent`].
+    fn linear_tangent(&self, op: LinearTangent<'_, Self>);
+    /// See [`InputPenalty`].
+    fn input_penalty(&self, op: InputPenalty<'_, Self>);
+    /// See [`Interpolate`].
+    fn interpolate(&self, op: Interpolate<'_, Self>);
+    /// See [`Repack`].
+    fn repack(&self, op: Repack<'_, Self>);
+    /// See [`Average`].
+    fn average(&self, op: Average<'_, Self>);
+    /// See [`LimitSpectrum`].
+    fn limit_spectrum(&self, op: LimitSpectrum<'_, Self>);
 
     /// Runs `iteration`, a list of operations that is the same at every call.
     ///
@@ -437,6 +450,12 @@ pub enum Monitor {
     GeneratorObjective,
     /// Σ ‖∇θ_g‖².
     GeneratorGradient,
+    /// Σ of the penalty on D's gradient by its input, a minibatch mean per update.
+    Penalty,
+    /// Σ ‖∂l/∂x‖² over penalised rows, l before D's sigmoid.
+    InputGradient,
+    /// Rows that were penalised.
+    PenalisedRows,
     /// No sum: 1 + the first step whose objective was not finite, or 0.
     FirstNonFinite,
 }

@@ -26,8 +26,9 @@ pub use backend::{
 };
 pub use native::Native;
 pub use ops::{
-    Adam, Advance, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearBwdParams,
-    LinearFwd, LinearLogitLoss, LogitLoss, Objective, Parzen, Prior, Update,
+    Adam, Advance, Average, Below, Dropout, FillLatent, GatherRows, InputPenalty, Interpolate,
+    LimitSpectrum, LinearBwdData, LinearBwdParams, LinearFwd, LinearLogitLoss, LinearTangent,
+    LogitLoss, Objective, Parzen, Penalty, Prior, Repack, Update,
 };
 pub use real::Real;
 pub use records::{Affine, ByteScale, Records, Values};

@@ -252,6 +252,7 @@ impl Params {
         cpu.linear_bwd_params(LinearBwdParams {
             x: x.all(),
             dz: dz.all(),
+            bias_weights: None,
             w: &mut w,
             b: &mut b,
             update: if adam {

@@ -327,6 +327,7 @@ impl<B: Backend> Mlp<B> {
             backend.linear_bwd_params(LinearBwdParams {
                 x,
                 dz: tape.dz[index].rows(0, pass.count),
+                bias_weights: None,
                 w: &mut layer.w,
                 b: &mut layer.b,
                 update: update(self.optimizer, &mut layer.moments, slot),

@@ -83,6 +83,7 @@ impl<B: Backend> Clock<B> {
             backend.linear_bwd_params(LinearBwdParams {
                 x: one().all(),
                 dz: one().all(),
+                bias_weights: None,
                 w,
                 b: &mut one(),
                 update,

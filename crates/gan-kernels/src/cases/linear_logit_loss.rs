@@ -106,7 +106,7 @@ impl<B: Backend> Head<B> {
         let logits: Vec<_> = z.iter().map(|z| z.value).collect();
         let gradient = |row: usize| {
             let value = slope(self.objective, &logits, row);
-            let blur = curvature(self.objective, logits[row], m) * z[row].magnitude;
+            let blur = curvature(self.objective, &logits, row) * z[row].magnitude;
             Expected {
                 value,
                 magnitude: value.abs() + blur + f64::from(f32::MIN_POSITIVE),
@@ -174,12 +174,15 @@ impl<B: Backend> Head<B> {
 }
 
 /// Monitors that no rounding touches.
-const COUNTED: [Monitor; 7] = [
+const COUNTED: [Monitor; 10] = [
     Monitor::DataRows,
     Monitor::SampleRows,
     Monitor::DiscriminatorUpdates,
     Monitor::DiscriminatorGradient,
     Monitor::GeneratorUpdates,
     Monitor::GeneratorGradient,
+    Monitor::Penalty,
+    Monitor::InputGradient,
+    Monitor::PenalisedRows,
     Monitor::FirstNonFinite,
 ];

@@ -83,57 +83,98 @@ impl<B: Backend> Loss<B> {
 
 /// The objective's derivative by the logit of `row`.
 pub(super) fn slope(objective: Objective, logits: &[f64], row: usize) -> f64 {
+    use Objective::*;
     let (l, rows) = (logits[row], logits.len());
+    let half = rows / 2;
+    let data = row < half;
+    // Of a pair, data less sample.
+    let apart = || logits[row % half] - logits[row % half + half];
     match objective {
-        Objective::Discriminator { weight } if row < rows / 2 => {
-            -weight * fake(l) / (rows / 2) as f64
-        }
-        Objective::Discriminator { weight } => weight * real(l) / (rows / 2) as f64,
-        Objective::Minimax => -real(l) / rows as f64,
-        Objective::NonSaturating => -fake(l) / rows as f64,
+        Discriminator { weight } if data => -weight * fake(l) / half as f64,
+        Discriminator { weight } => weight * real(l) / half as f64,
+        Minimax => -real(l) / rows as f64,
+        NonSaturating => -fake(l) / rows as f64,
+        RelativisticDiscriminator if data => -fake(apart()) / half as f64,
+        RelativisticDiscriminator => fake(apart()) / half as f64,
+        RelativisticGenerator if data => real(apart()) / half as f64,
+        RelativisticGenerator => -real(apart()) / half as f64,
+        HingeDiscriminator if data => f64::from(l < 1.0) / -(half as f64),
+        HingeDiscriminator => f64::from(l > -1.0) / half as f64,
+        LeastSquaresDiscriminator if data => (l - 1.0) / half as f64,
+        LeastSquaresDiscriminator => l / half as f64,
+        LeastSquaresGenerator => (l - 1.0) / rows as f64,
+        WassersteinDiscriminator if data => -1.0 / half as f64,
+        WassersteinDiscriminator => 1.0 / half as f64,
+        WassersteinGenerator => -1.0 / rows as f64,
     }
 }
 
-/// The size of its second derivative: every slope is D or D − 1 times a factor.
-pub(super) fn curvature(objective: Objective, l: f64, rows: usize) -> f64 {
-    let factor = match objective {
-        Objective::Discriminator { weight } => weight / (rows / 2) as f64,
-        Objective::Minimax | Objective::NonSaturating => 1.0 / rows as f64,
-    };
-    factor * real(l) * fake(l)
+/// The size of its second derivative.
+pub(super) fn curvature(objective: Objective, logits: &[f64], row: usize) -> f64 {
+    use Objective::*;
+    let (l, rows) = (logits[row], logits.len());
+    let half = rows / 2;
+    // Every slope of a cross-entropy is D or D − 1 times a factor.
+    let logistic = |l: f64| real(l) * fake(l);
+    match objective {
+        Discriminator { weight } => weight * logistic(l) / half as f64,
+        Minimax | NonSaturating => logistic(l) / rows as f64,
+        // Both logits of a pair are off.
+        RelativisticDiscriminator | RelativisticGenerator => {
+            2.0 * logistic(logits[row % half] - logits[row % half + half]) / half as f64
+        }
+        LeastSquaresDiscriminator => 1.0 / half as f64,
+        LeastSquaresGenerator => 1.0 / rows as f64,
+        HingeDiscriminator | WassersteinDiscriminator | WassersteinGenerator => 0.0,
+    }
 }
 
 /// What the monitors hold after one call.
 pub(super) fn sums(objective: Objective, logits: &[f64]) -> MonitorSums {
+    use Objective::*;
     let mut sums = MonitorSums::default();
     let rows = logits.len();
     let over = |logits: &[f64], f: fn(f64) -> f64| logits.iter().map(|&l| f(l)).sum::<f64>();
     let log_real = |l: f64| fake_log(-l);
-    match objective {
-        Objective::Discriminator { weight } => {
-            let (data, samples) = logits.split_at(rows / 2);
-            let half = (rows / 2) as f64;
-            sums[Monitor::DataRows] = half;
-            sums[Monitor::LogData] = over(data, log_real);
-            sums[Monitor::Data] = over(data, real);
-            sums[Monitor::FalseNegatives] = over(data, |l| f64::from(real(l) < 0.5));
-            sums[Monitor::SampleRows] = half;
-            sums[Monitor::LogSamples] = over(samples, fake_log);
-            sums[Monitor::Samples] = over(samples, real);
-            sums[Monitor::FalsePositives] = over(samples, |l| f64::from(real(l) > 0.5));
-            sums[Monitor::DiscriminatorUpdates] = 1.0;
-            sums[Monitor::DiscriminatorObjective] =
-                -weight * (sums[Monitor::LogData] + sums[Monitor::LogSamples]) / half;
+    let (data, samples) = logits.split_at(rows / 2);
+    let half = (rows / 2) as f64;
+    let pairs = |f: fn(f64) -> f64| {
+        let terms = data.iter().zip(samples).map(|(data, sample)| f(data - sample));
+        terms.sum::<f64>() / half
+    };
+    let value = match objective {
+        Discriminator { weight } => {
+            -weight * (over(data, log_real) + over(samples, fake_log)) / half
         }
-        Objective::Minimax => {
-            sums[Monitor::GeneratorUpdates] = 1.0;
-            sums[Monitor::GeneratorObjective] = over(logits, fake_log) / rows as f64;
+        Minimax => over(logits, fake_log) / rows as f64,
+        NonSaturating => -over(logits, log_real) / rows as f64,
+        RelativisticDiscriminator => -pairs(log_real),
+        RelativisticGenerator => -pairs(fake_log),
+        HingeDiscriminator => {
+            (over(data, |l| (1.0 - l).max(0.0)) + over(samples, |l| (1.0 + l).max(0.0))) / half
         }
-        Objective::NonSaturating => {
-            sums[Monitor::GeneratorUpdates] = 1.0;
-            sums[Monitor::GeneratorObjective] = -over(logits, log_real) / rows as f64;
+        LeastSquaresDiscriminator => {
+            (over(data, |l| (l - 1.0).powi(2)) + over(samples, |l| l * l)) / (2.0 * half)
         }
+        LeastSquaresGenerator => over(logits, |l| (l - 1.0).powi(2)) / (2.0 * rows as f64),
+        WassersteinDiscriminator => (over(samples, |l| l) - over(data, |l| l)) / half,
+        WassersteinGenerator => -over(logits, |l| l) / rows as f64,
+    };
+    if !objective.is_discriminator() {
+        sums[Monitor::GeneratorUpdates] = 1.0;
+        sums[Monitor::GeneratorObjective] = value;
+        return sums;
     }
+    sums[Monitor::DataRows] = half;
+    sums[Monitor::LogData] = over(data, log_real);
+    sums[Monitor::Data] = over(data, real);
+    sums[Monitor::FalseNegatives] = over(data, |l| f64::from(real(l) < 0.5));
+    sums[Monitor::SampleRows] = half;
+    sums[Monitor::LogSamples] = over(samples, fake_log);
+    sums[Monitor::Samples] = over(samples, real);
+    sums[Monitor::FalsePositives] = over(samples, |l| f64::from(real(l) > 0.5));
+    sums[Monitor::DiscriminatorUpdates] = 1.0;
+    sums[Monitor::DiscriminatorObjective] = value;
     sums
 }
 

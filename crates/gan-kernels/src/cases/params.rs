@@ -100,6 +100,7 @@ impl<B: Backend> Params<B> {
         backend.linear_bwd_params(LinearBwdParams {
             x: self.x.rows(margin, m),
             dz: self.dz.rows(margin, m),
+            bias_weights: None,
             w: &mut weights.theta,
             b: &mut bias.theta,
             update: match self.rule {

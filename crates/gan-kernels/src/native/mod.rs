@@ -295,6 +295,36 @@ impl<T: Real> Backend for Native<T> {
         ops::advance_cpu::run(op);
     }
 
+    #[track_caller]
+    fn linear_tangent(&self, op: LinearTangent<'_, Self>) {
+        ops::linear_tangent_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn input_penalty(&self, op: InputPenalty<'_, Self>) {
+        ops::input_penalty_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn interpolate(&self, op: Interpolate<'_, Self>) {
+        ops::interpolate_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn repack(&self, op: Repack<'_, Self>) {
+        ops::repack_cpu::run(op);
+    }
+
+    #[track_caller]
+    fn average(&self, op: Average<'_, Self>) {
+        ops::average_cpu::run(self, op);
+    }
+
+    #[track_caller]
+    fn limit_spectrum(&self, op: LimitSpectrum<'_, Self>) {
+        ops::limit_spectrum_cpu::run(self, op);
+    }
+
     fn repeat(&self, _recording: &mut (), mut iteration: impl FnMut()) {
         iteration();
     }

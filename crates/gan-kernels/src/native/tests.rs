@@ -213,6 +213,7 @@ fn padding_between_rows_is_never_written() {
         native.linear_bwd_params(LinearBwdParams {
             x: x.all(),
             dz: y.all(),
+            bias_weights: None,
             w: &mut w,
             b: &mut b,
             update: Update::Store,

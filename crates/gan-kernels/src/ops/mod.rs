@@ -2,30 +2,44 @@
 //! the kernels in `cube.rs`.
 
 mod advance;
+mod average;
 mod fill_latent;
 mod gather_rows;
+mod input_penalty;
+mod interpolate;
+mod limit_spectrum;
 mod linear_bwd_data;
 mod linear_bwd_params;
 mod linear_fwd;
 mod linear_logit_loss;
+mod linear_tangent;
 mod logit_loss;
 mod parzen;
+mod repack;
 
 pub use advance::Advance;
+pub use average::Average;
 pub use fill_latent::{FillLatent, Prior};
 pub use gather_rows::GatherRows;
+pub use input_penalty::{InputPenalty, Penalty};
+pub use interpolate::Interpolate;
+pub use limit_spectrum::LimitSpectrum;
 pub use linear_bwd_data::{Below, LinearBwdData};
 pub use linear_bwd_params::{Adam, LinearBwdParams, Update};
 pub use linear_fwd::LinearFwd;
 pub use linear_logit_loss::LinearLogitLoss;
+pub use linear_tangent::LinearTangent;
 pub use logit_loss::{LogitLoss, Objective};
 pub use parzen::Parzen;
+pub use repack::Repack;
 
 pub(crate) use {
-    advance::cpu as advance_cpu, fill_latent::cpu as fill_latent_cpu,
-    gather_rows::cpu as gather_rows_cpu, linear_bwd_data::cpu as linear_bwd_data_cpu,
-    linear_bwd_params::cpu as linear_bwd_params_cpu, linear_fwd::cpu as linear_fwd_cpu,
-    logit_loss::cpu as logit_loss_cpu, parzen::cpu as parzen_cpu,
+    advance::cpu as advance_cpu, average::cpu as average_cpu, fill_latent::cpu as fill_latent_cpu,
+    gather_rows::cpu as gather_rows_cpu, input_penalty::cpu as input_penalty_cpu,
+    interpolate::cpu as interpolate_cpu, limit_spectrum::cpu as limit_spectrum_cpu,
+    linear_bwd_data::cpu as linear_bwd_data_cpu, linear_bwd_params::cpu as linear_bwd_params_cpu,
+    linear_fwd::cpu as linear_fwd_cpu, linear_tangent::cpu as linear_tangent_cpu,
+    logit_loss::cpu as logit_loss_cpu, parzen::cpu as parzen_cpu, repack::cpu as repack_cpu,
 };
 
 #[cfg(feature = "cube")]

@@ -6,7 +6,7 @@ use super::{Adam, LinearBwdParams, Update};
 use crate::native::{
     Epilogue, Native, Operand, Product, SharedRows, TaskInfo, run as product, task_count,
 };
-use crate::{Matrix, Rates, Real, StepState};
+use crate::{Matrix, Rates, Real, Rows, StepState};
 
 #[track_caller]
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Native<T>>) {
@@ -15,6 +15,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Nativ
     let max_column_norm = weights.max_column_norm;
     let mut epilogue = Params {
         dz: op.dz.operand(),
+        bias_weights: op.bias_weights,
         depth: m,
         w: SharedRows::new(&mut op.w.storage, op.w.stride),
         b: SharedRows::new(&mut op.b.storage, op.b.stride),
@@ -207,8 +208,9 @@ impl<T: Real> Rule<'_, T> {
     }
 }
 
-struct Params<'a, T> {
+struct Params<'a, T: Real> {
     dz: Operand<'a, T>,
+    bias_weights: Option<Rows<'a, Native<T>>>,
     /// Rows of dZ.
     depth: usize,
     w: SharedRows<'a, T>,
@@ -254,10 +256,14 @@ impl<T: Real> Epilogue<T> for Params<'_, T> {
         let gradient = &mut gradient[..task.cols.len()];
         for row in 0..self.depth {
             let dz = &self.dz.data[row * self.dz.row_stride..][task.cols.clone()];
-            gradient
-                .iter_mut()
-                .zip(dz)
-                .for_each(|(sum, &dz)| *sum += dz);
+            let terms = gradient.iter_mut().zip(dz);
+            match &self.bias_weights {
+                None => terms.for_each(|(sum, &dz)| *sum += dz),
+                Some(weights) => {
+                    let weight = weights.row(row)[0];
+                    terms.for_each(|(sum, &dz)| *sum += weight * dz);
+                }
+            }
         }
         self.count_norm(squares, gradient);
         // SAFETY: one task per column has its first rows.

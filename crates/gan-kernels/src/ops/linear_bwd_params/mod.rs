@@ -7,12 +7,13 @@ pub(crate) mod cube;
 use super::assert_shape;
 use crate::{Backend, Matrix, Monitor, Rows};
 
-/// `dW = Xᵀ·dZ`, `db = colsum(dZ)`, and the update of W and b in the epilogue.
+/// `dW = Xᵀ·dZ`, `db = colsum(dZ)` or `sᵀ·dZ`, and the update of W and b in the epilogue.
 ///
 /// | operand | shape | note |
 /// |---|---|---|
 /// | `x` | m × k | the layer's input, dropout applied |
 /// | `dz` | m × n | gradient of its pre-activation |
+/// | `bias_weights` | m × 1 | s, the factor of each row in db; without, all are 1 |
 /// | `w` | k × n | updated in place, or overwritten by the gradient |
 /// | `b` | 1 × n | likewise |
 ///
@@ -32,6 +33,8 @@ pub struct LinearBwdParams<'a, B: Backend> {
     pub x: Rows<'a, B>,
     /// dZ.
     pub dz: Rows<'a, B>,
+    /// s.
+    pub bias_weights: Option<Rows<'a, B>>,
     /// W.
     pub w: &'a mut Matrix<B>,
     /// b.
@@ -89,6 +92,14 @@ impl<B: Backend> LinearBwdParams<'_, B> {
     pub(crate) fn check(&self) -> (usize, usize, usize) {
         let ((m, k), n) = (self.x.shape(), self.dz.shape().1);
         assert_shape!("linear_bwd_params", "dz", self.dz.shape(), (m, n));
+        if let Some(weights) = &self.bias_weights {
+            assert_shape!(
+                "linear_bwd_params",
+                "bias_weights",
+                weights.shape(),
+                (m, 1)
+            );
+        }
         assert_shape!("linear_bwd_params", "w", (self.w.rows, self.w.cols), (k, n));
         assert_shape!("linear_bwd_params", "b", (self.b.rows, self.b.cols), (1, n));
         let moments: &[&[&mut Matrix<B>; 2]] = match &self.update {

@@ -9,53 +9,90 @@ pub(crate) fn run<T: Real>(mut op: LogitLoss<'_, Native<T>>) {
     let m = op.check();
     let logit = |row: usize| op.logits.row(row)[0].to_f64();
     let sums = op.monitors;
-    if let Objective::Discriminator { weight } = op.objective {
-        let half = m / 2;
-        let mut value = 0.0;
-        for row in 0..m {
-            let (data, l) = (row < half, logit(row));
-            let d = sigmoid(l);
-            // −D(−l) and not D − 1, which is 0 where D rounds to 1.
-            let slope = if data { -sigmoid(-l) } else { d };
-            op.dz.row(row)[0] = T::from_f64(weight * slope / half as f64);
-            let log = -softplus(if data { -l } else { l });
-            value += log;
-            if data {
-                sums[Monitor::LogData] += log;
-                sums[Monitor::Data] += d;
-                sums[Monitor::FalseNegatives] += f64::from(l < 0.0);
-            } else {
-                sums[Monitor::LogSamples] += log;
-                sums[Monitor::Samples] += d;
-                sums[Monitor::FalsePositives] += f64::from(l > 0.0);
-            }
-        }
-        sums[Monitor::DataRows] += half as f64;
-        sums[Monitor::SampleRows] += half as f64;
-        sums[Monitor::DiscriminatorUpdates] += 1.0;
-        sums[Monitor::DiscriminatorObjective] -= weight * value / half as f64;
-        latch_non_finite(sums, value, op.state.step);
-        return;
-    }
-    let mut objective = 0.0;
+    let (objective, weight) = (op.objective, op.objective.weight());
+    let count = if objective.sees_data() { m / 2 } else { m };
+    let mut total = 0.0;
     for row in 0..m {
-        let l = logit(row);
-        let (term, slope) = match op.objective {
-            Objective::NonSaturating => (softplus(-l), -sigmoid(-l)),
-            _ => (-softplus(l), -sigmoid(l)),
-        };
-        objective += term;
-        op.dz.row(row)[0] = T::from_f64(slope / m as f64);
+        let (l, data) = (logit(row), objective.sees_data() && row < count);
+        // The other half's row of the same number; a row's own where there is one half.
+        let (term, slope) = judge(objective, l, logit((row + count) % m), data);
+        total += term;
+        op.dz.row(row)[0] = T::from_f64(weight * slope / count as f64);
+        if objective.is_discriminator() {
+            watch(sums, l, data);
+        }
     }
-    sums[Monitor::GeneratorUpdates] += 1.0;
-    sums[Monitor::GeneratorObjective] += objective / m as f64;
-    latch_non_finite(sums, objective, op.state.step);
+    let (updates, mean) = if objective.is_discriminator() {
+        sums[Monitor::DataRows] += count as f64;
+        sums[Monitor::SampleRows] += count as f64;
+        (
+            Monitor::DiscriminatorUpdates,
+            Monitor::DiscriminatorObjective,
+        )
+    } else {
+        (Monitor::GeneratorUpdates, Monitor::GeneratorObjective)
+    };
+    sums[updates] += 1.0;
+    sums[mean] += weight * total / count as f64;
+    if !total.is_finite() && sums[Monitor::FirstNonFinite] == 0.0 {
+        sums[Monitor::FirstNonFinite] = (op.state.step + 1) as f64;
+    }
 }
 
-fn latch_non_finite(sums: &mut MonitorSums, objective: f64, step: u64) {
-    if !objective.is_finite() && sums[Monitor::FirstNonFinite] == 0.0 {
-        sums[Monitor::FirstNonFinite] = (step + 1) as f64;
+/// A row's term of the objective and its slope by the row's own logit `l`; `other` is the logit of
+/// the row that it is paired with.
+fn judge(objective: Objective, l: f64, other: f64, data: bool) -> (f64, f64) {
+    // The sign of a data row's logit where data and samples pull in opposite directions.
+    let sign = if data { -1.0 } else { 1.0 };
+    match objective {
+        // −D(−l) for data and not D − 1, which is 0 where D rounds to 1.
+        Objective::Discriminator { .. } => (softplus(sign * l), sign * sigmoid(sign * l)),
+        Objective::NonSaturating => (softplus(-l), -sigmoid(-l)),
+        Objective::Minimax => (-softplus(l), -sigmoid(l)),
+        // The pair's one term stands in its data row.
+        Objective::RelativisticDiscriminator => {
+            let ahead = sign * (other - l);
+            let term = if data { softplus(-ahead) } else { 0.0 };
+            (term, sign * sigmoid(-ahead))
+        }
+        Objective::RelativisticGenerator => {
+            let ahead = sign * (other - l);
+            let term = if data { softplus(ahead) } else { 0.0 };
+            (term, -sign * sigmoid(ahead))
+        }
+        Objective::HingeDiscriminator => {
+            let short = 1.0 + sign * l;
+            // Not `max`, which would hide a NaN.
+            if short <= 0.0 { (0.0, 0.0) } else { (short, sign) }
+        }
+        Objective::LeastSquaresDiscriminator => {
+            let off = if data { l - 1.0 } else { l };
+            (0.5 * off * off, off)
+        }
+        Objective::LeastSquaresGenerator => (0.5 * (l - 1.0) * (l - 1.0), l - 1.0),
+        Objective::WassersteinDiscriminator => (sign * l, sign),
+        Objective::WassersteinGenerator => (-l, -1.0),
     }
+}
+
+/// Adds what a row of D's own update says of D.
+fn watch(sums: &mut MonitorSums, l: f64, data: bool) {
+    let [log, d, wrong] = if data {
+        [
+            Monitor::LogData,
+            Monitor::Data,
+            Monitor::FalseNegatives,
+        ]
+    } else {
+        [
+            Monitor::LogSamples,
+            Monitor::Samples,
+            Monitor::FalsePositives,
+        ]
+    };
+    sums[log] -= softplus(if data { -l } else { l });
+    sums[d] += sigmoid(l);
+    sums[wrong] += f64::from(if data { l < 0.0 } else { l > 0.0 });
 }
 
 /// log(1 + eᵗ) without overflow.

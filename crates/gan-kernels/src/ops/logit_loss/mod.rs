@@ -5,7 +5,7 @@ pub(crate) mod cpu;
 use super::assert_shape;
 use crate::{Backend, Rows, RowsMut};
 
-/// Cross-entropies from logits: the objective's gradient `dZ` and the sums that monitoring needs.
+/// Objectives from logits: the objective's gradient `dZ` and the sums that monitoring needs.
 ///
 /// With s(t) = log(1 + eᵗ) and D = 1 / (1 + e⁻ˡ): −log D = s(−l), −log(1 − D) = s(l), which are
 /// finite for every finite logit l.
@@ -16,7 +16,7 @@ use crate::{Backend, Rows, RowsMut};
 /// | `dz` | m × 1 | overwritten by the gradient of the objective |
 ///
 /// # Panics
-/// If the shapes disagree, there is no row, or the discriminator's logits are no equal halves.
+/// If the shapes disagree, there is no row, or logits of data and samples are no equal halves.
 /// # Numerics
 /// In f64 from logits of the element type; only `dz` is rounded to it, once, and the sums stay f64.
 /// 1 − D is taken as 1 / (1 + eˡ), never by subtraction, which is 0 where D rounds to 1.
@@ -35,12 +35,13 @@ pub struct LogitLoss<'a, B: Backend> {
     pub state: &'a B::State,
 }
 
-/// What a player minimises, as a mean over its minibatch.
+/// What a player minimises, as a mean over its minibatch; l is D's output before its sigmoid, and
+/// s(t) = log(1 + eᵗ).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Objective {
     /// D: `weight · (mean s(−l_data) + mean s(l_sample))`, that is −`weight`·V; the first half of
-    /// the rows is data, the second samples.
+    /// the rows is data, the second samples, as for all of D's objectives.
     Discriminator {
         /// 1 for eq. 1; the authors' code has 1/2.
         weight: f64,
@@ -49,6 +50,51 @@ pub enum Objective {
     Minimax,
     /// G in the non-saturating game: −mean log D(G(z)) = mean s(−l).
     NonSaturating,
+    /// D in the game of pairs: mean s(−(l_data − l_sample)), each data row against the sample of
+    /// the same number (Jolicoeur-Martineau 2019; Huang et al. 2024).
+    RelativisticDiscriminator,
+    /// G in the game of pairs: mean s(−(l_sample − l_data)), over halves as for D.
+    RelativisticGenerator,
+    /// D: mean max(0, 1 − l_data) + mean max(0, 1 + l_sample) (Lim and Ye 2017); its G is
+    /// [`Objective::WassersteinGenerator`].
+    HingeDiscriminator,
+    /// D: (mean (l_data − 1)² + mean l_sample²) / 2 (Mao et al. 2017).
+    LeastSquaresDiscriminator,
+    /// G: mean (l − 1)² / 2.
+    LeastSquaresGenerator,
+    /// D: mean l_sample − mean l_data (Arjovsky et al. 2017).
+    WassersteinDiscriminator,
+    /// G: −mean l.
+    WassersteinGenerator,
+}
+
+impl Objective {
+    /// Whether it is D's.
+    #[must_use]
+    pub fn is_discriminator(self) -> bool {
+        matches!(
+            self,
+            Self::Discriminator { .. }
+                | Self::RelativisticDiscriminator
+                | Self::HingeDiscriminator
+                | Self::LeastSquaresDiscriminator
+                | Self::WassersteinDiscriminator
+        )
+    }
+
+    /// Whether its rows are two halves, data and samples.
+    #[must_use]
+    pub fn sees_data(self) -> bool {
+        self.is_discriminator() || self == Self::RelativisticGenerator
+    }
+
+    /// Factor of the whole.
+    pub(crate) fn weight(self) -> f64 {
+        match self {
+            Self::Discriminator { weight } => weight,
+            _ => 1.0,
+        }
+    }
 }
 
 impl<B: Backend> LogitLoss<'_, B> {
@@ -59,7 +105,7 @@ impl<B: Backend> LogitLoss<'_, B> {
         assert_shape!("logit_loss", "logits", self.logits.shape(), (m, 1));
         assert_shape!("logit_loss", "dz", self.dz.shape(), (m, 1));
         assert!(m > 0, "logit_loss: no rows");
-        if let Objective::Discriminator { .. } = self.objective {
+        if self.objective.sees_data() {
             assert!(
                 m.is_multiple_of(2),
                 "logit_loss: {m} rows are no two halves"

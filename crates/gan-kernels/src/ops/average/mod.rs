@@ -1,0 +1,47 @@
+//! A running mean of parameters.
+
+pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+
+use super::assert_shape;
+use crate::{Backend, Matrix};
+
+/// `A ← A + (1 − β)·(W − A)`: the exponential moving average of a matrix.
+///
+/// | operand | shape | note |
+/// |---|---|---|
+/// | `w` | k × n | |
+/// | `average` | k × n | A, updated in place |
+///
+/// # Panics
+/// If the shapes disagree, or β is not in [0, 1).
+/// # Numerics
+/// 1 − β is taken in f64 and rounded once; as a step towards W, so that A stays where it is when
+/// they agree.
+/// # Source
+/// Polyak and Juditsky 1992; of generators, Yazıcı et al. 2019.
+pub struct Average<'a, B: Backend> {
+    /// W.
+    pub w: &'a Matrix<B>,
+    /// A.
+    pub average: &'a mut Matrix<B>,
+    /// β.
+    pub decay: f64,
+}
+
+impl<B: Backend> Average<'_, B> {
+    /// Checks both operands; returns k and n.
+    #[track_caller]
+    pub(crate) fn check(&self) -> (usize, usize) {
+        let shape = (self.w.rows, self.w.cols);
+        let average = (self.average.rows, self.average.cols);
+        assert_shape!("average", "average", average, shape);
+        assert!(
+            (0.0..1.0).contains(&self.decay),
+            "average: decay {}, expected at least 0, below 1",
+            self.decay
+        );
+        shape
+    }
+}

@@ -1,0 +1,113 @@
+//! A penalty on the gradient of D by its input.
+
+pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+
+use super::assert_shape;
+use crate::{Backend, Rows, RowsMut};
+
+/// `C = s ⊙ X + ∂P/∂Q`: the direction in which the gradient of an objective with a penalty P on
+/// `Q = ∂D/∂X` goes up through D again.
+///
+/// | operand | shape | note |
+/// |---|---|---|
+/// | `x` | m × d | what D saw |
+/// | `q` | m × d | gradient of D's output, before its sigmoid, by what it saw |
+/// | `s` | m × 1 | gradient of the objective by D's output |
+/// | `c` | m × d | overwritten |
+///
+/// # Panics
+/// If the shapes disagree, there is no row, or the rows are not as many equal parts as the penalty
+/// tells apart.
+/// # Numerics
+/// ‖q‖² is summed in f64 on the CPU, in f32 with a rounding error of √d·ε elsewhere.
+/// # Source
+/// Zero-centred: Roth et al. 2017, Mescheder et al. 2018 (R1 and R2); unit norm: Gulrajani et
+/// al. 2017.
+pub struct InputPenalty<'a, B: Backend> {
+    /// X.
+    pub x: Rows<'a, B>,
+    /// Q.
+    pub q: Rows<'a, B>,
+    /// s.
+    pub s: Rows<'a, B>,
+    /// C.
+    pub c: RowsMut<'a, B>,
+    /// P.
+    pub penalty: Penalty,
+    /// Where P, the squared norms and the number of the penalised rows are added.
+    pub monitors: &'a mut B::Monitors,
+}
+
+/// What is added to D's objective for the gradient q of D's output by its input, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Penalty {
+    /// `data/2 · mean ‖q‖²` over the first half of the rows, which is data (R1), and
+    /// `samples/2 · mean ‖q‖²` over the second (R2).
+    ZeroCentred {
+        /// γ of R1; 0 is none.
+        data: f64,
+        /// γ of R2; 0 is none.
+        samples: f64,
+    },
+    /// `weight · mean (‖q‖ − 1)²` over the last third of the rows, which lies between data and
+    /// samples.
+    UnitNorm {
+        /// λ.
+        weight: f64,
+    },
+}
+
+impl Penalty {
+    /// Equal parts that the rows consist of.
+    #[must_use]
+    pub fn parts(self) -> usize {
+        match self {
+            Self::ZeroCentred { .. } => 2,
+            Self::UnitNorm { .. } => 3,
+        }
+    }
+
+    /// Of each part of the rows, its factor: γ or λ.
+    pub(crate) fn factors(self) -> [f64; 3] {
+        match self {
+            Self::ZeroCentred { data, samples } => [data, samples, 0.0],
+            Self::UnitNorm { weight } => [0.0, 0.0, weight],
+        }
+    }
+
+    /// The value of one row's part of P, and κ in `∂P/∂q = κ·q`, for a row with `square` = ‖q‖² and
+    /// the factor of its part divided by that part's rows.
+    pub(crate) fn of_row(self, square: f64, factor: f64) -> (f64, f64) {
+        match self {
+            Self::ZeroCentred { .. } => (0.5 * factor * square, factor),
+            Self::UnitNorm { .. } => {
+                let norm = (square + UNIT_NORM_EPSILON).sqrt();
+                let off = norm - 1.0;
+                (factor * off * off, 2.0 * factor * off / norm)
+            }
+        }
+    }
+}
+
+/// Under the root of a norm, whose slope at zero would be infinite.
+pub(crate) const UNIT_NORM_EPSILON: f64 = 1e-12;
+
+impl<B: Backend> InputPenalty<'_, B> {
+    /// Checks every operand; returns m and d.
+    #[track_caller]
+    pub(crate) fn check(&self) -> (usize, usize) {
+        let (m, d) = self.x.shape();
+        assert_shape!("input_penalty", "q", self.q.shape(), (m, d));
+        assert_shape!("input_penalty", "s", self.s.shape(), (m, 1));
+        assert_shape!("input_penalty", "c", self.c.shape(), (m, d));
+        let parts = self.penalty.parts();
+        assert!(
+            m > 0 && m.is_multiple_of(parts),
+            "input_penalty: {m} rows are no {parts} equal parts"
+        );
+        (m, d)
+    }
+}

@@ -1,0 +1,48 @@
+//! Points between data and samples.
+
+pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+
+use super::assert_shape;
+use crate::random::Stream;
+use crate::{Backend, Rows, RowsMut};
+
+/// `Y = ε ⊙ A + (1 − ε) ⊙ B` with one ε ~ U(0, 1) a row, by address.
+///
+/// | operand | shape | note |
+/// |---|---|---|
+/// | `a` | m × n | |
+/// | `b` | m × n | |
+/// | `y` | m × n | overwritten |
+///
+/// # Panics
+/// If the shapes disagree.
+/// # Numerics
+/// `b + ε·(a − b)`, with ε as [`unit_open`](crate::random::unit_open) makes it of the word whose
+/// index is the row.
+/// # Source
+/// Gulrajani et al. 2017.
+pub struct Interpolate<'a, B: Backend> {
+    /// A.
+    pub a: Rows<'a, B>,
+    /// B.
+    pub b: Rows<'a, B>,
+    /// Y.
+    pub y: RowsMut<'a, B>,
+    /// Address of ε.
+    pub stream: Stream,
+    /// Gives seed and step of the address.
+    pub state: &'a B::State,
+}
+
+impl<B: Backend> Interpolate<'_, B> {
+    /// Checks every operand; returns m and n.
+    #[track_caller]
+    pub(crate) fn check(&self) -> (usize, usize) {
+        let shape = self.a.shape();
+        assert_shape!("interpolate", "b", self.b.shape(), shape);
+        assert_shape!("interpolate", "y", self.y.shape(), shape);
+        shape
+    }
+}
