@@ -162,6 +162,7 @@ fn config(updates: Updates, optimizer: OptimizerConfig, steps: usize) -> GameCon
             prior: PriorConfig::Spherical,
             output_bias: OutputBias::Marginals,
             layers: vec![layer(Some(150), Relu), layer(None, Sigmoid)],
+            average: None,
             optimizer: None,
         },
         discriminator: DiscriminatorConfig {
@@ -170,6 +171,7 @@ fn config(updates: Updates, optimizer: OptimizerConfig, steps: usize) -> GameCon
                 layer(Some(30), Maxout),
                 layer(None, Sigmoid),
             ],
+            max_spectral_norm: None,
             optimizer: None,
         },
         optimizer,
@@ -179,6 +181,9 @@ fn config(updates: Updates, optimizer: OptimizerConfig, steps: usize) -> GameCon
             minibatch: 60,
             generator_objective: GeneratorObjective::NonSaturating,
             discriminator_weight: 1.0,
+            loss: LossConfig::CrossEntropy,
+            penalty: None,
+            pack: 1,
         },
     }
 }

@@ -67,6 +67,8 @@ pub enum Purpose {
     Data = 5,
     /// Whatever looks at a run from outside: sample sheets, evaluation.
     Evaluation = 6,
+    /// Points between data and samples, one stream per pass.
+    Interpolation = 7,
 }
 
 impl Stream {

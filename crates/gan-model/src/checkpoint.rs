@@ -438,6 +438,8 @@ fn matrices<'a, B: Backend>(
             [&layer.w, &layer.b]
                 .into_iter()
                 .chain(layer.moments.iter().flatten())
+                .chain(layer.average.iter().flatten())
+                .chain(&layer.direction)
         }))
 }
 
@@ -451,18 +453,22 @@ fn matrices_mut<'a, B: Backend>(
             [&mut layer.w, &mut layer.b]
                 .into_iter()
                 .chain(layer.moments.iter_mut().flatten())
+                .chain(layer.average.iter_mut().flatten())
+                .chain(&mut layer.direction)
         }))
 }
 
-/// The names of a player's matrices, each layer's parameters before its moments.
+/// The names of a player's matrices, each layer's parameters before what is kept of them.
 fn names<B: Backend>(player: &str, mlp: &Mlp<B>) -> Vec<String> {
     let mut names = Vec::new();
     for (index, layer) in mlp.layers.iter().enumerate() {
         let own = format!("{player}.{index}");
         let moments = (0..layer.moments.len()).map(|moment| format!("{own}.moment{moment}"));
-        for prefix in std::iter::once(own.clone()).chain(moments) {
+        let average = layer.average.as_ref().map(|_| format!("{own}.average"));
+        for prefix in std::iter::once(own.clone()).chain(moments).chain(average) {
             names.extend([format!("{prefix}.w"), format!("{prefix}.b")]);
         }
+        names.extend(layer.direction.as_ref().map(|_| format!("{own}.direction")));
     }
     names
 }

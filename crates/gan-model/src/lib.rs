@@ -8,16 +8,18 @@ mod checkpoint;
 mod config;
 mod metrics;
 mod mlp;
+mod penalty;
 mod sample;
 mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION};
 pub use config::{
-    ActivationConfig, ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig,
-    GeneratorObjective, LayerConfig, MomentumConfig, OptimizerConfig, OutputBias, PriorConfig,
-    RulesConfig, ScheduleConfig, Updates,
+    ActivationConfig, AutoGamma, ConfigError, DiscriminatorConfig, Gamma, GameConfig,
+    GeneratorConfig, GeneratorObjective, LayerConfig, LossConfig, MomentumConfig, OptimizerConfig,
+    OutputBias, PenaltyConfig, PenaltyOn, PriorConfig, RulesConfig, ScheduleConfig, Updates,
 };
 pub use metrics::Metrics;
 pub use mlp::Mlp;
+pub use penalty::auto_gamma;
 pub use sample::Sampler;
 pub use train::{Trainer, TrainingData};

@@ -30,6 +30,10 @@ pub struct Metrics {
     pub discriminator_gradient: f64,
     /// Root mean square of ‖∇θ_g‖.
     pub generator_gradient: f64,
+    /// Mean penalty on D's gradient by its input, in nats.
+    pub penalty: f64,
+    /// Root mean square of that gradient's length, over the penalised records.
+    pub input_gradient: f64,
     /// G's η in the coming iteration.
     pub learning_rate: f64,
     /// G's μ in the coming iteration.
@@ -64,6 +68,8 @@ impl Metrics {
             )
             .sqrt(),
             generator_gradient: mean(Monitor::GeneratorGradient, Monitor::GeneratorUpdates).sqrt(),
+            penalty: mean(Monitor::Penalty, Monitor::DiscriminatorUpdates),
+            input_gradient: mean(Monitor::InputGradient, Monitor::PenalisedRows).sqrt(),
             learning_rate: f64::NAN,
             momentum: f64::NAN,
             first_non_finite: (first > 0.0).then_some(first as u64),

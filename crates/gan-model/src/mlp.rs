@@ -1,18 +1,25 @@
 //! A multilayer perceptron: what both players are.
 
+mod penalised;
+
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Activation, Adam, Backend, Below, Dropout, LinearBwdData, LinearBwdParams, LinearFwd,
-    LinearLogitLoss, Matrix, Monitor, Objective, Real, Rows, RowsMut, Update, Winners,
+    Activation, Adam, Average, Backend, Below, Dropout, LimitSpectrum, LinearBwdData,
+    LinearBwdParams, LinearFwd, LinearLogitLoss, Matrix, Monitor, Objective, Real, Rows, RowsMut,
+    Update, Winners,
 };
 use rand::RngExt;
 
 use crate::config::{LayerConfig, OptimizerConfig};
 
+pub(crate) use penalised::{Step, Tangents};
+
 /// Layers of affine maps and activations, with what their optimiser keeps.
 pub struct Mlp<B: Backend> {
     pub(crate) layers: Vec<Layer<B>>,
     optimizer: Optimizer,
+    /// Largest singular value that each layer's weights may have.
+    max_spectral_norm: Option<f64>,
     /// Distinguishes the two players' random streams.
     player: Player,
 }
@@ -25,6 +32,10 @@ pub(crate) struct Layer<B: Backend> {
     pub(crate) b: Matrix<B>,
     /// What the optimiser keeps of w and b: nothing, velocities, or two moments.
     pub(crate) moments: Vec<[Matrix<B>; 2]>,
+    /// Running means of w and b, which evaluation then uses in their place.
+    pub(crate) average: Option<[Matrix<B>; 2]>,
+    /// 1 × fan-out·pieces: what power iteration knows of w's largest singular value.
+    pub(crate) direction: Option<Matrix<B>>,
     pub(crate) act: Activation,
     /// Dropout of this layer's input: probability of keeping, and factor.
     dropout: Option<(f64, f64)>,
@@ -109,7 +120,8 @@ impl<B: Backend> Tape<B> {
 /// Rows `first .. first + count` of a tape, and where their dropout masks live.
 pub(crate) struct Pass<'a, B: Backend> {
     pub(crate) state: &'a B::State,
-    /// Which pass of the iteration the masks belong to; `None` switches dropout off.
+    /// Which pass of the iteration the masks belong to; `None` is for evaluation: without dropout,
+    /// with averaged parameters where there are any.
     pub(crate) masks: Option<usize>,
     pub(crate) first: usize,
     pub(crate) count: usize,
@@ -142,7 +154,51 @@ impl<B: Backend> Mlp<B> {
         Self {
             layers,
             optimizer,
+            max_spectral_norm: None,
             player,
+        }
+    }
+
+    /// Keeps running means of the parameters, which start where these are.
+    pub(crate) fn keep_average(&mut self, backend: &B) {
+        for layer in &mut self.layers {
+            let zeros = |of: &Matrix<B>| backend.matrix(of.row_count(), of.cols());
+            layer.average = Some([zeros(&layer.w), zeros(&layer.b)]);
+        }
+        self.average(backend, 0.0);
+    }
+
+    /// Keeps every layer's largest singular value at or below `limit`, as far as power iteration,
+    /// which starts from directions drawn from `seed`, knows it.
+    pub(crate) fn limit_spectrum(&mut self, backend: &B, limit: f64, seed: u64) {
+        self.max_spectral_norm = Some(limit);
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            // Beside the streams of the weights, of which there are at most 256.
+            let stream = Stream::new(Purpose::Weights, self.player as usize, 256 + index);
+            let address = Address {
+                seed,
+                stream,
+                step: 0,
+            };
+            let mut rng = address.rng();
+            let values: Vec<_> = (0..layer.w.cols())
+                .map(|_| B::Elem::from_f64(f64::from(rng.random::<f32>()) - 0.5))
+                .collect();
+            let mut direction = backend.matrix(1, layer.w.cols());
+            backend.write(&mut direction, &values);
+            layer.direction = Some(direction);
+        }
+    }
+
+    /// Moves the running means towards the parameters.
+    pub(crate) fn average(&mut self, backend: &B, decay: f64) {
+        for layer in &mut self.layers {
+            let Some([w, b]) = &mut layer.average else {
+                continue;
+            };
+            for (w, average) in [(&layer.w, w), (&layer.b, b)] {
+                backend.average(Average { w, average, decay });
+            }
         }
     }
 
@@ -217,10 +273,14 @@ impl<B: Backend> Mlp<B> {
                     self.dropout(index + 1, pass),
                 ),
             };
+            let [w, b] = match &layer.average {
+                Some([w, b]) if pass.masks.is_none() => [w, b],
+                _ => [&layer.w, &layer.b],
+            };
             backend.linear_fwd(LinearFwd {
                 x,
-                w: &layer.w,
-                b: &layer.b,
+                w,
+                b,
                 y,
                 act: layer.act,
                 winners: tape.winners[index]
@@ -334,6 +394,7 @@ impl<B: Backend> Mlp<B> {
                 state: pass.state,
                 monitor: Some((monitors, monitor)),
             });
+            layer.limit_spectrum(backend, self.max_spectral_norm);
         }
     }
 }
@@ -370,6 +431,17 @@ fn update<B: Backend>(
 }
 
 impl<B: Backend> Layer<B> {
+    /// Scales w back where its largest singular value exceeds `limit`.
+    fn limit_spectrum(&mut self, backend: &B, limit: Option<f64>) {
+        if let (Some(limit), Some(direction)) = (limit, &mut self.direction) {
+            backend.limit_spectrum(LimitSpectrum {
+                w: &mut self.w,
+                direction,
+                limit,
+            });
+        }
+    }
+
     fn new(
         backend: &B,
         config: &LayerConfig,
@@ -395,6 +467,8 @@ impl<B: Backend> Layer<B> {
             w,
             b,
             moments: (0..optimizer.moments()).map(|_| moment()).collect(),
+            average: None,
+            direction: None,
             act,
             dropout: (config.keep < 1.0)
                 .then(|| (config.keep, config.scale.unwrap_or(1.0 / config.keep))),

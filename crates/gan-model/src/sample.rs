@@ -46,6 +46,9 @@ impl<B: Backend> Sampler<B> {
             Optimizer::Store,
             0,
         );
+        if config.average.is_some() {
+            generator.keep_average(&backend);
+        }
         checkpoint.fetch(&backend, "generator", &mut generator)?;
         let tape = sampling_tape(&backend, &generator);
         Ok(Self {

@@ -5,13 +5,13 @@ mod start;
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
     Activation, Advance, Backend, BackendError, Below, Dropout, Execution, FillLatent, GatherRows,
-    LinearBwdData, Matrix, Objective, Real, Records, Schedule,
+    Interpolate, LinearBwdData, Matrix, Objective, Real, Records, Repack, Rows, Schedule,
 };
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::config::{ConfigError, GameConfig, OutputBias, Updates};
 use crate::metrics::Metrics;
-use crate::mlp::{Mlp, Optimizer, Pass, Player, Tape};
+use crate::mlp::{Mlp, Optimizer, Pass, Player, Step, Tangents, Tape};
 use crate::sample::{sample_rows, sampling_tape};
 use start::{Rules, schedule, start_from_mean};
 
@@ -47,11 +47,56 @@ pub struct Trainer<B: Backend> {
     /// D's i-th step gathers data into minibatch i, over samples that are no longer needed, and
     /// judges minibatches i and i + 1.
     x: Matrix<B>,
+    /// What D really sees, where that is not x itself.
+    seen: Option<Seen<B>>,
+    /// Gradient of the pre-activation of G's last layer, as D sees samples, where it packs them.
+    packed_dz: Option<Matrix<B>>,
+    /// What D's update needs under a penalty.
+    tangents: Option<Tangents<B>>,
     pub(crate) generator_tape: Tape<B>,
     pub(crate) discriminator_tape: Tape<B>,
     sampling_tape: Tape<B>,
     /// The iteration, where the back end records it.
     recording: B::Recording,
+}
+
+/// A copy of what D judges: several records a row, or with points between data and samples.
+struct Seen<B: Backend> {
+    /// Data, samples, and perhaps points between them, packed.
+    x: Matrix<B>,
+    /// The points between them, a record a row.
+    between: Option<Matrix<B>>,
+}
+
+/// A pass of D over minibatches of x.
+#[derive(Clone, Copy)]
+struct Judged {
+    /// Which of the iteration's.
+    pass: usize,
+    /// 2 are data and samples, minibatches `pass` and `pass + 1` of x; 1 is the samples alone.
+    minibatches: usize,
+}
+
+impl Judged {
+    /// The row of x that was D's first.
+    fn first_row(self, minibatch: usize) -> usize {
+        (self.pass + 2 - self.minibatches) * minibatch
+    }
+
+    /// `count` of the rows that D saw, from row `first` on.
+    fn input<'a, B: Backend>(
+        self,
+        x: &'a Matrix<B>,
+        seen: Option<&'a Seen<B>>,
+        minibatch: usize,
+        first: usize,
+        count: usize,
+    ) -> Rows<'a, B> {
+        match seen {
+            Some(seen) => seen.x.rows(first, count),
+            None => x.rows(self.first_row(minibatch) + first, count),
+        }
+    }
 }
 
 impl<B: Backend> Trainer<B> {
@@ -74,7 +119,7 @@ impl<B: Backend> Trainer<B> {
                 expected,
             });
         }
-        let rules = Rules::new(config);
+        let rules = Rules::new(config, &data.records);
         let [g, d] = [config.generator.optimizer, config.discriminator.optimizer]
             .map(|own| own.unwrap_or(config.optimizer));
         let mut generator = Mlp::new(
@@ -88,6 +133,9 @@ impl<B: Backend> Trainer<B> {
         if config.generator.output_bias == OutputBias::Marginals {
             start_from_mean(&backend, &mut generator, config, &data.mean);
         }
+        if rules.average.is_some() {
+            generator.keep_average(&backend);
+        }
         let mut discriminator = Mlp::new(
             &backend,
             Player::Discriminator,
@@ -100,14 +148,25 @@ impl<B: Backend> Trainer<B> {
             // D returns logits; its sigmoid is in the objectives, where it cannot overflow.
             output.act = Activation::Identity;
         }
+        if let Some(limit) = config.discriminator.max_spectral_norm {
+            discriminator.limit_spectrum(&backend, limit, seed);
+        }
         let (m, samples) = (rules.minibatch, rules.sample_minibatches());
         let schedule = schedule(rules, [d, g], data.records.rows());
         let mut generator_tape = Tape::new(&backend, &generator, samples * m, m);
         // G's samples go into what D sees.
         generator_tape.y.pop();
+        let rows = rules.parts() * m / rules.pack;
+        let tangents = |penalty| Tangents::new(&backend, &discriminator, rows, penalty);
         Ok(Self {
             generator_tape,
-            discriminator_tape: Tape::new(&backend, &discriminator, 2 * m, 2 * m),
+            discriminator_tape: Tape::new(&backend, &discriminator, rows, rows),
+            tangents: rules.penalty.map(tangents),
+            seen: rules.sees_copy().then(|| Seen {
+                x: backend.matrix(rows, cols * rules.pack),
+                between: (rules.parts() > 2).then(|| backend.matrix(m, cols)),
+            }),
+            packed_dz: (rules.pack > 1).then(|| backend.matrix(m / rules.pack, cols * rules.pack)),
             sampling_tape: sampling_tape(&backend, &generator),
             generator,
             discriminator,
@@ -136,23 +195,30 @@ impl<B: Backend> Trainer<B> {
 
     /// The list of operations that one iteration is.
     fn iterate(&mut self) {
+        let k = self.rules.discriminator_steps;
         // All latents of the iteration at once: G does not change before its own update.
         self.sample_latents();
         self.generate();
-        for i in 0..self.rules.discriminator_steps {
+        for i in 0..k {
             self.sample_data(i);
-            self.judge(i, i, 2);
+            let judged = self.judge(i, 2);
             if self.rules.updates == Updates::Simultaneous && self.last_discriminator_step(i) {
                 // G's gradient passes through D as it was when it judged these very samples.
-                self.descend_generator(i, 1);
+                self.descend_generator(judged);
             }
-            self.ascend_discriminator(i);
+            self.ascend_discriminator(judged);
         }
         if self.rules.updates == Updates::Alternating {
-            // Fresh samples, judged by the new D.
-            let fresh = self.rules.discriminator_steps;
-            self.judge(fresh, fresh + 1, 1);
-            self.descend_generator(fresh, 0);
+            // Fresh samples, judged by the new D; beside fresh data where it compares the two.
+            let pairs = self.rules.generator.sees_data();
+            if pairs {
+                self.sample_data(k);
+            }
+            let judged = self.judge(k, if pairs { 2 } else { 1 });
+            self.descend_generator(judged);
+        }
+        if let Some(decay) = self.rules.average {
+            self.generator.average(&self.backend, decay);
         }
         self.backend.advance(Advance {
             state: &mut self.state,
@@ -205,64 +271,123 @@ impl<B: Backend> Trainer<B> {
         self.backend.gather_rows(GatherRows {
             records: &self.data,
             y: self.x.rows_mut(i * m, m),
-            minibatches_per_step: self.rules.discriminator_steps,
+            minibatches_per_step: self.rules.data_minibatches(),
             minibatch: i,
             dropout: self.discriminator.dropout(0, &pass),
             state: &self.state,
         });
     }
 
-    /// What D's output layer sees of `minibatches` minibatches of x from `first` on.
-    fn judge(&mut self, masks: usize, first: usize, minibatches: usize) {
+    /// What D's output layer sees in the `pass`-th of its passes.
+    fn judge(&mut self, pass: usize, minibatches: usize) -> Judged {
+        let judged = Judged { pass, minibatches };
         let m = self.rules.minibatch;
-        let x = self.x.rows(first * m, minibatches * m);
+        let mut count = minibatches * m / self.rules.pack;
+        if let Some(seen) = &mut self.seen {
+            let x = self.x.rows(judged.first_row(m), minibatches * m);
+            let y = seen.x.rows_mut(0, count);
+            self.backend.repack(Repack { x, y });
+            // Of D's own updates, which alone know the penalty.
+            let between = seen.between.as_mut();
+            if let Some(between) = between.filter(|_| pass < self.rules.discriminator_steps) {
+                self.backend.interpolate(Interpolate {
+                    a: self.x.rows(pass * m, m),
+                    b: self.x.rows((pass + 1) * m, m),
+                    y: between.all_mut(),
+                    stream: Stream::new(Purpose::Interpolation, pass, 0),
+                    state: &self.state,
+                });
+                let rows = m / self.rules.pack;
+                let y = seen.x.rows_mut(count, rows);
+                let x = between.all();
+                self.backend.repack(Repack { x, y });
+                count += rows;
+            }
+        }
+        let x = judged.input(&self.x, self.seen.as_ref(), self.rules.minibatch, 0, count);
         let pass = Pass {
             state: &self.state,
-            masks: Some(masks),
-            first: 0,
-            count: minibatches * m,
-        };
-        self.discriminator
-            .forward_hidden(&self.backend, &pass, x, &mut self.discriminator_tape);
-    }
-
-    /// D's `i`-th update, from the two minibatches that it just judged.
-    fn ascend_discriminator(&mut self, i: usize) {
-        let count = 2 * self.rules.minibatch;
-        let x = i * self.rules.minibatch;
-        self.lose(self.rules.discriminator, i, 0, x, count);
-        let pass = Pass {
-            state: &self.state,
-            masks: Some(i),
+            masks: Some(pass),
             first: 0,
             count,
         };
-        let (x, tape) = (self.x.rows(x, count), &mut self.discriminator_tape);
         self.discriminator
-            .update(&self.backend, &pass, x, tape, i, &mut self.monitors);
+            .forward_hidden(&self.backend, &pass, x, &mut self.discriminator_tape);
+        judged
     }
 
-    /// G's update, through D, from the samples that stand in the `judged`-th minibatch of those
-    /// that D judged under `masks`.
-    fn descend_generator(&mut self, masks: usize, judged: usize) {
+    /// D's update from the data and samples that it just judged.
+    fn ascend_discriminator(&mut self, judged: Judged) {
+        let (m, objective) = (self.rules.minibatch, self.rules.discriminator);
+        let slot = judged.pass;
+        let rows = 2 * m / self.rules.pack;
+        if self.tangents.is_none() {
+            self.lose(objective, judged, 0, rows);
+        }
+        let count = self.rules.parts() * m / self.rules.pack;
+        let pass = Pass {
+            state: &self.state,
+            masks: Some(judged.pass),
+            first: 0,
+            count,
+        };
+        let x = judged.input(&self.x, self.seen.as_ref(), m, 0, count);
+        let (backend, d) = (&self.backend, &mut self.discriminator);
+        let (tape, monitors) = (&mut self.discriminator_tape, &mut self.monitors);
+        match &mut self.tangents {
+            None => d.update(backend, &pass, x, tape, slot, monitors),
+            Some(tangents) => {
+                let step = Step {
+                    objective,
+                    judged: rows,
+                    slot,
+                    monitors,
+                };
+                d.update_penalised(backend, &pass, x, tape, tangents, step);
+            }
+        }
+    }
+
+    /// G's update, through D, from the samples that it just judged.
+    fn descend_generator(&mut self, judged: Judged) {
         let m = self.rules.minibatch;
-        let first = (self.rules.sample_minibatches() - 1) * m;
-        self.lose(self.rules.generator, masks, judged * m, first + m, m);
+        let rows = m / self.rules.pack;
+        // Where the samples are among D's rows, and which of these the objective is of.
+        let samples = (judged.minibatches - 1) * rows;
+        let (begin, count) = if self.rules.generator.sees_data() {
+            (0, 2 * rows)
+        } else {
+            (samples, rows)
+        };
+        self.lose(self.rules.generator, judged, begin, count);
 
         // The latest samples are the last ones; G's output layer is the layer below D.
-        let dz = self.generator_tape.dz.len() - 1;
-        self.backend.linear_bwd_data(LinearBwdData {
-            dz: self.discriminator_tape.dz[0].rows(0, m),
-            w: &self.discriminator.layers[0].w,
-            below: Below {
-                y: self.x.rows(first + m, m),
-                act: self.generator.layers[dz].act,
-                winners: None,
-                dropout: self.sample_dropout(first),
-            },
-            dz_below: self.generator_tape.dz[dz].all_mut(),
-            state: &self.state,
-        });
+        let first = (self.rules.sample_minibatches() - 1) * m;
+        let last = self.generator_tape.dz.len() - 1;
+        let below = Below {
+            y: judged.input(&self.x, self.seen.as_ref(), m, samples, rows),
+            act: self.generator.layers[last].act,
+            winners: None,
+            dropout: self.sample_dropout(first),
+        };
+        let to_samples = |dz_below| {
+            self.backend.linear_bwd_data(LinearBwdData {
+                dz: self.discriminator_tape.dz[0].rows(samples - begin, rows),
+                w: &self.discriminator.layers[0].w,
+                below,
+                dz_below,
+                state: &self.state,
+            });
+        };
+        let dz_below = self.generator_tape.dz[last].all_mut();
+        match &mut self.packed_dz {
+            None => to_samples(dz_below),
+            Some(packed) => {
+                to_samples(packed.all_mut());
+                let (x, y) = (packed.all(), dz_below);
+                self.backend.repack(Repack { x, y });
+            }
+        }
 
         let pass = Pass {
             state: &self.state,
@@ -272,22 +397,23 @@ impl<B: Backend> Trainer<B> {
         };
         let slot = self.rules.discriminator_steps;
         let (z, tape) = (self.z.rows(first, m), &mut self.generator_tape);
-        self.generator.backward(&self.backend, &pass, tape, dz);
+        self.generator.backward(&self.backend, &pass, tape, last);
         self.generator
             .update(&self.backend, &pass, z, tape, slot, &mut self.monitors);
     }
 
-    /// A player's objective on `count` rows of what D judged under `masks`, from row `first` on,
-    /// and its gradient down to D's first layer; D saw them in x from row `x` on.
-    fn lose(&mut self, objective: Objective, masks: usize, first: usize, x: usize, count: usize) {
+    /// A player's objective on `count` of the rows that D judged, from row `first` on, and its
+    /// gradient down to D's first layer.
+    fn lose(&mut self, objective: Objective, judged: Judged, first: usize, count: usize) {
         let pass = Pass {
             state: &self.state,
-            masks: Some(masks),
+            masks: Some(judged.pass),
             first,
             count,
         };
+        let m = self.rules.minibatch;
+        let x = judged.input(&self.x, self.seen.as_ref(), m, first, count);
         let (d, tape) = (&self.discriminator, &mut self.discriminator_tape);
-        let x = self.x.rows(x, count);
         let monitors = &mut self.monitors;
         d.lose(&self.backend, &pass, x, tape, objective, monitors);
         let below = d.layers.len().saturating_sub(2);
@@ -337,6 +463,12 @@ impl<B: Backend> Trainer<B> {
             .div_ceil(self.schedule.records_per_step)
     }
 
+    /// The penalty on D's gradient by its input, with the numbers that the data gave it.
+    #[must_use]
+    pub fn penalty(&self) -> Option<gan_kernels::Penalty> {
+        self.rules.penalty
+    }
+
     /// Number of parameters of G and of D.
     #[must_use]
     pub fn parameter_counts(&self) -> [usize; 2] {
@@ -379,6 +511,8 @@ impl<B: Backend> Trainer<B> {
 
     /// D(x), the probability of being data, of each of `records`, row-major, without dropout.
     ///
+    /// A D that sees several records at once sees as many copies of one.
+    ///
     /// # Panics
     /// If `records` is no whole number of records.
     /// # Errors
@@ -389,15 +523,19 @@ impl<B: Backend> Trainer<B> {
             records.len().is_multiple_of(cols),
             "discriminate: no whole number of records"
         );
-        let rows = 2 * self.rules.minibatch;
-        let mut x = self.backend.matrix(rows, cols);
+        let pack = self.rules.pack;
+        let rows = 2 * self.rules.minibatch / pack;
+        let mut x = self.backend.matrix(rows, cols * pack);
         let mut probabilities = Vec::with_capacity(records.len() / cols);
         for records in records.chunks(rows * cols) {
             let count = records.len() / cols;
-            let mut values = vec![B::Elem::ZERO; rows * cols];
-            for (value, &record) in values.iter_mut().zip(records) {
-                *value = B::Elem::from_f64(record.into());
+            let mut values = Vec::with_capacity(rows * cols * pack);
+            for record in records.chunks(cols) {
+                for _ in 0..pack {
+                    values.extend(record.iter().map(|&value| B::Elem::from_f64(value.into())));
+                }
             }
+            values.resize(rows * cols * pack, B::Elem::ZERO);
             self.backend.write(&mut x, &values);
             let pass = Pass {
                 state: &self.state,

@@ -33,10 +33,12 @@ fn trainer(hidden: usize, hidden_layers: usize) -> Trainer<Native<f32>> {
             layers: std::iter::repeat_n(layer(hidden, ActivationConfig::Relu), hidden_layers)
                 .chain([layer(2, ActivationConfig::Identity)])
                 .collect(),
+            average: None,
             optimizer: None,
         },
         discriminator: DiscriminatorConfig {
             layers: vec![layer(1, ActivationConfig::Sigmoid)],
+            max_spectral_norm: None,
             optimizer: None,
         },
         optimizer: OptimizerConfig::Momentum {
@@ -51,6 +53,9 @@ fn trainer(hidden: usize, hidden_layers: usize) -> Trainer<Native<f32>> {
             minibatch: 4,
             generator_objective: GeneratorObjective::Minimax,
             discriminator_weight: 1.0,
+            loss: LossConfig::CrossEntropy,
+            penalty: None,
+            pack: 1,
         },
     };
     let records = Records::new(2, Values::Floats(vec![0.25; 20]));

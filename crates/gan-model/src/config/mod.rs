@@ -36,6 +36,10 @@ pub struct GeneratorConfig {
     /// The layers, from the latent up; the last one makes the records, and its `units` may be left
     /// out.
     pub layers: Vec<LayerConfig>,
+    /// β of the exponential moving average of G's parameters, from which samples are then drawn;
+    /// without it samples come from the parameters as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
     /// How G learns, if otherwise than D.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerConfig>,
@@ -47,6 +51,10 @@ pub struct GeneratorConfig {
 pub struct DiscriminatorConfig {
     /// The layers, from the record up; the last one is one sigmoid unit.
     pub layers: Vec<LayerConfig>,
+    /// Largest singular value of each layer's weights, estimated by one step of power iteration
+    /// per update (see [`LimitSpectrum`](gan_kernels::LimitSpectrum)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_spectral_norm: Option<f64>,
     /// How D learns, if otherwise than G.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerConfig>,
@@ -254,12 +262,107 @@ pub struct RulesConfig {
     pub discriminator_steps: usize,
     /// The paper's m: records, and samples, per update.
     pub minibatch: usize,
-    /// What G minimises.
+    /// What the players play for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub loss: LossConfig,
+    /// What G minimises under [`LossConfig::CrossEntropy`].
     #[serde(default)]
     pub generator_objective: GeneratorObjective,
     /// Factor of D's objective: 1 as in eq. 1, 0.5 as in the authors' code.
     #[serde(default = "one")]
     pub discriminator_weight: f64,
+    /// What D's gradient by its input costs D.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<PenaltyConfig>,
+    /// Records that D sees at once, as one (Lin et al. 2018).
+    #[serde(default = "one_record", skip_serializing_if = "is_one_record")]
+    pub pack: usize,
+}
+
+fn one_record() -> usize {
+    1
+}
+
+fn is_one_record(pack: &usize) -> bool {
+    *pack == 1
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What the players play for; l is D's output before its sigmoid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LossConfig {
+    /// Eq. 1 for D, and for G what [`GeneratorObjective`] says.
+    #[default]
+    CrossEntropy,
+    /// Each record against a sample: D minimises mean s(−(l_data − l_sample)) with
+    /// s(t) = log(1 + eᵗ), G the same with the two exchanged.
+    Relativistic,
+    /// D: mean max(0, 1 − l_data) + mean max(0, 1 + l_sample); G: −mean l_sample.
+    Hinge,
+    /// D: (mean (l_data − 1)² + mean l_sample²) / 2; G: mean (l_sample − 1)² / 2.
+    LeastSquares,
+    /// D: mean l_sample − mean l_data; G: −mean l_sample.
+    Wasserstein,
+}
+
+/// What D's gradient q by its input costs D.
+///
+/// It needs the gradient of q, which is simple where D is piecewise linear, so D's hidden layers
+/// must be (identity, relu, leaky relu or maxout), and without dropout.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum PenaltyConfig {
+    /// γ/2 · mean ‖q‖² on data (R1), on samples (R2), or on both.
+    ZeroCentred {
+        /// γ.
+        gamma: Gamma,
+        /// Where.
+        #[serde(default)]
+        on: PenaltyOn,
+    },
+    /// λ · mean (‖q‖ − 1)² at points between data and samples (WGAN-GP).
+    UnitNorm {
+        /// λ.
+        weight: f64,
+    },
+}
+
+/// γ, which has the unit of the data squared.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Gamma {
+    /// A number.
+    Fixed(f64),
+    /// From the distances between records.
+    Auto(AutoGamma),
+}
+
+/// `"auto"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AutoGamma {
+    /// See [`auto_gamma`](crate::auto_gamma).
+    Auto,
+}
+
+/// Where D's gradient is penalised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PenaltyOn {
+    /// R1 and R2.
+    #[default]
+    Both,
+    /// R1.
+    Data,
+    /// R2.
+    Samples,
 }
 
 fn one_step() -> usize {

@@ -1,7 +1,8 @@
 //! Whether a configuration describes a game.
 
 use super::{
-    ActivationConfig, GameConfig, LayerConfig, MomentumConfig, OptimizerConfig, ScheduleConfig,
+    ActivationConfig, GameConfig, Gamma, LayerConfig, LossConfig, MomentumConfig, OptimizerConfig,
+    PenaltyConfig, ScheduleConfig,
 };
 
 /// A configuration that parses but describes no game.
@@ -111,6 +112,7 @@ impl GameConfig {
                 "sigmoid: D returns a probability",
             );
         }
+        self.validate_extensions(cols)?;
         for (name, own) in [("generator", g.optimizer), ("discriminator", d.optimizer)] {
             if let Some(optimizer) = own {
                 optimizer.validate(&format!("{name}.optimizer"))?;
@@ -125,6 +127,60 @@ impl GameConfig {
             values < MOST_VALUES,
             expected,
         )
+    }
+
+    /// Checks what games after 2014 have and what it does not go together with.
+    fn validate_extensions(&self, cols: usize) -> Result<(), ConfigError> {
+        let (g, d, rules) = (&self.generator, &self.discriminator, &self.game);
+        if let Some(average) = g.average {
+            let ok = (0.0..1.0).contains(&average);
+            range("generator.average", average, ok, "at least 0, below 1")?;
+        }
+        if let Some(norm) = d.max_spectral_norm {
+            positive("discriminator.max_spectral_norm", norm)?;
+        }
+        let weight = rules.discriminator_weight;
+        let ok = weight == 1.0 || rules.loss == LossConfig::CrossEntropy;
+        let expected = "1: only the cross-entropy has a weight";
+        range("game.discriminator_weight", weight, ok, expected)?;
+        let ok = rules.pack >= 1 && rules.minibatch.is_multiple_of(rules.pack);
+        range("game.pack", rules.pack, ok, "a divisor of game.minibatch")?;
+        let ok = rules.pack.saturating_mul(cols) <= MOST;
+        let expected = "at most 1,048,576 values in what D sees at once";
+        range("game.pack", rules.pack, ok, expected)?;
+        if rules.pack > 1 {
+            let keep = d.layers[0].keep;
+            let expected = "1: packed records are not dropped out";
+            range("discriminator.layers.0.keep", keep, keep == 1.0, expected)?;
+        }
+        rules.penalty.map_or(Ok(()), |penalty| self.validate_penalty(penalty))
+    }
+
+    fn validate_penalty(&self, penalty: PenaltyConfig) -> Result<(), ConfigError> {
+        match penalty {
+            PenaltyConfig::ZeroCentred {
+                gamma: Gamma::Fixed(gamma),
+                ..
+            } => positive("game.penalty.gamma", gamma)?,
+            PenaltyConfig::ZeroCentred { .. } => {}
+            PenaltyConfig::UnitNorm { weight } => positive("game.penalty.weight", weight)?,
+        }
+        let layers = &self.discriminator.layers;
+        let last = layers.len() - 1;
+        for (index, layer) in layers.iter().enumerate() {
+            let key = |name| format!("discriminator.layers.{index}.{name}");
+            use ActivationConfig::{Identity, LeakyRelu, Maxout, Relu};
+            let linear = matches!(layer.activation, Identity | Relu | LeakyRelu | Maxout);
+            if index < last && !linear {
+                let found = format!("{:?}", layer.activation).to_lowercase();
+                let expected = "identity, relu, leaky-relu or maxout: a penalty on D's gradient \
+                                needs a D of linear pieces";
+                return value(&key("activation"), &found, expected);
+            }
+            let expected = "1: a penalty on D's gradient goes without dropout in D";
+            range(&key("keep"), layer.keep, layer.keep == 1.0, expected)?;
+        }
+        Ok(())
     }
 
     /// Values of the parameters, their moments and an iteration's matrices, roughly.
@@ -151,7 +207,7 @@ impl GameConfig {
 
     /// Sizes of D's layers.
     pub(crate) fn discriminator_sizes(&self, cols: usize) -> Vec<usize> {
-        sizes(cols, &self.discriminator.layers, 1)
+        sizes(self.game.pack * cols, &self.discriminator.layers, 1)
     }
 }
 

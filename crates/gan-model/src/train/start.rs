@@ -1,9 +1,15 @@
 //! What a game starts from: its rules, its schedule, G's first bias.
 
-use gan_kernels::{Backend, Objective, Prior, Real, Schedule, SlotSchedule};
+use gan_kernels::{
+    Backend, Objective, Penalty, Prior, Real, Records, Schedule, SlotSchedule,
+};
 
-use crate::config::{ActivationConfig, GameConfig, GeneratorObjective, OptimizerConfig, Updates};
+use crate::config::{
+    ActivationConfig, GameConfig, Gamma, GeneratorObjective, LossConfig, OptimizerConfig,
+    PenaltyConfig, PenaltyOn, Updates,
+};
 use crate::mlp::Mlp;
+use crate::penalty::auto_gamma;
 
 /// The rules of the game, as the step needs them.
 #[derive(Clone, Copy)]
@@ -16,23 +22,45 @@ pub(super) struct Rules {
     pub(super) discriminator: Objective,
     pub(super) generator: Objective,
     pub(super) prior: Prior,
+    /// What D's gradient by its input costs D.
+    pub(super) penalty: Option<Penalty>,
+    /// Records that D sees at once.
+    pub(super) pack: usize,
+    /// β of the running mean of G's parameters.
+    pub(super) average: Option<f64>,
 }
 
 impl Rules {
-    pub(super) fn new(config: &GameConfig) -> Self {
+    pub(super) fn new(config: &GameConfig, records: &Records) -> Self {
+        let [discriminator, generator] = objectives(config);
         Self {
             updates: config.game.updates,
             discriminator_steps: config.game.discriminator_steps,
             minibatch: config.game.minibatch,
-            discriminator: Objective::Discriminator {
-                weight: config.game.discriminator_weight,
-            },
-            generator: match config.game.generator_objective {
-                GeneratorObjective::Minimax => Objective::Minimax,
-                GeneratorObjective::NonSaturating => Objective::NonSaturating,
-            },
+            discriminator,
+            generator,
             prior: config.generator.prior.kernel_prior(),
+            penalty: config.game.penalty.map(|penalty| penalty_of(penalty, records)),
+            pack: config.game.pack,
+            average: config.generator.average,
         }
+    }
+
+    /// Minibatches of data that one iteration takes.
+    pub(super) fn data_minibatches(self) -> usize {
+        let fresh = self.updates == Updates::Alternating && self.generator.sees_data();
+        self.discriminator_steps + usize::from(fresh)
+    }
+
+    /// Whether D sees a copy of the data and samples, packed or with points between them.
+    pub(super) fn sees_copy(self) -> bool {
+        self.pack > 1 || self.parts() > 2
+    }
+
+    /// Parts of what D sees in its update, of one minibatch each: data, samples, and perhaps
+    /// points between them.
+    pub(super) fn parts(self) -> usize {
+        self.penalty.map_or(2, Penalty::parts)
     }
 
     /// Minibatches of samples that G makes in one iteration.
@@ -41,6 +69,54 @@ impl Rules {
             Updates::Alternating => self.discriminator_steps + 1,
             Updates::Simultaneous => self.discriminator_steps,
         }
+    }
+}
+
+/// What D and G minimise.
+fn objectives(config: &GameConfig) -> [Objective; 2] {
+    match config.game.loss {
+        LossConfig::CrossEntropy => [
+            Objective::Discriminator {
+                weight: config.game.discriminator_weight,
+            },
+            match config.game.generator_objective {
+                GeneratorObjective::Minimax => Objective::Minimax,
+                GeneratorObjective::NonSaturating => Objective::NonSaturating,
+            },
+        ],
+        LossConfig::Relativistic => [
+            Objective::RelativisticDiscriminator,
+            Objective::RelativisticGenerator,
+        ],
+        LossConfig::Hinge => [
+            Objective::HingeDiscriminator,
+            Objective::WassersteinGenerator,
+        ],
+        LossConfig::LeastSquares => [
+            Objective::LeastSquaresDiscriminator,
+            Objective::LeastSquaresGenerator,
+        ],
+        LossConfig::Wasserstein => [
+            Objective::WassersteinDiscriminator,
+            Objective::WassersteinGenerator,
+        ],
+    }
+}
+
+fn penalty_of(config: PenaltyConfig, records: &Records) -> Penalty {
+    match config {
+        PenaltyConfig::ZeroCentred { gamma, on } => {
+            let gamma = match gamma {
+                Gamma::Fixed(gamma) => gamma,
+                Gamma::Auto(_) => auto_gamma(records),
+            };
+            let at = |off: PenaltyOn| if on == off { 0.0 } else { gamma };
+            Penalty::ZeroCentred {
+                data: at(PenaltyOn::Samples),
+                samples: at(PenaltyOn::Data),
+            }
+        }
+        PenaltyConfig::UnitNorm { weight } => Penalty::UnitNorm { weight },
     }
 }
 
@@ -62,7 +138,7 @@ pub(super) fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usiz
             .map(|i| slot(d, k, i))
             .chain([slot(g, 1, 0)])
             .collect(),
-        records_per_step: (k * rules.minibatch) as u64,
+        records_per_step: (rules.data_minibatches() * rules.minibatch) as u64,
         records: records as u64,
     }
 }

@@ -61,6 +61,7 @@ pub(crate) fn game() -> GameConfig {
             prior: PriorConfig::Uniform,
             output_bias: OutputBias::Marginals,
             layers: vec![layer(7, Relu), layer(6, Relu), layer(5, Sigmoid)],
+            average: None,
             optimizer: None,
         },
         discriminator: DiscriminatorConfig {
@@ -69,6 +70,7 @@ pub(crate) fn game() -> GameConfig {
                 dropped(0.5, layer(4, Maxout)),
                 dropped(0.5, layer(1, Sigmoid)),
             ],
+            max_spectral_norm: None,
             optimizer: None,
         },
         optimizer: momentum(0.05),
@@ -78,6 +80,9 @@ pub(crate) fn game() -> GameConfig {
             minibatch: 9,
             generator_objective: GeneratorObjective::NonSaturating,
             discriminator_weight: 1.0,
+            loss: LossConfig::CrossEntropy,
+            penalty: None,
+            pack: 1,
         },
     }
 }
@@ -194,12 +199,12 @@ fn generator_step_leaves_discriminator_bits_unchanged() {
     trainer.sample_latents();
     trainer.generate();
     trainer.sample_data(0);
-    trainer.judge(0, 0, 2);
+    let judged = trainer.judge(0, 2);
     let before = snapshot(&trainer);
-    trainer.ascend_discriminator(0);
+    trainer.ascend_discriminator(judged);
     let between = snapshot(&trainer);
-    trainer.judge(1, 2, 1);
-    trainer.descend_generator(1, 0);
+    let judged = trainer.judge(1, 1);
+    trainer.descend_generator(judged);
     let after = snapshot(&trainer);
     assert!(before.same_tensors(&between, "generator"));
     assert!(!before.same_tensors(&between, "discriminator"));
