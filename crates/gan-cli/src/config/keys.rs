@@ -24,6 +24,8 @@ pub(super) enum Shape {
     Integer,
     /// A number.
     Number,
+    /// A number, or one of these words.
+    NumberOr(&'static [&'static str]),
     /// Any text.
     Text,
     /// One of these words.
@@ -36,7 +38,7 @@ pub(super) enum Shape {
     Kinds(&'static [(&'static str, &'static [Key])]),
 }
 
-use Shape::{Choice, Integer, Kinds, Number, Tables, Text};
+use Shape::{Choice, Integer, Kinds, Number, NumberOr, Tables, Text};
 
 const fn key(name: &'static str, shape: Shape) -> Key {
     Key {
@@ -93,10 +95,33 @@ const GAME: &[Key] = &[
     key("discriminator_steps", Integer),
     required("minibatch", Integer),
     key(
+        "loss",
+        Choice(&[
+            "cross-entropy",
+            "relativistic",
+            "hinge",
+            "least-squares",
+            "wasserstein",
+        ]),
+    ),
+    key(
         "generator_objective",
         Choice(&["minimax", "non-saturating"]),
     ),
     key("discriminator_weight", Number),
+    key("penalty", Kinds(PENALTY)),
+    key("pack", Integer),
+];
+
+const PENALTY: &[(&str, &[Key])] = &[
+    (
+        "zero-centred",
+        &[
+            required("gamma", NumberOr(&["auto"])),
+            key("on", Choice(&["both", "data", "samples"])),
+        ],
+    ),
+    ("unit-norm", &[required("weight", Number)]),
 ];
 
 const OPTIMIZER: &[(&str, &[Key])] = &[
@@ -145,12 +170,14 @@ const GENERATOR: &[Key] = &[
     required("latent", Integer),
     key("prior", Choice(&["uniform", "normal", "spherical"])),
     key("output_bias", Choice(&["constant", "marginals"])),
+    key("average", Number),
     required("layers", Tables(LAYER)),
     key("optimizer", Kinds(OPTIMIZER)),
 ];
 
 const DISCRIMINATOR: &[Key] = &[
     required("layers", Tables(LAYER)),
+    key("max_spectral_norm", Number),
     key("optimizer", Kinds(OPTIMIZER)),
 ];
 
@@ -250,9 +277,9 @@ fn find_elsewhere(name: &str, keys: &[Key], at: &str) -> Option<String> {
 fn check_value(value: &Value, shape: &Shape, at: &str) -> Result<(), Mistake> {
     match (shape, value) {
         (Integer, Value::Integer(0..))
-        | (Number, Value::Integer(_) | Value::Float(_))
+        | (Number | NumberOr(_), Value::Integer(_) | Value::Float(_))
         | (Text, Value::String(_)) => Ok(()),
-        (Choice(words), Value::String(word)) => check_word(word, words, at),
+        (Choice(words) | NumberOr(words), Value::String(word)) => check_word(word, words, at),
         (Shape::Table(keys), Value::Table(table)) => check_table(table, keys, &[], at),
         (Tables(keys), Value::Array(array)) => {
             for (index, item) in array.iter().enumerate() {
@@ -336,6 +363,7 @@ fn expected(shape: &Shape) -> String {
     match shape {
         Integer => "a whole number from 0 on".into(),
         Number => "a number".into(),
+        NumberOr(words) => format!("a number or {}", words.join(" or ")),
         Text => "text".into(),
         Choice(words) => format!("one of {}", words.join(", ")),
         Shape::Table(_) | Kinds(_) => "a table".into(),

@@ -263,7 +263,7 @@ pub struct RulesConfig {
     /// The paper's m: records, and samples, per update.
     pub minibatch: usize,
     /// What the players play for.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default)]
     pub loss: LossConfig,
     /// What G minimises under [`LossConfig::CrossEntropy`].
     #[serde(default)]
@@ -285,10 +285,6 @@ fn one_record() -> usize {
 
 fn is_one_record(pack: &usize) -> bool {
     *pack == 1
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// What the players play for; l is D's output before its sigmoid.

@@ -9,7 +9,8 @@ fn example(keys: &[Key], turn: usize) -> Table {
         Integer => Value::Integer(2),
         Number => Value::Float(0.5),
         Text => Value::String("ring8".into()),
-        Choice(words) => Value::String(words[turn % words.len()].into()),
+        NumberOr(_) if turn.is_multiple_of(2) => Value::Float(0.5),
+        Choice(words) | NumberOr(words) => Value::String(words[turn % words.len()].into()),
         Shape::Table(keys) => Value::Table(example(keys, turn)),
         Tables(keys) => Value::Array(vec![Value::Table(example(keys, turn))]),
         Kinds(kinds) => {
