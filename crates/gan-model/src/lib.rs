@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod config;
+mod diversity;
 mod metrics;
 mod mlp;
 mod sample;
@@ -17,6 +18,7 @@ pub use config::{
     GeneratorObjective, LayerConfig, MomentumConfig, OptimizerConfig, OutputBias, PriorConfig,
     RulesConfig, ScheduleConfig, Updates,
 };
+pub use diversity::{Diversity, Spread};
 pub use metrics::Metrics;
 pub use mlp::Mlp;
 pub use sample::Sampler;
