@@ -99,7 +99,9 @@ impl Probe {
 
 /// 1 − mean 4·D·(1 − D).
 fn saturation(judged: &[f32]) -> f64 {
-    let slopes = judged.iter().map(|&d| 4.0 * f64::from(d) * f64::from(1.0 - d));
+    let slopes = judged
+        .iter()
+        .map(|&d| 4.0 * f64::from(d) * f64::from(1.0 - d));
     1.0 - slopes.sum::<f64>() / judged.len() as f64
 }
 

@@ -128,17 +128,15 @@ impl<'a, B: Backend> Training<'a, B> {
         dir.rewind(step);
         RunDir::replace(&dir.config(), config_text.as_bytes())?;
         let lines = dir.truncate_metrics(step)?;
-        let (mut history, mut diagnosis) = (History::default(), Diagnosis::default());
-        for reading in lines.iter().filter_map(Reading::of) {
-            history.push(reading);
-            // What the run has said before is not said again.
-            diagnosis.observe(&reading);
-        }
+        let mut history = History::default();
+        let readings = lines.iter().filter_map(Reading::of);
+        readings.for_each(|reading| history.push(reading));
         let now = Instant::now();
         let mut training = Self {
             metrics: dir.append_metrics()?,
             history,
-            diagnosis,
+            // What the run has said before is known, and not said again.
+            diagnosis: Diagnosis::of(&lines),
             seconds_before: lines
                 .last()
                 .and_then(|line| line["seconds"].as_f64())

@@ -152,6 +152,15 @@ impl Watch {
 }
 
 impl Diagnosis {
+    /// What was found in a run with these lines of `metrics.jsonl`.
+    pub(crate) fn of(lines: &[serde_json::Value]) -> Self {
+        let mut diagnosis = Self::default();
+        for reading in lines.iter().filter_map(Reading::of) {
+            diagnosis.observe(&reading);
+        }
+        diagnosis
+    }
+
     /// Takes the next reading in; returns what was found, or found to be over, by it: at most one
     /// thing, since what else is ripe will be at the next reading too.
     pub(crate) fn observe(&mut self, reading: &Reading) -> Option<&Finding> {
@@ -201,3 +210,5 @@ impl Diagnosis {
     }
 }
 
+#[cfg(test)]
+mod tests;

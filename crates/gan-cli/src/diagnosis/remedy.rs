@@ -207,6 +207,8 @@ mod tests {
         let collapsed = Kind::GeneratorCollapsed;
         assert!(of(collapsed, "ring8", "").contains("discriminator_steps=2"));
         let faster = "--set optimizer.learning_rate=0.0001";
-        assert!(of(collapsed, "figure1", faster).contains("generator.optimizer.learning_rate=2.5e-4"));
+        assert!(
+            of(collapsed, "figure1", faster).contains("generator.optimizer.learning_rate=2.5e-4")
+        );
     }
 }

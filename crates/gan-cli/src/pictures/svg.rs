@@ -37,14 +37,29 @@ impl Scale {
 
     /// Places of ticks with their names.
     fn ticks(self, low: f64, high: f64) -> Vec<(f64, String)> {
-        let ticks = ticks(low, high, 4).into_iter();
-        match self {
-            Self::Linear => ticks.map(|tick| (tick, label(tick))).collect(),
-            Self::Logarithmic => ticks
-                .filter(|tick| tick.fract() == 0.0)
-                .map(|tick| (tick, format!("1e{tick}")))
-                .collect(),
+        if self == Self::Linear {
+            let named = |tick| (tick, label(tick));
+            return ticks(low, high, 4).into_iter().map(named).collect();
         }
+        let decades = |tick: f64, factor: f64| {
+            let value = factor * 10f64.powf(tick);
+            let small = !(1e-3..1e4).contains(&value);
+            let name = if small {
+                format!("{value:.0e}")
+            } else {
+                label(value)
+            };
+            (tick + factor.log10(), name)
+        };
+        if high - low > 2.0 {
+            let whole = ticks(low, high, 4).into_iter();
+            let whole = whole.filter(|tick| tick.fract() == 0.0);
+            return whole.map(|tick| decades(tick, 1.0)).collect();
+        }
+        (low.floor() as i32..=high.floor() as i32)
+            .flat_map(|tick| [1.0, 2.0, 5.0].map(|factor| decades(tick.into(), factor)))
+            .filter(|(place, _)| (low..=high).contains(place))
+            .collect()
     }
 }
 
@@ -234,7 +249,10 @@ fn panel(svg: &mut String, panel: &Panel, readings: &[Reading], last: f64, top: 
         let mut points = String::new();
         for reading in readings {
             if let Some(place) = part(reading).and_then(|value| panel.scale.place(value)) {
-                let (x, y) = (across(reading.step as f64, last), up(place.clamp(low, high)));
+                let (x, y) = (
+                    across(reading.step as f64, last),
+                    up(place.clamp(low, high)),
+                );
                 // Writing to a string cannot fail.
                 let _ = write!(points, "{x:.1},{y:.1} ");
             }
@@ -346,8 +364,18 @@ mod tests {
         }));
         let name = "D wins";
         let svg = curves(&history, &[Mark { step: 2, name }], "run");
-        for part in [">1e-2<", ">1e1<", "stroke-dasharray=\"3 3\"", ">D wins<"] {
+        for part in [">0.01<", ">1<", "stroke-dasharray=\"3 3\"", ">D wins<"] {
             assert!(svg.contains(part), "{part} is not in {svg}");
         }
+    }
+
+    #[test]
+    fn logarithmic_ticks_are_named_by_their_values() {
+        let names = |low, high| -> Vec<String> {
+            let ticks = Scale::Logarithmic.ticks(low, high);
+            ticks.into_iter().map(|(_, name)| name).collect()
+        };
+        assert_eq!(names(-0.5, 0.8), ["0.5", "1", "2", "5"]);
+        assert_eq!(names(-5.1, 1.2), ["1e-4", "0.01", "1"]);
     }
 }
