@@ -31,7 +31,7 @@ const D_WINS: &str = "--set generator.layers.1.init=0.01 \
     --set generator.optimizer={kind=\"adam\",learning_rate=1e-5} \
     --set optimizer.learning_rate=0.01";
 /// A G of rectifiers that moves so far that they are dead for all latents.
-const G_COLLAPSES: &str = "--set generator.optimizer={kind=\"adam\",learning_rate=0.05} \
+const G_COLLAPSES: &str = "--steps 4000 --set generator.optimizer={kind=\"adam\",learning_rate=0.05} \
     --set optimizer.learning_rate=0.005 --set generator.layers.0.activation=relu";
 
 fn place() -> Place {

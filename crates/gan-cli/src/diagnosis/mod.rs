@@ -82,10 +82,11 @@ impl Kind {
     ///
     /// A healthy game may look ill for long: with the authors' MNIST settings D does not err for
     /// about 300 iterations before G has learnt anything, and G, which begins at the mean record,
-    /// has no diversity for as long. Three times that is asked for.
+    /// has no diversity for about 600. Three times that is asked for.
     fn span(self) -> u64 {
         match self {
             Self::Diverging => 0,
+            Self::GeneratorCollapsed => 2000,
             _ => 1000,
         }
     }

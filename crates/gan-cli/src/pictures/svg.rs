@@ -132,7 +132,8 @@ const PANELS: [Panel; 7] = [
             ("nearest", ORANGE, |r| r.nearest),
         ],
         mark: Some((1.0, "as data")),
-        range: None,
+        // Far below 1 is collapse; how far above it the first samples lie would hide that.
+        range: Some((0.0, 2.0)),
         scale: Scale::Linear,
     },
     Panel {
@@ -188,7 +189,13 @@ pub(crate) fn curves(history: &History, marks: &[Mark], title: &str) -> String {
     }
     for (index, mark) in marks.iter().enumerate() {
         let y = HEAD + NAMES * (index % ROWS) as f64 + 8.0;
-        found(&mut svg, mark, across(mark.step as f64, last), y, foot);
+        found(
+            &mut svg,
+            mark,
+            across(mark.step as f64, last),
+            y,
+            head..foot,
+        );
     }
     for tick in ticks(0.0, last, 8) {
         let (x, y) = (across(tick, last), foot + 4.0);
@@ -200,14 +207,16 @@ pub(crate) fn curves(history: &History, marks: &[Mark], title: &str) -> String {
     svg
 }
 
-/// The line of a finding through all panels down to `foot`, and its name on the side that has room.
-fn found(svg: &mut String, mark: &Mark, x: f64, y: f64, foot: f64) {
-    line(
-        svg,
-        [x, y - 10.0, x, foot - BELOW],
-        RED,
-        " stroke-dasharray=\"3 3\"",
-    );
+/// The line of a finding through the panels, which stand at `panels`, and its name above them, on
+/// the side that has room.
+fn found(svg: &mut String, mark: &Mark, x: f64, y: f64, panels: std::ops::Range<f64>) {
+    const DASHES: &str = " stroke-dasharray=\"3 3\"";
+    line(svg, [x, y - 10.0, x, panels.start], RED, DASHES);
+    let count = ((panels.end - panels.start) / PANEL).round() as usize;
+    for top in (0..count).map(|index| panels.start + PANEL * index as f64) {
+        // Not through the titles.
+        line(svg, [x, top + ABOVE, x, top + PANEL - BELOW], RED, DASHES);
+    }
     let (anchor, x) = match x > (LEFT + RIGHT) / 2.0 {
         true => ("end", x - 5.0),
         false => ("start", x + 5.0),
