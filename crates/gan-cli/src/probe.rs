@@ -15,10 +15,10 @@ const ROWS: usize = 256;
 /// Of these D judges so many of either kind.
 const JUDGED: usize = 128;
 /// Readings from one look to the next.
-const READINGS: u64 = 5;
-/// Iterations from one look to the next, at least. A look costs about a third of an iteration on a
-/// CPU and a few on a GPU, whose runs have longer intervals; so it stays near 1 % of the time.
-const ITERATIONS: u64 = 25;
+const READINGS: u64 = 10;
+/// Iterations from one look to the next, at least: a look costs about three quarters of one with the
+/// players of `digits` on a CPU, so that looks take 1 to 2 % of the time at most.
+const ITERATIONS: u64 = 50;
 
 /// Looks at a trainer, always at the same latents and records.
 pub(crate) struct Probe {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn looks_are_apart_whatever_the_readings_are() {
-        for (log, every) in [(1, 25), (2, 26), (7, 35), (100, 500)] {
+        for (log, every) in [(1, 50), (3, 51), (7, 70), (100, 1000)] {
             assert!(is_due(2 * every, log) && !is_due(every + log, log), "{log}");
         }
     }

@@ -73,8 +73,8 @@ impl Kind {
             Self::Diverging => 3,
             // Judged by every reading; single minibatches are noisy.
             Self::GradientVanished | Self::DiscriminatorWins => 10,
-            // Judged by looks, of which there is one in five readings.
-            Self::DiscriminatorBlind | Self::GeneratorCollapsed | Self::ModesLost => 4,
+            // Judged by looks, of which there is one in ten readings.
+            Self::DiscriminatorBlind | Self::GeneratorCollapsed | Self::ModesLost => 3,
         }
     }
 

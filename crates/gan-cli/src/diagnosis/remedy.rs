@@ -119,10 +119,10 @@ fn scale_rate(player: Player, config: &RunConfig, factor: f64) -> String {
 /// The flags that multiply the learning rate of the optimiser in `table`.
 fn scale_table(table: &str, optimizer: &OptimizerConfig, factor: f64) -> String {
     let rate = two_digits(factor * learning_rate(optimizer));
-    let mut flags = format!("--set {table}.learning_rate={rate:e}");
+    let mut flags = format!("--set {table}.learning_rate={rate:.1e}");
     // No schedule may begin below its floor.
     if floor(optimizer) > rate {
-        flags += &format!(" --set {table}.schedule.floor={rate:e}");
+        flags += &format!(" --set {table}.schedule.floor={rate:.1e}");
     }
     flags
 }
