@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::InfoArgs;
 use crate::devices::{self, DeviceChoice, DeviceInfo};
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::output::Output;
 use crate::run_dir::{self, DEVICE_MARK, EXECUTION_MARK};
 use crate::sample::Model;
@@ -25,15 +26,22 @@ pub(crate) fn run(args: &InfoArgs, output: &Output) -> anyhow::Result<ExitCode> 
         for (name, value) in &facts {
             match value {
                 // A line each: they are too long to stand side by side.
-                Value::Array(devices) if *name == "devices" => devices
-                    .iter()
-                    .for_each(|device| output.line(format!("{name:<26}{}", shown(name, device)))),
+                Value::Array(items)
+                    if ["devices", FINDINGS].contains(name) && !items.is_empty() =>
+                {
+                    items
+                        .iter()
+                        .for_each(|item| output.line(format!("{name:<26}{}", shown(name, item))));
+                }
                 _ => output.line(format!("{name:<26}{}", shown(name, value))),
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// What the diagnosis of a run has found, open or over.
+const FINDINGS: &str = "findings";
 
 /// A name and a value, in the order in which they are printed.
 type Facts = Vec<(&'static str, Value)>;
@@ -82,11 +90,15 @@ fn model(model: &Model) -> Facts {
         facts.push(("device", logged(DEVICE_MARK)));
         facts.push(("execution", logged(EXECUTION_MARK)));
         facts.push(("checkpoints", json!(steps)));
-        if let Some(last) = run_dir::metrics(run).last() {
+        let lines = run_dir::metrics(run);
+        if let Some(last) = lines.last() {
             for key in ["epoch", "value", "d_data", "d_samples", "seconds"] {
                 facts.push((key, last[key].clone()));
             }
         }
+        let diagnosis = Diagnosis::of(&lines);
+        let findings = diagnosis.findings().iter().map(Finding::to_string);
+        facts.push((FINDINGS, json!(findings.collect::<Vec<_>>())));
     }
     facts
 }

@@ -6,14 +6,17 @@
 mod cli;
 mod config;
 mod devices;
+mod diagnosis;
 mod info;
 mod interrupt;
 mod output;
 mod pictures;
 mod presets;
+mod probe;
 mod problem;
 mod progress;
 mod quality;
+mod reading;
 mod record;
 mod run_dir;
 mod sample;

@@ -103,6 +103,14 @@ impl<'a> Progress<'a> {
         text
     }
 
+    /// Says a line of its own, above the one that is redrawn.
+    pub(crate) fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.output.line(text)),
+            None => self.output.line(text),
+        }
+    }
+
     /// Takes the line away.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -15,10 +15,11 @@ use crate::interrupt;
 use crate::output::{Output, word};
 use crate::pictures::{self, Backdrop};
 use crate::presets;
+use crate::probe::Probe;
 use crate::problem::{INTERRUPTED, Problem};
 use crate::record::RecordInfo;
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
-use crate::train::{Ending, Training};
+use crate::train::{Ending, Seen, Training};
 
 /// What is to be trained.
 struct Plan {
@@ -214,6 +215,7 @@ fn start<B: Backend>(
     }
     let record = RecordInfo::new(&name, &dataset, &train);
     let backdrop = backdrop(&dataset, &record);
+    let probe = Probe::new(config.seed, &train);
     let mean = dataset.mean();
     drop(dataset);
 
@@ -275,7 +277,12 @@ fn start<B: Backend>(
         "step": trainer.steps_done(), "steps": pace.total, "parameters": { "generator": g, "discriminator": d },
     }));
 
-    let mut training = Training::new(trainer, config, pace, record, backdrop, dir, output)?;
+    let seen = Seen {
+        record,
+        backdrop,
+        probe,
+    };
+    let mut training = Training::new(trainer, config, pace, seen, dir, output)?;
     Ok(match training.play()? {
         Ending::Done => ExitCode::SUCCESS,
         Ending::Interrupted => ExitCode::from(INTERRUPTED),

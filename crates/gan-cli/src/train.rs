@@ -6,17 +6,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use gan_kernels::{Backend, BackendError};
-use gan_model::{Metrics, OptimizerConfig, Trainer};
+use gan_model::{Metrics, Trainer};
 use serde::Serialize;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::{Pace, RunConfig};
+use crate::diagnosis::{Diagnosis, Finding, lower_rates, remedy};
 use crate::interrupt;
 use crate::output::{Output, word};
-use crate::pictures::{self, Backdrop, History};
+use crate::pictures::{self, Backdrop, Mark};
+use crate::probe::{self, Probe, Sight};
 use crate::problem::Problem;
 use crate::progress::{Progress, duration};
 use crate::quality::Quality;
+use crate::reading::{History, Reading};
 use crate::record::RecordInfo;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
 
@@ -26,6 +29,8 @@ const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
 const CHECKPOINT_SHARE: u32 = 20;
 /// Points at which D is drawn over one dimension.
 const AXIS_POINTS: usize = 241;
+/// What leads from a finding to its remedy: the rules of a game cannot change while it is played.
+const ADVICE: &str = "in a new run this usually helps:";
 
 /// How a game ended.
 pub(crate) enum Ending {
@@ -33,6 +38,13 @@ pub(crate) enum Ending {
     Done,
     /// The user stopped it, and it was saved.
     Interrupted,
+}
+
+/// What a training is to see of its data, beside the trainer's own.
+pub(crate) struct Seen {
+    pub(crate) record: RecordInfo,
+    pub(crate) backdrop: Backdrop,
+    pub(crate) probe: Probe,
 }
 
 /// A game and the directory that it is written to.
@@ -44,9 +56,11 @@ pub(crate) struct Training<'a, B: Backend> {
     pace: Pace,
     record: RecordInfo,
     backdrop: Backdrop,
+    probe: Probe,
     dir: RunDir,
     metrics: File,
     history: History,
+    diagnosis: Diagnosis,
     output: &'a Output,
     /// Seconds of training before this process.
     seconds_before: f64,
@@ -66,6 +80,9 @@ pub(crate) struct Training<'a, B: Backend> {
 struct Line {
     #[serde(flatten)]
     metrics: Metrics,
+    /// What a look at fixed samples shows, where there was one.
+    #[serde(flatten)]
+    sight: Option<Sight>,
     /// Seconds of training so far.
     seconds: f64,
 }
@@ -81,6 +98,17 @@ struct MetricsEvent<'a> {
     execution: Option<String>,
 }
 
+/// A finding, or its end, for `--json`.
+#[derive(Serialize)]
+struct DiagnosisEvent<'a> {
+    event: &'static str,
+    /// Of the reading that told.
+    step: u64,
+    #[serde(flatten)]
+    finding: &'a Finding,
+    remedy: &'a str,
+}
+
 impl<'a, B: Backend> Training<'a, B> {
     /// Writes the configuration and, for a new run, the first checkpoint, so that a directory that
     /// cannot take them is found out before any work is done.
@@ -91,8 +119,7 @@ impl<'a, B: Backend> Training<'a, B> {
         trainer: Trainer<B>,
         config: RunConfig,
         pace: Pace,
-        record: RecordInfo,
-        backdrop: Backdrop,
+        seen: Seen,
         dir: RunDir,
         output: &'a Output,
     ) -> anyhow::Result<Self> {
@@ -102,11 +129,14 @@ impl<'a, B: Backend> Training<'a, B> {
         RunDir::replace(&dir.config(), config_text.as_bytes())?;
         let lines = dir.truncate_metrics(step)?;
         let mut history = History::default();
-        lines.iter().for_each(|line| history.push(line));
+        let readings = lines.iter().filter_map(Reading::of);
+        readings.for_each(|reading| history.push(reading));
         let now = Instant::now();
         let mut training = Self {
             metrics: dir.append_metrics()?,
             history,
+            // What the run has said before is known, and not said again.
+            diagnosis: Diagnosis::of(&lines),
             seconds_before: lines
                 .last()
                 .and_then(|line| line["seconds"].as_f64())
@@ -115,8 +145,9 @@ impl<'a, B: Backend> Training<'a, B> {
             config,
             config_text,
             pace,
-            record,
-            backdrop,
+            record: seen.record,
+            backdrop: seen.backdrop,
+            probe: seen.probe,
             dir,
             output,
             started: now,
@@ -180,8 +211,9 @@ impl<'a, B: Backend> Training<'a, B> {
             let last = step == total;
             let read = last || due(step, log);
             if read {
-                let metrics = self.read()?;
+                let (metrics, news) = self.read()?;
                 progress.reading(metrics);
+                news.iter().for_each(|news| progress.say(news));
             }
             if last || due(step, sample) {
                 self.picture()?;
@@ -202,13 +234,23 @@ impl<'a, B: Backend> Training<'a, B> {
         }
     }
 
-    /// Takes the numbers since the last reading; beside saving and drawing, what waits for the
-    /// device.
-    fn read(&mut self) -> anyhow::Result<Metrics> {
+    /// Takes the numbers since the last reading, and what they say is wrong; beside saving and
+    /// drawing, what waits for the device.
+    fn read(&mut self) -> anyhow::Result<(Metrics, Option<String>)> {
         let metrics = self.trainer.take_metrics();
         let metrics = metrics.map_err(|error| self.broken(&error))?;
+        let due = probe::is_due(metrics.step, self.pace.log);
+        let sight = due.then(|| {
+            let modes = self.backdrop.modes();
+            self.probe.look(&mut self.trainer, &self.record, modes)
+        });
+        let sight = sight.transpose().map_err(|error| self.broken(&error))?;
         let seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
-        let line = Line { metrics, seconds };
+        let line = Line {
+            metrics,
+            sight,
+            seconds,
+        };
         let text = serde_json::to_string(&line).context("cannot write the metrics as JSON")?;
         run_dir::append(&mut self.metrics, &self.dir.metrics(), &text)?;
         self.output.event(&MetricsEvent {
@@ -216,15 +258,38 @@ impl<'a, B: Backend> Training<'a, B> {
             line: &line,
             execution: self.execution.take(),
         });
-        if let Ok(value) = serde_json::from_str(&text) {
-            self.history.push(&value);
-        }
+        let news = serde_json::from_str(&text)
+            .ok()
+            .and_then(|line| self.diagnose(Reading::of(&line)?));
         match metrics.first_non_finite {
-            Some(step) => Err(self
-                .diverged(&format!("the objective of step {step}"))
-                .into()),
-            None => Ok(metrics),
+            Some(step) => {
+                self.draw_curves()?;
+                Err(self
+                    .diverged(&format!("the objective of step {step}"))
+                    .into())
+            }
+            None => Ok((metrics, news)),
         }
+    }
+
+    /// Adds a reading to those before; if something is wrong since, or no longer, logs it and
+    /// returns it as a line.
+    fn diagnose(&mut self, reading: Reading) -> Option<String> {
+        self.history.push(reading);
+        let finding = self.diagnosis.observe(&reading)?;
+        let remedy = remedy(finding.kind, &self.config);
+        self.output.event(&DiagnosisEvent {
+            event: "diagnosis",
+            step: reading.step,
+            finding,
+            remedy: &remedy,
+        });
+        let line = match finding.passed {
+            Some(_) => format!("finding  {finding}"),
+            None => format!("finding  {finding}; {ADVICE} {remedy}"),
+        };
+        warn!("{line}");
+        Some(line)
     }
 
     /// What to say when the game has left the numbers.
@@ -234,29 +299,12 @@ impl<'a, B: Backend> Training<'a, B> {
             Some(step) => self.dir.checkpoint(step).display().to_string(),
             None => "none".into(),
         };
-        let config = &self.config;
-        let own = [
-            ("generator.optimizer", config.generator.optimizer),
-            ("discriminator.optimizer", config.discriminator.optimizer),
-        ];
-        // The common one counts only for a player without its own.
-        let common = own.iter().any(|(_, optimizer)| optimizer.is_none());
-        let common = ("optimizer", common.then_some(config.optimizer));
-        let lower: Vec<String> = [common]
-            .into_iter()
-            .chain(own)
-            .filter_map(|(table, optimizer)| {
-                // A tenth with two digits, so that the advice can be typed.
-                let lower = learning_rate(&optimizer?) / 10.0;
-                Some(format!("--set {table}.learning_rate={lower:.1e}"))
-            })
-            .collect();
         Problem::failed(format!(
             "{what} is not a finite number: the game has diverged"
         ))
         .hint(format!(
             "the learning rate is probably too high; try {}; last good checkpoint: {kept}",
-            lower.join(" ")
+            lower_rates(&self.config)
         ))
     }
 
@@ -329,12 +377,8 @@ impl<'a, B: Backend> Training<'a, B> {
         let mut samples = samples.map_err(|error| self.broken(&error))?;
         self.record.to_user_units(&mut samples, cols);
         // The mixture is in the units of the data as they came.
-        self.quality = self
-            .backdrop
-            .mixture
-            .as_ref()
-            .filter(|mixture| mixture.modes() > 1)
-            .map(|mixture| Quality::of(mixture, &samples));
+        let modes = self.backdrop.modes();
+        self.quality = modes.map(|mixture| Quality::of(mixture, &samples));
         if cols == 1 {
             self.judge_axis()?;
         }
@@ -371,7 +415,11 @@ impl<'a, B: Backend> Training<'a, B> {
 
     fn draw_curves(&self) -> Result<(), Problem> {
         let title = self.dir.path().display().to_string();
-        let svg = pictures::curves(&self.history, &title);
+        let marks = self.diagnosis.findings().iter().map(|finding| Mark {
+            step: finding.since,
+            name: finding.kind.label(),
+        });
+        let svg = pictures::curves(&self.history, &marks.collect::<Vec<_>>(), &title);
         RunDir::replace(&self.dir.losses(), svg.as_bytes())
     }
 
@@ -380,7 +428,8 @@ impl<'a, B: Backend> Training<'a, B> {
         let step = self.trainer.steps_done();
         if self.saved_step != Some(step) {
             if !step.is_multiple_of(self.pace.log) {
-                self.read()?;
+                let (_, news) = self.read()?;
+                news.iter().for_each(|news| self.output.line(news));
             }
             self.save()?;
         }
@@ -411,13 +460,17 @@ impl<'a, B: Backend> Training<'a, B> {
         self.output.event(&serde_json::json!({
             "event": "done", "step": step, "seconds": self.seconds_before + seconds,
             "run": self.dir.path(), "samples": samples, "checkpoint": checkpoint,
-            "quality": self.quality,
+            "quality": self.quality, "findings": self.diagnosis.open().collect::<Vec<_>>(),
         }));
         let run = word(self.dir.path());
         let out = self.output;
         out.line(format!("\ndone: {step} steps in {}", duration(seconds)));
         if let Some(quality) = self.quality {
             out.line(format!("  quality       {quality}"));
+        }
+        for finding in self.diagnosis.open() {
+            let remedy = remedy(finding.kind, &self.config);
+            out.line(format!("  finding       {finding}; {ADVICE} {remedy}"));
         }
         if let Some(samples) = samples {
             out.line(format!("  samples       {}", samples.display()));
@@ -435,14 +488,5 @@ impl<'a, B: Backend> Training<'a, B> {
             "  go on         gan-cli train --resume {run} {further}"
         ));
         Ok(())
-    }
-}
-
-/// η before the first update.
-fn learning_rate(optimizer: &OptimizerConfig) -> f64 {
-    match *optimizer {
-        OptimizerConfig::Momentum { learning_rate, .. }
-        | OptimizerConfig::Adam { learning_rate, .. } => learning_rate,
-        _ => 0.0,
     }
 }

@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod config;
+mod diversity;
 mod metrics;
 mod mlp;
 mod penalty;
@@ -18,6 +19,7 @@ pub use config::{
     GeneratorConfig, GeneratorObjective, LayerConfig, LossConfig, MomentumConfig, OptimizerConfig,
     OutputBias, PenaltyConfig, PenaltyOn, PriorConfig, RulesConfig, ScheduleConfig, Updates,
 };
+pub use diversity::{Diversity, Spread};
 pub use metrics::Metrics;
 pub use mlp::Mlp;
 pub use penalty::auto_gamma;

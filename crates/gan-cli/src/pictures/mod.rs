@@ -8,7 +8,7 @@ mod svg;
 
 use gan_data::{Mixture, RecordShape};
 
-pub(crate) use svg::{History, curves};
+pub(crate) use svg::{Mark, curves};
 
 /// The samples of a picture that is not a sheet of images.
 const POINTS: usize = 2000;
@@ -24,6 +24,13 @@ pub(crate) struct Backdrop {
     pub(crate) mixture: Option<Mixture>,
     /// D at points of the axis, for one dimension: x and D(x).
     pub(crate) discriminator: Vec<(f32, f32)>,
+}
+
+impl Backdrop {
+    /// The density of the data, where it has modes to be found.
+    pub(crate) fn modes(&self) -> Option<&Mixture> {
+        self.mixture.as_ref().filter(|mixture| mixture.modes() > 1)
+    }
 }
 
 /// How many samples the picture of records of `cols` values shows.

@@ -1,0 +1,214 @@
+//! What usually helps, as a flag of `gan-cli train` that fits the configuration.
+
+use gan_model::{GeneratorObjective, OptimizerConfig, ScheduleConfig};
+
+use super::Kind;
+use crate::config::RunConfig;
+
+/// A player's rate is changed by this factor where its balance with the other is wrong.
+const BALANCE: f64 = 4.0;
+/// And by this one where numbers blow up.
+const CALM: f64 = 10.0;
+
+/// The flag that usually helps against `kind` in a game like `config`.
+pub(crate) fn remedy(kind: Kind, config: &RunConfig) -> String {
+    match kind {
+        Kind::Diverging => lower_rates(config),
+        Kind::GradientVanished | Kind::DiscriminatorWins => hold_back(config),
+        Kind::DiscriminatorBlind => {
+            if rate_of(Player::Discriminator, config) < rate_of(Player::Generator, config) {
+                scale_rate(Player::Discriminator, config, BALANCE)
+            } else {
+                more_steps(config)
+            }
+        }
+        // The paper's Helvetica scenario, §6: G must not be trained too much without updating D.
+        Kind::GeneratorCollapsed | Kind::ModesLost => {
+            if rate_of(Player::Generator, config) > rate_of(Player::Discriminator, config) {
+                scale_rate(Player::Generator, config, 1.0 / BALANCE)
+            } else {
+                more_steps(config)
+            }
+        }
+    }
+}
+
+/// Flags that take every learning rate down to a tenth.
+pub(crate) fn lower_rates(config: &RunConfig) -> String {
+    let own = [
+        ("generator.optimizer", config.generator.optimizer),
+        ("discriminator.optimizer", config.discriminator.optimizer),
+    ];
+    // The common one counts only for a player without its own.
+    let common = own.iter().any(|(_, optimizer)| optimizer.is_none());
+    let common = ("optimizer", common.then_some(config.optimizer));
+    let lower: Vec<String> = [common]
+        .into_iter()
+        .chain(own)
+        .filter_map(|(table, optimizer)| Some(scale_table(table, &optimizer?, 1.0 / CALM)))
+        .collect();
+    lower.join(" ")
+}
+
+/// Against a D that is too far ahead.
+fn hold_back(config: &RunConfig) -> String {
+    let layers = &config.discriminator.layers;
+    if config.game.generator_objective == GeneratorObjective::Minimax {
+        // §3: log(1 − D(G(z))) saturates where D rejects samples with high confidence.
+        "--set game.generator_objective=non-saturating".into()
+    } else if config.game.discriminator_steps > 1 {
+        "--set game.discriminator_steps=1".into()
+    } else if layers.len() > 1 && layers.iter().all(|layer| layer.keep == 1.0) {
+        format!("--set discriminator.layers.{}.keep=0.5", layers.len() - 1)
+    } else {
+        scale_rate(Player::Discriminator, config, 1.0 / BALANCE)
+    }
+}
+
+fn more_steps(config: &RunConfig) -> String {
+    /// As many as a configuration may have.
+    const MOST: usize = 200;
+    let steps = config.game.discriminator_steps;
+    if 2 * steps > MOST {
+        return scale_rate(Player::Generator, config, 1.0 / BALANCE);
+    }
+    format!("--set game.discriminator_steps={}", 2 * steps)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Player {
+    Generator,
+    Discriminator,
+}
+
+fn own_optimizer(player: Player, config: &RunConfig) -> Option<OptimizerConfig> {
+    match player {
+        Player::Generator => config.generator.optimizer,
+        Player::Discriminator => config.discriminator.optimizer,
+    }
+}
+
+fn rate_of(player: Player, config: &RunConfig) -> f64 {
+    learning_rate(&own_optimizer(player, config).unwrap_or(config.optimizer))
+}
+
+/// The flag that multiplies the learning rate of one player alone.
+fn scale_rate(player: Player, config: &RunConfig, factor: f64) -> String {
+    let (table, other) = match player {
+        Player::Generator => ("generator.optimizer", Player::Discriminator),
+        Player::Discriminator => ("discriminator.optimizer", Player::Generator),
+    };
+    if let Some(own) = own_optimizer(player, config) {
+        return scale_table(table, &own, factor);
+    }
+    let common = &config.optimizer;
+    if own_optimizer(other, config).is_some() {
+        return scale_table("optimizer", common, factor);
+    }
+    // A table of its own replaces the common one as a whole, so all its keys are needed.
+    let rate = two_digits(factor * learning_rate(common));
+    let mut own = toml::Table::try_from(common).unwrap_or_default();
+    own.insert("learning_rate".into(), rate.into());
+    let schedule = own.get_mut("schedule").and_then(toml::Value::as_table_mut);
+    if let (Some(schedule), true) = (schedule, floor(common) > rate) {
+        schedule.insert("floor".into(), rate.into());
+    }
+    format!("--set '{table}={}'", toml::Value::Table(own))
+}
+
+/// The flags that multiply the learning rate of the optimiser in `table`.
+fn scale_table(table: &str, optimizer: &OptimizerConfig, factor: f64) -> String {
+    let rate = two_digits(factor * learning_rate(optimizer));
+    let mut flags = format!("--set {table}.learning_rate={rate:.1e}");
+    // No schedule may begin below its floor.
+    if floor(optimizer) > rate {
+        flags += &format!(" --set {table}.schedule.floor={rate:.1e}");
+    }
+    flags
+}
+
+/// So that it can be typed.
+fn two_digits(rate: f64) -> f64 {
+    format!("{rate:.1e}").parse().unwrap_or(rate)
+}
+
+/// η before the first update.
+fn learning_rate(optimizer: &OptimizerConfig) -> f64 {
+    match *optimizer {
+        OptimizerConfig::Momentum { learning_rate, .. }
+        | OptimizerConfig::Adam { learning_rate, .. } => learning_rate,
+        _ => 0.0,
+    }
+}
+
+/// The smallest η of its schedule.
+fn floor(optimizer: &OptimizerConfig) -> f64 {
+    let (OptimizerConfig::Momentum { schedule, .. } | OptimizerConfig::Adam { schedule, .. }) =
+        *optimizer
+    else {
+        return 0.0;
+    };
+    match schedule {
+        ScheduleConfig::Exponential { floor, .. } | ScheduleConfig::Linear { floor, .. } => floor,
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Layers, Overrides};
+    use crate::presets;
+
+    /// The configuration that preset `name` and flags, as a shell would take them, make.
+    fn resolve(name: &str, flags: &str) -> RunConfig {
+        let mut overrides = Overrides::default();
+        for flag in flags.split("--set ").skip(1) {
+            overrides.set(flag.trim().trim_matches('\'')).unwrap();
+        }
+        let config = Layers::read(name, &overrides).unwrap().resolve().unwrap();
+        config.validate().unwrap();
+        config
+    }
+
+    #[test]
+    fn remedies_can_be_typed_and_change_the_game() {
+        for name in presets::names() {
+            for flags in [
+                "",
+                "--set game.generator_objective=minimax",
+                "--set game.discriminator_steps=200",
+                "--set discriminator.layers.1.keep=1 --set discriminator.layers.0.keep=1",
+            ] {
+                let config = resolve(name, flags);
+                for kind in Kind::ALL {
+                    let remedy = remedy(kind, &config);
+                    let changed = resolve(name, &format!("{flags} {remedy}"));
+                    assert!(changed.game() != config.game(), "{name}: {remedy}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn remedies_fit_the_game() {
+        let of = |kind, name: &str, flags: &str| remedy(kind, &resolve(name, flags));
+        let minimax = "--set game.generator_objective=minimax";
+        let won = Kind::DiscriminatorWins;
+        assert!(of(won, "mnist", minimax).contains("generator_objective=non-saturating"));
+        assert!(of(won, "figure1", "").contains("discriminator_steps=1"));
+        assert!(of(won, "ring8", "").contains("discriminator.layers.2.keep=0.5"));
+        // Dropout and k = 1 already: D's rate, without G's.
+        let slower = of(won, "mnist", "");
+        assert!(slower.starts_with("--set 'discriminator.optimizer={"));
+        let config = resolve("mnist", &slower);
+        assert_eq!(rate_of(Player::Discriminator, &config), 0.025);
+        assert_eq!(rate_of(Player::Generator, &config), 0.1);
+        let collapsed = Kind::GeneratorCollapsed;
+        assert!(of(collapsed, "ring8", "").contains("discriminator_steps=2"));
+        let faster = "--set optimizer.learning_rate=0.0001";
+        assert!(
+            of(collapsed, "figure1", faster).contains("generator.optimizer.learning_rate=2.5e-4")
+        );
+    }
+}

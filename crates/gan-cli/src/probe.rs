@@ -1,0 +1,137 @@
+//! A look at a few samples that are the same latents throughout a run: what sums over minibatches
+//! do not tell.
+
+use gan_data::Mixture;
+use gan_kernels::{Backend, BackendError, Records};
+use gan_model::{Diversity, Spread, Trainer};
+use serde::Serialize;
+
+use crate::quality::Quality;
+use crate::record::RecordInfo;
+
+/// Samples looked at, and as many records: with 8 modes each has about 32 samples, with 25 about
+/// 10, so that a healthy G misses none by chance.
+const ROWS: usize = 256;
+/// Of these D judges so many of either kind.
+const JUDGED: usize = 128;
+/// Readings from one look to the next.
+const READINGS: u64 = 10;
+/// Iterations from one look to the next, at least: a look costs about three quarters of one with the
+/// players of `digits` on a CPU, so that looks take 1 to 2 % of the time at most.
+const ITERATIONS: u64 = 50;
+
+/// Looks at a trainer, always at the same latents and records.
+pub(crate) struct Probe {
+    seed: u64,
+    cols: usize,
+    /// Records in the players' units, evenly spaced over the training split, since files may be
+    /// sorted.
+    records: Vec<f32>,
+    spread: Spread,
+}
+
+/// Whether the reading after `step` iterations, one of those every `log` iterations, comes with a
+/// look: a matter of the step alone, so that a continued run looks where one that was not
+/// interrupted does.
+pub(crate) fn is_due(step: u64, log: u64) -> bool {
+    step.is_multiple_of(log * READINGS.max(ITERATIONS.div_ceil(log)))
+}
+
+/// What one look shows.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Sight {
+    /// Root mean square distance of two samples, as a share of that of two records.
+    diversity: f64,
+    /// Mean distance of a sample to its nearest neighbour, as a share of that of records.
+    nearest: f64,
+    /// How far D is from being undecided: 1 − mean 4·D·(1 − D) over records and samples, without
+    /// dropout; 4·D·(1 − D) is the slope of the sigmoid as a share of its largest.
+    saturation: f64,
+    /// Modes found, where they are known.
+    #[serde(flatten)]
+    quality: Option<Quality>,
+}
+
+impl Probe {
+    /// For a run of `seed` on the training records `train`.
+    pub(crate) fn new(seed: u64, train: &Records) -> Self {
+        let (rows, cols) = (train.rows().min(ROWS), train.cols());
+        let mut records = vec![0.0; rows * cols];
+        for (i, row) in records.chunks_exact_mut(cols).enumerate() {
+            train.copy_row(i * train.rows() / rows, row);
+        }
+        Self {
+            seed,
+            cols,
+            spread: Spread::of(&records, cols),
+            records,
+        }
+    }
+
+    /// Looks at `trainer`'s players; `mixture` has the modes of the data, in the user's units.
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    pub(crate) fn look<B: Backend>(
+        &self,
+        trainer: &mut Trainer<B>,
+        record: &RecordInfo,
+        mixture: Option<&Mixture>,
+    ) -> Result<Sight, BackendError> {
+        // As many as records, since nearest neighbours are nearer among more.
+        let mut samples = trainer.sample(self.seed, 0, self.records.len() / self.cols)?;
+        let judged = self.records.len().min(JUDGED * self.cols);
+        let judged = [&self.records[..judged], &samples[..judged]].concat();
+        let saturation = saturation(&trainer.discriminate(&judged)?);
+        let diversity = Diversity::of(&Spread::of(&samples, self.cols), &self.spread);
+        let quality = mixture.map(|mixture| {
+            record.to_user_units(&mut samples, self.cols);
+            Quality::of(mixture, &samples)
+        });
+        Ok(Sight {
+            diversity: diversity.distance,
+            nearest: diversity.nearest,
+            saturation,
+            quality,
+        })
+    }
+}
+
+/// 1 − mean 4·D·(1 − D).
+fn saturation(judged: &[f32]) -> f64 {
+    let slopes = judged
+        .iter()
+        .map(|&d| 4.0 * f64::from(d) * f64::from(1.0 - d));
+    1.0 - slopes.sum::<f64>() / judged.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gan_kernels::Values;
+
+    #[test]
+    fn saturation_is_0_of_the_undecided_and_1_of_the_certain() {
+        assert_eq!(saturation(&[0.5, 0.5, 0.5]), 0.0);
+        assert_eq!(saturation(&[1.0, 0.0, 1.0]), 1.0);
+        assert_eq!(saturation(&[0.5, 1.0]), 0.5);
+    }
+
+    #[test]
+    fn looks_are_apart_whatever_the_readings_are() {
+        for (log, every) in [(1, 50), (3, 51), (7, 70), (100, 1000)] {
+            assert!(is_due(2 * every, log) && !is_due(every + log, log), "{log}");
+        }
+    }
+
+    #[test]
+    fn records_are_evenly_spaced_and_not_more_than_there_are() {
+        let values = (0..1400).map(|i| i as f32).collect();
+        let records = Records::new(2, Values::Floats(values));
+        let few = Probe::new(1, &records.slice(0..3));
+        assert_eq!(few.records, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        let some = Probe::new(1, &records);
+        assert_eq!(some.records.len(), 2 * ROWS);
+        assert!(some.records[2 * ROWS - 1] > 1390.0);
+    }
+}

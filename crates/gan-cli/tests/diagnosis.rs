@@ -1,0 +1,191 @@
+//! Runs that are made to fail, and one that is not: what the real program says of them.
+
+#![allow(clippy::unwrap_used, reason = "tests end where they fail")]
+
+mod common;
+
+use common::{Place, Ran};
+
+/// A game that is played in a second or two, on a mixture of eight.
+const SMALL: &str = r#"
+extends = "ring8"
+[data]
+count = 3000
+[run]
+steps = 2000
+log_every = 20
+sample_every = 0
+checkpoint_every = 1000
+[game]
+minibatch = 50
+[optimizer]
+schedule = { kind = "constant" }
+[generator]
+layers = [{ units = 16, activation = "leaky-relu" }, { activation = "identity" }]
+[discriminator]
+layers = [{ units = 24, activation = "leaky-relu" }, { activation = "sigmoid" }]
+"#;
+
+/// G starts in the middle of the ring and hardly moves, D moves fast.
+const D_WINS: &str = "--set generator.layers.1.init=0.01 \
+    --set generator.optimizer={kind=\"adam\",learning_rate=1e-5} \
+    --set optimizer.learning_rate=0.01";
+/// A G of rectifiers that moves so far that they are dead for all latents.
+const G_COLLAPSES: &str = "--steps 4000 --set generator.optimizer={kind=\"adam\",learning_rate=0.05} \
+    --set optimizer.learning_rate=0.005 --set generator.layers.0.activation=relu";
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("small.toml", SMALL);
+    place
+}
+
+/// The lines about findings but for those of the summary.
+fn findings(ran: &Ran) -> Vec<String> {
+    let stdout = ran.stdout();
+    let lines = stdout.lines().filter(|line| line.starts_with("finding"));
+    lines.map(str::to_owned).collect()
+}
+
+/// The events about findings.
+fn events(ran: &Ran) -> Vec<serde_json::Value> {
+    let stdout = ran.stdout();
+    let events = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    events
+        .filter(|event: &serde_json::Value| event["event"] == "diagnosis")
+        .collect()
+}
+
+#[test]
+fn d_that_wins_in_the_minimax_game_is_named_with_the_objective_that_helps() {
+    let place = place();
+    let ran = place
+        .run(&format!(
+            "train small.toml --out run {D_WINS} --set game.generator_objective=minimax"
+        ))
+        .exits(0);
+    let said = findings(&ran);
+    assert!(said[0].contains("D wins outright since step 1"), "{said:?}");
+    assert!(said.iter().all(|line| line.contains("D wins")), "{said:?}");
+    let remedy = "usually helps: --set game.generator_objective=non-saturating";
+    assert!(said[0].ends_with(remedy), "{said:?}");
+    assert!(place.read("run/run.log").contains("D wins outright"));
+    let svg = place.read("run/losses.svg");
+    for part in [">D wins<", ">gradient norms<", ">modes<", ">saturation<"] {
+        assert!(svg.contains(part), "{part}");
+    }
+    // Open to the end, so the summary has it again.
+    assert!(ran.stdout().contains("\n  finding       D wins outright"));
+    let info = place.run("info run").exits(0).stdout();
+    assert!(info.contains("D wins outright since step 1"), "{info}");
+}
+
+#[test]
+fn d_that_wins_otherwise_is_to_be_held_back() {
+    let place = place();
+    let ran = place
+        .run(&format!("train small.toml --out run --json {D_WINS}"))
+        .exits(0);
+    let said = events(&ran);
+    assert_eq!(said[0]["kind"], "discriminator-wins", "{said:?}");
+    let remedy = said[0]["remedy"].as_str().unwrap();
+    assert_eq!(remedy, "--set discriminator.layers.1.keep=0.5");
+    // It can be typed.
+    place
+        .run(&format!("train small.toml --steps 1 {D_WINS} {remedy}"))
+        .exits(0);
+}
+
+#[test]
+fn g_that_collapses_is_named_with_its_rate() {
+    let place = place();
+    let ran = place
+        .run(&format!("train small.toml --out run --json {G_COLLAPSES}"))
+        .exits(0);
+    let said = events(&ran);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(said[0]["kind"], "generator-collapsed", "{said:?}");
+    let remedy = said[0]["remedy"].as_str().unwrap();
+    assert!(
+        remedy.starts_with("--set generator.optimizer.learning_rate="),
+        "{remedy}"
+    );
+}
+
+#[test]
+fn numbers_that_blow_up_are_named_with_lower_rates() {
+    let place = place();
+    let rates = "--set optimizer.kind=momentum --set optimizer.learning_rate=1e3";
+    let ran = place
+        .run(&format!("train small.toml --out run --json {rates}"))
+        .exits(1)
+        .complains(&["has diverged", "try --set optimizer.learning_rate=1.0e2"]);
+    let said = events(&ran);
+    assert_eq!(said[0]["kind"], "diverging", "{said:?}");
+    assert_eq!(said[0]["remedy"], "--set optimizer.learning_rate=1.0e2");
+    assert!(place.read("run/losses.svg").contains(">diverging<"));
+
+    // Adam's steps are bounded: objectives are wild, but numbers.
+    let ran = place
+        .run("train small.toml --out adam --set optimizer.learning_rate=1e3")
+        .exits(0);
+    let said = findings(&ran);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("diverging since step 20"), "{said:?}");
+    assert!(said[0].ends_with("--set optimizer.learning_rate=1.0e2"));
+}
+
+#[test]
+fn healthy_game_is_silent_and_writes_what_it_looked_at() {
+    let place = place();
+    let line = "train small.toml --out run --set data.source=figure1 --steps 3000";
+    let ran = place.run(line).exits(0);
+    assert_eq!(findings(&ran), [""; 0]);
+    assert!(!ran.stdout().contains("finding"), "{}", ran.stdout());
+    let lines = place.metrics("run");
+    // One look in ten readings.
+    let looks: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.get("diversity"))
+        .collect();
+    assert_eq!((lines.len(), looks.len()), (150, 15));
+    let last = looks[14].as_f64().unwrap();
+    assert!((0.6..1.6).contains(&last), "{last}");
+}
+
+#[test]
+fn resumed_run_neither_repeats_nor_forgets() {
+    let place = place();
+    let ran = place
+        .run(&format!("train small.toml --out run {D_WINS}"))
+        .exits(0);
+    assert_eq!(findings(&ran).len(), 1);
+    let ran = place.run("train --resume run --steps 2100").exits(0);
+    assert_eq!(findings(&ran), [""; 0]);
+    assert!(ran.stdout().contains("\n  finding       D wins outright"));
+}
+
+#[test]
+fn run_of_a_program_that_did_not_look_goes_on() {
+    let place = place();
+    place.run("train small.toml --out run --steps 400").exits(0);
+    let old = "\"diversity\":";
+    let lines = place.read("run/metrics.jsonl");
+    let cut = |line: &str| match line.split_once(old) {
+        Some((before, after)) => {
+            let (_, after) = after.split_once("\"seconds\":").unwrap();
+            format!("{before}\"seconds\":{after}\n")
+        }
+        None => format!("{line}\n"),
+    };
+    place.write(
+        "run/metrics.jsonl",
+        &lines.lines().map(cut).collect::<String>(),
+    );
+    assert!(!place.read("run/metrics.jsonl").contains(old));
+    place.run("train --resume run --steps 600").exits(0);
+    assert!(place.read("run/metrics.jsonl").contains(old));
+    place.run("info run").exits(0);
+}
