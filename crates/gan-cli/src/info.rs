@@ -96,7 +96,7 @@ fn model(model: &Model) -> Facts {
                 facts.push((key, last[key].clone()));
             }
         }
-        let diagnosis = Diagnosis::of(&lines);
+        let diagnosis = Diagnosis::of(model.config.game.loss, &lines);
         let findings = diagnosis.findings().iter().map(Finding::to_string);
         facts.push((FINDINGS, json!(findings.collect::<Vec<_>>())));
     }

@@ -136,7 +136,7 @@ impl<'a, B: Backend> Training<'a, B> {
             metrics: dir.append_metrics()?,
             history,
             // What the run has said before is known, and not said again.
-            diagnosis: Diagnosis::of(&lines),
+            diagnosis: Diagnosis::of(config.game.loss, &lines),
             seconds_before: lines
                 .last()
                 .and_then(|line| line["seconds"].as_f64())

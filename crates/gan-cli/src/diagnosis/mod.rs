@@ -6,6 +6,7 @@
 mod remedy;
 mod signs;
 
+use gan_model::LossConfig;
 use serde::Serialize;
 
 use crate::reading::Reading;
@@ -66,6 +67,19 @@ impl Kind {
         }
     }
 
+    /// Whether it can be told in a game for `loss`.
+    ///
+    /// What D says is a probability, and objectives are in nats, under the paper's loss alone: the
+    /// others leave the level of D's output free, or its scale.
+    fn applies(self, loss: LossConfig) -> bool {
+        match self {
+            Self::GeneratorCollapsed | Self::ModesLost => true,
+            // Wasserstein's objectives have the unit of D's output, whatever that is.
+            Self::Diverging => loss != LossConfig::Wasserstein,
+            _ => loss == LossConfig::CrossEntropy,
+        }
+    }
+
     /// How many readings that speak for it, or against it, in a row make it a finding, or end it.
     fn patience(self) -> u32 {
         match self {
@@ -120,6 +134,8 @@ impl std::fmt::Display for Finding {
 /// All that was found in a run so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Diagnosis {
+    /// What the game is played for.
+    loss: LossConfig,
     memory: Memory,
     watches: [Watch; Kind::ALL.len()],
     findings: Vec<Finding>,
@@ -153,9 +169,12 @@ impl Watch {
 }
 
 impl Diagnosis {
-    /// What was found in a run with these lines of `metrics.jsonl`.
-    pub(crate) fn of(lines: &[serde_json::Value]) -> Self {
-        let mut diagnosis = Self::default();
+    /// What was found in a run for `loss` with these lines of `metrics.jsonl`.
+    pub(crate) fn of(loss: LossConfig, lines: &[serde_json::Value]) -> Self {
+        let mut diagnosis = Self {
+            loss,
+            ..Self::default()
+        };
         for reading in lines.iter().filter_map(Reading::of) {
             diagnosis.observe(&reading);
         }
@@ -169,7 +188,12 @@ impl Diagnosis {
         let step = reading.step;
         let mut news = None;
         for (kind, watch) in Kind::ALL.into_iter().zip(&mut self.watches) {
-            let turned = watch.turn(kind, sign(kind, reading, &self.memory), step);
+            let sign = if kind.applies(self.loss) {
+                sign(kind, reading, &self.memory)
+            } else {
+                Sign::Unclear
+            };
+            let turned = watch.turn(kind, sign, step);
             // No later reading could speak for what ends the run.
             let at_once = (kind == Kind::Diverging)
                 .then_some(reading.first_non_finite)

@@ -1,6 +1,6 @@
 //! What usually helps, as a flag of `gan-cli train` that fits the configuration.
 
-use gan_model::{GeneratorObjective, OptimizerConfig, ScheduleConfig};
+use gan_model::{GeneratorObjective, LossConfig, OptimizerConfig, ScheduleConfig};
 
 use super::Kind;
 use crate::config::RunConfig;
@@ -53,12 +53,16 @@ pub(crate) fn lower_rates(config: &RunConfig) -> String {
 /// Against a D that is too far ahead.
 fn hold_back(config: &RunConfig) -> String {
     let layers = &config.discriminator.layers;
-    if config.game.generator_objective == GeneratorObjective::Minimax {
+    let cross_entropy = config.game.loss == LossConfig::CrossEntropy;
+    if cross_entropy && config.game.generator_objective == GeneratorObjective::Minimax {
         // §3: log(1 − D(G(z))) saturates where D rejects samples with high confidence.
         "--set game.generator_objective=non-saturating".into()
     } else if config.game.discriminator_steps > 1 {
         "--set game.discriminator_steps=1".into()
-    } else if layers.len() > 1 && layers.iter().all(|layer| layer.keep == 1.0) {
+    } else if config.game.penalty.is_none()
+        && layers.len() > 1
+        && layers.iter().all(|layer| layer.keep == 1.0)
+    {
         format!("--set discriminator.layers.{}.keep=0.5", layers.len() - 1)
     } else {
         scale_rate(Player::Discriminator, config, 1.0 / BALANCE)
