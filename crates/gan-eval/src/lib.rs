@@ -18,6 +18,9 @@ pub use controls::{Control, Controls};
 pub use error::EvalError;
 pub use gaussian::Moments;
 pub use kmeans::kmeans;
-pub use parzen::{Bandwidth, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, authors_sigmas};
+pub use parzen::{
+    Bandwidth, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, authors_sigmas,
+    mean_and_standard_error,
+};
 pub use points::{Points, gather};
 pub use report::{Kind, Row, Section, Uncertainty};
