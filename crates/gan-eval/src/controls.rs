@@ -87,12 +87,7 @@ pub struct Controls<'a, B: Backend> {
 impl<'a, B: Backend> Controls<'a, B> {
     /// Controls of `count` points, or as many as `train` has; draws are clipped to `range`.
     #[must_use]
-    pub fn new(
-        backend: &'a B,
-        train: Points<'a>,
-        count: usize,
-        range: Option<[f32; 2]>,
-    ) -> Self {
+    pub fn new(backend: &'a B, train: Points<'a>, count: usize, range: Option<[f32; 2]>) -> Self {
         Self {
             backend,
             train,

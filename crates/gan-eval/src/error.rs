@@ -40,9 +40,9 @@ impl EvalError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Backend(error) => error.hint(),
-            Self::OutOfRange { what: "samples", .. } => {
-                Some("the generator has diverged; evaluate an earlier checkpoint")
-            }
+            Self::OutOfRange {
+                what: "samples", ..
+            } => Some("the generator has diverged; evaluate an earlier checkpoint"),
             Self::OutOfRange { .. } => Some("standardise the data: data.normalize"),
             Self::Overflow { .. } => Some("a larger --sigma, or none"),
         }

@@ -80,11 +80,7 @@ fn nearest<B: Backend>(
 }
 
 /// −2·Cᵀ and ‖c‖², so that X·W + b is all of ‖x − c‖² that differs between centroids.
-fn weights<B: Backend>(
-    backend: &B,
-    centroids: Points<'_>,
-    mean: &[f64],
-) -> (Matrix<B>, Matrix<B>) {
+fn weights<B: Backend>(backend: &B, centroids: Points<'_>, mean: &[f64]) -> (Matrix<B>, Matrix<B>) {
     let (count, cols) = (centroids.rows(), centroids.cols());
     let mut transposed = vec![B::Elem::ZERO; cols * count];
     let mut squares = Vec::with_capacity(count);
@@ -160,13 +156,20 @@ mod tests {
         let points = Points::new(&points, 2);
         let initial = [11.0, 1e3, 25.0, 1e3, 35.0, 1e3, -900.0, 1e3];
         let mut shares = Vec::new();
-        let found = kmeans(&backend, points, Points::new(&initial, 2), 5, &mut |share| {
-            shares.push(share);
-        })
+        let found = kmeans(
+            &backend,
+            points,
+            Points::new(&initial, 2),
+            5,
+            &mut |share| {
+                shares.push(share);
+            },
+        )
         .unwrap();
-        for (found, expected) in found
-            .chunks(2)
-            .zip([[10.03, 1e3], [20.03, 1e3], [40.03, 1e3], [-900.0, 1e3]])
+        for (found, expected) in
+            found
+                .chunks(2)
+                .zip([[10.03, 1e3], [20.03, 1e3], [40.03, 1e3], [-900.0, 1e3]])
         {
             let distance = (found[0] - expected[0]).hypot(found[1] - expected[1]);
             assert!(distance < 1e-3, "{found:?}, expected {expected:?}");

@@ -86,17 +86,15 @@ impl<'a, B: Backend> ParzenProtocol<'a, B> {
     /// # Panics
     /// If either is empty, their columns disagree, or a given σ is not positive.
     #[track_caller]
-    pub fn new(
-        backend: &'a B,
-        valid: Points<'_>,
-        test: Points<'_>,
-        bandwidth: Bandwidth,
-    ) -> Self {
+    pub fn new(backend: &'a B, valid: Points<'_>, test: Points<'_>, bandwidth: Bandwidth) -> Self {
         let valid = valid.first(RECORDS_FOR_SIGMA);
         assert!(valid.rows() > 0 && test.rows() > 0, "parzen: no records");
         assert_eq!(valid.cols(), test.cols(), "parzen: columns");
         if let Bandwidth::Fixed(sigma) = bandwidth {
-            assert!(sigma > 0.0, "parzen: sigma is {sigma}, expected more than 0");
+            assert!(
+                sigma > 0.0,
+                "parzen: sigma is {sigma}, expected more than 0"
+            );
         }
         Self {
             backend,
@@ -225,7 +223,9 @@ pub fn mean_and_standard_error(values: &[f64]) -> (f64, f64) {
 fn spread(points: Points<'_>) -> f64 {
     let mean = points.mean();
     let squares = points.iter().flatten().zip(mean.iter().cycle());
-    let sum: f64 = squares.map(|(&x, mean)| (f64::from(x) - mean).powi(2)).sum();
+    let sum: f64 = squares
+        .map(|(&x, mean)| (f64::from(x) - mean).powi(2))
+        .sum();
     (sum / points.values().len() as f64).sqrt()
 }
 

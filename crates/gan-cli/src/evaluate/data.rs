@@ -167,7 +167,9 @@ impl EvaluationData {
         let mut hash = Sha256::new();
         let splits = &self.dataset.splits;
         for range in [&splits.train, &splits.valid, &splits.test] {
-            hash.update(record::fingerprint(&self.dataset.records.slice(range.clone())));
+            hash.update(record::fingerprint(
+                &self.dataset.records.slice(range.clone()),
+            ));
         }
         // The same bytes may be seen as pixels or as they are.
         hash.update(format!("{:?}", self.dataset.transform));
@@ -176,8 +178,8 @@ impl EvaluationData {
 
     /// A line for people.
     pub(crate) fn in_words(&self) -> String {
-        let [train, valid, test] = [&self.train, &self.valid, &self.test]
-            .map(|rows| thousands(rows.len() / self.cols()));
+        let [train, valid, test] =
+            [&self.train, &self.valid, &self.test].map(|rows| thousands(rows.len() / self.cols()));
         format!(
             "{}: {train} to train, {valid} to validate, {test} to test; {}",
             self.dataset.source,
@@ -254,10 +256,7 @@ fn refuse_other_records(
     if let (Some(expected), Some(names)) = (columns(&trained.shape), columns(&found.shape))
         && expected != names
     {
-        return wrong(
-            format!("columns {}", names.join(", ")),
-            expected.join(", "),
-        );
+        return wrong(format!("columns {}", names.join(", ")), expected.join(", "));
     }
     let (old, new) = (&trained.transform, &found.transform);
     let same_units = match (old, new) {

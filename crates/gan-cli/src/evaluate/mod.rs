@@ -159,11 +159,7 @@ fn draw<B: Backend>(
     number: usize,
     output: &Output,
 ) -> anyhow::Result<Vec<f32>> {
-    let mut sampler = Sampler::new(
-        backend.clone(),
-        &model.config.generator,
-        &model.checkpoint,
-    )?;
+    let mut sampler = Sampler::new(backend.clone(), &model.config.generator, &model.checkpoint)?;
     let mut stage = Stage::new(output, "samples");
     let mut samples = Vec::with_capacity(number * sampler.cols());
     for first in (0..number).step_by(CHUNK) {
@@ -198,6 +194,9 @@ mod tests {
         let twice = ["parzen".to_owned(), "parzen".to_owned()];
         assert_eq!(Metric::parse(&twice).unwrap(), [Metric::Parzen]);
         let error = Metric::parse(&["parsen".to_owned()]).unwrap_err();
-        assert!(error.to_string().contains("expected one of parzen"), "{error}");
+        assert!(
+            error.to_string().contains("expected one of parzen"),
+            "{error}"
+        );
     }
 }

@@ -69,7 +69,10 @@ fn draws_have_the_mean_and_covariance_of_the_records() {
     for i in 0..3 {
         let error = all.mean()[i] - train.mean()[i];
         // Four standard errors of 20,000 draws.
-        assert!(error.abs() < 4.0 * (expected[i][i] / 20_000.0).sqrt(), "{error}");
+        assert!(
+            error.abs() < 4.0 * (expected[i][i] / 20_000.0).sqrt(),
+            "{error}"
+        );
         for j in 0..3 {
             let scale = (expected[i][i] * expected[j][j]).sqrt();
             let error = (found[i][j] - expected[i][j]).abs() / scale;
@@ -94,9 +97,7 @@ fn gaussian_control_scores_as_the_gaussian_of_the_records() {
     let protocol = ParzenProtocol::new(&backend, test, test, Bandwidth::Fixed(sigma));
     let mut controls = Controls::new(&backend, train, 6000, None);
     let draws = controls.draw(Control::Gaussian, &mut |_| {}).unwrap();
-    let found = protocol
-        .score(Points::new(&draws, 3), &mut |_| {})
-        .unwrap();
+    let found = protocol.score(Points::new(&draws, 3), &mut |_| {}).unwrap();
     let expected: f64 = DEVIATIONS
         .iter()
         .map(|deviation| {
@@ -147,7 +148,10 @@ fn records_control_takes_no_record_twice_and_is_the_same_every_time() {
     assert_ne!(first, sorted);
     assert_eq!(controls.count(Control::Centroids), 20);
     assert_eq!(controls.count(Control::PrincipalGaussian), 0);
-    assert_eq!(Controls::new(&backend, train, 500, None).count(Control::Records), 103);
+    assert_eq!(
+        Controls::new(&backend, train, 500, None).count(Control::Records),
+        103
+    );
 }
 
 #[test]

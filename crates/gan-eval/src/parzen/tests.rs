@@ -75,14 +75,14 @@ fn score_equals_plain_loops_in_f64() {
         .unwrap();
     assert_eq!(found.sigma, best);
     assert_eq!(found.grid, Some([0.1, 1.0]));
-    let logs: Vec<f64> = test
-        .iter()
-        .map(|x| log_density(x, samples, best))
-        .collect();
+    let logs: Vec<f64> = test.iter().map(|x| log_density(x, samples, best)).collect();
     let mean = logs.iter().sum::<f64>() / 1203.0;
     let squares: f64 = logs.iter().map(|x| x * x).sum::<f64>() / 1203.0;
     let standard_error = ((squares - mean * mean) / 1203.0).sqrt();
-    assert!((found.mean - mean).abs() < 1e-4, "{found:?}, expected {mean}");
+    assert!(
+        (found.mean - mean).abs() < 1e-4,
+        "{found:?}, expected {mean}"
+    );
     assert!(
         (found.standard_error - standard_error).abs() < 1e-4,
         "{found:?}, expected {standard_error}"
@@ -107,10 +107,8 @@ fn sigma_is_chosen_on_the_first_1000_validation_records_alone() {
 #[test]
 fn grid_grows_to_the_best_sigma_of_data_in_other_units() {
     for (scale, layer) in [(1e-3, 10), (300.0, 20)] {
-        let [valid, test, samples] =
-            [0, 1, 2].map(|part| normals(2 * 400, layer + part, scale));
-        let [valid, test, samples] =
-            [&valid, &test, &samples].map(|values| Points::new(values, 2));
+        let [valid, test, samples] = [0, 1, 2].map(|part| normals(2 * 400, layer + part, scale));
+        let [valid, test, samples] = [&valid, &test, &samples].map(|values| Points::new(values, 2));
         let stays = score(Bandwidth::Authors, valid, test, samples);
         assert!(stays.at_edge(), "{stays:?}");
         let grows = score(Bandwidth::Growing, valid, test, samples);
@@ -118,7 +116,10 @@ fn grid_grows_to_the_best_sigma_of_data_in_other_units() {
         // The neighbours on the grid are worse.
         let mean = |factor: f64| mean_log_density(valid, samples, factor * grows.sigma);
         let step = 10f64.powf(1.0 / 9.0);
-        assert!(mean(1.0) > mean(step) && mean(1.0) > mean(1.0 / step), "{grows:?}");
+        assert!(
+            mean(1.0) > mean(step) && mean(1.0) > mean(1.0 / step),
+            "{grows:?}"
+        );
     }
 }
 
