@@ -125,6 +125,7 @@ fn covariance<B: Backend>(
         backend.linear_bwd_params(LinearBwdParams {
             x: x.all(),
             dz: x.all(),
+            bias_weights: None,
             w: &mut w,
             b: &mut b,
             update: Update::Store,
