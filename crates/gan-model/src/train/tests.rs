@@ -124,7 +124,117 @@ fn variants() -> Vec<GameConfig> {
     let mut both = simultaneous.clone();
     both.game.discriminator_steps = 2;
     both.optimizer = adam(0.003);
-    vec![game(), simultaneous, several, both]
+    vec![game(), simultaneous, several, both, modern(), between()]
+}
+
+/// A game with what came after 2014: pairs of packed records, a penalty, averages.
+fn modern() -> GameConfig {
+    use ActivationConfig::{LeakyRelu, Sigmoid};
+    let mut config = game();
+    config.generator.average = Some(0.7);
+    config.discriminator.layers = vec![
+        layer(8, LeakyRelu),
+        layer(6, LeakyRelu),
+        layer(1, Sigmoid),
+    ];
+    config.optimizer = adam(0.01);
+    config.game.loss = LossConfig::Relativistic;
+    config.game.penalty = Some(PenaltyConfig::ZeroCentred {
+        gamma: Gamma::Auto(AutoGamma::Auto),
+        on: PenaltyOn::Both,
+    });
+    config.game.pack = 3;
+    config
+}
+
+/// A game of distances, whose D is held by a penalty between data and samples and by a limit.
+fn between() -> GameConfig {
+    let mut config = modern();
+    config.game.loss = LossConfig::Wasserstein;
+    config.game.penalty = Some(PenaltyConfig::UnitNorm { weight: 0.5 });
+    config.game.discriminator_steps = 2;
+    config.game.pack = 1;
+    config.discriminator.max_spectral_norm = Some(0.8);
+    config
+}
+
+#[test]
+fn samples_come_from_the_running_mean_of_the_parameters() {
+    let config = modern();
+    let mut trainer = trainer::<f64>(&config, 1);
+    let mut mean = snapshot(&trainer).tensor("generator.0.w").unwrap();
+    for _ in 0..6 {
+        trainer.step();
+        let now = snapshot(&trainer).tensor("generator.0.w").unwrap();
+        let parts = mean.iter_mut().zip(now);
+        parts.for_each(|(mean, now)| *mean += 0.3 * (now - *mean));
+    }
+    let checkpoint = snapshot(&trainer);
+    let kept = checkpoint.tensor("generator.0.average.w").unwrap();
+    assert!(kept.iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-14));
+    assert_ne!(checkpoint.tensor("generator.0.w").unwrap(), kept);
+
+    let native = Native::<f64>::new(Some(1)).unwrap();
+    let mut sampler = Sampler::new(native.clone(), &config.generator, &checkpoint).unwrap();
+    let averaged = sampler.sample(5, 0, 4).unwrap();
+    assert_eq!(trainer.sample(5, 0, 4).unwrap(), averaged);
+    let mut raw = config.generator;
+    raw.average = None;
+    let mut sampler = Sampler::new(native, &raw, &checkpoint).unwrap();
+    assert_ne!(sampler.sample(5, 0, 4).unwrap(), averaged);
+}
+
+#[test]
+fn spectral_norms_of_the_discriminator_stay_within_their_limit() {
+    let mut config = between();
+    let limit = 0.8;
+    config.discriminator.optimizer = Some(adam(0.02));
+    let mut trainer = trainer::<f64>(&config, 1);
+    (0..60).for_each(|_| trainer.step());
+    let checkpoint = snapshot(&trainer);
+    for (index, [rows, cols]) in [[5, 8], [8, 6], [6, 1]].into_iter().enumerate() {
+        let w = checkpoint
+            .tensor(&format!("discriminator.{index}.w"))
+            .unwrap();
+        let sigma = largest_singular_value(&w, rows, cols);
+        // One step of power iteration an update lags a little behind.
+        assert!(sigma < 1.02 * limit, "layer {index}: {sigma}");
+        assert!(sigma > 0.5 * limit, "layer {index} is not at its limit: {sigma}");
+    }
+}
+
+/// By many steps of power iteration.
+fn largest_singular_value(w: &[f64], rows: usize, cols: usize) -> f64 {
+    let mut u: Vec<f64> = (0..cols).map(|col| 1.0 + 0.1 * col as f64).collect();
+    let mut sigma = 0.0;
+    for _ in 0..500 {
+        let t: Vec<f64> = (0..rows)
+            .map(|row| (0..cols).map(|col| w[row * cols + col] * u[col]).sum())
+            .collect();
+        u = (0..cols)
+            .map(|col| (0..rows).map(|row| w[row * cols + col] * t[row]).sum())
+            .collect();
+        let length = u.iter().map(|u| u * u).sum::<f64>().sqrt();
+        sigma = length.sqrt();
+        u.iter_mut().for_each(|u| *u /= length);
+    }
+    sigma
+}
+
+#[test]
+fn penalty_and_its_gradient_are_reported() {
+    let mut config = modern();
+    config.game.penalty = Some(PenaltyConfig::ZeroCentred {
+        gamma: Gamma::Fixed(0.5),
+        on: PenaltyOn::Both,
+    });
+    let mut trainer = trainer::<f64>(&config, 1);
+    trainer.step();
+    let metrics = trainer.take_metrics().unwrap();
+    // Both halves have the same γ, so P = γ/2 · 2 · mean ‖q‖².
+    let expected = 0.5 * metrics.input_gradient.powi(2);
+    assert!(metrics.penalty > 0.0);
+    assert!((metrics.penalty - expected).abs() < 1e-12 * expected, "{metrics:?}");
 }
 
 #[test]
