@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ci;
+mod reproduce;
 mod tidy;
 
 use std::env;
@@ -27,6 +28,9 @@ usage: cargo xtask <command>
   gradcheck [ARGS]  every operation and whole players on one device, as a table
                     (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32|bf16|f16);
                     on the CPU also whole players against differences, in f64
+  reproduce PRESET [--data PATH] [--seeds 1,2,3]
+                    trains the preset from each seed, evaluates, draws the figures;
+                    what is there already is taken or continued
 ";
 
 /// What was asked for.
@@ -36,6 +40,7 @@ enum Request {
     Tidy,
     Bench(Vec<OsString>),
     Gradcheck(Vec<OsString>),
+    Reproduce(reproduce::Reproduction),
     Help,
 }
 
@@ -55,7 +60,7 @@ fn main() -> ExitCode {
 
 /// Reads the command line; `None` is a usage error.
 ///
-/// Four words and one flag: a match says it all, and clap would be most of this package's build.
+/// A few words and flags: a match says it all, and clap would be most of this package's build.
 fn parse(mut args: Vec<OsString>) -> Option<Request> {
     let rest = args.split_off(args.len().min(1));
     let words: Vec<_> = rest.iter().map(|arg| arg.to_str()).collect();
@@ -65,6 +70,7 @@ fn parse(mut args: Vec<OsString>) -> Option<Request> {
         ("tidy", []) => Some(Request::Tidy),
         ("bench", _) => Some(Request::Bench(rest)),
         ("gradcheck", _) => Some(Request::Gradcheck(rest)),
+        ("reproduce", words) => reproduce::Reproduction::parse(words).map(Request::Reproduce),
         ("help" | "--help" | "-h", _) => Some(Request::Help),
         _ => None,
     }
@@ -82,6 +88,7 @@ fn run(request: Request) -> Result<ExitCode> {
                 .args(args);
             succeed(bench)?;
         }
+        Request::Reproduce(wanted) => reproduce::run(&root, &wanted)?,
         Request::Gradcheck(args) => return gradcheck(&root, &args),
         Request::Help => print!("{USAGE}"),
     }
