@@ -20,4 +20,4 @@ pub use config::{
 pub use metrics::Metrics;
 pub use mlp::Mlp;
 pub use sample::Sampler;
-pub use train::{Trainer, TrainingData};
+pub use train::{Moves, Trainer, TrainingData};

@@ -12,7 +12,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::config::{ConfigError, GameConfig, OutputBias, Updates};
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Optimizer, Pass, Player, Tape};
-use crate::sample::{sample_rows, sampling_tape};
+use crate::sample::{generate_from, sample_rows, sampling_tape};
 use start::{Rules, schedule, start_from_mean};
 
 /// What a game is trained on.
@@ -21,6 +21,19 @@ pub struct TrainingData {
     pub records: Records,
     /// Their mean, one value per column.
     pub mean: Vec<f32>,
+}
+
+/// Which players move in an iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moves {
+    /// Both: Algorithm 1.
+    #[default]
+    Both,
+    /// D alone, against a G that stays as it is: the inner loop of Algorithm 1, in which D converges
+    /// to the optimum of Proposition 1.
+    Discriminator,
+    /// G alone, against a D that stays as it is.
+    Generator,
 }
 
 /// Both players, their data, and everything one iteration needs.
@@ -32,6 +45,7 @@ pub struct Trainer<B: Backend> {
     pub(crate) generator: Mlp<B>,
     pub(crate) discriminator: Mlp<B>,
     rules: Rules,
+    moves: Moves,
     data: B::Resident,
     pub(crate) schedule: Schedule,
     pub(crate) state: B::State,
@@ -112,6 +126,7 @@ impl<B: Backend> Trainer<B> {
             generator,
             discriminator,
             rules,
+            moves: Moves::Both,
             state: backend.state(schedule.state(seed, 0)),
             schedule,
             step: 0,
@@ -237,6 +252,9 @@ impl<B: Backend> Trainer<B> {
             first: 0,
             count,
         };
+        if self.moves == Moves::Generator {
+            return;
+        }
         let (x, tape) = (self.x.rows(x, count), &mut self.discriminator_tape);
         self.discriminator
             .update(&self.backend, &pass, x, tape, i, &mut self.monitors);
@@ -273,6 +291,9 @@ impl<B: Backend> Trainer<B> {
         let slot = self.rules.discriminator_steps;
         let (z, tape) = (self.z.rows(first, m), &mut self.generator_tape);
         self.generator.backward(&self.backend, &pass, tape, dz);
+        if self.moves == Moves::Discriminator {
+            return;
+        }
         self.generator
             .update(&self.backend, &pass, z, tape, slot, &mut self.monitors);
     }
@@ -307,6 +328,17 @@ impl<B: Backend> Trainer<B> {
                 count: 0,
             },
         )
+    }
+
+    /// Lets the players of `moves` move from the next iteration on.
+    ///
+    /// The iteration stays what it is, monitors and all; a player that stays keeps its parameters and
+    /// its optimiser's moments to the bit, while its schedule goes on.
+    /// Not part of a checkpoint.
+    pub fn set_moves(&mut self, moves: Moves) {
+        self.moves = moves;
+        // The record has the other list of operations.
+        self.recording = B::Recording::default();
     }
 
     /// How iterations are run; `None` before the first.
@@ -375,6 +407,17 @@ impl<B: Backend> Trainer<B> {
     ) -> Result<Vec<f32>, BackendError> {
         let (g, tape) = (&self.generator, &mut self.sampling_tape);
         sample_rows(&self.backend, g, tape, self.rules.prior, seed, first, count)
+    }
+
+    /// G(z) for each of `latents`, row-major, without dropout.
+    ///
+    /// # Panics
+    /// If `latents` is no whole number of latents.
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, BackendError> {
+        let (g, tape) = (&self.generator, &mut self.sampling_tape);
+        generate_from(&self.backend, g, tape, latents)
     }
 
     /// D(x), the probability of being data, of each of `records`, row-major, without dropout.
