@@ -6,6 +6,7 @@
 mod cli;
 mod config;
 mod devices;
+mod figure;
 mod info;
 mod interrupt;
 mod output;
@@ -40,6 +41,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Sample(args) => sample::run(&args, &Output::new(Format::Text)),
         Command::Info(args) => info::run(&args, &Output::new(Format::of_flag(args.json))),
+        Command::Figure(args) => figure::run(&args, &Output::new(Format::Text)),
         Command::Presets(args) => presets::run(&args, &Output::new(Format::Text)),
     }
 }
