@@ -27,10 +27,12 @@ const SIMILAR: f64 = 0.08;
 const NEARLY_OPTIMAL: f64 = 0.01;
 /// (c): G has moved along D's gradient when JSD is so much of what it was.
 const MOVED: f64 = 0.4;
+/// It has left the way when JSD is so much of what it was.
+const ASTRAY: f64 = 1.5;
 
 /// The bounds of the last stage.
 pub(super) const DIVERGENCE_BOUND: f64 = 0.01;
-/// Of |D − 1/2| on the central 99 % of p_data.
+/// Of |D − 1/2| on the central 98 % of p_data.
 pub(super) const UNFAIRNESS_BOUND: f64 = 0.05;
 
 /// Both players after some iteration.
@@ -73,7 +75,7 @@ impl Played {
         optimal_discriminator(&self.data, &moment.generated)
     }
 
-    /// The largest |D − 1/2| on the central 99 % of p_data.
+    /// The largest |D − 1/2| on the central 98 % of p_data.
     pub(super) fn unfairness(&self, moment: &Moment) -> f64 {
         let centres = self.axis.centres();
         let judged = centres.into_iter().zip(&moment.d);
@@ -96,7 +98,7 @@ struct Game<'a, B: Backend> {
 /// Plays `total` iterations on one-dimensional data of known density.
 ///
 /// Training is real throughout: both players until p_g is similar to p_data (a), then D alone until
-/// it is nearly optimal (b), then G alone while that brings p_g nearer (c), then both to the end (d).
+/// it is nearly optimal (b), then G alone, whose nearest moment is (c), then both to the end (d).
 ///
 /// # Errors
 /// What went wrong on the device.
@@ -158,8 +160,21 @@ impl<B: Backend> Game<'_, B> {
                 break;
             }
         }
-        self.played.stages[index] = self.played.moments.len() - 1;
+        let reached = self.played.moments.len() - 1;
+        self.played.stages[index] = match moves {
+            Moves::Generator => self.nearest_moment(before..=reached),
+            _ => reached,
+        };
         Ok(())
+    }
+
+    /// The moment at which p_g was nearest to p_data: against a D that stays, G goes past it.
+    fn nearest_moment(&self, moments: std::ops::RangeInclusive<usize>) -> usize {
+        let divergence = |index: usize| self.played.moments[index].divergence;
+        let last = *moments.end();
+        moments
+            .min_by(|&a, &b| divergence(a).total_cmp(&divergence(b)))
+            .unwrap_or(last)
     }
 
     /// Whether to look after `step` iterations of a stage of at most `most`.
@@ -186,8 +201,8 @@ impl<B: Backend> Game<'_, B> {
             0 => now.divergence <= SIMILAR,
             1 => self.distance_to_optimum(now) <= NEARLY_OPTIMAL,
             2 => {
-                let last = moments[moments.len() - 2].divergence;
-                now.divergence <= MOVED * moments[before].divergence || now.divergence > last
+                let moved = now.divergence / moments[before].divergence;
+                !(MOVED..=ASTRAY).contains(&moved)
             }
             _ => false,
         }

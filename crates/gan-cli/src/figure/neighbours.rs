@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn nearest_finds_the_planted_record_and_of_equals_the_first() {
         let (rows, cols) = (203, 37);
-        let value = |i: usize| ((i * 7919 + 13) % 1009) as f32 / 1009.0;
+        let value = |i: usize| ((i * i) as u32).wrapping_mul(2_654_435_761) as f32 / 4e9;
         let mut values: Vec<f32> = (0..rows * cols).map(value).collect();
         let mut queries = values[150 * cols..151 * cols].to_vec();
         queries[36] += 0.25;

@@ -117,7 +117,7 @@ fn report(played: &Played, output: &Output) {
     for (name, found, bound) in [
         ("JSD(p_data, p_g)", last.divergence, DIVERGENCE_BOUND),
         (
-            "largest |D - 1/2| on the central 99 % of p_data",
+            "largest |D - 1/2| on the central 98 % of p_data",
             played.unfairness(last),
             UNFAIRNESS_BOUND,
         ),

@@ -12,6 +12,14 @@ pub(super) const FAINT: Color = [222, 222, 222];
 const GREEN: Color = [0, 140, 100];
 const BLUE: Color = [0, 90, 181];
 
+/// The colour of the value of D* beneath the panels.
+pub(super) const ORANGE: Color = [200, 80, 0];
+/// Behind the iterations in which one player moves alone.
+pub(super) const SAND: Color = [240, 236, 222];
+
+/// Every colour of the figure but white.
+pub(super) const INKS: [Color; 7] = [INK, GREY, FAINT, GREEN, BLUE, ORANGE, SAND];
+
 const DATA: Stroke = Stroke::new(INK, 2.4).dashed(0.0, 4.6);
 const SAMPLES: Stroke = Stroke::new(GREEN, 2.4);
 pub(super) const D: Stroke = Stroke::new(BLUE, 2.0).dashed(6.0, 4.6);

@@ -2,16 +2,16 @@
 
 use std::f64::consts::LN_2;
 
+use gan_model::Moves;
+
 use super::game::{Moment, Played};
-use super::panel::{D, FAINT, GREY, INK, Panel};
-use crate::pictures::drawing::{Anchor, Color, Drawing, Point, Stroke, text_width};
+use super::panel::{D, FAINT, GREY, INK, ORANGE, Panel, SAND};
+use crate::pictures::drawing::{Anchor, Drawing, Point, Stroke, text_width};
 use crate::pictures::{label, ticks};
 
 const VALUE: Stroke = Stroke::new(D.color(), 1.6);
-const BEST: Stroke = Stroke::new([200, 80, 0], 1.6);
+const BEST: Stroke = Stroke::new(ORANGE, 1.6);
 const LEAST: Stroke = Stroke::new(GREY, 1.2).dashed(5.0, 4.0);
-/// Behind the iterations in which one player moves alone.
-const ALONE: Color = [240, 236, 222];
 
 /// Ends of the axis, in nats.
 const LOW: f64 = -1.75;
@@ -39,11 +39,13 @@ pub(super) fn draw(
         let share = (value.clamp(LOW, HIGH) - LOW) / (HIGH - LOW);
         top + height - share * height
     };
-    // Nobody moves alone before stage (a) or after stage (c).
-    let [first, end] = [played.stages[0], played.stages[2]].map(|index| index.min(last));
-    let x = across(moments[first].step);
-    let size = [across(moments[end].step) - x, height];
-    drawing.fill([x, top], size, ALONE);
+    let alone = |moment: &Moment| moment.moves != Moves::Both;
+    if let Some(end) = moments[..=last].iter().rposition(alone) {
+        // Neither moves alone before stage (a).
+        let x = across(moments[played.stages[0]].step);
+        let size = [across(moments[end].step) - x, height];
+        drawing.fill([x, top], size, SAND);
+    }
     for tick in ticks(LOW, HIGH, 4) {
         let y = up(tick);
         drawing.line(vec![[left, y], [left + width, y]], Stroke::new(FAINT, 1.0));
@@ -119,10 +121,7 @@ mod tests {
 
     #[test]
     fn ticks_of_iterations_are_round_and_apart() {
-        assert_eq!(
-            step_ticks(12_000.0),
-            [0, 100, 500, 1000, 2000, 5000, 10_000]
-        );
+        assert_eq!(step_ticks(12_000.0), [0, 100, 500, 2000, 5000, 10_000]);
         assert_eq!(step_ticks(1.0), [0, 1]);
     }
 }

@@ -235,7 +235,7 @@ mod tests {
         drawing.fill([0.0, 0.0], [20.0, 20.0], [255, 0, 0]);
         let line = Stroke::new([0, 0, 255], 2.0);
         drawing.line(vec![[22.0, 10.0], [38.0, 10.0]], line.dashed(4.0, 6.0));
-        drawing.text([2.0, 15.0], Anchor::Start, 9.0, [0; 3], "a < b");
+        drawing.text([2.0, 18.0], Anchor::Start, 6.0, [0; 3], "a < b");
         let svg = drawing.to_svg().unwrap();
         for part in [
             "width=\"40\" height=\"20\"",
