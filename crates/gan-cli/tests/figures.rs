@@ -1,5 +1,7 @@
 //! The paper's figures with the real program.
 
+#![allow(clippy::unwrap_used, reason = "tests end where they fail")]
+
 mod common;
 
 use common::Place;

@@ -13,6 +13,7 @@ use crate::config::{ConfigError, GameConfig, OutputBias, Updates};
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Optimizer, Pass, Player, Tape};
 use crate::sample::{generate_from, sample_rows, sampling_tape};
+pub use start::Moves;
 use start::{Rules, schedule, start_from_mean};
 
 /// What a game is trained on.
@@ -21,19 +22,6 @@ pub struct TrainingData {
     pub records: Records,
     /// Their mean, one value per column.
     pub mean: Vec<f32>,
-}
-
-/// Which players move in an iteration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Moves {
-    /// Both: Algorithm 1.
-    #[default]
-    Both,
-    /// D alone, against a G that stays as it is: the inner loop of Algorithm 1, in which D converges
-    /// to the optimum of Proposition 1.
-    Discriminator,
-    /// G alone, against a D that stays as it is.
-    Generator,
 }
 
 /// Both players, their data, and everything one iteration needs.

@@ -1,5 +1,7 @@
 //! Figure 1's game: one training in four stages, and what is seen of it on the way.
 
+use std::collections::BTreeMap;
+
 use gan_data::Mixture;
 use gan_kernels::Backend;
 use gan_model::{Moves, Trainer};
@@ -89,6 +91,8 @@ impl Played {
 /// A game that is being played.
 struct Game<'a, B: Backend> {
     trainer: Trainer<B>,
+    /// The other one of the two trainers.
+    resting: Trainer<B>,
     played: Played,
     latents: Vec<f32>,
     total: u64,
@@ -97,13 +101,17 @@ struct Game<'a, B: Backend> {
 
 /// Plays `total` iterations on one-dimensional data of known density.
 ///
-/// Training is real throughout: both players until p_g is similar to p_data (a), then D alone until
-/// it is nearly optimal (b), then G alone, whose nearest moment is (c), then both to the end (d).
+/// Training is real throughout, and one game: both players until p_g is similar to p_data (a), then D
+/// alone until it is nearly optimal (b), then G alone, whose nearest moment is (c), then both to the
+/// end (d).
+/// `careful` is a trainer of the same game with smaller learning rates, for the iterations in which
+/// one player moves alone; the players pass from one trainer to the other and back.
 ///
 /// # Errors
 /// What went wrong on the device.
 pub(super) fn play<B: Backend>(
     trainer: Trainer<B>,
+    careful: Trainer<B>,
     mixture: Mixture,
     total: u64,
     progress: Progress<'_>,
@@ -120,6 +128,7 @@ pub(super) fn play<B: Backend>(
     let place = |cell| LATENT_END * (2.0 * f64::from(cell) / f64::from(CELLS) - 1.0);
     let mut game = Game {
         trainer,
+        resting: careful,
         played: Played {
             data: axis.data(&mixture),
             mixture,
@@ -133,14 +142,24 @@ pub(super) fn play<B: Backend>(
     };
     game.look(Moves::Both)?;
     game.stage(0, Moves::Both, 2 * total / 5)?;
+    game.hand_over()?;
     game.stage(1, Moves::Discriminator, total / 20)?;
     game.stage(2, Moves::Generator, total / 60)?;
+    game.hand_over()?;
     game.stage(3, Moves::Both, total)?;
     game.progress.finish();
     Ok(game.played)
 }
 
 impl<B: Backend> Game<'_, B> {
+    /// Lets the other trainer go on from here.
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        let here = self.trainer.checkpoint(String::new(), BTreeMap::new())?;
+        self.resting.restore(&here)?;
+        std::mem::swap(&mut self.trainer, &mut self.resting);
+        Ok(())
+    }
+
     /// Lets the players of `moves` move until stage `index` is reached, at most `most` iterations
     /// and none beyond the end.
     fn stage(&mut self, index: usize, moves: Moves, most: u64) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use gan_kernels::Native;
-use gan_model::{PriorConfig, Trainer, TrainingData};
+use gan_model::{GameConfig, OptimizerConfig, PriorConfig, ScheduleConfig, Trainer, TrainingData};
 
 use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
 use super::{Form, OneArgs, Target, animation, panel, stages};
@@ -16,6 +16,9 @@ use crate::run_dir::RunDir;
 
 /// The preset that is played.
 const PRESET: &str = "figure1";
+/// Factors of the learning rates while one player moves alone.
+const SLOWER_D: f64 = 0.4;
+const SLOWER_G: f64 = 0.05;
 /// Pixels a unit of a .png.
 const SCALE: f64 = 1.5;
 
@@ -71,17 +74,69 @@ fn play(args: &OneArgs, output: &Output) -> anyhow::Result<Played> {
             config.data.source
         ))
     })?;
-    let data = TrainingData {
-        records: dataset.records.slice(dataset.splits.train.clone()),
-        mean: dataset.mean(),
-    };
     let backend = Native::<f32>::new(Some(args.threads))?;
-    let trainer = Trainer::new(backend, &config.game(), config.seed, data)
-        .map_err(|error| layers.explain(&error))?;
+    let trainer = |game: &GameConfig| {
+        let data = TrainingData {
+            records: dataset.records.slice(dataset.splits.train.clone()),
+            mean: dataset.mean(),
+        };
+        Trainer::new(backend.clone(), game, config.seed, data)
+            .map_err(|error| layers.explain(&error))
+    };
+    let careful = trainer(&careful(config.game()))?;
+    let trainer = trainer(&config.game())?;
     let per_epoch = trainer.steps_per_epoch();
     let total = config.settle(per_epoch).total;
     let progress = Progress::new(output, 0, total, per_epoch);
-    game::play(trainer, mixture, total, progress)
+    game::play(trainer, careful, mixture, total, progress)
+}
+
+/// The same game with steps so small that a lone player's way can be watched.
+fn careful(game: GameConfig) -> GameConfig {
+    let slower = |optimizer: OptimizerConfig, factor: f64| match optimizer {
+        OptimizerConfig::Momentum {
+            learning_rate,
+            momentum,
+            max_column_norm,
+            ..
+        } => OptimizerConfig::Momentum {
+            learning_rate: learning_rate * factor,
+            schedule: ScheduleConfig::Constant,
+            momentum,
+            max_column_norm,
+        },
+        OptimizerConfig::Adam {
+            learning_rate,
+            beta1,
+            beta2,
+            epsilon,
+            max_column_norm,
+            ..
+        } => OptimizerConfig::Adam {
+            learning_rate: learning_rate * factor,
+            schedule: ScheduleConfig::Constant,
+            beta1,
+            beta2,
+            epsilon,
+            max_column_norm,
+        },
+        other => other,
+    };
+    let GameConfig {
+        mut generator,
+        mut discriminator,
+        optimizer,
+        game,
+    } = game;
+    generator.optimizer = Some(slower(generator.optimizer.unwrap_or(optimizer), SLOWER_G));
+    let own = discriminator.optimizer.unwrap_or(optimizer);
+    discriminator.optimizer = Some(slower(own, SLOWER_D));
+    GameConfig {
+        generator,
+        discriminator,
+        optimizer,
+        game,
+    }
 }
 
 /// The axis of z and the density of p_g are those of one uniform latent.

@@ -21,7 +21,7 @@ const TITLES: [&str; 4] = [
     "(a) near convergence, D partly accurate",
     "(b) D moved alone, to nearly D*",
     "(c) G moved alone, along D's gradient",
-    "(d) the end",
+    "(d) the end, D nearly ½",
 ];
 
 /// The whole picture.

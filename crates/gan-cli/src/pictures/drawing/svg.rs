@@ -11,7 +11,8 @@ pub(super) fn write(
 ) -> Result<String, png::EncodingError> {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" font-family=\"DejaVu Sans, Verdana, sans-serif\">\n\
+         viewBox=\"0 0 {width} {height}\" xml:space=\"preserve\" \
+         font-family=\"DejaVu Sans, Verdana, sans-serif\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     for shape in shapes {
