@@ -5,9 +5,6 @@ use std::f64::consts::LN_2;
 
 use gan_data::Mixture;
 
-/// The central 98 % of a normal distribution.
-const SUPPORT_SIGMAS: f64 = 2.3263;
-
 /// A stretch of the x axis, in bins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Axis {
@@ -111,10 +108,11 @@ pub(super) fn value(data: &[f64], of_data: &[f32], of_samples: &[f32]) -> f64 {
     first / total + cells / count
 }
 
-/// Whether `x` is in the central 98 % of `mixture`, which has one component and one dimension.
-pub(super) fn in_support(mixture: &Mixture, x: f64) -> bool {
-    let (_, sigmas) = mixture.nearest(&[x as f32]);
-    f64::from(sigmas) <= SUPPORT_SIGMAS
+/// Whether `x` is within `sigmas` standard deviations of the mean of `mixture`, which has one
+/// component and one dimension.
+pub(super) fn is_within(mixture: &Mixture, x: f64, sigmas: f64) -> bool {
+    let (_, found) = mixture.nearest(&[x as f32]);
+    f64::from(found) <= sigmas
 }
 
 #[cfg(test)]

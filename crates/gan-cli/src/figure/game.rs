@@ -6,7 +6,7 @@ use gan_data::Mixture;
 use gan_kernels::Backend;
 use gan_model::{Moves, Trainer};
 
-use super::density::{Axis, in_support, jensen_shannon, optimal_discriminator, value};
+use super::density::{Axis, is_within, jensen_shannon, optimal_discriminator, value};
 use crate::progress::Progress;
 
 /// The prior p_z is uniform on ± this.
@@ -77,12 +77,23 @@ impl Played {
         optimal_discriminator(&self.data, &moment.generated)
     }
 
-    /// The largest |D − 1/2| on the central 98 % of p_data.
-    pub(super) fn unfairness(&self, moment: &Moment) -> f64 {
+    /// Mean |D − D*| over p_data and p_g in equal parts.
+    pub(super) fn distance_to_optimum(&self, moment: &Moment) -> f64 {
+        let optimum = self.optimum(moment);
+        let weights = self.data.iter().zip(&moment.generated);
+        let pairs = optimum.iter().zip(&moment.d).zip(weights);
+        pairs
+            .filter(|((best, _), _)| best.is_finite())
+            .map(|((best, &d), (p, q))| 0.5 * (p + q) * (best - f64::from(d)).abs())
+            .sum()
+    }
+
+    /// The largest |D − 1/2| within `sigmas` standard deviations of the data's mean.
+    pub(super) fn unfairness(&self, moment: &Moment, sigmas: f64) -> f64 {
         let centres = self.axis.centres();
         let judged = centres.into_iter().zip(&moment.d);
         judged
-            .filter(|&(x, _)| in_support(&self.mixture, x))
+            .filter(|&(x, _)| is_within(&self.mixture, x, sigmas))
             .map(|(_, &d)| (f64::from(d) - 0.5).abs())
             .fold(0.0, f64::max)
     }
@@ -218,25 +229,13 @@ impl<B: Backend> Game<'_, B> {
         };
         match index {
             0 => now.divergence <= SIMILAR,
-            1 => self.distance_to_optimum(now) <= NEARLY_OPTIMAL,
+            1 => self.played.distance_to_optimum(now) <= NEARLY_OPTIMAL,
             2 => {
                 let moved = now.divergence / moments[before].divergence;
                 !(MOVED..=ASTRAY).contains(&moved)
             }
             _ => false,
         }
-    }
-
-    /// Mean |D − D*| over both players' records.
-    fn distance_to_optimum(&self, moment: &Moment) -> f64 {
-        let played = &self.played;
-        let optimum = played.optimum(moment);
-        let weights = played.data.iter().zip(&moment.generated);
-        let pairs = optimum.iter().zip(&moment.d).zip(weights);
-        pairs
-            .filter(|((best, _), _)| best.is_finite())
-            .map(|((best, &d), (p, q))| 0.5 * (p + q) * (best - f64::from(d)).abs())
-            .sum()
     }
 
     /// Keeps the present moment.

@@ -19,6 +19,9 @@ const PRESET: &str = "figure1";
 /// Factors of the learning rates while one player moves alone.
 const SLOWER_D: f64 = 0.4;
 const SLOWER_G: f64 = 0.05;
+/// The central 98 % and 99 % of a normal distribution end so many standard deviations out.
+const SIGMAS_98: f64 = 2.3263;
+const SIGMAS_99: f64 = 2.5758;
 /// Pixels a unit of a .png.
 const SCALE: f64 = 1.5;
 
@@ -161,11 +164,12 @@ fn report(played: &Played, output: &Output) {
     let stages = played.stages();
     for (name, moment) in ["(a)", "(b)", "(c)", "(d)"].into_iter().zip(stages) {
         output.line(format!(
-            "{name}  iteration {:>6}  {:<13}  V {:+.4}  JSD {:.4} nats",
+            "{name}  iteration {:>6}  {:<13}  V {:+.4}  JSD {:.4} nats  mean |D - D*| {:.4}",
             moment.step,
             panel::who(moment.moves),
             moment.value,
-            moment.divergence
+            moment.divergence,
+            played.distance_to_optimum(moment)
         ));
     }
     let last = stages[3];
@@ -173,7 +177,7 @@ fn report(played: &Played, output: &Output) {
         ("JSD(p_data, p_g)", last.divergence, DIVERGENCE_BOUND),
         (
             "largest |D - 1/2| on the central 98 % of p_data",
-            played.unfairness(last),
+            played.unfairness(last, SIGMAS_98),
             UNFAIRNESS_BOUND,
         ),
     ] {
@@ -184,4 +188,8 @@ fn report(played: &Played, output: &Output) {
         };
         output.line(format!("{name}: {found:.4}; the bound {bound} {verdict}"));
     }
+    output.line(format!(
+        "on the central 99 %, for comparison: {:.4}",
+        played.unfairness(last, SIGMAS_99)
+    ));
 }

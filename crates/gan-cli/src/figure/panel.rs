@@ -131,8 +131,10 @@ pub(super) fn draw(
     } = panel;
     drawing.text([left, top + 14.0], Anchor::Start, 13.5, INK, title);
     let note = format!(
-        "iteration {}, JSD {:.4} nats",
-        moment.step, moment.divergence
+        "iteration {}, JSD {:.4} nats, mean |D − D*| {:.3}",
+        moment.step,
+        moment.divergence,
+        played.distance_to_optimum(moment)
     );
     drawing.text([left, top + 31.0], Anchor::Start, 11.0, GREY, &note);
     let half = vec![[left, scales.up(0.5)], [left + width, scales.up(0.5)]];

@@ -19,9 +19,9 @@ const NAMES: [(&str, Anchor); 4] = [
 ];
 const TITLES: [&str; 4] = [
     "(a) near convergence, D partly accurate",
-    "(b) D moved alone, to nearly D*",
+    "(b) D moved alone, towards D*",
     "(c) G moved alone, along D's gradient",
-    "(d) the end, D nearly ½",
+    "(d) the end of the game",
 ];
 
 /// The whole picture.
