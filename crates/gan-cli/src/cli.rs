@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 
 use crate::devices::{DeviceChoice, PrecisionChoice};
+use crate::figure::FigureArgs;
 
 /// Trains the generative adversarial nets of Goodfellow et al. 2014.
 ///
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     Sample(SampleArgs),
     /// Measure how good the samples of a run or a checkpoint are, beside controls.
     Evaluate(EvaluateArgs),
+    /// Draw one of the paper's figures: 1, the game in one dimension; 2, samples beside the training
+    /// records that are nearest; 3, the way from one latent to another.
+    Figure(FigureArgs),
     /// Say what a run or a checkpoint is; without one, what this machine offers.
     Info(InfoArgs),
     /// List the presets, or print one as TOML to start from.

@@ -8,6 +8,7 @@ mod config;
 mod devices;
 mod diagnosis;
 mod evaluate;
+mod figure;
 mod info;
 mod interrupt;
 mod output;
@@ -48,6 +49,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             evaluate::run(&args, &output)
         }
         Command::Info(args) => info::run(&args, &Output::new(Format::of_flag(args.json))),
+        Command::Figure(args) => figure::run(&args, &Output::new(Format::Text)),
         Command::Presets(args) => presets::run(&args, &Output::new(Format::Text)),
     }
 }

@@ -264,23 +264,28 @@ pub(crate) fn find(path: &Path) -> PathBuf {
 /// # Errors
 /// If there is none.
 pub(crate) fn newest() -> Result<PathBuf, Problem> {
+    newest_first().into_iter().next().ok_or_else(|| {
+        Problem::usage(format!("{RUNS}/: there is no run to continue"))
+            .hint("name its directory: gan-cli train --resume DIR")
+    })
+}
+
+/// The runs in `runs/` that have a checkpoint, by the time of the last one.
+pub(crate) fn newest_first() -> Vec<PathBuf> {
     let written = |run: &Path| -> Option<SystemTime> {
         let (_, last) = checkpoints(run).pop()?;
         fs::metadata(last).ok()?.modified().ok()
     };
-    fs::read_dir(RUNS)
+    let mut runs: Vec<_> = fs::read_dir(RUNS)
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| is_run(path))
         .filter_map(|path| Some((written(&path)?, path)))
-        .max()
-        .map(|(_, path)| path)
-        .ok_or_else(|| {
-            Problem::usage(format!("{RUNS}/: there is no run to continue"))
-                .hint("name its directory: gan-cli train --resume DIR")
-        })
+        .collect();
+    runs.sort();
+    runs.into_iter().rev().map(|(_, path)| path).collect()
 }
 
 /// Steps and paths of the checkpoints in the directory of a run, the oldest first.

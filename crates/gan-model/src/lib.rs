@@ -24,4 +24,4 @@ pub use metrics::Metrics;
 pub use mlp::Mlp;
 pub use penalty::auto_gamma;
 pub use sample::Sampler;
-pub use train::{Trainer, TrainingData};
+pub use train::{Moves, Trainer, TrainingData};

@@ -1,7 +1,7 @@
 //! Samples from G: one forward pass, no dropout, no Markov chain.
 
 use gan_kernels::random::{Purpose, Stream};
-use gan_kernels::{Backend, BackendError, FillLatent, Prior, Real, StepState};
+use gan_kernels::{Backend, BackendError, FillLatent, Matrix, Prior, Real, StepState};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::config::GeneratorConfig;
@@ -80,8 +80,46 @@ impl<B: Backend> Sampler<B> {
         first: usize,
         count: usize,
     ) -> Result<Vec<f32>, BackendError> {
-        let (g, tape) = (&self.generator, &mut self.tape);
-        sample_rows(&self.backend, g, tape, self.prior, seed, first, count)
+        let z = drawn(&self.backend, self.prior, seed, first);
+        forward(&self.backend, &self.generator, &mut self.tape, count, z)
+    }
+
+    /// Dimension of the latent z.
+    #[must_use]
+    pub fn latent(&self) -> usize {
+        self.generator
+            .layers
+            .first()
+            .map_or(0, |layer| layer.w.row_count())
+    }
+
+    /// The latents that samples number `first .. first + count` of `seed` are made from, row-major.
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn latents(&self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, BackendError> {
+        let mut draw = drawn(&self.backend, self.prior, seed, first);
+        let mut z = self.backend.matrix(CHUNK, self.latent());
+        let mut latents = Vec::with_capacity(count * self.latent());
+        for chunk in (0..count).step_by(CHUNK) {
+            let rows = CHUNK.min(count - chunk);
+            draw(&mut z, chunk, rows);
+            latents.extend(to_singles(&self.backend.read(z.rows(0, rows))?));
+        }
+        Ok(latents)
+    }
+
+    /// G(z) for each of `latents`, row-major.
+    ///
+    /// On a back end of f32 these are the bits of [`Sampler::sample`], if the latents are those of
+    /// [`Sampler::latents`].
+    ///
+    /// # Panics
+    /// If `latents` is no whole number of latents.
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, BackendError> {
+        generate_from(&self.backend, &self.generator, &mut self.tape, latents)
     }
 }
 
@@ -90,6 +128,7 @@ pub(crate) fn sampling_tape<B: Backend>(backend: &B, generator: &Mlp<B>) -> Tape
     Tape::new(backend, generator, CHUNK, 0)
 }
 
+/// Samples number `first .. first + count` of `seed`.
 pub(crate) fn sample_rows<B: Backend>(
     backend: &B,
     generator: &Mlp<B>,
@@ -99,19 +138,46 @@ pub(crate) fn sample_rows<B: Backend>(
     first: usize,
     count: usize,
 ) -> Result<Vec<f32>, BackendError> {
-    let (Some(bottom), Some(top)) = (generator.layers.first(), generator.layers.last()) else {
+    let z = drawn(backend, prior, seed, first);
+    forward(backend, generator, tape, count, z)
+}
+
+/// G(z) for each of `latents`.
+#[track_caller]
+pub(crate) fn generate_from<B: Backend>(
+    backend: &B,
+    generator: &Mlp<B>,
+    tape: &mut Tape<B>,
+    latents: &[f32],
+) -> Result<Vec<f32>, BackendError> {
+    let Some(bottom) = generator.layers.first() else {
         return Ok(Vec::new());
     };
-    let state = backend.state(StepState {
-        seed,
-        step: 0,
-        rates: Vec::new(),
-    });
-    let mut z = backend.matrix(CHUNK, bottom.w.row_count());
-    let mut samples = Vec::with_capacity(count * top.b.cols());
-    let last = generator.layers.len() - 1;
-    for chunk in (0..count).step_by(CHUNK) {
-        let rows = CHUNK.min(count - chunk);
+    let cols = bottom.w.row_count();
+    assert!(
+        latents.len().is_multiple_of(cols),
+        "generate_from: no whole number of latents"
+    );
+    let given = |z: &mut Matrix<B>, first: usize, rows: usize| {
+        let mut values = vec![B::Elem::ZERO; CHUNK * cols];
+        let latents = &latents[first * cols..(first + rows) * cols];
+        for (value, &latent) in values.iter_mut().zip(latents) {
+            *value = B::Elem::from_f64(latent.into());
+        }
+        backend.write(z, &values);
+    };
+    forward(backend, generator, tape, latents.len() / cols, given)
+}
+
+/// Fills the first rows of a chunk with the latents of `seed` from number `first` on.
+fn drawn<B: Backend>(
+    backend: &B,
+    prior: Prior,
+    seed: u64,
+    first: usize,
+) -> impl FnMut(&mut Matrix<B>, usize, usize) {
+    let state = evaluation_state(backend, seed);
+    move |z, chunk, rows| {
         backend.fill_latent(FillLatent {
             z: z.rows_mut(0, rows),
             prior,
@@ -119,6 +185,29 @@ pub(crate) fn sample_rows<B: Backend>(
             first_row: first + chunk,
             state: &state,
         });
+    }
+}
+
+/// Runs `count` latents through G; `latents` writes the chunk from a given latent on, of so many
+/// rows.
+fn forward<B: Backend>(
+    backend: &B,
+    generator: &Mlp<B>,
+    tape: &mut Tape<B>,
+    count: usize,
+    mut latents: impl FnMut(&mut Matrix<B>, usize, usize),
+) -> Result<Vec<f32>, BackendError> {
+    let (Some(bottom), Some(top)) = (generator.layers.first(), generator.layers.last()) else {
+        return Ok(Vec::new());
+    };
+    // No mask is drawn: a pass needs some state, and any will do.
+    let state = evaluation_state(backend, 0);
+    let mut z = backend.matrix(CHUNK, bottom.w.row_count());
+    let mut samples = Vec::with_capacity(count * top.b.cols());
+    let last = generator.layers.len() - 1;
+    for chunk in (0..count).step_by(CHUNK) {
+        let rows = CHUNK.min(count - chunk);
+        latents(&mut z, chunk, rows);
         let pass = Pass {
             state: &state,
             masks: None,
@@ -126,8 +215,19 @@ pub(crate) fn sample_rows<B: Backend>(
             count: rows,
         };
         generator.forward(backend, &pass, z.rows(0, rows), tape, None);
-        let values = backend.read(tape.y[last].rows(0, rows))?;
-        samples.extend(values.into_iter().map(|value| value.to_f64() as f32));
+        samples.extend(to_singles(&backend.read(tape.y[last].rows(0, rows))?));
     }
     Ok(samples)
+}
+
+fn evaluation_state<B: Backend>(backend: &B, seed: u64) -> B::State {
+    backend.state(StepState {
+        seed,
+        step: 0,
+        rates: Vec::new(),
+    })
+}
+
+fn to_singles<T: Real>(values: &[T]) -> impl Iterator<Item = f32> {
+    values.iter().map(|value| value.to_f64() as f32)
 }

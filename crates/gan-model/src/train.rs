@@ -12,7 +12,8 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::config::{ConfigError, GameConfig, OutputBias, Updates};
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Optimizer, Pass, Player, Step, Tangents, Tape};
-use crate::sample::{sample_rows, sampling_tape};
+use crate::sample::{generate_from, sample_rows, sampling_tape};
+pub use start::Moves;
 use start::{Rules, schedule, start_from_mean};
 
 /// What a game is trained on.
@@ -32,6 +33,7 @@ pub struct Trainer<B: Backend> {
     pub(crate) generator: Mlp<B>,
     pub(crate) discriminator: Mlp<B>,
     rules: Rules,
+    moves: Moves,
     data: B::Resident,
     pub(crate) schedule: Schedule,
     pub(crate) state: B::State,
@@ -171,6 +173,7 @@ impl<B: Backend> Trainer<B> {
             generator,
             discriminator,
             rules,
+            moves: Moves::Both,
             state: backend.state(schedule.state(seed, 0)),
             schedule,
             step: 0,
@@ -321,8 +324,12 @@ impl<B: Backend> Trainer<B> {
         let (m, objective) = (self.rules.minibatch, self.rules.discriminator);
         let slot = judged.pass;
         let rows = 2 * m / self.rules.pack;
-        if self.tangents.is_none() {
+        let watches = self.moves == Moves::Generator;
+        if self.tangents.is_none() || watches {
             self.lose(objective, judged, 0, rows);
+        }
+        if watches {
+            return;
         }
         let count = self.rules.parts() * m / self.rules.pack;
         let pass = Pass {
@@ -398,6 +405,9 @@ impl<B: Backend> Trainer<B> {
         let slot = self.rules.discriminator_steps;
         let (z, tape) = (self.z.rows(first, m), &mut self.generator_tape);
         self.generator.backward(&self.backend, &pass, tape, last);
+        if self.moves == Moves::Discriminator {
+            return;
+        }
         self.generator
             .update(&self.backend, &pass, z, tape, slot, &mut self.monitors);
     }
@@ -433,6 +443,17 @@ impl<B: Backend> Trainer<B> {
                 count: 0,
             },
         )
+    }
+
+    /// Lets the players of `moves` move from the next iteration on.
+    ///
+    /// The iteration stays what it is, monitors and all; a player that stays keeps its parameters and
+    /// its optimiser's moments to the bit, while its schedule goes on.
+    /// Not part of a checkpoint.
+    pub fn set_moves(&mut self, moves: Moves) {
+        self.moves = moves;
+        // The record has the other list of operations.
+        self.recording = B::Recording::default();
     }
 
     /// How iterations are run; `None` before the first.
@@ -507,6 +528,17 @@ impl<B: Backend> Trainer<B> {
     ) -> Result<Vec<f32>, BackendError> {
         let (g, tape) = (&self.generator, &mut self.sampling_tape);
         sample_rows(&self.backend, g, tape, self.rules.prior, seed, first, count)
+    }
+
+    /// G(z) for each of `latents`, row-major, without dropout.
+    ///
+    /// # Panics
+    /// If `latents` is no whole number of latents.
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, BackendError> {
+        let (g, tape) = (&self.generator, &mut self.sampling_tape);
+        generate_from(&self.backend, g, tape, latents)
     }
 
     /// D(x), the probability of being data, of each of `records`, row-major, without dropout.

@@ -3,6 +3,7 @@
 mod bars;
 mod canvas;
 mod density;
+pub(crate) mod drawing;
 mod scatter;
 mod sheet;
 mod svg;
@@ -101,7 +102,7 @@ fn bounds(values: impl Iterator<Item = f32>) -> (f32, f32) {
 }
 
 /// Round numbers between `low` and `high`, about `wanted` of them.
-fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
+pub(crate) fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     let span = high - low;
     if !(span > 0.0 && span.is_finite()) {
         return Vec::new();
@@ -119,7 +120,7 @@ fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
 }
 
 /// A number on an axis, as short as it can be.
-fn label(value: f64) -> String {
+pub(crate) fn label(value: f64) -> String {
     let rounded = (value * 1e6).round() / 1e6;
     match rounded.abs() {
         thousands if thousands >= 10_000.0 && thousands % 1000.0 == 0.0 => {

@@ -1,4 +1,4 @@
-//! What a game starts from: its rules, its schedule, G's first bias.
+//! What a game starts from: its rules, who moves, its schedule, G's first bias.
 
 use gan_kernels::{
     Backend, Objective, Penalty, Prior, Real, Records, Schedule, SlotSchedule,
@@ -118,6 +118,19 @@ fn penalty_of(config: PenaltyConfig, records: &Records) -> Penalty {
         }
         PenaltyConfig::UnitNorm { weight } => Penalty::UnitNorm { weight },
     }
+}
+
+/// Which players move in an iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moves {
+    /// Both: Algorithm 1.
+    #[default]
+    Both,
+    /// D alone, against a G that stays as it is: the inner loop of Algorithm 1, in which D converges
+    /// to the optimum of Proposition 1.
+    Discriminator,
+    /// G alone, against a D that stays as it is.
+    Generator,
 }
 
 /// Rates of D's k updates, then of G's.

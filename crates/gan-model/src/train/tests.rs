@@ -323,6 +323,31 @@ fn generator_step_leaves_discriminator_bits_unchanged() {
 }
 
 #[test]
+fn players_that_do_not_move_keep_their_bits_and_moments() {
+    for config in variants() {
+        let mut trainer = trainer::<f32>(&config, 1);
+        (0..3).for_each(|_| trainer.step());
+        for (moves, stays, goes) in [
+            (Moves::Discriminator, "generator", "discriminator"),
+            (Moves::Generator, "discriminator", "generator"),
+        ] {
+            let before = snapshot(&trainer);
+            trainer.set_moves(moves);
+            (0..2).for_each(|_| trainer.step());
+            let after = snapshot(&trainer);
+            assert!(before.same_tensors(&after, stays), "{moves:?}");
+            assert!(!before.same_tensors(&after, goes), "{moves:?}");
+        }
+        trainer.set_moves(Moves::Both);
+        let before = snapshot(&trainer);
+        trainer.step();
+        let after = snapshot(&trainer);
+        assert!(!before.same_tensors(&after, "generator"));
+        assert!(!before.same_tensors(&after, "discriminator"));
+    }
+}
+
+#[test]
 fn resume_at_step_7_equals_uninterrupted_run() {
     for config in variants() {
         let mut whole = trainer::<f32>(&config, 2);
@@ -379,6 +404,31 @@ fn samples_do_not_depend_on_how_many_are_drawn() {
     )
     .unwrap();
     assert_eq!(sampler.sample(9, 0, 600).unwrap(), all);
+}
+
+#[test]
+fn samples_are_generated_from_the_latents_of_their_seed() {
+    use PriorConfig::{Normal, Spherical, Uniform};
+    for prior in [Uniform, Normal, Spherical] {
+        let mut config = game();
+        config.generator.prior = prior;
+        let mut trainer = trainer::<f32>(&config, 1);
+        trainer.step();
+        let mut sampler = Sampler::new(
+            Native::<f32>::new(Some(2)).unwrap(),
+            &config.generator,
+            &snapshot(&trainer),
+        )
+        .unwrap();
+        // More than one chunk, and from the middle of one on.
+        let samples = sampler.sample(9, 5, 301).unwrap();
+        let latents = sampler.latents(9, 5, 301).unwrap();
+        assert_eq!(latents.len(), 301 * sampler.latent());
+        assert_eq!(sampler.generate_from(&latents).unwrap(), samples);
+        assert_eq!(trainer.generate_from(&latents).unwrap(), samples);
+        assert_eq!(sampler.latents(9, 300, 6).unwrap(), latents[295 * 3..]);
+        assert!(sampler.generate_from(&[]).unwrap().is_empty());
+    }
 }
 
 #[test]

@@ -1,0 +1,261 @@
+//! Figure 1's game: one training in four stages, and what is seen of it on the way.
+
+use std::collections::BTreeMap;
+
+use gan_data::Mixture;
+use gan_kernels::Backend;
+use gan_model::{Moves, Trainer};
+
+use super::density::{Axis, is_within, jensen_shannon, optimal_discriminator, value};
+use crate::progress::Progress;
+
+/// The prior p_z is uniform on ± this.
+pub(super) const LATENT_END: f64 = 1.732_050_8;
+/// The axis reaches so many standard deviations from the data's mean.
+const REACH: f64 = 5.0;
+/// Bins of the axis.
+const BINS: usize = 500;
+/// Cells of the grid of z that p_g is pushed forward from.
+const CELLS: u32 = 4000;
+/// Moments that are kept while both players move.
+const MOMENTS: u64 = 300;
+/// Moments that are kept while D moves alone.
+const MOMENTS_OF_D: u64 = 24;
+
+// Where one stage ends and the next begins.
+/// (a): p_g is similar to p_data when JSD is at most so many nats.
+const SIMILAR: f64 = 0.08;
+/// (b): D is nearly optimal when it is on average so near D*.
+const NEARLY_OPTIMAL: f64 = 0.01;
+/// (c): G has moved along D's gradient when JSD is so much of what it was.
+const MOVED: f64 = 0.4;
+/// It has left the way when JSD is so much of what it was.
+const ASTRAY: f64 = 1.5;
+
+/// The bounds of the last stage.
+pub(super) const DIVERGENCE_BOUND: f64 = 0.01;
+/// Of |D − 1/2| on the central 98 % of p_data.
+pub(super) const UNFAIRNESS_BOUND: f64 = 0.05;
+
+/// Both players after some iteration.
+pub(super) struct Moment {
+    /// Iterations done.
+    pub(super) step: u64,
+    /// Who moved in the last of them.
+    pub(super) moves: Moves,
+    /// p_g: probability of each bin.
+    pub(super) generated: Vec<f64>,
+    /// D in the middle of each bin.
+    pub(super) d: Vec<f32>,
+    /// G on the even grid of z.
+    pub(super) mapped: Vec<f32>,
+    /// V(D, G), nats, over all of p_data and p_g.
+    pub(super) value: f64,
+    /// JSD(p_data ‖ p_g), nats.
+    pub(super) divergence: f64,
+}
+
+/// A game that has been played.
+pub(super) struct Played {
+    pub(super) mixture: Mixture,
+    pub(super) axis: Axis,
+    /// p_data: probability of each bin.
+    pub(super) data: Vec<f64>,
+    pub(super) moments: Vec<Moment>,
+    /// The moments that are the stages (a) to (d).
+    pub(super) stages: [usize; 4],
+}
+
+impl Played {
+    /// The stages (a) to (d).
+    pub(super) fn stages(&self) -> [&Moment; 4] {
+        self.stages.map(|index| &self.moments[index])
+    }
+
+    /// D* of Proposition 1 in each bin.
+    pub(super) fn optimum(&self, moment: &Moment) -> Vec<f64> {
+        optimal_discriminator(&self.data, &moment.generated)
+    }
+
+    /// Mean |D − D*| over p_data and p_g in equal parts.
+    pub(super) fn distance_to_optimum(&self, moment: &Moment) -> f64 {
+        let optimum = self.optimum(moment);
+        let weights = self.data.iter().zip(&moment.generated);
+        let pairs = optimum.iter().zip(&moment.d).zip(weights);
+        pairs
+            .filter(|((best, _), _)| best.is_finite())
+            .map(|((best, &d), (p, q))| 0.5 * (p + q) * (best - f64::from(d)).abs())
+            .sum()
+    }
+
+    /// The largest |D − 1/2| within `sigmas` standard deviations of the data's mean.
+    pub(super) fn unfairness(&self, moment: &Moment, sigmas: f64) -> f64 {
+        let centres = self.axis.centres();
+        let judged = centres.into_iter().zip(&moment.d);
+        judged
+            .filter(|&(x, _)| is_within(&self.mixture, x, sigmas))
+            .map(|(_, &d)| (f64::from(d) - 0.5).abs())
+            .fold(0.0, f64::max)
+    }
+}
+
+/// A game that is being played.
+struct Game<'a, B: Backend> {
+    trainer: Trainer<B>,
+    /// The other one of the two trainers.
+    resting: Trainer<B>,
+    played: Played,
+    latents: Vec<f32>,
+    total: u64,
+    progress: Progress<'a>,
+}
+
+/// Plays `total` iterations on one-dimensional data of known density.
+///
+/// Training is real throughout, and one game: both players until p_g is similar to p_data (a), then D
+/// alone until it is nearly optimal (b), then G alone, whose nearest moment is (c), then both to the
+/// end (d).
+/// `careful` is a trainer of the same game with smaller learning rates, for the iterations in which
+/// one player moves alone; the players pass from one trainer to the other and back.
+///
+/// # Errors
+/// What went wrong on the device.
+pub(super) fn play<B: Backend>(
+    trainer: Trainer<B>,
+    careful: Trainer<B>,
+    mixture: Mixture,
+    total: u64,
+    progress: Progress<'_>,
+) -> anyhow::Result<Played> {
+    let (mean, reach) = (
+        f64::from(mixture.centres[0]),
+        REACH * f64::from(mixture.sigma),
+    );
+    let axis = Axis {
+        low: mean - reach,
+        high: mean + reach,
+        bins: BINS,
+    };
+    let place = |cell| LATENT_END * (2.0 * f64::from(cell) / f64::from(CELLS) - 1.0);
+    let mut game = Game {
+        trainer,
+        resting: careful,
+        played: Played {
+            data: axis.data(&mixture),
+            mixture,
+            axis,
+            moments: Vec::new(),
+            stages: [0; 4],
+        },
+        latents: (0..=CELLS).map(|cell| place(cell) as f32).collect(),
+        total,
+        progress,
+    };
+    game.look(Moves::Both)?;
+    game.stage(0, Moves::Both, 2 * total / 5)?;
+    game.hand_over()?;
+    game.stage(1, Moves::Discriminator, total / 20)?;
+    game.stage(2, Moves::Generator, total / 60)?;
+    game.hand_over()?;
+    game.stage(3, Moves::Both, total)?;
+    game.progress.finish();
+    Ok(game.played)
+}
+
+impl<B: Backend> Game<'_, B> {
+    /// Lets the other trainer go on from here.
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        let here = self.trainer.checkpoint(String::new(), BTreeMap::new())?;
+        self.resting.restore(&here)?;
+        std::mem::swap(&mut self.trainer, &mut self.resting);
+        Ok(())
+    }
+
+    /// Lets the players of `moves` move until stage `index` is reached, at most `most` iterations
+    /// and none beyond the end.
+    fn stage(&mut self, index: usize, moves: Moves, most: u64) -> anyhow::Result<()> {
+        let first = self.trainer.steps_done();
+        let last = self.total.min(first.saturating_add(most));
+        let before = self.played.moments.len() - 1;
+        self.trainer.set_moves(moves);
+        while self.trainer.steps_done() < last {
+            self.trainer.step();
+            let step = self.trainer.steps_done();
+            self.progress.tick(step);
+            if step < last && !self.due(moves, step - first, most) {
+                continue;
+            }
+            self.look(moves)?;
+            if self.reached(index, before) {
+                break;
+            }
+        }
+        let reached = self.played.moments.len() - 1;
+        self.played.stages[index] = match moves {
+            Moves::Generator => self.nearest_moment(before..=reached),
+            _ => reached,
+        };
+        Ok(())
+    }
+
+    /// The moment at which p_g was nearest to p_data: against a D that stays, G goes past it.
+    fn nearest_moment(&self, moments: std::ops::RangeInclusive<usize>) -> usize {
+        let divergence = |index: usize| self.played.moments[index].divergence;
+        let last = *moments.end();
+        moments
+            .min_by(|&a, &b| divergence(a).total_cmp(&divergence(b)))
+            .unwrap_or(last)
+    }
+
+    /// Whether to look after `step` iterations of a stage of at most `most`.
+    fn due(&self, moves: Moves, step: u64, most: u64) -> bool {
+        match moves {
+            // The later, the less happens: moments lie on a parabola over the whole game.
+            Moves::Both => {
+                let number = |step: u64| (step as f64 / self.total as f64).sqrt() * MOMENTS as f64;
+                let step = self.trainer.steps_done();
+                number(step).floor() > number(step - 1).floor()
+            }
+            Moves::Discriminator => step.is_multiple_of((most / MOMENTS_OF_D).max(1)),
+            Moves::Generator => true,
+        }
+    }
+
+    /// Whether the last moment is where stage `index` ends, which began with moment `before`.
+    fn reached(&self, index: usize, before: usize) -> bool {
+        let moments = &self.played.moments;
+        let Some(now) = moments.last() else {
+            return false;
+        };
+        match index {
+            0 => now.divergence <= SIMILAR,
+            1 => self.played.distance_to_optimum(now) <= NEARLY_OPTIMAL,
+            2 => {
+                let moved = now.divergence / moments[before].divergence;
+                !(MOVED..=ASTRAY).contains(&moved)
+            }
+            _ => false,
+        }
+    }
+
+    /// Keeps the present moment.
+    fn look(&mut self, moves: Moves) -> anyhow::Result<()> {
+        let Played { axis, data, .. } = &self.played;
+        let centres: Vec<f32> = axis.centres().iter().map(|&x| x as f32).collect();
+        let mapped = self.trainer.generate_from(&self.latents)?;
+        let d = self.trainer.discriminate(&centres)?;
+        let of_samples = self.trainer.discriminate(&mapped)?;
+        let generated = axis.pushforward(&mapped);
+        let moment = Moment {
+            step: self.trainer.steps_done(),
+            moves,
+            value: value(data, &d, &of_samples),
+            divergence: jensen_shannon(data, &generated),
+            generated,
+            d,
+            mapped,
+        };
+        self.played.moments.push(moment);
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! Figure 3: what G makes on the way from one latent to another.
+
+use super::model;
+use super::sheet::Sheet;
+use super::{Target, ThreeArgs};
+use crate::output::Output;
+
+/// Below this angle the arc is the line.
+const SMALLEST_ANGLE: f64 = 1e-4;
+
+/// How to go from one latent to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    /// (1 − t)·a + t·b, as in the paper.
+    Line,
+    /// Along the great circle, with lengths in between: a normal latent is seldom near the origin,
+    /// where lines lead (Shoemake 1985; White 2016).
+    Arc,
+}
+
+/// `gan-cli figure 3`.
+pub(super) fn run(args: &ThreeArgs, output: &Output) -> anyhow::Result<()> {
+    let target = Target::new(args.out.as_deref(), "figure3.png")?;
+    let (model, shape) = model::load(args.model.from.as_deref())?;
+    let seed = args.model.seed.unwrap_or(model.checkpoint.seed);
+    let path = if args.spherical {
+        Path::Arc
+    } else {
+        Path::Line
+    };
+    let (rows, cols) = (args.model.rows, args.cols);
+    let mut sampler = model::sampler(&model)?;
+    let ends = sampler.latents(seed, 0, 2 * rows)?;
+    let mut latents = Vec::with_capacity(rows * cols * sampler.latent());
+    for pair in ends.chunks_exact(2 * sampler.latent()) {
+        let (from, to) = pair.split_at(sampler.latent());
+        for step in 0..cols {
+            let t = step as f64 / (cols - 1) as f64;
+            latents.extend(between(path, from, to, t));
+        }
+    }
+    let mut images = sampler.generate_from(&latents)?;
+    model.record.to_user_units(&mut images, sampler.cols());
+
+    let name = model.path.display().to_string();
+    let way = match path {
+        Path::Line => "linear",
+        Path::Arc => "spherical",
+    };
+    let sheet = Sheet {
+        images: &images,
+        shape,
+        cols,
+        last_apart: false,
+        title: &format!("G(z), z from one latent to another: {way} interpolation"),
+        note: &format!("{name}, step {}, seed {seed}", model.checkpoint.step),
+    };
+    target.write(&sheet.draw(), 1.0)?;
+    output.line(format!(
+        "{}: figure 3 of {name}, step {}, seed {seed}; {way}, {rows} pairs of latents",
+        target.path.display(),
+        model.checkpoint.step
+    ));
+    Ok(())
+}
+
+/// The latent at `t` of the way; at 0 and 1 the ends themselves.
+fn between(path: Path, from: &[f32], to: &[f32], t: f64) -> Vec<f32> {
+    let [first, second] = match path {
+        Path::Line => [1.0 - t, t],
+        Path::Arc => arc_weights(from, to, t),
+    };
+    let mix = |(&a, &b): (&f32, &f32)| (first * f64::from(a) + second * f64::from(b)) as f32;
+    from.iter().zip(to).map(mix).collect()
+}
+
+/// Weights of the ends at `t` of the arc; those of the line where the two directions are one, or
+/// opposite, and no arc is meant.
+fn arc_weights(from: &[f32], to: &[f32], t: f64) -> [f64; 2] {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(&a, &b)| f64::from(a) * f64::from(b))
+            .sum()
+    };
+    let lengths = (dot(from, from) * dot(to, to)).sqrt();
+    let angle = (dot(from, to) / lengths).clamp(-1.0, 1.0).acos();
+    if angle.is_nan() || angle.sin() < SMALLEST_ANGLE {
+        return [1.0 - t, t];
+    }
+    [(1.0 - t) * angle, t * angle].map(|part| part.sin() / angle.sin())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_and_arc_begin_and_end_at_their_latents() {
+        let (from, to) = ([1.0, 0.5, -0.25], [-0.75, 1.5, 0.125]);
+        for path in [Path::Line, Path::Arc] {
+            assert_eq!(between(path, &from, &to, 0.0), from, "{path:?}");
+            assert_eq!(between(path, &from, &to, 1.0), to, "{path:?}");
+        }
+        assert_eq!(between(Path::Line, &from, &to, 0.5), [0.125, 1.0, -0.0625]);
+    }
+
+    #[test]
+    fn arc_between_unit_vectors_stays_on_the_sphere() {
+        let middle = between(Path::Arc, &[1.0, 0.0], &[0.0, 1.0], 0.25);
+        let angle = std::f64::consts::FRAC_PI_8;
+        assert!((f64::from(middle[0]) - angle.cos()).abs() < 1e-7);
+        assert!((f64::from(middle[1]) - angle.sin()).abs() < 1e-7);
+        // Opposite ends, and no direction at all: the line.
+        assert_eq!(
+            between(Path::Arc, &[1.0, 0.0], &[-1.0, 0.0], 0.5),
+            [0.0, 0.0]
+        );
+        assert_eq!(between(Path::Arc, &[0.0], &[2.0], 0.5), [1.0]);
+    }
+}

@@ -1,0 +1,105 @@
+//! A generator of images for Figures 2 and 3.
+
+use std::path::Path;
+
+use gan_data::RecordShape;
+use gan_kernels::Native;
+use gan_model::Sampler;
+
+use crate::pictures::drawing::Pixels;
+use crate::problem::Problem;
+use crate::run_dir::{self, RUNS};
+use crate::sample::Model;
+
+/// Height, width and channels of an image.
+pub(super) type ImageShape = [usize; 3];
+
+/// The model at `from`, else the newest of images in `runs/`, and the shape of its images.
+///
+/// # Errors
+/// If there is none, it cannot be read, or it makes something else.
+pub(super) fn load(from: Option<&Path>) -> anyhow::Result<(Model, ImageShape)> {
+    let Some(from) = from else {
+        return newest();
+    };
+    let model = Model::load(from)?;
+    match image_shape(&model) {
+        Some(shape) => Ok((model, shape)),
+        None => Err(Problem::usage(format!(
+            "{}: found records of numbers, expected images",
+            model.path.display()
+        ))
+        .hint("a run of images: gan-cli train digits; numbers are drawn by gan-cli sample")
+        .into()),
+    }
+}
+
+/// The newest run whose checkpoint can be read and is of images.
+fn newest() -> anyhow::Result<(Model, ImageShape)> {
+    let models = run_dir::newest_first().into_iter();
+    let mut models = models.filter_map(|run| Model::load(&run).ok());
+    models
+        .find_map(|model| Some((image_shape(&model)?, model)))
+        .map(|(shape, model)| (model, shape))
+        .ok_or_else(|| {
+            Problem::usage(format!("{RUNS}/: found no run of images"))
+                .hint("train one with gan-cli train digits, or name a run or a checkpoint")
+                .into()
+        })
+}
+
+fn image_shape(model: &Model) -> Option<ImageShape> {
+    match model.record.shape {
+        RecordShape::Image {
+            height,
+            width,
+            channels,
+        } => Some([height, width, channels]),
+        _ => None,
+    }
+}
+
+/// The model's generator, on the processor: a figure is a hundred samples.
+///
+/// # Errors
+/// If the checkpoint does not fit its configuration.
+pub(super) fn sampler(model: &Model) -> anyhow::Result<Sampler<Native<f32>>> {
+    let backend = Native::new(None)?;
+    Ok(Sampler::new(
+        backend,
+        &model.config.generator,
+        &model.checkpoint,
+    )?)
+}
+
+/// An image, planes of values from 0 to 255, as pixels.
+pub(super) fn pixels(image: &[f32], [height, width, channels]: ImageShape) -> Pixels {
+    let plane = height * width;
+    let byte = |value: f32| value.round().clamp(0.0, 255.0) as u8;
+    let rgb = (0..plane).flat_map(|at| {
+        [0, 1, 2].map(|color| {
+            let channel = if channels == 3 { color } else { 0 };
+            byte(image[channel * plane + at])
+        })
+    });
+    Pixels {
+        width,
+        height,
+        rgb: rgb.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_interleave_planes_and_repeat_a_grey_one() {
+        let image = [0.0, 255.0, 10.4, 300.0, -3.0, 7.0];
+        assert_eq!(pixels(&image, [2, 1, 3]).rgb, [0, 10, 0, 255, 255, 7]);
+        assert_eq!(
+            pixels(&image, [2, 3, 1]).rgb[6..12],
+            [10, 10, 10, 255, 255, 255]
+        );
+    }
+}

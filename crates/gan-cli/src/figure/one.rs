@@ -1,0 +1,195 @@
+//! Figure 1: plays the game and draws it.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use gan_kernels::Native;
+use gan_model::{GameConfig, OptimizerConfig, PriorConfig, ScheduleConfig, Trainer, TrainingData};
+
+use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
+use super::{Form, OneArgs, Target, animation, panel, stages};
+use crate::config::{Layers, Overrides, RunConfig};
+use crate::output::Output;
+use crate::problem::Problem;
+use crate::progress::{Progress, duration};
+use crate::run_dir::RunDir;
+
+/// The preset that is played.
+const PRESET: &str = "figure1";
+/// Factors of the learning rates while one player moves alone.
+const SLOWER_D: f64 = 0.4;
+const SLOWER_G: f64 = 0.05;
+/// The central 98 % and 99 % of a normal distribution end so many standard deviations out.
+const SIGMAS_98: f64 = 2.3263;
+const SIGMAS_99: f64 = 2.5758;
+/// Pixels a unit of a .png.
+const SCALE: f64 = 1.5;
+
+/// `gan-cli figure 1`.
+pub(super) fn run(args: &OneArgs, output: &Output) -> anyhow::Result<()> {
+    let default = if args.animate {
+        "figure1-animated.png"
+    } else {
+        "figure1.png"
+    };
+    let target = Target::new(args.out.as_deref(), default)?;
+    if args.animate && target.form != Form::Png {
+        let shown = target.path.display();
+        return Err(Problem::usage(format!(
+            "--animate --out {shown}: found extension \"svg\", expected png"
+        ))
+        .hint("an animation is an animated PNG, which browsers play")
+        .into());
+    }
+    let started = Instant::now();
+    let played = play(args, output)?;
+    if args.animate {
+        let bytes = animation::encode(&played).context("cannot draw the figure")?;
+        RunDir::replace(&target.path, &bytes)?;
+    } else {
+        target.write(&stages::draw(&played), SCALE)?;
+    }
+    report(&played, output);
+    let seconds = started.elapsed().as_secs_f64();
+    let shown = target.path.display();
+    output.line(format!("{shown}: figure 1, in {}", duration(seconds)));
+    Ok(())
+}
+
+fn play(args: &OneArgs, output: &Output) -> anyhow::Result<Played> {
+    let mut overrides = Overrides::default();
+    if let Some(seed) = args.seed {
+        overrides.flag("--seed", "seed", seed as i64);
+    }
+    if let Some(steps) = args.steps {
+        overrides.flag("--steps", "run.steps", steps as i64);
+    }
+    args.set.iter().try_for_each(|set| overrides.set(set))?;
+    let layers = Layers::read(PRESET, &overrides)?;
+    let mut config = layers.resolve()?;
+    refuse_other_prior(&config)?;
+    let dataset = gan_data::load(&config.data, config.seed)?;
+    let known = dataset.mixture.clone();
+    let one = known.filter(|mixture| mixture.cols == 1 && mixture.modes() == 1);
+    let mixture = one.ok_or_else(|| {
+        Problem::usage(format!(
+            "data.source: found {}, expected {PRESET}: one dimension of known density",
+            config.data.source
+        ))
+    })?;
+    let backend = Native::<f32>::new(Some(args.threads))?;
+    let trainer = |game: &GameConfig| {
+        let data = TrainingData {
+            records: dataset.records.slice(dataset.splits.train.clone()),
+            mean: dataset.mean(),
+        };
+        Trainer::new(backend.clone(), game, config.seed, data)
+            .map_err(|error| layers.explain(&error))
+    };
+    let careful = trainer(&careful(config.game()))?;
+    let trainer = trainer(&config.game())?;
+    let per_epoch = trainer.steps_per_epoch();
+    let total = config.settle(per_epoch).total;
+    let progress = Progress::new(output, 0, total, per_epoch);
+    game::play(trainer, careful, mixture, total, progress)
+}
+
+/// The same game with steps so small that a lone player's way can be watched.
+fn careful(game: GameConfig) -> GameConfig {
+    let slower = |optimizer: OptimizerConfig, factor: f64| match optimizer {
+        OptimizerConfig::Momentum {
+            learning_rate,
+            momentum,
+            max_column_norm,
+            ..
+        } => OptimizerConfig::Momentum {
+            learning_rate: learning_rate * factor,
+            schedule: ScheduleConfig::Constant,
+            momentum,
+            max_column_norm,
+        },
+        OptimizerConfig::Adam {
+            learning_rate,
+            beta1,
+            beta2,
+            epsilon,
+            max_column_norm,
+            ..
+        } => OptimizerConfig::Adam {
+            learning_rate: learning_rate * factor,
+            schedule: ScheduleConfig::Constant,
+            beta1,
+            beta2,
+            epsilon,
+            max_column_norm,
+        },
+        other => other,
+    };
+    let GameConfig {
+        mut generator,
+        mut discriminator,
+        optimizer,
+        game,
+    } = game;
+    generator.optimizer = Some(slower(generator.optimizer.unwrap_or(optimizer), SLOWER_G));
+    let own = discriminator.optimizer.unwrap_or(optimizer);
+    discriminator.optimizer = Some(slower(own, SLOWER_D));
+    GameConfig {
+        generator,
+        discriminator,
+        optimizer,
+        game,
+    }
+}
+
+/// The axis of z and the density of p_g are those of one uniform latent.
+fn refuse_other_prior(config: &RunConfig) -> Result<(), Problem> {
+    let generator = &config.generator;
+    if generator.latent != 1 {
+        return Err(Problem::usage(format!(
+            "generator.latent: found {}, expected 1, as in the figure",
+            generator.latent
+        )));
+    }
+    if generator.prior != PriorConfig::Uniform {
+        return Err(Problem::usage(
+            "generator.prior: expected uniform, as in the figure",
+        ));
+    }
+    Ok(())
+}
+
+/// Says what the stages are, and how near the last one comes to what the theory has at the end.
+fn report(played: &Played, output: &Output) {
+    let stages = played.stages();
+    for (name, moment) in ["(a)", "(b)", "(c)", "(d)"].into_iter().zip(stages) {
+        output.line(format!(
+            "{name}  iteration {:>6}  {:<13}  V {:+.4}  JSD {:.4} nats  mean |D - D*| {:.4}",
+            moment.step,
+            panel::who(moment.moves),
+            moment.value,
+            moment.divergence,
+            played.distance_to_optimum(moment)
+        ));
+    }
+    let last = stages[3];
+    for (name, found, bound) in [
+        ("JSD(p_data, p_g)", last.divergence, DIVERGENCE_BOUND),
+        (
+            "largest |D - 1/2| on the central 98 % of p_data",
+            played.unfairness(last, SIGMAS_98),
+            UNFAIRNESS_BOUND,
+        ),
+    ] {
+        let verdict = if found <= bound {
+            "holds"
+        } else {
+            "does not hold"
+        };
+        output.line(format!("{name}: {found:.4}; the bound {bound} {verdict}"));
+    }
+    output.line(format!(
+        "on the central 99 %, for comparison: {:.4}",
+        played.unfairness(last, SIGMAS_99)
+    ));
+}
