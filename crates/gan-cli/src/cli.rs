@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Draw samples from a run or a checkpoint; no data is needed.
     Sample(SampleArgs),
+    /// Measure how good the samples of a run or a checkpoint are, beside controls.
+    Evaluate(EvaluateArgs),
     /// Say what a run or a checkpoint is; without one, what this machine offers.
     Info(InfoArgs),
     /// List the presets, or print one as TOML to start from.
@@ -100,6 +102,53 @@ pub(crate) struct SampleArgs {
     /// CPU threads [default: all]; the numbers do not depend on it.
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     pub(crate) threads: Option<usize>,
+}
+
+/// `gan-cli evaluate`.
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// Directory of a run, or a checkpoint file.
+    #[arg(value_name = "RUN | CHECKPOINT")]
+    pub(crate) from: PathBuf,
+    /// Where the data is, if it is no longer where it was for training.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<String>,
+    /// How many samples.
+    #[arg(long, value_name = "N", default_value = "10000",
+          value_parser = RangedU64ValueParser::<usize>::new().range(2..=10_000_000))]
+    pub(crate) samples: usize,
+    /// Which metrics, separated by commas [default: all].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) metrics: Vec<String>,
+    /// Width of the Parzen window [default: the best on the validation records].
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(crate) sigma: Option<f64>,
+    /// Seed of the latents [default: the run's].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// What computes, as for `train`.
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    pub(crate) device: DeviceChoice,
+    /// How factors of matrix products are rounded; the CPU has f32 alone.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) precision: PrecisionChoice,
+    /// CPU threads [default: all]; the numbers do not depend on it.
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Folder for evaluation.json and the pictures [default: `RUN/evaluation/step-N`].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// A finite number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    number
+        .filter(|number| *number > 0.0 && number.is_finite())
+        .ok_or_else(|| "expected a number above 0".to_owned())
 }
 
 /// `gan-cli info`.

@@ -6,6 +6,7 @@
 mod cli;
 mod config;
 mod devices;
+mod evaluate;
 mod info;
 mod interrupt;
 mod output;
@@ -39,6 +40,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             session::run(&args, &output)
         }
         Command::Sample(args) => sample::run(&args, &Output::new(Format::Text)),
+        Command::Evaluate(args) => {
+            let output = Output::new(Format::of_flag(args.json));
+            evaluate::run(&args, &output)
+        }
         Command::Info(args) => info::run(&args, &Output::new(Format::of_flag(args.json))),
         Command::Presets(args) => presets::run(&args, &Output::new(Format::Text)),
     }

@@ -1,4 +1,4 @@
-//! How far the training is: one line on a terminal, a line every few seconds elsewhere.
+//! How far the work is: one line on a terminal, a line every few seconds elsewhere.
 
 use std::time::{Duration, Instant};
 
@@ -105,6 +105,73 @@ impl<'a> Progress<'a> {
 
     /// Takes the line away.
     pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows how far one stage of a longer work is.
+pub(crate) struct Stage<'a> {
+    output: &'a Output,
+    name: String,
+    /// On a terminal.
+    bar: Option<ProgressBar>,
+    start: Instant,
+    shown: Instant,
+}
+
+impl<'a> Stage<'a> {
+    /// Parts of a whole in the bar of a stage.
+    const PARTS: u64 = 1000;
+
+    /// A stage that begins now.
+    pub(crate) fn new(output: &'a Output, name: impl Into<String>) -> Self {
+        let name = name.into();
+        let bar = output.is_terminal().then(|| {
+            let target = ProgressDrawTarget::stderr();
+            let bar = ProgressBar::with_draw_target(Some(Self::PARTS), target);
+            let style = ProgressStyle::with_template("{bar:20} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            // What takes no second is not worth a number, but a silent second is worth a word.
+            bar.set_message(name.clone());
+            bar
+        });
+        let now = Instant::now();
+        Self {
+            output,
+            name,
+            bar,
+            start: now,
+            shown: now,
+        }
+    }
+
+    /// Shows that the share `done` of it is done, if it is time to.
+    pub(crate) fn tick(&mut self, done: f64) {
+        let every = if self.bar.is_some() { REDRAW } else { LINE };
+        if self.output.is_json() || self.shown.elapsed() < every {
+            return;
+        }
+        self.shown = Instant::now();
+        let mut text = format!("{}  {:.0} %", self.name, 100.0 * done);
+        if done > 0.0 {
+            let left = self.start.elapsed().as_secs_f64() * (1.0 / done - 1.0);
+            text += &format!("  {} left", duration(left));
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position((done * Self::PARTS as f64) as u64);
+                bar.set_message(text);
+            }
+            None => self.output.line(text),
+        }
+    }
+}
+
+impl Drop for Stage<'_> {
+    /// Takes the line away.
+    fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

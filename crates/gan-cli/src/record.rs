@@ -142,7 +142,7 @@ impl RecordInfo {
 }
 
 /// SHA-256 of the stored form of `records`, in hexadecimal.
-fn fingerprint(records: &Records) -> String {
+pub(crate) fn fingerprint(records: &Records) -> String {
     let mut hash = Sha256::new();
     hash.update((records.cols() as u64).to_le_bytes());
     match records.values() {
@@ -158,10 +158,12 @@ fn fingerprint(records: &Records) -> String {
         // A form of records that this program does not know cannot come from its loaders.
         _ => {}
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hexadecimal(&hash.finalize())
+}
+
+/// Bytes as two digits each.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ const LOSSES: &str = "losses.svg";
 const LOG: &str = "run.log";
 const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
+const EVALUATION: &str = "evaluation";
 const CHECKPOINT_EXTENSION: &str = "safetensors";
 
 /// What becomes of a run that is already where a new one should be.
@@ -103,7 +104,7 @@ impl RunDir {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         };
-        for folder in [SAMPLES, CHECKPOINTS] {
+        for folder in [SAMPLES, CHECKPOINTS, EVALUATION] {
             absent_is_fine(fs::remove_dir_all(self.path.join(folder)))?;
         }
         for file in [METRICS, LOSSES] {
@@ -339,6 +340,11 @@ pub(crate) const EXECUTION_MARK: &str = "iteration: ";
 /// The folder of a run's pictures.
 pub(crate) fn samples_folder(run: &Path) -> PathBuf {
     run.join(SAMPLES)
+}
+
+/// The folder of what evaluations of a run's checkpoints say.
+pub(crate) fn evaluation_folder(run: &Path) -> PathBuf {
+    run.join(EVALUATION)
 }
 
 /// Whether `path` is what a killed process left of a run's own file; a user's files, and those that

@@ -39,6 +39,8 @@ pub(crate) struct Model {
     pub(crate) config: RunConfig,
     /// What its samples are.
     pub(crate) record: RecordInfo,
+    /// Values per sample.
+    pub(crate) cols: usize,
 }
 
 impl Model {
@@ -68,6 +70,7 @@ impl Model {
             run: run_of(&path),
             config,
             record,
+            cols,
             checkpoint,
             path,
         })
@@ -139,7 +142,7 @@ fn generate<B: Backend>(
 ) -> anyhow::Result<(usize, Vec<f32>)> {
     let mut sampler = Sampler::new(backend, &model.config.generator, &model.checkpoint)?;
     let cols = sampler.cols();
-    check_amount(number, cols)?;
+    check_amount("-n", number, cols)?;
     Ok((cols, sampler.sample(seed, 0, number)?))
 }
 
@@ -184,15 +187,15 @@ fn generator_cols(
     Ok(cols)
 }
 
-/// Whether `number` samples of `cols` values fit into memory.
-fn check_amount(number: usize, cols: usize) -> Result<(), Problem> {
+/// Whether `number` samples of `cols` values fit into memory; `flag` is what the user typed.
+pub(crate) fn check_amount(flag: &str, number: usize, cols: usize) -> Result<(), Problem> {
     let values = number.saturating_mul(cols);
     if values <= MOST_VALUES {
         return Ok(());
     }
     let most = MOST_VALUES / cols;
     Err(Problem::usage(format!(
-        "-n {number}: found {values} values, {cols} in each sample, expected at most {MOST_VALUES}"
+        "{flag} {number}: found {values} values, {cols} in each sample, expected at most {MOST_VALUES}"
     ))
     .hint(format!(
         "take {most} at a time, each time with another --seed and --out"
@@ -241,14 +244,14 @@ mod tests {
 
     #[test]
     fn amount_is_bounded_by_values_and_not_by_samples() {
-        assert!(check_amount(10_000_000, 2).is_ok());
-        let error = check_amount(10_000_000, 784).unwrap_err().to_string();
+        assert!(check_amount("-n", 10_000_000, 2).is_ok());
+        let error = check_amount("-n", 10_000_000, 784).unwrap_err().to_string();
         assert!(
             error.contains("-n 10000000: found 7840000000 values"),
             "{error}"
         );
-        assert!(check_amount(usize::MAX, 3).is_err());
-        assert!(check_amount(MOST_VALUES / 784, 784).is_ok());
+        assert!(check_amount("-n", usize::MAX, 3).is_err());
+        assert!(check_amount("-n", MOST_VALUES / 784, 784).is_ok());
     }
 
     #[test]

@@ -60,19 +60,21 @@ fn overrides(args: &TrainArgs) -> Result<Overrides, Problem> {
         overrides.flag("--steps", "run.steps", steps as i64);
     }
     if let Some(data) = &args.data {
-        // Typed here, `mnist` is a folder of that name if there is one, and not the data set that a
-        // preset means by it.
-        let path = Path::new(".").join(data);
-        let named = presets::data_set(data).is_some() && path.exists();
-        let data = if named {
-            path.display().to_string()
-        } else {
-            data.clone()
-        };
-        overrides.flag("--data", "data.source", data);
+        overrides.flag("--data", "data.source", named_data(data));
     }
     args.set.iter().try_for_each(|set| overrides.set(set))?;
     Ok(overrides)
+}
+
+/// What `--data` means: typed here, `mnist` is a folder of that name if there is one, and not the
+/// data set that a preset means by it.
+pub(crate) fn named_data(given: &str) -> String {
+    let path = Path::new(".").join(given);
+    if presets::data_set(given).is_some() && path.exists() {
+        path.display().to_string()
+    } else {
+        given.to_owned()
+    }
 }
 
 impl Plan {

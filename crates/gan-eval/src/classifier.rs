@@ -7,8 +7,9 @@ use gan_kernels::{
 use rand::RngExt;
 
 use crate::Points;
-use crate::distances::{idle_state, write_centred};
+use crate::distances::write_centred;
 use crate::draws::Draw;
+use crate::gaussian::stateless;
 
 /// Rows of one forward pass outside of training.
 const CHUNK: usize = 256;
@@ -88,10 +89,10 @@ impl<B: Backend> Classifier<B> {
         classes: usize,
     ) -> Result<Self, BackendError> {
         assert!(
-            labels.len() == points.count() && !labels.is_empty() && training.minibatch > 0,
+            labels.len() == points.rows() && !labels.is_empty() && training.minibatch > 0,
             "classifier: {} labels for {} points",
             labels.len(),
-            points.count()
+            points.rows()
         );
         assert!(
             labels.iter().all(|&label| usize::from(label) < classes),
@@ -129,8 +130,8 @@ impl<B: Backend> Classifier<B> {
         points: Points<'_>,
         labels: &[u8],
     ) -> Result<(), BackendError> {
-        let minibatch = training.minibatch.min(points.count());
-        let updates = training.epochs * (points.count() / minibatch);
+        let minibatch = training.minibatch.min(points.rows());
+        let updates = training.epochs * (points.rows() / minibatch);
         let schedule = schedule(training.learning_rate, updates);
         let mut state = self.backend.state(schedule.state(training.seed, 0));
         let mut tape = self.tape(minibatch);
@@ -138,7 +139,7 @@ impl<B: Backend> Classifier<B> {
         let mut classes = vec![0; minibatch];
         let mut step = 0;
         for epoch in 0..training.epochs {
-            let order = Draw::Order.order(training.seed, epoch, points.count());
+            let order = Draw::Order.order(training.seed, epoch, points.rows());
             for chosen in order.chunks_exact(minibatch) {
                 let out = rows.chunks_exact_mut(points.cols()).zip(&mut classes);
                 for (&index, (row, class)) in chosen.iter().zip(out) {
@@ -296,10 +297,10 @@ impl<B: Backend> Classifier<B> {
     #[track_caller]
     pub fn accuracy(&self, points: Points<'_>, labels: &[u8]) -> Result<f64, BackendError> {
         assert!(
-            labels.len() == points.count(),
+            labels.len() == points.rows(),
             "classifier: {} labels for {} points",
             labels.len(),
-            points.count()
+            points.rows()
         );
         let posteriors = self.posteriors(points)?;
         let rows = posteriors.chunks_exact(self.classes()).zip(labels);
@@ -315,11 +316,11 @@ impl<B: Backend> Classifier<B> {
             points.cols(),
             self.mean.len()
         );
-        let state = idle_state(&self.backend);
+        let state = self.backend.state(stateless());
         let mut tape = self.tape(CHUNK);
-        let mut outputs = Vec::with_capacity(points.count() * tape.y[layer].cols());
-        for first in (0..points.count()).step_by(CHUNK) {
-            let count = CHUNK.min(points.count() - first);
+        let mut outputs = Vec::with_capacity(points.rows() * tape.y[layer].cols());
+        for first in (0..points.rows()).step_by(CHUNK) {
+            let count = CHUNK.min(points.rows() - first);
             self.forward(points.slice(first..first + count), &mut tape, &state);
             outputs.extend(self.backend.read(tape.y[layer].rows(0, count))?);
         }
@@ -373,7 +374,7 @@ fn sizes_len(training: &Training) -> usize {
 /// One over the root of the columns' mean variance; 1 for points that are all equal.
 fn inverse_deviation(points: Points<'_>) -> f64 {
     let mean = points.mean();
-    let rows = points.rows();
+    let rows = points.iter();
     let squares = rows.flat_map(|row| row.iter().zip(&mean));
     let sum: f64 = squares
         .map(|(&x, mean)| (f64::from(x) - mean).powi(2))

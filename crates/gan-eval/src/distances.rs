@@ -1,8 +1,9 @@
 //! Squared distances between two sets of points, a block at a time.
 
-use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Matrix, Real, StepState};
+use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Matrix, Real};
 
 use crate::Points;
+use crate::gaussian::stateless;
 
 /// Columns up to which differences are squared one by one: a product would gain nothing, and in few
 /// columns neighbours are so near that its rounding would show.
@@ -34,14 +35,14 @@ pub fn squared_distances<B: Backend>(
     references: Points<'_>,
     mut visit: impl FnMut(usize, usize, &[f64]),
 ) -> Result<(), BackendError> {
-    queries.check_cols("squared_distances", &references);
+    queries.check_cols("squared_distances", references);
     if references.cols() <= FEW_COLS {
         one_by_one(queries, references, visit);
         return Ok(());
     }
     let mean = references.mean();
-    for first in (0..references.count()).step_by(REFERENCES) {
-        let count = REFERENCES.min(references.count() - first);
+    for first in (0..references.rows()).step_by(REFERENCES) {
+        let count = REFERENCES.min(references.rows() - first);
         let block = Block::new(backend, references.slice(first..first + count), &mean);
         block.visit(backend, queries, &mean, |query, distances| {
             visit(query, first, distances);
@@ -75,13 +76,13 @@ fn one_by_one(
     mut visit: impl FnMut(usize, usize, &[f64]),
 ) {
     let mut distances = vec![0.0; REFERENCES];
-    for first in (0..references.count()).step_by(REFERENCES) {
-        let block = references.slice(first..(first + REFERENCES).min(references.count()));
-        for (query, x) in queries.rows().enumerate() {
-            for (distance, r) in distances.iter_mut().zip(block.rows()) {
+    for first in (0..references.rows()).step_by(REFERENCES) {
+        let block = references.slice(first..(first + REFERENCES).min(references.rows()));
+        for (query, x) in queries.iter().enumerate() {
+            for (distance, r) in distances.iter_mut().zip(block.iter()) {
                 *distance = squared_distance(x, r);
             }
-            visit(query, first, &distances[..block.count()]);
+            visit(query, first, &distances[..block.rows()]);
         }
     }
 }
@@ -94,10 +95,10 @@ struct Block<B: Backend> {
 
 impl<B: Backend> Block<B> {
     fn new(backend: &B, references: Points<'_>, mean: &[f64]) -> Self {
-        let (count, cols) = (references.count(), references.cols());
+        let (count, cols) = (references.rows(), references.cols());
         let mut weights = vec![B::Elem::ZERO; cols * count];
         let mut squares = Vec::with_capacity(count);
-        for (index, row) in references.rows().enumerate() {
+        for (index, row) in references.iter().enumerate() {
             let mut square = 0.0;
             for (col, (&r, mean)) in row.iter().zip(mean).enumerate() {
                 let r = B::Elem::from_f64(f64::from(r) - mean);
@@ -120,13 +121,13 @@ impl<B: Backend> Block<B> {
         mean: &[f64],
         mut visit: impl FnMut(usize, &[f64]),
     ) -> Result<(), BackendError> {
-        let state = idle_state(backend);
+        let state = backend.state(stateless());
         let count = self.b.cols();
         let mut x = backend.matrix(QUERIES, queries.cols());
         let mut y = backend.matrix(QUERIES, count);
         let mut distances = vec![0.0; count];
-        for first in (0..queries.count()).step_by(QUERIES) {
-            let rows = QUERIES.min(queries.count() - first);
+        for first in (0..queries.rows()).step_by(QUERIES) {
+            let rows = QUERIES.min(queries.rows() - first);
             let chunk = queries.slice(first..first + rows);
             let squares = write_centred(backend, &mut x, chunk, mean);
             backend.linear_fwd(LinearFwd {
@@ -153,15 +154,6 @@ impl<B: Backend> Block<B> {
     }
 }
 
-/// The state of operations that draw nothing and update nothing.
-pub(crate) fn idle_state<B: Backend>(backend: &B) -> B::State {
-    backend.state(StepState {
-        seed: 0,
-        step: 0,
-        rates: Vec::new(),
-    })
-}
-
 /// Writes `points − mean` into the first rows of `x`, zeros below; returns the squared lengths.
 pub(crate) fn write_centred<B: Backend>(
     backend: &B,
@@ -170,8 +162,8 @@ pub(crate) fn write_centred<B: Backend>(
     mean: &[f64],
 ) -> Vec<f64> {
     let mut values = Vec::with_capacity(x.row_count() * x.cols());
-    let mut squares = Vec::with_capacity(points.count());
-    for row in points.rows() {
+    let mut squares = Vec::with_capacity(points.rows());
+    for row in points.iter() {
         let mut square = 0.0;
         for (&value, mean) in row.iter().zip(mean) {
             let value = B::Elem::from_f64(f64::from(value) - mean);
@@ -254,9 +246,9 @@ pub fn nearest_others<B: Backend>(
     k: usize,
 ) -> Result<Nearest, BackendError> {
     assert!(
-        k < points.count(),
+        k < points.rows(),
         "nearest_others: {k} others of {} points",
-        points.count()
+        points.rows()
     );
     search(backend, points, points, k, |query, index| query == index)
 }
@@ -270,16 +262,16 @@ fn search<B: Backend>(
     skip: impl Fn(usize, usize) -> bool,
 ) -> Result<Nearest, BackendError> {
     assert!(
-        k > 0 && k <= references.count(),
+        k > 0 && k <= references.rows(),
         "nearest: {k} of {} points",
-        references.count()
+        references.rows()
     );
     // What is no number is infinitely far, and its neighbours are the first points.
     let none = Neighbour {
         index: 0,
         squared_distance: f64::INFINITY,
     };
-    let mut found = vec![none; queries.count() * k];
+    let mut found = vec![none; queries.rows() * k];
     squared_distances(backend, queries, references, |query, first, distances| {
         let nearest = &mut found[query * k..(query + 1) * k];
         let mut farthest = nearest[k - 1].squared_distance;
@@ -294,7 +286,7 @@ fn search<B: Backend>(
             }
         }
     })?;
-    for (x, nearest) in queries.rows().zip(found.chunks_exact_mut(k)) {
+    for (x, nearest) in queries.iter().zip(found.chunks_exact_mut(k)) {
         refine(x, references, nearest);
     }
     Ok(Nearest { k, found })
@@ -326,15 +318,15 @@ mod tests {
 
     /// Every distance by the definition.
     fn definition(queries: Points<'_>, references: Points<'_>) -> Vec<f64> {
-        let rows = queries.rows();
-        rows.flat_map(|x| references.rows().map(move |r| squared_distance(x, r)))
+        let rows = queries.iter();
+        rows.flat_map(|x| references.iter().map(move |r| squared_distance(x, r)))
             .collect()
     }
 
     fn blocks<B: Backend>(backend: &B, queries: Points<'_>, references: Points<'_>) -> Vec<f64> {
-        let mut all = vec![f64::NAN; queries.count() * references.count()];
+        let mut all = vec![f64::NAN; queries.rows() * references.rows()];
         squared_distances(backend, queries, references, |query, first, distances| {
-            all[query * references.count() + first..][..distances.len()].copy_from_slice(distances);
+            all[query * references.rows() + first..][..distances.len()].copy_from_slice(distances);
         })
         .unwrap();
         all

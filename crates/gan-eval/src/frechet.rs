@@ -22,12 +22,12 @@ use crate::Points;
 #[must_use]
 #[track_caller]
 pub fn frechet(a: Points<'_>, b: Points<'_>) -> f64 {
-    a.check_cols("frechet", &b);
+    a.check_cols("frechet", b);
     assert!(
-        a.count() >= 2 && b.count() >= 2,
+        a.rows() >= 2 && b.rows() >= 2,
         "frechet: {} and {} rows",
-        a.count(),
-        b.count()
+        a.rows(),
+        b.rows()
     );
     let ((mean_a, a), (mean_b, b)) = (moments(a), moments(b));
     let root = square_root(a.clone());
@@ -47,7 +47,7 @@ fn moments(points: Points<'_>) -> (DVector<f64>, DMatrix<f64>) {
     let cols = points.cols();
     let mut sums = vec![0.0; cols * cols];
     let mut centred = vec![0.0; cols];
-    for row in points.rows() {
+    for row in points.iter() {
         let values = row.iter().zip(&mean);
         centred
             .iter_mut()
@@ -60,7 +60,7 @@ fn moments(points: Points<'_>) -> (DVector<f64>, DMatrix<f64>) {
                 .for_each(|(sum, y)| *sum += x * y);
         }
     }
-    let over = (points.count() - 1) as f64;
+    let over = (points.rows() - 1) as f64;
     let covariance = DMatrix::from_fn(cols, cols, |i, j| sums[i.max(j) * cols + i.min(j)] / over);
     (DVector::from_vec(mean), covariance)
 }

@@ -3,9 +3,13 @@
 //! Functions from records and samples to numbers: nothing here prints, reads a file or a clock.
 //! What is expensive runs on any [`gan_kernels::Backend`].
 //!
+//! [`ParzenProtocol`] is the paper's evaluation, and [`Controls`] are the points without whose
+//! numbers it says little; what a metric found goes into a [`Section`] of a report.
+//! The other metrics answer one question each, and [`verdict`] reads them together:
+//!
 //! | question | function | ideal |
 //! |---|---|---|
-//! | are samples good, is all of the data there? | [`neighbourhood`] | precision, recall, density and coverage near 1 |
+//! | are samples good, is all of the data there? | [`neighbourhood`] | precision, recall, density, coverage as of records |
 //! | are they one distribution? | [`mmd`], [`two_sample`] | p-value not small; accuracy 1/2 |
 //! | how far off? | [`sliced_wasserstein`] | as far as two sets of records |
 //! | are they copies? | [`memorisation`] | 1/2 closer to training |
@@ -14,30 +18,44 @@
 
 mod classes;
 mod classifier;
+mod controls;
 mod distances;
 mod draws;
+mod error;
 mod frechet;
+mod gaussian;
+mod kmeans;
 mod memorisation;
 mod mmd;
 mod modes;
 mod neighbours;
+mod parzen;
 mod points;
+mod report;
 mod tail;
 #[cfg(test)]
 mod testing;
 mod two_sample;
+mod verdict;
 mod wasserstein;
 
 pub use classes::{Classes, MISSING_SHARE, classes};
 pub use classifier::{Classifier, Features, Training};
+pub use controls::{Control, Controls};
 pub use distances::{
     Nearest, Neighbour, nearest, nearest_others, squared_distance, squared_distances,
 };
+pub use error::EvalError;
 pub use frechet::frechet;
+pub use gaussian::Moments;
+pub use kmeans::kmeans;
 pub use memorisation::{Memorisation, memorisation};
 pub use mmd::{BANDWIDTHS, Mmd, mmd};
 pub use modes::{HIGH_QUALITY, Modes};
 pub use neighbours::{NEIGHBOURS, Neighbourhood, OneNearestNeighbour, neighbourhood};
-pub use points::Points;
+pub use parzen::{Bandwidth, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, authors_sigmas};
+pub use points::{Points, gather};
+pub use report::{Kind, Row, Section, Uncertainty};
 pub use two_sample::{TwoSample, two_sample};
+pub use verdict::{Evidence, Finding, Finds, verdict};
 pub use wasserstein::{DIRECTIONS, SlicedWasserstein, sliced_wasserstein};

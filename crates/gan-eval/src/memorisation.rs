@@ -55,13 +55,13 @@ pub fn memorisation<B: Backend>(
     held_out: Points<'_>,
     samples: Points<'_>,
 ) -> Result<Memorisation, BackendError> {
-    training.check_cols("memorisation", &held_out);
+    training.check_cols("memorisation", held_out);
     assert!(
-        training.count() == held_out.count() && samples.count() > 0,
+        training.rows() == held_out.rows() && samples.rows() > 0,
         "memorisation: {} training and {} held-out records, {} samples",
-        training.count(),
-        held_out.count(),
-        samples.count()
+        training.rows(),
+        held_out.rows(),
+        samples.rows()
     );
     let closest = |from, to| -> Result<Vec<f64>, BackendError> {
         Ok(nearest(backend, from, to, 1)?.distances().collect())
@@ -69,7 +69,7 @@ pub fn memorisation<B: Backend>(
     let to_training = closest(samples, training)?;
     let to_held_out = closest(samples, held_out)?;
     let between_records = closest(held_out, training)?;
-    let count = samples.count() as f64;
+    let count = samples.rows() as f64;
     let pairs = to_training.iter().zip(&to_held_out);
     let closer: f64 = pairs
         .map(|(training, held_out)| {
@@ -78,8 +78,8 @@ pub fn memorisation<B: Backend>(
         })
         .sum();
     Ok(Memorisation {
-        samples: samples.count(),
-        records: training.count(),
+        samples: samples.rows(),
+        records: training.rows(),
         closer_to_training: closer / count,
         standard_error: (0.25 / count).sqrt(),
         to_training: median(to_training),

@@ -3,8 +3,8 @@
 use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Real};
 use serde::Serialize;
 
-use crate::distances::idle_state;
 use crate::draws::Draw;
+use crate::gaussian::stateless;
 use crate::memorisation::median;
 use crate::{Points, squared_distances};
 
@@ -59,8 +59,8 @@ pub fn mmd<B: Backend>(
     permutations: usize,
     seed: u64,
 ) -> Result<Mmd, BackendError> {
-    records.check_cols("mmd", &samples);
-    let (n, m) = (records.count(), samples.count());
+    records.check_cols("mmd", samples);
+    let (n, m) = (records.rows(), samples.rows());
     assert!(n >= 2 && m >= 2, "mmd: {n} records and {m} samples");
     let (kernel, median_distance) = Kernel::of_pooled(backend, records, samples)?;
     let identity: Vec<usize> = (0..n + m).collect();
@@ -95,7 +95,7 @@ impl Kernel {
     ) -> Result<(Self, f64), BackendError> {
         let pooled = [records.values(), samples.values()].concat();
         let pooled = Points::new(&pooled, records.cols());
-        let size = pooled.count();
+        let size = pooled.rows();
         let mut values = vec![0.0_f32; size * size];
         squared_distances(backend, pooled, pooled, |row, first, distances| {
             let out = &mut values[row * size + first..][..distances.len()];
@@ -174,7 +174,7 @@ impl Kernel {
         permutations: usize,
         seed: u64,
     ) -> Result<Vec<f64>, BackendError> {
-        let state = idle_state(backend);
+        let state = backend.state(stateless());
         let mut kernel = backend.matrix(self.size, self.size);
         let values: Vec<_> = self
             .values
@@ -246,7 +246,7 @@ mod tests {
             bells.iter().sum::<f64>() / 4.0
         };
         let within = |points: Points<'_>| {
-            let count = points.count();
+            let count = points.rows();
             let mut sum = 0.0;
             for i in 0..count {
                 for j in (0..count).filter(|&j| j != i) {
@@ -256,10 +256,10 @@ mod tests {
             sum / (count * (count - 1)) as f64
         };
         let cross = records
-            .rows()
-            .flat_map(|x| samples.rows().map(move |y| (x, y)));
+            .iter()
+            .flat_map(|x| samples.iter().map(move |y| (x, y)));
         let cross: f64 = cross.map(|(x, y)| kernel(x, y)).sum();
-        within(records) + within(samples) - 2.0 * cross / (records.count() * samples.count()) as f64
+        within(records) + within(samples) - 2.0 * cross / (records.rows() * samples.rows()) as f64
     }
 
     #[test]

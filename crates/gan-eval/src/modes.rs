@@ -40,7 +40,7 @@ impl Modes {
         nearest: impl Fn(&[f32]) -> (usize, f32),
     ) -> Self {
         let mut counts = vec![0usize; modes];
-        for row in samples.rows() {
+        for row in samples.iter() {
             let (mode, sigmas) = nearest(row);
             if sigmas <= HIGH_QUALITY {
                 counts[mode] += 1;
@@ -50,7 +50,7 @@ impl Modes {
         Self {
             modes_found: counts.iter().filter(|&&count| count > 0).count(),
             modes,
-            high_quality: good as f64 / samples.count().max(1) as f64,
+            high_quality: good as f64 / samples.rows().max(1) as f64,
             reverse_kl: (good > 0).then(|| from_uniform(&counts, good)),
             counts,
         }

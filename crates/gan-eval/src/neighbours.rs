@@ -69,12 +69,12 @@ pub fn neighbourhood<B: Backend>(
     samples: Points<'_>,
     k: usize,
 ) -> Result<Neighbourhood, BackendError> {
-    records.check_cols("neighbourhood", &samples);
+    records.check_cols("neighbourhood", samples);
     assert!(
-        records.count() == samples.count(),
+        records.rows() == samples.rows(),
         "neighbourhood: {} records and {} samples, expected as many",
-        records.count(),
-        samples.count()
+        records.rows(),
+        samples.rows()
     );
     let among_records = nearest_others(backend, records, k)?;
     let among_samples = nearest_others(backend, samples, k)?;
@@ -106,10 +106,10 @@ impl Pairs {
         let sample_radii = squares(among_samples);
         let mut pairs = Self {
             record_radii: squares(among_records),
-            nearest_sample: vec![f64::INFINITY; records.count()],
-            recalled: vec![false; records.count()],
-            nearest_record: vec![f64::INFINITY; samples.count()],
-            inside: vec![0; samples.count()],
+            nearest_sample: vec![f64::INFINITY; records.rows()],
+            recalled: vec![false; records.rows()],
+            nearest_record: vec![f64::INFINITY; samples.rows()],
+            inside: vec![0; samples.rows()],
         };
         squared_distances(backend, samples, records, |sample, first, distances| {
             pairs.visit(sample, first, distances, sample_radii[sample]);
@@ -183,32 +183,32 @@ mod tests {
     /// As the formulas say, over sorted lists of every distance.
     fn by_definition(records: Points<'_>, samples: Points<'_>, k: usize) -> [f64; 6] {
         let to = |x: &[f32], others: Points<'_>| -> Vec<f64> {
-            let mut all: Vec<f64> = others.rows().map(|r| squared_distance(x, r)).collect();
+            let mut all: Vec<f64> = others.iter().map(|r| squared_distance(x, r)).collect();
             all.sort_by(f64::total_cmp);
             all
         };
         // Index k of distances that include the point itself, as the authors' program has it.
         let radius = |x: &[f32], own: Points<'_>| to(x, own)[k];
-        let n = records.count() as f64;
+        let n = records.rows() as f64;
         let inside = |s: &[f32]| {
-            let mut balls = records.rows().map(|r| (r, radius(r, records)));
+            let mut balls = records.iter().map(|r| (r, radius(r, records)));
             balls
                 .by_ref()
                 .filter(|(r, radius)| squared_distance(s, r) < *radius)
                 .count()
         };
-        let counts: Vec<usize> = samples.rows().map(inside).collect();
-        let balls: Vec<_> = samples.rows().map(|s| (s, radius(s, samples))).collect();
-        let recalled = records.rows().filter(|r| {
+        let counts: Vec<usize> = samples.iter().map(inside).collect();
+        let balls: Vec<_> = samples.iter().map(|s| (s, radius(s, samples))).collect();
+        let recalled = records.iter().filter(|r| {
             balls
                 .iter()
                 .any(|(s, radius)| squared_distance(s, r) < *radius)
         });
         let covered = records
-            .rows()
+            .iter()
             .filter(|r| to(r, samples)[0] < radius(r, records));
         let right = |x: Points<'_>, y: Points<'_>| {
-            x.rows().filter(|p| to(p, x)[1] < to(p, y)[0]).count() as f64 / n
+            x.iter().filter(|p| to(p, x)[1] < to(p, y)[0]).count() as f64 / n
         };
         [
             counts.iter().filter(|&&count| count > 0).count() as f64 / n,

@@ -1,6 +1,13 @@
-//! Records and samples as the metrics take them.
+//! Rows of numbers, which is all that a metric needs to know of records or samples.
 
-/// Rows of equal length on the host, row-major.
+use gan_kernels::{Backend, Matrix, Real, Records};
+
+use crate::EvalError;
+
+/// Squared distances from this on are not told apart by the kernels.
+const LARGEST_SQUARE: f64 = 1e29;
+
+/// Points in the players' units, row-major.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Points<'a> {
     values: &'a [f32],
@@ -8,10 +15,10 @@ pub struct Points<'a> {
 }
 
 impl<'a> Points<'a> {
-    /// `values` as rows of `cols`.
+    /// Rows of `cols` values.
     ///
     /// # Panics
-    /// If that is no whole number of rows.
+    /// If there is no whole number of rows.
     #[must_use]
     #[track_caller]
     pub fn new(values: &'a [f32], cols: usize) -> Self {
@@ -23,74 +30,64 @@ impl<'a> Points<'a> {
         Self { values, cols }
     }
 
-    /// Number of rows.
+    /// Number of points.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub fn rows(self) -> usize {
         self.values.len() / self.cols
     }
 
-    /// Values per row.
+    /// Values per point.
     #[must_use]
-    pub fn cols(&self) -> usize {
+    pub fn cols(self) -> usize {
         self.cols
     }
 
-    /// All values, row-major.
+    /// All values.
     #[must_use]
-    pub fn values(&self) -> &'a [f32] {
+    pub fn values(self) -> &'a [f32] {
         self.values
     }
 
-    /// Row `index`.
+    /// One point.
     ///
     /// # Panics
-    /// If there are fewer rows.
+    /// If there are fewer.
     #[must_use]
     #[track_caller]
-    pub fn row(&self, index: usize) -> &'a [f32] {
-        &self.values[index * self.cols..(index + 1) * self.cols]
+    pub fn row(self, row: usize) -> &'a [f32] {
+        &self.values[row * self.cols..][..self.cols]
     }
 
-    /// Rows, one after the other.
-    pub fn rows(&self) -> std::slice::ChunksExact<'a, f32> {
+    /// Each point in turn.
+    pub fn iter(self) -> std::slice::ChunksExact<'a, f32> {
         self.values.chunks_exact(self.cols)
     }
 
-    /// Rows `range` as points of their own.
+    /// The first `count` points, or all if there are fewer.
+    #[must_use]
+    pub fn first(self, count: usize) -> Self {
+        Self {
+            values: &self.values[..count.min(self.rows()) * self.cols],
+            cols: self.cols,
+        }
+    }
+
+    /// Points `range` on their own.
     ///
     /// # Panics
-    /// If `range` is out of range.
+    /// If there are fewer.
     #[must_use]
     #[track_caller]
-    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
-        Self::new(
-            &self.values[range.start * self.cols..range.end * self.cols],
-            self.cols,
-        )
-    }
-
-    /// The first `count` rows, or all if there are fewer.
-    #[must_use]
-    pub fn first(&self, count: usize) -> Self {
-        self.slice(0..count.min(self.count()))
-    }
-
-    /// Mean of each column, in f64.
-    pub(crate) fn mean(&self) -> Vec<f64> {
-        let mut mean = vec![0.0; self.cols];
-        for row in self.rows() {
-            mean.iter_mut()
-                .zip(row)
-                .for_each(|(mean, &x)| *mean += f64::from(x));
+    pub fn slice(self, range: std::ops::Range<usize>) -> Self {
+        Self {
+            values: &self.values[range.start * self.cols..range.end * self.cols],
+            cols: self.cols,
         }
-        let count = self.count().max(1) as f64;
-        mean.iter_mut().for_each(|mean| *mean /= count);
-        mean
     }
 
-    /// Panics unless `other` has rows of the same length.
+    /// Panics with the name of `metric` unless `other` has as many columns.
     #[track_caller]
-    pub(crate) fn check_cols(&self, metric: &str, other: &Points<'_>) {
+    pub(crate) fn check_cols(self, metric: &str, other: Points<'_>) {
         assert!(
             self.cols == other.cols,
             "{metric}: rows of {} and of {} columns",
@@ -98,4 +95,68 @@ impl<'a> Points<'a> {
             other.cols
         );
     }
+
+    /// The mean of each column.
+    #[must_use]
+    pub fn mean(self) -> Vec<f64> {
+        let mut mean = vec![0.0; self.cols];
+        for row in self.iter() {
+            for (mean, &value) in mean.iter_mut().zip(row) {
+                *mean += f64::from(value);
+            }
+        }
+        let count = self.rows().max(1) as f64;
+        mean.iter_mut().for_each(|mean| *mean /= count);
+        mean
+    }
+
+    /// Whether squared distances between such points fit into 32 bits; `what` names the points in
+    /// the error.
+    ///
+    /// # Errors
+    /// [`EvalError::OutOfRange`] with the first row that has a value too large or no number.
+    pub fn check_range(self, what: &'static str) -> Result<(), EvalError> {
+        let limit = (LARGEST_SQUARE / (4.0 * self.cols as f64)).sqrt() as f32;
+        // NaN is not below anything.
+        let wrong = |value: &f32| value.is_nan() || value.abs() >= limit;
+        match self.values.iter().position(wrong) {
+            None => Ok(()),
+            Some(index) => Err(EvalError::OutOfRange {
+                what,
+                row: index / self.cols + 1,
+                found: self.values[index],
+                limit,
+            }),
+        }
+    }
+
+    /// The points on a device.
+    #[must_use]
+    pub fn upload<B: Backend>(self, backend: &B) -> Matrix<B> {
+        let mut matrix = backend.matrix(self.rows(), self.cols);
+        let values: Vec<_> = self.values.iter().map(|&x| elem::<B>(x)).collect();
+        backend.write(&mut matrix, &values);
+        matrix
+    }
+}
+
+/// A value as an element of `B`.
+pub(crate) fn elem<B: Backend>(value: f32) -> B::Elem {
+    B::Elem::from_f64(f64::from(value))
+}
+
+/// The records at `indices` as values, row-major.
+///
+/// # Panics
+/// If an index is out of range.
+#[must_use]
+#[track_caller]
+pub fn gather(records: &Records, indices: impl Iterator<Item = usize>) -> Vec<f32> {
+    let mut row = vec![0.0; records.cols()];
+    let mut values = Vec::with_capacity(indices.size_hint().0 * records.cols());
+    for index in indices {
+        records.copy_row(index, &mut row);
+        values.extend_from_slice(&row);
+    }
+    values
 }

@@ -5,8 +5,9 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
 use crate::Points;
-use crate::distances::{idle_state, write_centred};
+use crate::distances::write_centred;
 use crate::draws::Draw;
+use crate::gaussian::stateless;
 
 /// Directions that are enough for a standard error of a few percent.
 pub const DIRECTIONS: usize = 512;
@@ -51,12 +52,12 @@ pub fn sliced_wasserstein<B: Backend>(
     directions: usize,
     seed: u64,
 ) -> Result<SlicedWasserstein, BackendError> {
-    records.check_cols("sliced_wasserstein", &samples);
+    records.check_cols("sliced_wasserstein", samples);
     assert!(
-        records.count() > 0 && samples.count() > 0 && directions > 0,
+        records.rows() > 0 && samples.rows() > 0 && directions > 0,
         "sliced_wasserstein: {} records, {} samples, {directions} directions",
-        records.count(),
-        samples.count()
+        records.rows(),
+        samples.rows()
     );
     let mean = records.mean();
     let mut squares = Vec::with_capacity(directions);
@@ -77,8 +78,8 @@ pub fn sliced_wasserstein<B: Backend>(
     let variance = squares.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / count;
     let distance = mean.sqrt();
     Ok(SlicedWasserstein {
-        records: records.count(),
-        samples: samples.count(),
+        records: records.rows(),
+        samples: samples.rows(),
         directions,
         distance,
         // Of √m̂, by the delta method.
@@ -109,7 +110,7 @@ fn projected<B: Backend>(
     thetas: &[f64],
     count: usize,
 ) -> Result<Vec<Vec<f64>>, BackendError> {
-    let state = idle_state(backend);
+    let state = backend.state(stateless());
     let cols = points.cols();
     let weights: Vec<B::Elem> = (0..cols * count)
         .map(|at| B::Elem::from_f64(thetas[at % count * cols + at / count]))
@@ -119,9 +120,9 @@ fn projected<B: Backend>(
     let b = backend.matrix(1, count);
     let mut x = backend.matrix(CHUNK, cols);
     let mut y = backend.matrix(CHUNK, count);
-    let mut projections = vec![Vec::with_capacity(points.count()); count];
-    for first in (0..points.count()).step_by(CHUNK) {
-        let rows = CHUNK.min(points.count() - first);
+    let mut projections = vec![Vec::with_capacity(points.rows()); count];
+    for first in (0..points.rows()).step_by(CHUNK) {
+        let rows = CHUNK.min(points.rows() - first);
         write_centred(backend, &mut x, points.slice(first..first + rows), mean);
         backend.linear_fwd(LinearFwd {
             x: x.rows(0, rows),

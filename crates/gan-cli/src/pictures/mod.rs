@@ -1,5 +1,6 @@
-//! Pictures of samples and curves of a run.
+//! Pictures of samples, curves of a run and charts of its evaluation.
 
+mod bars;
 mod canvas;
 mod density;
 mod scatter;
@@ -8,6 +9,7 @@ mod svg;
 
 use gan_data::{Mixture, RecordShape};
 
+pub(crate) use bars::{Bar, BarKind, bars_png, bars_svg};
 pub(crate) use svg::{History, curves};
 
 /// The samples of a picture that is not a sheet of images.

@@ -1,0 +1,222 @@
+//! What an evaluation says, as a table, as JSON and as pictures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use gan_eval::{Kind, Row, Section, Uncertainty};
+use serde::{Deserialize, Serialize};
+
+use super::data::DataFacts;
+use crate::output::Output;
+use crate::pictures::{Bar, BarKind, bars_png, bars_svg};
+use crate::problem::Problem;
+use crate::run_dir::RunDir;
+
+/// The name of the file that holds it all.
+const FILE: &str = "evaluation.json";
+
+/// All that an evaluation found, and of what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// The checkpoint's file.
+    pub(super) checkpoint: PathBuf,
+    /// The run that it lies in, if any.
+    pub(super) run: Option<PathBuf>,
+    /// What the run was started from.
+    pub(super) preset: String,
+    /// Iterations that the generator was trained for.
+    pub(super) step: u64,
+    /// Seed of the latents.
+    pub(super) seed: u64,
+    /// How many samples.
+    pub(super) samples: usize,
+    /// What they were compared with.
+    pub(super) data: DataFacts,
+    /// What computed.
+    pub(super) device: String,
+    /// How long it took.
+    pub(super) seconds: f64,
+    /// What the metrics say.
+    pub(super) sections: Vec<Section>,
+}
+
+impl Report {
+    /// Writes `evaluation.json` and the pictures into `folder`, and returns their paths.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(super) fn write(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        fs::create_dir_all(folder).map_err(|error| {
+            Problem::failed(format!("{}: cannot be written: {error}", folder.display()))
+                .hint("choose a directory that you may write with --out DIR")
+        })?;
+        let json = serde_json::to_vec_pretty(self).context("cannot write the evaluation")?;
+        let mut files = vec![(folder.join(FILE), json)];
+        for section in &self.sections {
+            let bars = bars(section);
+            let title = format!("{}, step {}: {}", self.preset, self.step, head(section));
+            let picture = |extension| folder.join(format!("{}.{extension}", section.id));
+            let png = bars_png(&bars, &title).context("cannot draw the evaluation")?;
+            files.push((picture("svg"), bars_svg(&bars, &title).into_bytes()));
+            files.push((picture("png"), png));
+        }
+        for (path, bytes) in &files {
+            RunDir::replace(path, bytes)?;
+        }
+        Ok(files.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// Prints the tables, or the JSON document.
+    pub(super) fn print(&self, files: &[PathBuf], output: &Output) {
+        output.event(self);
+        for section in &self.sections {
+            output.line("");
+            output.line(&section.title);
+            for line in table(&section.rows) {
+                output.line(format!("  {line}"));
+            }
+            for note in &section.notes {
+                output.line(format!("  note: {note}"));
+            }
+        }
+        output.line("");
+        for file in files {
+            output.line(format!("wrote    {}", file.display()));
+        }
+    }
+}
+
+/// The title without what stands in brackets.
+fn head(section: &Section) -> &str {
+    section
+        .title
+        .split_once(" (")
+        .map_or(section.title.as_str(), |(head, _)| head)
+}
+
+/// The rows of a section as a chart.
+fn bars(section: &Section) -> Vec<Bar> {
+    let bar = |row: &Row| Bar {
+        name: row.name.clone(),
+        value: row.value,
+        error: match row.uncertainty {
+            Some(Uncertainty::StandardError(error)) => error,
+            _ => 0.0,
+        },
+        text: value_in_words(row),
+        kind: match row.kind {
+            Kind::Model => BarKind::Model,
+            Kind::Control => BarKind::Control,
+            Kind::Published => BarKind::Published,
+        },
+    };
+    let mut bars: Vec<Bar> = section.rows.iter().map(bar).collect();
+    bars.sort_by(|a, b| b.value.total_cmp(&a.value));
+    bars
+}
+
+/// Lines with columns that stand below each other.
+fn table(rows: &[Row]) -> Vec<String> {
+    let cells: Vec<[String; 4]> = rows
+        .iter()
+        .map(|row| {
+            let details = row.details.iter();
+            let details = details.map(|(name, value)| format!("{name} {}", plain(*value)));
+            let mut words: Vec<String> = Vec::new();
+            words.extend(row.ideal.as_ref().map(|ideal| format!("ideal {ideal}")));
+            words.extend(row.note.clone());
+            [
+                row.name.clone(),
+                value_in_words(row),
+                details.rev().collect::<Vec<_>>().join("  "),
+                words.join("; "),
+            ]
+        })
+        .collect();
+    let width = |column: usize| {
+        let widths = cells.iter().map(|cells| cells[column].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let [names, values, details] = [0, 1, 2].map(width);
+    cells
+        .iter()
+        .map(|[name, value, detail, words]| {
+            let line = format!("{name:<names$}  {value:>values$}  {detail:<details$}  {words}");
+            line.trim_end().to_owned()
+        })
+        .collect()
+}
+
+/// `225.3 ± 1.9`.
+fn value_in_words(row: &Row) -> String {
+    match row.uncertainty {
+        Some(Uncertainty::StandardError(error)) => {
+            let digits = digits_of(error);
+            format!("{:.digits$} ± {error:.digits$}", row.value)
+        }
+        Some(Uncertainty::PValue(p)) => format!("{} (p {p:.3})", plain(row.value)),
+        None => plain(row.value),
+    }
+}
+
+/// Digits after the point that show two figures of an error, but one of those above 1.
+fn digits_of(error: f64) -> usize {
+    match error.abs() {
+        large if large >= 0.95 => 1,
+        tiny if tiny < 1e-6 => 6,
+        small => (1.0 - small.log10().floor()) as usize,
+    }
+}
+
+/// Four figures; whole numbers as they are.
+fn plain(value: f64) -> String {
+    let size = value.abs();
+    if value.fract() == 0.0 && size < 1e15 {
+        return format!("{value}");
+    }
+    match size {
+        large if large >= 1000.0 => format!("{value:.1}"),
+        tiny if tiny < 1e-4 => format!("{value:.2e}"),
+        _ => format!("{value:.*}", (3.0 - size.log10().floor()) as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_aligns_its_columns() {
+        let rows = [
+            Row::new("a", "short", Kind::Model, 225.345)
+                .with_uncertainty(Uncertainty::StandardError(1.94))
+                .with_detail("sigma", 0.166_81),
+            Row::new("b", "a longer name", Kind::Control, -59.1)
+                .with_uncertainty(Uncertainty::StandardError(0.96))
+                .with_detail("sigma", 0.278_3)
+                .with_note("a note"),
+            Row::new("c", "test", Kind::Model, 0.012)
+                .with_uncertainty(Uncertainty::PValue(0.25))
+                .with_ideal("0"),
+        ];
+        assert_eq!(
+            table(&rows),
+            [
+                "short            225.3 ± 1.9  sigma 0.1668",
+                "a longer name    -59.1 ± 1.0  sigma 0.2783  a note",
+                "test           0.01200 (p 0.250)                ideal 0",
+            ]
+            .map(|line| line.replace("225.3", "  225.3").replace("-59.1", "  -59.1"))
+        );
+    }
+
+    #[test]
+    fn numbers_are_as_long_as_they_mean_something() {
+        assert_eq!(plain(10_000.0), "10000");
+        assert_eq!(plain(0.166_81), "0.1668");
+        assert_eq!(plain(-12.345_6), "-12.35");
+        assert_eq!(plain(0.000_012_3), "1.23e-5");
+        assert_eq!([digits_of(2.1), digits_of(0.013), digits_of(0.0)], [1, 3, 6]);
+    }
+}

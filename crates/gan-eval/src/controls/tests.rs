@@ -1,0 +1,166 @@
+//! Controls of records whose distribution is known.
+
+use std::f64::consts::TAU;
+
+use gan_kernels::Native;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::*;
+use crate::{Bandwidth, ParzenProtocol};
+
+/// Deviations of the columns of [`records`] before they are mixed.
+const DEVIATIONS: [f64; 3] = [2.0, 0.5, 0.1];
+
+/// Rows of N(μ, R·diag(DEVIATIONS²)·Rᵀ) with μ = (1, −2, 3) and R a turn in the first two axes.
+fn records(count: usize, layer: usize) -> Vec<f32> {
+    let address = Address {
+        seed: 11,
+        stream: Stream::new(Purpose::Evaluation, 8, layer),
+        step: 0,
+    };
+    let mut rng = address.rng();
+    let (sin, cos) = 0.6f64.sin_cos();
+    let mut rows = Vec::new();
+    for _ in 0..count {
+        let [a, b, c] = DEVIATIONS.map(|deviation| {
+            let normal: f64 = StandardNormal.sample(&mut rng);
+            deviation * normal
+        });
+        let turned = [1.0 + cos * a - sin * b, -2.0 + sin * a + cos * b, 3.0 + c];
+        rows.extend(turned.map(|x| x as f32));
+    }
+    rows
+}
+
+fn native() -> Native<f32> {
+    Native::new(Some(2)).unwrap()
+}
+
+fn covariance(points: Points<'_>) -> [[f64; 3]; 3] {
+    let mean = points.mean();
+    let mut sum = [[0.0; 3]; 3];
+    for row in points.iter() {
+        for i in 0..3 {
+            for j in 0..3 {
+                sum[i][j] += (f64::from(row[i]) - mean[i]) * (f64::from(row[j]) - mean[j]);
+            }
+        }
+    }
+    sum.map(|row| row.map(|x| x / points.rows() as f64))
+}
+
+#[test]
+fn draws_have_the_mean_and_covariance_of_the_records() {
+    let train = records(5000, 0);
+    let train = Points::new(&train, 3);
+    let backend = native();
+    let moments = Moments::of(&backend, train).unwrap();
+    let draw = |components| {
+        let address = Address {
+            seed: 1,
+            stream: Stream::new(Purpose::Evaluation, 8, 99),
+            step: 0,
+        };
+        moments.draw(&backend, components, 20_000, address).unwrap()
+    };
+    let all = draw(3);
+    let all = Points::new(&all, 3);
+    let (found, expected) = (covariance(all), covariance(train));
+    for i in 0..3 {
+        let error = all.mean()[i] - train.mean()[i];
+        // Four standard errors of 20,000 draws.
+        assert!(
+            error.abs() < 4.0 * (expected[i][i] / 20_000.0).sqrt(),
+            "{error}"
+        );
+        for j in 0..3 {
+            let scale = (expected[i][i] * expected[j][j]).sqrt();
+            let error = (found[i][j] - expected[i][j]).abs() / scale;
+            assert!(error < 0.04, "{i} {j}: {found:?}, expected {expected:?}");
+        }
+    }
+    // The third axis is the smallest component, but for the chance of 5,000 records.
+    let two = draw(2);
+    let flat = covariance(Points::new(&two, 3));
+    assert!(flat[2][2] < 1e-2 * expected[2][2], "{flat:?}");
+    assert!((flat[0][0] / expected[0][0] - 1.0).abs() < 0.04, "{flat:?}");
+}
+
+#[test]
+fn gaussian_control_scores_as_the_gaussian_of_the_records() {
+    // As in the protocol's own test, along each axis of the covariance: windows on draws of
+    // variance λ make λ + σ², and records of variance λ are scored under that.
+    let [train, test] = [(4000, 0), (3000, 1)].map(|(count, layer)| records(count, layer));
+    let [train, test] = [&train, &test].map(|rows| Points::new(rows, 3));
+    let backend = native();
+    let sigma = 0.5;
+    let protocol = ParzenProtocol::new(&backend, test, test, Bandwidth::Fixed(sigma));
+    let mut controls = Controls::new(&backend, train, 6000, None);
+    let draws = controls.draw(Control::Gaussian, &mut |_| {}).unwrap();
+    let found = protocol.score(Points::new(&draws, 3), &mut |_| {}).unwrap();
+    let expected: f64 = DEVIATIONS
+        .iter()
+        .map(|deviation| {
+            let (lambda, sum) = (deviation.powi(2), deviation.powi(2) + sigma * sigma);
+            -0.5 * ((TAU * sum).ln() + lambda / sum)
+        })
+        .sum();
+    let error = (found.mean - expected).abs();
+    assert!(
+        error < 3.0 * found.standard_error + 0.03,
+        "{found:?}, expected {expected}"
+    );
+}
+
+#[test]
+fn mean_control_scores_as_one_window() {
+    let [train, test] = [(4000, 0), (3000, 1)].map(|(count, layer)| records(count, layer));
+    let [train, test] = [&train, &test].map(|rows| Points::new(rows, 3));
+    let backend = native();
+    let sigma = 1.2;
+    let protocol = ParzenProtocol::new(&backend, test, test, Bandwidth::Fixed(sigma));
+    let mean = Controls::new(&backend, train, 6000, None)
+        .draw(Control::Mean, &mut |_| {})
+        .unwrap();
+    assert_eq!(mean.len(), 3);
+    let found = protocol.score(Points::new(&mean, 3), &mut |_| {}).unwrap();
+    let variance: f64 = DEVIATIONS.iter().map(|deviation| deviation.powi(2)).sum();
+    let expected = -3.0 * (sigma * TAU.sqrt()).ln() - variance / (2.0 * sigma * sigma);
+    let error = (found.mean - expected).abs();
+    assert!(
+        error < 3.0 * found.standard_error + 1e-3,
+        "{found:?}, expected {expected}"
+    );
+}
+
+#[test]
+fn records_control_takes_no_record_twice_and_is_the_same_every_time() {
+    let train: Vec<f32> = (0..103).map(|i| i as f32).collect();
+    let train = Points::new(&train, 1);
+    let backend = native();
+    let mut controls = Controls::new(&backend, train, 40, None);
+    let first = controls.draw(Control::Records, &mut |_| {}).unwrap();
+    assert_eq!(first, controls.draw(Control::Records, &mut |_| {}).unwrap());
+    let mut sorted = first.clone();
+    sorted.sort_by(f32::total_cmp);
+    sorted.dedup();
+    assert_eq!((first.len(), sorted.len()), (40, 40));
+    assert_ne!(first, sorted);
+    assert_eq!(controls.count(Control::Centroids), 20);
+    assert_eq!(controls.count(Control::PrincipalGaussian), 0);
+    assert_eq!(
+        Controls::new(&backend, train, 500, None).count(Control::Records),
+        103
+    );
+}
+
+#[test]
+fn draws_stay_within_the_range_of_the_values() {
+    let train = records(500, 0);
+    let backend = native();
+    let range = Some([0.0, 1.0]);
+    let mut controls = Controls::new(&backend, Points::new(&train, 3), 200, range);
+    let draws = controls.draw(Control::Gaussian, &mut |_| {}).unwrap();
+    assert_eq!(draws.len(), 600);
+    assert!(draws.iter().all(|x| (0.0..=1.0).contains(x)));
+}

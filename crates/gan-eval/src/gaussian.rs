@@ -1,0 +1,168 @@
+//! The Gaussian that fits records best, and draws from it.
+
+use gan_kernels::random::Address;
+use gan_kernels::{
+    Activation, Backend, BackendError, LinearBwdParams, LinearFwd, Real, StepState, Update,
+};
+use nalgebra::{DMatrix, SymmetricEigen};
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::{EvalError, Points};
+
+/// Rows on the device at once.
+const CHUNK: usize = 4096;
+
+/// Mean and covariance of records, the latter by its eigenvectors.
+pub struct Moments {
+    mean: Vec<f64>,
+    /// Row i is the unit eigenvector of the i-th largest eigenvalue times its root: the direction
+    /// and standard deviation of a principal component.
+    components: Vec<Vec<f64>>,
+}
+
+impl Moments {
+    /// Those of `points`.
+    ///
+    /// Takes time as the cube of the number of columns.
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn of<B: Backend>(backend: &B, points: Points<'_>) -> Result<Self, EvalError> {
+        let mean = points.mean();
+        let covariance = covariance(backend, points, &mean)?;
+        let eigen = SymmetricEigen::new(covariance);
+        let mut order: Vec<usize> = (0..mean.len()).collect();
+        order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+        let component = |i: usize| -> Vec<f64> {
+            // Rounding may leave a variance of zero a little below it.
+            let deviation = eigen.eigenvalues[i].max(0.0).sqrt();
+            let direction = eigen.eigenvectors.column(i);
+            direction.iter().map(|x| x * deviation).collect()
+        };
+        Ok(Self {
+            components: order.into_iter().map(component).collect(),
+            mean,
+        })
+    }
+
+    /// The mean of each column.
+    #[must_use]
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// `count` draws from the Gaussian of this mean and of the covariance of the largest
+    /// `components` principal components, row-major; with all of them, from the one that fits.
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn draw<B: Backend>(
+        &self,
+        backend: &B,
+        components: usize,
+        count: usize,
+        address: Address,
+    ) -> Result<Vec<f32>, EvalError> {
+        let cols = self.mean.len();
+        let rank = components.clamp(1, cols);
+        let state = backend.state(stateless());
+        let mut w = backend.matrix(rank, cols);
+        let components: Vec<_> = self.components[..rank]
+            .iter()
+            .flatten()
+            .map(|&x| B::Elem::from_f64(x))
+            .collect();
+        backend.write(&mut w, &components);
+        let mut b = backend.matrix(1, cols);
+        let mean: Vec<_> = self.mean.iter().map(|&x| B::Elem::from_f64(x)).collect();
+        backend.write(&mut b, &mean);
+
+        let mut rng = address.rng();
+        let mut draws = Vec::with_capacity(count * cols);
+        for first in (0..count).step_by(CHUNK) {
+            let rows = CHUNK.min(count - first);
+            let normals: Vec<_> = (0..rows * rank)
+                .map(|_| {
+                    let normal: f64 = StandardNormal.sample(&mut rng);
+                    B::Elem::from_f64(normal)
+                })
+                .collect();
+            let mut z = backend.matrix(rows, rank);
+            backend.write(&mut z, &normals);
+            let mut x = backend.matrix(rows, cols);
+            backend.linear_fwd(LinearFwd {
+                x: z.all(),
+                w: &w,
+                b: &b,
+                y: x.all_mut(),
+                act: Activation::Identity,
+                winners: None,
+                dropout: None,
+                state: &state,
+            });
+            let values = backend.read(x.all())?;
+            draws.extend(values.into_iter().map(|value| value.to_f64() as f32));
+        }
+        Ok(draws)
+    }
+}
+
+/// (1/n) Σ (x − mean)(x − mean)ᵀ.
+///
+/// The device multiplies some thousand rows at a time and the host adds up in f64, so that 50,000
+/// rows lose no more to rounding than 4,096 do.
+fn covariance<B: Backend>(
+    backend: &B,
+    points: Points<'_>,
+    mean: &[f64],
+) -> Result<DMatrix<f64>, BackendError> {
+    let cols = points.cols();
+    let state = backend.state(stateless());
+    let [mut w, mut b] = [cols, 1].map(|rows| backend.matrix(rows, cols));
+    let mut sum = vec![0.0; cols * cols];
+    for chunk in points.values().chunks(CHUNK * cols) {
+        let x = centred(backend, Points::new(chunk, cols), mean);
+        backend.linear_bwd_params(LinearBwdParams {
+            x: x.all(),
+            dz: x.all(),
+            w: &mut w,
+            b: &mut b,
+            update: Update::Store,
+            state: &state,
+            monitor: None,
+        });
+        let product = backend.read(w.all())?;
+        sum.iter_mut()
+            .zip(product)
+            .for_each(|(sum, x)| *sum += x.to_f64());
+    }
+    let count = points.rows().max(1) as f64;
+    let sum = DMatrix::from_vec(cols, cols, sum);
+    // The two halves may have been rounded differently.
+    Ok((&sum + sum.transpose()) / (2.0 * count))
+}
+
+/// The points less `mean`, on the device.
+pub(crate) fn centred<B: Backend>(
+    backend: &B,
+    points: Points<'_>,
+    mean: &[f64],
+) -> gan_kernels::Matrix<B> {
+    let values: Vec<_> = points
+        .iter()
+        .flat_map(|row| row.iter().zip(mean))
+        .map(|(&x, mean)| B::Elem::from_f64(f64::from(x) - mean))
+        .collect();
+    let mut matrix = backend.matrix(points.rows(), points.cols());
+    backend.write(&mut matrix, &values);
+    matrix
+}
+
+/// The state of operations that need none.
+pub(crate) fn stateless() -> StepState {
+    StepState {
+        seed: 0,
+        step: 0,
+        rates: Vec::new(),
+    }
+}

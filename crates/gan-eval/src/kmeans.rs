@@ -1,0 +1,180 @@
+//! Lloyd's algorithm, its distances by the device's products.
+
+use gan_kernels::{Activation, Backend, LinearFwd, Matrix, Real};
+
+use crate::gaussian::{centred, stateless};
+use crate::{EvalError, Points};
+
+/// Distances on the device at once.
+const DISTANCES: usize = 1 << 24;
+
+/// Centroids of `points` after `iterations` of Lloyd's algorithm from `initial`, row-major.
+///
+/// A centroid that no point is nearest to stays where it is.
+/// `progress` is called with the share of the work that is done.
+///
+/// # Panics
+/// If there is no initial centroid, or the columns disagree.
+/// # Errors
+/// What went wrong on the device.
+/// # Numerics
+/// Compares ‖c‖² − 2·x·c, which is ‖x − c‖² but for ‖x‖², after the mean is taken from both.
+/// # Source
+/// Lloyd, *Least squares quantization in PCM*, 1982.
+#[track_caller]
+pub fn kmeans<B: Backend>(
+    backend: &B,
+    points: Points<'_>,
+    initial: Points<'_>,
+    iterations: usize,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Vec<f32>, EvalError> {
+    let cols = points.cols();
+    assert_eq!(initial.cols(), cols, "kmeans: columns");
+    assert!(initial.rows() > 0, "kmeans: no initial centroid");
+    let mean = points.mean();
+    let mut centroids = initial.values().to_vec();
+    for iteration in 0..iterations {
+        let share = |done: f64| (iteration as f64 + done) / iterations as f64;
+        let current = Points::new(&centroids, cols);
+        let nearest = nearest(backend, points, current, &mean, &mut |done| {
+            progress(share(done));
+        })?;
+        centroids = means(points, current, &nearest);
+    }
+    Ok(centroids)
+}
+
+/// For each point the index of its nearest centroid, the first of several.
+fn nearest<B: Backend>(
+    backend: &B,
+    points: Points<'_>,
+    centroids: Points<'_>,
+    mean: &[f64],
+    progress: &mut dyn FnMut(f64),
+) -> Result<Vec<usize>, EvalError> {
+    let cols = points.cols();
+    let count = centroids.rows();
+    let (w, b) = weights(backend, centroids, mean);
+    let state = backend.state(stateless());
+    let rows = (DISTANCES / count).clamp(1, points.rows().max(1));
+    let mut y = backend.matrix(rows, count);
+    let mut found = Vec::with_capacity(points.rows());
+    for chunk in points.values().chunks(rows * cols) {
+        let x = centred(backend, Points::new(chunk, cols), mean);
+        backend.linear_fwd(LinearFwd {
+            x: x.all(),
+            w: &w,
+            b: &b,
+            y: y.rows_mut(0, x.row_count()),
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+            state: &state,
+        });
+        let distances = backend.read(y.rows(0, x.row_count()))?;
+        found.extend(distances.chunks_exact(count).map(smallest));
+        progress(found.len() as f64 / points.rows() as f64);
+    }
+    Ok(found)
+}
+
+/// −2·Cᵀ and ‖c‖², so that X·W + b is all of ‖x − c‖² that differs between centroids.
+fn weights<B: Backend>(backend: &B, centroids: Points<'_>, mean: &[f64]) -> (Matrix<B>, Matrix<B>) {
+    let (count, cols) = (centroids.rows(), centroids.cols());
+    let mut transposed = vec![B::Elem::ZERO; cols * count];
+    let mut squares = Vec::with_capacity(count);
+    for (index, centroid) in centroids.iter().enumerate() {
+        let mut square = 0.0;
+        for (col, (&c, mean)) in centroid.iter().zip(mean).enumerate() {
+            let c = f64::from(c) - mean;
+            square += c * c;
+            transposed[col * count + index] = B::Elem::from_f64(-2.0 * c);
+        }
+        squares.push(B::Elem::from_f64(square));
+    }
+    let mut w = backend.matrix(cols, count);
+    backend.write(&mut w, &transposed);
+    let mut b = backend.matrix(1, count);
+    backend.write(&mut b, &squares);
+    (w, b)
+}
+
+/// Index of the smallest value, the first of several.
+fn smallest<T: Real>(values: &[T]) -> usize {
+    let mut best = 0;
+    for (index, value) in values.iter().enumerate() {
+        if *value < values[best] {
+            best = index;
+        }
+    }
+    best
+}
+
+/// The mean of the points nearest to each centroid.
+fn means(points: Points<'_>, old: Points<'_>, nearest: &[usize]) -> Vec<f32> {
+    let cols = points.cols();
+    let mut sums = vec![0.0f64; old.values().len()];
+    let mut counts = vec![0usize; old.rows()];
+    for (row, &index) in points.iter().zip(nearest) {
+        counts[index] += 1;
+        let sum = &mut sums[index * cols..][..cols];
+        sum.iter_mut()
+            .zip(row)
+            .for_each(|(sum, &x)| *sum += f64::from(x));
+    }
+    let mut centroids = old.values().to_vec();
+    for ((centroid, sum), &count) in centroids
+        .chunks_exact_mut(cols)
+        .zip(sums.chunks_exact(cols))
+        .zip(&counts)
+    {
+        if count > 0 {
+            for (value, sum) in centroid.iter_mut().zip(sum) {
+                *value = (sum / count as f64) as f32;
+            }
+        }
+    }
+    centroids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gan_kernels::Native;
+
+    /// Three heaps of points on a line in two dimensions, far from the origin.
+    fn heaps() -> Vec<f32> {
+        let heap = |centre: f32| (0..7).flat_map(move |i| [centre + 0.01 * i as f32, 1e3]);
+        [10.0, 20.0, 40.0].into_iter().flat_map(heap).collect()
+    }
+
+    #[test]
+    fn kmeans_finds_heaps_and_leaves_an_empty_centroid() {
+        let backend = Native::<f32>::new(Some(1)).unwrap();
+        let points = heaps();
+        let points = Points::new(&points, 2);
+        let initial = [11.0, 1e3, 25.0, 1e3, 35.0, 1e3, -900.0, 1e3];
+        let mut shares = Vec::new();
+        let found = kmeans(
+            &backend,
+            points,
+            Points::new(&initial, 2),
+            5,
+            &mut |share| {
+                shares.push(share);
+            },
+        )
+        .unwrap();
+        for (found, expected) in
+            found
+                .chunks(2)
+                .zip([[10.03, 1e3], [20.03, 1e3], [40.03, 1e3], [-900.0, 1e3]])
+        {
+            let distance = (found[0] - expected[0]).hypot(found[1] - expected[1]);
+            assert!(distance < 1e-3, "{found:?}, expected {expected:?}");
+        }
+        assert_eq!(shares.last(), Some(&1.0));
+        assert!(shares.is_sorted());
+    }
+}

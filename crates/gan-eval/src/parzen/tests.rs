@@ -1,0 +1,181 @@
+//! The protocol against plain loops in f64, and against integrals.
+
+use std::f64::consts::TAU;
+
+use gan_kernels::Native;
+use gan_kernels::random::{Address, Purpose, Stream};
+use rand_distr::{Distribution, StandardNormal};
+
+use super::*;
+
+/// Normal numbers of standard deviation `scale`.
+fn normals(count: usize, layer: usize, scale: f64) -> Vec<f32> {
+    let address = Address {
+        seed: 7,
+        stream: Stream::new(Purpose::Evaluation, 9, layer),
+        step: 0,
+    };
+    let mut rng = address.rng();
+    (0..count)
+        .map(|_| {
+            let normal: f64 = StandardNormal.sample(&mut rng);
+            (scale * normal) as f32
+        })
+        .collect()
+}
+
+fn native() -> Native<f32> {
+    Native::new(Some(2)).unwrap()
+}
+
+/// log p(x) by the formula, without a thought for overflow.
+fn log_density(x: &[f32], samples: Points<'_>, sigma: f64) -> f64 {
+    let density: f64 = samples
+        .iter()
+        .map(|s| {
+            let squares = x.iter().zip(s).map(|(&x, &s)| f64::from(x - s).powi(2));
+            (-squares.sum::<f64>() / (2.0 * sigma * sigma)).exp()
+        })
+        .sum();
+    let normaliser = x.len() as f64 * (sigma * TAU.sqrt()).ln();
+    (density / samples.rows() as f64).ln() - normaliser
+}
+
+fn mean_log_density(points: Points<'_>, samples: Points<'_>, sigma: f64) -> f64 {
+    let logs = points.iter().map(|x| log_density(x, samples, sigma));
+    logs.sum::<f64>() / points.rows() as f64
+}
+
+fn score(
+    bandwidth: Bandwidth,
+    valid: Points<'_>,
+    test: Points<'_>,
+    samples: Points<'_>,
+) -> LogLikelihood {
+    let backend = native();
+    ParzenProtocol::new(&backend, valid, test, bandwidth)
+        .score(samples, &mut |_| {})
+        .unwrap()
+}
+
+#[test]
+fn score_equals_plain_loops_in_f64() {
+    let cols = 5;
+    let [valid, test, samples] = [(37, 1), (1203, 2), (61, 3)]
+        .map(|(rows, layer)| normals(rows * cols, layer, 0.3))
+        .map(|x| x.leak() as &[f32])
+        .map(|values| Points::new(values, cols));
+    let found = score(Bandwidth::Authors, valid, test, samples);
+    let best = authors_sigmas()
+        .into_iter()
+        .max_by(|&a, &b| {
+            let [a, b] = [a, b].map(|sigma| mean_log_density(valid, samples, sigma));
+            a.total_cmp(&b)
+        })
+        .unwrap();
+    assert_eq!(found.sigma, best);
+    assert_eq!(found.grid, Some([0.1, 1.0]));
+    let logs: Vec<f64> = test.iter().map(|x| log_density(x, samples, best)).collect();
+    let mean = logs.iter().sum::<f64>() / 1203.0;
+    let squares: f64 = logs.iter().map(|x| x * x).sum::<f64>() / 1203.0;
+    let standard_error = ((squares - mean * mean) / 1203.0).sqrt();
+    assert!(
+        (found.mean - mean).abs() < 1e-4,
+        "{found:?}, expected {mean}"
+    );
+    assert!(
+        (found.standard_error - standard_error).abs() < 1e-4,
+        "{found:?}, expected {standard_error}"
+    );
+}
+
+#[test]
+fn sigma_is_chosen_on_the_first_1000_validation_records_alone() {
+    let near = normals(1000, 4, 0.2);
+    let mut both = near.clone();
+    // Records that would ask for a wide window, if they were looked at.
+    both.extend(normals(500, 5, 40.0));
+    let samples = normals(300, 6, 0.2);
+    let choose = |valid: &[f32]| {
+        let (valid, samples) = (Points::new(valid, 1), Points::new(&samples, 1));
+        score(Bandwidth::Authors, valid, valid.first(10), samples).sigma
+    };
+    assert_eq!(choose(&both), choose(&near));
+    assert!(choose(&normals(500, 5, 40.0)) > choose(&near));
+}
+
+#[test]
+fn grid_grows_to_the_best_sigma_of_data_in_other_units() {
+    for (scale, layer) in [(1e-3, 10), (300.0, 20)] {
+        let [valid, test, samples] = [0, 1, 2].map(|part| normals(2 * 400, layer + part, scale));
+        let [valid, test, samples] = [&valid, &test, &samples].map(|values| Points::new(values, 2));
+        let stays = score(Bandwidth::Authors, valid, test, samples);
+        assert!(stays.at_edge(), "{stays:?}");
+        let grows = score(Bandwidth::Growing, valid, test, samples);
+        assert!(!grows.at_edge() && grows.mean > stays.mean, "{grows:?}");
+        // The neighbours on the grid are worse.
+        let mean = |factor: f64| mean_log_density(valid, samples, factor * grows.sigma);
+        let step = 10f64.powf(1.0 / 9.0);
+        assert!(
+            mean(1.0) > mean(step) && mean(1.0) > mean(1.0 / step),
+            "{grows:?}"
+        );
+    }
+}
+
+#[test]
+fn grid_stops_growing_where_records_coincide() {
+    // Every record is a sample too: the narrower, the better, without end.
+    let points: Vec<f32> = (0..50).map(|i| (i % 5) as f32).collect();
+    let points = Points::new(&points, 1);
+    let found = score(Bandwidth::Growing, points, points, points);
+    assert!(found.at_edge() && found.sigma < 2e-3, "{found:?}");
+    let constant = Points::new(&[3.0; 8], 1);
+    assert!(score(Bandwidth::Growing, constant, constant, constant).at_edge());
+}
+
+#[test]
+fn gaussian_under_gaussian_windows_is_the_integral() {
+    // Windows of width σ on draws of N(0, s²) make N(0, s² + σ²) when there are many; the mean of
+    // its logarithm over N(0, t²) is −d/2·(log 2π(s² + σ²) + t²/(s² + σ²)).
+    let (d, s, t, sigma) = (2, 0.7, 0.5, 0.4);
+    let samples = normals(d * 6000, 30, s);
+    let test = normals(d * 3000, 31, t);
+    let [samples, test] = [&samples, &test].map(|values| Points::new(values, d));
+    let found = score(Bandwidth::Fixed(sigma), test, test, samples);
+    let variance = s * s + sigma * sigma;
+    let expected = -(d as f64) / 2.0 * ((TAU * variance).ln() + t * t / variance);
+    let error = (found.mean - expected).abs();
+    assert!(
+        error < 3.0 * found.standard_error + 0.01,
+        "{found:?}, expected {expected}"
+    );
+    assert_eq!((found.sigma, found.grid), (sigma, None));
+}
+
+#[test]
+fn mean_and_standard_error_are_those_of_a_hand_computation() {
+    // Deviations −3, −1, 1, 3: variance 5 and not 20/3.
+    let (mean, error) = mean_and_standard_error(&[1.0, 3.0, 5.0, 7.0]);
+    assert_eq!(mean, 4.0);
+    assert!((error - (5.0f64 / 4.0).sqrt()).abs() < 1e-15, "{error}");
+}
+
+#[test]
+fn samples_that_are_no_numbers_are_an_error() {
+    let backend = native();
+    let points = Points::new(&[0.0, 1.0], 1);
+    let protocol = ParzenProtocol::new(&backend, points, points, Bandwidth::Authors);
+    let error = protocol
+        .score(Points::new(&[0.0, f32::NAN], 1), &mut |_| {})
+        .unwrap_err();
+    assert!(error.to_string().contains("row 2: found NaN"), "{error}");
+    let error = protocol
+        .score(Points::new(&[3e38, 3e38], 1), &mut |_| {})
+        .unwrap_err();
+    assert!(error.to_string().contains("row 1"), "{error}");
+    let error = ParzenProtocol::new(&backend, points, points, Bandwidth::Fixed(1e-30))
+        .score(Points::new(&[0.5], 1), &mut |_| {})
+        .unwrap_err();
+    assert!(matches!(error, EvalError::Overflow { .. }), "{error}");
+}
