@@ -1,6 +1,6 @@
 //! What a classifier's posteriors say of samples: which classes, how many, how sharply.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::classifier::most_probable;
 
@@ -10,7 +10,7 @@ use crate::classifier::most_probable;
 pub const MISSING_SHARE: f64 = 0.1;
 
 /// What [`classes`] finds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Classes {
     /// Samples by their most probable class.
     pub histogram: Vec<usize>,

@@ -57,5 +57,5 @@ pub use parzen::{Bandwidth, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, aut
 pub use points::{Points, gather};
 pub use report::{Kind, Row, Section, Uncertainty};
 pub use two_sample::{TwoSample, two_sample};
-pub use verdict::{Evidence, Finding, Finds, verdict};
+pub use verdict::{Estimate, Evidence, Finding, Finds, verdict};
 pub use wasserstein::{DIRECTIONS, SlicedWasserstein, sliced_wasserstein};

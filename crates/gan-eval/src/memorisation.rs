@@ -1,12 +1,12 @@
 //! Whether samples repeat the training records: distance to the closest record.
 
 use gan_kernels::{Backend, BackendError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Points, nearest};
 
 /// What [`memorisation`] finds; distances are in the units of the points.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Memorisation {
     /// Samples.
     pub samples: usize,

@@ -1,7 +1,7 @@
 //! Maximum mean discrepancy: are two samples of one distribution?
 
 use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Real};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::draws::Draw;
 use crate::gaussian::stateless;
@@ -15,7 +15,7 @@ pub const BANDWIDTHS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 const TOGETHER: usize = 64;
 
 /// What [`mmd`] finds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mmd {
     /// Records.
     pub records: usize,

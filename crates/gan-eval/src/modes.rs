@@ -1,6 +1,6 @@
 //! Which modes of a known mixture the samples have found.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Points;
 
@@ -8,7 +8,7 @@ use crate::Points;
 pub const HIGH_QUALITY: f32 = 3.0;
 
 /// Modes found, share of good samples, and how evenly they fill the modes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Modes {
     /// Modes with at least one sample of high quality.
     pub modes_found: usize,

@@ -2,7 +2,7 @@
 //! nearest neighbour is of its own kind.
 
 use gan_kernels::{Backend, BackendError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Nearest, Points, nearest_others, squared_distances};
 
@@ -10,7 +10,7 @@ use crate::{Nearest, Points, nearest_others, squared_distances};
 pub const NEIGHBOURS: usize = 5;
 
 /// What [`neighbourhood`] finds, all shares of one but the density.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Neighbourhood {
     /// Records, and samples.
     pub rows: usize,
@@ -30,7 +30,7 @@ pub struct Neighbourhood {
 }
 
 /// Accuracy of the rule that a point is what its nearest neighbour is; 1/2 is ideal.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OneNearestNeighbour {
     /// Over both halves.
     pub accuracy: f64,

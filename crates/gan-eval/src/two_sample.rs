@@ -1,12 +1,12 @@
 //! Classifier two-sample test: can a fresh net tell records from samples?
 
 use gan_kernels::{Backend, BackendError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Classifier, Points, Training, tail};
 
 /// What [`two_sample`] finds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TwoSample {
     /// Records and samples trained on.
     pub trained_on: usize,

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Classes, LogLikelihood, Memorisation, Mmd, Modes, Neighbourhood, TwoSample};
+use crate::{Classes, Memorisation, Mmd, Modes, Neighbourhood, TwoSample};
 
 /// Share of samples closer to training than to held-out records, above 1/2, that is memorising.
 ///
@@ -23,9 +23,9 @@ const UNEVEN: f64 = 0.25;
 const PART_COVERED: f64 = 0.5;
 /// Precision, or share of high quality, below which samples are not yet of the data's kind.
 const UNLIKE: f64 = 0.5;
-/// Samples nearer to unseen records than this share of what is usual between records are smoother
-/// than data: the mean of two draws of a Gaussian in many dimensions has 0.87.
-const SMOOTH: f64 = 0.9;
+/// Density above which samples crowd about the middle of the data: that of records is 1, and on
+/// MNIST the means of two records of one class have 4, of four records 10.
+const CROWDED: f64 = 1.5;
 /// Accuracy of a fresh classifier from which samples are told from records at a glance; below,
 /// and significantly above 1/2, with effort.
 const TOLD: f64 = 0.75;
@@ -35,8 +35,8 @@ const SIGNIFICANT: f64 = 0.01;
 /// Numbers of one evaluation, those that were taken.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence<'a> {
-    /// Log-likelihood of the samples, and that of as many training records.
-    pub log_likelihood: Option<(LogLikelihood, LogLikelihood)>,
+    /// Log-likelihood of the samples, and that of as many training records, in nats.
+    pub log_likelihood: Option<[Estimate; 2]>,
     /// Distance to the closest records.
     pub memorisation: Option<Memorisation>,
     /// Precision and its kin, against held-out records.
@@ -51,8 +51,17 @@ pub struct Evidence<'a> {
     pub classes: Option<&'a Classes>,
 }
 
+/// A number and its standard error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The number.
+    pub value: f64,
+    /// How far to trust it.
+    pub standard_error: f64,
+}
+
 /// What is wrong with samples, or that nothing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Finds {
@@ -71,7 +80,7 @@ pub enum Finds {
 }
 
 /// One finding and the number behind it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// What.
     pub finds: Finds,
@@ -108,7 +117,7 @@ pub fn verdict(evidence: &Evidence<'_>) -> Vec<Finding> {
     let copies = memorises.is_some();
     found(Finds::Memorising, memorises);
     found(Finds::Collapsed, collapsed(evidence));
-    // Copies are as sharp as records, and score as if they were smooth.
+    // Copies are as sharp as records, and their likelihood is as high as that of smooth samples.
     found(Finds::OverSmoothed, smooth(evidence).filter(|_| !copies));
     let unlike = unlike(evidence);
     let told = told(evidence).filter(|_| unlike.is_none());
@@ -173,30 +182,26 @@ fn collapsed(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 fn smooth(evidence: &Evidence<'_>) -> Option<String> {
-    let likelihood = evidence.log_likelihood.filter(|(samples, records)| {
+    let likelihood = evidence.log_likelihood.filter(|[samples, records]| {
         let error = samples.standard_error.hypot(records.standard_error);
-        samples.mean - records.mean > NO_ACCIDENT * error
+        samples.value - records.value > NO_ACCIDENT * error
     });
-    let likelihood = likelihood.map(|(samples, records)| {
+    let likelihood = likelihood.map(|[samples, records]| {
         format!(
             "log-likelihood {:.1} nats, above the {:.1} of real records",
-            samples.mean, records.mean
+            samples.value, records.value
         )
     });
-    let near = evidence.memorisation.filter(|found| {
-        found.to_held_out < SMOOTH * found.between_records
-            && evidence.two_sample.is_none_or(|test| test.accuracy > TOLD)
-            && evidence
-                .neighbourhood
-                .is_none_or(|found| found.precision > UNLIKE)
-    });
-    let near = near.map(|found| {
+    let crowded = evidence.neighbourhood.filter(|found| found.density > CROWDED);
+    let crowded = crowded.map(|found| {
         format!(
-            "samples are at {:.3} from unseen records, which are at {:.3} from each other",
-            found.to_held_out, found.between_records
+            "density {:.2}, ideal 1: samples crowd in the middle of the data; {} of records are \
+             among them",
+            found.density,
+            percent(found.recall)
         )
     });
-    likelihood.or(near)
+    crowded.or(likelihood)
 }
 
 fn unlike(evidence: &Evidence<'_>) -> Option<String> {
@@ -359,15 +364,13 @@ mod tests {
 
     #[test]
     fn verdict_above_the_records_likelihood_is_over_smoothed() {
-        let number = |mean| LogLikelihood {
-            mean,
+        let number = |value| Estimate {
+            value,
             standard_error: 2.0,
-            sigma: 0.2,
-            grid: None,
         };
         let of = |samples| {
             verdict(&Evidence {
-                log_likelihood: Some((number(samples), number(243.0))),
+                log_likelihood: Some([number(samples), number(243.0)]),
                 ..Evidence::default()
             })
         };

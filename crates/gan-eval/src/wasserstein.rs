@@ -2,7 +2,7 @@
 
 use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Real};
 use rand_distr::{Distribution, StandardNormal};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Points;
 use crate::distances::write_centred;
@@ -17,7 +17,7 @@ const TOGETHER: usize = 64;
 const CHUNK: usize = 1024;
 
 /// What [`sliced_wasserstein`] finds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlicedWasserstein {
     /// Records.
     pub records: usize,
