@@ -5,8 +5,8 @@ use gan_kernels::{Activation, Backend, LinearFwd, Matrix, Real};
 use crate::gaussian::{centred, stateless};
 use crate::{EvalError, Points};
 
-/// Distances on the device at once.
-const DISTANCES: usize = 1 << 24;
+/// Distances on the device at once: enough rows to a product, and 16 MB to read back.
+const DISTANCES: usize = 1 << 22;
 
 /// Centroids of `points` after `iterations` of Lloyd's algorithm from `initial`, row-major.
 ///

@@ -53,7 +53,10 @@ pub use memorisation::{Memorisation, memorisation};
 pub use mmd::{BANDWIDTHS, Mmd, mmd};
 pub use modes::{HIGH_QUALITY, Modes};
 pub use neighbours::{NEIGHBOURS, Neighbourhood, OneNearestNeighbour, neighbourhood};
-pub use parzen::{Bandwidth, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, authors_sigmas};
+pub use parzen::{
+    Bandwidth, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, authors_sigmas,
+    mean_and_standard_error,
+};
 pub use points::{Points, gather};
 pub use report::{Kind, Row, Section, Uncertainty};
 pub use two_sample::{TwoSample, two_sample};

@@ -105,6 +105,12 @@ impl<'a, B: Backend> ParzenProtocol<'a, B> {
         }
     }
 
+    /// How many validation records σ is chosen on.
+    #[must_use]
+    pub fn records_for_sigma(&self) -> usize {
+        self.valid.row_count()
+    }
+
     /// The log-likelihood of the test records under Gaussians on `samples`.
     ///
     /// `progress` is called with the share of the work that is done.
@@ -205,7 +211,8 @@ impl<'a, B: Backend> ParzenProtocol<'a, B> {
 }
 
 /// Mean and std/√n, with n and not n − 1 below the variance, as the authors' code has it.
-fn mean_and_standard_error(values: &[f64]) -> (f64, f64) {
+#[must_use]
+pub fn mean_and_standard_error(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;

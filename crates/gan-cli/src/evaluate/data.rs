@@ -4,7 +4,7 @@ use std::mem::discriminant;
 use std::path::Path;
 
 use gan_data::{DataError, Dataset, RecordShape, Transform};
-use gan_eval::{Points, gather};
+use gan_eval::{Points, gather, mean_and_standard_error};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -133,6 +133,15 @@ impl EvaluationData {
     /// The ends that every value is between, where there are such.
     pub(crate) fn range(&self) -> Option<[f32; 2]> {
         matches!(self.dataset.transform, Transform::Pixels).then_some([0.0, 1.0])
+    }
+
+    /// Mean of the logarithm of the records' own density over the test records, in nats, and its
+    /// standard error; where the density is known.
+    pub(crate) fn mean_log_density(&self) -> Option<(f64, f64)> {
+        let known = self.dataset.mixture.as_ref()?;
+        let own_units = matches!(self.dataset.transform, Transform::Identity);
+        let logs = self.test().iter().map(|row| known.density(row).ln());
+        own_units.then(|| mean_and_standard_error(&logs.collect::<Vec<_>>()))
     }
 
     /// Whether these are the authors' images of MNIST, whole, in the authors' units.

@@ -54,6 +54,11 @@ pub(super) fn section<B: Backend>(subject: &Subject<'_, B>) -> anyhow::Result<Se
             _ => row,
         }
     }));
+    rows.extend(data.mean_log_density().map(|(mean, error)| {
+        Row::new("density", "the density itself", Kind::Control, mean)
+            .with_uncertainty(Uncertainty::StandardError(error))
+            .with_note("what nothing can beat on average")
+    }));
     if data.is_mnist() {
         rows.extend(PUBLISHED.map(|(id, name, value, error)| {
             Row::new(id, name, Kind::Published, value)
@@ -70,10 +75,19 @@ pub(super) fn section<B: Backend>(subject: &Subject<'_, B>) -> anyhow::Result<Se
             thousands(samples)
         )
     }));
+    let sigma = match bandwidth {
+        Bandwidth::Fixed(_) => "as given".to_owned(),
+        _ => format!(
+            "the best on {} {} records",
+            thousands(protocol.records_for_sigma()),
+            data.only_set().unwrap_or("validation")
+        ),
+    };
     Ok(Section {
         id: "parzen".into(),
         title: format!(
-            "Parzen-window log-likelihood in nats, of {} {} records under {} samples ({})",
+            "Parzen-window log-likelihood in nats, of {} {} records under {} samples (units: {}; \
+             sigma: {sigma})",
             thousands(data.test().rows()),
             data.only_set().unwrap_or("test"),
             thousands(samples),
@@ -122,6 +136,8 @@ fn controls<B: Backend>(
         };
         found.push((control, count, number));
     }
+    // Computed in the order of their cost, read in the order of their meaning.
+    found.sort_by_key(|(control, ..)| *control);
     Ok(found)
 }
 

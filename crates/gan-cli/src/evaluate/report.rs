@@ -12,6 +12,7 @@ use crate::output::Output;
 use crate::pictures::{Bar, BarKind, bars_png, bars_svg};
 use crate::problem::Problem;
 use crate::run_dir::RunDir;
+use crate::session::thousands;
 
 /// The name of the file that holds it all.
 const FILE: &str = "evaluation.json";
@@ -173,7 +174,8 @@ fn digits_of(error: f64) -> usize {
 fn plain(value: f64) -> String {
     let size = value.abs();
     if value.fract() == 0.0 && size < 1e15 {
-        return format!("{value}");
+        let sign = if value < 0.0 { "-" } else { "" };
+        return format!("{sign}{}", thousands(size as usize));
     }
     match size {
         large if large >= 1000.0 => format!("{value:.1}"),
@@ -213,7 +215,7 @@ mod tests {
 
     #[test]
     fn numbers_are_as_long_as_they_mean_something() {
-        assert_eq!(plain(10_000.0), "10000");
+        assert_eq!(plain(-10_000.0), "-10,000");
         assert_eq!(plain(0.166_81), "0.1668");
         assert_eq!(plain(-12.345_6), "-12.35");
         assert_eq!(plain(0.000_012_3), "1.23e-5");

@@ -69,9 +69,12 @@ impl Place {
             .args(line.split_whitespace())
             // Without it the GPU in software complains on stderr.
             .env("XDG_RUNTIME_DIR", self.0.path())
+            // Not the user's own.
+            .env("GAN_CACHE_DIR", self.0.path().join("cache"))
             .stdin(Stdio::null());
         // Tests of bits and times mean the processor, unless they say otherwise.
-        if line.starts_with("train") && !line.contains("--device") {
+        if ["train", "evaluate"].iter().any(|command| line.starts_with(command))
+            && !line.contains("--device") {
             command.args(["--device", "cpu"]);
         }
         command
