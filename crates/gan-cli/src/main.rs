@@ -14,7 +14,6 @@ mod pictures;
 mod presets;
 mod problem;
 mod progress;
-mod quality;
 mod record;
 mod run_dir;
 mod sample;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use gan_eval::{Modes, Points};
 use gan_kernels::{Backend, BackendError};
 use gan_model::{Metrics, OptimizerConfig, Trainer};
 use serde::Serialize;
@@ -16,7 +17,6 @@ use crate::output::{Output, word};
 use crate::pictures::{self, Backdrop, History};
 use crate::problem::Problem;
 use crate::progress::{Progress, duration};
-use crate::quality::Quality;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
 
@@ -56,7 +56,7 @@ pub(crate) struct Training<'a, B: Backend> {
     save_time: Duration,
     saved_step: Option<u64>,
     pictured_step: Option<u64>,
-    quality: Option<Quality>,
+    quality: Option<Modes>,
     /// How iterations are run, until an event has told it.
     execution: Option<String>,
 }
@@ -334,7 +334,10 @@ impl<'a, B: Backend> Training<'a, B> {
             .mixture
             .as_ref()
             .filter(|mixture| mixture.modes() > 1)
-            .map(|mixture| Quality::of(mixture, &samples));
+            .map(|mixture| {
+                let samples = Points::new(&samples, cols);
+                Modes::count(mixture.modes(), samples, |row| mixture.nearest(row))
+            });
         if cols == 1 {
             self.judge_axis()?;
         }
@@ -416,7 +419,7 @@ impl<'a, B: Backend> Training<'a, B> {
         let run = word(self.dir.path());
         let out = self.output;
         out.line(format!("\ndone: {step} steps in {}", duration(seconds)));
-        if let Some(quality) = self.quality {
+        if let Some(quality) = &self.quality {
             out.line(format!("  quality       {quality}"));
         }
         if let Some(samples) = samples {

@@ -50,14 +50,24 @@ fn evaluate_prints_a_table_and_writes_numbers_and_pictures() {
     let folder = "run/evaluation/step-000020";
     let written = json(&place.read(&format!("{folder}/evaluation.json")));
     assert_eq!(written["sections"][0]["id"], "parzen");
-    assert!(place.read(&format!("{folder}/parzen.svg")).ends_with("</svg>\n"));
-    assert!(place.bytes(&format!("{folder}/parzen.png")).starts_with(b"\x89PNG"));
+    assert!(
+        place
+            .read(&format!("{folder}/parzen.svg"))
+            .ends_with("</svg>\n")
+    );
+    assert!(
+        place
+            .bytes(&format!("{folder}/parzen.png"))
+            .starts_with(b"\x89PNG")
+    );
 }
 
 #[test]
 fn json_is_one_document_with_the_numbers_of_the_table() {
     let place = trained();
-    let ran = place.run("evaluate run --samples 300 --json --out here").exits(0);
+    let ran = place
+        .run("evaluate run --samples 300 --json --out here")
+        .exits(0);
     let found = json(&ran.stdout());
     assert_eq!(found, json(&place.read("here/evaluation.json")));
     assert_eq!(found["samples"], 300);
@@ -81,7 +91,10 @@ fn controls_are_kept_and_a_damaged_file_is_computed_again() {
     let place = trained();
     let rows = || {
         let ran = place.run("evaluate run --samples 200 --json").exits(0);
-        (json(&ran.stdout())["sections"][0]["rows"].clone(), ran.stderr())
+        (
+            json(&ran.stdout())["sections"][0]["rows"].clone(),
+            ran.stderr(),
+        )
     };
     let (cold, _) = rows();
     let [file] = kept(&place).try_into().unwrap();
@@ -91,7 +104,11 @@ fn controls_are_kept_and_a_damaged_file_is_computed_again() {
     std::fs::write(&file, changed.to_string()).unwrap();
     let (warm, _) = rows();
     let of_mean = |rows: &Value| {
-        let row = rows.as_array().unwrap().iter().find(|row| row["id"] == "mean");
+        let row = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["id"] == "mean");
         row.unwrap()["value"].as_f64().unwrap()
     };
     assert_eq!(of_mean(&warm), 1234.5);
@@ -142,7 +159,9 @@ fn data_that_is_gone_or_another_is_not_measured_against() {
     let place = Place::new();
     let rows = |count: usize, cols: usize| {
         let row = |i: usize| {
-            let values: Vec<_> = (0..cols).map(|j| ((i * (j + 3)) % 17).to_string()).collect();
+            let values: Vec<_> = (0..cols)
+                .map(|j| ((i * (j + 3)) % 17).to_string())
+                .collect();
             values.join(",") + "\n"
         };
         (0..count).map(row).collect::<String>()
@@ -166,10 +185,10 @@ fn data_that_is_gone_or_another_is_not_measured_against() {
         .exits(1)
         .complains(&["found records of 3 columns, expected records of 2 columns"]);
     std::fs::remove_file(place.path("a.csv")).unwrap();
-    place
-        .run("evaluate run --samples 50")
-        .exits(1)
-        .complains(&["a.csv: not found", "hint: say where the data is now with --data PATH"]);
+    place.run("evaluate run --samples 50").exits(1).complains(&[
+        "a.csv: not found",
+        "hint: say where the data is now with --data PATH",
+    ]);
 
     let unscaled = base.replace("[data]", "[data]\nnormalize = \"none\"");
     place.write("a.csv", &rows(200, 2));
@@ -181,5 +200,8 @@ fn data_that_is_gone_or_another_is_not_measured_against() {
         .run("evaluate plain --samples 50 --data other.csv")
         .exits(0)
         .stdout();
-    assert!(text.contains("warning: ") && text.contains("other training records"), "{text}");
+    assert!(
+        text.contains("warning: ") && text.contains("other training records"),
+        "{text}"
+    );
 }

@@ -26,9 +26,11 @@ const UNLIKE: f64 = 0.5;
 /// Density above which samples crowd about the middle of the data: that of records is 1, and on
 /// MNIST the means of two records of one class have 4, of four records 10.
 const CROWDED: f64 = 1.5;
-/// Accuracy of a fresh classifier from which samples are told from records at a glance; below,
-/// and significantly above 1/2, with effort.
-const TOLD: f64 = 0.75;
+/// Accuracy of a fresh classifier that tells samples from records; two sets of MNIST's own records,
+/// 10,000 of other writers each, are told with 0.53 to 0.56.
+const TOLD: f64 = 0.6;
+/// Accuracy from which that takes no effort.
+const TOLD_EASILY: f64 = 0.75;
 /// p-values below this are evidence.
 const SIGNIFICANT: f64 = 0.01;
 
@@ -192,7 +194,9 @@ fn smooth(evidence: &Evidence<'_>) -> Option<String> {
             samples.value, records.value
         )
     });
-    let crowded = evidence.neighbourhood.filter(|found| found.density > CROWDED);
+    let crowded = evidence
+        .neighbourhood
+        .filter(|found| found.density > CROWDED);
     let crowded = crowded.map(|found| {
         format!(
             "density {:.2}, ideal 1: samples crowd in the middle of the data; {} of records are \
@@ -225,28 +229,24 @@ fn unlike(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 fn told(evidence: &Evidence<'_>) -> Option<String> {
-    let test = evidence
-        .two_sample
-        .filter(|test| test.p_value < SIGNIFICANT);
-    let test = test.map(|test| {
-        let how = if test.accuracy > TOLD {
-            ""
-        } else {
-            ", a little better than chance"
-        };
+    // The classifier's number says how well they are told; the kernel's only that they are.
+    let Some(test) = evidence.two_sample else {
+        let mmd = evidence.mmd.filter(|mmd| mmd.p_value < SIGNIFICANT)?;
+        return Some(format!(
+            "MMD² {:.2e}, where one in twenty of equal distributions exceeds {:.2e}",
+            mmd.squared, mmd.null_95
+        ));
+    };
+    let how = match test.accuracy {
+        accuracy if accuracy > TOLD_EASILY => "",
+        _ => ", not easily",
+    };
+    (test.accuracy > TOLD && test.p_value < SIGNIFICANT).then(|| {
         format!(
             "a fresh classifier tells {} of unseen records and samples right{how}, ideal 50 %",
             percent(test.accuracy)
         )
-    });
-    let kernel = evidence.mmd.filter(|mmd| mmd.p_value < SIGNIFICANT);
-    let kernel = kernel.map(|mmd| {
-        format!(
-            "MMD² {:.2e}, where one in twenty of equal distributions exceeds {:.2e}",
-            mmd.squared, mmd.null_95
-        )
-    });
-    test.or(kernel)
+    })
 }
 
 fn good(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -141,13 +141,7 @@ fn controls<B: Backend>(
     Ok(found)
 }
 
-fn row(
-    id: &str,
-    name: impl Into<String>,
-    kind: Kind,
-    found: &LogLikelihood,
-    points: usize,
-) -> Row {
+fn row(id: &str, name: impl Into<String>, kind: Kind, found: &LogLikelihood, points: usize) -> Row {
     Row::new(id, name, kind, found.mean)
         .with_uncertainty(Uncertainty::StandardError(found.standard_error))
         .with_detail("sigma", found.sigma)
@@ -233,7 +227,11 @@ fn short(sigma: f64) -> String {
     let digits = (3 - sigma.log10().floor() as i32).clamp(0, 12) as usize;
     let text = format!("{sigma:.digits$}");
     let trimmed = text.trim_end_matches('0').trim_end_matches('.');
-    if text.contains('.') { trimmed.to_owned() } else { text }
+    if text.contains('.') {
+        trimmed.to_owned()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]

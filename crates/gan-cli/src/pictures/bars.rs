@@ -160,7 +160,8 @@ fn hex([r, g, b]: Color) -> String {
 /// All shapes, those behind first, and the size of the whole.
 fn shapes(bars: &[Bar], title: &str) -> (Vec<Shape>, [f64; 2]) {
     let letters = |text: &str| LETTER * text.chars().count() as f64;
-    let longest = |of: fn(&Bar) -> &str| bars.iter().map(|bar| letters(of(bar))).fold(0.0, f64::max);
+    let longest =
+        |of: fn(&Bar) -> &str| bars.iter().map(|bar| letters(of(bar))).fold(0.0, f64::max);
     let left = longest(|bar| &bar.name) + 2.0 * GAP;
     let right = left + PLOT;
     let width = (right + longest(|bar| &bar.text) + 2.0 * GAP).max(letters(title) + 2.0 * GAP);
@@ -168,7 +169,12 @@ fn shapes(bars: &[Bar], title: &str) -> (Vec<Shape>, [f64; 2]) {
 
     let (low, high) = extent(bars);
     let across = |value: f64| left + (value - low) / (high - low) * PLOT;
-    let mut shapes = vec![Shape::Text([GAP, 16.0], Anchor::Start, INK, title.to_owned())];
+    let mut shapes = vec![Shape::Text(
+        [GAP, 16.0],
+        Anchor::Start,
+        INK,
+        title.to_owned(),
+    )];
     legend(&mut shapes, bars, left);
     for tick in ticks(low, high, 6) {
         let x = across(tick);
@@ -192,7 +198,12 @@ fn shapes(bars: &[Bar], title: &str) -> (Vec<Shape>, [f64; 2]) {
         let name = [left - GAP, middle];
         shapes.push(Shape::Text(name, Anchor::End, INK, bar.name.clone()));
         let end = across(bar.value.max(0.0) + bar.error) + 6.0;
-        shapes.push(Shape::Text([end, middle], Anchor::Start, INK, bar.text.clone()));
+        shapes.push(Shape::Text(
+            [end, middle],
+            Anchor::Start,
+            INK,
+            bar.text.clone(),
+        ));
     }
     shapes.push(Shape::Line([across(0.0), TOP, across(0.0), bottom], INK));
     (shapes, [width.ceil(), (bottom + FOOT).ceil()])
@@ -248,15 +259,29 @@ mod tests {
         let widths: Vec<f64> = svg
             .lines()
             .filter(|line| line.contains("height=\"14.0\""))
-            .filter_map(|line| line.split("width=\"").nth(1)?.split('"').next()?.parse().ok())
+            .filter_map(|line| {
+                line.split("width=\"")
+                    .nth(1)?
+                    .split('"')
+                    .next()?
+                    .parse()
+                    .ok()
+            })
             .collect();
         assert!((widths[0] / widths[1] - 2.0).abs() < 0.01, "{widths:?}");
-        assert!(svg.contains("a &amp; b") && svg.contains("a &lt; b"), "{svg}");
+        assert!(
+            svg.contains("a &amp; b") && svg.contains("a &lt; b"),
+            "{svg}"
+        );
     }
 
     #[test]
     fn charts_survive_what_is_no_number() {
-        for bars in [vec![], vec![bar(f64::NAN, BarKind::Model)], vec![bar(0.0, BarKind::Model)]] {
+        for bars in [
+            vec![],
+            vec![bar(f64::NAN, BarKind::Model)],
+            vec![bar(0.0, BarKind::Model)],
+        ] {
             assert!(bars_svg(&bars, "t").ends_with("</svg>\n"));
             assert!(bars_png(&bars, "t").is_ok());
         }

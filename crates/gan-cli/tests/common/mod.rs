@@ -73,8 +73,11 @@ impl Place {
             .env("GAN_CACHE_DIR", self.0.path().join("cache"))
             .stdin(Stdio::null());
         // Tests of bits and times mean the processor, unless they say otherwise.
-        if ["train", "evaluate"].iter().any(|command| line.starts_with(command))
-            && !line.contains("--device") {
+        if ["train", "evaluate"]
+            .iter()
+            .any(|command| line.starts_with(command))
+            && !line.contains("--device")
+        {
             command.args(["--device", "cpu"]);
         }
         command
