@@ -119,8 +119,10 @@ pub fn verdict(evidence: &Evidence<'_>) -> Vec<Finding> {
     let copies = memorises.is_some();
     found(Finds::Memorising, memorises);
     found(Finds::Collapsed, collapsed(evidence));
-    // Copies are as sharp as records, and their likelihood is as high as that of smooth samples.
-    found(Finds::OverSmoothed, smooth(evidence).filter(|_| !copies));
+    found(Finds::OverSmoothed, crowded(evidence));
+    // The likelihood of copies is as high as that of smooth samples, and they are sharp.
+    let likely = likely(evidence).filter(|_| !copies && crowded(evidence).is_none());
+    found(Finds::OverSmoothed, likely);
     let unlike = unlike(evidence);
     let told = told(evidence).filter(|_| unlike.is_none());
     found(Finds::UnderTrained, unlike);
@@ -183,29 +185,27 @@ fn collapsed(evidence: &Evidence<'_>) -> Option<String> {
     modes.or(classes).or(part)
 }
 
-fn smooth(evidence: &Evidence<'_>) -> Option<String> {
-    let likelihood = evidence.log_likelihood.filter(|[samples, records]| {
-        let error = samples.standard_error.hypot(records.standard_error);
-        samples.value - records.value > NO_ACCIDENT * error
-    });
-    let likelihood = likelihood.map(|[samples, records]| {
+fn crowded(evidence: &Evidence<'_>) -> Option<String> {
+    let found = evidence
+        .neighbourhood
+        .filter(|found| found.density > CROWDED)?;
+    Some(format!(
+        "density {:.2}, ideal 1: samples crowd in the middle of the data; {} of records are among \
+         them",
+        found.density,
+        percent(found.recall)
+    ))
+}
+
+fn likely(evidence: &Evidence<'_>) -> Option<String> {
+    let [samples, records] = evidence.log_likelihood?;
+    let error = samples.standard_error.hypot(records.standard_error);
+    (samples.value - records.value > NO_ACCIDENT * error).then(|| {
         format!(
             "log-likelihood {:.1} nats, above the {:.1} of real records",
             samples.value, records.value
         )
-    });
-    let crowded = evidence
-        .neighbourhood
-        .filter(|found| found.density > CROWDED);
-    let crowded = crowded.map(|found| {
-        format!(
-            "density {:.2}, ideal 1: samples crowd in the middle of the data; {} of records are \
-             among them",
-            found.density,
-            percent(found.recall)
-        )
-    });
-    crowded.or(likelihood)
+    })
 }
 
 fn unlike(evidence: &Evidence<'_>) -> Option<String> {
