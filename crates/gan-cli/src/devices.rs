@@ -1,7 +1,7 @@
 //! Which back end computes.
 //!
-//! A further back end costs a variant of [`Device`] and an arm where `session` and `sample` hand
-//! the back end on; a further runtime of GPUs one word of [`RUNTIMES`].
+//! A further back end costs a variant of [`Device`] and an arm where `session`, `sample` and
+//! `evaluate` hand the back end on; a further runtime of GPUs one word of [`RUNTIMES`].
 
 use std::fmt;
 use std::str::FromStr;

@@ -5,8 +5,9 @@ use gan_kernels::{Activation, Backend, LinearFwd, Matrix, Real};
 use crate::gaussian::{centred, stateless};
 use crate::{EvalError, Points};
 
-/// Distances on the device at once: enough rows to a product, and 16 MB to read back.
-const DISTANCES: usize = 1 << 22;
+/// Distances, or values of points, on the device at once: rows enough for a product, and 16 MB to
+/// read back.
+const AT_ONCE: usize = 1 << 22;
 
 /// Centroids of `points` after `iterations` of Lloyd's algorithm from `initial`, row-major.
 ///
@@ -57,7 +58,7 @@ fn nearest<B: Backend>(
     let count = centroids.rows();
     let (w, b) = weights(backend, centroids, mean);
     let state = backend.state(stateless());
-    let rows = (DISTANCES / count).clamp(1, points.rows().max(1));
+    let rows = (AT_ONCE / count.max(cols)).clamp(1, points.rows().max(1));
     let mut y = backend.matrix(rows, count);
     let mut found = Vec::with_capacity(points.rows());
     for chunk in points.values().chunks(rows * cols) {
