@@ -115,7 +115,7 @@ mod tests {
         // 1/2·1/8 + 1/2 = 0.5625.
         let records = drawn_modes("ring8", 4000, 1, |_| true).0;
         let dropped = drawn_modes("ring8", 4000, 2, |mode| mode != 3).0;
-        let found = judge(&records, &dropped, 2, 10);
+        let found = judge(&records, &dropped, 2, 40);
         assert!((found.accuracy - 0.5625).abs() < 0.03, "{found:?}");
     }
 }

@@ -154,7 +154,7 @@ fn collapsed(evidence: &Evidence<'_>) -> Option<String> {
                 .is_some_and(|divergence| divergence > UNEVEN);
             (modes.modes_found < modes.modes || uneven).then(|| {
                 format!(
-                    "{} of {} modes, reverse KL of their counts {:.3}, ideal 0",
+                    "good samples are in {} of {} modes, reverse KL of their counts {:.3}, ideal 0",
                     modes.modes_found,
                     modes.modes,
                     modes.reverse_kl.unwrap_or(f64::NAN)
