@@ -17,7 +17,6 @@ mod presets;
 mod probe;
 mod problem;
 mod progress;
-mod quality;
 mod reading;
 mod record;
 mod run_dir;

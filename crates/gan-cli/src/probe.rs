@@ -2,11 +2,11 @@
 //! do not tell.
 
 use gan_data::Mixture;
+use gan_eval::{Modes, Points};
 use gan_kernels::{Backend, BackendError, Records};
 use gan_model::{Diversity, Spread, Trainer};
 use serde::Serialize;
 
-use crate::quality::Quality;
 use crate::record::RecordInfo;
 
 /// Samples looked at, and as many records: with 8 modes each has about 32 samples, with 25 about
@@ -49,7 +49,22 @@ pub(crate) struct Sight {
     saturation: f64,
     /// Modes found, where they are known.
     #[serde(flatten)]
-    quality: Option<Quality>,
+    found: Option<Found>,
+}
+
+/// What of [`Modes`] is written at every look.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Found {
+    modes_found: usize,
+    modes: usize,
+    high_quality: f64,
+    reverse_kl: Option<f64>,
+}
+
+/// How `samples`, rows in the units of `mixture`, cover its modes.
+pub(crate) fn modes_of(mixture: &Mixture, samples: &[f32]) -> Modes {
+    let samples = Points::new(samples, mixture.cols);
+    Modes::count(mixture.modes(), samples, |row| mixture.nearest(row))
 }
 
 impl Probe {
@@ -84,15 +99,21 @@ impl Probe {
         let judged = [&self.records[..judged], &samples[..judged]].concat();
         let saturation = saturation(&trainer.discriminate(&judged)?);
         let diversity = Diversity::of(&Spread::of(&samples, self.cols), &self.spread);
-        let quality = mixture.map(|mixture| {
+        let found = mixture.map(|mixture| {
             record.to_user_units(&mut samples, self.cols);
-            Quality::of(mixture, &samples)
+            let modes = modes_of(mixture, &samples);
+            Found {
+                modes_found: modes.modes_found,
+                modes: modes.modes,
+                high_quality: modes.high_quality,
+                reverse_kl: modes.reverse_kl,
+            }
         });
         Ok(Sight {
             diversity: diversity.distance,
             nearest: diversity.nearest,
             saturation,
-            quality,
+            found,
         })
     }
 }

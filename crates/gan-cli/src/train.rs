@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use gan_eval::Modes;
 use gan_kernels::{Backend, BackendError};
 use gan_model::{Metrics, Trainer};
 use serde::Serialize;
@@ -18,7 +19,6 @@ use crate::pictures::{self, Backdrop, Mark};
 use crate::probe::{self, Probe, Sight};
 use crate::problem::Problem;
 use crate::progress::{Progress, duration};
-use crate::quality::Quality;
 use crate::reading::{History, Reading};
 use crate::record::RecordInfo;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
@@ -70,7 +70,7 @@ pub(crate) struct Training<'a, B: Backend> {
     save_time: Duration,
     saved_step: Option<u64>,
     pictured_step: Option<u64>,
-    quality: Option<Quality>,
+    quality: Option<Modes>,
     /// How iterations are run, until an event has told it.
     execution: Option<String>,
 }
@@ -378,7 +378,7 @@ impl<'a, B: Backend> Training<'a, B> {
         self.record.to_user_units(&mut samples, cols);
         // The mixture is in the units of the data as they came.
         let modes = self.backdrop.modes();
-        self.quality = modes.map(|mixture| Quality::of(mixture, &samples));
+        self.quality = modes.map(|mixture| probe::modes_of(mixture, &samples));
         if cols == 1 {
             self.judge_axis()?;
         }
@@ -465,7 +465,7 @@ impl<'a, B: Backend> Training<'a, B> {
         let run = word(self.dir.path());
         let out = self.output;
         out.line(format!("\ndone: {step} steps in {}", duration(seconds)));
-        if let Some(quality) = self.quality {
+        if let Some(quality) = &self.quality {
             out.line(format!("  quality       {quality}"));
         }
         for finding in self.diagnosis.open() {

@@ -90,7 +90,9 @@ fn json_is_one_document_with_the_numbers_of_the_table() {
 fn controls_are_kept_and_a_damaged_file_is_computed_again() {
     let place = trained();
     let rows = || {
-        let ran = place.run("evaluate run --samples 200 --json").exits(0);
+        let ran = place
+            .run("evaluate run --samples 200 --json --metrics parzen")
+            .exits(0);
         (
             json(&ran.stdout())["sections"][0]["rows"].clone(),
             ran.stderr(),
@@ -117,7 +119,9 @@ fn controls_are_kept_and_a_damaged_file_is_computed_again() {
     assert_eq!(again, cold);
     assert!(stderr.contains("is damaged"), "{stderr}");
     // Another number of samples is another question.
-    place.run("evaluate run --samples 100").exits(0);
+    place
+        .run("evaluate run --samples 100 --metrics parzen")
+        .exits(0);
     assert_eq!(kept(&place).len(), 2);
 }
 
@@ -125,7 +129,7 @@ fn controls_are_kept_and_a_damaged_file_is_computed_again() {
 fn numbers_do_not_depend_on_threads_and_do_on_the_seed() {
     let place = trained();
     let value = |flags: &str| {
-        let line = format!("evaluate run --samples 200 --json {flags}");
+        let line = format!("evaluate run --samples 200 --metrics parzen --json {flags}");
         json(&place.run(&line).exits(0).stdout())["sections"][0]["rows"][0]["value"].clone()
     };
     let one = value("--threads 1");
@@ -133,7 +137,7 @@ fn numbers_do_not_depend_on_threads_and_do_on_the_seed() {
     assert_ne!(one, value("--seed 5"));
     let given = json(
         &place
-            .run("evaluate run --samples 200 --json --sigma 0.25")
+            .run("evaluate run --samples 200 --metrics parzen --json --sigma 0.25")
             .exits(0)
             .stdout(),
     );
@@ -203,5 +207,52 @@ fn data_that_is_gone_or_another_is_not_measured_against() {
     assert!(
         text.contains("warning: ") && text.contains("other training records"),
         "{text}"
+    );
+}
+
+#[test]
+fn evaluate_takes_every_metric_that_applies_and_ends_with_the_verdict() {
+    let place = trained();
+    let text = place.run("evaluate run --samples 300").exits(0).stdout();
+    for part in [
+        "MMD² of 70 test records and as many samples",
+        "Precision, recall, density, coverage against 70 test records",
+        "accuracy at telling 70 test records from as many samples",
+        "Sliced Wasserstein distance of 70 test records",
+        "Modes of a known mixture, in 300 samples",
+        "Closest records of 300 samples, among 70 training",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+    // Two columns are no image.
+    assert!(!text.contains("Classes of"), "{text}");
+    // 20 iterations teach nothing.
+    let (_, verdict) = text.split_once("The samples are\n").unwrap();
+    assert!(verdict.contains("under-trained: "), "{text}");
+    let written = json(&place.read("run/evaluation/step-000020/evaluation.json"));
+    let verdict = written["verdict"].as_array().unwrap();
+    assert!(
+        verdict
+            .iter()
+            .any(|finding| finding["finds"] == "under_trained")
+    );
+}
+
+#[test]
+fn metrics_that_do_not_apply_are_refused_when_named() {
+    let place = trained();
+    let ran = place.run("evaluate run --metrics classes").exits(2);
+    assert!(
+        ran.stderr().contains("found no images with labels"),
+        "{}",
+        ran.stderr()
+    );
+    let ran = place
+        .run("evaluate run --metrics mmd --samples 15")
+        .exits(2);
+    assert!(
+        ran.stderr().contains("20 held-out records"),
+        "{}",
+        ran.stderr()
     );
 }

@@ -72,6 +72,30 @@ impl<'a> Points<'a> {
         }
     }
 
+    /// Points `range` on their own.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    #[track_caller]
+    pub fn slice(self, range: std::ops::Range<usize>) -> Self {
+        Self {
+            values: &self.values[range.start * self.cols..range.end * self.cols],
+            cols: self.cols,
+        }
+    }
+
+    /// Panics with the name of `metric` unless `other` has as many columns.
+    #[track_caller]
+    pub(crate) fn check_cols(self, metric: &str, other: Points<'_>) {
+        assert!(
+            self.cols == other.cols,
+            "{metric}: rows of {} and of {} columns",
+            self.cols,
+            other.cols
+        );
+    }
+
     /// The mean of each column.
     #[must_use]
     pub fn mean(self) -> Vec<f64> {

@@ -4,7 +4,7 @@ use std::mem::discriminant;
 use std::path::Path;
 
 use gan_data::{DataError, Dataset, RecordShape, Transform};
-use gan_eval::{Points, gather, mean_and_standard_error};
+use gan_eval::{Modes, Points, gather, mean_and_standard_error};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -26,6 +26,17 @@ pub(crate) struct EvaluationData {
     fingerprint: String,
     /// Why the numbers may mean less than they say.
     pub(crate) warning: Option<String>,
+}
+
+/// The class of each record of two splits.
+#[derive(Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    /// Of [`EvaluationData::train`].
+    pub(crate) train: &'a [u8],
+    /// Of [`EvaluationData::test`].
+    pub(crate) test: &'a [u8],
+    /// How many classes there are.
+    pub(crate) classes: usize,
 }
 
 /// What a report says of the data.
@@ -142,6 +153,43 @@ impl EvaluationData {
         let own_units = matches!(self.dataset.transform, Transform::Identity);
         let logs = self.test().iter().map(|row| known.density(row).ln());
         own_units.then(|| mean_and_standard_error(&logs.collect::<Vec<_>>()))
+    }
+
+    /// Whether the data has modes that are known, and more than one.
+    pub(crate) fn has_modes(&self) -> bool {
+        let mixture = self.dataset.mixture.as_ref();
+        mixture.is_some_and(|mixture| mixture.modes() > 1)
+    }
+
+    /// Which of them `samples` have found.
+    pub(crate) fn modes(&self, samples: Points<'_>) -> Option<Modes> {
+        let mixture = self.dataset.mixture.as_ref().filter(|_| self.has_modes())?;
+        // The mixture is in the units of the data as they came.
+        let mut values = samples.values().to_vec();
+        for row in values.chunks_exact_mut(samples.cols()) {
+            self.dataset.transform.invert(row);
+        }
+        let samples = Points::new(&values, samples.cols());
+        Some(Modes::count(mixture.modes(), samples, |row| {
+            mixture.nearest(row)
+        }))
+    }
+
+    /// Classes of the records, if they are images and their classes are known.
+    pub(crate) fn labels(&self) -> Option<Labels<'_>> {
+        let images = matches!(self.dataset.shape, RecordShape::Image { .. });
+        let labels = self.dataset.labels.as_ref().filter(|_| images)?;
+        let splits = &self.dataset.splits;
+        let test = if self.test.is_empty() {
+            &splits.valid
+        } else {
+            &splits.test
+        };
+        Some(Labels {
+            train: &labels[splits.train.clone()],
+            test: &labels[test.clone()],
+            classes: self.dataset.classes?,
+        })
     }
 
     /// Whether these are the authors' images of MNIST, whole, in the authors' units.

@@ -1,12 +1,14 @@
 //! `gan-cli evaluate`: how good the samples of a checkpoint are, in numbers.
 //!
-//! One module per metric turns samples and records into a [`Section`]; this one loads both, calls
-//! the metrics in the order of [`Metric::ALL`], and writes what they say.
+//! [`Sections`] turns samples and records into a [`Section`] per metric; this module loads both,
+//! calls the metrics in the order of [`Metric::ALL`], and writes what they say.
 
 mod cache;
 mod data;
 mod parzen;
 mod report;
+mod sections;
+mod sets;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ use crate::run_dir;
 use crate::sample::{Model, check_amount};
 use data::EvaluationData;
 use report::Report;
+use sections::Sections;
+use sets::FEWEST;
 
 /// Samples between two reports of progress.
 const CHUNK: usize = 1024;
@@ -34,15 +38,60 @@ const CHUNK: usize = 1024;
 enum Metric {
     /// The paper's log-likelihood, with its controls.
     Parzen,
+    /// Maximum mean discrepancy, with a permutation test.
+    Mmd,
+    /// Precision, recall, density, coverage.
+    Prdc,
+    /// Classifier two-sample test.
+    C2st,
+    /// What a point's nearest neighbour is.
+    Nn,
+    /// Sliced Wasserstein distance.
+    Wasserstein,
+    /// Modes of a known mixture.
+    Modes,
+    /// Distance to the closest training record.
+    Memorisation,
+    /// Classes of labelled images, in a classifier's eyes.
+    Classes,
 }
 
 impl Metric {
     /// All of them, in the order in which they are reported.
-    const ALL: [Self; 1] = [Self::Parzen];
+    const ALL: [Self; 9] = [
+        Self::Parzen,
+        Self::Mmd,
+        Self::Prdc,
+        Self::C2st,
+        Self::Nn,
+        Self::Wasserstein,
+        Self::Modes,
+        Self::Memorisation,
+        Self::Classes,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Parzen => "parzen",
+            Self::Mmd => "mmd",
+            Self::Prdc => "prdc",
+            Self::C2st => "c2st",
+            Self::Nn => "nn",
+            Self::Wasserstein => "wasserstein",
+            Self::Modes => "modes",
+            Self::Memorisation => "memorisation",
+            Self::Classes => "classes",
+        }
+    }
+
+    /// What the data lacks for this metric, if anything.
+    fn lacks(self, data: &EvaluationData, samples: usize) -> Option<&'static str> {
+        let enough = data.valid().rows().min(data.test().rows()).min(samples) >= FEWEST;
+        match self {
+            Self::Parzen => None,
+            Self::Modes => (!data.has_modes()).then_some("known modes"),
+            Self::Classes if data.labels().is_none() => Some("images with labels"),
+            _ => (!enough).then_some("20 held-out records and samples"),
         }
     }
 
@@ -55,6 +104,30 @@ impl Metric {
         }
         let chosen = |metric: &Self| asked.is_empty() || asked.contains(metric);
         Ok(Self::ALL.into_iter().filter(chosen).collect())
+    }
+}
+
+/// Those of `metrics` that the data has what it takes for.
+///
+/// # Errors
+/// If one that was `named` is not among them.
+fn applicable(
+    metrics: Vec<Metric>,
+    named: bool,
+    data: &EvaluationData,
+    samples: usize,
+) -> Result<Vec<Metric>, Problem> {
+    let lacks = |metric: &Metric| metric.lacks(data, samples).map(|lack| (*metric, lack));
+    match metrics.iter().find_map(lacks) {
+        Some((metric, lack)) if named => Err(Problem::usage(format!(
+            "--metrics {}: found no {lack}, expected them in the data and samples",
+            metric.name()
+        ))
+        .hint("without --metrics, all that apply to the data are computed")),
+        _ => Ok(metrics
+            .into_iter()
+            .filter(|metric| lacks(metric).is_none())
+            .collect()),
     }
 }
 
@@ -90,6 +163,7 @@ pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> anyhow::Result<ExitCo
     let model = Model::load(&args.from)?;
     let data = EvaluationData::load(&model, args.data.as_deref())?;
     check_amount("--samples", args.samples, data.cols())?;
+    let metrics = applicable(metrics, !args.metrics.is_empty(), &data, args.samples)?;
     let (device, why) = Device::open(args.device, args.precision, args.threads)?;
     output.line(format!("model    {}", model.path.display()));
     output.line(format!("data     {}", data.in_words()));
@@ -126,12 +200,12 @@ fn evaluate<B: Backend>(
         precision: args.precision,
         output,
     };
+    let mut numbers = Sections::new(&subject);
     let sections = metrics
         .iter()
-        .map(|metric| match metric {
-            Metric::Parzen => parzen::section(&subject),
-        })
+        .map(|&metric| numbers.section(metric))
         .collect::<anyhow::Result<Vec<Section>>>()?;
+    let verdict = numbers.verdict();
 
     let folder = args.out.clone().unwrap_or_else(|| default_out(model));
     let report = Report {
@@ -145,6 +219,7 @@ fn evaluate<B: Backend>(
         device: backend.description(),
         seconds: start.elapsed().as_secs_f64(),
         sections,
+        verdict,
     };
     let files = report.write(&folder)?;
     report.print(&files, output);
@@ -195,7 +270,7 @@ mod tests {
         assert_eq!(Metric::parse(&twice).unwrap(), [Metric::Parzen]);
         let error = Metric::parse(&["parsen".to_owned()]).unwrap_err();
         assert!(
-            error.to_string().contains("expected one of parzen"),
+            error.to_string().contains("expected one of parzen, mmd"),
             "{error}"
         );
     }

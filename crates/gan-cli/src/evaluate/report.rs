@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use gan_eval::{Kind, Row, Section, Uncertainty};
+use gan_eval::{Finding, Kind, Row, Section, Uncertainty};
 use serde::{Deserialize, Serialize};
 
 use super::data::DataFacts;
@@ -16,6 +16,8 @@ use crate::session::thousands;
 
 /// The name of the file that holds it all.
 const FILE: &str = "evaluation.json";
+/// Sections whose rows are one quantity, so that their bars compare.
+const CHARTED: [&str; 2] = ["parzen", "wasserstein"];
 
 /// All that an evaluation found, and of what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,9 @@ pub(crate) struct Report {
     pub(super) seconds: f64,
     /// What the metrics say.
     pub(super) sections: Vec<Section>,
+    /// And what that means, the gravest first.
+    #[serde(default)]
+    pub(super) verdict: Vec<Finding>,
 }
 
 impl Report {
@@ -54,7 +59,8 @@ impl Report {
         })?;
         let json = serde_json::to_vec_pretty(self).context("cannot write the evaluation")?;
         let mut files = vec![(folder.join(FILE), json)];
-        for section in &self.sections {
+        let charted = |section: &&Section| CHARTED.contains(&section.id.as_str());
+        for section in self.sections.iter().filter(charted) {
             let bars = bars(section);
             let title = format!("{}, step {}: {}", self.preset, self.step, head(section));
             let picture = |extension| folder.join(format!("{}.{extension}", section.id));
@@ -84,6 +90,13 @@ impl Report {
         output.line("");
         for file in files {
             output.line(format!("wrote    {}", file.display()));
+        }
+        if !self.verdict.is_empty() {
+            output.line("");
+            output.line("The samples are");
+        }
+        for finding in &self.verdict {
+            output.line(format!("  {finding}"));
         }
     }
 }

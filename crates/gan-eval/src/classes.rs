@@ -1,0 +1,105 @@
+//! What a classifier's posteriors say of samples: which classes, how many, how sharply.
+
+use serde::{Deserialize, Serialize};
+
+use crate::classifier::most_probable;
+
+/// A class with less than this part of its even share counts as missing: an honest sampler of
+/// 1,000 draws from ten classes would fall below with probability under 10⁻¹⁵, and errors of the
+/// classifier put a few samples into classes that are not there.
+pub const MISSING_SHARE: f64 = 0.1;
+
+/// What [`classes`] finds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Classes {
+    /// Samples by their most probable class.
+    pub histogram: Vec<usize>,
+    /// Classes with at least a tenth of an even share of the samples.
+    pub found: usize,
+    /// Entropy of the histogram in nats; log of the number of classes if they are even.
+    pub entropy: f64,
+    /// exp(E KL(p(y|x) ‖ p(y))): from 1 to the number of classes, high where each sample is surely
+    /// of one class and all classes are there.
+    pub score: f64,
+}
+
+/// From posteriors p(y|x), a row of `count` per sample; p(y) is their mean.
+///
+/// # Panics
+/// If there is no whole number of rows, or none.
+/// # Source
+/// Salimans et al. 2016 (the score, there with the classifier called Inception).
+#[must_use]
+#[track_caller]
+pub fn classes(posteriors: &[f64], count: usize) -> Classes {
+    assert!(
+        count > 0 && !posteriors.is_empty() && posteriors.len().is_multiple_of(count),
+        "classes: {} posteriors are no whole number of rows of {count}",
+        posteriors.len()
+    );
+    let rows = posteriors.len() / count;
+    let mut histogram = vec![0; count];
+    let mut marginal = vec![0.0; count];
+    for row in posteriors.chunks_exact(count) {
+        histogram[most_probable(row)] += 1;
+        marginal
+            .iter_mut()
+            .zip(row)
+            .for_each(|(sum, p)| *sum += p / rows as f64);
+    }
+    let divergence: f64 = posteriors
+        .chunks_exact(count)
+        .flat_map(|row| row.iter().zip(&marginal))
+        .filter(|(p, _)| **p > 0.0)
+        .map(|(p, marginal)| p * (p / marginal).ln())
+        .sum();
+    let enough = MISSING_SHARE * rows as f64 / count as f64;
+    Classes {
+        found: histogram
+            .iter()
+            .filter(|&&samples| samples as f64 >= enough)
+            .count(),
+        entropy: entropy(&histogram),
+        score: (divergence / rows as f64).exp(),
+        histogram,
+    }
+}
+
+/// −Σ q log q of counts, in nats.
+fn entropy(counts: &[usize]) -> f64 {
+    let total: usize = counts.iter().sum();
+    let shares = counts.iter().map(|&count| count as f64 / total as f64);
+    shares.filter(|&q| q > 0.0).map(|q| -q * q.ln()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_of_sure_and_even_posteriors_reach_their_number() {
+        let found = classes(&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], 3);
+        assert_eq!(
+            (found.found, found.histogram.as_slice()),
+            (3, &[1, 1, 1][..])
+        );
+        assert!((found.entropy - 3.0_f64.ln()).abs() < 1e-12);
+        assert!((found.score - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn score_of_one_class_or_of_unsure_posteriors_is_1() {
+        let one = classes(&[1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0], 2);
+        assert_eq!((one.found, one.entropy, one.score), (1, 0.0, 1.0));
+        let unsure = classes(&[0.5, 0.5, 0.5, 0.5], 2);
+        assert!((unsure.score - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn score_of_known_posteriors() {
+        // p(y) = (1/2, 1/2); KL of each row is log 2 − H(0.9).
+        let h = -(0.9 * 0.9_f64.ln() + 0.1 * 0.1_f64.ln());
+        let found = classes(&[0.9, 0.1, 0.1, 0.9], 2);
+        assert!((found.score - (2.0_f64.ln() - h).exp()).abs() < 1e-12);
+    }
+}

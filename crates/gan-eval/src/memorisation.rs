@@ -1,0 +1,151 @@
+//! Whether samples repeat the training records: distance to the closest record.
+
+use gan_kernels::{Backend, BackendError};
+use serde::{Deserialize, Serialize};
+
+use crate::{Points, nearest};
+
+/// What [`memorisation`] finds; distances are in the units of the points.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Memorisation {
+    /// Samples.
+    pub samples: usize,
+    /// Training records, and as many that were held out.
+    pub records: usize,
+    /// Share of samples closer to a training record than to any held-out one; a tie counts half.
+    /// 1/2 is ideal, 1 is a copying machine.
+    pub closer_to_training: f64,
+    /// Standard error of that share at 1/2.
+    pub standard_error: f64,
+    /// Median distance from a sample to the closest training record.
+    pub to_training: f64,
+    /// Median distance from a sample to the closest held-out record.
+    pub to_held_out: f64,
+    /// Median distance from a held-out record to the closest training record: what is usual between
+    /// different records.
+    pub between_records: f64,
+}
+
+impl Memorisation {
+    /// How far `closer_to_training` is above 1/2, in standard errors.
+    #[must_use]
+    pub fn excess(&self) -> f64 {
+        (self.closer_to_training - 0.5) / self.standard_error
+    }
+}
+
+/// Compares the distances of `samples` to the closest of the records that were trained on and to
+/// the closest of as many that were held out.
+///
+/// Where the model has learnt the distribution and not the records, both are draws of one
+/// distribution.
+/// If `training` is a part of the records, copies of the others go unnoticed: of a machine that
+/// copies a share c of the training records at random, the share found closer is 1/2 + c/2.
+///
+/// # Panics
+/// If the columns disagree, the numbers of records disagree, or there is nothing to compare.
+/// # Errors
+/// What went wrong on the device.
+/// # Source
+/// Distance to the closest record, as the field of synthetic tables calls it (SDMetrics).
+#[track_caller]
+pub fn memorisation<B: Backend>(
+    backend: &B,
+    training: Points<'_>,
+    held_out: Points<'_>,
+    samples: Points<'_>,
+) -> Result<Memorisation, BackendError> {
+    training.check_cols("memorisation", held_out);
+    assert!(
+        training.rows() == held_out.rows() && samples.rows() > 0,
+        "memorisation: {} training and {} held-out records, {} samples",
+        training.rows(),
+        held_out.rows(),
+        samples.rows()
+    );
+    let closest = |from, to| -> Result<Vec<f64>, BackendError> {
+        Ok(nearest(backend, from, to, 1)?.distances().collect())
+    };
+    let to_training = closest(samples, training)?;
+    let to_held_out = closest(samples, held_out)?;
+    let between_records = closest(held_out, training)?;
+    let count = samples.rows() as f64;
+    let pairs = to_training.iter().zip(&to_held_out);
+    let closer: f64 = pairs
+        .map(|(training, held_out)| {
+            f64::from(u8::from(training < held_out))
+                + 0.5 * f64::from(u8::from(training == held_out))
+        })
+        .sum();
+    Ok(Memorisation {
+        samples: samples.rows(),
+        records: training.rows(),
+        closer_to_training: closer / count,
+        standard_error: (0.25 / count).sqrt(),
+        to_training: median(to_training),
+        to_held_out: median(to_held_out),
+        between_records: median(between_records),
+    })
+}
+
+/// The middle value, the upper of two; NaN of nothing.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{backend, blurred, drawn_modes, normal};
+
+    #[track_caller]
+    fn judge(training: &[f32], held_out: &[f32], samples: &[f32], cols: usize) -> Memorisation {
+        let [training, held_out, samples] =
+            [training, held_out, samples].map(|values| Points::new(values, cols));
+        memorisation(&backend(), training, held_out, samples).unwrap()
+    }
+
+    #[test]
+    fn memorisation_of_hand_computed_points() {
+        let found = judge(&[0.0, 10.0], &[3.0, 7.0], &[1.0, 2.0, 5.0, 8.0, 10.0], 1);
+        // Distances to training 1 2 5 2 0, to the hold-out 2 1 2 1 3: two closer to training.
+        assert!((found.closer_to_training - 0.4).abs() < 1e-12);
+        assert_eq!((found.to_training, found.to_held_out), (2.0, 2.0));
+        assert_eq!(found.between_records, 3.0);
+        assert!((found.standard_error - (0.25_f64 / 5.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn memorisation_notices_copies_and_a_tenth_of_copies() {
+        let [training, held_out, fresh] = [1, 2, 3].map(|seed| normal(1500, 20, seed, 0.0));
+        let honest = judge(&training, &held_out, &fresh, 20);
+        assert!(honest.excess().abs() < 3.0, "{honest:?}");
+        assert!((honest.to_training / honest.between_records - 1.0).abs() < 0.03);
+        let copied = judge(&training, &held_out, &training, 20);
+        assert_eq!((copied.closer_to_training, copied.to_training), (1.0, 0.0));
+        let mut mixed = fresh.clone();
+        mixed[..150 * 20].copy_from_slice(&training[..150 * 20]);
+        let mixed = judge(&training, &held_out, &mixed, 20);
+        assert!(
+            (mixed.closer_to_training - honest.closer_to_training - 0.05).abs() < 0.02,
+            "{mixed:?}"
+        );
+    }
+
+    #[test]
+    fn memorisation_does_not_mistake_blur_or_a_dropped_mode_for_copies() {
+        let [training, held_out, fresh] = [1, 2, 3].map(|seed| normal(1200, 20, seed, 0.0));
+        let blur = judge(&training, &held_out, &blurred(&fresh, 20, 3), 20);
+        assert!(blur.excess() < 3.5, "{blur:?}");
+        // Blur is nearer to unseen records than they are to each other.
+        assert!(blur.to_held_out < 0.9 * blur.between_records, "{blur:?}");
+        let [training, held_out] = [1, 2].map(|seed| drawn_modes("ring8", 1000, seed, |_| true).0);
+        let (samples, _) = drawn_modes("ring8", 1000, 3, |mode| mode > 3);
+        let collapsed = judge(&training, &held_out, &samples, 2);
+        assert!(collapsed.excess().abs() < 3.5, "{collapsed:?}");
+    }
+}
