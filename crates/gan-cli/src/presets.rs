@@ -7,16 +7,32 @@ use crate::output::{self, Output};
 use crate::problem::{Problem, nearest};
 
 /// Name and text of each, the ones that need no data first.
-const PRESETS: [(&str, &str); 9] = [
+const PRESETS: [(&str, &str); 13] = [
     ("digits", include_str!("../../../configs/digits.toml")),
     ("ring8", include_str!("../../../configs/ring8.toml")),
     ("grid25", include_str!("../../../configs/grid25.toml")),
+    (
+        "ring8-modern",
+        include_str!("../../../configs/ring8-modern.toml"),
+    ),
+    (
+        "grid25-modern",
+        include_str!("../../../configs/grid25-modern.toml"),
+    ),
     ("figure1", include_str!("../../../configs/figure1.toml")),
     ("table", include_str!("../../../configs/table.toml")),
     ("mnist", include_str!("../../../configs/mnist.toml")),
     (
         "mnist-simultaneous",
         include_str!("../../../configs/mnist-simultaneous.toml"),
+    ),
+    (
+        "mnist-tuned",
+        include_str!("../../../configs/mnist-tuned.toml"),
+    ),
+    (
+        "mnist-modern",
+        include_str!("../../../configs/mnist-modern.toml"),
     ),
     (
         "cifar10-fc",
