@@ -300,16 +300,19 @@ fn load<E: Float>(
             if row < row_end && col < cols {
                 v = global[place.first as usize + row * place.stride as usize + col];
             }
-            if comptime!(kind != Extra::None) && row < row_end && col == free / 4 {
-                let mut one = 1.0f32;
-                if comptime!(kind == Extra::Column) {
-                    let at = extra_place.first as usize + row * extra_place.stride as usize;
-                    one = extra[at].extract(0usize);
-                }
-                #[unroll]
-                for lane in 0..4usize {
-                    if lane == free % 4 {
-                        v.insert(lane, one);
+            if comptime!(kind != Extra::None) {
+                let here = row < row_end && col == free / 4;
+                if here {
+                    let mut one = 1.0f32;
+                    if comptime!(kind == Extra::Column) {
+                        let at = extra_place.first as usize + row * extra_place.stride as usize;
+                        one = extra[at].extract(0usize);
+                    }
+                    #[unroll]
+                    for lane in 0..4usize {
+                        if lane == free % 4 {
+                            v.insert(lane, one);
+                        }
                     }
                 }
             }

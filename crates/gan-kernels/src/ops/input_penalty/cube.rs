@@ -114,7 +114,7 @@ fn direction(
     let mut value = 0.5f32 * factor * square;
     let mut kappa = factor;
     if comptime!(kind == Kind::UnitNorm) {
-        let norm = (square + comptime!(UNIT_NORM_EPSILON as f32)).sqrt();
+        let norm = (square + EPSILON).sqrt();
         let off = norm - 1.0f32;
         value = factor * off * off;
         kappa = 2.0f32 * factor * off / norm;
@@ -153,6 +153,8 @@ fn direction(
         }
     }
 }
+
+const EPSILON: f32 = UNIT_NORM_EPSILON as f32;
 
 /// Terms of a row, and their monitors.
 const TERMS: usize = 3;

@@ -25,52 +25,59 @@ pub(crate) fn run(cube: &Cube, op: LimitSpectrum<'_, Cube>) {
     if k * n == 0 {
         return;
     }
-    let n4 = op.w.stride / 4;
-    let (t, r) = (k.next_multiple_of(4), op.w.stride);
-    let sums = cube.scratch(t + r);
-    let sums = || buffer(&sums, t + r);
+    // t, and r from the next vector on.
+    let (t, n4) = (k.next_multiple_of(4), op.w.stride / 4);
+    let len = t + op.w.stride;
+    let sums = cube.scratch(len);
+    let sums = || buffer(&sums, len);
     let units = || CubeDim::new_1d(UNITS as u32);
-    let (k, t) = (k as u32, t as u32);
-    // SAFETY: the kernels test every index against the operands' shapes.
-    cube.launch("limit_spectrum_rows", |client| unsafe {
-        rows::launch_unchecked(
-            client,
-            grid((k as usize).div_ceil(ROWS)),
-            units(),
-            vectors(op.w),
-            vectors(op.direction),
-            sums(),
-            k,
-            n4 as u32,
-        );
+    let (height, width, r) = (k as u32, n4 as u32, t as u32);
+    cube.launch("limit_spectrum_rows", |client| {
+        // SAFETY: the kernel tests every index against the operands' shapes.
+        unsafe {
+            rows::launch_unchecked(
+                client,
+                grid(k.div_ceil(ROWS)),
+                units(),
+                vectors(op.w),
+                vectors(op.direction),
+                sums(),
+                height,
+                width,
+            );
+        }
     });
-    // SAFETY: as above.
-    cube.launch("limit_spectrum_columns", |client| unsafe {
-        columns::launch_unchecked(
-            client,
-            grid(n4.div_ceil(STRIP)),
-            units(),
-            vectors(op.w),
-            sums(),
-            k,
-            n4 as u32,
-            t,
-        );
+    cube.launch("limit_spectrum_columns", |client| {
+        // SAFETY: as above.
+        unsafe {
+            columns::launch_unchecked(
+                client,
+                grid(n4.div_ceil(STRIP)),
+                units(),
+                vectors(op.w),
+                sums(),
+                height,
+                width,
+                r,
+            );
+        }
     });
-    // SAFETY: as above.
-    cube.launch("limit_spectrum_scale", |client| unsafe {
-        scale::launch_unchecked(
-            client,
-            grid((k as usize * n4).div_ceil(UNITS * PER_UNIT)),
-            units(),
-            vectors(op.w),
-            vectors(op.direction),
-            sums(),
-            k,
-            n4 as u32,
-            t,
-            op.limit as f32,
-        );
+    cube.launch("limit_spectrum_scale", |client| {
+        // SAFETY: as above.
+        unsafe {
+            scale::launch_unchecked(
+                client,
+                grid((k * n4).div_ceil(UNITS * PER_UNIT)),
+                units(),
+                vectors(op.w),
+                vectors(op.direction),
+                sums(),
+                height,
+                width,
+                r,
+                op.limit as f32,
+            );
+        }
     });
 }
 

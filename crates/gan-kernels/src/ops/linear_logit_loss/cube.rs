@@ -423,11 +423,12 @@ fn part_of_logit(
 #[cube]
 fn describe(terms: &mut [f32], l: f32, in_cube: usize, is_data: bool) {
     let first = select(is_data, DATA.runtime(), SAMPLES.runtime());
-    let wrong = select(is_data, l < 0.0f32, l > 0.0f32);
+    // Of data where D takes it for a sample, and of samples the other way round.
+    let against = select(is_data, -l, l);
     terms[first * ROWS + in_cube] = 1.0f32;
-    terms[(first + LOG) * ROWS + in_cube] = -softplus(select(is_data, -l, l));
+    terms[(first + LOG) * ROWS + in_cube] = -softplus(against);
     terms[(first + PROBABILITY) * ROWS + in_cube] = sigmoid(l);
-    terms[(first + WRONG) * ROWS + in_cube] = select(wrong, 1.0f32, 0.0f32);
+    terms[(first + WRONG) * ROWS + in_cube] = select(against > 0.0f32, 1.0f32, 0.0f32);
 }
 
 /// A row's term of the objective and its slope by the row's own logit `l`; `other` is the logit of
