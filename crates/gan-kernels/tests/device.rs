@@ -111,7 +111,7 @@ fn operations_of_later_games_replay_their_few_launches_bit_for_bit() {
             }
             let results = prepared.results(&checker).unwrap();
             let bits: Vec<_> = results.into_iter().map(f64::to_bits).collect();
-            let (Some(Execution::Replayed { launches } | Execution::Eager { launches })) =
+            let Some(Execution::Replayed { launches } | Execution::Eager { launches }) =
                 backend.execution(&recording)
             else {
                 panic!("{case}: not executed")

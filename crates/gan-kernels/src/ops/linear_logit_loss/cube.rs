@@ -439,56 +439,41 @@ fn judge(l: f32, other: f32, is_data: bool, #[comptime] game: Game) -> (f32, f32
     let sign = select(is_data, -1.0f32, 1.0f32);
     // By how much a pair's data is ahead of its sample.
     let ahead = sign * (other - l);
-    let mut term = 0.0f32;
-    let mut slope = 0.0f32;
     match game {
         // −D(−l) for data and not D − 1, which is 0 where D rounds to 1.
-        Game::Discriminator => {
-            term = softplus(sign * l);
-            slope = sign * sigmoid(sign * l);
-        }
-        Game::NonSaturating => {
-            term = softplus(-l);
-            slope = -sigmoid(-l);
-        }
-        Game::Minimax => {
-            term = -softplus(l);
-            slope = -sigmoid(l);
-        }
+        Game::Discriminator => (softplus(sign * l), sign * sigmoid(sign * l)),
+        Game::NonSaturating => (softplus(-l), -sigmoid(-l)),
+        Game::Minimax => (-softplus(l), -sigmoid(l)),
         // The pair's one term stands in its data row.
         Game::RelativisticDiscriminator => {
-            term = select(is_data, softplus(-ahead), 0.0f32);
-            slope = sign * sigmoid(-ahead);
+            let term = select(is_data, softplus(-ahead), 0.0f32);
+            (term, sign * sigmoid(-ahead))
         }
         Game::RelativisticGenerator => {
-            term = select(is_data, softplus(ahead), 0.0f32);
-            slope = -sign * sigmoid(ahead);
+            let term = select(is_data, softplus(ahead), 0.0f32);
+            (term, -sign * sigmoid(ahead))
         }
         Game::HingeDiscriminator => {
             // NaN is on neither side of the kink, and stays.
             let short = 1.0f32 + sign * l;
-            term = select(short <= 0.0f32, 0.0f32, short);
-            slope = select(short <= 0.0f32, 0.0f32, sign);
+            let beyond = short <= 0.0f32;
+            (select(beyond, 0.0f32, short), select(beyond, 0.0f32, sign))
         }
         Game::LeastSquaresDiscriminator => {
-            slope = select(is_data, l - 1.0f32, l);
-            term = 0.5f32 * slope * slope;
+            let off = select(is_data, l - 1.0f32, l);
+            (0.5f32 * off * off, off)
         }
         Game::LeastSquaresGenerator => {
-            slope = l - 1.0f32;
-            term = 0.5f32 * slope * slope;
+            let off = l - 1.0f32;
+            (0.5f32 * off * off, off)
         }
-        Game::WassersteinDiscriminator => {
-            term = sign * l;
-            slope = sign;
-        }
-        Game::WassersteinGenerator => {
-            term = -l;
-            slope = -1.0f32;
-        }
+        Game::WassersteinDiscriminator => (sign * l, sign),
+        Game::WassersteinGenerator => (-l, DOWNHILL.runtime()),
     }
-    (term, slope)
 }
+
+/// The slope of −l.
+const DOWNHILL: f32 = -1.0;
 
 /// Adds the cube's terms to its own sums, one monitor a unit.
 #[cube]
