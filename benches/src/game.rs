@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use gan_kernels::cases::{CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
+use gan_kernels::cases::{BiasRows, CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
     Activation, Affine, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
@@ -85,6 +85,7 @@ pub fn mnist_iteration() -> Vec<Case> {
         rule: Rule::Momentum,
         max_column_norm: None,
         norm: Norm::Watched,
+        bias: BiasRows::Alike,
     };
     let latent = Op::FillLatent {
         rows: 200,

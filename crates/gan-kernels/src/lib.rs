@@ -1,7 +1,10 @@
 //! Fused operations for training multilayer perceptrons: forward pass, backward pass and update.
 //!
-//! One trait, [`Backend`], of about ten operations over row-major matrices, and the implementor
+//! One trait, [`Backend`], of fifteen operations over row-major matrices, and the implementor
 //! [`Native`] for the CPU, in f32 to train and in f64 to check against.
+//! Eight of them play the game of Goodfellow et al. 2014, [`Parzen`] evaluates it, and the others
+//! serve the games that came later: penalties on D's gradient by its input, packed records,
+//! averages of parameters, limits on singular values.
 //! Elementwise work (bias, activation, maxout, dropout, derivatives, the update itself) is the
 //! epilogue of the matrix product it belongs to and is done while a tile is in cache.
 //! Random numbers are addressed, not drawn: see [`random`].

@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
-    Activation, Adam, Advance, Backend, Below, Dropout, GatherRows, LearningRate, LinearBwdData,
-    LinearBwdParams, LinearFwd, LinearLogitLoss, LogitLoss, Matrix, Momentum, Native, Objective,
-    Parzen, Rates, Records, Schedule, SlotSchedule, StepState, Update, Values,
+    Activation, Adam, Advance, Average, Backend, Below, Dropout, GatherRows, InputPenalty,
+    Interpolate, LearningRate, LimitSpectrum, LinearBwdData, LinearBwdParams, LinearFwd,
+    LinearLogitLoss, LinearTangent, LogitLoss, Matrix, Momentum, Native, Objective, Parzen,
+    Penalty, Rates, Records, Repack, Schedule, SlotSchedule, StepState, Update, Values,
 };
 
 type Cpu = Native<f32>;
@@ -223,6 +224,7 @@ fn linear_bwd_data_wrong_operands_are_named() {
 struct Params {
     x: Size,
     dz: Size,
+    s: Option<Size>,
     w: Size,
     b: Size,
     moments: [Size; 4],
@@ -233,6 +235,7 @@ impl Params {
     const GOOD: Self = Self {
         x: (3, 5),
         dz: (3, 7),
+        s: Some((3, 1)),
         w: (5, 7),
         b: (1, 7),
         moments: [(5, 7), (1, 7), (5, 7), (1, 7)],
@@ -242,6 +245,7 @@ impl Params {
     fn run(self, cpu: &Cpu, adam: bool) {
         let [x, dz, mut w, mut b] = [self.x, self.dz, self.w, self.b].map(|s| matrix(cpu, s));
         let [mut w1, mut b1, mut w2, mut b2] = self.moments.map(|s| matrix(cpu, s));
+        let s = self.s.map(|size| matrix(cpu, size));
         let (slot, max_column_norm) = (self.slot, None);
         let rates = Rates {
             learning_rate: 0.1,
@@ -252,7 +256,7 @@ impl Params {
         cpu.linear_bwd_params(LinearBwdParams {
             x: x.all(),
             dz: dz.all(),
-            bias_weights: None,
+            bias_weights: s.as_ref().map(Matrix::all),
             w: &mut w,
             b: &mut b,
             update: if adam {
@@ -297,6 +301,8 @@ fn linear_bwd_params_wrong_operands_are_named() {
         (Params { x: (3, 6), ..good }, &["w", "(5, 7)", "(6, 7)"]),
         (Params { x: (2, 5), ..good }, &["dz", "(3, 7)", "(2, 7)"]),
         (Params { dz: (4, 7), ..good }, &["dz", "(4, 7)", "(3, 7)"]),
+        (Params { s: Some((2, 1)), ..good }, &["bias_weights", "(2, 1)", "(3, 1)"]),
+        (Params { s: Some((3, 7)), ..good }, &["bias_weights", "(3, 7)", "(3, 1)"]),
         (Params { w: (5, 8), ..good }, &["w", "(5, 8)", "(5, 7)"]),
         (Params { b: (1, 8), ..good }, &["b", "(1, 8)", "(1, 7)"]),
         (Params { slot: 1, ..good }, &["slot 1", "with 1"]),
@@ -305,6 +311,7 @@ fn linear_bwd_params_wrong_operands_are_named() {
     ];
     for adam in [false, true] {
         good.run(&cpu, adam);
+        Params { s: None, ..good }.run(&cpu, adam);
         for (params, parts) in table {
             panics_with(&[&["linear_bwd_params: "], *parts].concat(), |cpu| {
                 params.run(cpu, adam)
@@ -342,10 +349,12 @@ fn logit_loss_wrong_operands_are_named() {
         &["logit_loss: dz", "(3, 1)", "(4, 1)"],
         loss((4, 1), (3, 1), g),
     );
-    panics_with(
-        &["logit_loss: ", "3 rows are no two halves"],
-        loss((3, 1), (3, 1), d),
-    );
+    for of_halves in [d, Objective::RelativisticGenerator] {
+        panics_with(
+            &["logit_loss: ", "3 rows are no two halves"],
+            loss((3, 1), (3, 1), of_halves),
+        );
+    }
     panics_with(&["logit_loss: no rows"], loss((0, 1), (0, 1), g));
 }
 
@@ -456,6 +465,192 @@ fn advance_with_another_schedule_is_named() {
             schedule: &schedule,
         });
     });
+}
+
+#[derive(Clone, Copy)]
+struct Tangent {
+    c: Size,
+    s: Size,
+    w: Size,
+    b: Size,
+    y: Size,
+    act: Activation,
+    winners: Option<Size>,
+    c_above: Size,
+}
+
+impl Tangent {
+    const RELU: Self = Self {
+        c: (3, 5),
+        s: (3, 1),
+        w: (5, 14),
+        b: (1, 14),
+        y: (3, 14),
+        act: Activation::Relu,
+        winners: None,
+        c_above: (3, 14),
+    };
+    const MAXOUT: Self = Self {
+        y: (3, 7),
+        act: MAXOUT,
+        winners: Some((3, 7)),
+        c_above: (3, 7),
+        ..Self::RELU
+    };
+
+    fn run(self, cpu: &Cpu) {
+        let sizes = [self.c, self.s, self.w, self.b, self.y, self.c_above];
+        let [c, s, w, b, y, mut c_above] = sizes.map(|size| matrix(cpu, size));
+        let winners = self.winners.map(|(rows, cols)| cpu.winners(rows, cols));
+        cpu.linear_tangent(LinearTangent {
+            c: c.all(),
+            s: s.all(),
+            w: &w,
+            b: &b,
+            y: y.all(),
+            act: self.act,
+            winners: winners.as_ref().map(|winners| winners.from_row(0)),
+            c_above: c_above.all_mut(),
+        });
+    }
+}
+
+#[test]
+fn linear_tangent_wrong_operands_are_named() {
+    let cpu = Cpu::new(Some(1)).unwrap();
+    let (relu, maxout) = (Tangent::RELU, Tangent::MAXOUT);
+    relu.run(&cpu);
+    maxout.run(&cpu);
+    #[rustfmt::skip] // One wrong operand a line.
+    let table: &[(Tangent, &[&str])] = &[
+        (Tangent { c: (3, 6), ..relu }, &["w", "(5, 14)", "(6, 14)"]),
+        (Tangent { c: (2, 5), ..relu }, &["s", "(3, 1)", "(2, 1)"]),
+        (Tangent { s: (3, 14), ..relu }, &["s", "(3, 14)", "(3, 1)"]),
+        (Tangent { w: (5, 7), ..maxout }, &["w", "(5, 7)", "(5, 14)"]),
+        (Tangent { b: (3, 14), ..relu }, &["b", "(3, 14)", "(1, 14)"]),
+        (Tangent { y: (4, 14), ..relu }, &["y", "(4, 14)", "(3, 14)"]),
+        (Tangent { c_above: (3, 14), ..maxout }, &["c_above", "(3, 14)", "(3, 7)"]),
+        (Tangent { c_above: (2, 14), ..relu }, &["c_above", "(2, 14)", "(3, 14)"]),
+        (Tangent { winners: Some((3, 6)), ..maxout }, &["winners", "(3, 6)", "(3, 7)"]),
+        (Tangent { winners: Some((2, 7)), ..maxout }, &["winners", "(2, 7)", "(3, 7)"]),
+        (Tangent { winners: None, ..maxout }, &["maxout needs winners"]),
+        (Tangent { winners: Some((3, 14)), ..relu }, &["winners without maxout"]),
+        (Tangent { act: Activation::Maxout { pieces: 256 }, ..maxout }, &["256 pieces"]),
+    ];
+    for (tangent, parts) in table {
+        panics_with(&[&["linear_tangent: "], *parts].concat(), |cpu| {
+            tangent.run(cpu)
+        });
+    }
+}
+
+#[test]
+fn input_penalty_wrong_operands_are_named() {
+    let zero = Penalty::ZeroCentred {
+        data: 1.0,
+        samples: 0.0,
+    };
+    let unit = Penalty::UnitNorm { weight: 1.0 };
+    let run = |[x, q, s, c]: [Size; 4], penalty| {
+        move |cpu: &Cpu| {
+            let [x, q, s, mut c] = [x, q, s, c].map(|size| matrix(cpu, size));
+            cpu.input_penalty(InputPenalty {
+                x: x.all(),
+                q: q.all(),
+                s: s.all(),
+                c: c.all_mut(),
+                penalty,
+                monitors: &mut cpu.monitors(),
+            });
+        }
+    };
+    let cpu = Cpu::new(Some(1)).unwrap();
+    for penalty in [zero, unit] {
+        run([(6, 5), (6, 5), (6, 1), (6, 5)], penalty)(&cpu);
+    }
+    #[rustfmt::skip] // One wrong operand a line.
+    let table: [([Size; 4], Penalty, &[&str]); 6] = [
+        ([(6, 5), (6, 4), (6, 1), (6, 5)], zero, &["q", "(6, 4)", "(6, 5)"]),
+        ([(6, 5), (6, 5), (6, 5), (6, 5)], zero, &["s", "(6, 5)", "(6, 1)"]),
+        ([(6, 5), (6, 5), (6, 1), (4, 5)], unit, &["c", "(4, 5)", "(6, 5)"]),
+        ([(3, 5), (3, 5), (3, 1), (3, 5)], zero, &["3 rows are no 2 equal parts"]),
+        ([(4, 5), (4, 5), (4, 1), (4, 5)], unit, &["4 rows are no 3 equal parts"]),
+        ([(0, 5), (0, 5), (0, 1), (0, 5)], unit, &["0 rows are no 3 equal parts"]),
+    ];
+    for (sizes, penalty, parts) in table {
+        let parts = [&["input_penalty: "], parts].concat();
+        panics_with(&parts, run(sizes, penalty));
+    }
+}
+
+#[test]
+fn interpolate_and_repack_wrong_operands_are_named() {
+    let between = |a, b, y| {
+        move |cpu: &Cpu| {
+            let [a, b, mut y] = [a, b, y].map(|size| matrix(cpu, size));
+            cpu.interpolate(Interpolate {
+                a: a.all(),
+                b: b.all(),
+                y: y.all_mut(),
+                stream: DROPOUT.stream,
+                state: &STATE,
+            });
+        }
+    };
+    panics_with(
+        &["interpolate: b", "(2, 5)", "(3, 5)"],
+        between((3, 5), (2, 5), (3, 5)),
+    );
+    panics_with(
+        &["interpolate: y", "(3, 4)", "(3, 5)"],
+        between((3, 5), (3, 5), (3, 4)),
+    );
+    let repack = |x, y| {
+        move |cpu: &Cpu| {
+            let [x, mut y] = [x, y].map(|size| matrix(cpu, size));
+            let (x, y) = (x.all(), y.all_mut());
+            cpu.repack(Repack { x, y });
+        }
+    };
+    panics_with(&["repack: y", "(2, 8)", "(3, 5)"], repack((3, 5), (2, 8)));
+}
+
+#[test]
+fn average_and_limit_spectrum_wrong_operands_are_named() {
+    let average = |size, decay| {
+        move |cpu: &Cpu| {
+            let [w, mut average] = [(3, 5), size].map(|size| matrix(cpu, size));
+            cpu.average(Average {
+                w: &w,
+                average: &mut average,
+                decay,
+            });
+        }
+    };
+    panics_with(
+        &["average: average", "(5, 3)", "(3, 5)"],
+        average((5, 3), 0.5),
+    );
+    for decay in [1.0, -0.1, f64::NAN] {
+        panics_with(&["average: decay", "below 1"], average((3, 5), decay));
+    }
+    let limit = |size, limit| {
+        move |cpu: &Cpu| {
+            let [mut w, mut direction] = [(3, 5), size].map(|size| matrix(cpu, size));
+            cpu.limit_spectrum(LimitSpectrum {
+                w: &mut w,
+                direction: &mut direction,
+                limit,
+            });
+        }
+    };
+    panics_with(
+        &["limit_spectrum: direction", "(1, 3)", "(1, 5)"],
+        limit((1, 3), 1.0),
+    );
+    for none in [0.0, f64::NAN] {
+        panics_with(&["limit_spectrum: limit", "above 0"], limit((1, 5), none));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Activation, Dropout, Objective, Prior};
+use crate::{Activation, Dropout, Objective, Penalty, Prior};
 
 /// An operation at one shape in one variant, and how closely it must follow the oracle.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +53,8 @@ pub enum Op {
         max_column_norm: Option<f64>,
         /// Whether the norm of the gradient is watched.
         norm: Norm,
+        /// What the rows count in the gradient of the bias.
+        bias: BiasRows,
     },
     /// [`LogitLoss`](crate::LogitLoss).
     LogitLoss {
@@ -116,6 +118,56 @@ pub enum Op {
         /// How often the state advances.
         times: u64,
     },
+    /// [`LinearTangent`](crate::LinearTangent) with m rows, n units and k inputs.
+    LinearTangent {
+        /// m, n, k.
+        shape: Shape,
+        /// φ.
+        act: Activation,
+    },
+    /// [`InputPenalty`](crate::InputPenalty).
+    InputPenalty {
+        /// m.
+        rows: usize,
+        /// d.
+        cols: usize,
+        /// P.
+        penalty: Penalty,
+    },
+    /// [`Interpolate`](crate::Interpolate).
+    Interpolate {
+        /// m.
+        rows: usize,
+        /// n.
+        cols: usize,
+    },
+    /// [`Repack`](crate::Repack).
+    Repack {
+        /// Rows of X.
+        rows: usize,
+        /// Length of X's rows.
+        from: usize,
+        /// Length of Y's rows.
+        to: usize,
+    },
+    /// [`Average`](crate::Average).
+    Average {
+        /// k.
+        rows: usize,
+        /// n.
+        cols: usize,
+        /// β.
+        decay: f64,
+    },
+    /// [`LimitSpectrum`](crate::LimitSpectrum).
+    LimitSpectrum {
+        /// k.
+        rows: usize,
+        /// n.
+        cols: usize,
+        /// Largest singular value.
+        limit: f64,
+    },
 }
 
 /// The letters of a product, as the operation's own table defines them.
@@ -150,6 +202,15 @@ pub enum Norm {
     Watched,
     /// It is not.
     Ignored,
+}
+
+/// What the rows of dZ count in the gradient of the bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BiasRows {
+    /// One each.
+    Alike,
+    /// Each its own number.
+    Weighted,
 }
 
 /// How records are kept.
@@ -198,7 +259,9 @@ impl Case {
     pub fn flop(&self) -> u64 {
         let product = |m: usize, n: usize, k: usize| 2 * m as u64 * n as u64 * k as u64;
         match self.op {
-            Op::LinearFwd { shape, act, .. } => product(shape.m, shape.n * act.pieces(), shape.k),
+            Op::LinearFwd { shape, act, .. } | Op::LinearTangent { shape, act } => {
+                product(shape.m, shape.n * act.pieces(), shape.k)
+            }
             Op::LinearBwdData { shape, .. } | Op::LinearBwdParams { shape, .. } => {
                 product(shape.m, shape.n, shape.k)
             }
@@ -214,6 +277,7 @@ impl Case {
                 dim,
                 ..
             } => product(points, samples, dim),
+            Op::LimitSpectrum { rows, cols, .. } => product(2, cols, rows),
             _ => 0,
         }
     }
@@ -241,6 +305,7 @@ impl fmt::Display for Case {
                 rule,
                 max_column_norm,
                 norm,
+                bias,
             } => {
                 write!(f, "linear_bwd_params/{m}x{n}x{k}/{rule:?}")?;
                 if let Some(limit) = max_column_norm {
@@ -248,6 +313,9 @@ impl fmt::Display for Case {
                 }
                 if norm == Norm::Watched {
                     write!(f, "+norm")?;
+                }
+                if bias == BiasRows::Weighted {
+                    write!(f, "+bias weights")?;
                 }
             }
             Op::LogitLoss { rows, objective } => write!(f, "logit_loss/{rows}x1/{objective:?}")?,
@@ -288,6 +356,24 @@ impl fmt::Display for Case {
                 sigmas,
             } => write!(f, "parzen/{points}x{samples}x{dim}/{} sigmas", sigmas.len())?,
             Op::Advance { step, times } => write!(f, "advance/{times}/from step {step}")?,
+            Op::LinearTangent {
+                shape: Shape { m, n, k },
+                act,
+            } => {
+                let n = n * act.pieces();
+                write!(f, "linear_tangent/{m}x{n}x{k}/{}", variant(act, None))?;
+            }
+            Op::InputPenalty {
+                rows,
+                cols,
+                penalty,
+            } => write!(f, "input_penalty/{rows}x{cols}/{}", name(penalty))?,
+            Op::Interpolate { rows, cols } => write!(f, "interpolate/{rows}x{cols}")?,
+            Op::Repack { rows, from, to } => write!(f, "repack/{rows}x{from}/to {to}")?,
+            Op::Average { rows, cols, decay } => write!(f, "average/{rows}x{cols}/decay{decay}")?,
+            Op::LimitSpectrum { rows, cols, limit } => {
+                write!(f, "limit_spectrum/{rows}x{cols}/limit{limit}")?;
+            }
         }
         if self.inputs == Inputs::Integers {
             write!(f, "+integers")?;
@@ -296,6 +382,13 @@ impl fmt::Display for Case {
             write!(f, "+margin{}", self.margin)?;
         }
         Ok(())
+    }
+}
+
+fn name(penalty: Penalty) -> String {
+    match penalty {
+        Penalty::ZeroCentred { data, samples } => format!("zero-centred {data} and {samples}"),
+        Penalty::UnitNorm { weight } => format!("unit norm {weight}"),
     }
 }
 

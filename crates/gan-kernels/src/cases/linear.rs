@@ -248,7 +248,17 @@ impl<B: Backend> Lower<B> {
         }
     }
 
-    /// As operations take it, beside the gradient.
+    /// As operations take it.
+    pub(super) fn below(&self) -> Below<'_, B> {
+        Below {
+            y: self.y.rows(self.margin, self.rows),
+            act: self.act,
+            winners: self.winners.as_ref().map(|w| w.from_row(self.margin)),
+            dropout: self.dropout,
+        }
+    }
+
+    /// The same beside the gradient.
     pub(super) fn operands(&mut self) -> (Below<'_, B>, RowsMut<'_, B>) {
         let below = Below {
             y: self.y.rows(self.margin, self.rows),
@@ -257,6 +267,14 @@ impl<B: Backend> Lower<B> {
             dropout: self.dropout,
         };
         (below, self.dz.rows_mut(self.margin, self.rows))
+    }
+
+    /// The column of z that a unit's output follows in a row, and φ′ there.
+    pub(super) fn slope(&self, row: usize, unit: usize) -> (usize, f64) {
+        let pieces = self.act.pieces();
+        let column = unit * pieces + self.winner[row * self.units + unit];
+        let z = self.z[row * self.units * pieces + column];
+        (column, slope(self.act, z))
     }
 
     /// Compares the gradient with what follows from that of Y, given by row and unit.
@@ -272,7 +290,7 @@ impl<B: Backend> Lower<B> {
             if self.winner[row * units + unit] != piece {
                 return Expected::exactly(0.0);
             }
-            let slope = slope(self.act, self.z[row * units * pieces + col]);
+            let (_, slope) = self.slope(row, unit);
             let factor = mask(self.dropout, STEP, row, unit, units);
             let dy = dy(row, unit);
             Expected {

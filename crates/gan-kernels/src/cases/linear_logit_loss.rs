@@ -1,9 +1,9 @@
 //! The oracle of [`LinearLogitLoss`].
 
 use super::linear::Lower;
-use super::logit_loss::{curvature, slope, sums};
+use super::logit_loss::{compare_monitors, gradient};
 use super::{Case, Checker, Comparison, Expected, Op, STEP, Shape, state, weight_scale};
-use crate::{Backend, BackendError, LinearLogitLoss, Matrix, Monitor, Objective};
+use crate::{Backend, BackendError, LinearLogitLoss, Matrix, Objective};
 
 pub(super) struct Head<B: Backend> {
     rows: usize,
@@ -103,15 +103,8 @@ impl<B: Backend> Head<B> {
             z.value += b[0];
             z.magnitude += b[0].abs();
         }
-        let logits: Vec<_> = z.iter().map(|z| z.value).collect();
-        let gradient = |row: usize| {
-            let value = slope(self.objective, &logits, row);
-            let blur = curvature(self.objective, &logits, row) * z[row].magnitude;
-            Expected {
-                value,
-                magnitude: value.abs() + blur + f64::from(f32::MIN_POSITIVE),
-            }
-        };
+        let unit = checker.unit(case);
+        let gradient = |row: usize| gradient(self.objective, &z, row, unit);
         let mut comparisons = vec![
             checker.compare(case, "logits", &self.logits, |row, _| z[row])?,
             checker.compare(case, "dz", &self.dz, |row, _| gradient(row))?,
@@ -128,61 +121,8 @@ impl<B: Backend> Head<B> {
                 }
             })?);
         }
-        comparisons.push(self.compare_monitors(checker, case, &z)?);
+        let found = checker.backend.take_monitors(&mut self.monitors)?;
+        comparisons.push(compare_monitors(checker, case, self.objective, &z, found));
         Ok(comparisons)
     }
-
-    fn compare_monitors(
-        &mut self,
-        checker: &Checker<'_, B>,
-        case: &Case,
-        z: &[Expected],
-    ) -> Result<Comparison, BackendError> {
-        const COUNTS: [Monitor; 2] = [Monitor::FalseNegatives, Monitor::FalsePositives];
-        // Of at least half of the rows.
-        const MEANS: [Monitor; 2] = [Monitor::DiscriminatorObjective, Monitor::GeneratorObjective];
-        let logits: Vec<_> = z.iter().map(|z| z.value).collect();
-        let expected = sums(self.objective, &logits).0;
-        let found = checker.backend.take_monitors(&mut self.monitors)?.0;
-        let unit = checker.unit(case);
-        // A term is no steeper than 1 in its logit.
-        let blur: f64 = z.iter().map(|z| z.magnitude).sum();
-        // A logit that rounding may take across 0 may count or not.
-        let torn = |z: &&Expected| z.value.abs() <= unit * z.magnitude;
-        let torn = z.iter().filter(torn).count() as f64;
-        let is = |monitors: &[Monitor], col| monitors.iter().any(|&it| it as usize == col);
-        let magnitude = |col: usize| {
-            let rounded = logits.len() as f64 * expected[col].abs();
-            if is(&COUNTS, col) {
-                rounded + torn / unit
-            } else if is(&COUNTED, col) {
-                rounded
-            } else if is(&MEANS, col) {
-                rounded + 2.0 * blur / logits.len() as f64
-            } else {
-                rounded + blur
-            }
-        };
-        let found = found.into_iter();
-        Ok(
-            checker.compare_values(case, "monitors", Monitor::COUNT, found, |_, col| Expected {
-                value: expected[col],
-                magnitude: magnitude(col),
-            }),
-        )
-    }
 }
-
-/// Monitors that no rounding touches.
-const COUNTED: [Monitor; 10] = [
-    Monitor::DataRows,
-    Monitor::SampleRows,
-    Monitor::DiscriminatorUpdates,
-    Monitor::DiscriminatorGradient,
-    Monitor::GeneratorUpdates,
-    Monitor::GeneratorGradient,
-    Monitor::Penalty,
-    Monitor::InputGradient,
-    Monitor::PenalisedRows,
-    Monitor::FirstNonFinite,
-];

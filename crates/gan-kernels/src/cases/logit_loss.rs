@@ -1,6 +1,6 @@
 //! The oracle of [`LogitLoss`].
 
-use super::{Case, Checker, Comparison, Expected, Op, STEP, state};
+use super::{Case, Checker, Comparison, Expected, Inputs, Op, STEP, state};
 use crate::{Backend, BackendError, LogitLoss, Matrix, Monitor, MonitorSums, Objective};
 
 pub(super) struct Loss<B: Backend> {
@@ -24,6 +24,10 @@ impl<B: Backend> Loss<B> {
         ];
         let mut logits = checker.draw(case.inputs, 14, rows);
         for (row, logit) in logits.iter_mut().enumerate() {
+            // Integers as they are, for the kinks of the hinge at ±1.
+            if case.inputs == Inputs::Integers {
+                continue;
+            }
             *logit *= 4.0;
             if let (2, Some(&hard)) = (row % 3, HARD.get(row / 3 % HARD.len())) {
                 *logit = f64::from(hard as f32);
@@ -56,48 +60,88 @@ impl<B: Backend> Loss<B> {
         checker: &Checker<'_, B>,
         case: &Case,
     ) -> Result<Vec<Comparison>, BackendError> {
-        let logits = &self.host;
-        let rows = logits.len();
+        let unit = checker.unit(case);
+        let logits: Vec<_> = self.host.iter().copied().map(Expected::exactly).collect();
         let dz = checker.compare(case, "dz", &self.dz, |row, _| {
-            let value = slope(self.objective, logits, row);
-            Expected {
-                value,
-                // Below the normal range spacing does not shrink any more.
-                magnitude: value.abs() + f64::from(f32::MIN_POSITIVE),
-            }
+            gradient(self.objective, &logits, row, unit)
         })?;
-        let expected = sums(self.objective, logits);
-        let found = checker.backend.take_monitors(&mut self.monitors)?.0;
-        let cols = Monitor::COUNT;
-        let monitors =
-            checker.compare_values(case, "monitors", cols, found.into_iter(), |_, col| {
-                Expected {
-                    value: expected.0[col],
-                    // Terms of one sign are added.
-                    magnitude: rows as f64 * expected.0[col].abs(),
-                }
-            });
+        let found = checker.backend.take_monitors(&mut self.monitors)?;
+        let monitors = compare_monitors(checker, case, self.objective, &logits, found);
         Ok(vec![dz, monitors])
     }
 }
 
-/// The objective's derivative by the logit of `row`.
-pub(super) fn slope(objective: Objective, logits: &[f64], row: usize) -> f64 {
+/// Compares what the monitors hold after one call on `logits`, which may be off themselves.
+pub(super) fn compare_monitors<B: Backend>(
+    checker: &Checker<'_, B>,
+    case: &Case,
+    objective: Objective,
+    logits: &[Expected],
+    found: MonitorSums,
+) -> Comparison {
+    let sums = sums(objective, logits, checker.unit(case));
+    let found = found.0.into_iter();
+    checker.compare_values(case, "monitors", Monitor::COUNT, found, |_, col| sums[col])
+}
+
+/// The objective's derivative by the logit of `row`; magnitudes are in units of `unit`.
+pub(super) fn gradient(
+    objective: Objective,
+    logits: &[Expected],
+    row: usize,
+    unit: f64,
+) -> Expected {
+    let values: Vec<_> = logits.iter().map(|l| l.value).collect();
+    let value = slope(objective, &values, row);
+    // Below the normal range devices may keep nothing.
+    let least = 2.0 * f64::from(f32::MIN_POSITIVE) / unit;
+    let blur = curvature(objective, &values, row) * argument_blur(objective, logits, row);
+    // Which side of the kink a logit is on may be its rounding's choice.
+    let torn = match objective {
+        Objective::HingeDiscriminator => {
+            let half = logits.len() / 2;
+            let kink = if row < half { 1.0 } else { -1.0 };
+            let Expected { value, magnitude } = logits[row];
+            let step = 1.0 / half as f64;
+            let is_near = (value - kink).abs() < unit * magnitude;
+            if is_near { step / unit } else { 0.0 }
+        }
+        _ => 0.0,
+    };
+    Expected {
+        value,
+        magnitude: value.abs() + blur + torn + least,
+    }
+}
+
+/// How far that may be off of which an objective's slope is a function in `row`: a logit, or what
+/// is between the two of a pair.
+fn argument_blur(objective: Objective, logits: &[Expected], row: usize) -> f64 {
+    match objective {
+        Objective::RelativisticDiscriminator | Objective::RelativisticGenerator => {
+            let half = logits.len() / 2;
+            let (data, sample) = (logits[row % half], logits[row % half + half]);
+            data.magnitude + sample.magnitude + (data.value - sample.value).abs()
+        }
+        _ => logits[row].magnitude,
+    }
+}
+
+/// The value of [`gradient`].
+fn slope(objective: Objective, logits: &[f64], row: usize) -> f64 {
     use Objective::*;
     let (l, rows) = (logits[row], logits.len());
     let half = rows / 2;
     let data = row < half;
-    // Of a pair, data less sample.
-    let apart = || logits[row % half] - logits[row % half + half];
     match objective {
         Discriminator { weight } if data => -weight * fake(l) / half as f64,
         Discriminator { weight } => weight * real(l) / half as f64,
         Minimax => -real(l) / rows as f64,
         NonSaturating => -fake(l) / rows as f64,
-        RelativisticDiscriminator if data => -fake(apart()) / half as f64,
-        RelativisticDiscriminator => fake(apart()) / half as f64,
-        RelativisticGenerator if data => real(apart()) / half as f64,
-        RelativisticGenerator => -real(apart()) / half as f64,
+        RelativisticDiscriminator if data => -fake(apart(logits, row)) / half as f64,
+        RelativisticDiscriminator => fake(apart(logits, row)) / half as f64,
+        RelativisticGenerator if data => real(apart(logits, row)) / half as f64,
+        RelativisticGenerator => -real(apart(logits, row)) / half as f64,
         HingeDiscriminator if data => f64::from(l < 1.0) / -(half as f64),
         HingeDiscriminator => f64::from(l > -1.0) / half as f64,
         LeastSquaresDiscriminator if data => (l - 1.0) / half as f64,
@@ -109,8 +153,14 @@ pub(super) fn slope(objective: Objective, logits: &[f64], row: usize) -> f64 {
     }
 }
 
-/// The size of its second derivative.
-pub(super) fn curvature(objective: Objective, logits: &[f64], row: usize) -> f64 {
+/// Of the pair that `row` belongs to, data less sample.
+fn apart(logits: &[f64], row: usize) -> f64 {
+    let half = logits.len() / 2;
+    logits[row % half] - logits[row % half + half]
+}
+
+/// The size of the slope's own derivative by its argument.
+fn curvature(objective: Objective, logits: &[f64], row: usize) -> f64 {
     use Objective::*;
     let (l, rows) = (logits[row], logits.len());
     let half = rows / 2;
@@ -119,63 +169,119 @@ pub(super) fn curvature(objective: Objective, logits: &[f64], row: usize) -> f64
     match objective {
         Discriminator { weight } => weight * logistic(l) / half as f64,
         Minimax | NonSaturating => logistic(l) / rows as f64,
-        // Both logits of a pair are off.
         RelativisticDiscriminator | RelativisticGenerator => {
-            2.0 * logistic(logits[row % half] - logits[row % half + half]) / half as f64
+            logistic(apart(logits, row)) / half as f64
         }
         LeastSquaresDiscriminator => 1.0 / half as f64,
         LeastSquaresGenerator => 1.0 / rows as f64,
+        // Straight lines; the kink is seen to where it is.
         HingeDiscriminator | WassersteinDiscriminator | WassersteinGenerator => 0.0,
     }
 }
 
-/// What the monitors hold after one call.
-pub(super) fn sums(objective: Objective, logits: &[f64]) -> MonitorSums {
+/// One row's part of the objective.
+fn term(objective: Objective, logits: &[f64], row: usize) -> f64 {
     use Objective::*;
-    let mut sums = MonitorSums::default();
-    let rows = logits.len();
-    let over = |logits: &[f64], f: fn(f64) -> f64| logits.iter().map(|&l| f(l)).sum::<f64>();
+    let (l, rows) = (logits[row], logits.len());
+    let half = rows / 2;
+    let data = row < half;
     let log_real = |l: f64| fake_log(-l);
-    let (data, samples) = logits.split_at(rows / 2);
-    let half = (rows / 2) as f64;
-    let pairs = |f: fn(f64) -> f64| {
-        let terms = data.iter().zip(samples).map(|(data, sample)| f(data - sample));
-        terms.sum::<f64>() / half
-    };
-    let value = match objective {
-        Discriminator { weight } => {
-            -weight * (over(data, log_real) + over(samples, fake_log)) / half
-        }
-        Minimax => over(logits, fake_log) / rows as f64,
-        NonSaturating => -over(logits, log_real) / rows as f64,
-        RelativisticDiscriminator => -pairs(log_real),
-        RelativisticGenerator => -pairs(fake_log),
-        HingeDiscriminator => {
-            (over(data, |l| (1.0 - l).max(0.0)) + over(samples, |l| (1.0 + l).max(0.0))) / half
-        }
-        LeastSquaresDiscriminator => {
-            (over(data, |l| (l - 1.0).powi(2)) + over(samples, |l| l * l)) / (2.0 * half)
-        }
-        LeastSquaresGenerator => over(logits, |l| (l - 1.0).powi(2)) / (2.0 * rows as f64),
-        WassersteinDiscriminator => (over(samples, |l| l) - over(data, |l| l)) / half,
-        WassersteinGenerator => -over(logits, |l| l) / rows as f64,
-    };
-    if !objective.is_discriminator() {
-        sums[Monitor::GeneratorUpdates] = 1.0;
-        sums[Monitor::GeneratorObjective] = value;
-        return sums;
+    match objective {
+        Discriminator { weight } if data => -weight * log_real(l) / half as f64,
+        Discriminator { weight } => -weight * fake_log(l) / half as f64,
+        Minimax => fake_log(l) / rows as f64,
+        NonSaturating => -log_real(l) / rows as f64,
+        RelativisticDiscriminator if data => -log_real(apart(logits, row)) / half as f64,
+        RelativisticGenerator if data => -fake_log(apart(logits, row)) / half as f64,
+        // A pair counts once.
+        RelativisticDiscriminator | RelativisticGenerator => 0.0,
+        HingeDiscriminator if data => (1.0 - l).max(0.0) / half as f64,
+        HingeDiscriminator => (1.0 + l).max(0.0) / half as f64,
+        LeastSquaresDiscriminator if data => (l - 1.0).powi(2) / (2 * half) as f64,
+        LeastSquaresDiscriminator => l * l / (2 * half) as f64,
+        LeastSquaresGenerator => (l - 1.0).powi(2) / (2 * rows) as f64,
+        WassersteinDiscriminator if data => -l / half as f64,
+        WassersteinDiscriminator => l / half as f64,
+        WassersteinGenerator => -l / rows as f64,
     }
-    sums[Monitor::DataRows] = half;
-    sums[Monitor::LogData] = over(data, log_real);
-    sums[Monitor::Data] = over(data, real);
-    sums[Monitor::FalseNegatives] = over(data, |l| f64::from(real(l) < 0.5));
-    sums[Monitor::SampleRows] = half;
-    sums[Monitor::LogSamples] = over(samples, fake_log);
-    sums[Monitor::Samples] = over(samples, real);
-    sums[Monitor::FalsePositives] = over(samples, |l| f64::from(real(l) > 0.5));
-    sums[Monitor::DiscriminatorUpdates] = 1.0;
-    sums[Monitor::DiscriminatorObjective] = value;
+}
+
+/// What the monitors should hold after one call; magnitudes are in units of `unit`.
+fn sums(objective: Objective, logits: &[Expected], unit: f64) -> [Expected; Monitor::COUNT] {
+    use Objective::*;
+    let mut sums = [Expected::exactly(0.0); Monitor::COUNT];
+    let mut set = |monitor: Monitor, sum| sums[monitor as usize] = sum;
+    let one = Expected::exactly(1.0);
+    let value = objective_value(objective, logits);
+    match objective {
+        Minimax
+        | NonSaturating
+        | RelativisticGenerator
+        | LeastSquaresGenerator
+        | WassersteinGenerator => {
+            set(Monitor::GeneratorUpdates, one);
+            set(Monitor::GeneratorObjective, value);
+            return sums;
+        }
+        Discriminator { .. }
+        | RelativisticDiscriminator
+        | HingeDiscriminator
+        | LeastSquaresDiscriminator
+        | WassersteinDiscriminator => {}
+    }
+    let rows = logits.len();
+    let (data, samples) = logits.split_at(rows / 2);
+    // No term is steeper than 1 in its logit.
+    let over = |logits: &[Expected], term: fn(f64) -> f64| {
+        let mut sum = Expected::default();
+        for l in logits {
+            let term = term(l.value);
+            sum.value += term;
+            sum.magnitude += rows as f64 * term.abs() + l.magnitude;
+        }
+        sum
+    };
+    let count = |logits: &[Expected], is: fn(f64) -> bool| Expected {
+        value: logits.iter().filter(|l| is(l.value)).count() as f64,
+        // A logit that rounding may take across 0 may count or not.
+        magnitude: {
+            let torn = |l: &&Expected| l.value.abs() < unit * l.magnitude;
+            logits.iter().filter(torn).count() as f64 / unit
+        },
+    };
+    let half = Expected::exactly((rows / 2) as f64);
+    set(Monitor::DataRows, half);
+    set(Monitor::LogData, over(data, |l| fake_log(-l)));
+    set(Monitor::Data, over(data, real));
+    set(Monitor::FalseNegatives, count(data, |l| real(l) < 0.5));
+    set(Monitor::SampleRows, half);
+    set(Monitor::LogSamples, over(samples, fake_log));
+    set(Monitor::Samples, over(samples, real));
+    set(Monitor::FalsePositives, count(samples, |l| real(l) > 0.5));
+    set(Monitor::DiscriminatorUpdates, one);
+    set(Monitor::DiscriminatorObjective, value);
     sums
+}
+
+/// The objective, a sum of terms of both signs.
+fn objective_value(objective: Objective, logits: &[Expected]) -> Expected {
+    let values: Vec<_> = logits.iter().map(|l| l.value).collect();
+    let rows = logits.len() as f64;
+    let mut sum = Expected::default();
+    for (row, l) in logits.iter().enumerate() {
+        let term = term(objective, &values, row);
+        // The slope where the logit is and, for where it may be, that of a steep part.
+        let steep = slope(objective, &values, row).abs().max(2.0 / rows);
+        let blur = match objective {
+            Objective::RelativisticDiscriminator | Objective::RelativisticGenerator => {
+                l.magnitude + apart(&values, row).abs()
+            }
+            _ => l.magnitude,
+        };
+        sum.value += term;
+        sum.magnitude += rows * term.abs() + steep * blur;
+    }
+    sum
 }
 
 /// D = 1 / (1 + e⁻ˡ).

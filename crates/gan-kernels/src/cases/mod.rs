@@ -14,18 +14,24 @@
 //! Where a device rounds the factors of products, [`Checker::factor_epsilon`] adds to it.
 
 mod advance;
+mod average;
 mod case;
 mod gather_rows;
+mod input_penalty;
+mod interpolate;
 mod latent;
+mod limit_spectrum;
 mod linear;
 mod linear_logit_loss;
+mod linear_tangent;
 mod logit_loss;
 mod params;
 mod parzen;
+mod repack;
 mod report;
 mod table;
 
-pub use case::{Case, Inputs, Kept, Norm, Op, Role, Rule, Shape, Tolerance};
+pub use case::{BiasRows, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape, Tolerance};
 pub use report::{Comparison, Element, Mismatch, Report};
 pub use table::CASES;
 
@@ -109,6 +115,18 @@ impl<'a, B: Backend> Checker<'a, B> {
                 Op::GatherRows { .. } => Operands::Gather(gather_rows::Gather::new(self, case)),
                 Op::Parzen { .. } => Operands::Parzen(parzen::Points::new(self, case)),
                 Op::Advance { .. } => Operands::Advance(advance::Clock::new(self, case)),
+                Op::LinearTangent { .. } => {
+                    Operands::Tangent(linear_tangent::Tangent::new(self, case))
+                }
+                Op::InputPenalty { .. } => {
+                    Operands::Penalty(input_penalty::Penalised::new(self, case))
+                }
+                Op::Interpolate { .. } => Operands::Between(interpolate::Between::new(self, case)),
+                Op::Repack { .. } => Operands::Repacked(repack::Repacked::new(self, case)),
+                Op::Average { .. } => Operands::Averaged(average::Averaged::new(self, case)),
+                Op::LimitSpectrum { .. } => {
+                    Operands::Spectrum(limit_spectrum::Spectrum::new(self, case))
+                }
             },
         }
     }
@@ -249,6 +267,12 @@ enum Operands<B: Backend> {
     Gather(gather_rows::Gather<B>),
     Parzen(parzen::Points<B>),
     Advance(advance::Clock<B>),
+    Tangent(linear_tangent::Tangent<B>),
+    Penalty(input_penalty::Penalised<B>),
+    Between(interpolate::Between<B>),
+    Repacked(repack::Repacked<B>),
+    Averaged(average::Averaged<B>),
+    Spectrum(limit_spectrum::Spectrum<B>),
 }
 
 impl<B: Backend> Prepared<B> {
@@ -267,6 +291,12 @@ impl<B: Backend> Prepared<B> {
             Operands::Gather(operands) => operands.run(backend),
             Operands::Parzen(operands) => operands.run(backend)?,
             Operands::Advance(operands) => operands.run(backend),
+            Operands::Tangent(operands) => operands.run(backend),
+            Operands::Penalty(operands) => operands.run(backend),
+            Operands::Between(operands) => operands.run(backend),
+            Operands::Repacked(operands) => operands.run(backend),
+            Operands::Averaged(operands) => operands.run(backend),
+            Operands::Spectrum(operands) => operands.run(backend),
         }
         Ok(())
     }
@@ -304,6 +334,15 @@ impl<B: Backend> Prepared<B> {
                 &[]
             }
             Operands::Advance(operands) => &operands.matrices(checker),
+            Operands::Tangent(operands) => &[&operands.c_above],
+            Operands::Penalty(operands) => {
+                results.extend(checker.backend.take_monitors(&mut operands.monitors)?.0);
+                &[&operands.c]
+            }
+            Operands::Between(operands) => &[&operands.y],
+            Operands::Repacked(operands) => &[&operands.y],
+            Operands::Averaged(operands) => &[&operands.average],
+            Operands::Spectrum(operands) => &operands.matrices(),
         };
         for matrix in matrices {
             let values = checker.backend.read(matrix.all())?;
@@ -336,6 +375,12 @@ impl<B: Backend> Prepared<B> {
             Operands::Gather(operands) => operands.verify(checker, case),
             Operands::Parzen(operands) => operands.verify(checker, case),
             Operands::Advance(operands) => operands.verify(checker, case),
+            Operands::Tangent(operands) => operands.verify(checker, case),
+            Operands::Penalty(operands) => operands.verify(checker, case),
+            Operands::Between(operands) => operands.verify(checker, case),
+            Operands::Repacked(operands) => operands.verify(checker, case),
+            Operands::Averaged(operands) => operands.verify(checker, case),
+            Operands::Spectrum(operands) => operands.verify(checker, case),
         }?;
         Ok(Report {
             case: case.to_string(),

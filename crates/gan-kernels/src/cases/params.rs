@@ -1,6 +1,8 @@
 //! The oracle of [`LinearBwdParams`].
 
-use super::{Case, Checker, Comparison, Expected, Norm, Op, RATES, Rule, STEP, Shape, state};
+use super::{
+    BiasRows, Case, Checker, Comparison, Expected, Norm, Op, RATES, Rule, STEP, Shape, state,
+};
 use crate::{Adam, Backend, BackendError, LinearBwdParams, Matrix, Monitor, Update};
 
 const ADAM: Adam = Adam {
@@ -20,6 +22,7 @@ pub(super) struct Params<B: Backend> {
     host: Host,
     x: Matrix<B>,
     dz: Matrix<B>,
+    s: Option<Matrix<B>>,
     weights: Parameter<B>,
     bias: Parameter<B>,
     state: B::State,
@@ -30,6 +33,8 @@ pub(super) struct Params<B: Backend> {
 struct Host {
     x: Vec<f64>,
     dz: Vec<f64>,
+    /// What each row counts in the gradient of the bias.
+    s: Vec<f64>,
     /// θ and its moments, of the weights and of the bias.
     weights: [Vec<f64>; 3],
     bias: [Vec<f64>; 3],
@@ -49,6 +54,7 @@ impl<B: Backend> Params<B> {
             rule,
             max_column_norm,
             norm,
+            bias,
         } = case.op
         else {
             unreachable!("linear_bwd_params: another operation's case")
@@ -69,6 +75,10 @@ impl<B: Backend> Params<B> {
         let host = Host {
             x: draw(6, m * k),
             dz: draw(7, m * n),
+            s: match bias {
+                BiasRows::Alike => vec![1.0; m],
+                BiasRows::Weighted => draw(32, m),
+            },
             weights: parameter(8, k * n),
             bias: parameter(11, n),
         };
@@ -85,6 +95,7 @@ impl<B: Backend> Params<B> {
             margin: case.margin,
             x: checker.input(k, &host.x, case.margin),
             dz: checker.input(n, &host.dz, case.margin),
+            s: (bias == BiasRows::Weighted).then(|| checker.input(1, &host.s, case.margin)),
             weights: upload(&host.weights),
             bias: upload(&host.bias),
             state: checker.backend.state(state(STEP)),
@@ -100,7 +111,7 @@ impl<B: Backend> Params<B> {
         backend.linear_bwd_params(LinearBwdParams {
             x: self.x.rows(margin, m),
             dz: self.dz.rows(margin, m),
-            bias_weights: None,
+            bias_weights: self.s.as_ref().map(|s| s.rows(margin, m)),
             w: &mut weights.theta,
             b: &mut bias.theta,
             update: match self.rule {
@@ -145,6 +156,7 @@ impl<B: Backend> Params<B> {
         let Host {
             x,
             dz,
+            s,
             weights,
             bias,
         } = &self.host;
@@ -155,7 +167,7 @@ impl<B: Backend> Params<B> {
             |i, l| x[l * k + i],
             |l, j| dz[l * n + j],
         );
-        let db = checker.product(case, depth(1, n, m), |_, _| 1.0, |l, j| dz[l * n + j]);
+        let db = checker.product(case, depth(1, n, m), |_, l| s[l], |l, j| dz[l * n + j]);
         let case = &Case { margin: 0, ..*case };
         // Rounded factors blur so much that the second order counts.
         let unit = if checker.factor_epsilon > 0.0 {

@@ -1,8 +1,8 @@
 //! The table itself.
 
-use super::{Case, Inputs, Kept, Norm, Op, Role, Rule, Shape, Tolerance};
+use super::{BiasRows, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape, Tolerance};
 use crate::random::{Purpose, Stream};
-use crate::{Activation, Dropout, Objective, Prior};
+use crate::{Activation, Dropout, Objective, Penalty, Prior};
 
 use Activation::{Identity, LeakyRelu, Maxout, Relu, Sigmoid, Tanh};
 
@@ -103,6 +103,19 @@ pub const CASES: &[Case] = &[
         .paper(),
     params(200, 1, 240, Rule::Momentum).norm().paper(),
     params(200, 1200, 784, Rule::Adam).norm().paper(),
+    // The bias's rows count differently.
+    params(7, 13, 11, Rule::Store).norm().weighted().exact(),
+    params(7, 13, 11, Rule::Adam).norm().weighted().margin(2),
+    params(7, 1, 12, Rule::Momentum).norm().weighted(),
+    params(1, 1, 1, Rule::Store).weighted(),
+    params(19, 47, 23, Rule::Adam)
+        .limit(2.7)
+        .norm()
+        .weighted()
+        .margin(1),
+    params(37, 97, 131, Rule::Momentum).norm().weighted(),
+    params(3079, 19, 101, Rule::Store).weighted().exact(),
+    params(300, 1200, 784, Rule::Adam).norm().weighted().paper(),
     // Objectives.
     loss(2, Objective::Discriminator { weight: 1.0 }),
     loss(46, Objective::Discriminator { weight: 0.5 }),
@@ -114,6 +127,21 @@ pub const CASES: &[Case] = &[
     loss(200, Objective::Discriminator { weight: 0.5 }).paper(),
     loss(100, Objective::Minimax).paper(),
     loss(100, Objective::NonSaturating).paper(),
+    loss(2, Objective::RelativisticDiscriminator),
+    loss(62, Objective::RelativisticDiscriminator).margin(1),
+    loss(46, Objective::RelativisticGenerator),
+    loss(2, Objective::RelativisticGenerator).margin(2),
+    loss(62, Objective::HingeDiscriminator).margin(1),
+    // Every second logit is at a kink or at zero.
+    loss(46, Objective::HingeDiscriminator).integers(),
+    loss(46, Objective::LeastSquaresDiscriminator),
+    loss(61, Objective::LeastSquaresGenerator).margin(2),
+    loss(62, Objective::WassersteinDiscriminator),
+    loss(46, Objective::WassersteinDiscriminator).integers(),
+    loss(61, Objective::WassersteinGenerator),
+    loss(200, Objective::RelativisticDiscriminator).paper(),
+    loss(200, Objective::RelativisticGenerator).paper(),
+    loss(200, Objective::HingeDiscriminator).paper(),
     // The same behind the layer that computes the logits, and back to the layer below.
     head(2, 1, Objective::Discriminator { weight: 1.0 }),
     head(46, 13, Objective::Discriminator { weight: 0.5 }),
@@ -144,6 +172,29 @@ pub const CASES: &[Case] = &[
     head(100, 240, Objective::NonSaturating)
         .below(MAXOUT_5)
         .drop(HALF)
+        .paper(),
+    head(2, 1, Objective::RelativisticDiscriminator),
+    head(46, 13, Objective::RelativisticDiscriminator)
+        .below(LEAKY)
+        .margin(3),
+    head(30, 37, Objective::RelativisticGenerator)
+        .below(MAXOUT_3)
+        .drop(HALF),
+    head(62, 5, Objective::HingeDiscriminator).below(Relu),
+    head(46, 3, Objective::HingeDiscriminator)
+        .below(Relu)
+        .integers(),
+    head(22, 35, Objective::LeastSquaresDiscriminator).below(Tanh),
+    head(13, 9, Objective::LeastSquaresGenerator)
+        .below(Relu)
+        .margin(1),
+    head(10, 131, Objective::WassersteinDiscriminator).below(LEAKY),
+    head(7, 11, Objective::WassersteinGenerator).below(MAXOUT_5),
+    head(200, 240, Objective::RelativisticDiscriminator)
+        .below(MAXOUT_5)
+        .paper(),
+    head(200, 240, Objective::RelativisticGenerator)
+        .below(LEAKY)
         .paper(),
     // Latents.
     latent(7, 13, Prior::Uniform),
@@ -185,7 +236,91 @@ pub const CASES: &[Case] = &[
     advance(0, 1),
     advance(5, 7),
     advance(40, 30),
+    // Changes of a layer along a direction.
+    tangent(7, 13, 11, Identity),
+    tangent(7, 13, 11, Relu).exact(),
+    tangent(7, 13, 11, LEAKY).exact(),
+    tangent(7, 13, 11, Sigmoid),
+    tangent(7, 13, 11, Tanh),
+    tangent(7, 13, 11, MAXOUT_2).exact(),
+    tangent(7, 13, 11, MAXOUT_3).exact(),
+    tangent(7, 13, 11, MAXOUT_5).exact(),
+    tangent(7, 13, 11, MAXOUT_5).margin(2),
+    tangent(5, 3, 2, Maxout { pieces: 255 }),
+    tangent(1, 13, 11, Relu),
+    tangent(7, 1, 11, Identity),
+    tangent(7, 13, 1, Tanh).margin(3),
+    tangent(1, 1, 1, Sigmoid),
+    tangent(1, 1, 5, MAXOUT_2).exact(),
+    tangent(131, 7, 37, MAXOUT_5).exact(),
+    tangent(131, 97, 37, LEAKY).margin(1),
+    tangent(13, 37, 7001, Relu),
+    tangent(29, 5, 6151, MAXOUT_3).margin(1),
+    tangent(300, 240, 784, MAXOUT_5).paper(),
+    tangent(300, 1200, 784, LEAKY).paper(),
+    tangent(300, 1, 240, Identity).paper(),
+    // Penalties on D's gradient by its input.
+    penalty(6, 13, R1),
+    penalty(6, 13, R2).margin(2),
+    penalty(46, 37, R1_AND_R2),
+    // A mean over eight rows with γ of 8 and 4: all sums are exact.
+    penalty(16, 13, R1_AND_R2).exact(),
+    penalty(2, 1, R1_AND_R2),
+    penalty(22, 131, NO_PENALTY).margin(1),
+    penalty(9, 13, UNIT),
+    penalty(3, 1, UNIT),
+    penalty(51, 37, UNIT).margin(2),
+    penalty(6, 3079, UNIT),
+    penalty(10, 6151, R1),
+    penalty(200, 784, R1_AND_R2).paper(),
+    penalty(300, 784, UNIT).paper(),
+    // Points between data and samples.
+    between(7, 13),
+    between(1, 1),
+    between(11, 67).margin(3),
+    between(5, 259).margin(1),
+    between(100, 784).paper(),
+    // Rows of another length, both ways and where neither length divides the other.
+    repack(12, 5, 15),
+    repack(4, 15, 5).margin(2),
+    repack(6, 35, 21).margin(1),
+    repack(10, 21, 35),
+    repack(9, 1, 3),
+    repack(3, 4, 1).margin(3),
+    repack(1, 7, 7),
+    repack(200, 784, 1568).paper(),
+    repack(100, 1568, 784).paper(),
+    // Running means of parameters.
+    average(7, 13, 0.999),
+    average(1, 1, 0.5),
+    average(13, 67, 0.9),
+    average(131, 3, 0.0),
+    // Halves of small integers are exact.
+    average(11, 7, 0.5).exact(),
+    average(784, 1200, 0.999).paper(),
+    // Limits below the largest singular value and above it.
+    spectrum(13, 11, 0.5),
+    spectrum(13, 11, 1e3),
+    spectrum(1, 7, 0.125),
+    spectrum(7, 1, 0.25),
+    spectrum(1, 1, 1e-3),
+    spectrum(37, 131, 0.75),
+    spectrum(259, 67, 1e3),
+    spectrum(3079, 5, 0.25),
+    spectrum(784, 1200, 1.0).paper(),
+    spectrum(240, 1, 1.0).paper(),
 ];
+
+/// On data alone, on samples alone, on both, and on neither.
+const R1: Penalty = zero_centred(10.0, 0.0);
+const R2: Penalty = zero_centred(0.0, 0.7);
+const R1_AND_R2: Penalty = zero_centred(8.0, 4.0);
+const NO_PENALTY: Penalty = zero_centred(0.0, 0.0);
+const UNIT: Penalty = Penalty::UnitNorm { weight: 10.0 };
+
+const fn zero_centred(data: f64, samples: f64) -> Penalty {
+    Penalty::ZeroCentred { data, samples }
+}
 
 const LEAKY: Activation = LeakyRelu { slope: 0.25 };
 const MAXOUT_2: Activation = Maxout { pieces: 2 };
@@ -226,6 +361,14 @@ const LOSS: Tolerance = Tolerance {
     reason: "an exponential within 2 ulp, a quotient within the 2.5 ulp that WGSL allows, and a few \
              roundings",
 };
+const NORM: Tolerance = Tolerance {
+    factor: 4.0,
+    reason: "sums as those of products; a root and quotients within the 2.5 ulp that WGSL allows",
+};
+const COPY: Tolerance = Tolerance {
+    factor: 0.0,
+    reason: "values are copied",
+};
 const EXACT: Tolerance = Tolerance {
     factor: 0.0,
     reason: "sums of small integers are exact in any order",
@@ -265,6 +408,7 @@ const fn params(m: usize, n: usize, k: usize, rule: Rule) -> Case {
         rule,
         max_column_norm: None,
         norm: Norm::Ignored,
+        bias: BiasRows::Alike,
     };
     case(op, PRODUCT)
 }
@@ -319,11 +463,49 @@ const fn advance(step: u64, times: u64) -> Case {
     case(Op::Advance { step, times }, ELEMENTWISE)
 }
 
+const fn tangent(m: usize, n: usize, k: usize, act: Activation) -> Case {
+    let shape = Shape { m, n, k };
+    case(Op::LinearTangent { shape, act }, PRODUCT)
+}
+
+const fn penalty(rows: usize, cols: usize, penalty: Penalty) -> Case {
+    let op = Op::InputPenalty {
+        rows,
+        cols,
+        penalty,
+    };
+    case(op, NORM)
+}
+
+const fn between(rows: usize, cols: usize) -> Case {
+    case(Op::Interpolate { rows, cols }, ELEMENTWISE)
+}
+
+const fn repack(rows: usize, from: usize, to: usize) -> Case {
+    case(Op::Repack { rows, from, to }, COPY)
+}
+
+const fn average(rows: usize, cols: usize, decay: f64) -> Case {
+    case(Op::Average { rows, cols, decay }, ELEMENTWISE)
+}
+
+const fn spectrum(rows: usize, cols: usize, limit: f64) -> Case {
+    case(Op::LimitSpectrum { rows, cols, limit }, NORM)
+}
+
 impl Case {
     const fn exact(self) -> Self {
         Self {
             inputs: Inputs::Integers,
             tolerance: EXACT,
+            ..self
+        }
+    }
+
+    /// Integers where what follows the sums rounds all the same.
+    const fn integers(self) -> Self {
+        Self {
+            inputs: Inputs::Integers,
             ..self
         }
     }
@@ -379,6 +561,13 @@ impl Case {
     const fn norm(mut self) -> Self {
         if let Op::LinearBwdParams { norm, .. } = &mut self.op {
             *norm = Norm::Watched;
+        }
+        self
+    }
+
+    const fn weighted(mut self) -> Self {
+        if let Op::LinearBwdParams { bias, .. } = &mut self.op {
+            *bias = BiasRows::Weighted;
         }
         self
     }

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::philox::MaskLaunch;
-use super::tile::{Along, PlaceLaunch, Product, Tile};
+use super::tile::{Along, Extra, PlaceLaunch, Product, Tile};
 use super::{Cube, DeviceState};
 use crate::ops::Dropout;
 use crate::random::keep_threshold;
@@ -70,7 +70,7 @@ impl Cube {
             tile: self.tile(m, n),
             a,
             b,
-            ones: false,
+            extra: Extra::None,
             rounding: self.device.rounding,
             cores: self.device.cores,
         }
@@ -172,6 +172,28 @@ pub(crate) fn cube_sum(scratch: &mut [f32], value: f32, #[comptime] units: usize
     // Before somebody overwrites it.
     sync_cube();
     sum
+}
+
+/// Units that share a row where each row has its own: those of a warp.
+pub(crate) const PER_ROW: usize = 32;
+
+/// The sum of `value` over the [`PER_ROW`] units of a row, the same in each of them, of which this
+/// one is `lane`; every unit of the cube must come here.
+#[cube]
+pub(crate) fn row_sum(scratch: &mut [f32], value: f32, lane: usize) -> f32 {
+    let unit = UNIT_POS as usize;
+    scratch[unit] = value;
+    sync_cube();
+    #[unroll]
+    for level in 0..comptime!(PER_ROW.ilog2()) {
+        let half = comptime!(PER_ROW >> (level + 1));
+        if lane < half {
+            let other = scratch[unit + half];
+            scratch[unit] += other;
+        }
+        sync_cube();
+    }
+    scratch[unit - lane]
 }
 
 /// Adds to a sum whose second float keeps what the first rounds away (Knuth's two-sum).

@@ -6,7 +6,7 @@ use cubecl::prelude::CubeElement;
 use cubecl::server::Handle;
 
 use super::philox::RATES;
-use super::{Cube, Failure};
+use super::{Cube, Failure, lock};
 use crate::{
     Affine, BackendError, ByteScale, Monitor, MonitorSums, Rates, Records, Schedule, StepState,
     Values,
@@ -23,6 +23,19 @@ impl Cube {
                 self.client().empty(16)
             }
         }
+    }
+
+    /// `floats` numbers that one operation's kernels hand to the next; another operation overwrites
+    /// them. Makes room at the first call, and keeps what a recorded iteration may name.
+    pub(crate) fn scratch(&self, floats: usize) -> Handle {
+        let mut all = lock(&self.device.scratch);
+        if let Some((_, handle)) = all.iter().find(|(room, _)| *room >= floats) {
+            return handle.clone();
+        }
+        let room = floats.next_power_of_two();
+        let handle = self.zeros(room * size_of::<f32>());
+        all.push((room, handle.clone()));
+        handle
     }
 
     /// A buffer of `values`.

@@ -64,6 +64,8 @@ struct Device {
     trace: Mutex<Option<Vec<&'static str>>>,
     /// Small buffers for what a kernel can write but, in the variant at hand, does not.
     spare: [Handle; 5],
+    /// Numbers that kernels of one operation hand to each other, by how many there is room for.
+    scratch: Mutex<Vec<(usize, Handle)>>,
     /// What went wrong before a kernel could be launched; none is launched afterwards.
     failure: Mutex<Option<Failure>>,
 }
@@ -147,6 +149,7 @@ impl Cube {
                 rounding,
                 launches: AtomicUsize::new(0),
                 trace: Mutex::new(None),
+                scratch: Mutex::new(Vec::new()),
                 failure: Mutex::new(None),
             }),
         }
@@ -357,6 +360,36 @@ impl Backend for Cube {
     #[track_caller]
     fn advance(&self, op: Advance<'_, Self>) {
         ops::advance_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn linear_tangent(&self, op: LinearTangent<'_, Self>) {
+        ops::linear_tangent_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn input_penalty(&self, op: InputPenalty<'_, Self>) {
+        ops::input_penalty_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn interpolate(&self, op: Interpolate<'_, Self>) {
+        ops::interpolate_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn repack(&self, op: Repack<'_, Self>) {
+        ops::repack_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn average(&self, op: Average<'_, Self>) {
+        ops::average_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn limit_spectrum(&self, op: LimitSpectrum<'_, Self>) {
+        ops::limit_spectrum_cube::run(self, op);
     }
 
     fn repeat(&self, recording: &mut Recording, iteration: impl FnMut()) {

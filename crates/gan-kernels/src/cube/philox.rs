@@ -61,6 +61,19 @@ pub(crate) fn block(state: &[u32], stream: u32, block: u32) -> Vector<u32, Const
     )
 }
 
+/// The word at `index` of `stream`, likewise.
+#[cube]
+pub(crate) fn word(state: &[u32], stream: u32, index: u32) -> u32 {
+    let words = block(state, stream, index / 4);
+    let lane = index % 4;
+    let mut word = words.extract(0usize);
+    #[unroll]
+    for other in 1..4usize {
+        word = select(lane == other as u32, words.extract(other), word);
+    }
+    word
+}
+
 /// A word as a number in (0, 1): see [`unit_open`](crate::random::unit_open).
 #[cube]
 pub(crate) fn unit_open(word: u32) -> f32 {

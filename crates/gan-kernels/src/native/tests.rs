@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Isa, Native};
-use crate::cases::{CASES, Case, Checker, Inputs, Norm, Op, Role, Rule, Shape};
+use crate::cases::{BiasRows, CASES, Case, Checker, Inputs, Norm, Op, Role, Rule, Shape};
 use crate::random::{Purpose, Stream};
 use crate::{
     Activation, Backend, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearBwdParams,
@@ -72,9 +72,10 @@ fn linear() -> impl Strategy<Value = Case> {
         Just(Rule::Adam),
         Just(Rule::AdamFromZero)
     ];
-    let params = (rule, proptest::option::of(0.1..5.0), any::<bool>());
-    (shape, act, dropout, params, 0..3, 0..4_usize).prop_map(
-        |(shape, act, dropout, (rule, max_column_norm, norm), which, margin)| Case {
+    let bias = prop_oneof![Just(BiasRows::Alike), Just(BiasRows::Weighted)];
+    let params = (rule, proptest::option::of(0.1..5.0), any::<bool>(), bias);
+    (shape, act, dropout, params, 0..4, 0..4_usize).prop_map(
+        |(shape, act, dropout, (rule, max_column_norm, norm, bias), which, margin)| Case {
             op: match which {
                 0 => Op::LinearFwd {
                     shape,
@@ -86,11 +87,13 @@ fn linear() -> impl Strategy<Value = Case> {
                     act,
                     dropout,
                 },
+                2 => Op::LinearTangent { shape, act },
                 _ => Op::LinearBwdParams {
                     shape,
                     rule,
                     max_column_norm: max_column_norm.filter(|_| rule != Rule::Store),
                     norm: if norm { Norm::Watched } else { Norm::Ignored },
+                    bias,
                 },
             },
             inputs: Inputs::Uniform,

@@ -44,10 +44,13 @@ pub(crate) use {
 
 #[cfg(feature = "cube")]
 pub(crate) use {
-    advance::cube as advance_cube, fill_latent::cube as fill_latent_cube,
-    gather_rows::cube as gather_rows_cube, linear_bwd_data::cube as linear_bwd_data_cube,
+    advance::cube as advance_cube, average::cube as average_cube,
+    fill_latent::cube as fill_latent_cube, gather_rows::cube as gather_rows_cube,
+    input_penalty::cube as input_penalty_cube, interpolate::cube as interpolate_cube,
+    limit_spectrum::cube as limit_spectrum_cube, linear_bwd_data::cube as linear_bwd_data_cube,
     linear_bwd_params::cube as linear_bwd_params_cube, linear_fwd::cube as linear_fwd_cube,
-    linear_logit_loss::cube as linear_logit_loss_cube, parzen::cube as parzen_cube,
+    linear_logit_loss::cube as linear_logit_loss_cube, linear_tangent::cube as linear_tangent_cube,
+    parzen::cube as parzen_cube, repack::cube as repack_cube,
 };
 
 use crate::Activation;

@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::{ALIGNMENT, Along, Place, Product, Rounding, Tile, Vec4, load};
+use super::{ALIGNMENT, Along, Extra, Place, Product, Rounding, Tile, Vec4, load};
 
 /// What a plane's tensor cores multiply at once: `m × k` by `k × n` elements.
 #[derive_cube_comptime]
@@ -52,7 +52,7 @@ impl Fragment {
     }
 }
 
-/// [`product`] by tensor cores, on factors rounded to `E`.
+/// [`product_beside`] by tensor cores, on factors rounded to `E`.
 ///
 /// Operands wait in shared memory as they lie in global memory, and each fragment is read from
 /// there by rows or by columns, so that none is transposed.
@@ -61,9 +61,11 @@ impl Fragment {
 pub(super) fn on_cores<E: Float>(
     a: &[Vec4],
     b: &[Vec4],
+    extra: &[Vec4],
     stage: &mut [Vec4],
     a_place: &Place,
     b_place: &Place,
+    extra_place: &Place,
     depth: usize,
     row0: usize,
     col0: usize,
@@ -103,9 +105,11 @@ pub(super) fn on_cores<E: Float>(
         let depth0 = step * comptime!(t.step());
         load::<E>(
             a,
+            extra,
             &mut a_stage,
             0usize,
             a_place,
+            extra_place,
             row0,
             depth0,
             depth,
@@ -113,14 +117,16 @@ pub(super) fn on_cores<E: Float>(
             t.bm,
             CORES_PADDING,
             t,
-            p.ones,
+            p.extra,
             Rounding::None,
         );
         load::<E>(
             b,
+            extra,
             &mut b_stage,
             0usize,
             b_place,
+            extra_place,
             col0,
             depth0,
             depth,
@@ -128,7 +134,7 @@ pub(super) fn on_cores<E: Float>(
             t.bn,
             CORES_PADDING,
             t,
-            false,
+            Extra::None,
             Rounding::None,
         );
         sync_cube();
@@ -347,7 +353,7 @@ mod tests {
                         tile,
                         a,
                         b,
-                        ones: false,
+                        extra: Extra::None,
                         rounding: Rounding::None,
                         cores: cores(fragment),
                     };

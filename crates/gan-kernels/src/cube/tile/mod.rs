@@ -50,6 +50,17 @@ pub(crate) enum Along {
     Free,
 }
 
+/// One more row of A, below its last.
+#[derive_cube_comptime]
+pub(crate) enum Extra {
+    /// There is none.
+    None,
+    /// Of ones.
+    Ones,
+    /// A column of its own: see [`product_beside`].
+    Column,
+}
+
 /// How factors are rounded before they are multiplied.
 #[derive_cube_comptime]
 pub(crate) enum Rounding {
@@ -78,8 +89,7 @@ pub(crate) struct Product {
     pub(crate) tile: Tile,
     pub(crate) a: Along,
     pub(crate) b: Along,
-    /// Whether A has one more row, of ones.
-    pub(crate) ones: bool,
+    pub(crate) extra: Extra,
     pub(crate) rounding: Rounding,
     pub(crate) cores: Cores,
 }
@@ -164,17 +174,90 @@ pub(crate) fn product(
     col0: usize,
     #[comptime] p: Product,
 ) {
+    // Without a column of its own A's one more row reads nothing.
+    product_beside(
+        a, b, a, stage, a_place, b_place, a_place, depth, row0, col0, p,
+    );
+}
+
+/// The same where A has one more row, the first element of each row of `extra`.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn product_beside(
+    a: &[Vec4],
+    b: &[Vec4],
+    extra: &[Vec4],
+    stage: &mut [Vec4],
+    a_place: &Place,
+    b_place: &Place,
+    extra_place: &Place,
+    depth: u32,
+    row0: usize,
+    col0: usize,
+    #[comptime] p: Product,
+) {
     let depth = depth as usize;
     match p.cores {
-        Cores::Units => on_units(a, b, stage, a_place, b_place, depth, row0, col0, p),
+        Cores::Units => on_units(
+            a,
+            b,
+            extra,
+            stage,
+            a_place,
+            b_place,
+            extra_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
         Cores::Tf32(f) => {
-            on_cores::<tf32>(a, b, stage, a_place, b_place, depth, row0, col0, p, f);
+            on_cores::<tf32>(
+                a,
+                b,
+                extra,
+                stage,
+                a_place,
+                b_place,
+                extra_place,
+                depth,
+                row0,
+                col0,
+                p,
+                f,
+            );
         }
         Cores::Bf16(f) => {
-            on_cores::<bf16>(a, b, stage, a_place, b_place, depth, row0, col0, p, f);
+            on_cores::<bf16>(
+                a,
+                b,
+                extra,
+                stage,
+                a_place,
+                b_place,
+                extra_place,
+                depth,
+                row0,
+                col0,
+                p,
+                f,
+            );
         }
         Cores::F16(f) => {
-            on_cores::<f16>(a, b, stage, a_place, b_place, depth, row0, col0, p, f);
+            on_cores::<f16>(
+                a,
+                b,
+                extra,
+                stage,
+                a_place,
+                b_place,
+                extra_place,
+                depth,
+                row0,
+                col0,
+                p,
+                f,
+            );
         }
     }
 }
@@ -184,9 +267,11 @@ pub(crate) fn product(
 #[allow(clippy::too_many_arguments)]
 fn load<E: Float>(
     global: &[Vec4],
+    extra: &[Vec4],
     stage: &mut [Vector<E, Const<4>>],
     at: usize,
     place: &Place,
+    extra_place: &Place,
     free0: usize,
     depth0: usize,
     depth: usize,
@@ -194,7 +279,7 @@ fn load<E: Float>(
     #[comptime] free_size: usize,
     #[comptime] padding: usize,
     #[comptime] t: Tile,
-    #[comptime] ones: bool,
+    #[comptime] kind: Extra,
     #[comptime] rounding: Rounding,
 ) {
     let (rows, width) = comptime!(t.staged(along, free_size));
@@ -215,11 +300,19 @@ fn load<E: Float>(
             if row < row_end && col < cols {
                 v = global[place.first as usize + row * place.stride as usize + col];
             }
-            if comptime!(ones) {
-                #[unroll]
-                for lane in 0..4usize {
-                    if row < row_end && col * 4 + lane == free {
-                        v.insert(lane, 1.0f32);
+            if comptime!(kind != Extra::None) {
+                let here = row < row_end && col == free / 4;
+                if here {
+                    let mut one = 1.0f32;
+                    if comptime!(kind == Extra::Column) {
+                        let at = extra_place.first as usize + row * extra_place.stride as usize;
+                        one = extra[at].extract(0usize);
+                    }
+                    #[unroll]
+                    for lane in 0..4usize {
+                        if lane == free % 4 {
+                            v.insert(lane, one);
+                        }
                     }
                 }
             }

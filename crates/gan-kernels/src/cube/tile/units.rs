@@ -2,17 +2,19 @@
 
 use cubecl::prelude::*;
 
-use super::{Along, Place, Product, Tile, Vec4, load};
+use super::{Along, Extra, Place, Product, Tile, Vec4, load};
 
-/// [`product`] by each unit's own arithmetic.
+/// [`product_beside`] by each unit's own arithmetic.
 #[cube]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn on_units(
     a: &[Vec4],
     b: &[Vec4],
+    extra: &[Vec4],
     stage: &mut [Vec4],
     a_place: &Place,
     b_place: &Place,
+    extra_place: &Place,
     depth: usize,
     row0: usize,
     col0: usize,
@@ -37,11 +39,37 @@ pub(super) fn on_units(
         let depth0 = step * comptime!(t.step());
         let (a_padding, b_padding) = comptime!((t.padding(p.a), t.padding(p.b)));
         load::<f32>(
-            a, stage, 0usize, a_place, row0, depth0, depth, p.a, t.bm, a_padding, t, p.ones,
+            a,
+            extra,
+            stage,
+            0usize,
+            a_place,
+            extra_place,
+            row0,
+            depth0,
+            depth,
+            p.a,
+            t.bm,
+            a_padding,
+            t,
+            p.extra,
             p.rounding,
         );
         load::<f32>(
-            b, stage, a_len, b_place, col0, depth0, depth, p.b, t.bn, b_padding, t, false,
+            b,
+            extra,
+            stage,
+            a_len,
+            b_place,
+            extra_place,
+            col0,
+            depth0,
+            depth,
+            p.b,
+            t.bn,
+            b_padding,
+            t,
+            Extra::None,
             p.rounding,
         );
         sync_cube();

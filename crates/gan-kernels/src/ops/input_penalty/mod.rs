@@ -21,7 +21,8 @@ use crate::{Backend, Rows, RowsMut};
 /// If the shapes disagree, there is no row, or the rows are not as many equal parts as the penalty
 /// tells apart.
 /// # Numerics
-/// ‖q‖² is summed in f64 on the CPU, in f32 with a rounding error of √d·ε elsewhere.
+/// ‖q‖² is summed in f64 on the CPU, in f32 with a rounding error of √d·ε elsewhere; to unit norm
+/// it counts as √(‖q‖² + 10⁻¹²), whose slope is finite at 0 (docs/numerics.md §11).
 /// # Source
 /// Zero-centred: Roth et al. 2017, Mescheder et al. 2018 (R1 and R2); unit norm: Gulrajani et
 /// al. 2017.

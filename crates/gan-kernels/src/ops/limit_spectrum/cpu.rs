@@ -41,7 +41,9 @@ pub(crate) fn run<T: Real>(native: &Native<T>, op: LimitSpectrum<'_, Native<T>>)
         let w = w.shared();
         native.over_rows(k, k * n, &|row| {
             // SAFETY: each row is one task's.
-            unsafe { w.part(row, 0, n) }.iter_mut().for_each(|w| *w *= factor);
+            unsafe { w.part(row, 0, n) }
+                .iter_mut()
+                .for_each(|w| *w *= factor);
         });
     }
 }

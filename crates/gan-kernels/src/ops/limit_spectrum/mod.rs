@@ -21,7 +21,8 @@ use crate::{Backend, Matrix};
 /// # Panics
 /// If the shapes disagree, or the limit is not above 0.
 /// # Numerics
-/// Sums in f64 on the CPU, elsewhere in f32.
+/// Sums in f64 on the CPU, elsewhere in f32, from factors that no precision rounds; on a GPU three
+/// launches, as each product and the scaling need all of what went before (docs/numerics.md §11).
 /// # Source
 /// The power iteration carried along: Miyato et al. 2018; the projection after each update in place
 /// of a division in the forward pass: Gouk et al. 2021.

@@ -1,6 +1,6 @@
 //! The GPU's [`LinearBwdParams`]: a product's tile, consumed by the update.
 //!
-//! The bias is one more row of W: its gradient is the product's row where X is all ones.
+//! The bias is one more row of W: its gradient is the product's row where X is all ones, or s.
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;
@@ -11,7 +11,9 @@ use crate::cube::launch::{
     WHOLE_COLUMNS, add_to_pair, buffer, cube_sum, grid, now, place, vectors,
 };
 use crate::cube::philox::RATES;
-use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Tile, Vec4, product, within};
+use crate::cube::tile::{
+    ALIGNMENT, Along, Extra, Place, Product, Tile, Vec4, product_beside, within,
+};
 use crate::cube::{Cube, Summed};
 
 /// What becomes of a gradient, in the compile-time key.
@@ -79,7 +81,12 @@ pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
         "linear_bwd_params: slot {slot} of a state with {slots}"
     );
     let mut p = cube.product(Along::Free, Along::Free, k + 1, n);
-    p.ones = true;
+    // Without s its argument is not read.
+    let (extra, s) = match op.bias_weights {
+        None => (Extra::Ones, op.x),
+        Some(s) => (Extra::Column, s),
+    };
+    p.extra = extra;
     if limit.is_some() {
         p.tile = WHOLE_COLUMNS;
     }
@@ -109,6 +116,7 @@ pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
                 CubeDim::new_1d(p.tile.units() as u32),
                 vectors(op.x.matrix),
                 vectors(op.dz.matrix),
+                vectors(s.matrix),
                 vectors(op.w),
                 vectors(op.b),
                 first_w,
@@ -119,6 +127,7 @@ pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
                 now(op.state),
                 place(&op.x, k),
                 place(&op.dz, n),
+                place(&s, 1),
                 m as u32,
                 constants(adam, limit, slot),
                 p,
@@ -155,6 +164,7 @@ fn constants(adam: Option<Adam>, limit: Option<f64>, slot: usize) -> ConstantsLa
 fn update_params(
     x: &[Vec4],
     dz: &[Vec4],
+    s: &[Vec4],
     w: &mut [Vec4],
     b: &mut [Vec4],
     first_w: &mut [Vec4],
@@ -165,6 +175,7 @@ fn update_params(
     state: &[u32],
     x_place: &Place,
     dz_place: &Place,
+    s_place: &Place,
     depth: u32,
     constants: &Constants,
     #[comptime] p: Product,
@@ -198,7 +209,9 @@ fn update_params(
     let passes = comptime!((t.bm * t.bn / 4).div_ceil(t.units()));
     for tile in 0..tiles {
         let row0 = (first_tile + tile) * t.bm;
-        product(x, dz, &mut stage, x_place, dz_place, depth, row0, col0, p);
+        product_beside(
+            x, dz, s, &mut stage, x_place, dz_place, s_place, depth, row0, col0, p,
+        );
         for pass in 0..passes {
             let e = UNIT_POS as usize + pass * comptime!(t.units());
             let row = row0 + e / comptime!(t.bn / 4);

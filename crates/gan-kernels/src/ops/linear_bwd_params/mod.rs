@@ -93,12 +93,7 @@ impl<B: Backend> LinearBwdParams<'_, B> {
         let ((m, k), n) = (self.x.shape(), self.dz.shape().1);
         assert_shape!("linear_bwd_params", "dz", self.dz.shape(), (m, n));
         if let Some(weights) = &self.bias_weights {
-            assert_shape!(
-                "linear_bwd_params",
-                "bias_weights",
-                weights.shape(),
-                (m, 1)
-            );
+            assert_shape!("linear_bwd_params", "bias_weights", weights.shape(), (m, 1));
         }
         assert_shape!("linear_bwd_params", "w", (self.w.rows, self.w.cols), (k, n));
         assert_shape!("linear_bwd_params", "b", (self.b.rows, self.b.cols), (1, n));

@@ -5,7 +5,9 @@ use cubecl::prelude::*;
 
 use super::{LinearLogitLoss, LogitLoss, Objective};
 use crate::Monitor;
-use crate::cube::launch::{Phi, add_to_pair, buffer, floats, grid, mask, now, place, vectors};
+use crate::cube::launch::{
+    PER_ROW, Phi, add_to_pair, buffer, floats, grid, mask, now, place, row_sum, vectors,
+};
 use crate::cube::math::{is_finite, sigmoid, softplus};
 use crate::cube::philox::{Mask, STEP, mask4};
 use crate::cube::tile::{Place, Vec4};
@@ -14,8 +16,6 @@ use crate::ops::linear_bwd_data::cube::slope_from_output;
 
 /// Rows of a cube.
 const ROWS: usize = 8;
-/// Units that share a row: those of a warp.
-const PER_ROW: usize = 32;
 const UNITS: usize = ROWS * PER_ROW;
 
 /// Whose objective, in the compile-time key.
@@ -24,6 +24,51 @@ enum Game {
     Discriminator,
     Minimax,
     NonSaturating,
+    RelativisticDiscriminator,
+    RelativisticGenerator,
+    HingeDiscriminator,
+    LeastSquaresDiscriminator,
+    LeastSquaresGenerator,
+    WassersteinDiscriminator,
+    WassersteinGenerator,
+}
+
+impl Game {
+    fn of(objective: Objective) -> Self {
+        match objective {
+            Objective::Discriminator { .. } => Self::Discriminator,
+            Objective::Minimax => Self::Minimax,
+            Objective::NonSaturating => Self::NonSaturating,
+            Objective::RelativisticDiscriminator => Self::RelativisticDiscriminator,
+            Objective::RelativisticGenerator => Self::RelativisticGenerator,
+            Objective::HingeDiscriminator => Self::HingeDiscriminator,
+            Objective::LeastSquaresDiscriminator => Self::LeastSquaresDiscriminator,
+            Objective::LeastSquaresGenerator => Self::LeastSquaresGenerator,
+            Objective::WassersteinDiscriminator => Self::WassersteinDiscriminator,
+            Objective::WassersteinGenerator => Self::WassersteinGenerator,
+        }
+    }
+
+    /// Whether a row's term depends on the other half's row of the same number.
+    fn pairs(&self) -> bool {
+        *self == Self::RelativisticDiscriminator || *self == Self::RelativisticGenerator
+    }
+
+    /// Whether it is D's.
+    fn is_discriminator(&self) -> bool {
+        match self {
+            Self::Discriminator
+            | Self::RelativisticDiscriminator
+            | Self::HingeDiscriminator
+            | Self::LeastSquaresDiscriminator
+            | Self::WassersteinDiscriminator => true,
+            Self::Minimax
+            | Self::NonSaturating
+            | Self::RelativisticGenerator
+            | Self::LeastSquaresGenerator
+            | Self::WassersteinGenerator => false,
+        }
+    }
 }
 
 /// What stands around the objective.
@@ -46,24 +91,18 @@ enum Lower {
 /// Numbers of the objective.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 struct Factors {
-    /// Factor of V.
-    weight: f32,
-    /// Factor of each row's slope.
+    /// Rows of data, which the samples follow; 0 where there are none.
+    data: u32,
+    /// Factor of each row's term and slope: the objective's, over the rows of a mean.
     share: f32,
-    /// One row's part of a mean over the minibatch.
-    part: f32,
 }
 
 /// Taken on the host: not every device divides to the last digit.
 fn factors(objective: Objective, m: usize) -> (Game, FactorsLaunch) {
-    let whole = 1.0 / m as f64;
-    let (game, weight, part) = match objective {
-        Objective::Discriminator { weight } => (Game::Discriminator, weight, 2.0 * whole),
-        Objective::Minimax => (Game::Minimax, 1.0, whole),
-        Objective::NonSaturating => (Game::NonSaturating, 1.0, whole),
-    };
-    let share = (weight * part) as f32;
-    (game, FactorsLaunch::new(weight as f32, share, part as f32))
+    let data = if objective.sees_data() { m / 2 } else { 0 };
+    let share = objective.weight() / (m - data) as f64;
+    let factors = FactorsLaunch::new(data as u32, share as f32);
+    (Game::of(objective), factors)
 }
 
 #[track_caller]
@@ -222,38 +261,54 @@ fn head(
         terminate!();
     }
     let mut scratch = Shared::<[f32]>::new_slice(UNITS);
-    let mut terms = Shared::<[f32]>::new_slice(comptime!(ROWS * TERMS));
+    let mut terms = Shared::<[f32]>::new_slice(comptime!(ROWS * (TERMS + 1)));
     let mut gradient = Shared::<[f32]>::new_slice(ROWS);
 
-    if comptime!(layers.linear) {
-        scratch[UNIT_POS as usize] = part_of_logit(x, w, x_place, row, rows, k, lane);
+    let l = logit(
+        x,
+        w,
+        b,
+        &mut scratch,
+        x_place,
+        row,
+        rows,
+        lane,
+        layers.linear,
+    );
+    let mut other = l;
+    if comptime!(game.pairs()) {
+        // The partner's logit may be another cube's: computed again, it is the same bits.
         sync_cube();
-        #[unroll]
-        for level in 0..comptime!(PER_ROW.ilog2()) {
-            let half = comptime!(PER_ROW >> (level + 1));
-            if lane < half {
-                let other = scratch[UNIT_POS as usize + half];
-                scratch[UNIT_POS as usize] += other;
-            }
-            sync_cube();
-        }
+        let partner = (row + factors.data as usize) % rows;
+        other = logit(
+            x,
+            w,
+            b,
+            &mut scratch,
+            x_place,
+            partner,
+            rows,
+            lane,
+            layers.linear,
+        );
     }
     if lane == 0 {
         #[unroll]
-        for term in 0..TERMS {
+        for term in 0..comptime!(TERMS + 1) {
             terms[term * ROWS + in_cube] = 0.0f32;
         }
         if row < rows {
-            let l = if comptime!(layers.linear) {
-                scratch[UNIT_POS as usize] + b[0]
-            } else {
-                x[x_place.first as usize + row * x_place.stride as usize].extract(0usize)
-            };
             if comptime!(layers.linear) {
                 let at = logits_place.first as usize + row * logits_place.stride as usize;
                 logits[at * 4] = l;
             }
-            let g = judge(&mut terms, l, in_cube, row < rows / 2, game) * factors.share;
+            let is_data = row < factors.data as usize;
+            if comptime!(game.is_discriminator()) {
+                describe(&mut terms, l, in_cube, is_data);
+            }
+            let (term, slope) = judge(l, other, is_data, game);
+            terms[TERMS * ROWS + in_cube] = term;
+            let g = slope * factors.share;
             gradient[in_cube] = g;
             let at = dz_place.first as usize + row * dz_place.stride as usize;
             dz[at * 4] = g;
@@ -312,6 +367,30 @@ fn head(
     }
 }
 
+/// A row's logit, in each unit of the row: computed, or read where it is there.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn logit(
+    x: &[Vec4],
+    w: &[f32],
+    b: &[f32],
+    scratch: &mut [f32],
+    x_place: &Place,
+    row: usize,
+    rows: usize,
+    lane: usize,
+    #[comptime] linear: bool,
+) -> f32 {
+    let mut l = 0.0f32;
+    if comptime!(linear) {
+        let part = part_of_logit(x, w, x_place, row, rows, x_place.free as usize, lane);
+        l = row_sum(scratch, part, lane) + b[0];
+    } else if row < rows {
+        l = x[x_place.first as usize + row * x_place.stride as usize].extract(0usize);
+    }
+    l
+}
+
 /// A unit's part of Σ x·w in its row.
 #[cube]
 fn part_of_logit(
@@ -340,36 +419,61 @@ fn part_of_logit(
     sum
 }
 
-/// Puts a row's terms beside those of the cube's other rows; returns the slope of its part of the
-/// objective.
+/// Puts what a row says of D beside what the cube's other rows do.
 #[cube]
-fn judge(terms: &mut [f32], l: f32, in_cube: usize, is_data: bool, #[comptime] game: Game) -> f32 {
-    let d = sigmoid(l);
-    // −D(−l) and not D − 1, which is 0 where D rounds to 1.
-    let fake = sigmoid(-l);
-    let mut slope = d;
-    if comptime!(game == Game::Discriminator) {
-        if is_data {
-            slope = -fake;
-            terms[DATA * ROWS + in_cube] = 1.0f32;
-            terms[(DATA + LOG) * ROWS + in_cube] = -softplus(-l);
-            terms[(DATA + PROBABILITY) * ROWS + in_cube] = d;
-            terms[(DATA + WRONG) * ROWS + in_cube] = select(l < 0.0f32, 1.0f32, 0.0f32);
-        } else {
-            terms[SAMPLES * ROWS + in_cube] = 1.0f32;
-            terms[(SAMPLES + LOG) * ROWS + in_cube] = -softplus(l);
-            terms[(SAMPLES + PROBABILITY) * ROWS + in_cube] = d;
-            terms[(SAMPLES + WRONG) * ROWS + in_cube] = select(l > 0.0f32, 1.0f32, 0.0f32);
-        }
-    } else if comptime!(game == Game::Minimax) {
-        terms[in_cube] = -softplus(l);
-        slope = -d;
-    } else {
-        terms[in_cube] = softplus(-l);
-        slope = -fake;
-    }
-    slope
+fn describe(terms: &mut [f32], l: f32, in_cube: usize, is_data: bool) {
+    let first = select(is_data, DATA.runtime(), SAMPLES.runtime());
+    // Of data where D takes it for a sample, and of samples the other way round.
+    let against = select(is_data, -l, l);
+    terms[first * ROWS + in_cube] = 1.0f32;
+    terms[(first + LOG) * ROWS + in_cube] = -softplus(against);
+    terms[(first + PROBABILITY) * ROWS + in_cube] = sigmoid(l);
+    terms[(first + WRONG) * ROWS + in_cube] = select(against > 0.0f32, 1.0f32, 0.0f32);
 }
+
+/// A row's term of the objective and its slope by the row's own logit `l`; `other` is the logit of
+/// the row that it is paired with.
+#[cube]
+fn judge(l: f32, other: f32, is_data: bool, #[comptime] game: Game) -> (f32, f32) {
+    // The sign of a data row's logit where data and samples pull in opposite directions.
+    let sign = select(is_data, -1.0f32, 1.0f32);
+    // By how much a pair's data is ahead of its sample.
+    let ahead = sign * (other - l);
+    match game {
+        // −D(−l) for data and not D − 1, which is 0 where D rounds to 1.
+        Game::Discriminator => (softplus(sign * l), sign * sigmoid(sign * l)),
+        Game::NonSaturating => (softplus(-l), -sigmoid(-l)),
+        Game::Minimax => (-softplus(l), -sigmoid(l)),
+        // The pair's one term stands in its data row.
+        Game::RelativisticDiscriminator => {
+            let term = select(is_data, softplus(-ahead), 0.0f32);
+            (term, sign * sigmoid(-ahead))
+        }
+        Game::RelativisticGenerator => {
+            let term = select(is_data, softplus(ahead), 0.0f32);
+            (term, -sign * sigmoid(ahead))
+        }
+        Game::HingeDiscriminator => {
+            // NaN is on neither side of the kink, and stays.
+            let short = 1.0f32 + sign * l;
+            let beyond = short <= 0.0f32;
+            (select(beyond, 0.0f32, short), select(beyond, 0.0f32, sign))
+        }
+        Game::LeastSquaresDiscriminator => {
+            let off = select(is_data, l - 1.0f32, l);
+            (0.5f32 * off * off, off)
+        }
+        Game::LeastSquaresGenerator => {
+            let off = l - 1.0f32;
+            (0.5f32 * off * off, off)
+        }
+        Game::WassersteinDiscriminator => (sign * l, sign),
+        Game::WassersteinGenerator => (-l, DOWNHILL.runtime()),
+    }
+}
+
+/// The slope of −l.
+const DOWNHILL: f32 = -1.0;
 
 /// Adds the cube's terms to its own sums, one monitor a unit.
 #[cube]
@@ -383,26 +487,21 @@ fn watch(
     #[comptime] game: Game,
 ) {
     let unit = UNIT_POS as usize;
-    if comptime!(game == Game::Discriminator) {
-        if unit < TERMS {
-            // The terms stand in the order of their monitors.
-            add_to_pair(sums, block + 2 * unit, over_rows(terms, unit));
-        } else if unit == TERMS {
-            let value = over_rows(terms, DATA + LOG) + over_rows(terms, SAMPLES + LOG);
-            let objective = -factors.weight * value * factors.part;
-            add_to_pair(sums, block + DISCRIMINATOR_OBJECTIVE, objective);
-            latch_non_finite(words, state, block, objective);
-            if block == 0 {
-                add_to_pair(sums, DISCRIMINATOR_UPDATES, 1.0f32);
-            }
-        }
-    } else if unit == 0 {
-        let objective = over_rows(terms, 0usize) * factors.part;
-        add_to_pair(sums, block + GENERATOR_OBJECTIVE, objective);
-        latch_non_finite(words, state, block, objective);
+    let (objective, updates) = comptime!(if game.is_discriminator() {
+        (DISCRIMINATOR_OBJECTIVE, DISCRIMINATOR_UPDATES)
+    } else {
+        (GENERATOR_OBJECTIVE, GENERATOR_UPDATES)
+    });
+    if unit == TERMS {
+        let value = over_rows(terms, TERMS) * factors.share;
+        add_to_pair(sums, block + objective, value);
+        latch_non_finite(words, state, block, value);
         if block == 0 {
-            add_to_pair(sums, GENERATOR_UPDATES, 1.0f32);
+            add_to_pair(sums, updates, 1.0f32);
         }
+    } else if comptime!(game.is_discriminator()) && unit < TERMS {
+        // The terms stand in the order of their monitors.
+        add_to_pair(sums, block + 2 * unit, over_rows(terms, unit));
     }
 }
 
@@ -428,7 +527,8 @@ fn latch_non_finite(words: &mut [u32], state: &[u32], block: usize, objective: f
     }
 }
 
-/// Terms of a row of D's objective: of data and of samples, four each.
+/// Terms of a row that describe D: of data and of samples, four each. Its term of the objective
+/// follows them.
 const TERMS: usize = 8;
 const DATA: usize = Monitor::DataRows as usize;
 const SAMPLES: usize = Monitor::SampleRows as usize;

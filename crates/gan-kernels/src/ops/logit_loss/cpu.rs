@@ -63,7 +63,11 @@ fn judge(objective: Objective, l: f64, other: f64, data: bool) -> (f64, f64) {
         Objective::HingeDiscriminator => {
             let short = 1.0 + sign * l;
             // Not `max`, which would hide a NaN.
-            if short <= 0.0 { (0.0, 0.0) } else { (short, sign) }
+            if short <= 0.0 {
+                (0.0, 0.0)
+            } else {
+                (short, sign)
+            }
         }
         Objective::LeastSquaresDiscriminator => {
             let off = if data { l - 1.0 } else { l };
@@ -78,11 +82,7 @@ fn judge(objective: Objective, l: f64, other: f64, data: bool) -> (f64, f64) {
 /// Adds what a row of D's own update says of D.
 fn watch(sums: &mut MonitorSums, l: f64, data: bool) {
     let [log, d, wrong] = if data {
-        [
-            Monitor::LogData,
-            Monitor::Data,
-            Monitor::FalseNegatives,
-        ]
+        [Monitor::LogData, Monitor::Data, Monitor::FalseNegatives]
     } else {
         [
             Monitor::LogSamples,

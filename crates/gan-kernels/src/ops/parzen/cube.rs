@@ -9,7 +9,7 @@ use super::Parzen;
 use crate::cube::launch::{buffer, cube_sum, floats, grid, place, vectors};
 use crate::cube::math::exp;
 use crate::cube::tile::{
-    ALIGNMENT, Along, Cores, Place, PlaceLaunch, Product, Rounding, Vec4, element, product,
+    ALIGNMENT, Along, Cores, Extra, Place, PlaceLaunch, Product, Rounding, Vec4, element, product,
 };
 use crate::cube::{Cube, SMALL};
 use crate::{Backend, BackendError, Matrix, Rows};
@@ -36,7 +36,7 @@ pub(crate) fn run(cube: &Cube, op: Parzen<'_, Cube>) -> Result<Vec<f64>, Backend
         tile: SMALL,
         a: Along::Depth,
         b: Along::Depth,
-        ones: false,
+        extra: Extra::None,
         rounding: Rounding::None,
         // In every precision: distances are differences of what rounding would take away.
         cores: Cores::Units,
