@@ -43,9 +43,54 @@ pub(super) fn section<B: Backend>(subject: &Subject<'_, B>) -> anyhow::Result<Se
     };
     let controls = controls(subject, &protocol, bandwidth)?;
 
+    let mut notes = vec![reading(&model, &controls)];
+    notes.extend(data.only_set().map(only_set));
+    notes.extend(about_sigma(&model, bandwidth));
     let samples = subject.samples.rows();
+    notes.extend((data.is_mnist() && samples != 10_000).then(|| {
+        format!(
+            "the published numbers are of 10,000 samples, these of {}: more samples score higher",
+            thousands(samples)
+        )
+    }));
+    Ok(Section {
+        id: "parzen".into(),
+        title: title(subject, bandwidth, protocol.records_for_sigma()),
+        rows: rows(subject, &model, &controls),
+        notes,
+    })
+}
+
+/// The quantity, and what it is of.
+fn title<B: Backend>(subject: &Subject<'_, B>, bandwidth: Bandwidth, for_sigma: usize) -> String {
+    let data = subject.data;
+    let sigma = match bandwidth {
+        Bandwidth::Fixed(_) => "as given".to_owned(),
+        _ => format!(
+            "the best on {} {} records",
+            thousands(for_sigma),
+            data.only_set().unwrap_or("validation")
+        ),
+    };
+    format!(
+        "Parzen-window log-likelihood in nats, of {} {} records under {} samples (units: {}; \
+         sigma: {sigma})",
+        thousands(data.test().rows()),
+        data.only_set().unwrap_or("test"),
+        thousands(subject.samples.rows()),
+        data.units()
+    )
+}
+
+/// The samples' number, the controls' and, for MNIST, the paper's.
+fn rows<B: Backend>(
+    subject: &Subject<'_, B>,
+    model: &LogLikelihood,
+    controls: &[(Control, usize, LogLikelihood)],
+) -> Vec<Row> {
     let name = format!("samples, step {}", thousands(subject.step as usize));
-    let mut rows = vec![row("samples", name, Kind::Model, &model, samples)];
+    let samples = subject.samples.rows();
+    let mut rows = vec![row("samples", name, Kind::Model, model, samples)];
     rows.extend(controls.iter().map(|(control, count, found)| {
         let row = row(control.id(), control.name(), Kind::Control, found, *count);
         match control {
@@ -54,48 +99,19 @@ pub(super) fn section<B: Backend>(subject: &Subject<'_, B>) -> anyhow::Result<Se
             _ => row,
         }
     }));
-    rows.extend(data.mean_log_density().map(|(mean, error)| {
+    rows.extend(subject.data.mean_log_density().map(|(mean, error)| {
         Row::new("density", "the density itself", Kind::Control, mean)
             .with_uncertainty(Uncertainty::StandardError(error))
             .with_note("what nothing can beat on average")
     }));
-    if data.is_mnist() {
+    if subject.data.is_mnist() {
         rows.extend(PUBLISHED.map(|(id, name, value, error)| {
             Row::new(id, name, Kind::Published, value)
                 .with_uncertainty(Uncertainty::StandardError(error))
                 .with_note("Goodfellow et al. 2014, Table 1")
         }));
     }
-    let mut notes = vec![reading(&model, &controls)];
-    notes.extend(data.only_set().map(only_set));
-    notes.extend(about_sigma(&model, bandwidth));
-    notes.extend((data.is_mnist() && samples != 10_000).then(|| {
-        format!(
-            "the published numbers are of 10,000 samples, these of {}: more samples score higher",
-            thousands(samples)
-        )
-    }));
-    let sigma = match bandwidth {
-        Bandwidth::Fixed(_) => "as given".to_owned(),
-        _ => format!(
-            "the best on {} {} records",
-            thousands(protocol.records_for_sigma()),
-            data.only_set().unwrap_or("validation")
-        ),
-    };
-    Ok(Section {
-        id: "parzen".into(),
-        title: format!(
-            "Parzen-window log-likelihood in nats, of {} {} records under {} samples (units: {}; \
-             sigma: {sigma})",
-            thousands(data.test().rows()),
-            data.only_set().unwrap_or("test"),
-            thousands(samples),
-            data.units()
-        ),
-        rows,
-        notes,
-    })
+    rows
 }
 
 /// Each control with its number of points, from the cache or computed.
