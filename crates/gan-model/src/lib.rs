@@ -15,7 +15,7 @@ mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION};
 pub use config::{
-    ActivationConfig, AutoGamma, ConfigError, DiscriminatorConfig, Gamma, GameConfig,
+    ActivationConfig, AutoGamma, ConfigError, DiscriminatorConfig, GameConfig, Gamma,
     GeneratorConfig, GeneratorObjective, LayerConfig, LossConfig, MomentumConfig, OptimizerConfig,
     OutputBias, PenaltyConfig, PenaltyOn, PriorConfig, RulesConfig, ScheduleConfig, Updates,
 };

@@ -153,7 +153,9 @@ impl GameConfig {
             let expected = "1: packed records are not dropped out";
             range("discriminator.layers.0.keep", keep, keep == 1.0, expected)?;
         }
-        rules.penalty.map_or(Ok(()), |penalty| self.validate_penalty(penalty))
+        rules
+            .penalty
+            .map_or(Ok(()), |penalty| self.validate_penalty(penalty))
     }
 
     fn validate_penalty(&self, penalty: PenaltyConfig) -> Result<(), ConfigError> {

@@ -62,7 +62,15 @@ impl<B: Backend> Mlp<B> {
         tangents: &mut Tangents<B>,
         step: Step<'_, B>,
     ) {
-        self.judge(backend, pass, x, tape, step.objective, step.judged, step.monitors);
+        self.judge(
+            backend,
+            pass,
+            x,
+            tape,
+            step.objective,
+            step.judged,
+            step.monitors,
+        );
         self.descend_from_output(backend, pass, x, tape, tangents);
         self.ascend(backend, pass, x, tape, tangents, step.monitors);
         let last = self.layers.len() - 1;

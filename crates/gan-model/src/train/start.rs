@@ -1,8 +1,6 @@
 //! What a game starts from: its rules, who moves, its schedule, G's first bias.
 
-use gan_kernels::{
-    Backend, Objective, Penalty, Prior, Real, Records, Schedule, SlotSchedule,
-};
+use gan_kernels::{Backend, Objective, Penalty, Prior, Real, Records, Schedule, SlotSchedule};
 
 use crate::config::{
     ActivationConfig, GameConfig, Gamma, GeneratorObjective, LossConfig, OptimizerConfig,
@@ -40,7 +38,10 @@ impl Rules {
             discriminator,
             generator,
             prior: config.generator.prior.kernel_prior(),
-            penalty: config.game.penalty.map(|penalty| penalty_of(penalty, records)),
+            penalty: config
+                .game
+                .penalty
+                .map(|penalty| penalty_of(penalty, records)),
             pack: config.game.pack,
             average: config.generator.average,
         }

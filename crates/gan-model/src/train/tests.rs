@@ -132,11 +132,7 @@ fn modern() -> GameConfig {
     use ActivationConfig::{LeakyRelu, Sigmoid};
     let mut config = game();
     config.generator.average = Some(0.7);
-    config.discriminator.layers = vec![
-        layer(8, LeakyRelu),
-        layer(6, LeakyRelu),
-        layer(1, Sigmoid),
-    ];
+    config.discriminator.layers = vec![layer(8, LeakyRelu), layer(6, LeakyRelu), layer(1, Sigmoid)];
     config.optimizer = adam(0.01);
     config.game.loss = LossConfig::Relativistic;
     config.game.penalty = Some(PenaltyConfig::ZeroCentred {
@@ -199,7 +195,10 @@ fn spectral_norms_of_the_discriminator_stay_within_their_limit() {
         let sigma = largest_singular_value(&w, rows, cols);
         // One step of power iteration an update lags a little behind.
         assert!(sigma < 1.02 * limit, "layer {index}: {sigma}");
-        assert!(sigma > 0.5 * limit, "layer {index} is not at its limit: {sigma}");
+        assert!(
+            sigma > 0.5 * limit,
+            "layer {index} is not at its limit: {sigma}"
+        );
     }
 }
 
@@ -234,7 +233,10 @@ fn penalty_and_its_gradient_are_reported() {
     // Both halves have the same γ, so P = γ/2 · 2 · mean ‖q‖².
     let expected = 0.5 * metrics.input_gradient.powi(2);
     assert!(metrics.penalty > 0.0);
-    assert!((metrics.penalty - expected).abs() < 1e-12 * expected, "{metrics:?}");
+    assert!(
+        (metrics.penalty - expected).abs() < 1e-12 * expected,
+        "{metrics:?}"
+    );
 }
 
 #[test]
