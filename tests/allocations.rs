@@ -11,9 +11,9 @@ use anyhow::Result;
 use gan_kernels::cases::{CASES, Checker, Op};
 use gan_kernels::{Backend, Native, Real, Records, Values};
 use gan_model::{
-    ActivationConfig, DiscriminatorConfig, GameConfig, GeneratorConfig, GeneratorObjective,
-    LayerConfig, OptimizerConfig, OutputBias, PriorConfig, RulesConfig, ScheduleConfig, Trainer,
-    TrainingData, Updates,
+    ActivationConfig, DiscriminatorConfig, Gamma, GameConfig, GeneratorConfig, GeneratorObjective,
+    LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig, PenaltyOn, PriorConfig,
+    RulesConfig, ScheduleConfig, Trainer, TrainingData, Updates,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -116,28 +116,48 @@ fn iterations() -> Result<()> {
         epsilon: 1e-8,
         max_column_norm: None,
     };
-    for (updates, optimizer, steps) in [
-        (Updates::Alternating, momentum, 1),
-        (Updates::Alternating, adam, 3),
-        (Updates::Simultaneous, momentum, 1),
+    for config in [
+        config(Updates::Alternating, momentum, 1),
+        config(Updates::Alternating, adam, 3),
+        config(Updates::Simultaneous, momentum, 1),
+        later(config(Updates::Alternating, adam, 1), LossConfig::Relativistic),
+        later(config(Updates::Alternating, adam, 2), LossConfig::Wasserstein),
     ] {
+        let RulesConfig { updates, loss, .. } = config.game;
         let records = Records::new(100, Values::Floats(vec![0.5; 100 * 150]));
         let data = TrainingData {
             records,
             mean: vec![0.5; 100],
         };
         let backend = Native::<f32>::new(Some(2))?;
-        let config = config(updates, optimizer, steps);
         let mut trainer = Trainer::new(backend, &config, 1, data)?;
         (0..3).for_each(|_| trainer.step());
         let before = ALLOCATIONS.load(Ordering::SeqCst);
         (0..100).for_each(|_| trainer.step());
         let metrics = trainer.take_metrics()?;
         let count = ALLOCATIONS.load(Ordering::SeqCst) - before;
-        anyhow::ensure!(count == 0, "{updates:?}: {count} allocations");
-        anyhow::ensure!(metrics.step == 103, "{updates:?}: {} steps", metrics.step);
+        anyhow::ensure!(count == 0, "{updates:?}, {loss:?}: {count} allocations");
+        anyhow::ensure!(metrics.step == 103, "{updates:?}, {loss:?}: {} steps", metrics.step);
     }
     Ok(())
+}
+
+/// The game with what came after 2014: packed records, a penalty, averages, limits.
+fn later(mut config: GameConfig, loss: LossConfig) -> GameConfig {
+    config.game.loss = loss;
+    config.game.pack = 2;
+    config.game.penalty = Some(match loss {
+        LossConfig::Wasserstein => PenaltyConfig::UnitNorm { weight: 1.0 },
+        _ => PenaltyConfig::ZeroCentred {
+            gamma: Gamma::Fixed(1.0),
+            on: PenaltyOn::Both,
+        },
+    });
+    config.generator.average = Some(0.99);
+    config.discriminator.max_spectral_norm = Some(2.0);
+    let layers = &mut config.discriminator.layers;
+    layers.iter_mut().for_each(|layer| layer.keep = 1.0);
+    config
 }
 
 fn layer(units: Option<usize>, activation: ActivationConfig) -> LayerConfig {
