@@ -11,7 +11,7 @@ use anyhow::Result;
 use gan_kernels::cases::{CASES, Checker, Op};
 use gan_kernels::{Backend, Native, Real, Records, Values};
 use gan_model::{
-    ActivationConfig, DiscriminatorConfig, Gamma, GameConfig, GeneratorConfig, GeneratorObjective,
+    ActivationConfig, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig, GeneratorObjective,
     LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig, PenaltyOn, PriorConfig,
     RulesConfig, ScheduleConfig, Trainer, TrainingData, Updates,
 };
@@ -120,8 +120,14 @@ fn iterations() -> Result<()> {
         config(Updates::Alternating, momentum, 1),
         config(Updates::Alternating, adam, 3),
         config(Updates::Simultaneous, momentum, 1),
-        later(config(Updates::Alternating, adam, 1), LossConfig::Relativistic),
-        later(config(Updates::Alternating, adam, 2), LossConfig::Wasserstein),
+        later(
+            config(Updates::Alternating, adam, 1),
+            LossConfig::Relativistic,
+        ),
+        later(
+            config(Updates::Alternating, adam, 2),
+            LossConfig::Wasserstein,
+        ),
     ] {
         let RulesConfig { updates, loss, .. } = config.game;
         let records = Records::new(100, Values::Floats(vec![0.5; 100 * 150]));
@@ -137,7 +143,11 @@ fn iterations() -> Result<()> {
         let metrics = trainer.take_metrics()?;
         let count = ALLOCATIONS.load(Ordering::SeqCst) - before;
         anyhow::ensure!(count == 0, "{updates:?}, {loss:?}: {count} allocations");
-        anyhow::ensure!(metrics.step == 103, "{updates:?}, {loss:?}: {} steps", metrics.step);
+        anyhow::ensure!(
+            metrics.step == 103,
+            "{updates:?}, {loss:?}: {} steps",
+            metrics.step
+        );
     }
     Ok(())
 }

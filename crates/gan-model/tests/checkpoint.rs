@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use gan_kernels::{Native, Records, Values};
 use gan_model::{
     ActivationConfig, Checkpoint, CheckpointError, DiscriminatorConfig, GameConfig,
-    GeneratorConfig, GeneratorObjective, LayerConfig, OptimizerConfig, OutputBias, PriorConfig,
-    RulesConfig, ScheduleConfig, Trainer, TrainingData, Updates,
+    GeneratorConfig, GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias,
+    PriorConfig, RulesConfig, ScheduleConfig, Trainer, TrainingData, Updates,
 };
 
 fn layer(units: usize, activation: ActivationConfig) -> LayerConfig {
