@@ -1,6 +1,8 @@
 //! Both players' objectives, from D's logits.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 
 use super::assert_shape;
 use crate::{Backend, Rows, RowsMut};
