@@ -40,7 +40,7 @@ fn presets_are_listed_and_printed_to_start_from() {
         list.lines()
             .filter(|line| line.starts_with("mnist"))
             .count(),
-        2
+        4
     );
     place.write("mine.toml", &place.run("presets ring8").exits(0).stdout());
     place
