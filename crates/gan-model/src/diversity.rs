@@ -67,9 +67,11 @@ fn total_variance(rows: &[f32], cols: usize) -> f64 {
     let mut mean = vec![0.0; cols];
     for row in rows.chunks_exact(cols) {
         for (sum, &value) in mean.iter_mut().zip(row) {
-            *sum += f64::from(value) / count;
+            *sum += f64::from(value);
         }
     }
+    // Divided once, so that rows that are all alike have a variance of exactly 0.
+    mean.iter_mut().for_each(|sum| *sum /= count);
     let squares = rows
         .chunks_exact(cols)
         .flat_map(|row| row.iter().zip(&mean))
