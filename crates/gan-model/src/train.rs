@@ -220,7 +220,8 @@ impl<B: Backend> Trainer<B> {
             let judged = self.judge(k, if pairs { 2 } else { 1 });
             self.descend_generator(judged);
         }
-        if let Some(decay) = self.rules.average {
+        let average = self.rules.average;
+        if let Some(decay) = average.filter(|_| self.moves != Moves::Discriminator) {
             self.generator.average(&self.backend, decay);
         }
         self.backend.advance(Advance {
