@@ -4,10 +4,9 @@
 
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
-    Activation, Average, Backend, Below, Dropout, FillLatent, GatherRows, InputPenalty,
-    Interpolate, LimitSpectrum, LinearBwdData, LinearFwd, LinearTangent, LogitLoss, Matrix,
-    Monitor, MonitorSums, Native, Objective, Parzen, Penalty, Prior, Real, Records, Repack,
-    StepState, Values,
+    Activation, Backend, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearFwd,
+    LogitLoss, Monitor, MonitorSums, Native, Objective, Parzen, Prior, Real, Records, StepState,
+    Values,
 };
 
 fn cpu<T: Real>() -> Native<T> {
