@@ -88,7 +88,7 @@ fn run(request: Request) -> Result<ExitCode> {
                 .args(args);
             succeed(bench)?;
         }
-        Request::Reproduce(wanted) => reproduce::run(&root, &wanted)?,
+        Request::Reproduce(wanted) => reproduce::run(&root, wanted)?,
         Request::Gradcheck(args) => return gradcheck(&root, &args),
         Request::Help => print!("{USAGE}"),
     }

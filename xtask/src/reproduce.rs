@@ -23,11 +23,21 @@ pub(crate) struct Reproduction {
 /// Seeds of a reproduction that names none.
 const SEEDS: [u64; 3] = [1, 2, 3];
 
+/// Where an evaluation is, in the folder of a run.
+const EVALUATION: &str = "evaluation/evaluation.json";
+
 impl Reproduction {
+    /// `--data PATH`, if it was given.
+    fn data_flag(&self) -> Vec<&str> {
+        self.data.iter().flat_map(|data| ["--data", data]).collect()
+    }
+
     /// Reads `PRESET [--data PATH] [--seeds 1,2,3]`; `None` is a usage error.
     pub(crate) fn parse(words: &[Option<&str>]) -> Option<Self> {
         let (preset, mut rest) = words.split_first()?;
-        let preset = preset.filter(|preset| !preset.starts_with('-'))?.to_owned();
+        // A name that folders are called by: no flag, no path.
+        let is_name = |name: &&str| !name.starts_with('-') && !name.contains(['/', '\\', '.']);
+        let preset = preset.filter(is_name)?.to_owned();
         let (mut data, mut seeds) = (None, SEEDS.to_vec());
         while let [flag, value, others @ ..] = rest {
             match (*flag)? {
@@ -61,25 +71,29 @@ struct Outcome {
 ///
 /// # Errors
 /// If a command fails, or its files do not say what they should.
-pub(crate) fn run(root: &Path, wanted: &Reproduction) -> Result<()> {
-    let mut build = super::cargo(root);
-    build.args(["build", "--release", "--package", "gan-cli"]);
-    super::succeed(build)?;
-    let program = root.join("target/release/gan-cli");
+pub(crate) fn run(root: &Path, mut wanted: Reproduction) -> Result<()> {
+    if let Some(data) = &mut wanted.data {
+        // The program runs in the repository's root, and not where this command was typed.
+        let whole = fs::canonicalize(&*data).with_context(|| format!("--data {data}"))?;
+        *data = whole.display().to_string();
+    }
+    let wanted = &wanted;
     let folder = root.join("runs/reproduce").join(&wanted.preset);
     fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
     let mut outcomes = Vec::new();
     for &seed in &wanted.seeds {
         let run = folder.join(format!("seed-{seed}"));
         println!("\n== {}, seed {seed}: {}", wanted.preset, run.display());
-        train(root, &program, wanted, seed, &run)?;
-        let mut evaluate = gan_cli(root, &program);
-        evaluate.arg("evaluate").arg(&run);
-        evaluate.arg("--out").arg(run.join("evaluation"));
-        super::succeed(evaluate)?;
+        train(root, wanted, seed, &run)?;
+        if !run.join(EVALUATION).exists() {
+            let mut evaluate = gan_cli(root);
+            evaluate.arg("evaluate").arg(&run).args(wanted.data_flag());
+            evaluate.arg("--out").arg(run.join("evaluation"));
+            super::succeed(evaluate)?;
+        }
         outcomes.push(outcome(seed, &run)?);
     }
-    draw(root, &program, wanted, &folder)?;
+    draw(root, wanted, &folder)?;
     let text = table(&wanted.preset, &outcomes)?;
     let path = folder.join("results.md");
     fs::write(&path, &text).with_context(|| format!("{}", path.display()))?;
@@ -87,15 +101,20 @@ pub(crate) fn run(root: &Path, wanted: &Reproduction) -> Result<()> {
     Ok(())
 }
 
-fn gan_cli(root: &Path, program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(root);
+fn gan_cli(root: &Path) -> Command {
+    let mut command = super::cargo(root);
+    command.args(["run", "--release", "--quiet"]);
+    command.args(["--package", "gan-cli", "--"]);
     command
 }
 
-/// Begins the run, or goes on with it.
-fn train(root: &Path, program: &Path, wanted: &Reproduction, seed: u64, run: &Path) -> Result<()> {
-    let mut train = gan_cli(root, program);
+/// Begins the run, or goes on with it; a file tells that it is done.
+fn train(root: &Path, wanted: &Reproduction, seed: u64, run: &Path) -> Result<()> {
+    let done = run.join("trained");
+    if done.exists() {
+        return Ok(());
+    }
+    let mut train = gan_cli(root);
     train.arg("train");
     if run.join("config.toml").exists() {
         train.arg("--resume").arg(run);
@@ -103,10 +122,9 @@ fn train(root: &Path, program: &Path, wanted: &Reproduction, seed: u64, run: &Pa
         train.arg(&wanted.preset).arg("--out").arg(run);
         train.args(["--seed", &seed.to_string()]);
     }
-    if let Some(data) = &wanted.data {
-        train.args(["--data", data]);
-    }
-    super::succeed(train)
+    train.args(wanted.data_flag());
+    super::succeed(train)?;
+    fs::write(&done, "").with_context(|| format!("{}", done.display()))
 }
 
 fn outcome(seed: u64, run: &Path) -> Result<Outcome> {
@@ -117,7 +135,7 @@ fn outcome(seed: u64, run: &Path) -> Result<Outcome> {
     let metrics = read(run.join("metrics.jsonl"))?;
     let last: Value = serde_json::from_str(metrics.lines().last().unwrap_or_default())
         .with_context(|| format!("{}: last line", run.join("metrics.jsonl").display()))?;
-    let evaluation = read(run.join("evaluation/evaluation.json"))?;
+    let evaluation = read(run.join(EVALUATION))?;
     let number = |key: &str| {
         let found = last[key].as_f64();
         found.with_context(|| {
@@ -135,25 +153,31 @@ fn outcome(seed: u64, run: &Path) -> Result<Outcome> {
     })
 }
 
-/// The figures that a run of this kind has.
-fn draw(root: &Path, program: &Path, wanted: &Reproduction, folder: &Path) -> Result<()> {
-    let first = folder.join(format!("seed-{}", wanted.seeds[0]));
-    let mut figures = vec![("1", None)];
-    if wanted.preset.starts_with("mnist") || wanted.preset.starts_with("digits") {
-        figures.extend([("2", Some(&first)), ("3", Some(&first))]);
+/// The paper's figures: of images all three, of other data none.
+fn draw(root: &Path, wanted: &Reproduction, folder: &Path) -> Result<()> {
+    let mut images = ["mnist", "digits"].iter();
+    if !images.any(|images| wanted.preset.starts_with(images)) {
+        return Ok(());
     }
-    for (number, of) in figures {
-        let mut figure = gan_cli(root, program);
-        figure.args(["figure", number]).args(of);
-        figure
-            .arg("--out")
-            .arg(folder.join(format!("figure{number}.png")));
+    let first = folder.join(format!("seed-{}", wanted.seeds[0]));
+    for number in ["1", "2", "3"] {
+        let mut figure = gan_cli(root);
+        figure.args(["figure", number]);
+        if number != "1" {
+            figure.arg(&first);
+        }
+        if number == "2" {
+            figure.args(wanted.data_flag());
+        }
+        let picture = folder.join(format!("figure{number}.png"));
+        figure.arg("--out").arg(picture);
         super::succeed(figure)?;
     }
     Ok(())
 }
 
-/// One line for each number of an evaluation, one column for each seed, and their mean.
+/// One line for each number of the first evaluation, one column for each seed, and their mean; a
+/// number that one of them lacks has none.
 fn table(preset: &str, outcomes: &[Outcome]) -> Result<String> {
     let Some(first) = outcomes.first() else {
         bail!("no seed");
@@ -175,13 +199,16 @@ fn table(preset: &str, outcomes: &[Outcome]) -> Result<String> {
     for (section, id, name) in rows {
         let values: Vec<_> = outcomes
             .iter()
-            .map(|outcome| find(&outcome.evaluation, &section, &id).unwrap_or_default())
+            .map(|outcome| find(&outcome.evaluation, &section, &id))
             .collect();
         let shown = &mut values
             .iter()
-            .map(|(value, error)| with_error(*value, *error));
-        let mean = values.iter().map(|(value, _)| value).sum::<f64>() / values.len() as f64;
-        text += &format!("| {section}: {name} | {} | {mean:.3} |\n", cells(shown));
+            .map(|value| value.map_or("–".into(), with_error));
+        let all: Option<Vec<f64>> = values.iter().map(|value| Some((*value)?.0)).collect();
+        let mean = all.map_or("–".into(), |all| {
+            format!("{:.3}", all.iter().sum::<f64>() / all.len() as f64)
+        });
+        text += &format!("| {section}: {name} | {} | {mean} |\n", cells(shown));
     }
     let times = &mut outcomes
         .iter()
@@ -194,7 +221,7 @@ fn table(preset: &str, outcomes: &[Outcome]) -> Result<String> {
     Ok(text)
 }
 
-fn with_error(value: f64, error: Option<f64>) -> String {
+fn with_error((value, error): (f64, Option<f64>)) -> String {
     match error {
         Some(error) => format!("{value:.1} ± {error:.1}"),
         None => format!("{value:.3}"),
@@ -255,6 +282,7 @@ mod tests {
             "mnist --data",
             "mnist --seeds 1,x",
             "mnist x y",
+            "my.toml",
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
@@ -281,5 +309,12 @@ mod tests {
             text.contains("| seconds of training | 12 | 12 | |"),
             "{text}"
         );
+
+        // What one seed lacks is not taken for 0.
+        let mut without = outcome(3, 0.0);
+        without.evaluation["sections"] = json!([]);
+        let text = table("mnist", &[outcome(1, 220.0), without]).unwrap();
+        let line = "| parzen: this run | 220.0 ± 2.0 | – | – |";
+        assert!(text.contains(line), "{text}");
     }
 }
