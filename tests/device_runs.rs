@@ -58,6 +58,30 @@ fn restless() -> (GameConfig, Dataset) {
     (game, gan_data::load(&data, 7).unwrap())
 }
 
+/// Small games with everything that came after 2014.
+fn later() -> Vec<(GameConfig, Dataset)> {
+    let pairs =
+        r#"loss = "relativistic", pack = 3, penalty = { kind = "zero-centred", gamma = 0.01 }"#;
+    let between = r#"loss = "wasserstein", discriminator_steps = 2, penalty = { kind = "unit-norm", weight = 0.5 }"#;
+    let both = r#"loss = "hinge", updates = "simultaneous", pack = 3, penalty = { kind = "unit-norm", weight = 0.5 }"#;
+    let hidden = r#"{ units = 9, activation = "leaky-relu" }, { units = 7, pieces = 3, activation = "maxout" }"#;
+    [pairs, between, both]
+        .map(|rules| {
+            let set = format!(
+                r#"
+                optimizer = {{ kind = "adam", learning_rate = 0.003, beta1 = 0.5 }}
+                data = {{ source = "ring8", count = 301 }}
+                game = {{ minibatch = 24, {rules} }}
+                generator = {{ latent = 3, average = 0.9, layers = [{{ units = 19, activation = "relu" }}, {{ activation = "identity" }}] }}
+                discriminator = {{ max_spectral_norm = 0.9, layers = [{hidden}, {{ activation = "sigmoid" }}] }}
+                "#
+            );
+            let (game, data) = preset("ring8", &set);
+            (game, gan_data::load(&data, 7).unwrap())
+        })
+        .into()
+}
+
 fn trainer<B: Backend>(backend: B, game: &GameConfig, data: &Dataset) -> Trainer<B> {
     let records = data.records.slice(data.splits.train.clone());
     let mean = data.mean();
@@ -98,9 +122,12 @@ fn difference(a: &Checkpoint, b: &Checkpoint, part: &str) -> f64 {
     (off / size).sqrt()
 }
 
-/// The largest difference of two curves, in V and both objectives.
+/// The largest difference of two curves, in V, both objectives and the penalty.
 fn apart(a: &[Metrics], b: &[Metrics]) -> f64 {
-    let numbers = |m: &Metrics| [m.value, m.discriminator_objective, m.generator_objective];
+    let numbers = |m: &Metrics| {
+        let objectives = [m.discriminator_objective, m.generator_objective];
+        [m.value, objectives[0], objectives[1], m.penalty]
+    };
     let pairs = a
         .iter()
         .zip(b)
@@ -146,6 +173,13 @@ fn device_follows_processor_for_20_iterations_of_mnist() {
 }
 
 #[test]
+fn device_follows_processor_in_games_after_2014() {
+    for game in later() {
+        assert_device_follows_processor(game, 60, [1e-3, 1e-3]);
+    }
+}
+
+#[test]
 fn gradients_of_whole_players_match_f64() {
     let Some(cube) = cube() else { return };
     for updates in ["alternating", "simultaneous"] {
@@ -174,7 +208,12 @@ fn gradients_of_whole_players_match_f64() {
 #[test]
 fn replayed_iterations_are_the_eager_ones_bit_for_bit() {
     let Some(cube) = cube() else { return };
-    let (game, data) = restless();
+    for game in later().into_iter().chain([restless()]) {
+        assert_replay_is_eager(cube.clone(), game);
+    }
+}
+
+fn assert_replay_is_eager(cube: Cube, (game, data): (GameConfig, Dataset)) {
     let mut replayed = trainer(cube.clone(), &game, &data);
     let mut eager = trainer(cube.without_recording(), &game, &data);
     let mut steps = Vec::new();

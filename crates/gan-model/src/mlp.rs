@@ -20,6 +20,8 @@ pub struct Mlp<B: Backend> {
     optimizer: Optimizer,
     /// Largest singular value that each layer's weights may have.
     max_spectral_norm: Option<f64>,
+    /// Zeros, one a row, where the last bias stays as it is: its rows' weights.
+    held_bias: Option<Matrix<B>>,
     /// Distinguishes the two players' random streams.
     player: Player,
 }
@@ -155,6 +157,7 @@ impl<B: Backend> Mlp<B> {
             layers,
             optimizer,
             max_spectral_norm: None,
+            held_bias: None,
             player,
         }
     }
@@ -188,6 +191,14 @@ impl<B: Backend> Mlp<B> {
             backend.write(&mut direction, &values);
             layer.direction = Some(direction);
         }
+    }
+
+    /// Keeps the last bias as it is, in updates from up to `rows` rows.
+    ///
+    /// For a D whose objective sees differences of its output alone: that bias has a gradient of 0
+    /// but for rounding, of which Adam, which divides by the gradient's own size, makes steps.
+    pub(crate) fn hold_last_bias(&mut self, backend: &B, rows: usize) {
+        self.held_bias = Some(backend.matrix(rows, 1));
     }
 
     /// Moves the running means towards the parameters.
@@ -378,16 +389,18 @@ impl<B: Backend> Mlp<B> {
             Player::Generator => Monitor::GeneratorGradient,
             Player::Discriminator => Monitor::DiscriminatorGradient,
         };
+        let last = self.layers.len() - 1;
         for (index, layer) in self.layers.iter_mut().enumerate() {
             let x = if index == 0 {
                 x
             } else {
                 tape.y[index - 1].rows(pass.first, pass.count)
             };
+            let held = self.held_bias.as_ref().filter(|_| index == last);
             backend.linear_bwd_params(LinearBwdParams {
                 x,
                 dz: tape.dz[index].rows(0, pass.count),
-                bias_weights: None,
+                bias_weights: held.map(|zeros| zeros.rows(0, pass.count)),
                 w: &mut layer.w,
                 b: &mut layer.b,
                 update: update(self.optimizer, &mut layer.moments, slot),

@@ -159,6 +159,9 @@ impl<B: Backend> Trainer<B> {
         // G's samples go into what D sees.
         generator_tape.y.pop();
         let rows = rules.parts() * m / rules.pack;
+        if !rules.discriminator.sees_level() {
+            discriminator.hold_last_bias(&backend, rows);
+        }
         let tangents = |penalty| Tangents::new(&backend, &discriminator, rows, penalty);
         Ok(Self {
             generator_tape,

@@ -60,17 +60,9 @@ impl<B: Backend> Mlp<B> {
         x: Rows<'_, B>,
         tape: &mut Tape<B>,
         tangents: &mut Tangents<B>,
-        step: Step<'_, B>,
+        mut step: Step<'_, B>,
     ) {
-        self.judge(
-            backend,
-            pass,
-            x,
-            tape,
-            step.objective,
-            step.judged,
-            step.monitors,
-        );
+        self.judge(backend, pass, x, tape, &mut step);
         self.descend_from_output(backend, pass, x, tape, tangents);
         self.ascend(backend, pass, x, tape, tangents, step.monitors);
         let last = self.layers.len() - 1;
@@ -80,10 +72,11 @@ impl<B: Backend> Mlp<B> {
             } else {
                 &tape.dz[index]
             };
+            let held = self.held_bias.as_ref().filter(|_| index == last);
             backend.linear_bwd_params(LinearBwdParams {
                 x: tangents.c[index].rows(0, pass.count),
                 dz: g.rows(0, pass.count),
-                bias_weights: Some(tape.dz[last].rows(0, pass.count)),
+                bias_weights: Some(held.unwrap_or(&tape.dz[last]).rows(0, pass.count)),
                 w: &mut layer.w,
                 b: &mut layer.b,
                 update: update(self.optimizer, &mut layer.moments, step.slot),
@@ -95,16 +88,13 @@ impl<B: Backend> Mlp<B> {
     }
 
     /// D's output, and s: of rows that are not judged it stays zero.
-    #[allow(clippy::too_many_arguments)]
     fn judge(
         &self,
         backend: &B,
         pass: &Pass<'_, B>,
         x: Rows<'_, B>,
         tape: &mut Tape<B>,
-        objective: Objective,
-        judged: usize,
-        monitors: &mut B::Monitors,
+        step: &mut Step<'_, B>,
     ) {
         let last = self.layers.len() - 1;
         let (hidden, logits) = tape.y.split_at_mut(last);
@@ -119,10 +109,10 @@ impl<B: Backend> Mlp<B> {
             state: pass.state,
         });
         backend.logit_loss(LogitLoss {
-            logits: logits[0].rows(0, judged),
-            objective,
-            dz: tape.dz[last].rows_mut(0, judged),
-            monitors,
+            logits: logits[0].rows(0, step.judged),
+            objective: step.objective,
+            dz: tape.dz[last].rows_mut(0, step.judged),
+            monitors: &mut *step.monitors,
             state: pass.state,
         });
     }

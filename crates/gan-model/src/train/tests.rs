@@ -221,6 +221,29 @@ fn largest_singular_value(w: &[f64], rows: usize, cols: usize) -> f64 {
 }
 
 #[test]
+fn last_bias_stays_where_the_loss_does_not_see_the_level() {
+    use LossConfig::{CrossEntropy, Hinge, LeastSquares, Relativistic, Wasserstein};
+    for (loss, moves) in [
+        (CrossEntropy, true),
+        (Hinge, true),
+        (LeastSquares, true),
+        (Relativistic, false),
+        (Wasserstein, false),
+    ] {
+        for penalty in [modern().game.penalty, None] {
+            let mut config = modern();
+            config.game.loss = loss;
+            config.game.penalty = penalty;
+            let mut trainer = trainer::<f32>(&config, 1);
+            let bias = |trainer: &_| snapshot(trainer).tensor("discriminator.2.b").unwrap()[0];
+            let before = bias(&trainer);
+            (0..5).for_each(|_| trainer.step());
+            assert_eq!(bias(&trainer) != before, moves, "{loss:?}, {penalty:?}");
+        }
+    }
+}
+
+#[test]
 fn penalty_and_its_gradient_are_reported() {
     let mut config = modern();
     config.game.penalty = Some(PenaltyConfig::ZeroCentred {

@@ -90,6 +90,17 @@ impl Objective {
         self.is_discriminator() || self == Self::RelativisticGenerator
     }
 
+    /// Whether it changes when all logits change by the same amount.
+    #[must_use]
+    pub fn sees_level(self) -> bool {
+        !matches!(
+            self,
+            Self::RelativisticDiscriminator
+                | Self::RelativisticGenerator
+                | Self::WassersteinDiscriminator
+        )
+    }
+
     /// Factor of the whole.
     pub(crate) fn weight(self) -> f64 {
         match self {
