@@ -19,6 +19,7 @@ mod problem;
 mod progress;
 mod reading;
 mod record;
+mod run_data;
 mod run_dir;
 mod sample;
 mod session;

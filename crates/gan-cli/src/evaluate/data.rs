@@ -1,17 +1,16 @@
 //! The records that samples are compared with.
 
-use std::mem::discriminant;
-use std::path::Path;
-
-use gan_data::{DataError, Dataset, RecordShape, Transform};
+use gan_data::{Dataset, RecordShape, Transform};
 use gan_eval::{Modes, Points, gather, mean_and_standard_error};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::probe::modes_of;
 use crate::problem::Problem;
-use crate::record::{self, RecordInfo, hexadecimal};
+use crate::record::{self, hexadecimal};
+use crate::run_data::RunData;
 use crate::sample::Model;
-use crate::session::{named_data, thousands};
+use crate::session::thousands;
 
 /// SHA-256 of the authors' 50,000 training images of MNIST, as checkpoints carry it.
 const MNIST: &str = "a0f3ad6759e4f04293e3b27efe1137351a94612d85d36830fcb24cfc80d531da";
@@ -64,39 +63,21 @@ impl EvaluationData {
     /// # Errors
     /// If it is not there, its records are not what the generator makes, or none are held out.
     pub(crate) fn load(model: &Model, given: Option<&str>) -> anyhow::Result<Self> {
-        let mut config = model.config.data.clone();
-        if let Some(given) = given {
-            config.source = named_data(given);
-            let built_in = gan_data::builtin_names().contains(&config.source.as_str());
-            config.count = config.count.filter(|_| built_in);
-        }
-        let dataset = gan_data::load(&config, model.config.seed).map_err(|error| match error {
-            DataError::Missing { .. } if given.is_none() => {
-                anyhow::Error::from(gone(&config.source, &model.path))
-            }
-            other => other.into(),
-        })?;
-        let train = dataset.records.slice(dataset.splits.train.clone());
-        let found = RecordInfo::new(&model.record.preset, &dataset, &train);
-        refuse_other_records(
-            (&model.record, model.cols),
-            (&found, dataset.records.cols()),
-        )?;
+        let RunData {
+            dataset,
+            fingerprint,
+            warning,
+            ..
+        } = RunData::load(model, given)?;
         if dataset.splits.valid.is_empty() && dataset.splits.test.is_empty() {
             return Err(nothing_held_out(&dataset.source).into());
         }
-        let warning = (found.fingerprint != model.record.fingerprint).then(|| {
-            format!(
-                "{}: other training records than the generator was trained on ({}, {} records)",
-                dataset.source, model.record.data, model.record.train_records
-            )
-        });
         let rows = |range: &std::ops::Range<usize>| gather(&dataset.records, range.clone());
         Ok(Self {
             train: rows(&dataset.splits.train),
             valid: rows(&dataset.splits.valid),
             test: rows(&dataset.splits.test),
-            fingerprint: found.fingerprint,
+            fingerprint,
             warning,
             dataset,
         })
@@ -169,10 +150,7 @@ impl EvaluationData {
         for row in values.chunks_exact_mut(samples.cols()) {
             self.dataset.transform.invert(row);
         }
-        let samples = Points::new(&values, samples.cols());
-        Some(Modes::count(mixture.modes(), samples, |row| {
-            mixture.nearest(row)
-        }))
+        Some(modes_of(mixture, &values))
     }
 
     /// Classes of the records, if they are images and their classes are known.
@@ -251,104 +229,10 @@ impl EvaluationData {
     }
 }
 
-fn gone(source: &str, checkpoint: &Path) -> Problem {
-    Problem::failed(format!(
-        "{source}: not found; {} was trained on it",
-        checkpoint.display()
-    ))
-    .hint("say where the data is now with --data PATH")
-}
-
 fn nothing_held_out(source: &str) -> Problem {
     Problem::failed(format!(
         "{source}: found no validation and no test records, expected some that the generator was \
          not trained on"
     ))
     .hint("hold some out with data.valid and data.test when you train")
-}
-
-/// Records of another shape, or in units that another scale was fitted for, are no comparison.
-fn refuse_other_records(
-    (trained, trained_cols): (&RecordInfo, usize),
-    (found, cols): (&RecordInfo, usize),
-) -> Result<(), Problem> {
-    let wrong = |found_what: String, expected: String| {
-        Err(Problem::failed(format!(
-            "{}: found {found_what}, expected {expected}, as the generator makes them",
-            found.data
-        ))
-        .hint("name the data that the generator was trained on with --data PATH"))
-    };
-    let images = |shape: &RecordShape| match shape {
-        &RecordShape::Image {
-            height,
-            width,
-            channels,
-        } => Some([height, width, channels]),
-        _ => None,
-    };
-    let in_words = |shape: &RecordShape, cols: usize| match images(shape) {
-        Some([height, width, channels]) => format!("images of {channels}×{height}×{width}"),
-        None => format!("records of {cols} columns"),
-    };
-    if images(&trained.shape) != images(&found.shape) || trained_cols != cols {
-        return wrong(
-            in_words(&found.shape, cols),
-            in_words(&trained.shape, trained_cols),
-        );
-    }
-    let columns = |shape: &RecordShape| match shape {
-        RecordShape::Vector { columns } => columns.clone(),
-        _ => None,
-    };
-    if let (Some(expected), Some(names)) = (columns(&trained.shape), columns(&found.shape))
-        && expected != names
-    {
-        return wrong(format!("columns {}", names.join(", ")), expected.join(", "));
-    }
-    if !same_units(&trained.transform, &found.transform) {
-        return wrong(
-            "records standardised by other means and deviations".into(),
-            "the units of the run".into(),
-        );
-    }
-    Ok(())
-}
-
-/// Whether the players see both in the same units.
-fn same_units(old: &Transform, new: &Transform) -> bool {
-    // A checkpoint's numbers have been through text, which may cost them their last bit.
-    let near = |a: &[f64], b: &[f64]| {
-        let pairs = || a.iter().zip(b);
-        a.len() == b.len() && pairs().all(|(a, b)| (a - b).abs() <= 1e-9 * a.abs())
-    };
-    match (old, new) {
-        (
-            Transform::Standardize { mean, std },
-            Transform::Standardize {
-                mean: other_mean,
-                std: other_std,
-            },
-        ) => near(mean, other_mean) && near(std, other_std),
-        _ => discriminant(old) == discriminant(new),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn units_are_the_same_but_for_the_last_bit() {
-        let standardize = |mean: f64, std: f64| Transform::Standardize {
-            mean: vec![0.0, mean],
-            std: vec![1.0, std],
-        };
-        let old = standardize(-3.3, 0.7);
-        let rounded = standardize(-3.3 * (1.0 + f64::EPSILON), 0.7);
-        assert!(same_units(&old, &rounded));
-        assert!(!same_units(&old, &standardize(-3.3, 0.700_01)));
-        assert!(!same_units(&old, &Transform::Identity));
-        assert!(same_units(&Transform::Pixels, &Transform::Pixels));
-    }
 }

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::data::DataFacts;
 use crate::output::Output;
-use crate::pictures::{Bar, BarKind, bars_png, bars_svg};
+use crate::pictures::{Bar, BarKind, chart};
 use crate::problem::Problem;
 use crate::run_dir::RunDir;
 use crate::session::thousands;
 
 /// The name of the file that holds it all.
 const FILE: &str = "evaluation.json";
+/// Pixels of a chart per unit, so that it is sharp on today's screens.
+const SCALE: f64 = 2.0;
 /// Sections whose rows are one quantity, so that their bars compare.
 const CHARTED: [&str; 2] = ["parzen", "wasserstein"];
 
@@ -64,9 +66,14 @@ impl Report {
             let bars = bars(section);
             let title = format!("{}, step {}: {}", self.preset, self.step, head(section));
             let picture = |extension| folder.join(format!("{}.{extension}", section.id));
-            let png = bars_png(&bars, &title).context("cannot draw the evaluation")?;
-            files.push((picture("svg"), bars_svg(&bars, &title).into_bytes()));
-            files.push((picture("png"), png));
+            let chart = chart(&bars, &title);
+            let [svg, png] = [
+                chart.to_svg().map(String::into_bytes),
+                chart.to_pixels(SCALE).to_png(),
+            ]
+            .map(|file| file.context("cannot draw the evaluation"));
+            files.push((picture("svg"), svg?));
+            files.push((picture("png"), png?));
         }
         for (path, bytes) in &files {
             RunDir::replace(path, bytes)?;

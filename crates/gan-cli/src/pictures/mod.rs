@@ -10,7 +10,7 @@ mod svg;
 
 use gan_data::{Mixture, RecordShape};
 
-pub(crate) use bars::{Bar, BarKind, bars_png, bars_svg};
+pub(crate) use bars::{Bar, BarKind, chart};
 pub(crate) use svg::{Mark, curves};
 
 /// The samples of a picture that is not a sheet of images.

@@ -1,0 +1,155 @@
+//! The data of a run that is there already, for commands that look back at it.
+
+use std::mem::discriminant;
+use std::path::Path;
+
+use gan_data::{DataError, Dataset, RecordShape, Records, Transform};
+
+use crate::problem::Problem;
+use crate::record::RecordInfo;
+use crate::sample::Model;
+use crate::session::named_data;
+
+/// A data set in the units of a run's players, and whether it is the run's.
+pub(crate) struct RunData {
+    pub(crate) dataset: Dataset,
+    /// Its training records.
+    pub(crate) train: Records,
+    /// SHA-256 of these.
+    pub(crate) fingerprint: String,
+    /// What to say if they are not those that the generator was trained on.
+    pub(crate) warning: Option<String>,
+}
+
+impl RunData {
+    /// The data of `model`'s run, or that of `given` split and normalised the same way.
+    ///
+    /// # Errors
+    /// If it is not there, or its records are not what the generator makes.
+    pub(crate) fn load(model: &Model, given: Option<&str>) -> anyhow::Result<Self> {
+        let mut config = model.config.data.clone();
+        if let Some(given) = given {
+            config.source = named_data(given);
+            let built_in = gan_data::builtin_names().contains(&config.source.as_str());
+            config.count = config.count.filter(|_| built_in);
+        }
+        let dataset = gan_data::load(&config, model.config.seed).map_err(|error| match error {
+            DataError::Missing { .. } if given.is_none() => {
+                anyhow::Error::from(gone(&config.source, &model.path))
+            }
+            other => other.into(),
+        })?;
+        let train = dataset.records.slice(dataset.splits.train.clone());
+        let found = RecordInfo::new(&model.record.preset, &dataset, &train);
+        refuse_other_records(
+            (&model.record, model.cols),
+            (&found, dataset.records.cols()),
+        )?;
+        let warning = (found.fingerprint != model.record.fingerprint).then(|| {
+            format!(
+                "{}: other training records than the generator was trained on ({}, {} records)",
+                dataset.source, model.record.data, model.record.train_records
+            )
+        });
+        Ok(Self {
+            fingerprint: found.fingerprint,
+            dataset,
+            train,
+            warning,
+        })
+    }
+}
+
+fn gone(source: &str, checkpoint: &Path) -> Problem {
+    Problem::failed(format!(
+        "{source}: not found; {} was trained on it",
+        checkpoint.display()
+    ))
+    .hint("say where the data is now with --data PATH")
+}
+
+/// Records of another shape, or in units that another scale was fitted for, are no comparison.
+fn refuse_other_records(
+    (trained, trained_cols): (&RecordInfo, usize),
+    (found, cols): (&RecordInfo, usize),
+) -> Result<(), Problem> {
+    let wrong = |found_what: String, expected: String| {
+        Err(Problem::failed(format!(
+            "{}: found {found_what}, expected {expected}, as the generator makes them",
+            found.data
+        ))
+        .hint("name the data that the generator was trained on with --data PATH"))
+    };
+    let images = |shape: &RecordShape| match shape {
+        &RecordShape::Image {
+            height,
+            width,
+            channels,
+        } => Some([height, width, channels]),
+        _ => None,
+    };
+    let in_words = |shape: &RecordShape, cols: usize| match images(shape) {
+        Some([height, width, channels]) => format!("images of {channels}×{height}×{width}"),
+        None => format!("records of {cols} columns"),
+    };
+    if images(&trained.shape) != images(&found.shape) || trained_cols != cols {
+        return wrong(
+            in_words(&found.shape, cols),
+            in_words(&trained.shape, trained_cols),
+        );
+    }
+    let columns = |shape: &RecordShape| match shape {
+        RecordShape::Vector { columns } => columns.clone(),
+        _ => None,
+    };
+    if let (Some(expected), Some(names)) = (columns(&trained.shape), columns(&found.shape))
+        && expected != names
+    {
+        return wrong(format!("columns {}", names.join(", ")), expected.join(", "));
+    }
+    if !same_units(&trained.transform, &found.transform) {
+        return wrong(
+            "records standardised by other means and deviations".into(),
+            "the units of the run".into(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether the players see both in the same units.
+fn same_units(old: &Transform, new: &Transform) -> bool {
+    // A checkpoint's numbers have been through text, which may cost them their last bit.
+    let near = |a: &[f64], b: &[f64]| {
+        let pairs = || a.iter().zip(b);
+        a.len() == b.len() && pairs().all(|(a, b)| (a - b).abs() <= 1e-9 * a.abs())
+    };
+    match (old, new) {
+        (
+            Transform::Standardize { mean, std },
+            Transform::Standardize {
+                mean: other_mean,
+                std: other_std,
+            },
+        ) => near(mean, other_mean) && near(std, other_std),
+        _ => discriminant(old) == discriminant(new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_the_same_but_for_the_last_bit() {
+        let standardize = |mean: f64, std: f64| Transform::Standardize {
+            mean: vec![0.0, mean],
+            std: vec![1.0, std],
+        };
+        let old = standardize(-3.3, 0.7);
+        let rounded = standardize(-3.3 * (1.0 + f64::EPSILON), 0.7);
+        assert!(same_units(&old, &rounded));
+        assert!(!same_units(&old, &standardize(-3.3, 0.700_01)));
+        assert!(!same_units(&old, &Transform::Identity));
+        assert!(same_units(&Transform::Pixels, &Transform::Pixels));
+    }
+}
