@@ -1,12 +1,12 @@
 //! The game against theory, and against itself.
 
 use gan_kernels::random::{Address, Purpose, Stream};
-use gan_kernels::{Backend, LearningRate, Momentum, Native, Records, Values};
+use gan_kernels::{Backend, LearningRate, Momentum, Native, Real, Records, Values};
 use rand::RngExt;
 
 use super::*;
-use crate::Sampler;
 use crate::config::*;
+use crate::{Checkpoint, Sampler};
 
 /// A layer with the initial weights that its activation asks for.
 pub(super) fn layer(units: usize, activation: ActivationConfig) -> LayerConfig {
