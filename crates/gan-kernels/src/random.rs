@@ -17,9 +17,6 @@ const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
 
-/// Blocks that [`Address::fill_words`] computes side by side, one per SIMD lane.
-const LANES: usize = 8;
-
 /// Philox4x32-10: four random words for one counter under one key.
 #[inline]
 #[must_use]
@@ -135,7 +132,7 @@ impl Address {
 
     /// Fills `out` with the words at indices `first .. first + out.len()`.
     ///
-    /// The same words as [`Address::word`], computed eight blocks at a time.
+    /// The same words as [`Address::word`], computed up to sixteen blocks at a time.
     ///
     /// # Panics
     /// If an index reaches 2³⁴.
@@ -149,24 +146,44 @@ impl Address {
             rest = &mut rest[1..];
             index += 1;
         }
-        let mut chunks = rest.chunks_exact_mut(4 * LANES);
-        for chunk in &mut chunks {
-            let block = block_of(index + 4 * LANES as u64 - 1) - (LANES as u32 - 1);
-            self.wide_block(block, chunk);
-            index += 4 * LANES as u64;
+        let mut rest = self.wide_blocks::<16>(&mut index, rest);
+        if rest.len() >= 16 {
+            rest = self.wide_blocks::<8>(&mut index, rest);
+            rest = self.wide_blocks::<4>(&mut index, rest);
         }
-        for chunk in chunks.into_remainder().chunks_mut(4) {
+        for chunk in rest.chunks_mut(4) {
             chunk.copy_from_slice(&self.block(block_of(index))[..chunk.len()]);
             index += 4;
         }
     }
 
-    /// `LANES` consecutive blocks, written so that the compiler keeps one block per lane.
+    /// As many whole runs of `LANES` blocks as fit; returns the words that are left.
     #[inline(always)]
-    fn wide_block(self, block: u32, out: &mut [u32]) {
-        let counter = self.counter(block);
+    fn wide_blocks<'a, const LANES: usize>(
+        self,
+        index: &mut u64,
+        out: &'a mut [u32],
+    ) -> &'a mut [u32] {
+        let whole = out.len() - out.len() % (4 * LANES);
+        let (runs, rest) = out.split_at_mut(whole);
+        for run in runs.chunks_exact_mut(4 * LANES) {
+            let last = block_of(*index + 4 * LANES as u64 - 1);
+            self.wide_block::<LANES>(last - (LANES as u32 - 1), run);
+            *index += 4 * LANES as u64;
+        }
+        rest
+    }
+
+    /// `LANES` consecutive blocks, written so that the compiler keeps one block per lane.
+    ///
+    /// Every word sits in the low half of 64 bits, where the SIMD product of 32-bit halves finds
+    /// it; what earlier products leave in the high halves is never looked at.
+    #[inline(always)]
+    fn wide_block<const LANES: usize>(self, block: u32, out: &mut [u32]) {
+        const LOW: u64 = 0xFFFF_FFFF;
+        let counter = self.counter(block).map(u64::from);
         let [mut k0, mut k1] = self.key();
-        let mut c0: [u32; LANES] = std::array::from_fn(|lane| counter[0] + lane as u32);
+        let mut c0: [u64; LANES] = std::array::from_fn(|lane| counter[0] + lane as u64);
         let [mut c1, mut c2, mut c3] = [
             [counter[1]; LANES],
             [counter[2]; LANES],
@@ -174,18 +191,18 @@ impl Address {
         ];
         for _ in 0..ROUNDS {
             for lane in 0..LANES {
-                let p0 = u64::from(MULTIPLIER[0]) * u64::from(c0[lane]);
-                let p1 = u64::from(MULTIPLIER[1]) * u64::from(c2[lane]);
-                c0[lane] = (p1 >> 32) as u32 ^ c1[lane] ^ k0;
-                c1[lane] = p1 as u32;
-                c2[lane] = (p0 >> 32) as u32 ^ c3[lane] ^ k1;
-                c3[lane] = p0 as u32;
+                let p0 = u64::from(MULTIPLIER[0]) * (c0[lane] & LOW);
+                let p1 = u64::from(MULTIPLIER[1]) * (c2[lane] & LOW);
+                c0[lane] = (p1 >> 32) ^ c1[lane] ^ u64::from(k0);
+                c1[lane] = p1;
+                c2[lane] = (p0 >> 32) ^ c3[lane] ^ u64::from(k1);
+                c3[lane] = p0;
             }
             k0 = k0.wrapping_add(WEYL[0]);
             k1 = k1.wrapping_add(WEYL[1]);
         }
-        for (lane, words) in out.chunks_exact_mut(4).enumerate() {
-            words.copy_from_slice(&[c0[lane], c1[lane], c2[lane], c3[lane]]);
+        for (lane, words) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            *words = [c0[lane], c1[lane], c2[lane], c3[lane]].map(|word| word as u32);
         }
     }
 

@@ -3,15 +3,11 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
+use crate::native::Registers;
 
 /// `f32`, which trains, or `f64`, which is the oracle that gradients are checked against.
 pub trait Real:
-    sealed::Sealed
+    Registers
     + Copy
     + Debug
     + Default

@@ -98,7 +98,7 @@ impl<T: Real> Mask<T> {
     /// Masks the elements of `row` from column `first` on.
     #[inline(always)]
     pub(crate) fn apply(&self, row: usize, first: usize, values: &mut [T]) {
-        const CHUNK: usize = 32;
+        const CHUNK: usize = 64;
         let mut index = self.dropout.index(row, first, self.cols);
         // Copies, since the compiler must assume that a store to `values` changes `self`.
         let (threshold, scale) = (self.threshold, self.scale);

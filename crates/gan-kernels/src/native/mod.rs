@@ -1,6 +1,8 @@
 //! The CPU: plain Rust, compiled for several instruction sets and chosen at run time.
 
 mod elementwise;
+mod isa;
+mod lanes;
 mod pool;
 mod product;
 mod shared_rows;
@@ -18,8 +20,9 @@ use crate::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Real, Records, Rows, RowsMut,
     Schedule, StepState, Winners,
 };
+pub(crate) use isa::Isa;
+pub(crate) use lanes::{Lanes, Registers};
 use pool::Pool;
-use product::Isa;
 
 /// The back end of a bare CPU: `Native<f32>` trains, `Native<f64>` is the oracle.
 ///
@@ -126,15 +129,16 @@ impl<T: Real> Native<T> {
     }
 
     /// Runs `body` for each of `rows` rows, over the threads if `values` are worth it.
-    pub(crate) fn over_rows(&self, rows: usize, values: usize, body: &(dyn Fn(usize) + Sync)) {
+    pub(crate) fn over_rows(&self, rows: usize, values: usize, body: impl Fn(usize) + Sync) {
         const ROWS_PER_TASK: usize = 8;
         /// Values below which waking other threads costs more than they give.
         const SERIAL_VALUES: usize = 1 << 12;
         if values < SERIAL_VALUES {
-            return (0..rows).for_each(body);
+            return self.isa.run(|| (0..rows).for_each(&body));
         }
         self.pool.run(rows.div_ceil(ROWS_PER_TASK), &|_, task| {
-            (task * ROWS_PER_TASK..((task + 1) * ROWS_PER_TASK).min(rows)).for_each(body);
+            let rows = task * ROWS_PER_TASK..((task + 1) * ROWS_PER_TASK).min(rows);
+            self.isa.run(|| rows.for_each(&body));
         });
     }
 

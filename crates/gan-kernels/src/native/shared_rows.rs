@@ -56,27 +56,46 @@ impl<'a, T> SharedRows<'a, T> {
     /// Asks the cache for `len` elements of a row from `col` on; harmless wherever they are.
     #[inline(always)]
     pub(crate) fn prefetch(&self, row: usize, col: usize, len: usize) {
-        prefetch_at(self.start.wrapping_add(row * self.stride + col), len);
+        prefetch_at(
+            self.start.wrapping_add(row * self.stride + col),
+            len,
+            Level::First,
+        );
     }
+}
+
+/// Which cache is asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Level {
+    /// What is needed within a microsecond.
+    First,
+    /// What is needed soon after.
+    Second,
 }
 
 /// Asks the cache for `len` elements of `data` from `first` on, which may lie beyond its end.
 #[inline(always)]
-pub(crate) fn prefetch<T>(data: &[T], first: usize, len: usize) {
-    prefetch_at(data.as_ptr().wrapping_add(first), len);
+pub(crate) fn prefetch<T>(data: &[T], first: usize, len: usize, level: Level) {
+    prefetch_at(data.as_ptr().wrapping_add(first), len, level);
 }
 
 #[inline(always)]
-fn prefetch_at<T>(first: *const T, len: usize) {
+fn prefetch_at<T>(first: *const T, len: usize, level: Level) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
         const LINE: usize = 64;
         for offset in (0..len).step_by(LINE / size_of::<T>()) {
+            let line = first.wrapping_add(offset).cast();
             // SAFETY: SSE is in x86-64's baseline, and a prefetch of any address is harmless.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(offset).cast()) };
+            unsafe {
+                match level {
+                    Level::First => _mm_prefetch::<_MM_HINT_T0>(line),
+                    Level::Second => _mm_prefetch::<_MM_HINT_T1>(line),
+                }
+            }
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (first, len);
+    let _ = (first, len, level);
 }

@@ -11,7 +11,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, op: Average<'_, Native<T>>) {
     let w = op.w.all();
     let mut average = op.average.all_mut();
     let average = average.shared();
-    native.over_rows(k, k * n, &|row| {
+    native.over_rows(k, k * n, |row| {
         // SAFETY: each row is one task's.
         let average = unsafe { average.part(row, 0, n) };
         let values = average.iter_mut().zip(w.row(row));

@@ -14,7 +14,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: FillLatent<'_, Native<T>>
     };
     let (prior, first_row) = (op.prior, op.first_row);
     let z = op.z.shared();
-    native.over_rows(m, m * n, &|row| {
+    native.over_rows(m, m * n, |row| {
         // SAFETY: each row is filled by one task.
         let z = unsafe { z.part(row, 0, n) };
         // Rows begin at multiples of four, so that each begins a Philox block.

@@ -14,7 +14,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: GatherRows<'_, Native<T>>
     let minibatches = op.minibatches_per_step as u64;
     let position = (state.step * minibatches + op.minibatch as u64) * m as u64;
     let y = op.y.shared();
-    native.over_rows(m, m * n, &|row| {
+    native.over_rows(m, m * n, |row| {
         let position = position + row as u64;
         let (epoch, within) = (
             position / records.rows() as u64,

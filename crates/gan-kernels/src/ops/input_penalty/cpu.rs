@@ -15,7 +15,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: InputPenalty<'_, Native<T
     squares.clear();
     squares.resize(m, 0.0);
     let norms = SharedRows::new(&mut squares, 1);
-    native.over_rows(m, m * d, &|row| {
+    native.over_rows(m, m * d, |row| {
         let (x, q, s) = (op.x.row(row), op.q.row(row), op.s.row(row)[0]);
         let square = q.iter().map(|q| q.to_f64() * q.to_f64()).sum();
         let (_, kappa) = op.penalty.of_row(square, factors[row / part] / part as f64);

@@ -14,7 +14,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: Interpolate<'_, Native<T>
         step: op.state.step,
     };
     let y = op.y.shared();
-    native.over_rows(m, m * n, &|row| {
+    native.over_rows(m, m * n, |row| {
         let epsilon = T::from_f64(f64::from(unit_open(address.word(row as u64))));
         // SAFETY: each row is one task's.
         let y = unsafe { y.part(row, 0, n) };

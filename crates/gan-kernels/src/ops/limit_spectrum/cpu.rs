@@ -14,7 +14,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, op: LimitSpectrum<'_, Native<T>>)
     let u = op.direction.all();
     let shared = SharedRows::new(t, 1);
     let w = op.w.all();
-    native.over_rows(k, k * n, &|row| {
+    native.over_rows(k, k * n, |row| {
         let terms = w.row(row).iter().zip(u.row(0));
         // SAFETY: each row is one task's.
         unsafe { shared.part(row, 0, 1)[0] = terms.map(|(w, u)| w.to_f64() * u.to_f64()).sum() };
@@ -39,7 +39,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, op: LimitSpectrum<'_, Native<T>>)
         let factor = T::from_f64(op.limit / sigma);
         let mut w = op.w.all_mut();
         let w = w.shared();
-        native.over_rows(k, k * n, &|row| {
+        native.over_rows(k, k * n, |row| {
             // SAFETY: each row is one task's.
             unsafe { w.part(row, 0, n) }
                 .iter_mut()

@@ -1,0 +1,204 @@
+//! SIMD registers, as far as a tile of a product needs them.
+//!
+//! Left to itself the compiler finds these registers in loops over arrays, but not in every shape
+//! of the loop; a tile is no place for luck.
+
+/// A register of several numbers of type `T`.
+pub trait Lanes<T>: Copy {
+    /// How many numbers.
+    const LEN: usize;
+
+    /// All zero.
+    fn zero() -> Self;
+
+    /// The first `LEN` numbers of `from`.
+    ///
+    /// # Safety
+    /// They exist, and the code runs where the processor has the instructions.
+    unsafe fn load(from: *const T) -> Self;
+
+    /// `value` in every lane.
+    ///
+    /// # Safety
+    /// The code runs where the processor has the instructions.
+    unsafe fn splat(value: T) -> Self;
+
+    /// `self + a · b` in every lane.
+    ///
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+
+    /// Writes the numbers.
+    ///
+    /// # Safety
+    /// `to` has room for `LEN` numbers; as [`Lanes::splat`].
+    unsafe fn store(self, to: *mut T);
+}
+
+/// The registers that tiles of a type are made of.
+pub trait Registers: Sized {
+    /// Those of every processor of the target.
+    type Baseline: Lanes<Self>;
+    /// As many lanes as AVX-512's, in baseline code.
+    #[cfg(test)]
+    type Wide: Lanes<Self>;
+    /// Those of AVX2.
+    #[cfg(target_arch = "x86_64")]
+    type Avx2: Lanes<Self>;
+    /// Those of AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    type Avx512: Lanes<Self>;
+}
+
+impl Registers for f32 {
+    type Baseline = Plain<f32, 4>;
+    #[cfg(test)]
+    type Wide = Plain<f32, 16>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx2 = std::arch::x86_64::__m256;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512 = std::arch::x86_64::__m512;
+}
+
+impl Registers for f64 {
+    type Baseline = Plain<f64, 2>;
+    #[cfg(test)]
+    type Wide = Plain<f64, 8>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx2 = std::arch::x86_64::__m256d;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512 = std::arch::x86_64::__m512d;
+}
+
+/// Lanes as an array: what the compiler makes of it is up to the target.
+#[derive(Clone, Copy)]
+pub struct Plain<T, const LEN: usize>([T; LEN]);
+
+macro_rules! plain {
+    ($number:ty) => {
+        impl<const LEN: usize> Lanes<$number> for Plain<$number, LEN> {
+            const LEN: usize = LEN;
+
+            #[inline(always)]
+            fn zero() -> Self {
+                Self([0.0; LEN])
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const $number) -> Self {
+                // SAFETY: the caller's promise; an array needs no more alignment than its numbers.
+                Self(unsafe { *from.cast() })
+            }
+
+            #[inline(always)]
+            unsafe fn splat(value: $number) -> Self {
+                Self([value; LEN])
+            }
+
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                // aarch64 has the fused one in its baseline; x86-64's would call the C library.
+                Self(std::array::from_fn(|lane| {
+                    if cfg!(target_arch = "aarch64") {
+                        a.0[lane].mul_add(b.0[lane], self.0[lane])
+                    } else {
+                        self.0[lane] + a.0[lane] * b.0[lane]
+                    }
+                }))
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $number) {
+                // SAFETY: the caller's promise.
+                unsafe { *to.cast() = self.0 };
+            }
+        }
+    };
+}
+
+plain!(f32);
+plain!(f64);
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m256, __m256d, __m512, __m512d, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd,
+        _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps,
+        _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_set1_pd,
+        _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    };
+
+    use super::Lanes;
+
+    macro_rules! lanes {
+        ($register:ty, $number:ty, $load:ident, $splat:ident, $fma:ident, $store:ident) => {
+            impl Lanes<$number> for $register {
+                const LEN: usize = size_of::<$register>() / size_of::<$number>();
+
+                #[inline(always)]
+                fn zero() -> Self {
+                    // SAFETY: every pattern of bits is a register's, and zeros are zeros.
+                    unsafe { std::mem::zeroed() }
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const $number) -> Self {
+                    // SAFETY: the caller's promise.
+                    unsafe { $load(from) }
+                }
+
+                #[inline(always)]
+                unsafe fn splat(value: $number) -> Self {
+                    // SAFETY: the caller's promise.
+                    unsafe { $splat(value) }
+                }
+
+                #[inline(always)]
+                unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                    // SAFETY: the caller's promise.
+                    unsafe { $fma(a, b, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $number) {
+                    // SAFETY: the caller's promise.
+                    unsafe { $store(to, self) }
+                }
+            }
+        };
+    }
+
+    lanes!(
+        __m256,
+        f32,
+        _mm256_loadu_ps,
+        _mm256_set1_ps,
+        _mm256_fmadd_ps,
+        _mm256_storeu_ps
+    );
+    lanes!(
+        __m256d,
+        f64,
+        _mm256_loadu_pd,
+        _mm256_set1_pd,
+        _mm256_fmadd_pd,
+        _mm256_storeu_pd
+    );
+    lanes!(
+        __m512,
+        f32,
+        _mm512_loadu_ps,
+        _mm512_set1_ps,
+        _mm512_fmadd_ps,
+        _mm512_storeu_ps
+    );
+    lanes!(
+        __m512d,
+        f64,
+        _mm512_loadu_pd,
+        _mm512_set1_pd,
+        _mm512_fmadd_pd,
+        _mm512_storeu_pd
+    );
+}

@@ -1,0 +1,262 @@
+//! The tiled product that every linear operation is made of, with an epilogue per tile.
+//!
+//! `C = A·B` with C cut into strips of columns.
+//! A task packs its strip of B, multiplies it by one panel of rows of A after the other, and hands
+//! each finished tile to the [`Epilogue`] while it is in the first-level cache.
+//! C itself is never written by the product: what becomes of a tile is the epilogue's business.
+//!
+//! Tiles, strips and tasks depend on the shape and the instruction set alone, never on the number
+//! of threads, so results are the same bits for any number of threads.
+
+mod pack;
+mod task;
+
+use std::ops::Range;
+
+use super::{Isa, Native, SharedRows};
+use crate::Real;
+use pack::pack_rows;
+use task::{Job, select};
+
+/// A factor of a product as strides over a slice: element (i, j) is
+/// `data[i · row_stride + j · col_stride]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Operand<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) row_stride: usize,
+    pub(crate) col_stride: usize,
+}
+
+impl<'a, T> Operand<'a, T> {
+    /// A row-major matrix.
+    pub(crate) fn plain(data: &'a [T], stride: usize) -> Self {
+        Self {
+            data,
+            row_stride: stride,
+            col_stride: 1,
+        }
+    }
+
+    /// Its transpose.
+    pub(crate) fn transposed(self) -> Self {
+        Self {
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// `C = A·B`, m × n with depth k.
+pub(crate) struct Product<'a, T> {
+    pub(crate) a: Operand<'a, T>,
+    pub(crate) b: Operand<'a, T>,
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+}
+
+/// What becomes of the tiles of a product.
+pub(crate) trait Epilogue<T: Real>: Sync {
+    /// Columns that must not be torn apart: a strip is a multiple of them.
+    fn columns_together(&self) -> usize {
+        1
+    }
+
+    /// Whether one task must see all rows of its columns.
+    fn rows_together(&self) -> bool {
+        false
+    }
+
+    /// Terms of a sum that may be added up in a row before they join the others.
+    fn depth_at_most(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Values of the task's own that each column needs.
+    fn state_per_column(&self) -> usize {
+        0
+    }
+
+    /// Called once per task, before its first tile.
+    fn begin(&self, _task: &TaskInfo, _state: &mut [T]) {}
+
+    /// Tells the cache which memory the coming tile's `apply` will touch.
+    fn prefetch(&self, _rows: Range<usize>, _cols: Range<usize>) {}
+
+    /// Consumes a tile: `tile[r · stride + c]` is C at (`rows.start + r`, `cols.start + c`).
+    fn apply(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        tile: &mut [T],
+        stride: usize,
+        state: &mut [T],
+    );
+
+    /// Called once per task, after its last tile.
+    fn finish(&self, _task: &TaskInfo, _state: &mut [T]) {}
+}
+
+/// Which part of C a task owns.
+pub(crate) struct TaskInfo {
+    pub(crate) task: usize,
+    pub(crate) cols: Range<usize>,
+    /// Whether this task holds row 0 of its columns: exactly one task per column does.
+    pub(crate) first_rows: bool,
+}
+
+/// How a product is cut into tasks.
+struct Plan {
+    rows_of_tile: usize,
+    panels: usize,
+    panels_per_block: usize,
+    strip_cols: usize,
+    strips: usize,
+    blocks: usize,
+    depth_of_pass: usize,
+}
+
+/// Second-level cache that a packed strip of B may fill, in bytes.
+const STRIP_BYTES: usize = 192 * 1024;
+/// Depth of one pass over a product, in bytes of one column: longer sums take several passes.
+const DEPTH_BYTES: usize = 6 * 1024;
+/// Packed rows of A that all strips read before the next are touched, in bytes: a share of the
+/// third-level cache.
+const BLOCK_BYTES: usize = 2 * 1024 * 1024;
+/// Tasks below which rows are split as well, so that a few threads find equal shares.
+const ENOUGH_TASKS: usize = 24;
+/// Panels that a row block keeps at least, to repay the packing of its strip.
+const PANELS_AT_LEAST: usize = 8;
+/// FLOP below which waking other threads costs more than they give.
+const SERIAL_FLOP: usize = 1 << 20;
+
+impl Plan {
+    fn new<T: Real, E: Epilogue<T>>(isa: Isa, p: &Product<'_, T>, epilogue: &E) -> Self {
+        let (rows_of_tile, cols_of_tile) = isa.tile::<T>();
+        let longest = (DEPTH_BYTES / size_of::<T>()).min(epilogue.depth_at_most());
+        // Passes of equal depth: the last one should not be a stub.
+        let depth_of_pass = p.k.div_ceil(p.k.div_ceil(longest).max(1)).max(1);
+        // The smallest strip of whole tiles that is also a whole number of units…
+        let together = epilogue.columns_together();
+        let unit = cols_of_tile * together / gcd(cols_of_tile, together);
+        // …times as many as fit the cache, spread evenly: wide strips touch long runs of memory.
+        let units = p.n.div_ceil(unit).max(1);
+        let fitting = STRIP_BYTES / (depth_of_pass * unit * size_of::<T>());
+        let strips = units.div_ceil(fitting.clamp(1, units));
+        let strip_cols = unit * units.div_ceil(strips);
+        let panels = p.m.div_ceil(rows_of_tile);
+        let strips = p.n.div_ceil(strip_cols);
+        let blocks = if epilogue.rows_together() {
+            1
+        } else {
+            let for_threads = ENOUGH_TASKS
+                .div_ceil(strips.max(1))
+                .min(panels / PANELS_AT_LEAST);
+            let for_cache = (panels * rows_of_tile * p.k * size_of::<T>()).div_ceil(BLOCK_BYTES);
+            for_threads.max(for_cache).max(1)
+        };
+        let panels_per_block = panels.div_ceil(blocks).max(1);
+        Self {
+            rows_of_tile,
+            panels,
+            panels_per_block,
+            strip_cols,
+            strips,
+            blocks: panels.div_ceil(panels_per_block).max(1),
+            depth_of_pass,
+        }
+    }
+
+    fn tasks(&self) -> usize {
+        self.strips * self.blocks
+    }
+
+    /// The columns of a task, of `n`, and which block of rows it has.
+    ///
+    /// One block of rows after the other: what all its strips read of A stays in the cache.
+    fn part(&self, task: usize, n: usize) -> (Range<usize>, usize) {
+        let (strip, block) = (task % self.strips, task / self.strips);
+        let first = strip * self.strip_cols;
+        (first..(first + self.strip_cols).min(n), block)
+    }
+
+    /// Rows of the tile buffer: one panel, or all of a block's if the depth takes several passes.
+    fn buffered_panels(&self, k: usize) -> usize {
+        if k > self.depth_of_pass {
+            self.panels_per_block
+        } else {
+            1
+        }
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Number of tasks that [`run`] will cut this product into.
+pub(crate) fn task_count<T: Real, E: Epilogue<T>>(
+    native: &Native<T>,
+    product: &Product<'_, T>,
+    epilogue: &E,
+) -> usize {
+    Plan::new(native.isa, product, epilogue).tasks()
+}
+
+/// Computes the product and feeds its tiles to `epilogue`.
+pub(crate) fn run<T: Real, E: Epilogue<T>>(
+    native: &Native<T>,
+    product: &Product<'_, T>,
+    epilogue: &E,
+) {
+    let plan = Plan::new(native.isa, product, epilogue);
+    let serial = 2 * product.m * product.n * product.k < SERIAL_FLOP;
+    let state_len = plan.strip_cols * epilogue.state_per_column();
+    let tile_len = plan.buffered_panels(product.k) * plan.rows_of_tile * plan.strip_cols;
+    let strip_len = plan.depth_of_pass * plan.strip_cols;
+    let mut scratch = native.scratch();
+    let (packed_a, workers) = scratch.reserve(
+        plan.panels * plan.rows_of_tile * product.k,
+        native.threads(),
+        strip_len + tile_len + state_len,
+    );
+
+    let a = SharedRows::new(packed_a, plan.rows_of_tile * product.k);
+    let each = |tasks: usize, body: &(dyn Fn(usize, usize) + Sync)| {
+        if serial {
+            (0..tasks).for_each(|task| body(0, task))
+        } else {
+            native.pool.run(tasks, body)
+        }
+    };
+    // Several panels a task: packing one takes a microsecond.
+    const PANELS_PER_TASK: usize = 4;
+    each(plan.panels.div_ceil(PANELS_PER_TASK), &|_, task| {
+        native.isa.run(|| {
+            for panel in task * PANELS_PER_TASK..((task + 1) * PANELS_PER_TASK).min(plan.panels) {
+                // SAFETY: each panel is packed by one task.
+                pack_rows(product, panel, plan.rows_of_tile, unsafe { a.row(panel) });
+            }
+        });
+    });
+
+    let packed_a = &*packed_a;
+    let run_task = select::<T, E>(native.isa);
+    let job = Job {
+        product,
+        plan: &plan,
+        epilogue,
+        packed_a,
+        threads: native.threads(),
+    };
+    let workers = SharedRows::new(workers, strip_len + tile_len + state_len);
+    each(plan.tasks(), &|worker, task| {
+        // SAFETY: the pool never runs one worker twice at a time.
+        let scratch = unsafe { workers.row(worker) };
+        let (strip, rest) = scratch.split_at_mut(strip_len);
+        let (tile, state) = rest.split_at_mut(tile_len);
+        // SAFETY: `select` returned the code for the instruction set that was detected.
+        unsafe { run_task(&job, task, strip, tile, state) };
+    });
+}

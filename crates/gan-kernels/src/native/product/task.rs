@@ -1,0 +1,248 @@
+//! One task of a product: a strip of columns times a block of rows, tile by tile.
+
+use super::pack::{Ahead, pack_cols};
+use super::{Epilogue, Plan, Product, TaskInfo};
+use crate::Real;
+use crate::native::{Isa, Lanes};
+
+/// What all tasks of a product share.
+pub(super) struct Job<'a, T, E> {
+    pub(super) product: &'a Product<'a, T>,
+    pub(super) plan: &'a Plan,
+    pub(super) epilogue: &'a E,
+    pub(super) packed_a: &'a [T],
+    /// How many tasks run side by side: a thread's next is likely to be that much further.
+    pub(super) threads: usize,
+}
+
+pub(super) type Task<T, E> = unsafe fn(&Job<'_, T, E>, usize, &mut [T], &mut [T], &mut [T]);
+
+/// The task's code for an instruction set; the tile sizes repeat [`Isa::tile`].
+pub(super) fn select<T: Real, E: Epilogue<T>>(isa: Isa) -> Task<T, E> {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => task_avx512::<T, E, T::Avx512>,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => task_avx2::<T, E>,
+        #[cfg(test)]
+        Isa::WideTile => run_task::<T, E, T::Wide, 12, 8, 4, false>,
+        Isa::Baseline => run_task::<T, E, T::Baseline, 4, 2, 1, false>,
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+unsafe fn task_avx512<T: Real, E: Epilogue<T>, L: Lanes<T>>(
+    job: &Job<'_, T, E>,
+    task: usize,
+    strip: &mut [T],
+    tile: &mut [T],
+    state: &mut [T],
+) {
+    // SAFETY: compiled for the instructions, which the caller has found.
+    unsafe { run_task::<T, E, L, 12, 8, 4, true>(job, task, strip, tile, state) };
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn task_avx2<T: Real, E: Epilogue<T>>(
+    job: &Job<'_, T, E>,
+    task: usize,
+    strip: &mut [T],
+    tile: &mut [T],
+    state: &mut [T],
+) {
+    // SAFETY: as above.
+    unsafe { run_task::<T, E, T::Avx2, 6, 4, 2, false>(job, task, strip, tile, state) };
+}
+
+/// One strip of columns times one block of rows.
+///
+/// A tile has MR rows and two registers of columns; at the edges of C smaller ones are computed,
+/// of `MR_2` or `MR_1` rows and one register of columns.
+///
+/// # Safety
+/// The processor has the instructions of `L`, and where WIDE those of AVX-512.
+#[inline(always)]
+unsafe fn run_task<
+    T: Real,
+    E: Epilogue<T>,
+    L: Lanes<T>,
+    const MR: usize,
+    const MR_2: usize,
+    const MR_1: usize,
+    const WIDE: bool,
+>(
+    job: &Job<'_, T, E>,
+    task: usize,
+    strip: &mut [T],
+    tile: &mut [T],
+    state: &mut [T],
+) {
+    let tile_cols = 2 * L::LEN;
+    let Job {
+        product: p,
+        plan,
+        epilogue,
+        packed_a,
+        ..
+    } = job;
+    let (cols, block) = plan.part(task, p.n);
+    let panels =
+        block * plan.panels_per_block..((block + 1) * plan.panels_per_block).min(plan.panels);
+    let info = TaskInfo {
+        task,
+        cols: cols.clone(),
+        first_rows: block == 0,
+    };
+    epilogue.begin(&info, state);
+    let mut depth = 0;
+    while depth < p.k || (p.k == 0 && depth == 0) {
+        let pass = (p.k - depth).min(plan.depth_of_pass);
+        let last = depth + pass == p.k;
+        pack_cols::<T, WIDE>(
+            tile_cols,
+            p,
+            depth..depth + pass,
+            cols.clone(),
+            strip,
+            plan.depth_of_pass,
+        );
+        // What is packed next comes into the second-level cache during the last of the panels, not
+        // earlier, since the panels themselves pass through it.
+        let mut ahead = if last {
+            Ahead::of_task(p, plan, task + job.threads)
+        } else {
+            Ahead::new(p, depth + pass..(depth + 2 * pass).min(p.k), cols.clone())
+        };
+        let calm = panels.end - panels.len().div_ceil(3);
+        let tiles = cols.len().div_ceil(tile_cols);
+        let per_chunk = ahead
+            .lines()
+            .div_ceil(((panels.end - calm) * tiles * pass.div_ceil(DEPTH_OF_CHUNK)).max(1));
+        for panel in panels.clone() {
+            let rows = panel * MR..((panel + 1) * MR).min(p.m);
+            let a = &packed_a[panel * MR * p.k + depth * MR..][..pass * MR];
+            // With several passes over the depth each panel has its own buffer for partial sums.
+            let buffered = if p.k > plan.depth_of_pass {
+                panel - panels.start
+            } else {
+                0
+            };
+            let tile = &mut tile[buffered * MR * plan.strip_cols..][..MR * plan.strip_cols];
+            let per_chunk = if panel < calm { 0 } else { per_chunk };
+            for (tile_col, b) in strip
+                .chunks_exact(tile_cols * plan.depth_of_pass)
+                .take(tiles)
+                .enumerate()
+            {
+                let first = cols.start + tile_col * tile_cols;
+                let of_tile = first..(first + tile_cols).min(cols.end);
+                if last {
+                    epilogue.prefetch(rows.clone(), of_tile.clone());
+                }
+                let mut sums = Sums {
+                    out: &mut tile[tile_col * tile_cols..],
+                    stride: plan.strip_cols,
+                    add: depth > 0,
+                    ahead: &mut ahead,
+                    per_chunk,
+                };
+                let b = &b[..pass * tile_cols];
+                let narrow = of_tile.len() <= L::LEN;
+                // SAFETY: the caller's promise.
+                unsafe {
+                    match (rows.len(), narrow) {
+                        (rows, false) if rows <= MR_1 => {
+                            multiply::<T, L, MR, MR_1, 2>(a, b, &mut sums)
+                        }
+                        (rows, false) if rows <= MR_2 => {
+                            multiply::<T, L, MR, MR_2, 2>(a, b, &mut sums)
+                        }
+                        (_, false) => multiply::<T, L, MR, MR, 2>(a, b, &mut sums),
+                        (rows, true) if rows <= MR_1 => {
+                            multiply::<T, L, MR, MR_1, 1>(a, b, &mut sums)
+                        }
+                        (_, true) => multiply::<T, L, MR, MR, 1>(a, b, &mut sums),
+                    }
+                }
+            }
+            if last {
+                epilogue.apply(rows, cols.clone(), tile, plan.strip_cols, state);
+            }
+        }
+        depth += pass.max(1);
+    }
+    epilogue.finish(&info, state);
+}
+
+/// Where a tile's sums go, and what is fetched meanwhile.
+struct Sums<'a, 'b, T> {
+    out: &'a mut [T],
+    /// From one row of `out` to the next.
+    stride: usize,
+    /// Whether the sums are added to those of an earlier pass.
+    add: bool,
+    ahead: &'a mut Ahead<'b, T>,
+    /// Cache lines to fetch in each chunk of the depth.
+    per_chunk: usize,
+}
+
+/// Terms of a sum between two looks at what is to be fetched.
+const DEPTH_OF_CHUNK: usize = 8;
+
+/// The first ROWS rows and VECTORS registers of columns of the product of a packed panel of A and a
+/// packed panel of B, in registers.
+///
+/// # Safety
+/// The processor has the instructions of `L`.
+#[inline(always)]
+unsafe fn multiply<
+    T: Real,
+    L: Lanes<T>,
+    const MR: usize,
+    const ROWS: usize,
+    const VECTORS: usize,
+>(
+    a: &[T],
+    b: &[T],
+    sums: &mut Sums<'_, '_, T>,
+) {
+    let tile_cols = 2 * L::LEN;
+    let mut tile = [[L::zero(); VECTORS]; ROWS];
+    let chunks = a
+        .chunks(MR * DEPTH_OF_CHUNK)
+        .zip(b.chunks(tile_cols * DEPTH_OF_CHUNK));
+    for (a, b) in chunks {
+        if sums.per_chunk > 0 {
+            sums.ahead.fetch(sums.per_chunk);
+        }
+        for (a, b) in a.as_chunks::<MR>().0.iter().zip(b.chunks_exact(tile_cols)) {
+            // SAFETY: b has two registers of numbers; the instructions by the caller's promise.
+            unsafe {
+                let b: [L; VECTORS] =
+                    std::array::from_fn(|vector| L::load(b.as_ptr().add(vector * L::LEN)));
+                for (tile, &a) in tile.iter_mut().zip(a) {
+                    let a = L::splat(a);
+                    for (sum, &b) in tile.iter_mut().zip(&b) {
+                        *sum = sum.add_product(a, b);
+                    }
+                }
+            }
+        }
+    }
+    for (row, tile) in tile.iter().enumerate() {
+        let out = &mut sums.out[row * sums.stride..][..VECTORS * L::LEN];
+        for (out, &sum) in out.chunks_exact_mut(L::LEN).zip(tile) {
+            // SAFETY: out has one register of numbers; the instructions by the caller's promise.
+            unsafe {
+                let sum = if sums.add {
+                    L::load(out.as_ptr()).add_product(L::splat(T::ONE), sum)
+                } else {
+                    sum
+                };
+                sum.store(out.as_mut_ptr());
+            }
+        }
+    }
+}
