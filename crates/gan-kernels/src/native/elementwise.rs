@@ -52,6 +52,20 @@ pub(crate) fn slope_from_output<T: Real>(
     }
 }
 
+/// Copies a short run; the C library's copy, which the compiler would call, is made for long ones.
+#[inline(always)]
+pub(crate) fn copy<T: Real>(from: &[T], to: &mut [T]) {
+    const LANES: usize = 16;
+    let (from, from_rest) = from.as_chunks::<LANES>();
+    let (to, to_rest) = to.as_chunks_mut::<LANES>();
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    if !from_rest.is_empty() {
+        to_rest.copy_from_slice(from_rest);
+    }
+}
+
 #[inline(always)]
 fn map<T: Real>(values: &mut [T], f: impl Fn(T) -> T) {
     values.iter_mut().for_each(|value| *value = f(*value));

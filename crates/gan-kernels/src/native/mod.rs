@@ -11,7 +11,7 @@ mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) use elementwise::{Mask, activate, slope_from_output};
+pub(crate) use elementwise::{Mask, activate, copy, slope_from_output};
 pub(crate) use product::{Epilogue, Operand, Product, TaskInfo, run, task_count};
 pub(crate) use shared_rows::SharedRows;
 

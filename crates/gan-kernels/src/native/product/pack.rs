@@ -172,14 +172,14 @@ fn transpose<T: Real, const NR: usize, const WIDE: bool>(
         let (steps, _) = packed.as_chunks_mut::<16>();
         for (index, step) in steps.iter_mut().enumerate() {
             for first in (0..NR).step_by(16) {
-                let rows: [&[T; 16]; 16] = std::array::from_fn(|row| {
+                let mut rows = [std::ptr::null(); 16];
+                for (row, pointer) in rows.iter_mut().enumerate() {
                     let row = &data[(first + row) * stride..][..depth];
-                    &row.as_chunks().0[index]
-                });
+                    *pointer = row.as_chunks::<16>().0[index].as_ptr().cast::<f32>();
+                }
                 // SAFETY: AVX-512 by WIDE; T is f32, the only `Real` of four bytes; each of the 16
                 // steps has NR columns, from `first` on at least 16.
                 unsafe {
-                    let rows = rows.map(|row| row.as_ptr().cast::<f32>());
                     transpose_16x16(rows, step[0][first..].as_mut_ptr().cast(), NR);
                 }
             }
@@ -216,27 +216,38 @@ fn transpose<T: Real, const NR: usize, const WIDE: bool>(
 #[target_feature(enable = "avx512f")]
 unsafe fn transpose_16x16(rows: [*const f32; 16], columns: *mut f32, stride: usize) {
     use std::arch::x86_64::{
-        __m512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_loadu_ps, _mm512_shuffle_f32x4,
-        _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
-        _mm512_unpacklo_ps,
+        __m512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_loadu_ps, _mm512_setzero_ps,
+        _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+        _mm512_unpacklo_pd, _mm512_unpacklo_ps,
     };
-    // SAFETY: the caller's promise.
-    let rows: [__m512; 16] = rows.map(|row| unsafe { _mm512_loadu_ps(row) });
+    // No closures here: they would be compiled without the instructions that this function has.
     // Fours of rows as columns within each 128 bits…
-    let mut fours = rows;
+    let mut fours = [_mm512_setzero_ps(); 16];
     for row in (0..16).step_by(4) {
-        let [a, b, c, d] = [rows[row], rows[row + 1], rows[row + 2], rows[row + 3]];
-        let low = [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)].map(|x| _mm512_castps_pd(x));
-        let high =
-            [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)].map(|x| _mm512_castps_pd(x));
-        fours[row] = _mm512_castpd_ps(_mm512_unpacklo_pd(low[0], low[1]));
-        fours[row + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low[0], low[1]));
-        fours[row + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high[0], high[1]));
-        fours[row + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high[0], high[1]));
+        // SAFETY: the caller's promise.
+        let [a, b, c, d]: [__m512; 4] = unsafe {
+            [
+                _mm512_loadu_ps(rows[row]),
+                _mm512_loadu_ps(rows[row + 1]),
+                _mm512_loadu_ps(rows[row + 2]),
+                _mm512_loadu_ps(rows[row + 3]),
+            ]
+        };
+        let low_ab = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+        let low_cd = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+        let high_ab = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+        let high_cd = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+        fours[row] = _mm512_castpd_ps(_mm512_unpacklo_pd(low_ab, low_cd));
+        fours[row + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low_ab, low_cd));
+        fours[row + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high_ab, high_cd));
+        fours[row + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high_ab, high_cd));
     }
     // …then the 128 bits of four such as a 4 × 4 of their own.
     for column in 0..4 {
-        let [a, b, c, d] = [0, 4, 8, 12].map(|row| fours[row + column]);
+        let a = fours[column];
+        let b = fours[4 + column];
+        let c = fours[8 + column];
+        let d = fours[12 + column];
         let even = [
             _mm512_shuffle_f32x4::<0x88>(a, b),
             _mm512_shuffle_f32x4::<0x88>(c, d),

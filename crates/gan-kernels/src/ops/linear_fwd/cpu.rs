@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::LinearFwd;
 use crate::native::{
-    Epilogue, Mask, Native, Operand, Product, SharedRows, activate, run as product,
+    Epilogue, Mask, Native, Operand, Product, SharedRows, activate, copy, run as product,
 };
 use crate::{Activation, Real};
 
@@ -69,7 +69,7 @@ impl<T: Real> Epilogue<T> for Forward<'_, T> {
             // SAFETY: each task owns its tiles of Y, and of the winners.
             let y = unsafe { self.y.part(row, unit, units) };
             match &self.winners {
-                None => y.copy_from_slice(z),
+                None => copy(z, y),
                 Some(winners) => {
                     // SAFETY: as above.
                     maxout(z, pieces, y, unsafe { winners.part(row, unit, units) });
