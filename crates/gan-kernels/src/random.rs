@@ -13,6 +13,8 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 
+use crate::native::Isa;
+
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
@@ -136,7 +138,6 @@ impl Address {
     ///
     /// # Panics
     /// If an index reaches 2³⁴.
-    #[inline(always)]
     pub fn fill_words(self, first: u64, out: &mut [u32]) {
         let mut index = first;
         let mut rest = out;
@@ -146,7 +147,33 @@ impl Address {
             rest = &mut rest[1..];
             index += 1;
         }
-        let mut rest = self.wide_blocks::<16>(&mut index, rest);
+        match Isa::detect() {
+            // SAFETY: the processor has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => unsafe { self.fill_blocks_avx512(index, rest) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { self.fill_blocks_avx2(index, rest) },
+            _ => self.fill_blocks(index, rest),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
+    unsafe fn fill_blocks_avx512(self, index: u64, out: &mut [u32]) {
+        self.fill_blocks(index, out);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    unsafe fn fill_blocks_avx2(self, index: u64, out: &mut [u32]) {
+        self.fill_blocks(index, out);
+    }
+
+    /// [`Address::fill_words`] from the beginning of a block on.
+    #[inline(always)]
+    fn fill_blocks(self, mut index: u64, out: &mut [u32]) {
+        let mut rest = self.wide_blocks::<16>(&mut index, out);
         if rest.len() >= 16 {
             rest = self.wide_blocks::<8>(&mut index, rest);
             rest = self.wide_blocks::<4>(&mut index, rest);

@@ -1,5 +1,7 @@
 //! Which instructions code is compiled for, chosen at run time.
 
+use std::sync::OnceLock;
+
 /// The instruction sets that tiles and rows are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Isa {
@@ -17,6 +19,11 @@ pub(crate) enum Isa {
 impl Isa {
     /// The best that this processor has.
     pub(crate) fn detect() -> Self {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(Self::look)
+    }
+
+    fn look() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             // Knights Landing has the first of these alone.
@@ -45,32 +52,4 @@ impl Isa {
             Self::WideTile => (12, 16 * doubled),
         }
     }
-
-    /// Runs `body` compiled for this instruction set, as far as it is inlined.
-    ///
-    /// The same bits on all of them: no product is fused with a sum that the code does not fuse.
-    #[inline(always)]
-    pub(crate) fn run<R>(self, body: impl FnOnce() -> R) -> R {
-        match self {
-            // SAFETY: `detect` found the instructions.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { run_avx512(body) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { run_avx2(body) },
-            _ => body(),
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-unsafe fn run_avx512<R>(body: impl FnOnce() -> R) -> R {
-    body()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn run_avx2<R>(body: impl FnOnce() -> R) -> R {
-    body()
 }

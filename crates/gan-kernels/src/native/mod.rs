@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use elementwise::{Mask, activate, copy, slope_from_output};
 pub(crate) use product::{Epilogue, Operand, Product, TaskInfo, run, task_count};
-pub(crate) use shared_rows::SharedRows;
+pub(crate) use shared_rows::{SharedRows, Touched};
 
 use crate::ops::{self, *};
 use crate::{
@@ -134,11 +134,10 @@ impl<T: Real> Native<T> {
         /// Values below which waking other threads costs more than they give.
         const SERIAL_VALUES: usize = 1 << 12;
         if values < SERIAL_VALUES {
-            return self.isa.run(|| (0..rows).for_each(&body));
+            return (0..rows).for_each(body);
         }
         self.pool.run(rows.div_ceil(ROWS_PER_TASK), &|_, task| {
-            let rows = task * ROWS_PER_TASK..((task + 1) * ROWS_PER_TASK).min(rows);
-            self.isa.run(|| rows.for_each(&body));
+            (task * ROWS_PER_TASK..((task + 1) * ROWS_PER_TASK).min(rows)).for_each(&body);
         });
     }
 

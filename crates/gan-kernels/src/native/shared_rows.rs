@@ -53,14 +53,41 @@ impl<'a, T> SharedRows<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(first), len) }
     }
 
-    /// Asks the cache for `len` elements of a row from `col` on; harmless wherever they are.
+    /// Where the rows are.
+    pub(crate) fn touched(&self) -> Touched {
+        Touched {
+            start: self.start.cast(),
+            stride: self.stride * size_of::<T>(),
+        }
+    }
+}
+
+/// A row-major matrix as memory, for hints to the cache.
+#[derive(Clone, Copy)]
+pub(crate) struct Touched {
+    start: *const u8,
+    /// Bytes from one row to the next.
+    stride: usize,
+}
+
+impl Touched {
+    /// No matrix.
+    pub(crate) const NOTHING: Self = Self {
+        start: std::ptr::null(),
+        stride: 0,
+    };
+
+    /// Whether there is such a matrix.
     #[inline(always)]
-    pub(crate) fn prefetch(&self, row: usize, col: usize, len: usize) {
-        prefetch_at(
-            self.start.wrapping_add(row * self.stride + col),
-            len,
-            Level::First,
-        );
+    pub(crate) fn exists(self) -> bool {
+        !self.start.is_null()
+    }
+
+    /// Asks the first cache for the line that holds a byte of a row; harmless wherever it is.
+    #[inline(always)]
+    pub(crate) fn prefetch(self, row: usize, byte: usize) {
+        let byte = self.start.wrapping_add(row * self.stride + byte);
+        prefetch_at(byte, 1, Level::First);
     }
 }
 

@@ -13,7 +13,7 @@ mod task;
 
 use std::ops::Range;
 
-use super::{Isa, Native, SharedRows};
+use super::{Isa, Native, SharedRows, Touched};
 use crate::Real;
 use pack::pack_rows;
 use task::{Job, select};
@@ -81,8 +81,10 @@ pub(crate) trait Epilogue<T: Real>: Sync {
     /// Called once per task, before its first tile.
     fn begin(&self, _task: &TaskInfo, _state: &mut [T]) {}
 
-    /// Tells the cache which memory the coming tile's `apply` will touch.
-    fn prefetch(&self, _rows: Range<usize>, _cols: Range<usize>) {}
+    /// The memory that `apply` will touch, which the cache is told of a tile earlier.
+    fn touched(&self) -> [Touched; 3] {
+        [Touched::NOTHING; 3]
+    }
 
     /// Consumes a tile: `tile[r · stride + c]` is C at (`rows.start + r`, `cols.start + c`).
     fn apply(
@@ -233,12 +235,10 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
     // Several panels a task: packing one takes a microsecond.
     const PANELS_PER_TASK: usize = 4;
     each(plan.panels.div_ceil(PANELS_PER_TASK), &|_, task| {
-        native.isa.run(|| {
-            for panel in task * PANELS_PER_TASK..((task + 1) * PANELS_PER_TASK).min(plan.panels) {
-                // SAFETY: each panel is packed by one task.
-                pack_rows(product, panel, plan.rows_of_tile, unsafe { a.row(panel) });
-            }
-        });
+        for panel in task * PANELS_PER_TASK..((task + 1) * PANELS_PER_TASK).min(plan.panels) {
+            // SAFETY: each panel is packed by one task.
+            pack_rows(product, panel, plan.rows_of_tile, unsafe { a.row(panel) });
+        }
     });
 
     let packed_a = &*packed_a;

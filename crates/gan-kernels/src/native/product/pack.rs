@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Operand, Plan, Product};
 use crate::Real;
+use crate::native::Touched;
 use crate::native::shared_rows::{Level, prefetch};
 
 /// Rows of B whose cache lines are asked for ahead of their packing.
@@ -358,6 +359,61 @@ impl<'a, T: Real> Ahead<'a, T> {
                 self.done = 0;
                 self.runs -= 1;
                 self.first += self.stride;
+            }
+        }
+    }
+}
+
+/// Cache lines that an epilogue will touch at a tile, matrix by matrix and row by row.
+pub(super) struct Coming {
+    matrices: [Touched; 3],
+    count: usize,
+    rows: Range<usize>,
+    /// Bytes of a row.
+    bytes: Range<usize>,
+    matrix: usize,
+    row: usize,
+    byte: usize,
+}
+
+impl Coming {
+    /// The lines of `rows` × `cols`.
+    #[inline(always)]
+    pub(super) fn new<T>(matrices: [Touched; 3], rows: Range<usize>, cols: Range<usize>) -> Self {
+        let bytes = cols.start * size_of::<T>()..cols.end * size_of::<T>();
+        Self {
+            matrices,
+            count: matrices.iter().filter(|matrix| matrix.exists()).count(),
+            matrix: 0,
+            row: rows.start,
+            byte: bytes.start,
+            rows,
+            bytes,
+        }
+    }
+
+    /// How many there are in all.
+    #[inline(always)]
+    pub(super) fn lines(&self) -> usize {
+        self.count * self.rows.len() * self.bytes.len().div_ceil(LINE)
+    }
+
+    /// Asks the first-level cache for up to `lines` of them.
+    #[inline(always)]
+    pub(super) fn fetch(&mut self, lines: usize) {
+        for _ in 0..lines {
+            if self.matrix >= self.count || self.rows.is_empty() {
+                return;
+            }
+            self.matrices[self.matrix].prefetch(self.row, self.byte);
+            self.byte += LINE;
+            if self.byte >= self.bytes.end {
+                self.byte = self.bytes.start;
+                self.row += 1;
+                if self.row >= self.rows.end {
+                    self.row = self.rows.start;
+                    self.matrix += 1;
+                }
             }
         }
     }

@@ -1,9 +1,9 @@
 //! One task of a product: a strip of columns times a block of rows, tile by tile.
 
-use super::pack::{Ahead, pack_cols};
+use super::pack::{Ahead, Coming, pack_cols};
 use super::{Epilogue, Plan, Product, TaskInfo};
 use crate::Real;
-use crate::native::{Isa, Lanes};
+use crate::native::{Isa, Lanes, Touched};
 
 /// What all tasks of a product share.
 pub(super) struct Job<'a, T, E> {
@@ -96,6 +96,7 @@ unsafe fn run_task<
         first_rows: block == 0,
     };
     epilogue.begin(&info, state);
+    let touched = epilogue.touched();
     let mut depth = 0;
     while depth < p.k || (p.k == 0 && depth == 0) {
         let pass = (p.k - depth).min(plan.depth_of_pass);
@@ -138,15 +139,28 @@ unsafe fn run_task<
             {
                 let first = cols.start + tile_col * tile_cols;
                 let of_tile = first..(first + tile_cols).min(cols.end);
-                if last {
-                    epilogue.prefetch(rows.clone(), of_tile.clone());
-                }
+                // While this tile is computed the next one's memory comes into the first cache.
+                let (next_rows, next) = if of_tile.end < cols.end {
+                    (rows.clone(), of_tile.end)
+                } else {
+                    (
+                        (panel + 1) * MR..((panel + 2) * MR).min(p.m).max((panel + 1) * MR),
+                        cols.start,
+                    )
+                };
+                let coming = if last { touched } else { [Touched::NOTHING; 3] };
+                let next_cols = next..(next + tile_cols).min(cols.end);
+                let coming = Coming::new::<T>(coming, next_rows, next_cols);
                 let mut sums = Sums {
                     out: &mut tile[tile_col * tile_cols..],
                     stride: plan.strip_cols,
                     add: depth > 0,
                     ahead: &mut ahead,
                     per_chunk,
+                    coming_per_chunk: coming
+                        .lines()
+                        .div_ceil(pass.div_ceil(DEPTH_OF_CHUNK).max(1)),
+                    coming,
                 };
                 let b = &b[..pass * tile_cols];
                 let narrow = of_tile.len() <= L::LEN;
@@ -186,6 +200,8 @@ struct Sums<'a, 'b, T> {
     ahead: &'a mut Ahead<'b, T>,
     /// Cache lines to fetch in each chunk of the depth.
     per_chunk: usize,
+    coming: Coming,
+    coming_per_chunk: usize,
 }
 
 /// Terms of a sum between two looks at what is to be fetched.
@@ -216,6 +232,9 @@ unsafe fn multiply<
     for (a, b) in chunks {
         if sums.per_chunk > 0 {
             sums.ahead.fetch(sums.per_chunk);
+        }
+        if sums.coming_per_chunk > 0 {
+            sums.coming.fetch(sums.coming_per_chunk);
         }
         for (a, b) in a.as_chunks::<MR>().0.iter().zip(b.chunks_exact(tile_cols)) {
             // SAFETY: b has two registers of numbers; the instructions by the caller's promise.

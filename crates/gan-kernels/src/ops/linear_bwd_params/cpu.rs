@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Adam, LinearBwdParams, Update};
 use crate::native::{
-    Epilogue, Native, Operand, Product, SharedRows, TaskInfo, run as product, task_count,
+    Epilogue, Native, Operand, Product, SharedRows, TaskInfo, Touched, run as product, task_count,
 };
 use crate::{Matrix, Rates, Real, Rows, StepState};
 
@@ -195,15 +195,12 @@ impl<T: Real> Rule<'_, T> {
         }
     }
 
-    #[inline(always)]
-    fn prefetch(&self, row: usize, col: usize, len: usize) {
+    /// The moments.
+    fn touched(&self) -> [Touched; 2] {
         match &self.kind {
-            Kind::Store => {}
-            Kind::Momentum { velocity, .. } => velocity.prefetch(row, col, len),
-            Kind::Adam { first, second, .. } => {
-                first.prefetch(row, col, len);
-                second.prefetch(row, col, len);
-            }
+            Kind::Store => [Touched::NOTHING; 2],
+            Kind::Momentum { velocity, .. } => [velocity.touched(), Touched::NOTHING],
+            Kind::Adam { first, second, .. } => [first.touched(), second.touched()],
         }
     }
 }
@@ -273,12 +270,9 @@ impl<T: Real> Epilogue<T> for Params<'_, T> {
         }
     }
 
-    #[inline(always)]
-    fn prefetch(&self, rows: Range<usize>, cols: Range<usize>) {
-        for row in rows {
-            self.w.prefetch(row, cols.start, cols.len());
-            self.weights.prefetch(row, cols.start, cols.len());
-        }
+    fn touched(&self) -> [Touched; 3] {
+        let [first, second] = self.weights.touched();
+        [self.w.touched(), first, second]
     }
 
     #[inline(always)]
