@@ -86,7 +86,8 @@ pub(crate) trait Epilogue<T: Real>: Sync {
         [Touched::NOTHING; 3]
     }
 
-    /// Consumes a tile: `tile[r · stride + c]` is C at (`rows.start + r`, `cols.start + c`).
+    /// Consumes a panel of the task's columns: `tile[r · stride + c]` is C at (`rows.start + r`,
+    /// `cols.start + c`).
     fn apply(
         &self,
         rows: Range<usize>,
@@ -116,16 +117,15 @@ struct Plan {
     strip_cols: usize,
     strips: usize,
     blocks: usize,
+    /// Terms of a sum that are packed at a time, and that are added up in a row.
     depth_of_pass: usize,
+    depth_of_sum: usize,
 }
 
 /// Second-level cache that a packed strip of B may fill, in bytes.
-const STRIP_BYTES: usize = 192 * 1024;
+const STRIP_BYTES: usize = 384 * 1024;
 /// Depth of one pass over a product, in bytes of one column: longer sums take several passes.
 const DEPTH_BYTES: usize = 6 * 1024;
-/// Packed rows of A that all strips read before the next are touched, in bytes: a share of the
-/// third-level cache.
-const BLOCK_BYTES: usize = 2 * 1024 * 1024;
 /// Tasks below which rows are split as well, so that a few threads find equal shares.
 const ENOUGH_TASKS: usize = 24;
 /// Panels that a row block keeps at least, to repay the packing of its strip.
@@ -136,9 +136,11 @@ const SERIAL_FLOP: usize = 1 << 20;
 impl Plan {
     fn new<T: Real, E: Epilogue<T>>(isa: Isa, p: &Product<'_, T>, epilogue: &E) -> Self {
         let (rows_of_tile, cols_of_tile) = isa.tile::<T>();
-        let longest = (DEPTH_BYTES / size_of::<T>()).min(epilogue.depth_at_most());
         // Passes of equal depth: the last one should not be a stub.
-        let depth_of_pass = p.k.div_ceil(p.k.div_ceil(longest).max(1)).max(1);
+        let evenly =
+            |depth: usize, longest: usize| depth.div_ceil(depth.div_ceil(longest).max(1)).max(1);
+        let depth_of_pass = evenly(p.k, DEPTH_BYTES / size_of::<T>());
+        let depth_of_sum = evenly(depth_of_pass, epilogue.depth_at_most());
         // The smallest strip of whole tiles that is also a whole number of units…
         let together = epilogue.columns_together();
         let unit = cols_of_tile * together / gcd(cols_of_tile, together);
@@ -152,11 +154,8 @@ impl Plan {
         let blocks = if epilogue.rows_together() {
             1
         } else {
-            let for_threads = ENOUGH_TASKS
-                .div_ceil(strips.max(1))
-                .min(panels / PANELS_AT_LEAST);
-            let for_cache = (panels * rows_of_tile * p.k * size_of::<T>()).div_ceil(BLOCK_BYTES);
-            for_threads.max(for_cache).max(1)
+            let wanted = ENOUGH_TASKS.div_ceil(strips.max(1));
+            wanted.min(panels / PANELS_AT_LEAST).max(1)
         };
         let panels_per_block = panels.div_ceil(blocks).max(1);
         Self {
@@ -167,6 +166,7 @@ impl Plan {
             strips,
             blocks: panels.div_ceil(panels_per_block).max(1),
             depth_of_pass,
+            depth_of_sum,
         }
     }
 
@@ -175,8 +175,6 @@ impl Plan {
     }
 
     /// The columns of a task, of `n`, and which block of rows it has.
-    ///
-    /// One block of rows after the other: what all its strips read of A stays in the cache.
     fn part(&self, task: usize, n: usize) -> (Range<usize>, usize) {
         let (strip, block) = (task % self.strips, task / self.strips);
         let first = strip * self.strip_cols;

@@ -164,21 +164,30 @@ unsafe fn run_task<
                 };
                 let b = &b[..pass * tile_cols];
                 let narrow = of_tile.len() <= L::LEN;
-                // SAFETY: the caller's promise.
-                unsafe {
-                    match (rows.len(), narrow) {
-                        (rows, false) if rows <= MR_1 => {
-                            multiply::<T, L, MR, MR_1, 2>(a, b, &mut sums)
+                let sums_of = a
+                    .chunks(MR * plan.depth_of_sum)
+                    .zip(b.chunks(tile_cols * plan.depth_of_sum));
+                for (a, b) in sums_of {
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        match (rows.len(), narrow) {
+                            (rows, false) if rows <= MR_1 => {
+                                multiply::<T, L, MR, MR_1, 2>(a, b, &mut sums)
+                            }
+                            (rows, false) if rows <= MR_2 => {
+                                multiply::<T, L, MR, MR_2, 2>(a, b, &mut sums)
+                            }
+                            (_, false) => multiply::<T, L, MR, MR, 2>(a, b, &mut sums),
+                            (rows, true) if rows <= MR_1 => {
+                                multiply::<T, L, MR, MR_1, 1>(a, b, &mut sums)
+                            }
+                            (_, true) => multiply::<T, L, MR, MR, 1>(a, b, &mut sums),
                         }
-                        (rows, false) if rows <= MR_2 => {
-                            multiply::<T, L, MR, MR_2, 2>(a, b, &mut sums)
-                        }
-                        (_, false) => multiply::<T, L, MR, MR, 2>(a, b, &mut sums),
-                        (rows, true) if rows <= MR_1 => {
-                            multiply::<T, L, MR, MR_1, 1>(a, b, &mut sums)
-                        }
-                        (_, true) => multiply::<T, L, MR, MR, 1>(a, b, &mut sums),
                     }
+                    sums.add = true;
+                }
+                if p.k == 0 {
+                    tile.fill(T::ZERO);
                 }
             }
             if last {
@@ -195,7 +204,7 @@ struct Sums<'a, 'b, T> {
     out: &'a mut [T],
     /// From one row of `out` to the next.
     stride: usize,
-    /// Whether the sums are added to those of an earlier pass.
+    /// Whether the sums are added to earlier ones.
     add: bool,
     ahead: &'a mut Ahead<'b, T>,
     /// Cache lines to fetch in each chunk of the depth.
@@ -205,7 +214,7 @@ struct Sums<'a, 'b, T> {
 }
 
 /// Terms of a sum between two looks at what is to be fetched.
-const DEPTH_OF_CHUNK: usize = 8;
+const DEPTH_OF_CHUNK: usize = 32;
 
 /// The first ROWS rows and VECTORS registers of columns of the product of a packed panel of A and a
 /// packed panel of B, in registers.
