@@ -71,9 +71,11 @@ impl Arguments {
                     .into(),
             );
         }
-        if *device == Device::Cpu && *precision != Precision::F32 {
+        let on_cpu = matches!(precision, Precision::F32 | Precision::Bf16);
+        if *device == Device::Cpu && !on_cpu {
             return contradiction(format!(
-                "--precision {precision}: found the device cpu, which offers f32 alone\n\
+                "--precision {precision}: found the device cpu, which offers f32, and bf16 where it \
+                 has such products\n\
                  hint: leave --precision away, or name a GPU with --device; `gan-cli info` lists \
                  them"
             ));

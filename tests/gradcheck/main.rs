@@ -45,6 +45,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
         device, precision, ..
     } = *arguments;
     match device {
+        Device::Cpu if precision == Precision::Bf16 => {
+            check(&Native::<f32>::new(None)?.with_bf16()?, precision)
+        }
         Device::Cpu => check(&Native::<f32>::new(None)?, precision),
         Device::Gpu(name) if arguments.emulated => {
             check(&Cube::open_emulated(name, precision)?, precision)

@@ -49,7 +49,7 @@ pub(crate) struct TrainArgs {
     /// auto is the first GPU that is none in software, else the CPU.
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(crate) device: DeviceChoice,
-    /// How factors of matrix products are rounded; the CPU has f32 alone.
+    /// How factors of matrix products are rounded; the CPU has f32, and on some processors bf16.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.
@@ -100,7 +100,7 @@ pub(crate) struct SampleArgs {
     /// What computes, as for `train`; the CPU is there at once and gives the same bits everywhere.
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Cpu)]
     pub(crate) device: DeviceChoice,
-    /// How factors of matrix products are rounded; the CPU has f32 alone.
+    /// How factors of matrix products are rounded; the CPU has f32, and on some processors bf16.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.
@@ -133,7 +133,7 @@ pub(crate) struct EvaluateArgs {
     /// What computes, as for `train`.
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(crate) device: DeviceChoice,
-    /// How factors of matrix products are rounded; the CPU has f32 alone.
+    /// How factors of matrix products are rounded; the CPU has f32, and on some processors bf16.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.

@@ -72,7 +72,7 @@ pub(crate) enum PrecisionChoice {
     F32,
     /// To 10 bits, on tensor cores.
     Tf32,
-    /// To 7 bits, on tensor cores.
+    /// To 7 bits, on tensor cores, or on a processor that has such products (AVX-512 with bf16).
     Bf16,
     /// To 10 bits and a small range, on tensor cores.
     F16,
@@ -113,15 +113,19 @@ impl Device {
     ) -> anyhow::Result<(Self, &'static str)> {
         let (resolved, why) = resolve(choice);
         if resolved == DeviceChoice::Cpu {
-            if precision != PrecisionChoice::F32 {
-                let precision = precision.name();
-                return Err(Problem::usage(format!(
-                    "--precision {precision}: found the device cpu ({why}), which offers f32 alone"
-                ))
-                .hint("leave --precision away, or name a GPU with --device; `gan-cli info` lists them")
-                .into());
-            }
-            return Ok((Self::Cpu(Native::new(threads)?), why));
+            let native = Native::new(threads)?;
+            return match precision {
+                PrecisionChoice::F32 => Ok((Self::Cpu(native), why)),
+                PrecisionChoice::Bf16 => match native.with_bf16() {
+                    Ok(native) => Ok((Self::Cpu(native), why)),
+                    Err(_) => Err(not_on_cpu(precision, why, "which has no bf16 products")),
+                },
+                _ => Err(not_on_cpu(
+                    precision,
+                    why,
+                    "which offers f32, and bf16 where it has AVX-512 with bf16",
+                )),
+            };
         }
         Ok((gpu(resolved, precision)?, why))
     }
@@ -134,6 +138,15 @@ impl Device {
             Self::Gpu(cube) => cube.description(),
         }
     }
+}
+
+fn not_on_cpu(precision: PrecisionChoice, why: &str, offers: &str) -> anyhow::Error {
+    let precision = precision.name();
+    Problem::usage(format!(
+        "--precision {precision}: found the device cpu ({why}), {offers}"
+    ))
+    .hint("leave --precision away, or name a GPU with --device; `gan-cli info` lists them")
+    .into()
 }
 
 #[cfg(feature = "gpu")]
@@ -215,12 +228,21 @@ pub(crate) fn all() -> Result<Vec<DeviceInfo>, BackendError> {
         description: native.description(),
         memory: None,
         largest_buffer: None,
-        precisions: vec![PrecisionChoice::F32.name().into()],
+        precisions: cpu_precisions(&native),
         replays: false,
         software: false,
     }];
     all.extend(gpus());
     Ok(all)
+}
+
+fn cpu_precisions(native: &Native<f32>) -> Vec<String> {
+    let bf16 = native.clone().with_bf16().is_ok();
+    let offered = [(PrecisionChoice::F32, true), (PrecisionChoice::Bf16, bf16)];
+    let offered = offered.iter().filter(|(_, offered)| *offered);
+    offered
+        .map(|(precision, _)| precision.name().into())
+        .collect()
 }
 
 #[cfg(feature = "gpu")]

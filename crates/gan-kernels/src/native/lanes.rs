@@ -29,6 +29,12 @@ pub trait Lanes<T>: Copy {
     /// As [`Lanes::splat`].
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 
+    /// `self + other` in every lane.
+    ///
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn add(self, other: Self) -> Self;
+
     /// Writes the numbers.
     ///
     /// # Safety
@@ -49,6 +55,9 @@ pub trait Registers: Sized {
     /// Those of AVX-512.
     #[cfg(target_arch = "x86_64")]
     type Avx512: Lanes<Self>;
+    /// Those of AVX-512 with factors rounded to bf16; where there are none, AVX-512's.
+    #[cfg(target_arch = "x86_64")]
+    type Avx512Bf16: Lanes<Self>;
 }
 
 impl Registers for f32 {
@@ -59,6 +68,8 @@ impl Registers for f32 {
     type Avx2 = std::arch::x86_64::__m256;
     #[cfg(target_arch = "x86_64")]
     type Avx512 = std::arch::x86_64::__m512;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512Bf16 = x86::Pairs;
 }
 
 impl Registers for f64 {
@@ -69,6 +80,8 @@ impl Registers for f64 {
     type Avx2 = std::arch::x86_64::__m256d;
     #[cfg(target_arch = "x86_64")]
     type Avx512 = std::arch::x86_64::__m512d;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512Bf16 = std::arch::x86_64::__m512d;
 }
 
 /// Lanes as an array: what the compiler makes of it is up to the target.
@@ -109,6 +122,11 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+            }
+
+            #[inline(always)]
             unsafe fn store(self, to: *mut $number) {
                 // SAFETY: the caller's promise.
                 unsafe { *to.cast() = self.0 };
@@ -123,8 +141,9 @@ plain!(f64);
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m256d, __m512, __m512d, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd,
-        _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps,
+        __m256, __m256d, __m512, __m512bh, __m512d, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd,
+        _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps,
+        _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_dpbf16_ps,
         _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_set1_pd,
         _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
     };
@@ -132,7 +151,7 @@ mod x86 {
     use super::Lanes;
 
     macro_rules! lanes {
-        ($register:ty, $number:ty, $load:ident, $splat:ident, $fma:ident, $store:ident) => {
+        ($register:ty, $number:ty, $load:ident, $splat:ident, $fma:ident, $add:ident, $store:ident) => {
             impl Lanes<$number> for $register {
                 const LEN: usize = size_of::<$register>() / size_of::<$number>();
 
@@ -161,6 +180,12 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    // SAFETY: the caller's promise.
+                    unsafe { $add(self, other) }
+                }
+
+                #[inline(always)]
                 unsafe fn store(self, to: *mut $number) {
                     // SAFETY: the caller's promise.
                     unsafe { $store(to, self) }
@@ -175,6 +200,7 @@ mod x86 {
         _mm256_loadu_ps,
         _mm256_set1_ps,
         _mm256_fmadd_ps,
+        _mm256_add_ps,
         _mm256_storeu_ps
     );
     lanes!(
@@ -183,6 +209,7 @@ mod x86 {
         _mm256_loadu_pd,
         _mm256_set1_pd,
         _mm256_fmadd_pd,
+        _mm256_add_pd,
         _mm256_storeu_pd
     );
     lanes!(
@@ -191,6 +218,7 @@ mod x86 {
         _mm512_loadu_ps,
         _mm512_set1_ps,
         _mm512_fmadd_ps,
+        _mm512_add_ps,
         _mm512_storeu_ps
     );
     lanes!(
@@ -199,6 +227,55 @@ mod x86 {
         _mm512_loadu_pd,
         _mm512_set1_pd,
         _mm512_fmadd_pd,
+        _mm512_add_pd,
         _mm512_storeu_pd
     );
+
+    /// As a sum sixteen f32 numbers, as a factor sixteen pairs of bf16 numbers in their place.
+    #[derive(Clone, Copy)]
+    pub struct Pairs(__m512);
+
+    impl Lanes<f32> for Pairs {
+        const LEN: usize = 16;
+
+        #[inline(always)]
+        fn zero() -> Self {
+            Self(<__m512 as Lanes<f32>>::zero())
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller's promise.
+            Self(unsafe { _mm512_loadu_ps(from) })
+        }
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller's promise.
+            Self(unsafe { _mm512_set1_ps(value) })
+        }
+
+        /// Both products of a pair are added to its sum.
+        #[inline(always)]
+        unsafe fn add_product(self, a: Self, b: Self) -> Self {
+            // SAFETY: the caller's promise; registers of one size, whatever is in them.
+            unsafe {
+                let a = std::mem::transmute::<__m512, __m512bh>(a.0);
+                let b = std::mem::transmute::<__m512, __m512bh>(b.0);
+                Self(_mm512_dpbf16_ps(self.0, a, b))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: the caller's promise.
+            Self(unsafe { _mm512_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller's promise.
+            unsafe { _mm512_storeu_ps(to, self.0) }
+        }
+    }
 }

@@ -146,6 +146,24 @@ impl<T: Real> Native<T> {
     }
 }
 
+impl Native<f32> {
+    /// The same with the factors of products rounded to bf16 as they are packed; sums, weights and
+    /// everything else stay f32, and so do the products of [`Parzen`].
+    ///
+    /// # Errors
+    /// If the processor has no AVX-512 with bf16 products.
+    pub fn with_bf16(self) -> Result<Self, BackendError> {
+        match self.isa.exact().with_bf16() {
+            Some(isa) => Ok(Self { isa, ..self }),
+            None => Err(BackendError::Precision {
+                device: self.description(),
+                asked: "bf16",
+                found: "f32".into(),
+            }),
+        }
+    }
+}
+
 impl<'a, T: Real> Rows<'a, Native<T>> {
     /// The elements from the first row on, and the stride.
     pub(crate) fn data(&self) -> (&'a [T], usize) {
@@ -193,15 +211,15 @@ impl<T: Real> Backend for Native<T> {
         let isa = match self.isa {
             Isa::Baseline => std::env::consts::ARCH,
             Isa::Avx2 => "AVX2",
-            Isa::Avx512 => "AVX-512",
+            Isa::Avx512 | Isa::Avx512Bf16 => "AVX-512",
             #[cfg(test)]
             Isa::WideTile => "wide tiles",
         };
-        format!(
-            "cpu, {isa}, {} threads, f{}",
-            self.threads(),
-            8 * size_of::<T>()
-        )
+        let precision = match self.isa {
+            Isa::Avx512Bf16 => "bf16".into(),
+            _ => format!("f{}", 8 * size_of::<T>()),
+        };
+        format!("cpu, {isa}, {} threads, {precision}", self.threads())
     }
 
     fn matrix(&self, rows: usize, cols: usize) -> Matrix<Self> {

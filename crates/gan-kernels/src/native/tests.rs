@@ -46,6 +46,33 @@ fn native_edge_cases_match_oracle_under_every_tile_and_stride() {
     check_all::<f64>();
 }
 
+/// Where the processor has no bf16 products the error that says so is what is tested.
+#[test]
+fn native_bf16_edge_cases_match_oracle_within_its_rounding() {
+    let native = match Native::<f32>::new(Some(3)).unwrap().with_bf16() {
+        Ok(native) => native,
+        Err(error) => {
+            let text = error.to_string();
+            assert!(text.contains("bf16") && text.contains("f32"), "{text}");
+            return;
+        }
+    };
+    let mut rounded = 0;
+    for case in CASES.iter().filter(|case| case.role == Role::Edge) {
+        for padding in [0, 3] {
+            let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + padding);
+            let mut checker = Checker::new(&native, &matrix);
+            // A case that passes as f32 as well is no product, or one of exact numbers.
+            rounded += usize::from(checker.check(case).is_err());
+            checker.factor_epsilon = 1.0 / 128.0;
+            if let Err(mismatch) = checker.check(case) {
+                panic!("{}, rows {padding} apart: {mismatch}", native.description());
+            }
+        }
+    }
+    assert!(rounded > 20, "bf16 made a difference in {rounded} cases");
+}
+
 /// A linear operation of any shape up to 70, in any variant.
 fn linear() -> impl Strategy<Value = Case> {
     let size = || prop_oneof![Just(1_usize), 1..=12_usize, 1..=70_usize];

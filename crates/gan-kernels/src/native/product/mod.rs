@@ -9,6 +9,8 @@
 //! of threads, so results are the same bits for any number of threads.
 
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod task;
 
 use std::ops::Range;
@@ -73,6 +75,11 @@ pub(crate) trait Epilogue<T: Real>: Sync {
         usize::MAX
     }
 
+    /// Whether factors must not be rounded, whatever precision is asked for.
+    fn exact(&self) -> bool {
+        false
+    }
+
     /// Values of the task's own that each column needs.
     fn state_per_column(&self) -> usize {
         0
@@ -117,7 +124,11 @@ struct Plan {
     strip_cols: usize,
     strips: usize,
     blocks: usize,
-    /// Terms of a sum that are packed at a time, and that are added up in a row.
+    /// Terms of a sum that one packed number holds.
+    terms: usize,
+    /// The depth in packed numbers: all, those that are packed at a time, and those that are added
+    /// up in a row.
+    depth: usize,
     depth_of_pass: usize,
     depth_of_sum: usize,
 }
@@ -139,7 +150,9 @@ impl Plan {
         // Passes of equal depth: the last one should not be a stub.
         let evenly =
             |depth: usize, longest: usize| depth.div_ceil(depth.div_ceil(longest).max(1)).max(1);
-        let depth_of_pass = evenly(p.k, DEPTH_BYTES / size_of::<T>());
+        let terms = isa.terms();
+        let depth = p.k.div_ceil(terms);
+        let depth_of_pass = evenly(depth, DEPTH_BYTES / size_of::<T>());
         let depth_of_sum = evenly(depth_of_pass, epilogue.depth_at_most());
         // The smallest strip of whole tiles that is also a whole number of units…
         let together = epilogue.columns_together();
@@ -165,6 +178,8 @@ impl Plan {
             strip_cols,
             strips,
             blocks: panels.div_ceil(panels_per_block).max(1),
+            terms,
+            depth,
             depth_of_pass,
             depth_of_sum,
         }
@@ -182,8 +197,8 @@ impl Plan {
     }
 
     /// Rows of the tile buffer: one panel, or all of a block's if the depth takes several passes.
-    fn buffered_panels(&self, k: usize) -> usize {
-        if k > self.depth_of_pass {
+    fn buffered_panels(&self) -> usize {
+        if self.depth > self.depth_of_pass {
             self.panels_per_block
         } else {
             1
@@ -195,13 +210,22 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// What the tiles of this product are compiled for.
+fn isa<T: Real, E: Epilogue<T>>(native: &Native<T>, epilogue: &E) -> Isa {
+    if epilogue.exact() {
+        native.isa.exact()
+    } else {
+        native.isa
+    }
+}
+
 /// Number of tasks that [`run`] will cut this product into.
 pub(crate) fn task_count<T: Real, E: Epilogue<T>>(
     native: &Native<T>,
     product: &Product<'_, T>,
     epilogue: &E,
 ) -> usize {
-    Plan::new(native.isa, product, epilogue).tasks()
+    Plan::new(isa(native, epilogue), product, epilogue).tasks()
 }
 
 /// Computes the product and feeds its tiles to `epilogue`.
@@ -210,19 +234,20 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
     product: &Product<'_, T>,
     epilogue: &E,
 ) {
-    let plan = Plan::new(native.isa, product, epilogue);
+    let isa = isa(native, epilogue);
+    let plan = Plan::new(isa, product, epilogue);
     let serial = 2 * product.m * product.n * product.k < SERIAL_FLOP;
     let state_len = plan.strip_cols * epilogue.state_per_column();
-    let tile_len = plan.buffered_panels(product.k) * plan.rows_of_tile * plan.strip_cols;
+    let tile_len = plan.buffered_panels() * plan.rows_of_tile * plan.strip_cols;
     let strip_len = plan.depth_of_pass * plan.strip_cols;
     let mut scratch = native.scratch();
     let (packed_a, workers) = scratch.reserve(
-        plan.panels * plan.rows_of_tile * product.k,
+        plan.panels * plan.rows_of_tile * plan.depth,
         native.threads(),
         strip_len + tile_len + state_len,
     );
 
-    let a = SharedRows::new(packed_a, plan.rows_of_tile * product.k);
+    let a = SharedRows::new(packed_a, plan.rows_of_tile * plan.depth);
     let each = |tasks: usize, body: &(dyn Fn(usize, usize) + Sync)| {
         if serial {
             (0..tasks).for_each(|task| body(0, task))
@@ -235,12 +260,17 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
     each(plan.panels.div_ceil(PANELS_PER_TASK), &|_, task| {
         for panel in task * PANELS_PER_TASK..((task + 1) * PANELS_PER_TASK).min(plan.panels) {
             // SAFETY: each panel is packed by one task.
-            pack_rows(product, panel, plan.rows_of_tile, unsafe { a.row(panel) });
+            let packed = unsafe { a.row(panel) };
+            match isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512Bf16 => pairs::pack_rows(product, panel, packed),
+                _ => pack_rows(product, panel, plan.rows_of_tile, packed),
+            }
         }
     });
 
     let packed_a = &*packed_a;
-    let run_task = select::<T, E>(native.isa);
+    let run_task = select::<T, E>(isa);
     let job = Job {
         product,
         plan: &plan,

@@ -60,7 +60,7 @@ fn pack_rows_of<T: Real, const MR: usize>(p: &Product<'_, T>, panel: usize, pack
 
 /// Packs MR rows as columns.
 #[inline(always)]
-fn interleave<T: Real, const MR: usize>(rows: [&[T]; MR], packed: &mut [[T; MR]]) {
+pub(super) fn interleave<T: Real, const MR: usize>(rows: [&[T]; MR], packed: &mut [[T; MR]]) {
     const STEP: usize = 4;
     let blocks = rows.map(|row| row.as_chunks::<STEP>().0);
     let (steps, rest) = packed.as_chunks_mut::<STEP>();
@@ -215,7 +215,7 @@ fn transpose<T: Real, const NR: usize, const WIDE: bool>(
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn transpose_16x16(rows: [*const f32; 16], columns: *mut f32, stride: usize) {
+pub(super) unsafe fn transpose_16x16(rows: [*const f32; 16], columns: *mut f32, stride: usize) {
     use std::arch::x86_64::{
         __m512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_loadu_ps, _mm512_setzero_ps,
         _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
@@ -306,9 +306,15 @@ pub(super) struct Ahead<'a, T> {
 }
 
 impl<'a, T: Real> Ahead<'a, T> {
-    /// What packing `depth` × `cols` of B reads.
+    /// What packing `depth` × `cols` of B reads, where a number holds `terms` of the depth.
     #[inline(always)]
-    pub(super) fn new(p: &Product<'a, T>, depth: Range<usize>, cols: Range<usize>) -> Self {
+    pub(super) fn new(
+        p: &Product<'a, T>,
+        terms: usize,
+        depth: Range<usize>,
+        cols: Range<usize>,
+    ) -> Self {
+        let depth = terms * depth.start..(terms * depth.end).min(p.k);
         let Operand {
             data,
             row_stride,
@@ -333,10 +339,10 @@ impl<'a, T: Real> Ahead<'a, T> {
     #[inline(always)]
     pub(super) fn of_task(p: &Product<'a, T>, plan: &Plan, task: usize) -> Self {
         if task >= plan.tasks() {
-            return Self::new(p, 0..0, 0..0);
+            return Self::new(p, plan.terms, 0..0, 0..0);
         }
         let (cols, _) = plan.part(task, p.n);
-        Self::new(p, 0..plan.depth_of_pass.min(p.k), cols)
+        Self::new(p, plan.terms, 0..plan.depth_of_pass.min(plan.depth), cols)
     }
 
     /// Lines that are left.

@@ -1,6 +1,8 @@
 //! One task of a product: a strip of columns times a block of rows, tile by tile.
 
 use super::pack::{Ahead, Coming, pack_cols};
+#[cfg(target_arch = "x86_64")]
+use super::pairs;
 use super::{Epilogue, Plan, Product, TaskInfo};
 use crate::Real;
 use crate::native::{Isa, Lanes, Touched};
@@ -21,18 +23,20 @@ pub(super) type Task<T, E> = unsafe fn(&Job<'_, T, E>, usize, &mut [T], &mut [T]
 pub(super) fn select<T: Real, E: Epilogue<T>>(isa: Isa) -> Task<T, E> {
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => task_avx512::<T, E, T::Avx512>,
+        Isa::Avx512 => task_avx512::<T, E>,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Bf16 => task_avx512_bf16::<T, E>,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => task_avx2::<T, E>,
         #[cfg(test)]
-        Isa::WideTile => run_task::<T, E, T::Wide, 12, 8, 4, false>,
-        Isa::Baseline => run_task::<T, E, T::Baseline, 4, 2, 1, false>,
+        Isa::WideTile => run_task::<T, E, T::Wide, 12, 8, 4, false, false>,
+        _ => run_task::<T, E, T::Baseline, 4, 2, 1, false, false>,
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-unsafe fn task_avx512<T: Real, E: Epilogue<T>, L: Lanes<T>>(
+unsafe fn task_avx512<T: Real, E: Epilogue<T>>(
     job: &Job<'_, T, E>,
     task: usize,
     strip: &mut [T],
@@ -40,7 +44,20 @@ unsafe fn task_avx512<T: Real, E: Epilogue<T>, L: Lanes<T>>(
     state: &mut [T],
 ) {
     // SAFETY: compiled for the instructions, which the caller has found.
-    unsafe { run_task::<T, E, L, 12, 8, 4, true>(job, task, strip, tile, state) };
+    unsafe { run_task::<T, E, T::Avx512, 12, 8, 4, true, false>(job, task, strip, tile, state) };
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
+unsafe fn task_avx512_bf16<T: Real, E: Epilogue<T>>(
+    job: &Job<'_, T, E>,
+    task: usize,
+    strip: &mut [T],
+    tile: &mut [T],
+    state: &mut [T],
+) {
+    // SAFETY: as above.
+    unsafe { run_task::<T, E, T::Avx512Bf16, 12, 8, 4, true, true>(job, task, strip, tile, state) };
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -53,7 +70,7 @@ unsafe fn task_avx2<T: Real, E: Epilogue<T>>(
     state: &mut [T],
 ) {
     // SAFETY: as above.
-    unsafe { run_task::<T, E, T::Avx2, 6, 4, 2, false>(job, task, strip, tile, state) };
+    unsafe { run_task::<T, E, T::Avx2, 6, 4, 2, false, false>(job, task, strip, tile, state) };
 }
 
 /// One strip of columns times one block of rows.
@@ -62,7 +79,8 @@ unsafe fn task_avx2<T: Real, E: Epilogue<T>>(
 /// of `MR_2` or `MR_1` rows and one register of columns.
 ///
 /// # Safety
-/// The processor has the instructions of `L`, and where WIDE those of AVX-512.
+/// The processor has the instructions of `L`, and where WIDE those of AVX-512; where PAIRS, `T` is
+/// f32 and `L` multiplies pairs.
 #[inline(always)]
 unsafe fn run_task<
     T: Real,
@@ -72,6 +90,7 @@ unsafe fn run_task<
     const MR_2: usize,
     const MR_1: usize,
     const WIDE: bool,
+    const PAIRS: bool,
 >(
     job: &Job<'_, T, E>,
     task: usize,
@@ -98,23 +117,41 @@ unsafe fn run_task<
     epilogue.begin(&info, state);
     let touched = epilogue.touched();
     let mut depth = 0;
-    while depth < p.k || (p.k == 0 && depth == 0) {
-        let pass = (p.k - depth).min(plan.depth_of_pass);
-        let last = depth + pass == p.k;
-        pack_cols::<T, WIDE>(
-            tile_cols,
-            p,
-            depth..depth + pass,
-            cols.clone(),
-            strip,
-            plan.depth_of_pass,
-        );
+    while depth < plan.depth || (p.k == 0 && depth == 0) {
+        let pass = (plan.depth - depth).min(plan.depth_of_pass);
+        let last = depth + pass == plan.depth;
+        let packed_depth = depth..depth + pass;
+        #[cfg(target_arch = "x86_64")]
+        if PAIRS {
+            pairs::pack_cols(
+                p,
+                packed_depth.clone(),
+                cols.clone(),
+                strip,
+                plan.depth_of_pass,
+            );
+        }
+        if !PAIRS {
+            pack_cols::<T, WIDE>(
+                tile_cols,
+                p,
+                packed_depth,
+                cols.clone(),
+                strip,
+                plan.depth_of_pass,
+            );
+        }
         // What is packed next comes into the second-level cache during the last of the panels, not
         // earlier, since the panels themselves pass through it.
         let mut ahead = if last {
             Ahead::of_task(p, plan, task + job.threads)
         } else {
-            Ahead::new(p, depth + pass..(depth + 2 * pass).min(p.k), cols.clone())
+            Ahead::new(
+                p,
+                plan.terms,
+                depth + pass..(depth + 2 * pass).min(plan.depth),
+                cols.clone(),
+            )
         };
         let calm = panels.end - panels.len().div_ceil(3);
         let tiles = cols.len().div_ceil(tile_cols);
@@ -123,9 +160,9 @@ unsafe fn run_task<
             .div_ceil(((panels.end - calm) * tiles * pass.div_ceil(DEPTH_OF_CHUNK)).max(1));
         for panel in panels.clone() {
             let rows = panel * MR..((panel + 1) * MR).min(p.m);
-            let a = &packed_a[panel * MR * p.k + depth * MR..][..pass * MR];
+            let a = &packed_a[panel * MR * plan.depth + depth * MR..][..pass * MR];
             // With several passes over the depth each panel has its own buffer for partial sums.
-            let buffered = if p.k > plan.depth_of_pass {
+            let buffered = if plan.depth > plan.depth_of_pass {
                 panel - panels.start
             } else {
                 0
@@ -265,7 +302,7 @@ unsafe fn multiply<
             // SAFETY: out has one register of numbers; the instructions by the caller's promise.
             unsafe {
                 let sum = if sums.add {
-                    L::load(out.as_ptr()).add_product(L::splat(T::ONE), sum)
+                    L::load(out.as_ptr()).add(sum)
                 } else {
                     sum
                 };

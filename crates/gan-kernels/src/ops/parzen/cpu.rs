@@ -84,6 +84,11 @@ impl<T: Real> Epilogue<T> for LogSumExp<'_, T> {
         128
     }
 
+    /// Likewise.
+    fn exact(&self) -> bool {
+        true
+    }
+
     fn state_per_column(&self) -> usize {
         1 + self.factors.len()
     }
