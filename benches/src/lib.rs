@@ -3,5 +3,6 @@
 
 pub mod game;
 pub mod machine;
+pub mod results;
 pub mod timing;
 pub mod unfused;
