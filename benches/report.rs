@@ -1,144 +1,210 @@
-//! One table for people: the machine's limit, the iteration, each of its operations.
-//!
-//! Every operation is checked against the f64 oracle before it is timed.
+//! `cargo xtask bench`: measures this machine's processor, prints what it found, and keeps it if
+//! asked to.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use benches::game::{mnist_iteration, mnist_trainer};
-use benches::machine::{SIDE, product_rates};
-use benches::timing::{alone, in_turn};
-use benches::unfused::Unfused;
-use gan_kernels::cases::{Case, Checker};
-use gan_kernels::{Backend, Native};
+use anyhow::{Context, Result, bail, ensure};
+use benches::iterations::{GAMES, Plan, operations};
+use benches::memory::Counting;
+use benches::results::{Fact, Machine, Purpose, Results};
+use benches::tasks::{Digits, load, parzen, parzen_facts, sample};
+use benches::{machine, provenance, render, scaling, spawn};
 
-const BUDGET: Duration = Duration::from_millis(600);
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Leave out what was not named.
+    only: bool,
+    peers: bool,
+    scaling: bool,
+    quick: bool,
+    write: bool,
+    /// Render and measure nothing.
+    render: bool,
+    threads: Option<usize>,
+    precision: Option<String>,
+    /// Of builds, which another program times.
+    facts: Vec<Fact>,
+}
+
+impl Wanted {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut wanted = Self::default();
+        while let Some(argument) = arguments.next() {
+            let mut value = || {
+                let value = arguments.next();
+                value.with_context(|| format!("{argument}: a value is missing"))
+            };
+            match argument.as_str() {
+                // Cargo's own.
+                "--bench" => {}
+                "--only" => wanted.only = true,
+                "--peers" => wanted.peers = true,
+                "--scaling" => wanted.scaling = true,
+                "--quick" => wanted.quick = true,
+                "--write" => wanted.write = true,
+                "--render" => wanted.render = true,
+                "--precision" => wanted.precision = Some(value()?),
+                "--device" => {
+                    let device = value()?;
+                    ensure!(device == "cpu", "--device {device}: this program knows cpu");
+                }
+                "--threads" => {
+                    let threads = value()?.parse()?;
+                    ensure!(threads > 0, "--threads 0: expected at least 1");
+                    wanted.threads = Some(threads);
+                }
+                "--fact" => wanted.facts.push(fact(&value()?)?),
+                _ => bail!("{argument}: unknown; hint: docs/benchmarks.md lists what there is"),
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// The numbers of threads: one, two, all.
+    fn thread_counts(&self) -> Vec<usize> {
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
+        match self.threads {
+            Some(threads) => vec![threads],
+            None => {
+                let mut counts = vec![1, 2.min(all), all];
+                counts.dedup();
+                counts
+            }
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        Plan { quick: self.quick }
+    }
+}
+
+/// `name=value unit`, as another program hands it over.
+fn fact(text: &str) -> Result<Fact> {
+    let parts = text.split_once('=').and_then(|(name, rest)| {
+        let (value, unit) = rest.split_once(' ')?;
+        Some((name, value.parse().ok()?, unit))
+    });
+    let (name, value, unit) =
+        parts.with_context(|| format!("--fact {text}: expected name=value unit"))?;
+    Ok(Fact {
+        name: name.into(),
+        value: Some(value),
+        unit: unit.into(),
+    })
+}
 
 // The report is what this program is for.
 #[allow(clippy::print_stdout)]
 fn main() -> Result<()> {
-    let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let wanted = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'));
-    if wanted.is_some_and(|wanted| !"report".contains(&wanted)) {
-        return Ok(());
+    let wanted = Wanted::parse(std::env::args().skip(1))?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if wanted.render {
+        return render::write(&root);
     }
-    println!(
-        "\n{}, commit {}\n",
-        Native::<f32>::new(None)?.description(),
-        commit()
-    );
-    for threads in [1, all].into_iter().take(if all > 1 { 2 } else { 1 }) {
-        let rates = product_rates(threads)?;
-        println!(
-            "## {threads} thread{}\n",
-            if threads > 1 { "s" } else { "" }
-        );
-        println!("| f32 product {SIDE}³ | GFLOP/s |\n|---|---:|");
-        for rate in &rates {
-            println!("| {} | {:.1} |", rate.name, rate.flops / 1e9);
+    let files = measure(&wanted)?;
+    println!("{}", render::terminal(&files));
+    if wanted.write {
+        for file in &files {
+            let path = file.write(&root.join("benches/results"))?;
+            println!("wrote {}", path.display());
         }
-        let limit = rates[0].flops;
-        report_iteration(threads, limit)?;
-        report_operations(threads, limit)?;
+        render::write(&root)?;
+        println!("rendered docs/benchmarks.md");
     }
     Ok(())
 }
 
-/// The commit that is measured, with a mark if files differ from it.
-fn commit() -> String {
-    let git = std::process::Command::new("git")
-        .args(["describe", "--always", "--dirty"])
-        .output();
-    let name = git.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    name.ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unknown".into())
+fn measure(wanted: &Wanted) -> Result<Vec<Results>> {
+    let mut files = Vec::new();
+    let mut file = |purpose, fill: &dyn Fn(&mut Results) -> Result<()>| -> Result<()> {
+        let mut results = Results::new(purpose, processor());
+        fill(&mut results)?;
+        provenance::finish(&mut results.machine);
+        files.push(results);
+        Ok(())
+    };
+    if !wanted.facts.is_empty() {
+        file(Purpose::Builds, &|results| {
+            results.facts.clone_from(&wanted.facts);
+            Ok(())
+        })?;
+    }
+    if !wanted.only {
+        file(Purpose::Report, &|results| report(results, wanted))?;
+    }
+    if wanted.scaling {
+        file(Purpose::Scaling, &|results| {
+            say("scaling");
+            let threads = wanted.thread_counts().last().copied().unwrap_or(1);
+            results.curves = scaling::curves(threads, wanted.quick)?;
+            Ok(())
+        })?;
+    }
+    Ok(files)
 }
 
-#[allow(clippy::print_stdout)]
-fn report_iteration(threads: usize, limit: f64) -> Result<()> {
-    let flop: u64 = mnist_iteration().iter().map(Case::flop).sum();
-    let mut trainer = mnist_trainer(threads)?;
-    let times = alone(BUDGET * 4, || trainer.step());
-    let (median, flop) = (times.median(), flop as f64);
-    println!(
-        "\n| bench | ms | spread | iterations/s | GFLOP/s | of limit |\n|---|---:|---:|---:|---:|---:|"
-    );
-    println!(
-        "| train_step/mnist | {:.2} | ±{:.1} % | {:.1} | {:.1} | {:.0} % |",
-        median * 1e3,
-        times.spread() * 100.0,
-        1.0 / median,
-        flop / median / 1e9,
-        100.0 * flop / median / limit
-    );
-    Ok(())
+fn processor() -> Machine {
+    provenance::processor()
 }
 
-/// A table of the operations of an iteration; the unfused baseline runs on one thread alone.
-#[allow(clippy::print_stdout)]
-fn report_operations(threads: usize, limit: f64) -> Result<()> {
-    let native = Native::<f32>::new(Some(threads))?;
-    let matrix = |rows, cols| native.matrix(rows, cols);
-    let checker = Checker::new(&native, &matrix);
-    let cases = mnist_iteration();
-    let mut rows = Vec::new();
-    let mut seen = BTreeMap::new();
-    for case in &cases {
-        *seen.entry(case.to_string()).or_insert(0) += 1;
-    }
-    for case in &cases {
-        let name = case.to_string();
-        let Some(count) = seen.remove(&name) else {
-            continue;
-        };
-        checker
-            .check(case)
-            .with_context(|| format!("{name} is wrong"))?;
-        let mut fused = checker.prepare(case);
-        let mut run = || fused.run(&native).unwrap_or_default();
-        let unfused = Unfused::new(case).filter(|_| threads == 1);
-        let (times, ratio) = match unfused {
-            None => (alone(BUDGET / 4, run), None),
-            Some(mut unfused) => {
-                let (times, _, ratio) = in_turn(BUDGET / 2, &mut run, || unfused.run());
-                (times, Some(1.0 / ratio))
-            }
-        };
-        rows.push((name, count, times, case.flop() as f64, ratio));
-    }
-    let total: f64 = rows
-        .iter()
-        .map(|(_, count, times, ..)| *count as f64 * times.median())
-        .sum();
-    println!("\n| operation | × | µs | spread | share | GFLOP/s | of limit | unfused / fused |");
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
-    for (name, count, times, flop, ratio) in rows {
-        let median = times.median();
-        let rate = |value: f64, unit: &str| {
-            if flop > 0.0 {
-                format!("{value:.0}{unit}")
+/// What takes a while, on the terminal alone.
+#[allow(clippy::print_stderr)]
+fn say(what: &str) {
+    eprintln!("  {what}");
+}
+
+fn report(results: &mut Results, wanted: &Wanted) -> Result<()> {
+    let plan = wanted.plan();
+    let precisions: Vec<&str> = match &wanted.precision {
+        Some(precision) => vec![precision],
+        None => benches::game::PRECISIONS.to_vec(),
+    };
+    for threads in wanted.thread_counts() {
+        say(&format!("{threads} thread(s): limits"));
+        results
+            .limits
+            .extend(machine::limits(threads, wanted.quick)?);
+        for game in &GAMES {
+            say(&format!("{threads} thread(s): {} iteration", game.name));
+            let effort = if game.heavy {
+                plan.heavy(5)
             } else {
-                "–".into()
+                plan.light(Duration::from_secs(3))
+            };
+            for precision in &precisions {
+                results.rows.push(game.row(threads, precision, effort)?);
             }
-        };
-        println!(
-            "| {name} | {count} | {:.0} | ±{:.0} % | {:.1} % | {} | {} | {} |",
-            median * 1e6,
-            times.spread() * 100.0,
-            100.0 * count as f64 * median / total,
-            rate(flop / median / 1e9, ""),
-            rate(100.0 * flop / median / limit, " %"),
-            ratio.map_or("–".into(), |ratio| format!("{ratio:.2}")),
-        );
+        }
+        say(&format!("{threads} thread(s): operations"));
+        let effort = plan.light(Duration::from_millis(250));
+        results.rows.extend(operations(threads, effort)?);
     }
-    println!(
-        "| all operations of an iteration | {} | {:.0} | | 100 % | | | |",
-        cases.len(),
-        total * 1e6
-    );
+    tasks(results, wanted)
+}
+
+fn tasks(results: &mut Results, wanted: &Wanted) -> Result<()> {
+    let plan = wanted.plan();
+    say("tasks: digits");
+    let digits = Digits::new(if wanted.quick { 500 } else { 10_000 })?;
+    let counts = wanted.thread_counts();
+    for &threads in &counts {
+        say(&format!("{threads} thread(s): Parzen window, samples"));
+        results
+            .rows
+            .extend(parzen(&digits, threads, plan.heavy(5))?);
+        let effort = plan.light(Duration::from_secs(2));
+        results.rows.push(sample(threads, effort)?);
+    }
+    let all = counts.last().copied().unwrap_or(1);
+    results.facts.extend(parzen_facts(&digits, all)?);
+    say("starts, loading");
+    let spawns = if wanted.quick { 3 } else { 50 };
+    results.rows.extend(spawn::rows(&spawn::folder(), spawns)?);
+    results.rows.extend(load(plan.heavy(5))?);
     Ok(())
 }

@@ -26,14 +26,18 @@ pub fn preset(name: &str) -> Result<GameConfig> {
     Ok(table.try_into()?)
 }
 
+/// What the processor's back end rounds factors of products to.
+pub const PRECISIONS: [&str; 1] = ["f32"];
+
 /// The processor with `threads` threads, multiplying in `precision`.
 ///
 /// # Errors
 /// If the threads cannot be started or the processor's back end has no such precision.
 pub fn native(threads: usize, precision: &str) -> Result<Native<f32>> {
     ensure!(
-        precision == "f32",
-        "the CPU has no precision {precision}: found f32"
+        PRECISIONS.contains(&precision),
+        "the CPU has no precision {precision}: found {}",
+        PRECISIONS.join(", ")
     );
     Ok(Native::new(Some(threads))?)
 }

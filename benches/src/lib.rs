@@ -1,6 +1,8 @@
 //! What the benches share: the games and their operations, what they must cost, the machine's own
 //! limits, timing in turns, results and what is made of them.
 
+pub mod bars;
+pub mod charts;
 pub mod cost;
 pub mod fma;
 pub mod game;
@@ -8,6 +10,7 @@ pub mod iterations;
 pub mod machine;
 pub mod memory;
 pub mod provenance;
+pub mod render;
 pub mod results;
 pub mod scaling;
 pub mod spawn;

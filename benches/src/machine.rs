@@ -22,11 +22,11 @@ pub struct Rate {
 }
 
 /// Everything that `threads` threads can do at best: products by each library, multiply-adds in
-/// registers, and a copy.
+/// registers, and a copy; `quick` leaves the products out, which take a while.
 ///
 /// # Errors
 /// If the threads cannot be started.
-pub fn limits(threads: usize) -> Result<Vec<Limit>> {
+pub fn limits(threads: usize, quick: bool) -> Result<Vec<Limit>> {
     let limit = |kind, name: &str, rate| Limit {
         kind,
         name: name.into(),
@@ -34,7 +34,11 @@ pub fn limits(threads: usize) -> Result<Vec<Limit>> {
         precision: "f32".into(),
         rate: Some(rate),
     };
-    let products = product_rates(threads)?;
+    let products = if quick {
+        Vec::new()
+    } else {
+        product_rates(threads)?
+    };
     let mut limits: Vec<Limit> = products
         .iter()
         .map(|rate| limit(LimitKind::Product, rate.name, rate.flops))

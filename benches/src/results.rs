@@ -37,8 +37,6 @@ pub enum Purpose {
     Scaling,
     /// How long builds take, and how large the binaries are.
     Builds,
-    /// Measured by programs that are no longer these.
-    Historic,
 }
 
 impl Purpose {
@@ -50,7 +48,6 @@ impl Purpose {
             Self::Peers => "peers",
             Self::Scaling => "scaling",
             Self::Builds => "builds",
-            Self::Historic => "historic",
         }
     }
 }
@@ -73,6 +70,9 @@ pub struct Results {
     /// Numbers that are no durations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
+    /// The same iteration in other programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerRow>,
     /// Durations over one variable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,
@@ -169,6 +169,45 @@ pub struct Fact {
     pub unit: String,
 }
 
+/// Another program on the same work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerRow {
+    /// Whose.
+    pub name: String,
+    /// How it was run.
+    pub variant: String,
+    /// Versions.
+    pub versions: String,
+    /// Threads.
+    pub threads: Option<usize>,
+    /// Precision.
+    pub precision: String,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Why there is no number.
+    Skipped(String),
+    /// In turn with ours.
+    Measured {
+        /// Ours, milliseconds.
+        ours_ms: f64,
+        /// Spread.
+        ours_spread: f64,
+        /// Theirs, milliseconds.
+        theirs_ms: f64,
+        /// Spread.
+        theirs_spread: f64,
+        /// Theirs over ours.
+        ratio: f64,
+        /// Difference of losses.
+        loss_gap: f64,
+    },
+}
+
 /// Rows over one variable, in its order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
@@ -200,6 +239,7 @@ impl Results {
             limits: Vec::new(),
             rows: Vec::new(),
             facts: Vec::new(),
+            peers: Vec::new(),
             curves: Vec::new(),
         }
     }
@@ -207,10 +247,16 @@ impl Results {
     /// The name that these have in `benches/results/`.
     #[must_use]
     pub fn file_name(&self) -> String {
+        format!("{}-{}.json", self.slug(), self.purpose.name())
+    }
+
+    /// The device as part of a file's name.
+    #[must_use]
+    pub fn slug(&self) -> String {
         let words = self.machine.device.to_lowercase();
         let words = words.split(|c: char| !c.is_ascii_alphanumeric());
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-        format!("{}-{}.json", words.join("-"), self.purpose.name())
+        words.join("-")
     }
 
     /// Writes these into `folder`, in place of those of the same device and purpose.
@@ -271,6 +317,15 @@ impl Results {
         self.rows
             .iter()
             .find(|row| row.name == name && row.threads == threads && row.precision == precision)
+    }
+
+    /// The number of threads that rows were measured with, each once, in order.
+    #[must_use]
+    pub fn thread_counts(&self) -> Vec<Option<usize>> {
+        let mut counts: Vec<_> = self.rows.iter().map(|row| row.threads).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        counts
     }
 
     /// The number of that name.

@@ -80,10 +80,19 @@ pub fn curves(threads: usize, quick: bool) -> Result<Vec<Curve>> {
         over(
             "threads",
             "the MNIST game",
-            &(1..=threads).collect::<Vec<_>>(),
+            &doublings(threads),
             &|threads| game(&mnist, FEW_RECORDS, threads),
         )?,
     ])
+}
+
+/// 1, 2, 4 and so on, and `all`.
+fn doublings(all: usize) -> Vec<usize> {
+    let smaller = std::iter::successors(Some(1), |count| Some(2 * count));
+    smaller
+        .take_while(|&count| count < all)
+        .chain([all])
+        .collect()
 }
 
 /// The game with `depth` hidden layers of `width` rectifiers in each player.
@@ -108,4 +117,27 @@ fn rectifiers(mnist: &GameConfig, width: usize, depth: usize) -> GameConfig {
         layers.extend(output);
     }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doublings_end_with_all() {
+        assert_eq!(doublings(1), [1]);
+        assert_eq!(doublings(2), [1, 2]);
+        assert_eq!(doublings(12), [1, 2, 4, 8, 12]);
+    }
+
+    #[test]
+    fn rectifiers_keep_the_output_layers() {
+        let mnist = preset("mnist").unwrap();
+        let config = rectifiers(&mnist, 32, 3);
+        config.validate(PIXELS).unwrap();
+        let [g, d] = [&config.generator.layers, &config.discriminator.layers];
+        assert_eq!((g.len(), d.len()), (4, 4));
+        assert_eq!(g[3], mnist.generator.layers[2]);
+        assert_eq!(d[0].units, Some(32));
+    }
 }
