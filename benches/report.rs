@@ -35,6 +35,10 @@ impl Wanted {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut wanted = Self::default();
         while let Some(argument) = arguments.next() {
+            if let Some(device) = argument.strip_prefix("--device=") {
+                ensure!(device == "cpu", "--device {device}: this program knows cpu");
+                continue;
+            }
             let mut value = || {
                 let value = arguments.next();
                 value.with_context(|| format!("{argument}: a value is missing"))

@@ -55,10 +55,13 @@ pub fn terminal(files: &[Results]) -> String {
     let text: String = sections.collect();
     // Nobody sees pictures there.
     let lines = text.lines().filter(|line| !line.starts_with("!["));
-    let mut text: String = lines.flat_map(|line| [line, "\n"]).collect();
-    text.push('\n');
-    text.push_str(&bars_table(&devices));
-    text
+    let mut shown = String::new();
+    for line in lines {
+        if !(line.is_empty() && shown.ends_with("\n\n")) {
+            shown.extend([line, "\n"]);
+        }
+    }
+    format!("{shown}\n{}", bars_table(&devices))
 }
 
 /// Renders the files of `root/benches/results` into `root/docs`.

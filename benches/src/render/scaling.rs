@@ -79,20 +79,21 @@ pub(super) fn verdict(curve: &Curve) -> String {
             };
             format!("{word} (× {times:.2} from the first point to the last)")
         }
+        (Some(flop), _) if flop <= EXPONENT => {
+            format!("time grows as FLOP^{flop:.2}, no faster than FLOP")
+        }
+        (flop, Some(bytes)) if bytes <= EXPONENT => {
+            let flop = flop.map_or(String::new(), |flop| format!("FLOP^{flop:.2} and as "));
+            format!("time grows as {flop}bytes^{bytes:.2}, no faster than bytes")
+        }
         (flop, bytes) => {
-            let slopes = [(flop, "FLOP"), (bytes, "bytes")];
-            let of = slopes.iter().filter_map(|&(slope, of)| Some((slope?, of)));
-            let fitted: Vec<String> = of
-                .clone()
+            let fitted = [(flop, "FLOP"), (bytes, "bytes")];
+            let fitted = fitted.iter().filter_map(|&(slope, of)| Some((slope?, of)));
+            let fitted: Vec<_> = fitted
                 .map(|(slope, of)| format!("{of}^{slope:.2}"))
                 .collect();
             let fitted = fitted.join(" and as ");
-            match of.clone().find(|&(slope, _)| slope <= EXPONENT) {
-                Some((_, of)) => {
-                    format!("time grows as {fitted}, which is no faster than {of}")
-                }
-                None => format!("time grows as {fitted}, **faster than the work**"),
-            }
+            format!("time grows as {fitted}, **faster than the work**")
         }
     }
 }
