@@ -18,7 +18,7 @@ const SIGMA: usize = 2;
 /// Points that are held to the f64 oracle.
 const ORACLE_POINTS: usize = 200;
 /// Images of one call of the sampler.
-const SAMPLES: usize = 1000;
+pub const SAMPLES: usize = 1000;
 
 /// Points and samples of a Parzen window: images of the built-in digits.
 pub struct Digits {
@@ -50,21 +50,58 @@ impl Digits {
         })
     }
 
-    /// The first `points` points and `samples` samples on a back end.
-    fn upload<T: Real>(
+    /// The first `points` points under the first `samples` samples, on a back end.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    pub fn window<T: Real>(
         &self,
-        native: &Native<T>,
+        native: Native<T>,
         points: usize,
         samples: usize,
-    ) -> [Matrix<Native<T>>; 2] {
-        [(&self.points, points), (&self.samples, samples)].map(|(values, rows)| {
-            let mut matrix = native.matrix(rows, PIXELS);
+    ) -> Window<Native<T>> {
+        let upload = |values: &[f32], rows: usize| {
             let values = &values[..rows * PIXELS];
             let values: Vec<T> = values.iter().map(|&it| T::from_f64(it.into())).collect();
+            let mut matrix = native.matrix(rows, PIXELS);
             native.write(&mut matrix, &values);
             matrix
-        })
+        };
+        Window {
+            points: upload(&self.points, points),
+            samples: upload(&self.samples, samples),
+            backend: native,
+        }
     }
+}
+
+/// A Parzen window on a back end.
+pub struct Window<B: Backend> {
+    backend: B,
+    points: Matrix<B>,
+    samples: Matrix<B>,
+}
+
+impl<B: Backend> Window<B> {
+    /// Log-likelihood of each point under each σ, in nats.
+    ///
+    /// # Errors
+    /// What went wrong on the device.
+    pub fn logs(&self, sigmas: &[f64]) -> Result<Vec<f64>> {
+        Ok(self.backend.parzen(Parzen {
+            points: self.points.all(),
+            samples: self.samples.all(),
+            sigmas,
+        })?)
+    }
+}
+
+/// The σ that MNIST usually gets, alone, and the authors' ten.
+#[must_use]
+pub fn sigmas() -> [Vec<f64>; 2] {
+    let ten = authors_sigmas();
+    [vec![ten[SIGMA]], ten]
 }
 
 /// One σ beside ten, in turn.
@@ -72,28 +109,18 @@ impl Digits {
 /// # Errors
 /// If the threads cannot be started.
 pub fn parzen(digits: &Digits, threads: usize, effort: Effort) -> Result<Vec<Row>> {
-    let native = Native::<f32>::new(Some(threads))?;
     let n = digits.count;
-    let [points, samples] = digits.upload(&native, n, n);
-    let sigmas = authors_sigmas();
-    let run = |sigmas: &[f64]| {
-        let (points, samples) = (points.all(), samples.all());
-        // The processor's operations do not fail.
-        native
-            .parzen(Parzen {
-                points,
-                samples,
-                sigmas,
-            })
-            .unwrap_or_default()
-    };
-    let (one, ten, _) = effort.in_turn(|| drop(run(&sigmas[SIGMA..=SIGMA])), || drop(run(&sigmas)));
+    let window = digits.window(Native::<f32>::new(Some(threads))?, n, n);
+    let sigmas = sigmas();
+    // The processor's operations do not fail.
+    let run = |sigmas: &[f64]| drop(window.logs(sigmas));
+    let (one, ten, _) = effort.in_turn(|| run(&sigmas[0]), || run(&sigmas[1]));
     let row = |times: &Times, sigmas: usize| Row {
         name: format!("parzen/{n}x{n}x{PIXELS}/{sigmas} sigmas"),
         flop: 2.0 * (n * n * PIXELS) as f64,
         ..timed(times, threads)
     };
-    Ok(vec![row(&one, 1), row(&ten, sigmas.len())])
+    Ok(vec![row(&one, 1), row(&ten, sigmas[1].len())])
 }
 
 /// How far points are from the f64 oracle, and how memory grows with their number.
@@ -101,59 +128,38 @@ pub fn parzen(digits: &Digits, threads: usize, effort: Effort) -> Result<Vec<Row
 /// # Errors
 /// If the threads cannot be started.
 pub fn parzen_facts(digits: &Digits, threads: usize) -> Result<Vec<Fact>> {
-    let sigmas = &authors_sigmas()[SIGMA..=SIGMA];
+    let [sigmas, _] = sigmas();
     let (few, all) = (ORACLE_POINTS.min(digits.count), digits.count);
-    let native = Native::<f32>::new(Some(threads))?;
+    let native = || Native::<f32>::new(Some(threads));
     let oracle = Native::<f64>::new(Some(threads))?;
-    let found = logs(&native, digits, [few, all], sigmas)?;
-    let expected = logs(&oracle, digits, [few, all], sigmas)?;
+    let found = digits.window(native()?, few, all).logs(&sigmas)?;
+    let expected = digits.window(oracle, few, all).logs(&sigmas)?;
     let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
     let mean = |logs: &[f64]| logs.iter().sum::<f64>() / logs.len() as f64;
+    let off_mean = (mean(&found) - mean(&expected)).abs();
+    let grown = |count: usize| -> Result<f64> {
+        // A back end of its own: scratch memory that has grown once does not grow again.
+        let window = digits.window(native()?, count, count);
+        let (logs, bytes) = peak_growth(|| window.logs(&sigmas));
+        logs?;
+        Ok(bytes as f64)
+    };
     let fact = |name: &str, value: f64, unit: &str| Fact {
         name: name.into(),
         value: Some(value),
         unit: unit.into(),
     };
-    let grown = |count: usize| -> Result<f64> {
-        // A back end of its own: scratch memory that has grown once does not grow again.
-        let native = Native::<f32>::new(Some(threads))?;
-        let [points, samples] = digits.upload(&native, count, count);
-        let (logs, bytes) = peak_growth(|| {
-            native.parzen(Parzen {
-                points: points.all(),
-                samples: samples.all(),
-                sigmas,
-            })
-        });
-        logs?;
-        Ok(bytes as f64)
-    };
-    let off_mean = (mean(&found) - mean(&expected)).abs();
     Ok(vec![
         fact("parzen/error of a point", off.fold(0.0, f64::max), "nats"),
         fact("parzen/error of the mean", off_mean, "nats"),
         fact("parzen/memory", grown(all)?, "bytes"),
         fact("parzen/memory of half", grown(all / 2)?, "bytes"),
         fact(
-            "parzen/matrix of distances",
+            "parzen/matrix of distances, which is never made",
             4.0 * (all * all) as f64,
             "bytes",
         ),
     ])
-}
-
-fn logs<T: Real>(
-    native: &Native<T>,
-    digits: &Digits,
-    [points, samples]: [usize; 2],
-    sigmas: &[f64],
-) -> Result<Vec<f64>> {
-    let [points, samples] = digits.upload(native, points, samples);
-    Ok(native.parzen(Parzen {
-        points: points.all(),
-        samples: samples.all(),
-        sigmas,
-    })?)
 }
 
 /// Samples of the MNIST generator, read back.
