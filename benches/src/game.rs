@@ -6,13 +6,17 @@ use anyhow::{Context, Result};
 use gan_kernels::cases::{BiasRows, CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Activation, Affine, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
+    Activation, Affine, Backend, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
 };
 use gan_model::{GameConfig, Trainer, TrainingData};
 use rand::Rng;
 
 /// Values of an MNIST image.
-const PIXELS: usize = 784;
+pub const PIXELS: usize = 784;
+/// Images that the game is played on.
+pub const IMAGES: usize = 50_000;
+/// Seed of the game and of its images.
+pub const SEED: u64 = 1;
 
 /// The game of `configs/mnist.toml`, or of another preset.
 ///
@@ -32,25 +36,35 @@ pub fn preset(name: &str) -> Result<GameConfig> {
 /// # Errors
 /// If the preset cannot be read or the threads not be started.
 pub fn mnist_trainer(threads: usize) -> Result<Trainer<Native<f32>>> {
-    let address = Address {
-        seed: 1,
-        stream: Stream::new(Purpose::Data, 0, 0),
-        step: 0,
-    };
-    let mut data = vec![0; 50_000 * PIXELS];
-    address.rng().fill_bytes(&mut data);
+    mnist_trainer_on(Native::new(Some(threads))?)
+}
+
+/// The same on any back end.
+///
+/// # Errors
+/// If the preset cannot be read.
+pub fn mnist_trainer_on<B: Backend>(backend: B) -> Result<Trainer<B>> {
     let scale = ByteScale::Uniform(Affine::PIXELS);
+    let data = noise_images();
     let records = Records::new(PIXELS, Values::Bytes { data, scale });
     let data = TrainingData {
         records,
         mean: vec![0.5; PIXELS],
     };
-    Ok(Trainer::new(
-        Native::new(Some(threads))?,
-        &preset("mnist")?,
-        1,
-        data,
-    )?)
+    Ok(Trainer::new(backend, &preset("mnist")?, SEED, data)?)
+}
+
+/// 50,000 images of 784 bytes, each byte uniform.
+#[must_use]
+pub fn noise_images() -> Vec<u8> {
+    let address = Address {
+        seed: SEED,
+        stream: Stream::new(Purpose::Data, 0, 0),
+        step: 0,
+    };
+    let mut data = vec![0; IMAGES * PIXELS];
+    address.rng().fill_bytes(&mut data);
+    data
 }
 
 /// The operations of one iteration of the MNIST game, alternating, k = 1, m = 100, in their order.
@@ -95,7 +109,7 @@ pub fn mnist_iteration() -> Vec<Case> {
     };
     let gather = Op::GatherRows {
         rows: 100,
-        records: 50_000,
+        records: IMAGES,
         cols: PIXELS,
         kept: Kept::Bytes,
         step: 0,

@@ -3,5 +3,7 @@
 
 pub mod game;
 pub mod machine;
+pub mod peers;
+pub mod start;
 pub mod timing;
 pub mod unfused;
