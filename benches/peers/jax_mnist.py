@@ -7,7 +7,7 @@ import functools
 import os
 import time
 
-from peer import KEEP, M, PIECES, PIXELS, LATENT, UNITS, Skip, Start, rates, serve
+from peer import KEEP, M, PIECES, PIXELS, LATENT, UNITS, Skip, Start, serve
 
 # XLA's pool has a thread for each processor that this process may use; with one, none is needed.
 if len(os.sched_getaffinity(0)) == 1:

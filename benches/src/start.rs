@@ -182,7 +182,7 @@ fn records_of(step: u64) -> impl Iterator<Item = i64> {
 }
 
 /// A number as an `.npy` file holds it.
-trait Number: Copy {
+pub(crate) trait Number: Copy {
     const DESCR: &'static str;
     fn write(self, to: &mut impl Write) -> std::io::Result<()>;
 }
@@ -200,7 +200,7 @@ macro_rules! numbers {
 numbers!(u8: "|u1", i64: "<i8", f32: "<f4", f64: "<f8");
 
 /// Writes `values`, row-major, as `NAME.npy`, version 1.0 of the format.
-fn write_array<T: Number>(dir: &Path, name: &str, shape: &[usize], values: &[T]) -> Result<()> {
+pub(crate) fn write_array<T: Number>(dir: &Path, name: &str, shape: &[usize], values: &[T]) -> Result<()> {
     let path: PathBuf = dir.join(format!("{name}.npy"));
     let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
     let mut header = format!(

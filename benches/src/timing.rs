@@ -9,6 +9,16 @@ use std::time::{Duration, Instant};
 pub struct Times(Vec<f64>);
 
 impl Times {
+    /// Of runs in any order.
+    ///
+    /// # Panics
+    /// If there is none, at the first question.
+    #[must_use]
+    pub fn new(mut seconds: Vec<f64>) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        Self(seconds)
+    }
+
     /// The middle run.
     #[must_use]
     pub fn median(&self) -> f64 {
@@ -49,11 +59,7 @@ pub fn in_turn(
         b.push(pair.1);
         ratios.push(pair.0 / pair.1);
     }
-    let sorted = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        Times(values)
-    };
-    (sorted(a), sorted(b), sorted(ratios).median())
+    (Times::new(a), Times::new(b), Times::new(ratios).median())
 }
 
 /// Runs one thing until `budget` is spent, at least 20 times.
