@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use benches::game::PRECISIONS;
 use benches::iterations::{GAMES, Plan, operations};
 use benches::memory::Counting;
-use benches::results::{Fact, Machine, Purpose, Results};
+use benches::results::{Fact, Limit, LimitKind, Purpose, Results};
 use benches::tasks::{Digits, load, parzen, parzen_facts, sample};
-use benches::{machine, provenance, render, scaling, spawn};
+use benches::{machine, peers, provenance, render, scaling, spawn};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -82,6 +83,14 @@ impl Wanted {
         }
     }
 
+    /// The precision that was asked for, or all that the processor's back end has.
+    fn precisions(&self) -> Vec<&str> {
+        match &self.precision {
+            Some(precision) => vec![precision],
+            None => PRECISIONS.to_vec(),
+        }
+    }
+
     fn plan(&self) -> Plan {
         Plan { quick: self.quick }
     }
@@ -126,7 +135,7 @@ fn main() -> Result<()> {
 fn measure(wanted: &Wanted) -> Result<Vec<Results>> {
     let mut files = Vec::new();
     let mut file = |purpose, fill: &dyn Fn(&mut Results) -> Result<()>| -> Result<()> {
-        let mut results = Results::new(purpose, processor());
+        let mut results = Results::new(purpose, provenance::processor());
         fill(&mut results)?;
         provenance::finish(&mut results.machine);
         files.push(results);
@@ -141,6 +150,9 @@ fn measure(wanted: &Wanted) -> Result<Vec<Results>> {
     if !wanted.only {
         file(Purpose::Report, &|results| report(results, wanted))?;
     }
+    if wanted.peers {
+        file(Purpose::Peers, &|results| others(results, wanted))?;
+    }
     if wanted.scaling {
         file(Purpose::Scaling, &|results| {
             say("scaling");
@@ -152,10 +164,6 @@ fn measure(wanted: &Wanted) -> Result<Vec<Results>> {
     Ok(files)
 }
 
-fn processor() -> Machine {
-    provenance::processor()
-}
-
 /// What takes a while, on the terminal alone.
 #[allow(clippy::print_stderr)]
 fn say(what: &str) {
@@ -164,10 +172,6 @@ fn say(what: &str) {
 
 fn report(results: &mut Results, wanted: &Wanted) -> Result<()> {
     let plan = wanted.plan();
-    let precisions: Vec<&str> = match &wanted.precision {
-        Some(precision) => vec![precision],
-        None => benches::game::PRECISIONS.to_vec(),
-    };
     for threads in wanted.thread_counts() {
         say(&format!("{threads} thread(s): limits"));
         results
@@ -180,7 +184,7 @@ fn report(results: &mut Results, wanted: &Wanted) -> Result<()> {
             } else {
                 plan.light(Duration::from_secs(3))
             };
-            for precision in &precisions {
+            for precision in wanted.precisions() {
                 results.rows.push(game.row(threads, precision, effort)?);
             }
         }
@@ -189,6 +193,34 @@ fn report(results: &mut Results, wanted: &Wanted) -> Result<()> {
         results.rows.extend(operations(threads, effort)?);
     }
     tasks(results, wanted)
+}
+
+/// The same work in other frameworks, and their products.
+fn others(results: &mut Results, wanted: &Wanted) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let seconds = if wanted.quick { 0 } else { 10 };
+    let budget = Duration::from_secs(seconds);
+    for threads in wanted.thread_counts() {
+        say(&format!("{threads} thread(s): other frameworks"));
+        match peers::product_rates(threads, &root) {
+            Ok(rates) => results.limits.extend(rates.into_iter().map(|rate| Limit {
+                kind: LimitKind::Product,
+                name: format!("{} {}", rate.name, rate.version),
+                threads: Some(threads),
+                precision: "f32".into(),
+                rate: rate.flops.ok(),
+            })),
+            // The rows say as well which frameworks are missing.
+            Err(error) => say(&format!("their products are not measured: {error:#}")),
+        }
+        for precision in wanted.precisions() {
+            let rows = peers::measure(threads, precision, "cpu", budget, &root)?;
+            results.peers.extend(rows);
+        }
+        let rows = peers::measure_parzen(threads, budget, &root)?;
+        results.parzen_peers.extend(rows);
+    }
+    Ok(())
 }
 
 fn tasks(results: &mut Results, wanted: &Wanted) -> Result<()> {

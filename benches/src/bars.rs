@@ -1,6 +1,7 @@
 //! What we want the numbers to be, and whether they are: computed, never typed.
 
-use crate::results::{LimitKind, Outcome, PeerRow, Results, known};
+use crate::peers::{Outcome, PeerRow};
+use crate::results::{LimitKind, Results, known};
 
 /// Something that was asked of the program.
 pub struct Bar {
@@ -110,14 +111,14 @@ pub fn bars(files: &[&Results]) -> Vec<Bar> {
         bar(
             "iteration on one thread: time of the best peer over ours",
             AtLeast(1.25),
-            best_peer(files, 1, is_iteration),
+            best_peer(iterations(files), 1),
             " ×",
             TIMES,
         ),
         bar(
             "iteration on two threads: time of the best peer over ours",
             AtLeast(1.4),
-            best_peer(files, 2, is_iteration),
+            best_peer(iterations(files), 2),
             " ×",
             TIMES,
         ),
@@ -145,7 +146,7 @@ pub fn bars(files: &[&Results]) -> Vec<Bar> {
         bar(
             "Parzen window: time of the best peer over ours",
             AtLeast(1.0),
-            threads_from(2).find_map(|threads| best_peer(files, threads, is_parzen)),
+            threads_from(2).find_map(|threads| best_peer(windows(files), threads)),
             " ×",
             TIMES,
         ),
@@ -224,23 +225,22 @@ fn fact(files: &[&Results], name: &str) -> Option<f64> {
     files.iter().find_map(|file| file.fact(name))
 }
 
+fn iterations<'a>(files: &'a [&Results]) -> impl Iterator<Item = &'a PeerRow> {
+    files.iter().flat_map(|file| &file.peers)
+}
+
+fn windows<'a>(files: &'a [&Results]) -> impl Iterator<Item = &'a PeerRow> {
+    files.iter().flat_map(|file| &file.parzen_peers)
+}
+
 /// Time of the fastest program but ours over ours, where both were measured in turn.
-fn best_peer(files: &[&Results], threads: usize, of: fn(&PeerRow) -> bool) -> Option<f64> {
-    let rows = files.iter().flat_map(|file| &file.peers);
-    rows.filter(|row| row.threads == Some(threads) && row.precision == "f32" && of(row))
+fn best_peer<'a>(rows: impl Iterator<Item = &'a PeerRow>, threads: usize) -> Option<f64> {
+    rows.filter(|row| row.threads == threads && row.precision == "f32")
         .filter_map(|row| match row.outcome {
             Outcome::Measured { ratio, .. } => known(Some(ratio)),
             Outcome::Skipped(_) => None,
         })
         .min_by(f64::total_cmp)
-}
-
-fn is_iteration(row: &PeerRow) -> bool {
-    !is_parzen(row)
-}
-
-fn is_parzen(row: &PeerRow) -> bool {
-    row.variant.contains("parzen")
 }
 
 /// Rate of the MNIST iteration over that of the best product that anybody measured here.

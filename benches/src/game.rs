@@ -4,14 +4,19 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use gan_kernels::cases::{BiasRows, CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
-use gan_kernels::random::{Purpose, Stream};
+use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Activation, Affine, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
+    Activation, Affine, Backend, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
 };
 use gan_model::{GameConfig, Trainer, TrainingData};
+use rand::Rng;
 
 /// Values of an MNIST image.
 pub const PIXELS: usize = 784;
+/// Images that the game is played on.
+pub const IMAGES: usize = 50_000;
+/// Seed of the game and of its images.
+pub const SEED: u64 = 1;
 
 /// The game of `configs/mnist.toml`, or of another preset.
 ///
@@ -42,7 +47,7 @@ pub fn native(threads: usize, precision: &str) -> Result<Native<f32>> {
     Ok(Native::new(Some(threads))?)
 }
 
-/// Images of noise; an iteration's cost does not depend on what they show.
+/// Images that show nothing; an iteration's cost does not depend on it.
 #[must_use]
 pub fn images(rows: usize, cols: usize) -> TrainingData {
     // A pattern longer than a record, rather than random words, which would take seconds.
@@ -72,13 +77,35 @@ pub fn points(rows: usize, cols: usize) -> TrainingData {
 /// # Errors
 /// If the preset cannot be read or the threads not be started.
 pub fn mnist_trainer(threads: usize) -> Result<Trainer<Native<f32>>> {
-    let data = images(50_000, PIXELS);
-    Ok(Trainer::new(
-        native(threads, "f32")?,
-        &preset("mnist")?,
-        1,
-        data,
-    )?)
+    mnist_trainer_on(Native::new(Some(threads))?)
+}
+
+/// The same on any back end.
+///
+/// # Errors
+/// If the preset cannot be read.
+pub fn mnist_trainer_on<B: Backend>(backend: B) -> Result<Trainer<B>> {
+    let scale = ByteScale::Uniform(Affine::PIXELS);
+    let data = noise_images();
+    let records = Records::new(PIXELS, Values::Bytes { data, scale });
+    let data = TrainingData {
+        records,
+        mean: vec![0.5; PIXELS],
+    };
+    Ok(Trainer::new(backend, &preset("mnist")?, SEED, data)?)
+}
+
+/// 50,000 images of 784 bytes, each byte uniform.
+#[must_use]
+pub fn noise_images() -> Vec<u8> {
+    let address = Address {
+        seed: SEED,
+        stream: Stream::new(Purpose::Data, 0, 0),
+        step: 0,
+    };
+    let mut data = vec![0; IMAGES * PIXELS];
+    address.rng().fill_bytes(&mut data);
+    data
 }
 
 /// The operations of one iteration of the MNIST game, alternating, k = 1, m = 100, in their order.
@@ -123,7 +150,7 @@ pub fn mnist_iteration() -> Vec<Case> {
     };
     let gather = Op::GatherRows {
         rows: 100,
-        records: 50_000,
+        records: IMAGES,
         cols: PIXELS,
         kept: Kept::Bytes,
         step: 0,

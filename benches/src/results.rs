@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::peers::PeerRow;
+
 /// Of the files; another number is refused.
 pub const FORMAT: u32 = 1;
 
@@ -70,9 +72,12 @@ pub struct Results {
     /// Numbers that are no durations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
-    /// The same iteration in other programs.
+    /// The MNIST iteration in other frameworks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerRow>,
+    /// The Parzen window in other frameworks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parzen_peers: Vec<PeerRow>,
     /// Durations over one variable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,
@@ -169,45 +174,6 @@ pub struct Fact {
     pub unit: String,
 }
 
-/// Another program on the same work.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PeerRow {
-    /// Whose.
-    pub name: String,
-    /// How it was run.
-    pub variant: String,
-    /// Versions.
-    pub versions: String,
-    /// Threads.
-    pub threads: Option<usize>,
-    /// Precision.
-    pub precision: String,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What came of a comparison.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Why there is no number.
-    Skipped(String),
-    /// In turn with ours.
-    Measured {
-        /// Ours, milliseconds.
-        ours_ms: f64,
-        /// Spread.
-        ours_spread: f64,
-        /// Theirs, milliseconds.
-        theirs_ms: f64,
-        /// Spread.
-        theirs_spread: f64,
-        /// Theirs over ours.
-        ratio: f64,
-        /// Difference of losses.
-        loss_gap: f64,
-    },
-}
-
 /// Rows over one variable, in its order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
@@ -240,6 +206,7 @@ impl Results {
             rows: Vec::new(),
             facts: Vec::new(),
             peers: Vec::new(),
+            parzen_peers: Vec::new(),
             curves: Vec::new(),
         }
     }

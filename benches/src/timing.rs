@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 pub struct Times(Vec<f64>);
 
 impl Times {
-    /// Of runs in any order; there is at least one.
+    /// Of runs in any order.
+    ///
+    /// # Panics
+    /// If there is none, at the first question.
     #[must_use]
     pub fn new(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
@@ -65,7 +68,8 @@ impl Effort {
         }
     }
 
-    /// Runs both in turn; see [`in_turn`].
+    /// Runs both in turn; returns both times and the median of their ratios, first over second, pair
+    /// by pair.
     pub fn in_turn(self, mut first: impl FnMut(), mut second: impl FnMut()) -> (Times, Times, f64) {
         let time = |run: &mut dyn FnMut()| {
             let start = Instant::now();
@@ -88,15 +92,4 @@ impl Effort {
     pub fn alone(self, run: impl FnMut()) -> Times {
         self.in_turn(run, || {}).0
     }
-}
-
-/// Runs `first` and `second` in turn until `budget` is spent, at least 20 times each; returns both
-/// times and the median of their ratios, pair by pair.
-pub fn in_turn(budget: Duration, first: impl FnMut(), second: impl FnMut()) -> (Times, Times, f64) {
-    Effort::of(budget).in_turn(first, second)
-}
-
-/// Runs one thing until `budget` is spent, at least 20 times.
-pub fn alone(budget: Duration, run: impl FnMut()) -> Times {
-    Effort::of(budget).alone(run)
 }

@@ -6,7 +6,8 @@ use super::scaling;
 use super::table::{NOTHING, Table, left, number, percent, right, spread};
 use crate::bars::best_limit;
 use crate::charts::Bars;
-use crate::results::{Fact, LimitKind, Machine, Outcome, PeerRow, Purpose, Results, Row, known};
+use crate::peers::{Outcome, PeerRow};
+use crate::results::{Fact, LimitKind, Machine, Purpose, Results, Row, known};
 
 /// Everything but the heading; pushes its pictures to `images`.
 pub(super) fn section(
@@ -26,15 +27,29 @@ pub(super) fn section(
     };
     part(&mut section, "Limits", &limits(files));
     part(&mut section, "Iterations", &iterations(files));
-    let peers: Vec<&PeerRow> = files.iter().flat_map(|file| &file.peers).collect();
-    part(&mut section, "Beside others", &peers_table(&peers));
-    for threads in thread_counts(&peers) {
-        let Some(chart) = peers_chart(&peers, threads) else {
-            continue;
-        };
-        let alt = format!("time of others over ours, {}", threads_text(threads));
-        let name = threads.map_or("peers".into(), |threads| format!("peers-{threads}"));
-        image(&mut section, &name, &alt, chart);
+    let of_all = |rows: fn(&Results) -> &Vec<PeerRow>| -> Vec<&PeerRow> {
+        files.iter().flat_map(|file| rows(file)).collect()
+    };
+    for (heading, name, peers) in [
+        (
+            "The MNIST iteration beside others",
+            "peers",
+            of_all(|file| &file.peers),
+        ),
+        (
+            "The Parzen window beside others",
+            "parzen",
+            of_all(|file| &file.parzen_peers),
+        ),
+    ] {
+        part(&mut section, heading, &peers_table(&peers));
+        for threads in thread_counts(&peers) {
+            if let Some(chart) = peers_chart(&peers, threads) {
+                let threads_text = threads_text(Some(threads));
+                let alt = format!("time of others over ours, {threads_text}");
+                image(&mut section, &format!("{name}-{threads}"), &alt, chart);
+            }
+        }
     }
     part(&mut section, "Whole tasks", &tasks(files));
     part(&mut section, "Other numbers", &facts(files));
@@ -105,7 +120,7 @@ fn threads_cell(threads: Option<usize>) -> String {
     threads.map_or(NOTHING.into(), |threads| threads.to_string())
 }
 
-fn thread_counts(peers: &[&PeerRow]) -> Vec<Option<usize>> {
+fn thread_counts(peers: &[&PeerRow]) -> Vec<usize> {
     let mut counts: Vec<_> = peers.iter().map(|row| row.threads).collect();
     counts.sort_unstable();
     counts.dedup();
@@ -355,7 +370,7 @@ fn peers_table(peers: &[&PeerRow]) -> Table {
         let mut cells = vec![
             row.name.clone(),
             row.variant.clone(),
-            threads_cell(row.threads),
+            row.threads.to_string(),
             row.precision.clone(),
         ];
         match &row.outcome {
@@ -377,7 +392,7 @@ fn peers_table(peers: &[&PeerRow]) -> Table {
                 spread(Some(*theirs_spread)),
                 number(Some(*ratio)),
                 number(Some(*loss_gap)),
-                row.versions.clone(),
+                versions(row),
             ]),
         }
         table.row(cells);
@@ -385,8 +400,16 @@ fn peers_table(peers: &[&PeerRow]) -> Table {
     table
 }
 
+fn versions(row: &PeerRow) -> String {
+    let versions = row.versions.iter();
+    let versions: Vec<_> = versions
+        .map(|(of, version)| format!("{of} {version}"))
+        .collect();
+    versions.join(", ")
+}
+
 /// The ratios of those that were measured; `None` where none was.
-fn peers_chart(peers: &[&PeerRow], threads: Option<usize>) -> Option<String> {
+fn peers_chart(peers: &[&PeerRow], threads: usize) -> Option<String> {
     let of_threads = peers.iter().filter(|row| row.threads == threads);
     let groups: Vec<_> = of_threads
         .filter_map(|row| match row.outcome {
@@ -398,7 +421,7 @@ fn peers_chart(peers: &[&PeerRow], threads: Option<usize>) -> Option<String> {
         })
         .collect();
     let chart = Bars {
-        title: &format!("Time of others over ours, {}", threads_text(threads)),
+        title: &format!("Time of others over ours, {}", threads_text(Some(threads))),
         series: vec!["theirs / ours".into()],
         groups,
         text: |ratio| format!("{ratio:.2}"),

@@ -5,9 +5,8 @@ use std::path::Path;
 use super::scaling::{fitted_slope, verdict};
 use super::*;
 use crate::bars::Verdict;
-use crate::results::{
-    Curve, Fact, Limit, LimitKind, Machine, Outcome, PeerRow, Point, Purpose, Row,
-};
+use crate::peers::{Outcome, PeerRow};
+use crate::results::{Curve, Fact, Limit, LimitKind, Machine, Point, Purpose, Row};
 
 fn row(name: &str, threads: usize, seconds: f64) -> Row {
     Row {
@@ -73,8 +72,8 @@ fn peers(ratios: &[(usize, f64)]) -> Results {
     let rows = ratios.iter().map(|&(threads, ratio)| PeerRow {
         name: "Rival".into(),
         variant: "eager".into(),
-        versions: "1.0".into(),
-        threads: Some(threads),
+        versions: [("rival".into(), "1.0".into())].into(),
+        threads,
         precision: "f32".into(),
         outcome: Outcome::Measured {
             ours_ms: 100.0,
