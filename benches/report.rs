@@ -4,117 +4,23 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use benches::game::PRECISIONS;
-use benches::iterations::{GAMES, Plan, operations};
+use anyhow::{Result, ensure};
+use benches::arguments::Arguments;
+use benches::iterations::{GAMES, operations};
 use benches::memory::Counting;
-use benches::results::{Fact, Limit, LimitKind, Purpose, Results};
+use benches::results::{Limit, LimitKind, Purpose, Results};
 use benches::tasks::{Digits, load, parzen, parzen_facts, sample};
 use benches::{machine, peers, provenance, render, scaling, spawn};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// What the command line asks for.
-#[derive(Debug, Default)]
-struct Wanted {
-    /// Leave out what was not named.
-    only: bool,
-    peers: bool,
-    scaling: bool,
-    quick: bool,
-    write: bool,
-    /// Render and measure nothing.
-    render: bool,
-    threads: Option<usize>,
-    precision: Option<String>,
-    /// Of builds, which another program times.
-    facts: Vec<Fact>,
-}
-
-impl Wanted {
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut wanted = Self::default();
-        while let Some(argument) = arguments.next() {
-            if let Some(device) = argument.strip_prefix("--device=") {
-                ensure!(device == "cpu", "--device {device}: this program knows cpu");
-                continue;
-            }
-            let mut value = || {
-                let value = arguments.next();
-                value.with_context(|| format!("{argument}: a value is missing"))
-            };
-            match argument.as_str() {
-                // Cargo's own.
-                "--bench" => {}
-                "--only" => wanted.only = true,
-                "--peers" => wanted.peers = true,
-                "--scaling" => wanted.scaling = true,
-                "--quick" => wanted.quick = true,
-                "--write" => wanted.write = true,
-                "--render" => wanted.render = true,
-                "--precision" => wanted.precision = Some(value()?),
-                "--device" => {
-                    let device = value()?;
-                    ensure!(device == "cpu", "--device {device}: this program knows cpu");
-                }
-                "--threads" => {
-                    let threads = value()?.parse()?;
-                    ensure!(threads > 0, "--threads 0: expected at least 1");
-                    wanted.threads = Some(threads);
-                }
-                "--fact" => wanted.facts.push(fact(&value()?)?),
-                _ => bail!("{argument}: unknown; hint: docs/benchmarks.md lists what there is"),
-            }
-        }
-        Ok(wanted)
-    }
-
-    /// The numbers of threads: one, two, all.
-    fn thread_counts(&self) -> Vec<usize> {
-        let all = std::thread::available_parallelism().map_or(1, usize::from);
-        match self.threads {
-            Some(threads) => vec![threads],
-            None => {
-                let mut counts = vec![1, 2.min(all), all];
-                counts.dedup();
-                counts
-            }
-        }
-    }
-
-    /// The precision that was asked for, or all that the processor's back end has.
-    fn precisions(&self) -> Vec<&str> {
-        match &self.precision {
-            Some(precision) => vec![precision],
-            None => PRECISIONS.to_vec(),
-        }
-    }
-
-    fn plan(&self) -> Plan {
-        Plan { quick: self.quick }
-    }
-}
-
-/// `name=value unit`, as another program hands it over.
-fn fact(text: &str) -> Result<Fact> {
-    let parts = text.split_once('=').and_then(|(name, rest)| {
-        let (value, unit) = rest.split_once(' ')?;
-        Some((name, value.parse().ok()?, unit))
-    });
-    let (name, value, unit) =
-        parts.with_context(|| format!("--fact {text}: expected name=value unit"))?;
-    Ok(Fact {
-        name: name.into(),
-        value: Some(value),
-        unit: unit.into(),
-    })
-}
-
 // The report is what this program is for.
 #[allow(clippy::print_stdout)]
 fn main() -> Result<()> {
-    let wanted = Wanted::parse(std::env::args().skip(1))?;
+    let wanted = Arguments::parse(std::env::args().skip(1))?;
+    let device = &wanted.device;
+    ensure!(device == "cpu", "--device {device}: this program knows cpu");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     if wanted.render {
         return render::write(&root);
@@ -132,7 +38,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn measure(wanted: &Wanted) -> Result<Vec<Results>> {
+fn measure(wanted: &Arguments) -> Result<Vec<Results>> {
     let mut files = Vec::new();
     let mut file = |purpose, fill: &dyn Fn(&mut Results) -> Result<()>| -> Result<()> {
         let mut results = Results::new(purpose, provenance::processor());
@@ -170,7 +76,7 @@ fn say(what: &str) {
     eprintln!("  {what}");
 }
 
-fn report(results: &mut Results, wanted: &Wanted) -> Result<()> {
+fn report(results: &mut Results, wanted: &Arguments) -> Result<()> {
     let plan = wanted.plan();
     for threads in wanted.thread_counts() {
         say(&format!("{threads} thread(s): limits"));
@@ -196,7 +102,7 @@ fn report(results: &mut Results, wanted: &Wanted) -> Result<()> {
 }
 
 /// The same work in other frameworks, and their products.
-fn others(results: &mut Results, wanted: &Wanted) -> Result<()> {
+fn others(results: &mut Results, wanted: &Arguments) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let seconds = if wanted.quick { 0 } else { 10 };
     let budget = Duration::from_secs(seconds);
@@ -223,7 +129,7 @@ fn others(results: &mut Results, wanted: &Wanted) -> Result<()> {
     Ok(())
 }
 
-fn tasks(results: &mut Results, wanted: &Wanted) -> Result<()> {
+fn tasks(results: &mut Results, wanted: &Arguments) -> Result<()> {
     let plan = wanted.plan();
     say("tasks: digits");
     let digits = Digits::new(if wanted.quick { 500 } else { 10_000 })?;

@@ -1,6 +1,7 @@
 //! What the benches share: the games and their operations, what they must cost, the machine's own
 //! limits, timing in turns, results and what is made of them.
 
+pub mod arguments;
 pub mod bars;
 pub mod charts;
 pub mod cost;
