@@ -54,7 +54,11 @@ const fn masked(
     layer: usize,
     parts: &'static [(usize, usize, usize)],
 ) -> Masked {
-    let (cols, keep) = if layer == 0 { (PIXELS, 0.8) } else { (240, 0.5) };
+    let (cols, keep) = if layer == 0 {
+        (PIXELS, 0.8)
+    } else {
+        (240, 0.5)
+    };
     Masked {
         name,
         cols,
@@ -125,7 +129,12 @@ fn write_after(dir: &Path, before: u64) -> Result<Vec<[f64; 2]>> {
         "{}: losses are {losses:?}, expected finite ones",
         dir.display()
     );
-    write_array(dir, "latents", &[ITERATIONS, 2 * MINIBATCH, LATENT], &latents)?;
+    write_array(
+        dir,
+        "latents",
+        &[ITERATIONS, 2 * MINIBATCH, LATENT],
+        &latents,
+    )?;
     write_array(dir, "rows", &[ITERATIONS, MINIBATCH], &rows)?;
     write_array(dir, "rates", &[ITERATIONS, 2], &steps)?;
     write_array(dir, "losses", &[ITERATIONS, 2], flat)?;
@@ -156,7 +165,11 @@ fn write_parameters(dir: &Path, trainer: &gan_model::Trainer<Native<f32>>) -> Re
             .map(|&bytes| f32::from_le_bytes(bytes))
             .collect();
         let shape = tensor.shape();
-        let shape = if name.ends_with(".b") { &shape[1..] } else { shape };
+        let shape = if name.ends_with(".b") {
+            &shape[1..]
+        } else {
+            shape
+        };
         write_array(dir, &name, shape, &values)?;
     }
     Ok(())
@@ -205,7 +218,12 @@ macro_rules! numbers {
 numbers!(u8: "|u1", i64: "<i8", f32: "<f4", f64: "<f8");
 
 /// Writes `values`, row-major, as `NAME.npy`, version 1.0 of the format.
-pub(crate) fn write_array<T: Number>(dir: &Path, name: &str, shape: &[usize], values: &[T]) -> Result<()> {
+pub(crate) fn write_array<T: Number>(
+    dir: &Path,
+    name: &str,
+    shape: &[usize],
+    values: &[T],
+) -> Result<()> {
     let path: PathBuf = dir.join(format!("{name}.npy"));
     let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
     let mut header = format!(

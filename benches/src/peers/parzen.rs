@@ -47,7 +47,9 @@ pub fn measure_parzen(threads: usize, budget: Duration, root: &Path) -> Result<V
         .collect();
     let (points, samples) = values.split_at(COUNT * PIXELS);
     // As the authors' protocol has them.
-    let sigmas: Vec<f64> = (0..10).map(|i| 10f64.powf(f64::from(i) / 9.0 - 1.0)).collect();
+    let sigmas: Vec<f64> = (0..10)
+        .map(|i| 10f64.powf(f64::from(i) / 9.0 - 1.0))
+        .collect();
     write_array(&folder, "points", &[COUNT, PIXELS], points)?;
     write_array(&folder, "samples", &[COUNT, PIXELS], samples)?;
     write_array(&folder, "sigmas", &[sigmas.len()], &sigmas)?;
@@ -61,7 +63,11 @@ pub fn measure_parzen(threads: usize, budget: Duration, root: &Path) -> Result<V
                 rows.push(row(kind, threads, "f32", reason));
                 continue;
             }
-            let sigmas = if kind.variant == ONE { &sigmas[2..3] } else { &sigmas[..] };
+            let sigmas = if kind.variant == ONE {
+                &sigmas[2..3]
+            } else {
+                &sigmas[..]
+            };
             let variant = format!("{}-{}", kind.name, sigmas.len()).to_lowercase();
             let mut command = place.command(kind);
             command

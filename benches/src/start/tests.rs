@@ -105,7 +105,10 @@ fn first_loss(dir: &Path, masks: usize) -> f64 {
     }
     let softplus = |l: f64| l.exp().ln_1p();
     let signs = (0..200).map(|row| if row < 100 { -1.0 } else { 1.0 });
-    let terms = x.iter().zip(signs).map(|(&l, sign)| softplus(sign * f64::from(l)));
+    let terms = x
+        .iter()
+        .zip(signs)
+        .map(|(&l, sign)| softplus(sign * f64::from(l)));
     terms.sum::<f64>() / 100.0
 }
 
@@ -118,7 +121,11 @@ fn folder_holds_the_trainers_own_game() {
         let (header, values) = read(dir, &name);
         let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
         assert!(header.contains(&format!("({axes})")), "{name}: {header}");
-        assert_eq!(values.len(), shape.iter().product::<usize>() * size, "{name}");
+        assert_eq!(
+            values.len(),
+            shape.iter().product::<usize>() * size,
+            "{name}"
+        );
     }
     assert_eq!(fs::read_dir(dir).unwrap().count(), arrays().len());
     for mask in &MASKS {
