@@ -115,8 +115,8 @@ class Autograd(Game):
         h = F.relu(self.linear(h, w2, b2))
         return torch.sigmoid(self.linear(h, w3, b3))
 
-    def logits(self, x, masks):
-        w1, b1, w2, b2, w3, b3 = self.d
+    def logits(self, d, x, masks):
+        w1, b1, w2, b2, w3, b3 = d
         h = self.linear(drop(x, KEEP[0], masks[0]), w1, b1).view(-1, PIECES, UNITS).amax(1)
         h = self.linear(drop(h, KEEP[1], masks[1]), w2, b2).view(-1, PIECES, UNITS).amax(1)
         return F.linear(drop(h, KEEP[2], masks[2]), w3, b3)
@@ -132,10 +132,12 @@ class Autograd(Game):
         eta, mu = self.rates()
         with torch.no_grad():
             samples = self.generate(z[:M])
-        logits = self.logits(torch.cat((x, samples)), own)
+        logits = self.logits(self.d, torch.cat((x, samples)), own)
         loss_d = F.softplus(-logits[:M]).mean() + F.softplus(logits[M:]).mean()
         self.descend(0, loss_d, eta, mu)
-        loss_g = F.softplus(-self.logits(self.generate(z[M:]), other)).mean()
+        # D stays, so nobody asks for its gradient.
+        d = [t.detach() for t in self.d]
+        loss_g = F.softplus(-self.logits(d, self.generate(z[M:]), other)).mean()
         self.descend(1, loss_g, eta, mu)
         self.last_eta = eta
         return loss_d.detach(), loss_g.detach()

@@ -24,11 +24,11 @@ use process::{Hello, Peer};
 const TURN: usize = 8;
 /// Pairs of turns of which ratios are taken.
 const PAIRS: usize = 12;
-/// Largest relative difference of losses in f32: five iterations differ by about 1e-7, and two
-/// games that differ in one dropout mask by more than 1e-4.
+/// Largest relative difference of losses in f32: five iterations of the same game differ by about
+/// 1e-7, of one with other masks by 2e-3, of one without the schedules by 4e-4.
 const TOLERANCE: f64 = 1e-5;
 /// The same where factors of products are rounded to 7 or 10 bits.
-const LOOSE_TOLERANCE: f64 = 2e-2;
+const LOOSE_TOLERANCE: f64 = 5e-3;
 
 /// One peer beside this library.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
