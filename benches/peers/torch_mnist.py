@@ -129,7 +129,7 @@ class Autograd(Game):
         w1, b1, w2, b2, w3, b3 = d
         h = self.linear(drop(x, KEEP[0], masks[0]), w1, b1).view(-1, PIECES, UNITS).amax(1)
         h = self.linear(drop(h, KEEP[1], masks[1]), w2, b2).view(-1, PIECES, UNITS).amax(1)
-        return F.linear(drop(h, KEEP[2], masks[2]), w3, b3)
+        return F.linear(drop(h, KEEP[2], masks[2]), w3, b3).float()
 
     def iterate(self, check=False):
         if check:
@@ -140,16 +140,23 @@ class Autograd(Game):
             x = self.gather(torch.randint(0, len(self.data), (M,), device=self.device))
             own = other = (None, None, None)
         eta, mu = self.fused_rates()
-        with torch.no_grad():
-            samples = self.generate(z[:M])
-        logits = self.logits(self.d, torch.cat((x, samples)), own)
+        with self.rounded():
+            with torch.no_grad():
+                samples = self.generate(z[:M])
+            logits = self.logits(self.d, torch.cat((x, samples)), own)
         loss_d = F.softplus(-logits[:M]).mean() + F.softplus(logits[M:]).mean()
         self.descend(0, loss_d, eta, mu)
         # D stays, so nobody asks for its gradient.
         d = [t.detach() for t in self.d]
-        loss_g = F.softplus(-self.logits(d, self.generate(z[M:]), other)).mean()
+        with self.rounded():
+            logits = self.logits(d, self.generate(z[M:]), other)
+        loss_g = F.softplus(-logits).mean()
         self.descend(1, loss_g, eta, mu)
         return loss_d.detach(), loss_g.detach()
+
+    def rounded(self):
+        half = self.args.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def descend(self, player, loss, eta, mu):
         optimizer = self.optimizers[player]
@@ -348,10 +355,7 @@ def prepare(args):
     torch.set_flush_denormal(True)
     torch.backends.cuda.matmul.allow_tf32 = args.precision == "tf32"
     torch.manual_seed(1)
-    grad = torch.enable_grad() if args.variant in ("eager", "onednn") else torch.no_grad()
-    grad.__enter__()
-    if args.precision == "bf16" and args.variant == "eager":
-        torch.autocast(args.device.split(":")[0], torch.bfloat16).__enter__()
+    torch.set_grad_enabled(args.variant in ("eager", "onednn"))
     make = lambda: game_of(args.variant)(args)
     game = make()
 
@@ -381,8 +385,6 @@ def prepare(args):
     versions = {"torch": torch.__version__}
     if cuda:
         versions["cuda"] = torch.version.cuda
-    elif args.variant != "compile":
-        versions["threads"] = str(torch.get_num_threads())
     return "PyTorch", versions, check, run
 
 

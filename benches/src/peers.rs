@@ -170,7 +170,8 @@ pub fn measure(
                 .args(["--variant", kind.variant])
                 .args(["--threads", &native_threads.to_string()])
                 .args(["--precision", precision])
-                .args(["--device", device]);
+                // PyTorch calls AMD's devices by the same name.
+                .args(["--device", &device.replacen("hip", "cuda", 1)]);
             let contest = Contest {
                 expected: &losses,
                 tolerance,
@@ -278,15 +279,16 @@ impl Ours {
 
     #[cfg(feature = "gpu")]
     fn on_device(precision: &str, device: &str) -> Result<Self> {
-        let name = device.parse().map_err(anyhow::Error::msg)?;
-        let precision = precision.parse().map_err(anyhow::Error::msg)?;
-        Self::on(gan_kernels::cube::Cube::open(name, precision)?)
+        use gan_kernels::cube::{Cube, DeviceName, Precision};
+        let name: DeviceName = device.parse().map_err(anyhow::Error::msg)?;
+        let precision: Precision = precision.parse().map_err(anyhow::Error::msg)?;
+        Self::on(Cube::open(name, precision)?)
     }
 
     #[cfg(not(feature = "gpu"))]
     fn on_device(_: &str, device: &str) -> Result<Self> {
         anyhow::bail!(
-            "no device {device}: this build is without GPUs\nhint: build with `--features cuda`"
+            "no device {device}: this build is without GPUs; build with `--features cuda`"
         )
     }
 
