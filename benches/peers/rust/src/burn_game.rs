@@ -92,7 +92,7 @@ impl BurnGame {
         let masks = self.masks(start, given, 1);
         let loss_g = softplus(-self.judge(fresh, &masks, Linear::pass), 1.0).mean();
         descend(&mut self.generator, &loss_g, rates);
-        [loss_d, loss_g].map(|loss| loss.into_data().to_vec().expect("a loss is a float")[0])
+        [loss_d, loss_g].map(|loss| loss.into_data().try_to_vec().expect("a loss is a float")[0])
     }
 
     /// G(z), without a way back.
