@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use crate::results::Row;
+use crate::tasks::timed;
 use crate::timing::Times;
 
 /// The binaries that `cargo xtask bench --build-times` leaves, and what each is called in a row.
@@ -31,11 +32,7 @@ pub fn rows(folder: &Path, spawns: usize) -> Result<Vec<Row>> {
             let times = Times::new(times.collect::<Result<_>>()?);
             rows.push(Row {
                 name: format!("start/gan-cli {argument}/{build}"),
-                precision: "f32".into(),
-                count: 1,
-                seconds: Some(times.median()),
-                spread: Some(times.spread()),
-                ..Row::default()
+                ..timed(&times, 1)
             });
         }
     }
@@ -64,4 +61,35 @@ pub fn folder() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     target.unwrap_or_else(|| root.join("target")).join("bench")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_of_the_binaries_that_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(rows(folder.path(), 2).unwrap(), []);
+        let binary = folder.path().join("gan-cli-default");
+        fs::write(
+            &binary,
+            "#!/bin/sh\ntest \"$1\" = --version || test \"$1\" = presets\n",
+        )
+        .unwrap();
+        fs::set_permissions(&binary, Permissions::from_mode(0o755)).unwrap();
+        let found = rows(folder.path(), 2).unwrap();
+        let names: Vec<&str> = found.iter().map(|row| row.name.as_str()).collect();
+        let expected = [
+            "start/gan-cli --version/default",
+            "start/gan-cli presets/default",
+        ];
+        assert_eq!(names, expected);
+        assert!(found.iter().all(|row| row.seconds().is_some()));
+        fs::write(&binary, "#!/bin/sh\nexit 3\n").unwrap();
+        assert!(rows(folder.path(), 1).is_err());
+    }
 }
