@@ -133,12 +133,11 @@ def prepare(args):
         raise Skip(f"no variant {args.variant}: there is scan")
     if not cuda and args.precision != "f32":
         raise Skip("on a processor the game is played in f32")
-    jax.config.update("jax_platforms", "cuda" if cuda else "cpu")
+    if not cuda:
+        jax.config.update("jax_platforms", "cpu")
+    elif jax.default_backend() != "gpu":
+        raise Skip("JAX finds no GPU; `pip install jax[cuda13]` brings what it needs")
     jax.config.update("jax_default_matmul_precision", PRECISIONS[args.precision])
-    try:
-        jax.devices()
-    except RuntimeError as error:
-        raise Skip(f"JAX finds no {args.device}: {error}") from error
     start = Start(args.start)
     data = jnp.array(start.data)
     game = {"state": state_of(start), "key": jax.random.key(1, impl="rbg")}

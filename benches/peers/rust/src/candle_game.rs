@@ -156,6 +156,8 @@ fn descend(layers: &mut [Linear], loss: &Tensor, [eta, mu]: [f64; 2]) -> Result<
             let gradient = gradients
                 .get(theta)
                 .ok_or("a parameter without a gradient")?;
+            // A gradient knows what it was computed from, which a velocity would keep for ever.
+            let gradient = gradient.detach();
             *velocity = ((&*velocity * mu)? - (gradient * eta)?)?;
             theta.set(&(theta.as_tensor() + &*velocity)?)?;
         }
