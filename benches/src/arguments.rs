@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::game::PRECISIONS;
+use crate::game::precisions;
 use crate::iterations::Plan;
 use crate::results::Fact;
 
@@ -106,7 +106,7 @@ impl Arguments {
     pub fn precisions(&self) -> Vec<&str> {
         match &self.precision {
             Some(precision) => vec![precision],
-            None => PRECISIONS.to_vec(),
+            None => precisions(),
         }
     }
 

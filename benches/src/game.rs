@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use gan_kernels::cases::{BiasRows, CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
@@ -31,20 +31,24 @@ pub fn preset(name: &str) -> Result<GameConfig> {
     Ok(table.try_into()?)
 }
 
-/// What the processor's back end rounds factors of products to.
-pub const PRECISIONS: [&str; 1] = ["f32"];
+/// What this processor's back end rounds factors of products to.
+#[must_use]
+pub fn precisions() -> Vec<&'static str> {
+    let known = ["f32", "bf16"].into_iter();
+    known.filter(|known| native(1, known).is_ok()).collect()
+}
 
 /// The processor with `threads` threads, multiplying in `precision`.
 ///
 /// # Errors
 /// If the threads cannot be started or the processor's back end has no such precision.
 pub fn native(threads: usize, precision: &str) -> Result<Native<f32>> {
-    ensure!(
-        PRECISIONS.contains(&precision),
-        "the CPU has no precision {precision}: found {}",
-        PRECISIONS.join(", ")
-    );
-    Ok(Native::new(Some(threads))?)
+    let native = Native::new(Some(threads))?;
+    match precision {
+        "f32" => Ok(native),
+        "bf16" => Ok(native.with_bf16()?),
+        _ => bail!("precision {precision} is not offered on cpu, expected f32 or bf16"),
+    }
 }
 
 /// Images that show nothing; an iteration's cost does not depend on it.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{game, start};
@@ -268,11 +268,7 @@ struct Ours {
 impl Ours {
     fn new(threads: usize, precision: &str, device: &str) -> Result<Self> {
         if device == "cpu" {
-            ensure!(
-                precision == "f32",
-                "precision {precision} is not offered on cpu, expected f32"
-            );
-            return Self::on(gan_kernels::Native::<f32>::new(Some(threads))?);
+            return Self::on(game::native(threads, precision)?);
         }
         Self::on_device(precision, device)
     }
