@@ -10,6 +10,8 @@ mod graph;
 pub(crate) mod launch;
 pub(crate) mod math;
 mod memory;
+#[cfg(feature = "cuda")]
+mod paper;
 pub(crate) mod philox;
 pub(crate) mod tile;
 
@@ -23,6 +25,8 @@ pub use device::{
     DeviceName, DeviceReport, Precision, Runtime, best_device, devices, has_software_device,
 };
 pub use graph::Recording;
+#[cfg(feature = "cuda")]
+pub use paper::{Compiled, Launched, Paper};
 pub(crate) use launch::SMALL;
 pub(crate) use memory::{
     DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, Summed, TABLE_HEAD,
