@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ci;
+mod kernels;
 mod reproduce;
 mod tidy;
 
@@ -28,6 +29,9 @@ usage: cargo xtask <command>
   gradcheck [ARGS]  every operation and whole players on one device, as a table
                     (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32|bf16|f16);
                     on the CPU also whole players against differences, in f64
+  kernels [--dump DIR] [--arch 90] [--preset mnist] [--write]
+                    every CUDA kernel of an iteration as PTX and C++, without a device, and
+                    what it needs of one (--write: into docs/kernels.md); needs LLVM 22
   reproduce PRESET [--data PATH] [--seeds 1,2,3]
                     trains the preset from each seed, evaluates, draws the figures;
                     what is there already is taken or continued
@@ -40,6 +44,7 @@ enum Request {
     Tidy,
     Bench(Vec<OsString>),
     Gradcheck(Vec<OsString>),
+    Kernels(kernels::Wanted),
     Reproduce(reproduce::Reproduction),
     Help,
 }
@@ -70,6 +75,7 @@ fn parse(mut args: Vec<OsString>) -> Option<Request> {
         ("tidy", []) => Some(Request::Tidy),
         ("bench", _) => Some(Request::Bench(rest)),
         ("gradcheck", _) => Some(Request::Gradcheck(rest)),
+        ("kernels", words) => kernels::Wanted::parse(words).map(Request::Kernels),
         ("reproduce", words) => reproduce::Reproduction::parse(words).map(Request::Reproduce),
         ("help" | "--help" | "-h", _) => Some(Request::Help),
         _ => None,
@@ -88,6 +94,7 @@ fn run(request: Request) -> Result<ExitCode> {
                 .args(args);
             succeed(bench)?;
         }
+        Request::Kernels(wanted) => kernels::run(&root, &wanted)?,
         Request::Reproduce(wanted) => reproduce::run(&root, wanted)?,
         Request::Gradcheck(args) => return gradcheck(&root, &args),
         Request::Help => print!("{USAGE}"),

@@ -25,12 +25,12 @@ pub use device::{
     DeviceName, DeviceReport, Precision, Runtime, best_device, devices, has_software_device,
 };
 pub use graph::Recording;
-#[cfg(feature = "cuda")]
-pub use paper::{Compiled, Launched, Paper};
 pub(crate) use launch::SMALL;
 pub(crate) use memory::{
     DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, Summed, TABLE_HEAD,
 };
+#[cfg(feature = "cuda")]
+pub use paper::{Compiled, Launched, Paper};
 
 use crate::ops::{self, *};
 use crate::{
