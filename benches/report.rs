@@ -1,144 +1,152 @@
-//! One table for people: the machine's limit, the iteration, each of its operations.
-//!
-//! Every operation is checked against the f64 oracle before it is timed.
+//! `cargo xtask bench`: measures this machine's processor, prints what it found, and keeps it if
+//! asked to.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use benches::game::{mnist_iteration, mnist_trainer};
-use benches::machine::{SIDE, product_rates};
-use benches::timing::{alone, in_turn};
-use benches::unfused::Unfused;
-use gan_kernels::cases::{Case, Checker};
-use gan_kernels::{Backend, Native};
+use anyhow::{Result, ensure};
+use benches::arguments::Arguments;
+use benches::iterations::{GAMES, operations};
+use benches::memory::Counting;
+use benches::results::{Limit, LimitKind, Purpose, Results};
+use benches::tasks::{Digits, load, parzen, parzen_facts, sample};
+use benches::{machine, peers, provenance, render, scaling, spawn};
 
-const BUDGET: Duration = Duration::from_millis(600);
+#[global_allocator]
+static COUNTING: Counting = Counting;
 
 // The report is what this program is for.
 #[allow(clippy::print_stdout)]
 fn main() -> Result<()> {
-    let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let wanted = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'));
-    if wanted.is_some_and(|wanted| !"report".contains(&wanted)) {
-        return Ok(());
+    let wanted = Arguments::parse(std::env::args().skip(1))?;
+    let device = &wanted.device;
+    ensure!(device == "cpu", "--device {device}: this program knows cpu");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if wanted.render {
+        return render::write(&root);
     }
-    println!(
-        "\n{}, commit {}\n",
-        Native::<f32>::new(None)?.description(),
-        commit()
-    );
-    for threads in [1, all].into_iter().take(if all > 1 { 2 } else { 1 }) {
-        let rates = product_rates(threads)?;
-        println!(
-            "## {threads} thread{}\n",
-            if threads > 1 { "s" } else { "" }
-        );
-        println!("| f32 product {SIDE}³ | GFLOP/s |\n|---|---:|");
-        for rate in &rates {
-            println!("| {} | {:.1} |", rate.name, rate.flops / 1e9);
+    let files = measure(&wanted)?;
+    println!("{}", render::terminal(&files));
+    if wanted.write {
+        for file in &files {
+            let path = file.write(&root.join("benches/results"))?;
+            println!("wrote {}", path.display());
         }
-        let limit = rates[0].flops;
-        report_iteration(threads, limit)?;
-        report_operations(threads, limit)?;
+        render::write(&root)?;
+        println!("rendered docs/benchmarks.md");
     }
     Ok(())
 }
 
-/// The commit that is measured, with a mark if files differ from it.
-fn commit() -> String {
-    let git = std::process::Command::new("git")
-        .args(["describe", "--always", "--dirty"])
-        .output();
-    let name = git.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    name.ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unknown".into())
+fn measure(wanted: &Arguments) -> Result<Vec<Results>> {
+    let mut files = Vec::new();
+    let mut file = |purpose, fill: &dyn Fn(&mut Results) -> Result<()>| -> Result<()> {
+        let mut results = Results::new(purpose, provenance::processor());
+        fill(&mut results)?;
+        provenance::finish(&mut results.machine);
+        files.push(results);
+        Ok(())
+    };
+    if !wanted.facts.is_empty() {
+        file(Purpose::Builds, &|results| {
+            results.facts.clone_from(&wanted.facts);
+            Ok(())
+        })?;
+    }
+    if !wanted.only {
+        file(Purpose::Report, &|results| report(results, wanted))?;
+    }
+    if wanted.peers {
+        file(Purpose::Peers, &|results| others(results, wanted))?;
+    }
+    if wanted.scaling {
+        file(Purpose::Scaling, &|results| {
+            say("scaling");
+            let threads = wanted.thread_counts().last().copied().unwrap_or(1);
+            results.curves = scaling::curves(threads, wanted.quick)?;
+            Ok(())
+        })?;
+    }
+    Ok(files)
 }
 
-#[allow(clippy::print_stdout)]
-fn report_iteration(threads: usize, limit: f64) -> Result<()> {
-    let flop: u64 = mnist_iteration().iter().map(Case::flop).sum();
-    let mut trainer = mnist_trainer(threads)?;
-    let times = alone(BUDGET * 4, || trainer.step());
-    let (median, flop) = (times.median(), flop as f64);
-    println!(
-        "\n| bench | ms | spread | iterations/s | GFLOP/s | of limit |\n|---|---:|---:|---:|---:|---:|"
-    );
-    println!(
-        "| train_step/mnist | {:.2} | ±{:.1} % | {:.1} | {:.1} | {:.0} % |",
-        median * 1e3,
-        times.spread() * 100.0,
-        1.0 / median,
-        flop / median / 1e9,
-        100.0 * flop / median / limit
-    );
-    Ok(())
+/// What takes a while, on the terminal alone.
+#[allow(clippy::print_stderr)]
+fn say(what: &str) {
+    eprintln!("  {what}");
 }
 
-/// A table of the operations of an iteration; the unfused baseline runs on one thread alone.
-#[allow(clippy::print_stdout)]
-fn report_operations(threads: usize, limit: f64) -> Result<()> {
-    let native = Native::<f32>::new(Some(threads))?;
-    let matrix = |rows, cols| native.matrix(rows, cols);
-    let checker = Checker::new(&native, &matrix);
-    let cases = mnist_iteration();
-    let mut rows = Vec::new();
-    let mut seen = BTreeMap::new();
-    for case in &cases {
-        *seen.entry(case.to_string()).or_insert(0) += 1;
-    }
-    for case in &cases {
-        let name = case.to_string();
-        let Some(count) = seen.remove(&name) else {
-            continue;
-        };
-        checker
-            .check(case)
-            .with_context(|| format!("{name} is wrong"))?;
-        let mut fused = checker.prepare(case);
-        let mut run = || fused.run(&native).unwrap_or_default();
-        let unfused = Unfused::new(case).filter(|_| threads == 1);
-        let (times, ratio) = match unfused {
-            None => (alone(BUDGET / 4, run), None),
-            Some(mut unfused) => {
-                let (times, _, ratio) = in_turn(BUDGET / 2, &mut run, || unfused.run());
-                (times, Some(1.0 / ratio))
-            }
-        };
-        rows.push((name, count, times, case.flop() as f64, ratio));
-    }
-    let total: f64 = rows
-        .iter()
-        .map(|(_, count, times, ..)| *count as f64 * times.median())
-        .sum();
-    println!("\n| operation | × | µs | spread | share | GFLOP/s | of limit | unfused / fused |");
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
-    for (name, count, times, flop, ratio) in rows {
-        let median = times.median();
-        let rate = |value: f64, unit: &str| {
-            if flop > 0.0 {
-                format!("{value:.0}{unit}")
+fn report(results: &mut Results, wanted: &Arguments) -> Result<()> {
+    let plan = wanted.plan();
+    for threads in wanted.thread_counts() {
+        say(&format!("{threads} thread(s): limits"));
+        results
+            .limits
+            .extend(machine::limits(threads, wanted.quick)?);
+        for game in &GAMES {
+            say(&format!("{threads} thread(s): {} iteration", game.name));
+            let effort = if game.heavy {
+                plan.heavy(5)
             } else {
-                "–".into()
+                plan.light(Duration::from_secs(3))
+            };
+            for precision in wanted.precisions() {
+                results.rows.push(game.row(threads, precision, effort)?);
             }
-        };
-        println!(
-            "| {name} | {count} | {:.0} | ±{:.0} % | {:.1} % | {} | {} | {} |",
-            median * 1e6,
-            times.spread() * 100.0,
-            100.0 * count as f64 * median / total,
-            rate(flop / median / 1e9, ""),
-            rate(100.0 * flop / median / limit, " %"),
-            ratio.map_or("–".into(), |ratio| format!("{ratio:.2}")),
-        );
+        }
+        say(&format!("{threads} thread(s): operations"));
+        let effort = plan.light(Duration::from_millis(250));
+        results.rows.extend(operations(threads, effort)?);
     }
-    println!(
-        "| all operations of an iteration | {} | {:.0} | | 100 % | | | |",
-        cases.len(),
-        total * 1e6
-    );
+    tasks(results, wanted)
+}
+
+/// The same work in other frameworks, and their products.
+fn others(results: &mut Results, wanted: &Arguments) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let seconds = if wanted.quick { 0 } else { 10 };
+    let budget = Duration::from_secs(seconds);
+    for threads in wanted.thread_counts() {
+        say(&format!("{threads} thread(s): other frameworks"));
+        match peers::product_rates(threads, &root) {
+            Ok(rates) => results.limits.extend(rates.into_iter().map(|rate| Limit {
+                kind: LimitKind::Product,
+                name: format!("{} {}", rate.name, rate.version),
+                threads: Some(threads),
+                precision: "f32".into(),
+                rate: rate.flops.ok(),
+            })),
+            // The rows say as well which frameworks are missing.
+            Err(error) => say(&format!("their products are not measured: {error:#}")),
+        }
+        for precision in wanted.precisions() {
+            let rows = peers::measure(threads, precision, "cpu", budget, &root)?;
+            results.peers.extend(rows);
+        }
+        let rows = peers::measure_parzen(threads, budget, &root)?;
+        results.parzen_peers.extend(rows);
+    }
+    Ok(())
+}
+
+fn tasks(results: &mut Results, wanted: &Arguments) -> Result<()> {
+    let plan = wanted.plan();
+    say("tasks: digits");
+    let digits = Digits::new(if wanted.quick { 500 } else { 10_000 })?;
+    let counts = wanted.thread_counts();
+    for &threads in &counts {
+        say(&format!("{threads} thread(s): Parzen window, samples"));
+        results
+            .rows
+            .extend(parzen(&digits, threads, plan.heavy(5))?);
+        let effort = plan.light(Duration::from_secs(2));
+        results.rows.push(sample(threads, effort)?);
+    }
+    let all = counts.last().copied().unwrap_or(1);
+    results.facts.extend(parzen_facts(&digits, all)?);
+    say("starts, loading");
+    let spawns = if wanted.quick { 3 } else { 50 };
+    results.rows.extend(spawn::rows(&spawn::folder(), spawns)?);
+    results.rows.extend(load(plan.heavy(5))?);
     Ok(())
 }

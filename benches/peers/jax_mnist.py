@@ -1,109 +1,170 @@
-"""One iteration of the authors' MNIST game in JAX: a jitted scan with donated state.
+"""The MNIST game in JAX: one jitted scan over iterations with donated state.
 
-The same products as `train_step/mnist`: G's samples for both players, D on data and samples stacked,
-then G through D. Prints milliseconds per iteration, median of the scans.
-
-usage: taskset -c 0 python jax_mnist.py        (one thread; without taskset all processors)
-needs: pip install jax
+    scan      random numbers, minibatches, schedules and updates inside
 """
 
+import functools
 import os
-import statistics
 import time
 
+from peer import KEEP, M, PIECES, PIXELS, LATENT, UNITS, Skip, Start, serve
+
+# XLA's pool has a thread for each processor that this process may use; with one, none is needed.
 if len(os.sched_getaffinity(0)) == 1:
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false"
 
 import jax
 import jax.numpy as jnp
 
-M, STEPS, SCANS = 100, 20, 9
-PIECES = 5
-ETA, MU = 0.1, 0.5
+PRECISIONS = {"f32": "highest", "tf32": "tensorfloat32", "bf16": "bfloat16"}
 
 
-def uniform(key, shape, bound):
-    return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
-
-
-def layers(key, sizes, bound):
-    keys = jax.random.split(key, len(sizes))
-    return [(uniform(k, s, bound), jnp.zeros(s[1])) for k, s in zip(keys, sizes)]
-
-
+@jax.custom_vjp
 def generate(theta, z):
+    """G(z) for D's minibatch and the fresh one, of which only the second is differentiated."""
+    return _generate(theta, z)[-1]
+
+
+def _generate(theta, z):
     (w1, b1), (w2, b2), (w3, b3) = theta
-    h = jax.nn.relu(z @ w1 + b1)
-    h = jax.nn.relu(h @ w2 + b2)
-    return jax.nn.sigmoid(h @ w3 + b3)
+    h1 = jax.nn.relu(z @ w1 + b1)
+    h2 = jax.nn.relu(h1 @ w2 + b2)
+    return h1, h2, jax.nn.sigmoid(h2 @ w3 + b3)
 
 
-def drop(key, x, keep):
-    return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep, 0.0)
+def _forward(theta, z):
+    h1, h2, y = _generate(theta, z)
+    return y, (theta, z[M:], h1[M:], h2[M:], y[M:])
 
 
-def logits(theta, x, key):
+def _backward(kept, dy):
+    ((_, _), (w2, _), (w3, _)), z, h1, h2, y = kept
+    dz3 = dy[M:] * y * (1 - y)
+    dz2 = (dz3 @ w3.T) * (h2 > 0)
+    dz1 = (dz2 @ w2.T) * (h1 > 0)
+    pairs = ((z, dz1), (h1, dz2), (h2, dz3))
+    return [(x.T @ dz, dz.sum(0)) for x, dz in pairs], jnp.zeros((2 * M, z.shape[1]))
+
+
+generate.defvjp(_forward, _backward)
+
+
+def drop(x, keep, kept):
+    return jnp.where(kept, x / keep, 0.0)
+
+
+def maxout(z):
+    return functools.reduce(jnp.maximum, jnp.split(z, PIECES, axis=1))
+
+
+def logits(theta, x, kept):
     (w1, b1), (w2, b2), (w3, b3) = theta
-    k0, k1, k2 = jax.random.split(key, 3)
-    x = drop(k0, x, 0.8)
-    h = (x @ w1 + b1).reshape(len(x), -1, PIECES).max(-1)
-    h = drop(k1, h, 0.5)
-    h = (h @ w2 + b2).reshape(len(x), -1, PIECES).max(-1)
-    h = drop(k2, h, 0.5)
-    return (h @ w3 + b3)[:, 0]
+    h = maxout(drop(x, KEEP[0], kept[0]) @ w1 + b1)
+    h = maxout(drop(h, KEEP[1], kept[1]) @ w2 + b2)
+    return (drop(h, KEEP[2], kept[2]) @ w3 + b3)[:, 0]
 
 
-def momentum(theta, velocity, gradient):
-    velocity = jax.tree.map(lambda v, g: MU * v - ETA * g, velocity, gradient)
+def momentum(theta, velocity, gradient, eta, mu):
+    velocity = jax.tree.map(lambda v, g: mu * v - eta * g, velocity, gradient)
     return jax.tree.map(jnp.add, theta, velocity), velocity
 
 
-def iteration(state, key):
-    g, d, vg, vd, data = state
-    kz, kx, kd, kg = jax.random.split(key, 4)
-    z = uniform(kz, (2 * M, 100), 3**0.5)
-    rows = jax.random.randint(kx, (M,), 0, len(data))
-    x = data[rows].astype(jnp.float32) / 255.0
-    # D's samples need no way back; the fresh ones, which G learns from, do.
-    samples = generate(g, z[:M])
-    fresh, pullback = jax.vjp(lambda g: generate(g, z[M:]), g)
+def draw(key, records):
+    """Latents, rows of a minibatch, and what dropout keeps in D's own pass and in G's."""
+    kz, kx, *keys = jax.random.split(key, 5)
+    z = jax.random.uniform(kz, (2 * M, LATENT), minval=-(3**0.5), maxval=3**0.5)
+    rows = jax.random.randint(kx, (M,), 0, records)
+    masks = [
+        jax.random.bits(key, (3 * M, cols)) < jnp.uint32(keep * 2**32)
+        for key, cols, keep in zip(keys, (PIXELS, UNITS, UNITS), KEEP)
+    ]
+    return z, rows, [m[: 2 * M] for m in masks], [m[2 * M :] for m in masks]
+
+
+def iterate(data, state, given):
+    (d, vd, g, vg), step = state
+    z, rows, own, other = given
+    eta = jnp.maximum(0.1 * jnp.exp(-3.999992000021333e-06 * step), 1e-6)
+    mu = 0.5 + 0.2 * jnp.minimum(step * M // len(data) / 249, 1.0)
+    x = data[rows].astype(jnp.float32) / 255
+    samples, pullback = jax.vjp(lambda g: generate(g, z), g)
 
     def discriminator(d):
-        l = logits(d, jnp.concatenate([x, samples]), kd)
+        l = logits(d, jnp.concatenate([x, samples[:M]]), own)
         return jax.nn.softplus(-l[:M]).mean() + jax.nn.softplus(l[M:]).mean()
 
-    loss, grad = jax.value_and_grad(discriminator)(d)
-    d, vd = momentum(d, vd, grad)
+    loss_d, gradient = jax.value_and_grad(discriminator)(d)
+    d, vd = momentum(d, vd, gradient, eta, mu)
 
     def generator(fresh):
-        return jax.nn.softplus(-logits(d, fresh, kg)).mean()
+        return jax.nn.softplus(-logits(d, fresh, other)).mean()
 
-    (grad,) = pullback(jax.grad(generator)(fresh))
-    g, vg = momentum(g, vg, grad)
-    return (g, d, vg, vd, data), loss
+    loss_g, dy = jax.value_and_grad(generator)(samples[M:])
+    (gradient,) = pullback(jnp.concatenate([jnp.zeros_like(dy), dy]))
+    g, vg = momentum(g, vg, gradient, eta, mu)
+    return ((d, vd, g, vg), step + 1), jnp.stack([loss_d, loss_g])
 
 
-def main():
-    key = jax.random.key(1, impl="rbg")
-    kg, kd, kx, key = jax.random.split(key, 4)
-    g = layers(kg, [(100, 1200), (1200, 1200), (1200, 784)], 0.05)
-    d = layers(kd, [(784, 240 * PIECES), (240, 240 * PIECES), (240, 1)], 0.005)
-    zeros = lambda theta: jax.tree.map(jnp.zeros_like, theta)
-    data = jax.random.randint(kx, (50_000, 784), 0, 256).astype(jnp.uint8)
-    state = (g, d, zeros(g), zeros(d), data)
-    scan = jax.jit(lambda s, k: jax.lax.scan(iteration, s, jax.random.split(k, STEPS)), donate_argnums=0)
-    times = []
-    for i in range(SCANS + 2):
-        start = time.perf_counter()
-        state, losses = scan(state, jax.random.fold_in(key, i))
-        losses.block_until_ready()
-        times.append((time.perf_counter() - start) / STEPS * 1e3)
-    times = sorted(times[2:])
-    print(
-        f"jax {jax.__version__}: median {statistics.median(times):.2f} ms, "
-        f"best {times[0]:.2f} ms, loss {losses[-1]:.4f}"
-    )
+@functools.partial(jax.jit, donate_argnums=1)
+def play(data, state, given):
+    """The iterations whose random numbers are given."""
+    return jax.lax.scan(functools.partial(iterate, data), state, given)
+
+
+@functools.partial(jax.jit, donate_argnums=1, static_argnums=3)
+def run_many(data, state, key, count):
+    def one(state, key):
+        return iterate(data, state, draw(key, len(data)))
+
+    key, own = jax.random.split(key)
+    state, losses = jax.lax.scan(one, state, jax.random.split(own, count))
+    return state, key, losses
+
+
+def state_of(start):
+    (d, vd), (g, vg) = (start.player(name) for name in ("discriminator", "generator"))
+    return jax.tree.map(jnp.array, (d, vd, g, vg)), jnp.int32(start.step)
+
+
+def prepare(args):
+    cuda = args.device.startswith("cuda")
+    if args.variant != "scan":
+        raise Skip(f"no variant {args.variant}: there is scan")
+    if not cuda and args.precision != "f32":
+        raise Skip("on a processor the game is played in f32")
+    jax.config.update("jax_platforms", "cuda" if cuda else "cpu")
+    jax.config.update("jax_default_matmul_precision", PRECISIONS[args.precision])
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        raise Skip(f"JAX finds no {args.device}: {error}") from error
+    start = Start(args.start)
+    data = jnp.array(start.data)
+    game = {"state": state_of(start), "key": jax.random.key(1, impl="rbg")}
+    compiled = set()
+
+    def check():
+        masks = [[jnp.array(kept) > 0 for kept in own] for own in start.kept.values()]
+        given = (jnp.array(start.latents), jnp.array(start.rows), *masks)
+        return play(data, state_of(start), given)[1].tolist()
+
+    def run(count):
+        def once():
+            game["state"], game["key"], losses = run_many(data, game["state"], game["key"], count)
+            losses.block_until_ready()
+
+        if count not in compiled:
+            once()
+            compiled.add(count)
+        begin = time.perf_counter()
+        once()
+        return [(time.perf_counter() - begin) / count * 1e3]
+
+    import jaxlib
+
+    return "JAX", {"jax": jax.__version__, "jaxlib": jaxlib.__version__}, check, run
 
 
 if __name__ == "__main__":
-    main()
+    serve(prepare)

@@ -2,17 +2,21 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use gan_kernels::cases::{BiasRows, CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Activation, Affine, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
+    Activation, Affine, Backend, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
 };
 use gan_model::{GameConfig, Trainer, TrainingData};
 use rand::Rng;
 
 /// Values of an MNIST image.
-const PIXELS: usize = 784;
+pub const PIXELS: usize = 784;
+/// Images that the game is played on.
+pub const IMAGES: usize = 50_000;
+/// Seed of the game and of its images.
+pub const SEED: u64 = 1;
 
 /// The game of `configs/mnist.toml`, or of another preset.
 ///
@@ -27,30 +31,81 @@ pub fn preset(name: &str) -> Result<GameConfig> {
     Ok(table.try_into()?)
 }
 
-/// A trainer of the MNIST game on images of noise; an iteration's cost does not depend on them.
+/// What the processor's back end rounds factors of products to.
+pub const PRECISIONS: [&str; 1] = ["f32"];
+
+/// The processor with `threads` threads, multiplying in `precision`.
+///
+/// # Errors
+/// If the threads cannot be started or the processor's back end has no such precision.
+pub fn native(threads: usize, precision: &str) -> Result<Native<f32>> {
+    ensure!(
+        PRECISIONS.contains(&precision),
+        "the CPU has no precision {precision}: found {}",
+        PRECISIONS.join(", ")
+    );
+    Ok(Native::new(Some(threads))?)
+}
+
+/// Images that show nothing; an iteration's cost does not depend on it.
+#[must_use]
+pub fn images(rows: usize, cols: usize) -> TrainingData {
+    // A pattern longer than a record, rather than random words, which would take seconds.
+    let data = (0..rows * cols).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8);
+    let values = Values::Bytes {
+        data: data.collect(),
+        scale: ByteScale::Uniform(Affine::PIXELS),
+    };
+    TrainingData {
+        records: Records::new(cols, values),
+        mean: vec![0.5; cols],
+    }
+}
+
+/// Records of floats, as mixtures have.
+#[must_use]
+pub fn points(rows: usize, cols: usize) -> TrainingData {
+    let values = (0..rows * cols).map(|i| (i as f32).sin()).collect();
+    TrainingData {
+        records: Records::new(cols, Values::Floats(values)),
+        mean: vec![0.0; cols],
+    }
+}
+
+/// A trainer of the MNIST game on 50,000 images of noise.
 ///
 /// # Errors
 /// If the preset cannot be read or the threads not be started.
 pub fn mnist_trainer(threads: usize) -> Result<Trainer<Native<f32>>> {
-    let address = Address {
-        seed: 1,
-        stream: Stream::new(Purpose::Data, 0, 0),
-        step: 0,
-    };
-    let mut data = vec![0; 50_000 * PIXELS];
-    address.rng().fill_bytes(&mut data);
+    mnist_trainer_on(Native::new(Some(threads))?)
+}
+
+/// The same on any back end.
+///
+/// # Errors
+/// If the preset cannot be read.
+pub fn mnist_trainer_on<B: Backend>(backend: B) -> Result<Trainer<B>> {
     let scale = ByteScale::Uniform(Affine::PIXELS);
+    let data = noise_images();
     let records = Records::new(PIXELS, Values::Bytes { data, scale });
     let data = TrainingData {
         records,
         mean: vec![0.5; PIXELS],
     };
-    Ok(Trainer::new(
-        Native::new(Some(threads))?,
-        &preset("mnist")?,
-        1,
-        data,
-    )?)
+    Ok(Trainer::new(backend, &preset("mnist")?, SEED, data)?)
+}
+
+/// 50,000 images of 784 bytes, each byte uniform.
+#[must_use]
+pub fn noise_images() -> Vec<u8> {
+    let address = Address {
+        seed: SEED,
+        stream: Stream::new(Purpose::Data, 0, 0),
+        step: 0,
+    };
+    let mut data = vec![0; IMAGES * PIXELS];
+    address.rng().fill_bytes(&mut data);
+    data
 }
 
 /// The operations of one iteration of the MNIST game, alternating, k = 1, m = 100, in their order.
@@ -95,7 +150,7 @@ pub fn mnist_iteration() -> Vec<Case> {
     };
     let gather = Op::GatherRows {
         rows: 100,
-        records: 50_000,
+        records: IMAGES,
         cols: PIXELS,
         kept: Kept::Bytes,
         step: 0,

@@ -1,10 +1,14 @@
-//! What this machine can do, measured: the rate of f32 products.
+//! What this machine can do, measured: the rate of f32 products, of multiply-adds in registers, of
+//! copying.
 
 use std::time::Instant;
 
 use anyhow::Result;
 use gan_kernels::cases::{CASES, Case, Checker, Inputs, Op, Role, Shape};
 use gan_kernels::{Activation, Backend, Native};
+
+use crate::fma;
+use crate::results::{Limit, LimitKind};
 
 /// Size of the square product that the limit is measured on.
 pub const SIDE: usize = 4096;
@@ -15,6 +19,56 @@ pub struct Rate {
     pub name: &'static str,
     /// FLOP per second, the best of three.
     pub flops: f64,
+}
+
+/// Everything that `threads` threads can do at best: products by each library, multiply-adds in
+/// registers, and a copy; `quick` leaves the products out, which take a while.
+///
+/// # Errors
+/// If the threads cannot be started.
+pub fn limits(threads: usize, quick: bool) -> Result<Vec<Limit>> {
+    let limit = |kind, name: &str, rate| Limit {
+        kind,
+        name: name.into(),
+        threads: Some(threads),
+        precision: "f32".into(),
+        rate: Some(rate),
+    };
+    let products = if quick {
+        Vec::new()
+    } else {
+        product_rates(threads)?
+    };
+    let mut limits: Vec<Limit> = products
+        .iter()
+        .map(|rate| limit(LimitKind::Product, rate.name, rate.flops))
+        .collect();
+    if let Some((name, rate)) = fma::peak(threads) {
+        limits.push(limit(LimitKind::Registers, name, rate));
+    }
+    limits.push(limit(LimitKind::Copy, "copy", copy_rate(threads)));
+    Ok(limits)
+}
+
+/// Bytes per second, read and written, of copies between buffers far larger than any cache; the
+/// best of five.
+#[must_use]
+pub fn copy_rate(threads: usize) -> f64 {
+    const FLOATS: usize = 1 << 26;
+    let from = vec![1.0_f32; FLOATS];
+    let mut to = vec![0.0_f32; FLOATS];
+    let part = FLOATS.div_ceil(threads);
+    let mut copy = || {
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for (to, from) in to.chunks_mut(part).zip(from.chunks(part)) {
+                scope.spawn(|| to.copy_from_slice(from));
+            }
+        });
+        start.elapsed().as_secs_f64()
+    };
+    let best = (0..5).map(|_| copy()).fold(f64::INFINITY, f64::min);
+    (2 * FLOATS * size_of::<f32>()) as f64 / best
 }
 
 /// Rates of f32 products with `threads` threads, the best first.
@@ -97,10 +151,10 @@ fn by_columns(
     c: &mut [f32],
     product: fn(&[f32], &[f32], *mut f32, usize),
 ) {
-    let cols = SIDE / threads;
+    let part = SIDE.div_ceil(threads);
     std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let first = thread * cols;
+        for first in (0..SIDE).step_by(part) {
+            let cols = part.min(SIDE - first);
             let c = Columns(c[first..].as_mut_ptr());
             let b = &b[first..];
             scope.spawn(move || product(a, b, c.start(), cols));

@@ -9,6 +9,16 @@ use std::time::{Duration, Instant};
 pub struct Times(Vec<f64>);
 
 impl Times {
+    /// Of runs in any order.
+    ///
+    /// # Panics
+    /// If there is none, at the first question.
+    #[must_use]
+    pub fn new(mut seconds: Vec<f64>) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        Self(seconds)
+    }
+
     /// The middle run.
     #[must_use]
     pub fn median(&self) -> f64 {
@@ -26,37 +36,60 @@ impl Times {
     }
 }
 
-/// Runs `first` and `second` in turn until `budget` is spent, at least 20 times each; returns both
-/// times and the median of their ratios, pair by pair.
-pub fn in_turn(
-    budget: Duration,
-    mut first: impl FnMut(),
-    mut second: impl FnMut(),
-) -> (Times, Times, f64) {
-    const AT_LEAST: usize = 20;
-    let time = |run: &mut dyn FnMut()| {
-        let start = Instant::now();
-        run();
-        black_box(start.elapsed().as_secs_f64())
-    };
-    // Warm-up: buffers grow to their size, pages are touched.
-    (0..3).for_each(|_| (first(), second()).1);
-    let (mut a, mut b, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    let start = Instant::now();
-    while a.len() < AT_LEAST || start.elapsed() < budget {
-        let pair = (time(&mut first), time(&mut second));
-        a.push(pair.0);
-        b.push(pair.1);
-        ratios.push(pair.0 / pair.1);
-    }
-    let sorted = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        Times(values)
-    };
-    (sorted(a), sorted(b), sorted(ratios).median())
+/// How long to measure one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Until this much time is spent,
+    pub budget: Duration,
+    /// but so many runs at least.
+    pub runs: usize,
+    /// Runs before, in which buffers grow to their size and pages are touched.
+    pub warm_up: usize,
 }
 
-/// Runs one thing until `budget` is spent, at least 20 times.
-pub fn alone(budget: Duration, run: impl FnMut()) -> Times {
-    in_turn(budget, run, || {}).0
+impl Effort {
+    /// Enough runs for quartiles.
+    #[must_use]
+    pub const fn of(budget: Duration) -> Self {
+        Self {
+            budget,
+            runs: 20,
+            warm_up: 3,
+        }
+    }
+
+    /// For what takes seconds: few runs, and one before them.
+    #[must_use]
+    pub const fn few(runs: usize) -> Self {
+        Self {
+            budget: Duration::ZERO,
+            runs,
+            warm_up: 1,
+        }
+    }
+
+    /// Runs both in turn; returns both times and the median of their ratios, first over second, pair
+    /// by pair.
+    pub fn in_turn(self, mut first: impl FnMut(), mut second: impl FnMut()) -> (Times, Times, f64) {
+        let time = |run: &mut dyn FnMut()| {
+            let start = Instant::now();
+            run();
+            black_box(start.elapsed().as_secs_f64())
+        };
+        (0..self.warm_up).for_each(|_| (first(), second()).1);
+        let (mut a, mut b, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let start = Instant::now();
+        while a.len() < self.runs || start.elapsed() < self.budget {
+            let pair = (time(&mut first), time(&mut second));
+            a.push(pair.0);
+            b.push(pair.1);
+            ratios.push(pair.0 / pair.1);
+        }
+        (Times::new(a), Times::new(b), Times::new(ratios).median())
+    }
+
+    /// Runs one thing.
+    pub fn alone(self, run: impl FnMut()) -> Times {
+        self.in_turn(run, || {}).0
+    }
 }

@@ -6,6 +6,7 @@
 // A command-line tool whose output is what it prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod ci;
 mod kernels;
 mod reproduce;
@@ -24,8 +25,13 @@ usage: cargo xtask <command>
   ci [--fix]        format, lints, tests, documentation, tidy, dependencies
                     (--fix formats the sources in place of checking them)
   tidy              the checks that need no compiler: doc maps, links, sizes, paths
-  bench [ARGS]      cargo bench -p benches -- ARGS
-                    (for example linear_fwd, to run what has it in its name)
+  bench NAME        Criterion's benches that have NAME in theirs, such as linear_fwd
+  bench [--peers] [--scaling] [--build-times] [--only] [--quick] [--write]
+        [--threads N] [--precision P] [--device cpu|wgpu|vulkan|cuda|hip]
+                    what this machine can do and what operations, iterations and tasks
+                    take; in addition other programs, larger games, builds (--only: these
+                    alone); --write keeps it in benches/results/ and renders
+                    docs/benchmarks.md, --render renders alone
   gradcheck [ARGS]  every operation and whole players on one device, as a table
                     (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32|bf16|f16);
                     on the CPU also whole players against differences, in f64
@@ -95,6 +101,7 @@ fn run(request: Request) -> Result<ExitCode> {
             succeed(bench)?;
         }
         Request::Kernels(wanted) => kernels::run(&root, &wanted)?,
+        Request::Bench(args) => bench::run(&root, args)?,
         Request::Reproduce(wanted) => reproduce::run(&root, wanted)?,
         Request::Gradcheck(args) => return gradcheck(&root, &args),
         Request::Help => print!("{USAGE}"),

@@ -1,0 +1,137 @@
+//! The curves: a table, a sentence and a picture of each.
+
+use super::table::{Table, number, right, spread};
+use crate::bars::best_limit;
+use crate::charts::{Kind, Lines};
+use crate::results::{Curve, LimitKind, Results};
+
+/// Time may grow by this power of FLOP or bytes and still count as no faster.
+const EXPONENT: f64 = 1.05;
+/// Where neither grows, time may grow by this factor.
+const FACTOR: f64 = 1.1;
+/// FLOP or bytes that grow by less do not grow.
+const GROWS: f64 = 1.05;
+
+/// Table and sentence.
+pub(super) fn part(curve: &Curve) -> String {
+    let mut table = Table::new(vec![
+        right(&curve.variable),
+        right("ms"),
+        right("spread"),
+        right("GFLOP"),
+        right("GB"),
+        right("GFLOP/s"),
+        right("GB/s"),
+    ]);
+    for point in &curve.points {
+        let row = &point.row;
+        table.row(vec![
+            format!("{}", point.at),
+            number(row.seconds().map(|it| 1e3 * it)),
+            spread(row.spread),
+            number(Some(row.flop / 1e9)),
+            number(Some(row.bytes / 1e9)),
+            number(row.rate().map(|it| it / 1e9)),
+            number(row.bandwidth().map(|it| it / 1e9)),
+        ]);
+    }
+    let variable = capital(&curve.variable);
+    let verdict = verdict(curve);
+    format!("\n{variable}, {}: {verdict}.\n\n{table}", curve.fixed)
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// Whether time grows no faster than what there is to do, for people.
+pub(super) fn verdict(curve: &Curve) -> String {
+    let points: Vec<[f64; 3]> = curve
+        .points
+        .iter()
+        .filter_map(|point| Some([point.row.seconds()?, point.row.flop, point.row.bytes]))
+        .collect();
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        return "not measured".into();
+    };
+    if points.len() < 2 {
+        return "one point alone was measured".into();
+    }
+    if curve.variable == "threads" {
+        let times = first[0] / last[0];
+        let threads = curve.points.last().map_or(0.0, |point| point.at);
+        return format!("{times:.2} times as fast with {threads} as with one");
+    }
+    let slope = |axis: usize| {
+        let logs = points.iter().map(|point| [point[axis].ln(), point[0].ln()]);
+        let grows = last[axis] / first[axis] > GROWS;
+        grows.then(|| fitted_slope(&logs.collect::<Vec<_>>()))
+    };
+    match (slope(1), slope(2)) {
+        (None, None) => {
+            let times = last[0] / first[0];
+            let word = if times <= FACTOR {
+                "the same work takes the same time"
+            } else {
+                "**time grows and the work does not**"
+            };
+            format!("{word} (× {times:.2} from the first point to the last)")
+        }
+        (Some(flop), _) if flop <= EXPONENT => {
+            format!("time grows as FLOP^{flop:.2}, no faster than FLOP")
+        }
+        (flop, Some(bytes)) if bytes <= EXPONENT => {
+            let flop = flop.map_or(String::new(), |flop| format!("FLOP^{flop:.2} and as "));
+            format!("time grows as {flop}bytes^{bytes:.2}, no faster than bytes")
+        }
+        (flop, bytes) => {
+            let fitted = [(flop, "FLOP"), (bytes, "bytes")];
+            let fitted = fitted.iter().filter_map(|&(slope, of)| Some((slope?, of)));
+            let fitted: Vec<_> = fitted
+                .map(|(slope, of)| format!("{of}^{slope:.2}"))
+                .collect();
+            let fitted = fitted.join(" and as ");
+            format!("time grows as {fitted}, **faster than the work**")
+        }
+    }
+}
+
+/// Slope of the line of least squares.
+pub(super) fn fitted_slope(points: &[[f64; 2]]) -> f64 {
+    let count = points.len() as f64;
+    let [x, y] = [0, 1].map(|axis| points.iter().map(|point| point[axis]).sum::<f64>() / count);
+    let (mut xy, mut xx) = (0.0, 0.0);
+    for point in points {
+        xy += (point[0] - x) * (point[1] - y);
+        xx += (point[0] - x).powi(2);
+    }
+    xy / xx
+}
+
+/// Time, beside what FLOP and bytes alone would take at the device's limits.
+pub(super) fn chart(curve: &Curve, files: &[&Results]) -> String {
+    let over = |name: &str, kind, of: &dyn Fn(usize) -> Option<f64>| {
+        let points = curve.points.iter().enumerate();
+        let points = points.filter_map(|(index, point)| Some([point.at, 1e3 * of(index)?]));
+        (name.to_owned(), points.collect::<Vec<_>>(), kind)
+    };
+    let row = |index: usize| &curve.points[index].row;
+    let limit =
+        |kind, index: usize| best_limit(files, kind, row(index).threads, &row(index).precision);
+    let product = |index| Some(row(index).flop / limit(LimitKind::Product, index)?);
+    let copy = |index| Some(row(index).bytes / limit(LimitKind::Copy, index)?);
+    let mut series = vec![
+        over("measured", Kind::Measured, &|index| row(index).seconds()),
+        over("FLOP at the best product", Kind::Bound, &product),
+        over("bytes at the rate of a copy", Kind::Bound, &copy),
+    ];
+    series.retain(|(_, points, _)| !points.is_empty());
+    Lines {
+        title: &format!("ms per iteration, {}", curve.fixed),
+        across: &curve.variable,
+        series,
+    }
+    .svg()
+}
