@@ -1,6 +1,6 @@
 //! The paper's MNIST game and the operations of one of its iterations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use gan_kernels::cases::{BiasRows, CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
@@ -23,12 +23,23 @@ pub const SEED: u64 = 1;
 /// # Errors
 /// If the preset cannot be read.
 pub fn preset(name: &str) -> Result<GameConfig> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../configs/{name}.toml"));
+    let path = root().join(format!("configs/{name}.toml"));
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let mut table: toml::Table = text.parse()?;
     // The rest of a preset says where data comes from and how long to train.
     table.retain(|key, _| ["generator", "discriminator", "optimizer", "game"].contains(&key));
     Ok(table.try_into()?)
+}
+
+/// The repository: where this was built, or the current folder on a machine that it was carried to.
+#[must_use]
+pub fn root() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if built.join("configs").is_dir() {
+        built
+    } else {
+        PathBuf::from(".")
+    }
 }
 
 /// What the processor's back end rounds factors of products to.
