@@ -88,9 +88,8 @@ impl Bar {
     }
 }
 
-/// What was asked of a GPU of the size of an H100, for the files of one.
-#[must_use]
-pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
+/// What was asked of a GPU of the size of an H100.
+fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
     use Wanted::{AtLeast, AtMost};
     let row = |name: &str, precision: &str| {
         let rows = files.iter().flat_map(|file| &file.rows);
@@ -182,6 +181,10 @@ pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
 #[must_use]
 pub fn bars(files: &[&Results]) -> Vec<Bar> {
     use Wanted::{AtLeast, AtMost, Below};
+    let mut rows = files.iter().flat_map(|file| &file.rows);
+    if rows.any(|row| row.threads.is_none() && row.name.starts_with("train_step/")) {
+        return gpu_bars(files);
+    }
     const TIMES: (f64, usize) = (1.0, 2);
     const PERCENT: (f64, usize) = (100.0, 1);
     let bar = |name, wanted, found, unit, shown| Bar {

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod bundle;
 mod ci;
 mod kernels;
 mod reproduce;
@@ -35,6 +36,9 @@ usage: cargo xtask <command>
   gradcheck [ARGS]  every operation and whole players on one device, as a table
                     (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32|bf16|f16);
                     on the CPU also whole players against differences, in f64
+  bundle-gpu DIR [--device cuda] [--dev]
+                    DIR/gan-gpu.tar.xz: binaries and scripts that measure a GPU on a machine
+                    without cargo and network, by `sh benches/gpu.sh` (--dev: unoptimised)
   kernels [--dump DIR] [--arch 90] [--preset mnist] [--write]
                     every CUDA kernel of an iteration as PTX and C++, without a device, and
                     what it needs of one (--write: into docs/kernels.md); needs LLVM 22
@@ -50,6 +54,7 @@ enum Request {
     Tidy,
     Bench(Vec<OsString>),
     Gradcheck(Vec<OsString>),
+    Bundle(bundle::Wanted),
     Kernels(kernels::Wanted),
     Reproduce(reproduce::Reproduction),
     Help,
@@ -81,6 +86,7 @@ fn parse(mut args: Vec<OsString>) -> Option<Request> {
         ("tidy", []) => Some(Request::Tidy),
         ("bench", _) => Some(Request::Bench(rest)),
         ("gradcheck", _) => Some(Request::Gradcheck(rest)),
+        ("bundle-gpu", words) => bundle::Wanted::parse(words).map(Request::Bundle),
         ("kernels", words) => kernels::Wanted::parse(words).map(Request::Kernels),
         ("reproduce", words) => reproduce::Reproduction::parse(words).map(Request::Reproduce),
         ("help" | "--help" | "-h", _) => Some(Request::Help),
@@ -93,13 +99,7 @@ fn run(request: Request) -> Result<ExitCode> {
     match request {
         Request::Ci(format) => ci::run(&root, format)?,
         Request::Tidy => tidy::run(&root)?,
-        Request::Bench(args) => {
-            let mut bench = cargo(&root);
-            bench
-                .args(["bench", "--package", "benches", "--"])
-                .args(args);
-            succeed(bench)?;
-        }
+        Request::Bundle(wanted) => bundle::run(&root, &wanted)?,
         Request::Kernels(wanted) => kernels::run(&root, &wanted)?,
         Request::Bench(args) => bench::run(&root, args)?,
         Request::Reproduce(wanted) => reproduce::run(&root, wanted)?,

@@ -73,7 +73,7 @@ impl Gpu {
         let (batch, batches) = if self.quick {
             (Duration::ZERO, 2)
         } else {
-            (Duration::from_millis(30), 25)
+            (Duration::from_millis(20), 15)
         };
         let mut run = |count: usize| -> Result<f64> {
             let start = Instant::now();

@@ -136,3 +136,77 @@ fn write(path: &Path, text: &str) -> Result<()> {
     }
     fs::write(path, text).with_context(|| path.display().to_string())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // What a test cannot unwrap has failed it.
+mod tests {
+    use super::*;
+
+    /// Operations that multiply matrices, by tensor cores where a precision has them.
+    const PRODUCTS: [&str; 5] = [
+        "linear_fwd",
+        "linear_fwd_maxout",
+        "linear_bwd_data",
+        "linear_bwd_data_maxout",
+        "linear_bwd_params",
+    ];
+
+    fn launched(preset: &str, precision: Precision) -> Vec<(&'static str, Launched)> {
+        let paper = Paper::new(precision).unwrap();
+        let mut trainer = trainer(&paper, preset).unwrap();
+        trainer.step();
+        paper.launched_by(|| trainer.step()).unwrap()
+    }
+
+    #[test]
+    fn kernels_keep_to_registers_load_16_bytes_and_use_tensor_cores() {
+        for (precision, product) in [
+            (Precision::F32, None),
+            (Precision::Tf32, Some("m16n16k8.f32.tf32.tf32")),
+            (Precision::Bf16, Some("m16n16k16.f32.bf16.bf16")),
+            (Precision::F16, Some("m16n16k16.f32.f32")),
+        ] {
+            let mut keys = std::collections::HashSet::new();
+            for (name, launched) in launched("mnist", precision) {
+                if !keys.insert(launched.key()) {
+                    continue;
+                }
+                let ptx = launched.ptx(90).unwrap().source;
+                let context = format!("{precision}: {name}");
+                assert!(
+                    !ptx.contains(".local"),
+                    "{context}: an array in local memory"
+                );
+                if !PRODUCTS.contains(&name) {
+                    continue;
+                }
+                // Both factors at least; the launches' other reads may be narrower.
+                let wide = ptx.matches("ld.global.nc.v4.b32").count();
+                assert!(wide >= 2, "{context}: {wide} loads of 16 bytes");
+                let found = ptx.lines().find(|line| line.contains("wmma.mma.sync"));
+                match product {
+                    None => assert_eq!(found, None, "{context}"),
+                    Some(product) => {
+                        let found = found.unwrap_or_default();
+                        assert!(found.contains(product), "{context}: {found}");
+                    }
+                }
+            }
+            assert!(keys.len() > 10, "{precision}: {} kernels", keys.len());
+        }
+    }
+
+    #[test]
+    fn launches_are_those_of_the_operations_in_order() {
+        let names = |preset| -> Vec<_> {
+            let launched = launched(preset, Precision::F32);
+            launched.into_iter().map(|(name, _)| name).collect()
+        };
+        let mnist = names("mnist");
+        // `tests/device_runs.rs` holds the list; digits are played by the same game.
+        assert_eq!(mnist.len(), 23);
+        assert_eq!(mnist, names("digits"));
+        assert_eq!(mnist[0], "fill_latent");
+        assert_eq!(mnist[22], "advance");
+    }
+}

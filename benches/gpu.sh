@@ -1,0 +1,65 @@
+#!/bin/sh
+# Everything that a GPU is asked, in under ten minutes, on a machine that has its driver and
+# PyTorch and neither cargo nor network: `cargo xtask bundle-gpu DIR` packs what it needs.
+#
+#   sh benches/gpu.sh [RESULTS]
+#
+# GPU_DEVICE    cuda (the default), vulkan, wgpu, with or without a number as in cuda:1
+# GPU_QUICK     not empty: tiny budgets, to see that everything runs
+# PEERS_VENV    Python's environment with PyTorch; without, the python3 that is found
+set -u
+cd "$(dirname "$0")/.." || exit 1
+device=${GPU_DEVICE:-cuda}
+results=${1:-gpu-results}
+mkdir -p "$results"
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
+failed=
+
+# Runs a step for so many seconds at most, and goes on whatever comes of it.
+step() {
+    name=$1 seconds=$2
+    shift 2
+    echo "== $name"
+    begin=$(date +%s)
+    if timeout "$seconds" "$@" > "$results/$name.log" 2>&1; then
+        outcome=done
+    else
+        outcome="FAILED ($?)"
+        failed="$failed $name"
+        tail -n 5 "$results/$name.log"
+    fi
+    echo "   $name: $outcome in $(($(date +%s) - begin)) s"
+}
+
+if [ -z "${PEERS_VENV:-}" ]; then
+    # A folder that looks like an environment, for whatever python3 there is.
+    PEERS_VENV=$(cd "$results" && pwd)/python
+    mkdir -p "$PEERS_VENV/bin"
+    printf '#!/bin/sh\nexec python3 "$@"\n' > "$PEERS_VENV/bin/python"
+    chmod +x "$PEERS_VENV/bin/python"
+fi
+export PEERS_VENV
+
+if command -v nvidia-smi > /dev/null; then
+    nvidia-smi > "$results/nvidia-smi.log" 2>&1
+fi
+step info 60 ./gan-cli info
+# What is offered is not known before; the others say so and count as failed on no device.
+offered=$(sed -n '/[Pp]recisions\{0,1\}/p' "$results/info.log")
+for precision in f32 tf32 bf16 f16; do
+    case "$precision:$offered" in
+        f32:* | *:*"$precision"*)
+            step "gradcheck-$precision" 90 ./gradcheck --device "$device" --precision "$precision"
+            ;;
+    esac
+done
+step train 60 ./gan-cli train digits --device "$device" --epochs 1 --out "$results/run"
+step bench 420 ./device --device "$device" --peers --results "$results" ${GPU_QUICK:+--quick}
+
+echo
+echo "== what was asked"
+grep -E ': (at least|at most|below) .*, (reached|not reached|not measured)' "$results/bench.log"
+if [ -n "$failed" ]; then
+    echo "failed:$failed (logs are in $results)"
+    exit 1
+fi
