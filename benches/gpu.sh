@@ -44,11 +44,12 @@ if command -v nvidia-smi > /dev/null; then
     nvidia-smi > "$results/nvidia-smi.log" 2>&1
 fi
 step info 60 ./gan-cli info
-# What is offered is not known before; the others say so and count as failed on no device.
-offered=$(sed -n '/[Pp]recisions\{0,1\}/p' "$results/info.log")
+# The device's line, in which its precisions are; Vulkan's devices are told as wgpu's.
+case $device in *:*) numbered=$device ;; *) numbered=$device:0 ;; esac
+offered=$(grep -F "$numbered" "$results/info.log" || grep -F "wgpu:${numbered#*:}" "$results/info.log")
 for precision in f32 tf32 bf16 f16; do
-    case "$precision:$offered" in
-        f32:* | *:*"$precision"*)
+    case " $offered " in
+        *" $precision"[\ \;]*)
             step "gradcheck-$precision" 90 ./gradcheck --device "$device" --precision "$precision"
             ;;
     esac
