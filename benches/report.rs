@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use benches::arguments::Arguments;
 use benches::iterations::{GAMES, operations};
 use benches::memory::Counting;
-use benches::results::{Limit, LimitKind, Purpose, Results};
+use benches::results::{Limit, LimitKind, Purpose, Results, Row};
 use benches::tasks::{Digits, load, parzen, parzen_facts, sample};
 use benches::{machine, peers, provenance, render, scaling, spawn};
 
@@ -50,6 +50,7 @@ fn measure(wanted: &Arguments) -> Result<Vec<Results>> {
     if !wanted.facts.is_empty() {
         file(Purpose::Builds, &|results| {
             results.facts.clone_from(&wanted.facts);
+            results.rows = starts(wanted)?;
             Ok(())
         })?;
     }
@@ -129,6 +130,11 @@ fn others(results: &mut Results, wanted: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Starts of the binaries that were built.
+fn starts(wanted: &Arguments) -> Result<Vec<Row>> {
+    spawn::rows(&spawn::folder(), if wanted.quick { 3 } else { 50 })
+}
+
 fn tasks(results: &mut Results, wanted: &Arguments) -> Result<()> {
     let plan = wanted.plan();
     say("tasks: digits");
@@ -145,8 +151,9 @@ fn tasks(results: &mut Results, wanted: &Arguments) -> Result<()> {
     let all = counts.last().copied().unwrap_or(1);
     results.facts.extend(parzen_facts(&digits, all)?);
     say("starts, loading");
-    let spawns = if wanted.quick { 3 } else { 50 };
-    results.rows.extend(spawn::rows(&spawn::folder(), spawns)?);
+    if wanted.facts.is_empty() {
+        results.rows.extend(starts(wanted)?);
+    }
     results.rows.extend(load(plan.heavy(5))?);
     Ok(())
 }

@@ -16,6 +16,7 @@ from peer import KEEP, M, PIECES, PIXELS, LATENT, UNITS, Skip, Start, rates, ser
 import torch
 import torch.nn.functional as F
 
+aten = torch.ops.aten
 CUDA_ONLY = ("graph", "compile-graph")
 VARIANTS = ("eager", "onednn", "manual", "compile", *CUDA_ONLY)
 
@@ -90,6 +91,18 @@ class Game:
         self.step += 1
         return eta, mu
 
+    # PyTorch's momentum buffer is the authors' velocity over −η, so its momentum is μ times the
+    # ratio of two learning rates.
+
+    def buffers(self, velocities):
+        eta, _ = rates(self.step - 1)
+        return [v / -eta for v in velocities]
+
+    def fused_rates(self):
+        before, _ = rates(self.step - 1)
+        eta, mu = self.rates()
+        return eta, mu * before / eta
+
 
 class Autograd(Game):
     """`eager` and `onednn`."""
@@ -97,17 +110,14 @@ class Autograd(Game):
     def __init__(self, args):
         super().__init__(args)
         self.linear = OneDnnLinear.apply if args.variant == "onednn" else F.linear
-        eta, _ = rates(self.step - 1)
         self.optimizers = []
         for theta, velocity in ((self.d, self.vd), (self.g, self.vg)):
             for t in theta:
                 t.requires_grad_()
             optimizer = torch.optim.SGD(theta, lr=0.1, momentum=0.5, fused=True)
-            for t, v in zip(theta, velocity):
-                # PyTorch's buffer is the velocity over −η.
-                optimizer.state[t]["momentum_buffer"] = v / -eta
+            for t, buffer in zip(theta, self.buffers(velocity)):
+                optimizer.state[t]["momentum_buffer"] = buffer
             self.optimizers.append(optimizer)
-        self.last_eta = eta
 
     def generate(self, z):
         w1, b1, w2, b2, w3, b3 = self.g
@@ -115,11 +125,11 @@ class Autograd(Game):
         h = F.relu(self.linear(h, w2, b2))
         return torch.sigmoid(self.linear(h, w3, b3))
 
-    def logits(self, x, masks):
-        w1, b1, w2, b2, w3, b3 = self.d
+    def logits(self, d, x, masks):
+        w1, b1, w2, b2, w3, b3 = d
         h = self.linear(drop(x, KEEP[0], masks[0]), w1, b1).view(-1, PIECES, UNITS).amax(1)
         h = self.linear(drop(h, KEEP[1], masks[1]), w2, b2).view(-1, PIECES, UNITS).amax(1)
-        return F.linear(drop(h, KEEP[2], masks[2]), w3, b3)
+        return F.linear(drop(h, KEEP[2], masks[2]), w3, b3).float()
 
     def iterate(self, check=False):
         if check:
@@ -129,22 +139,29 @@ class Autograd(Game):
             z = torch.empty(2 * M, LATENT, device=self.device).uniform_(-(3**0.5), 3**0.5)
             x = self.gather(torch.randint(0, len(self.data), (M,), device=self.device))
             own = other = (None, None, None)
-        eta, mu = self.rates()
-        with torch.no_grad():
-            samples = self.generate(z[:M])
-        logits = self.logits(torch.cat((x, samples)), own)
+        eta, mu = self.fused_rates()
+        with self.rounded():
+            with torch.no_grad():
+                samples = self.generate(z[:M])
+            logits = self.logits(self.d, torch.cat((x, samples)), own)
         loss_d = F.softplus(-logits[:M]).mean() + F.softplus(logits[M:]).mean()
         self.descend(0, loss_d, eta, mu)
-        loss_g = F.softplus(-self.logits(self.generate(z[M:]), other)).mean()
+        # D stays, so nobody asks for its gradient.
+        d = [t.detach() for t in self.d]
+        with self.rounded():
+            logits = self.logits(d, self.generate(z[M:]), other)
+        loss_g = F.softplus(-logits).mean()
         self.descend(1, loss_g, eta, mu)
-        self.last_eta = eta
         return loss_d.detach(), loss_g.detach()
+
+    def rounded(self):
+        half = self.args.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def descend(self, player, loss, eta, mu):
         optimizer = self.optimizers[player]
         group = optimizer.param_groups[0]
-        # v ← μ·v − η·g in PyTorch's terms, while η changes from update to update.
-        group["lr"], group["momentum"] = eta, mu * self.last_eta / eta
+        group["lr"], group["momentum"] = eta, mu
         theta = group["params"]
         for t, gradient in zip(theta, torch.autograd.grad(loss, theta)):
             t.grad = gradient
@@ -161,24 +178,26 @@ class Manual(Game):
 
     def __init__(self, args):
         super().__init__(args)
-        onednn = args.variant == "manual" and args.device == "cpu"
-        self.step_of = Step(onednn, args.precision)
+        self.fused = args.variant == "manual" and args.device == "cpu"
+        if self.fused:
+            self.vd, self.vg = self.buffers(self.vd), self.buffers(self.vg)
+        self.step_of = Step(self.fused, args.precision)
 
     def iterate(self, check=False):
         z, x, masks = self.take() if check else self.draw()
-        eta, mu = self.rates()
+        eta, mu = self.fused_rates() if self.fused else self.rates()
         return self.step_of(self.d, self.vd, self.g, self.vg, z, x, masks, eta, mu)
 
 
 class Step:
-    """An iteration by hand, in place."""
+    """An iteration by hand, in place; `fused` is by the processor's fused kernels."""
 
-    def __init__(self, onednn, precision):
-        self.onednn, self.half = onednn, precision == "bf16"
+    def __init__(self, fused, precision):
+        self.fused, self.half = fused, precision == "bf16"
 
     def product(self, a, b, bias=None, act="none"):
         """φ(A·Bᵀ + bias)."""
-        if self.onednn:
+        if self.fused:
             return product(a, b, bias, act)
         if self.half:
             y = torch.mm(a.bfloat16(), b.t().bfloat16(), out_dtype=torch.float32)
@@ -207,18 +226,18 @@ class Step:
         """dZ of D's maxout layers from that of its logits."""
         _, _, w2, _, w3, _ = d
         z1, y1, _, z2, y2, _ = tape
-        dz2 = ((dl[:, None] * w3) * masks[2])[:, None] * (z2 == y2[:, None])
-        dz2 = dz2.view(-1, PIECES * UNITS)
-        dz1 = (self.product(dz2, w2.t()) * masks[1])[:, None] * (z1 == y1[:, None])
-        return dz1.view(-1, PIECES * UNITS), dz2
+        dz2 = winners((dl[:, None] * w3) * masks[2], z2, y2)
+        return winners(self.product(dz2, w2.t()) * masks[1], z1, y1), dz2
 
     def move(self, theta, velocity, gradients, eta, mu):
+        if self.fused:
+            numbers = {"lr": eta, "momentum": mu, "dampening": 0.0, "weight_decay": 0.0}
+            flags = dict.fromkeys(("nesterov", "maximize", "is_first_step"), False)
+            torch._fused_sgd_(theta, gradients, velocity, **numbers, **flags)
+            return
         torch._foreach_mul_(velocity, mu)
-        if isinstance(eta, float):
-            torch._foreach_add_(velocity, gradients, alpha=-eta)
-        else:
-            torch._foreach_mul_(gradients, eta)
-            torch._foreach_sub_(velocity, gradients)
+        torch._foreach_mul_(gradients, eta)
+        torch._foreach_sub_(velocity, gradients)
         torch._foreach_add_(theta, velocity)
 
     def __call__(self, d, vd, g, vg, z, x, masks, eta, mu):
@@ -247,9 +266,9 @@ class Step:
         loss_g = F.softplus(-logits).mean()
         dl = (torch.sigmoid(logits) - 1) / M
         dz1, _ = self.back(d, dl, tape, other)
-        dz3 = self.product(dz1, d[0].t()) * other[0] * (fresh * (1 - fresh))
-        dz2 = self.product(dz3, w3.t()) * (h2 > 0)
-        dz1 = self.product(dz2, w2.t()) * (h1 > 0)
+        dz3 = aten.sigmoid_backward(self.product(dz1, d[0].t()) * other[0], fresh)
+        dz2 = aten.threshold_backward(self.product(dz3, w3.t()), h2, 0)
+        dz1 = aten.threshold_backward(self.product(dz2, w2.t()), h1, 0)
         gradients = [
             self.product(dz1.t(), z[M:].t()), dz1.sum(0),
             self.product(dz2.t(), h1.t()), dz2.sum(0),
@@ -257,6 +276,12 @@ class Step:
         ]  # fmt: skip
         self.move(g, vg, gradients, eta, mu)
         return loss_d, loss_g
+
+
+def winners(dy, z, y):
+    """The gradient of maxout's pieces z from that of its units y."""
+    dz = torch.where(z == y[:, None], dy[:, None], 0.0)
+    return dz.view(-1, PIECES * UNITS)
 
 
 class Compiled(Manual):
@@ -330,10 +355,7 @@ def prepare(args):
     torch.set_flush_denormal(True)
     torch.backends.cuda.matmul.allow_tf32 = args.precision == "tf32"
     torch.manual_seed(1)
-    grad = torch.enable_grad() if args.variant in ("eager", "onednn") else torch.no_grad()
-    grad.__enter__()
-    if args.precision == "bf16" and args.variant == "eager":
-        torch.autocast(args.device.split(":")[0], torch.bfloat16).__enter__()
+    torch.set_grad_enabled(args.variant in ("eager", "onednn"))
     make = lambda: game_of(args.variant)(args)
     game = make()
 
@@ -363,8 +385,6 @@ def prepare(args):
     versions = {"torch": torch.__version__}
     if cuda:
         versions["cuda"] = torch.version.cuda
-    elif args.variant != "compile":
-        versions["threads"] = str(torch.get_num_threads())
     return "PyTorch", versions, check, run
 
 

@@ -8,7 +8,7 @@ const FAINT: &str = "#e1e1e1";
 const COLORS: [&str; 4] = ["#d65414", "#2a6fbb", "#5a9e4b", "#969696"];
 const SIZE: f64 = 12.0;
 /// Width of a letter, on average and generously.
-const LETTER: f64 = 6.6;
+const LETTER: f64 = 7.4;
 const GAP: f64 = 12.0;
 const PLOT: f64 = 420.0;
 const BAR: f64 = 13.0;
@@ -38,7 +38,9 @@ impl Bars<'_> {
         let values = self.groups.iter().flat_map(|(_, values)| values);
         let largest = finite(values).chain(self.reference).fold(0.0, f64::max);
         let scale = if largest > 0.0 { PLOT / largest } else { 0.0 };
+        let legend = left + legend_length(&self.series);
         let width = (left + PLOT + 80.0).max(length(self.title) + 2.0 * GAP);
+        let width = width.max(legend);
         let mut svg = Svg::new(width, bottom + GAP);
         svg.text([GAP, 20.0], "start", self.title);
         svg.legend(left, &self.series);
@@ -97,9 +99,11 @@ impl Lines<'_> {
             let (x, y) = (x.share(point[0]), y.share(point[1]));
             [left + x * PLOT, top + (1.0 - y) * height]
         };
-        let mut svg = Svg::new(left + PLOT + 2.0 * GAP, top + height + 46.0);
-        svg.text([GAP, 20.0], "start", self.title);
         let names: Vec<String> = self.series.iter().map(|(name, ..)| name.clone()).collect();
+        let legend = left + legend_length(&names);
+        let width = (left + PLOT + 2.0 * GAP).max(length(self.title) + 2.0 * GAP);
+        let mut svg = Svg::new(width.max(legend), top + height + 46.0);
+        svg.text([GAP, 20.0], "start", self.title);
         svg.legend(left, &names);
         for tick in x.ticks() {
             let [across, _] = place(&[tick, y.low]);
@@ -243,6 +247,12 @@ impl Svg {
         self.0.push_str("</svg>\n");
         self.0
     }
+}
+
+/// Width of a legend.
+fn legend_length(names: &[String]) -> f64 {
+    let each = |name: &String| 15.0 + length(name) + 2.0 * GAP;
+    names.iter().map(each).sum()
 }
 
 fn color(series: usize) -> &'static str {

@@ -4,31 +4,33 @@
 //! Before it is timed it must reproduce this library's losses: a peer that is fast at another game
 //! does not count.
 
+mod contest;
 mod parzen;
+mod place;
 mod process;
 mod processors;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::{game, start, timing::Times};
+use crate::{game, start};
+use contest::Contest;
 pub use parzen::measure_parzen;
-use process::{Hello, Peer};
+use place::Place;
 
 /// Iterations of one side before it is the other's turn, after one that is not counted.
 const TURN: usize = 8;
 /// Pairs of turns of which ratios are taken.
 const PAIRS: usize = 12;
-/// Largest relative difference of losses in f32: five iterations differ by about 1e-7, and two
-/// games that differ in one dropout mask by more than 1e-4.
+/// Largest relative difference of losses in f32: five iterations of the same game differ by about
+/// 1e-7, of one with other masks by 2e-3, of one without the schedules by 4e-4.
 const TOLERANCE: f64 = 1e-5;
 /// The same where factors of products are rounded to 7 or 10 bits.
-const LOOSE_TOLERANCE: f64 = 2e-2;
+const LOOSE_TOLERANCE: f64 = 5e-3;
 
 /// One peer beside this library.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -168,7 +170,8 @@ pub fn measure(
                 .args(["--variant", kind.variant])
                 .args(["--threads", &native_threads.to_string()])
                 .args(["--precision", precision])
-                .args(["--device", device]);
+                // PyTorch calls AMD's devices by the same name.
+                .args(["--device", &device.replacen("hip", "cuda", 1)]);
             let contest = Contest {
                 expected: &losses,
                 tolerance,
@@ -276,14 +279,17 @@ impl Ours {
 
     #[cfg(feature = "gpu")]
     fn on_device(precision: &str, device: &str) -> Result<Self> {
-        let name = device.parse().map_err(anyhow::Error::msg)?;
-        let precision = precision.parse().map_err(anyhow::Error::msg)?;
-        Self::on(gan_kernels::cube::Cube::open(name, precision)?)
+        use gan_kernels::cube::{Cube, DeviceName, Precision};
+        let name: DeviceName = device.parse().map_err(anyhow::Error::msg)?;
+        let precision: Precision = precision.parse().map_err(anyhow::Error::msg)?;
+        Self::on(Cube::open(name, precision)?)
     }
 
     #[cfg(not(feature = "gpu"))]
     fn on_device(_: &str, device: &str) -> Result<Self> {
-        bail!("no device {device}: this build is without GPUs\nhint: build with `--features cuda`")
+        anyhow::bail!(
+            "no device {device}: this build is without GPUs; build with `--features cuda`"
+        )
     }
 
     fn on<B: gan_kernels::Backend + 'static>(backend: B) -> Result<Self> {
@@ -304,94 +310,6 @@ impl Ours {
     }
 }
 
-/// How a peer is checked and timed.
-struct Contest<'a> {
-    expected: &'a [Vec<f64>],
-    tolerance: f64,
-    /// Iterations that are counted before it is the other's turn.
-    turn: usize,
-    /// Iterations before them, which bring caches and threads back.
-    settle: usize,
-    pairs: usize,
-    budget: Duration,
-}
-
-impl Contest<'_> {
-    /// The row of the peer that `command` starts, whose stderr goes to `log`.
-    fn row(
-        &self,
-        kind: &Kind,
-        threads: usize,
-        precision: &str,
-        command: &mut Command,
-        log: &Path,
-        ours: &mut dyn FnMut(usize) -> Result<f64>,
-    ) -> PeerRow {
-        let mut row = row(kind, threads, precision, Outcome::Skipped(String::new()));
-        let started = Peer::start(command, log);
-        row.outcome = match started {
-            Err(error) => skipped(&error),
-            Ok((_, Hello::Skip { skip })) => Outcome::Skipped(skip),
-            Ok((mut peer, Hello::Ready { versions, .. })) => {
-                row.versions = versions;
-                self.meet(&mut peer, ours)
-                    .unwrap_or_else(|error| skipped(&error))
-            }
-        };
-        row
-    }
-
-    fn meet(&self, peer: &mut Peer, ours: &mut dyn FnMut(usize) -> Result<f64>) -> Result<Outcome> {
-        let loss_gap = gap(&peer.check()?, self.expected)?;
-        ensure!(
-            loss_gap <= self.tolerance,
-            "computes another game: losses differ by {loss_gap:.1e}, expected at most {:.0e}",
-            self.tolerance
-        );
-        let turn = |run: &mut dyn FnMut(usize) -> Result<f64>| {
-            if self.settle > 0 {
-                run(self.settle)?;
-            }
-            run(self.turn)
-        };
-        // Not counted: compilers, buffers that grow, pages that are touched.
-        turn(ours)?;
-        turn(&mut |count| peer.run(count))?;
-        let (mut a, mut b, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        let start = Instant::now();
-        while a.len() < self.pairs || start.elapsed() < self.budget {
-            let pair = (turn(ours)?, turn(&mut |count| peer.run(count))?);
-            a.push(pair.0);
-            b.push(pair.1);
-            ratios.push(pair.1 / pair.0);
-        }
-        let [ours, theirs, ratios] = [a, b, ratios].map(Times::new);
-        Ok(Outcome::Measured {
-            ours_ms: ours.median(),
-            ours_spread: ours.spread(),
-            theirs_ms: theirs.median(),
-            theirs_spread: theirs.spread(),
-            ratio: ratios.median(),
-            loss_gap,
-        })
-    }
-}
-
-/// Largest relative difference.
-fn gap(found: &[Vec<f64>], expected: &[Vec<f64>]) -> Result<f64> {
-    let lengths = |rows: &[Vec<f64>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
-    ensure!(
-        lengths(found) == lengths(expected),
-        "found {found:?} as losses, expected {} rows of {}",
-        expected.len(),
-        expected.first().map_or(0, Vec::len)
-    );
-    let pairs = found.iter().flatten().zip(expected.iter().flatten());
-    let gaps = pairs.map(|(found, expected)| (found / expected - 1.0).abs());
-    // Not `f64::max`, which would hide a NaN.
-    Ok(gaps.fold(0.0, |a, b| if b <= a || a.is_nan() { a } else { b }))
-}
-
 fn row(kind: &Kind, threads: usize, precision: &str, outcome: Outcome) -> PeerRow {
     PeerRow {
         name: kind.name.into(),
@@ -406,114 +324,6 @@ fn row(kind: &Kind, threads: usize, precision: &str, outcome: Outcome) -> PeerRo
 fn skipped(error: &anyhow::Error) -> Outcome {
     let text = format!("{error:#}");
     Outcome::Skipped(text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// Where the peers are, and how they are started.
-struct Place {
-    root: PathBuf,
-    threads: usize,
-}
-
-impl Place {
-    fn new(root: &Path, threads: usize) -> Result<Self> {
-        let root = root
-            .canonicalize()
-            .with_context(|| root.display().to_string())?;
-        Ok(Self { root, threads })
-    }
-
-    /// A folder under `target/peers`, made if it is not there.
-    fn folder(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.root.join("target/peers").join(name);
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        Ok(folder)
-    }
-
-    fn log(&self, kind: &Kind) -> Result<PathBuf> {
-        let name = format!("{}-{}.log", kind.name, kind.variant).replace(' ', "-");
-        Ok(self.folder("logs")?.join(name))
-    }
-
-    fn interpreter(&self) -> PathBuf {
-        let given = std::env::var_os("PEERS_VENV").map(PathBuf::from);
-        let folder = given.unwrap_or_else(|| self.root.join("target/peers/venv"));
-        folder.join("bin/python")
-    }
-
-    /// What to do where Python is not there.
-    fn without_python(&self) -> Option<Outcome> {
-        let python = self.interpreter();
-        let reason = || {
-            let python = python.display();
-            format!("{python} is missing; `sh benches/peers/setup.sh` installs it")
-        };
-        (!python.exists()).then(|| Outcome::Skipped(reason()))
-    }
-
-    fn python(&self, script: &str) -> Command {
-        let mut command = Command::new(self.interpreter());
-        command.arg(self.root.join("benches/peers").join(script));
-        self.prepare(&mut command);
-        command
-    }
-
-    fn command(&self, kind: &Kind) -> Command {
-        match kind.program {
-            Program::Python(script) => self.python(script),
-            Program::Rust => {
-                let mut command = Command::new(self.root.join("target/peers/rust/release/peers"));
-                self.prepare(&mut command);
-                command
-            }
-        }
-    }
-
-    /// Threads, and memory that is kept from one iteration to the next.
-    fn prepare(&self, command: &mut Command) {
-        let threads = self.threads.to_string();
-        for name in [
-            "OMP_NUM_THREADS",
-            "MKL_NUM_THREADS",
-            "OPENBLAS_NUM_THREADS",
-            "RAYON_NUM_THREADS",
-        ] {
-            command.env(name, &threads);
-        }
-        // glibc would give large tensors back to the system, and touch their pages anew.
-        for name in [
-            "MALLOC_MMAP_THRESHOLD_",
-            "MALLOC_TRIM_THRESHOLD_",
-            "MALLOC_TOP_PAD_",
-        ] {
-            command.env(name, "268435456");
-        }
-        // Idle threads of OpenBLAS spin for 2²⁰ cycles in place of 2²⁶, which would meet our turn.
-        command.env("OPENBLAS_THREAD_TIMEOUT", "20");
-        // What a machine's environment says about old processors is not for a fair comparison.
-        command.env_remove("OPENBLAS_CORETYPE");
-        command.env_remove("OPENBLAS_L2_SIZE");
-    }
-
-    /// Builds burn's and candle's peer, for this processor.
-    fn build_rust(&self) -> Result<()> {
-        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--release", "--locked", "--manifest-path"])
-            .arg(self.root.join("benches/peers/rust/Cargo.toml"))
-            .arg("--target-dir")
-            .arg(self.root.join("target/peers/rust"))
-            .env("RUSTFLAGS", "-C target-cpu=native")
-            .output()
-            .context("cannot start cargo")?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let words = String::from_utf8_lossy(&output.stderr);
-        let error = words.lines().find(|line| line.starts_with("error"));
-        bail!(
-            "benches/peers/rust does not build: {}",
-            error.unwrap_or("cargo failed")
-        )
-    }
 }
 
 #[cfg(test)]

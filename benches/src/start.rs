@@ -98,18 +98,23 @@ impl Masked {
 /// # Errors
 /// If a file cannot be written, or the trainer not be started.
 pub fn write(dir: &Path) -> Result<Vec<[f64; 2]>> {
+    write_after(dir, BEFORE)
+}
+
+/// Likewise after `before` iterations.
+fn write_after(dir: &Path, before: u64) -> Result<Vec<[f64; 2]>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut trainer = mnist_trainer(threads)?;
-    (0..BEFORE).for_each(|_| trainer.step());
+    (0..before).for_each(|_| trainer.step());
     let rates = |metrics: gan_model::Metrics| [metrics.learning_rate, metrics.momentum];
     let mut next = rates(trainer.take_metrics()?);
     write_parameters(dir, &trainer)?;
-    write_array(dir, "step", &[1], &[BEFORE as i64])?;
+    write_array(dir, "step", &[1], &[before as i64])?;
     write_array(dir, "data", &[IMAGES, PIXELS], &noise_images())?;
 
     let backend = Native::<f32>::new(Some(1))?;
     let (mut latents, mut rows, mut steps, mut losses) = (vec![], vec![], vec![], vec![]);
-    for step in BEFORE..BEFORE + ITERATIONS as u64 {
+    for step in before..before + ITERATIONS as u64 {
         latents.extend(latents_of(&backend, step)?);
         rows.extend(records_of(step));
         steps.extend(next);
@@ -135,7 +140,7 @@ pub fn write(dir: &Path) -> Result<Vec<[f64; 2]>> {
     write_array(dir, "losses", &[ITERATIONS, 2], flat)?;
     for mask in &MASKS {
         let kept: Vec<u8> = (0..ITERATIONS as u64)
-            .flat_map(|i| mask.at(BEFORE + i))
+            .flat_map(|i| mask.at(before + i))
             .collect();
         write_array(dir, mask.name, &[ITERATIONS, mask.rows(), mask.cols], &kept)?;
     }
@@ -239,3 +244,6 @@ pub(crate) fn write_array<T: Number>(
     };
     write().with_context(|| path.display().to_string())
 }
+
+#[cfg(test)]
+mod tests;

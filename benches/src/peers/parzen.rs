@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use gan_kernels::{Backend, Matrix, Native, Parzen};
 
-use super::{Contest, Kind, PeerRow, Place, Program, kind, on_processors, row};
+use super::contest::Contest;
+use super::place::Place;
+use super::{Kind, PeerRow, Program, kind, on_processors, row};
 use crate::game::{PIXELS, noise_images};
 use crate::start::write_array;
 

@@ -1,5 +1,8 @@
 //! Contests against peers of a few lines of shell.
 
+use std::process::Command;
+
+use super::contest::gap;
 use super::*;
 
 const LOSSES: [[f64; 2]; 2] = [[1.36, 0.69], [1.35, 0.7]];

@@ -9,6 +9,9 @@ use crate::charts::Bars;
 use crate::peers::{Outcome, PeerRow};
 use crate::results::{Fact, LimitKind, Machine, Purpose, Results, Row, known};
 
+/// A load average above this, before anything is measured, makes all times doubtful.
+const BUSY: f64 = 0.5;
+
 /// Everything but the heading; pushes its pictures to `images`.
 pub(super) fn section(
     device: &str,
@@ -16,7 +19,13 @@ pub(super) fn section(
     images: &mut Vec<(String, String)>,
 ) -> String {
     let mut section = String::new();
+    let mut said = String::new();
     for file in files {
+        let machine = machine(&file.machine);
+        if machine != said {
+            push(&mut section, &machine);
+            said = machine;
+        }
         push(&mut section, &provenance(file.purpose, &file.machine));
     }
     let slug = files.first().map(|file| file.slug()).unwrap_or_default();
@@ -86,24 +95,33 @@ fn part(section: &mut String, heading: &str, table: &Table) {
     }
 }
 
-/// One sentence: what was measured where and when.
+/// One sentence: what computes.
+fn machine(machine: &Machine) -> String {
+    let mut text = format!("{}; {}", machine.backend, machine.rustc);
+    if !machine.flags.is_empty() {
+        let _ = write!(text, "; processor flags {}", machine.flags.join(" "));
+    }
+    text + ".\n\n"
+}
+
+/// One line: what was measured, when, and beside what else.
 fn provenance(purpose: Purpose, machine: &Machine) -> String {
     let what = match purpose {
         Purpose::Report => "Operations, iterations and tasks",
-        Purpose::Peers => "Other programs",
+        Purpose::Peers => "Other frameworks",
         Purpose::Scaling => "Scaling",
         Purpose::Builds => "Builds",
     };
     let [begin, end] = machine.load.map(number);
     let mut text = format!(
-        "{what}: {}, commit {}, {}, {}, load average {begin} at the beginning and {end} at the end",
-        machine.date, machine.commit, machine.backend, machine.rustc
+        "- {what}: {}, commit {}, load average {begin} at the beginning and {end} at the end",
+        machine.date, machine.commit
     );
     for (name, version) in &machine.versions {
         let _ = write!(text, ", {name} {version}");
     }
-    if !machine.flags.is_empty() {
-        let _ = write!(text, " (processor flags {})", machine.flags.join(" "));
+    if known(machine.load[0]).is_some_and(|load| load > BUSY) {
+        text.push_str("; **the machine was busy with something else**");
     }
     text + ".\n"
 }

@@ -93,8 +93,10 @@ fn section_of_a_report_is_its_tables() {
     let mut images = Vec::new();
     let section = device::section("Abacus, 2 processors", &[&report()], &mut images);
     let expected = "\
-Operations, iterations and tasks: 2026-11-25, commit 0123abc, cpu, beads, rustc 1.95.0, load \
-average 0.25 at the beginning and – at the end.
+cpu, beads; rustc 1.95.0.
+
+- Operations, iterations and tasks: 2026-11-25, commit 0123abc, load average 0.25 at the beginning \
+and – at the end.
 
 ### Limits
 
@@ -123,6 +125,15 @@ average 0.25 at the beginning and – at the end.
 ";
     assert_eq!(section, expected);
     assert_eq!(images.len(), 1);
+}
+
+#[test]
+fn section_says_that_the_machine_was_busy() {
+    let mut report = report();
+    let section = |report: &Results| device::section("Abacus", &[report], &mut Vec::new());
+    assert!(!section(&report).contains("busy"));
+    report.machine.load[0] = Some(3.0);
+    assert!(section(&report).contains("**the machine was busy"));
 }
 
 #[test]

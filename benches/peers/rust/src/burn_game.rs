@@ -31,7 +31,12 @@ impl Linear {
         x.matmul(self.w.clone()) + self.b.clone()
     }
 
-    /// The same without a way back.
+    /// The same without a way back to the parameters.
+    fn pass(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(self.w.clone().detach()) + self.b.clone().detach()
+    }
+
+    /// The same without any way back.
     fn infer(&self, x: Tensor<2>) -> Tensor<2> {
         x.matmul(self.w.clone().inner()) + self.b.clone().inner()
     }
@@ -74,7 +79,7 @@ impl BurnGame {
         let samples = self.generate(z.clone().slice(0..M));
         let x = Tensor::cat(vec![x, samples], 0).autodiff();
         let masks = self.masks(start, given, 0);
-        let logits = self.judge(x, &masks);
+        let logits = self.judge(x, &masks, Linear::forward);
         let data = softplus(-logits.clone().slice(0..M), 1.0).mean();
         let loss_d = data + softplus(logits.slice(M..2 * M), 1.0).mean();
         descend(&mut self.discriminator, &loss_d, rates);
@@ -85,9 +90,9 @@ impl BurnGame {
         }
         let fresh = sigmoid(self.generator[2].forward(h));
         let masks = self.masks(start, given, 1);
-        let loss_g = softplus(-self.judge(fresh, &masks), 1.0).mean();
+        let loss_g = softplus(-self.judge(fresh, &masks, Linear::pass), 1.0).mean();
         descend(&mut self.generator, &loss_g, rates);
-        [loss_d, loss_g].map(|loss| loss.into_data().to_vec().expect("a loss is a float")[0])
+        [loss_d, loss_g].map(|loss| loss.into_data().try_to_vec().expect("a loss is a float")[0])
     }
 
     /// G(z), without a way back.
@@ -98,15 +103,19 @@ impl BurnGame {
         sigmoid(last.infer(relu(second.infer(relu(first.infer(z))))))
     }
 
-    fn judge(&self, x: Tensor<2>, masks: &[Tensor<2>; 3]) -> Tensor<2> {
+    fn judge(
+        &self,
+        x: Tensor<2>,
+        masks: &[Tensor<2>; 3],
+        linear: fn(&Linear, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
         let rows = x.dims()[0];
         let mut h = x;
         for (layer, mask) in self.discriminator[..2].iter().zip(masks) {
-            let z = layer.forward(h * mask.clone());
-            let z: Tensor<3> = z.reshape([rows, PIECES, UNITS]);
+            let z: Tensor<3> = linear(layer, h * mask.clone()).reshape([rows, PIECES, UNITS]);
             h = z.max_dim(1).reshape([rows, UNITS]);
         }
-        self.discriminator[2].forward(h * masks[2].clone())
+        linear(&self.discriminator[2], h * masks[2].clone())
     }
 
     fn latents(&self, start: &Start, given: Option<usize>) -> Tensor<2> {

@@ -30,8 +30,8 @@ impl Linear {
         Ok(x.matmul(&self.theta[0])?.broadcast_add(&self.theta[1])?)
     }
 
-    /// The same without a way back.
-    fn infer(&self, x: &Tensor) -> Result<Tensor> {
+    /// The same without a way back to the parameters.
+    fn pass(&self, x: &Tensor) -> Result<Tensor> {
         let [w, b] = [0, 1].map(|part| self.theta[part].as_detached_tensor());
         Ok(x.matmul(&w)?.broadcast_add(&b)?)
     }
@@ -64,10 +64,14 @@ impl CandleGame {
 
         let mut h = z.narrow(0, 0, M)?;
         for layer in &self.generator[..2] {
-            h = layer.infer(&h)?.relu()?;
+            h = layer.pass(&h)?.relu()?;
         }
-        let samples = sigmoid(&self.generator[2].infer(&h)?)?;
-        let logits = self.judge(&Tensor::cat(&[x, samples], 0)?, &masks(start, given, 0)?)?;
+        let samples = sigmoid(&self.generator[2].pass(&h)?)?;
+        let logits = self.judge(
+            &Tensor::cat(&[x, samples], 0)?,
+            &masks(start, given, 0)?,
+            Linear::forward,
+        )?;
         let data = softplus(&logits.narrow(0, 0, M)?.neg()?)?.mean_all()?;
         let loss_d = (data + softplus(&logits.narrow(0, M, M)?)?.mean_all()?)?;
         descend(&mut self.discriminator, &loss_d, rates)?;
@@ -77,20 +81,25 @@ impl CandleGame {
             h = layer.forward(&h)?.relu()?;
         }
         let fresh = sigmoid(&self.generator[2].forward(&h)?)?;
-        let logits = self.judge(&fresh, &masks(start, given, 1)?)?;
+        let logits = self.judge(&fresh, &masks(start, given, 1)?, Linear::pass)?;
         let loss_g = softplus(&logits.neg()?)?.mean_all()?;
         descend(&mut self.generator, &loss_g, rates)?;
         Ok([loss_d.to_scalar()?, loss_g.to_scalar()?])
     }
 
-    fn judge(&self, x: &Tensor, masks: &[Tensor]) -> Result<Tensor> {
+    fn judge(
+        &self,
+        x: &Tensor,
+        masks: &[Tensor],
+        linear: fn(&Linear, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let rows = x.dims()[0];
         let mut h = x.clone();
         for (layer, mask) in self.discriminator[..2].iter().zip(masks) {
-            let z = layer.forward(&(h * mask)?)?;
+            let z = linear(layer, &(h * mask)?)?;
             h = z.reshape((rows, PIECES, UNITS))?.max(1)?;
         }
-        self.discriminator[2].forward(&(h * &masks[2])?)
+        linear(&self.discriminator[2], &(h * &masks[2])?)
     }
 
     fn minibatch(&self, start: &Start, given: Option<usize>) -> Result<Tensor> {
