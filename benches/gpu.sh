@@ -6,6 +6,7 @@
 #
 # GPU_DEVICE    cuda (the default), vulkan, wgpu, with or without a number as in cuda:1
 # GPU_QUICK     not empty: tiny budgets, to see that everything runs
+# GPU_PATIENCE  times as long for every step, such as 4 for the processor in disguise
 # PEERS_VENV    Python's environment with PyTorch; without, the python3 that is found
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -17,7 +18,7 @@ failed=
 
 # Runs a step for so many seconds at most, and goes on whatever comes of it.
 step() {
-    name=$1 seconds=$2
+    name=$1 seconds=$(($2 * ${GPU_PATIENCE:-1}))
     shift 2
     echo "== $name"
     begin=$(date +%s)
@@ -47,6 +48,10 @@ step info 60 ./gan-cli info
 # The device's line, in which its precisions are; Vulkan's devices are told as wgpu's.
 case $device in *:*) numbered=$device ;; *) numbered=$device:0 ;; esac
 offered=$(grep -F "$numbered" "$results/info.log" || grep -F "wgpu:${numbered#*:}" "$results/info.log")
+if [ -z "$offered" ]; then
+    echo "$device: no such device (see $results/info.log)"
+    exit 1
+fi
 for precision in f32 tf32 bf16 f16; do
     case " $offered " in
         *" $precision"[\ \;]*)
@@ -54,7 +59,10 @@ for precision in f32 tf32 bf16 f16; do
             ;;
     esac
 done
-step train 60 ./gan-cli train digits --device "$device" --epochs 1 --out "$results/run"
+rm -rf "$results/run"
+steps=2000
+[ -z "${GPU_QUICK:-}" ] || steps=10
+step train 60 ./gan-cli train digits --device "$device" --steps "$steps" --out "$results/run"
 step bench 420 ./device --device "$device" --peers --results "$results" ${GPU_QUICK:+--quick}
 
 echo
