@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     if software {
         println!("a smoke test: that something is reached or not says nothing\n");
     }
-    for bar in bars::bars(&files.iter().collect::<Vec<_>>()) {
+    for bar in bars::gpu_bars(&files.iter().collect::<Vec<_>>()) {
         println!(
             "{}: {}, {}",
             bar.name,

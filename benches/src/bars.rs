@@ -89,7 +89,8 @@ impl Bar {
 }
 
 /// What was asked of a GPU of the size of an H100.
-fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
+#[must_use]
+pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
     use Wanted::{AtLeast, AtMost};
     let row = |name: &str, precision: &str| {
         let rows = files.iter().flat_map(|file| &file.rows);
