@@ -88,10 +88,104 @@ impl Bar {
     }
 }
 
+/// What was asked of a GPU of the size of an H100.
+#[must_use]
+pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
+    use Wanted::{AtLeast, AtMost};
+    let row = |name: &str, precision: &str| {
+        let rows = files.iter().flat_map(|file| &file.rows);
+        let mut found = rows.filter(|row| row.name.starts_with(name) && row.precision == precision);
+        found.next()
+    };
+    let limit = |kind, precision: &str| {
+        let mut limits = files.iter().map(|file| file.limit(kind, None, precision));
+        limits.find_map(|limit| limit)
+    };
+    let micros = |precision: &str| row("train_step/mnist", precision)?.seconds();
+    let ahead = |precision: &str| {
+        let peers = iterations(files).filter(|peer| peer.precision == precision);
+        let ratios = peers.filter_map(|peer| match peer.outcome {
+            Outcome::Measured { ratio, .. } => known(Some(ratio)),
+            Outcome::Skipped(_) => None,
+        });
+        ratios.min_by(f64::total_cmp)
+    };
+    let of_product = |name: &str, precision: &str| {
+        Some(row(name, precision)?.rate()? / limit(LimitKind::Product, precision)?)
+    };
+    let of_copy = |name: &str, precision: &str| {
+        Some(row(name, precision)?.bandwidth()? / limit(LimitKind::Copy, precision)?)
+    };
+    const MICROS: (f64, usize) = (1e6, 1);
+    const PERCENT: (f64, usize) = (100.0, 1);
+    let bar = |name, wanted, found, unit, shown| Bar {
+        name,
+        wanted,
+        found,
+        unit,
+        shown,
+    };
+    vec![
+        bar(
+            "MNIST iteration in tf32",
+            AtMost(60e-6),
+            micros("tf32"),
+            " µs",
+            MICROS,
+        ),
+        bar(
+            "MNIST iteration in f32",
+            AtMost(100e-6),
+            micros("f32"),
+            " µs",
+            MICROS,
+        ),
+        bar(
+            "MNIST iteration in tf32: time of the best peer over ours",
+            AtLeast(2.0),
+            ahead("tf32"),
+            " ×",
+            (1.0, 2),
+        ),
+        bar(
+            "MNIST iteration in f32: time of the best peer over ours",
+            AtLeast(2.0),
+            ahead("f32"),
+            " ×",
+            (1.0, 2),
+        ),
+        bar(
+            "cifar10-fc in tf32: share of the copy's bandwidth over its least traffic",
+            AtLeast(0.7),
+            of_copy("train_step/cifar10-fc", "tf32"),
+            " %",
+            PERCENT,
+        ),
+        bar(
+            "Parzen window: share of the largest f32 product's rate",
+            AtLeast(0.5),
+            of_product("parzen/", "f32"),
+            " %",
+            PERCENT,
+        ),
+        bar(
+            "large game in bf16: share of the largest bf16 product's rate",
+            AtLeast(0.6),
+            of_product("train_step/large", "bf16"),
+            " %",
+            PERCENT,
+        ),
+    ]
+}
+
 /// All that was asked, for the files of one device.
 #[must_use]
 pub fn bars(files: &[&Results]) -> Vec<Bar> {
     use Wanted::{AtLeast, AtMost, Below};
+    let mut rows = files.iter().flat_map(|file| &file.rows);
+    if rows.any(|row| row.threads.is_none() && row.name.starts_with("train_step/")) {
+        return gpu_bars(files);
+    }
     const TIMES: (f64, usize) = (1.0, 2);
     const PERCENT: (f64, usize) = (100.0, 1);
     let bar = |name, wanted, found, unit, shown| Bar {

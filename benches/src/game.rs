@@ -1,6 +1,6 @@
 //! The paper's MNIST game and the operations of one of its iterations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use gan_kernels::cases::{BiasRows, CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
@@ -23,7 +23,7 @@ pub const SEED: u64 = 1;
 /// # Errors
 /// If the preset cannot be read.
 pub fn preset(name: &str) -> Result<GameConfig> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../configs/{name}.toml"));
+    let path = root().join(format!("configs/{name}.toml"));
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let mut table: toml::Table = text.parse()?;
     // The rest of a preset says where data comes from and how long to train.
@@ -36,6 +36,17 @@ pub fn preset(name: &str) -> Result<GameConfig> {
 pub fn precisions() -> Vec<&'static str> {
     let known = ["f32", "bf16"].into_iter();
     known.filter(|known| native(1, known).is_ok()).collect()
+}
+
+/// The repository: where this was built, or the current folder on a machine that it was carried to.
+#[must_use]
+pub fn root() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if built.join("configs").is_dir() {
+        built
+    } else {
+        PathBuf::from(".")
+    }
 }
 
 /// The processor with `threads` threads, multiplying in `precision`.

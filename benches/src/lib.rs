@@ -7,6 +7,8 @@ pub mod charts;
 pub mod cost;
 pub mod fma;
 pub mod game;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod iterations;
 pub mod machine;
 pub mod memory;

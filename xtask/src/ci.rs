@@ -117,6 +117,7 @@ fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
                     "--features=gan-kernels/cuda,gan-cli/cuda",
                     "--lib",
                     "--bins",
+                    "--examples",
                 ],
             )
         },

@@ -7,7 +7,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod bundle;
 mod ci;
+mod kernels;
 mod reproduce;
 mod tidy;
 
@@ -34,6 +36,12 @@ usage: cargo xtask <command>
   gradcheck [ARGS]  every operation and whole players on one device, as a table
                     (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32|bf16|f16);
                     on the CPU also whole players against differences, in f64
+  bundle-gpu DIR [--device cuda] [--dev]
+                    DIR/gan-gpu.tar.xz: binaries and scripts that measure a GPU on a machine
+                    without cargo and network, by `sh benches/gpu.sh` (--dev: unoptimised)
+  kernels [--dump DIR] [--arch 90] [--preset mnist] [--write]
+                    every CUDA kernel of an iteration as PTX and C++, without a device, and
+                    what it needs of one (--write: into docs/kernels.md); needs LLVM 22
   reproduce PRESET [--data PATH] [--seeds 1,2,3]
                     trains the preset from each seed, evaluates, draws the figures;
                     what is there already is taken or continued
@@ -46,6 +54,8 @@ enum Request {
     Tidy,
     Bench(Vec<OsString>),
     Gradcheck(Vec<OsString>),
+    Bundle(bundle::Wanted),
+    Kernels(kernels::Wanted),
     Reproduce(reproduce::Reproduction),
     Help,
 }
@@ -76,6 +86,8 @@ fn parse(mut args: Vec<OsString>) -> Option<Request> {
         ("tidy", []) => Some(Request::Tidy),
         ("bench", _) => Some(Request::Bench(rest)),
         ("gradcheck", _) => Some(Request::Gradcheck(rest)),
+        ("bundle-gpu", words) => bundle::Wanted::parse(words).map(Request::Bundle),
+        ("kernels", words) => kernels::Wanted::parse(words).map(Request::Kernels),
         ("reproduce", words) => reproduce::Reproduction::parse(words).map(Request::Reproduce),
         ("help" | "--help" | "-h", _) => Some(Request::Help),
         _ => None,
@@ -87,6 +99,8 @@ fn run(request: Request) -> Result<ExitCode> {
     match request {
         Request::Ci(format) => ci::run(&root, format)?,
         Request::Tidy => tidy::run(&root)?,
+        Request::Bundle(wanted) => bundle::run(&root, &wanted)?,
+        Request::Kernels(wanted) => kernels::run(&root, &wanted)?,
         Request::Bench(args) => bench::run(&root, args)?,
         Request::Reproduce(wanted) => reproduce::run(&root, wanted)?,
         Request::Gradcheck(args) => return gradcheck(&root, &args),

@@ -10,6 +10,8 @@ mod graph;
 pub(crate) mod launch;
 pub(crate) mod math;
 mod memory;
+#[cfg(feature = "cuda")]
+mod paper;
 pub(crate) mod philox;
 pub(crate) mod tile;
 
@@ -27,6 +29,8 @@ pub(crate) use launch::SMALL;
 pub(crate) use memory::{
     DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, Summed, TABLE_HEAD,
 };
+#[cfg(feature = "cuda")]
+pub use paper::{Compiled, Launched, Paper};
 
 use crate::ops::{self, *};
 use crate::{

@@ -1,0 +1,113 @@
+//! What a device can do at best, measured by this library's own kernels.
+
+use anyhow::Result;
+use gan_kernels::cube::{Cube, Precision, Recording};
+use gan_kernels::{Activation, Average, Backend, LinearFwd, Matrix, StepState};
+
+use super::{Gpu, timed};
+use crate::results::{Limit, LimitKind, Row};
+
+/// Launches of a recorded list of empty kernels.
+const LAUNCHES: usize = 100;
+
+/// Rates of a large copy and of large products in every precision, and what launches cost.
+///
+/// # Errors
+/// If something goes wrong on the device.
+pub fn limits(gpu: &Gpu, precisions: &[Precision]) -> Result<(Vec<Limit>, Vec<Row>)> {
+    let limit = |kind, name: &str, precision: Precision, rate| Limit {
+        kind,
+        name: name.into(),
+        threads: None,
+        precision: precision.name().into(),
+        rate: Some(rate),
+    };
+    let mut limits = Vec::new();
+    for &precision in precisions {
+        let rate = product(gpu, precision)?;
+        limits.push(limit(LimitKind::Product, "this library", precision, rate));
+        // Factors and results are f32 in memory, whatever they are rounded to.
+        let rate = copy(gpu)?;
+        let name = "two floats read, one written";
+        limits.push(limit(LimitKind::Copy, name, precision, rate));
+    }
+    Ok((limits, launches(gpu)?))
+}
+
+/// FLOP per second of the product of two large square matrices, which are not zero: multiplying
+/// zeros takes less power, and is faster.
+fn product(gpu: &Gpu, precision: Precision) -> Result<f64> {
+    let side = if gpu.quick { 128 } else { 8192 };
+    let cube = gpu.open(precision)?;
+    let state = cube.state(StepState {
+        seed: 1,
+        step: 0,
+        rates: Vec::new(),
+    });
+    let [x, w] = [13, 7].map(|period| {
+        let values: Vec<f32> = (0..side * side)
+            .map(|i| (i % period) as f32 - (period / 2) as f32)
+            .collect();
+        filled(&cube, side, side, &values)
+    });
+    let (b, mut y) = (cube.matrix(1, side), cube.matrix(side, side));
+    let times = gpu.time(&cube, || {
+        cube.linear_fwd(LinearFwd {
+            x: x.all(),
+            w: &w,
+            b: &b,
+            y: y.all_mut(),
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+            state: &state,
+        });
+    })?;
+    Ok(2.0 * (side as f64).powi(3) / times.median())
+}
+
+/// Bytes per second of an update that reads two large matrices and writes one.
+fn copy(gpu: &Gpu) -> Result<f64> {
+    let rows = if gpu.quick { 64 } else { 32_768 };
+    let cols = 4096;
+    let cube = gpu.open(Precision::F32)?;
+    let (w, mut average) = (cube.matrix(rows, cols), cube.matrix(rows, cols));
+    let times = gpu.time(&cube, || {
+        cube.average(Average {
+            w: &w,
+            average: &mut average,
+            decay: 0.5,
+        });
+    })?;
+    Ok((3 * rows * cols * size_of::<f32>()) as f64 / times.median())
+}
+
+/// A launch of next to nothing, alone and in a recorded list.
+fn launches(gpu: &Gpu) -> Result<Vec<Row>> {
+    let cube = gpu.open(Precision::F32)?;
+    let (w, mut average) = (cube.matrix(1, 4), cube.matrix(1, 4));
+    let mut launch = || {
+        cube.average(Average {
+            w: &w,
+            average: &mut average,
+            decay: 0.5,
+        });
+    };
+    let eager = gpu.time(&cube, &mut launch)?;
+    let mut recording = Recording::default();
+    let replayed = gpu.time(&cube, || {
+        cube.repeat(&mut recording, || (0..LAUNCHES).for_each(|_| launch()));
+    })?;
+    let mut replayed = timed("launch/empty/replayed", Precision::F32, &replayed);
+    replayed.seconds = replayed.seconds.map(|seconds| seconds / LAUNCHES as f64);
+    Ok(vec![
+        timed("launch/empty/eager", Precision::F32, &eager),
+        replayed,
+    ])
+}
+
+fn filled(cube: &Cube, rows: usize, cols: usize, values: &[f32]) -> Matrix<Cube> {
+    let mut matrix = cube.matrix(rows, cols);
+    cube.write(&mut matrix, values);
+    matrix
+}
