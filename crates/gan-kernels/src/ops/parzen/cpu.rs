@@ -10,8 +10,8 @@ use crate::{Real, Rows};
 pub(crate) fn run<T: Real>(native: &Native<T>, op: Parzen<'_, Native<T>>) -> Vec<f64> {
     let (n, m, d) = op.check();
     let mean = mean(op.samples, m, d);
-    let (points, point_squares) = centred(op.points, n, &mean);
-    let (samples, sample_squares) = centred(op.samples, m, &mean);
+    let (points, point_squares) = centred(native, op.points, n, &mean);
+    let (samples, sample_squares) = centred(native, op.samples, m, &mean);
     let mut result = vec![0.0; op.sigmas.len() * n];
     let epilogue = LogSumExp {
         point_squares: &point_squares,
@@ -48,18 +48,28 @@ fn mean<T: Real>(samples: Rows<'_, Native<T>>, m: usize, d: usize) -> Vec<f64> {
 }
 
 /// The rows without the mean, and their squared lengths.
-fn centred<T: Real>(rows: Rows<'_, Native<T>>, count: usize, mean: &[f64]) -> (Vec<T>, Vec<T>) {
-    let mut centred = Vec::with_capacity(count * mean.len());
-    let mut squares = Vec::with_capacity(count);
-    for row in 0..count {
+fn centred<T: Real>(
+    native: &Native<T>,
+    rows: Rows<'_, Native<T>>,
+    count: usize,
+    mean: &[f64],
+) -> (Vec<T>, Vec<T>) {
+    let mut centred = vec![T::ZERO; count * mean.len()];
+    let mut squares = vec![T::ZERO; count];
+    let (each, square_of) = (
+        SharedRows::new(&mut centred, mean.len()),
+        SharedRows::new(&mut squares, 1),
+    );
+    native.over_rows(count, count * mean.len(), |row| {
         let mut square = 0.0;
-        for (x, mean) in rows.row(row).iter().zip(mean) {
-            let x = T::from_f64(x.to_f64() - mean);
-            square += x.to_f64() * x.to_f64();
-            centred.push(x);
+        // SAFETY: each row is written by one task, and so is its square.
+        let (centred, square_of) = unsafe { (each.row(row), square_of.row(row)) };
+        for ((centred, x), mean) in centred.iter_mut().zip(rows.row(row)).zip(mean) {
+            *centred = T::from_f64(x.to_f64() - mean);
+            square += centred.to_f64() * centred.to_f64();
         }
-        squares.push(T::from_f64(square));
-    }
+        square_of[0] = T::from_f64(square);
+    });
     (centred, squares)
 }
 
