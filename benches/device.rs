@@ -1,11 +1,15 @@
 //! `cargo xtask bench --device cuda|wgpu|vulkan|hip`: measures a GPU, prints what it found, and
 //! keeps it if asked to.
 //!
+//! `--part` measures one part, of which `--results` joins the others' in the same folder;
+//! `--bars` measures nothing and tells what those amount to: so `benches/gpu.sh` can give each part
+//! a limit of its own.
+//!
 //! Processors in disguise are measured with tiny budgets, to see that everything runs; their
 //! numbers say nothing and are not kept beside others.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use benches::arguments::Arguments;
@@ -19,55 +23,147 @@ use gan_kernels::cube::Precision;
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Where results go that are not kept in the repository.
-const RESULTS: &str = "--results";
+/// What a processor in disguise is called by.
+const DISGUISE: &str = ", the processor in disguise: a smoke test";
+
+/// Parts of a report in their order: the floor before the times that stand beside it.
+const PARTS: [&str; 8] = [
+    "limits",
+    "facts",
+    "mnist",
+    "cifar10-fc",
+    "large",
+    "operations",
+    "parzen",
+    "records",
+];
+
+/// What the command line asks for.
+struct Wanted {
+    /// What it asks of any report.
+    all: Arguments,
+    /// One of [`PARTS`] alone.
+    part: Option<String>,
+    /// Where results go that are not kept in the repository.
+    results: Option<PathBuf>,
+    /// When other frameworks must have answered.
+    until: Option<Instant>,
+    /// Tell what was asked and found, from the results alone.
+    bars: bool,
+}
+
+impl Wanted {
+    fn parse(mut words: Vec<String>) -> Result<Self> {
+        let part = take(&mut words, "--part")?;
+        if let Some(part) = part.as_deref() {
+            let known = PARTS.join(", ");
+            ensure!(
+                PARTS.contains(&part),
+                "--part {part}: expected one of {known}"
+            );
+        }
+        let results = take(&mut words, "--results")?.map(PathBuf::from);
+        let seconds = take(&mut words, "--seconds")?;
+        let seconds = seconds
+            .map(|text| {
+                text.parse()
+                    .with_context(|| format!("--seconds {text}: expected a whole number"))
+            })
+            .transpose()?;
+        let count = words.len();
+        words.retain(|word| word != "--bars");
+        Ok(Self {
+            bars: words.len() < count,
+            part,
+            results,
+            until: seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+            all: Arguments::parse(words)?,
+        })
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        match &self.part {
+            Some(wanted) => wanted == part,
+            None => !self.all.only,
+        }
+    }
+}
+
+/// The value behind `flag`, both taken out of `words`.
+fn take(words: &mut Vec<String>, flag: &str) -> Result<Option<String>> {
+    let Some(at) = words.iter().position(|word| word == flag) else {
+        return Ok(None);
+    };
+    words.remove(at);
+    ensure!(at < words.len(), "{flag}: a value is missing");
+    Ok(Some(words.remove(at)))
+}
 
 // The report is what this program is for.
 #[allow(clippy::print_stdout)]
 fn main() -> Result<()> {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    let mut folder = None;
-    if let Some(at) = words.iter().position(|word| word == RESULTS) {
-        words.remove(at);
-        ensure!(at < words.len(), "{RESULTS}: a folder is missing");
-        folder = Some(PathBuf::from(words.remove(at)));
+    let wanted = Wanted::parse(std::env::args().skip(1).collect())?;
+    if wanted.bars {
+        let folder = wanted.results.context("--bars: --results is missing")?;
+        tell(&Results::read_all(&folder)?);
+        return Ok(());
     }
-    let wanted = Arguments::parse(words)?;
-    let device = &wanted.device;
+    let (device, write) = (&wanted.all.device, wanted.all.write);
     ensure!(device != "cpu", "--device cpu: this program knows GPUs");
-    let gpu = Gpu::find(device, wanted.quick)?;
-    let software = gpu.report.is_software;
+    let gpu = Gpu::find(device, wanted.all.quick)?;
     ensure!(
-        !(software && wanted.write),
+        !(gpu.report.is_software && write),
         "--write: {} is the processor in disguise, whose numbers are not kept",
         gpu.report.description
     );
-    let files = measure(&gpu, &wanted)?;
+    let mut files = measure(&gpu, &wanted)?;
     println!("{}", render::terminal(&files));
-    if software {
-        println!("a smoke test: that something is reached or not says nothing\n");
-    }
-    for bar in bars::gpu_bars(&files.iter().collect::<Vec<_>>()) {
-        println!(
-            "{}: {}, {}",
-            bar.name,
-            bar.wanted_text(),
-            bar.found_text().replace("**", "")
-        );
-    }
-    if wanted.write {
-        folder = Some(root().join("benches/results"));
-    }
+    tell(&files);
+    let folder = if write {
+        Some(root().join("benches/results"))
+    } else {
+        wanted.results
+    };
     if let Some(folder) = folder {
-        for file in &files {
+        for file in &mut files {
+            if wanted.part.is_some() || wanted.all.only {
+                *file = joined(&folder, file.clone())?;
+            }
             println!("wrote {}", file.write(&folder)?.display());
         }
     }
-    if wanted.write {
+    if write {
         render::write(&root())?;
         println!("rendered docs/benchmarks.md");
     }
     Ok(())
+}
+
+/// What was asked and what came of it.
+#[allow(clippy::print_stdout)]
+fn tell(files: &[Results]) {
+    if files.iter().any(|it| it.machine.device.ends_with(DISGUISE)) {
+        println!("a smoke test: that something is reached or not says nothing\n");
+    }
+    for bar in bars::gpu_bars(&files.iter().collect::<Vec<_>>()) {
+        let found = bar.found_text().replace("**", "");
+        println!("{}: {}, {found}", bar.name, bar.wanted_text());
+    }
+}
+
+/// What is in `folder` of the same device and purpose, with `newer` in it.
+fn joined(folder: &Path, newer: Results) -> Result<Results> {
+    if !folder.is_dir() {
+        return Ok(newer);
+    }
+    let mut all = Results::read_all(folder)?.into_iter();
+    let older = all.find(|older| older.file_name() == newer.file_name());
+    let mut all = match older {
+        Some(older) => gpu::join(older, newer),
+        None => newer,
+    };
+    floors(&mut all);
+    Ok(all)
 }
 
 /// What takes a while, on the terminal alone.
@@ -76,9 +172,9 @@ fn say(what: &str) {
     eprintln!("  {what}");
 }
 
-fn measure(gpu: &Gpu, wanted: &Arguments) -> Result<Vec<Results>> {
+fn measure(gpu: &Gpu, wanted: &Wanted) -> Result<Vec<Results>> {
     let mut files = Vec::new();
-    let precisions: Vec<Precision> = match &wanted.precision {
+    let precisions: Vec<Precision> = match &wanted.all.precision {
         None => gpu.report.precisions.clone(),
         Some(name) => vec![name.parse().map_err(anyhow::Error::msg)?],
     };
@@ -86,7 +182,7 @@ fn measure(gpu: &Gpu, wanted: &Arguments) -> Result<Vec<Results>> {
         let mut machine = provenance::here();
         machine.device.clone_from(&gpu.report.description);
         if gpu.report.is_software {
-            machine.device += ", the processor in disguise: a smoke test";
+            machine.device += DISGUISE;
         }
         machine.backend = gpu.name.to_string();
         let mut results = Results::new(purpose, machine);
@@ -95,12 +191,17 @@ fn measure(gpu: &Gpu, wanted: &Arguments) -> Result<Vec<Results>> {
         files.push(results);
         Ok(())
     };
-    if !wanted.only {
+    if PARTS.iter().any(|part| wanted.wants(part)) {
         file(Purpose::Report, &|results| {
-            report(gpu, &precisions, results)
+            for part in PARTS.iter().filter(|part| wanted.wants(part)) {
+                say(part);
+                measure_part(gpu, part, &precisions, results)
+                    .with_context(|| (*part).to_owned())?;
+            }
+            Ok(())
         })?;
     }
-    if wanted.peers {
+    if wanted.all.peers {
         file(Purpose::Peers, &|results| {
             others(gpu, &precisions, wanted, results)
         })?;
@@ -108,56 +209,88 @@ fn measure(gpu: &Gpu, wanted: &Arguments) -> Result<Vec<Results>> {
     Ok(files)
 }
 
-fn report(gpu: &Gpu, precisions: &[Precision], results: &mut Results) -> Result<()> {
-    say("limits");
-    let (limits, launches) = gpu::limits(gpu, precisions)?;
-    results.limits = limits;
-    let launch = launches.last().and_then(|row| row.seconds());
-    results.rows = launches;
-    // The floor before the times that stand beside it.
-    results.facts = gpu::facts(gpu, precisions.first().copied().unwrap_or_default())?;
-    for &precision in precisions {
-        let rate = |kind| results.limit(kind, None, precision.name());
+fn measure_part(
+    gpu: &Gpu,
+    part: &str,
+    precisions: &[Precision],
+    results: &mut Results,
+) -> Result<()> {
+    let first = precisions.first().copied().unwrap_or_default();
+    match part {
+        "limits" => {
+            let (limits, launches) = gpu::limits(gpu, precisions)?;
+            results.limits = limits;
+            results.rows.extend(launches);
+        }
+        "facts" => {
+            results.facts = gpu::facts(gpu, first)?;
+            floors(results);
+        }
+        "operations" => {
+            for &precision in precisions {
+                results.rows.extend(gpu::timeline(gpu, precision)?);
+            }
+        }
+        "parzen" => results.rows.extend(gpu::parzen(gpu)?),
+        "records" => results.curves = vec![gpu::over_records(gpu, first)?],
+        game => {
+            for &precision in precisions {
+                let row = gpu::iteration(gpu, precision, game);
+                let row = row.with_context(|| precision.to_string())?;
+                results.rows.extend(row);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The least time of an iteration in each precision of which the limits are known.
+fn floors(results: &mut Results) {
+    let launch = results.rows.iter();
+    let launch = launch
+        .filter(|row| row.name == "launch/empty/replayed")
+        .find_map(|row| row.seconds());
+    let products = results.limits.iter();
+    let products = products.filter(|limit| limit.kind == LimitKind::Product);
+    let precisions: Vec<String> = products.map(|limit| limit.precision.clone()).collect();
+    for precision in precisions {
+        let rate = |kind| results.limit(kind, None, &precision);
         let floor = (|| {
             let (product, copy) = (rate(LimitKind::Product)?, rate(LimitKind::Copy)?);
             gpu::floor(&results.facts, product, copy, launch?)
         })();
+        let name = format!("mnist/floor in {precision}");
+        results.facts.retain(|fact| fact.name != name);
         results.facts.push(Fact {
-            name: format!("mnist/floor in {precision}"),
+            name,
             value: floor,
             unit: "s".into(),
         });
     }
-    for &precision in precisions {
-        say(&format!("{precision}: iterations"));
-        results.rows.extend(gpu::iterations(gpu, precision)?);
-        say(&format!("{precision}: each operation alone"));
-        let timeline = gpu::timeline(gpu, precision);
-        results.rows.extend(timeline.context("each operation")?);
-    }
-    say("Parzen window");
-    results.rows.extend(gpu::parzen(gpu)?);
-    say("data sets of several sizes");
-    let precision = precisions.first().copied().unwrap_or_default();
-    results.curves = vec![gpu::over_records(gpu, precision)?];
-    Ok(())
 }
 
 fn others(
     gpu: &Gpu,
     precisions: &[Precision],
-    wanted: &Arguments,
+    wanted: &Wanted,
     results: &mut Results,
 ) -> Result<()> {
     let budget = Duration::from_secs(if gpu.quick { 0 } else { 2 });
     // Those that something is asked of; the frameworks take a minute each to compile.
-    let asked = precisions
-        .iter()
-        .filter(|it| wanted.precision.is_some() || [Precision::F32, Precision::Tf32].contains(it));
+    let asked = precisions.iter().filter(|it| {
+        wanted.all.precision.is_some() || [Precision::F32, Precision::Tf32].contains(it)
+    });
     for &precision in asked {
         say(&format!("{precision}: other frameworks"));
         let root: &Path = &root();
-        let rows = peers::measure(1, precision.name(), &wanted.device, budget, root)?;
+        let rows = peers::measure_until(
+            1,
+            precision.name(),
+            &wanted.all.device,
+            budget,
+            wanted.until,
+            root,
+        )?;
         results.peers.extend(rows);
     }
     Ok(())

@@ -32,6 +32,9 @@ const TOLERANCE: f64 = 1e-5;
 /// The same where factors of products are rounded to 7 or 10 bits.
 const LOOSE_TOLERANCE: f64 = 5e-3;
 
+/// Why a peer is skipped that comes too late.
+const NO_TIME: &str = "no time was left for it";
+
 /// One peer beside this library.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct PeerRow {
@@ -107,13 +110,14 @@ const ON_PROCESSORS: [Kind; 7] = [
     kind("burn", "flex", Program::Rust),
     kind("candle", "cpu", Program::Rust),
 ];
+/// The fastest first, as time may run out.
 const ON_DEVICES: [Kind; 6] = [
-    kind("PyTorch", "eager", TORCH),
-    kind("PyTorch", "manual", TORCH),
-    kind("PyTorch", "compile", TORCH),
     kind("PyTorch", "graph", TORCH),
     kind("PyTorch", "compile-graph", TORCH),
     kind("JAX", "scan", JAX),
+    kind("PyTorch", "manual", TORCH),
+    kind("PyTorch", "compile", TORCH),
+    kind("PyTorch", "eager", TORCH),
 ];
 
 /// The MNIST game by this library and by each peer in turn, for at least `budget` and twelve pairs
@@ -133,11 +137,44 @@ pub fn measure(
     budget: Duration,
     root: &Path,
 ) -> Result<Vec<PeerRow>> {
+    measure_until(native_threads, precision, device, budget, None, root)
+}
+
+/// The same, where peers that have not answered `until` then are skipped.
+///
+/// On a GPU neither side is kept to some processors: what drives a device has threads of its own.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_until(
+    native_threads: usize,
+    precision: &str,
+    device: &str,
+    budget: Duration,
+    until: Option<Instant>,
+    root: &Path,
+) -> Result<Vec<PeerRow>> {
     let kinds: &[Kind] = if device == "cpu" {
         &ON_PROCESSORS
     } else {
         &ON_DEVICES
     };
+    let skip_all = |reason: &dyn Fn(&Kind) -> String| {
+        let skip = |kind| {
+            let outcome = Outcome::Skipped(reason(kind));
+            row(kind, native_threads, precision, outcome)
+        };
+        Ok(kinds.iter().map(skip).collect())
+    };
+    // Before a game is played, which takes seconds, and minutes where it is not optimised.
+    let runtime = device.split(':').next().unwrap_or_default();
+    if !["cpu", "cuda", "hip"].contains(&runtime) {
+        return skip_all(&|kind| format!("{} has no device {runtime}", kind.name));
+    }
+    let is_over = || until.is_some_and(|until| Instant::now() >= until);
+    if is_over() {
+        return skip_all(&|_| NO_TIME.into());
+    }
     let place = Place::new(root, native_threads)?;
     let folder = place.folder("start")?;
     let losses: Vec<Vec<f64>> = start::write(&folder)?.iter().map(Vec::from).collect();
@@ -151,11 +188,12 @@ pub fn measure(
     } else {
         LOOSE_TOLERANCE
     };
-    on_processors(native_threads, || {
+    let contests = || {
         let mut ours = Ours::new(native_threads, precision, device)?;
         let mut rows = Vec::new();
         for kind in kinds {
             let reason = match (kind.program, &unbuilt) {
+                _ if is_over() => Some(Outcome::Skipped(NO_TIME.into())),
                 (Program::Rust, Some(error)) => Some(skipped(error)),
                 (Program::Python(_), _) => place.without_python(),
                 _ => None,
@@ -179,6 +217,7 @@ pub fn measure(
                 settle: 1,
                 pairs: PAIRS,
                 budget,
+                until,
             };
             let log = place.log(kind)?;
             let mut run = |count| ours.run(count);
@@ -192,7 +231,12 @@ pub fn measure(
             ));
         }
         Ok(rows)
-    })
+    };
+    if device == "cpu" {
+        on_processors(native_threads, contests)
+    } else {
+        contests()
+    }
 }
 
 /// What a framework's product of two 4096 × 4096 f32 matrices reaches.

@@ -4,6 +4,7 @@
 //! from the first launch to the end of the last, divided by their number.
 //! That is the host's clock; device events cannot be put inside a recorded iteration.
 
+mod join;
 mod limits;
 mod timeline;
 
@@ -21,6 +22,7 @@ use crate::game::{PIXELS, SEED, images, mnist_trainer_on, preset};
 use crate::results::{Curve, Fact, Point, Row};
 use crate::timing::Times;
 
+pub use join::join;
 pub use limits::limits;
 pub use timeline::timeline;
 
@@ -102,43 +104,30 @@ fn timed(name: impl Into<String>, precision: Precision, times: &Times) -> Row {
     }
 }
 
-/// Iterations of the games in `precision`, as the device replays them.
+/// An iteration of the game `mnist`, `cifar10-fc` or `large` in `precision`, as the device replays it.
+///
+/// `None` where that game is not for this device or not played in this precision.
 ///
 /// # Errors
 /// If something goes wrong on the device.
-pub fn iterations(gpu: &Gpu, precision: Precision) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    let mnist = preset("mnist")?;
-    let cube = gpu.open(precision)?;
-    let trainer = mnist_trainer_on(cube.clone())?;
-    rows.push(iteration(gpu, precision, "mnist", &mnist, trainer, &cube)?);
-    if gpu.quick {
-        return Ok(rows);
-    }
-    if gpu
-        .report
-        .memory
-        .is_none_or(|bytes| bytes > MEMORY_OF_CIFAR)
-    {
-        let config = preset("cifar10-fc")?;
-        rows.push(game(
-            gpu,
-            precision,
-            "cifar10-fc",
-            &config,
-            images(10_000, 3072),
-        )?);
-    }
-    if precision == Precision::Bf16 {
-        rows.push(game(
-            gpu,
-            precision,
-            "large",
-            &large()?,
-            images(50_000, PIXELS),
-        )?);
-    }
-    Ok(rows)
+pub fn iteration(gpu: &Gpu, precision: Precision, name: &str) -> Result<Option<Row>> {
+    let fits = || {
+        let memory = gpu.report.memory;
+        memory.is_none_or(|bytes| bytes > MEMORY_OF_CIFAR)
+    };
+    let (config, data) = match name {
+        "mnist" => {
+            let cube = gpu.open(precision)?;
+            let trainer = mnist_trainer_on(cube.clone())?;
+            return timed_game(gpu, precision, name, &preset(name)?, trainer, &cube).map(Some);
+        }
+        // The others take a processor in disguise minutes.
+        _ if gpu.quick => return Ok(None),
+        "cifar10-fc" if fits() => (preset(name)?, images(10_000, 3072)),
+        "large" if precision == Precision::Bf16 => (large()?, images(50_000, PIXELS)),
+        _ => return Ok(None),
+    };
+    game(gpu, precision, name, &config, data).map(Some)
 }
 
 fn game(
@@ -150,10 +139,10 @@ fn game(
 ) -> Result<Row> {
     let cube = gpu.open(precision)?;
     let trainer = Trainer::new(cube.clone(), config, SEED, data)?;
-    iteration(gpu, precision, name, config, trainer, &cube)
+    timed_game(gpu, precision, name, config, trainer, &cube)
 }
 
-fn iteration(
+fn timed_game(
     gpu: &Gpu,
     precision: Precision,
     name: &str,

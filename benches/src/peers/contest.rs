@@ -20,6 +20,8 @@ pub(super) struct Contest<'a> {
     pub(super) settle: usize,
     pub(super) pairs: usize,
     pub(super) budget: Duration,
+    /// When the peer must have answered, if that matters.
+    pub(super) until: Option<Instant>,
 }
 
 impl Contest<'_> {
@@ -34,7 +36,7 @@ impl Contest<'_> {
         ours: &mut dyn FnMut(usize) -> Result<f64>,
     ) -> PeerRow {
         let mut row = row(kind, threads, precision, Outcome::Skipped(String::new()));
-        let started = Peer::start(command, log);
+        let started = Peer::start(command, log, self.until);
         row.outcome = match started {
             Err(error) => skipped(&error),
             Ok((_, Hello::Skip { skip })) => Outcome::Skipped(skip),

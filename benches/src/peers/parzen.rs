@@ -83,6 +83,7 @@ pub fn measure_parzen(threads: usize, budget: Duration, root: &Path) -> Result<V
                 settle: 0,
                 pairs: PAIRS,
                 budget,
+                until: None,
             };
             let log = place.log(kind)?;
             let mut run = |count| ours.time(count, sigmas);

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
@@ -48,14 +48,21 @@ pub(super) struct Peer {
     stdin: ChildStdin,
     lines: Receiver<std::io::Result<String>>,
     log: PathBuf,
+    until: Option<Instant>,
 }
 
 impl Peer {
     /// Starts `command`, whose standard error goes to the file `log`, and hears its first line.
     ///
+    /// It may answer until then, where there is such a time.
+    ///
     /// # Errors
     /// If it cannot be started, ends, or says something else.
-    pub(super) fn start(command: &mut Command, log: &Path) -> Result<(Self, Hello)> {
+    pub(super) fn start(
+        command: &mut Command,
+        log: &Path,
+        until: Option<Instant>,
+    ) -> Result<(Self, Hello)> {
         let stderr = File::create(log).with_context(|| log.display().to_string())?;
         let mut child = command
             .stdin(Stdio::piped())
@@ -80,6 +87,7 @@ impl Peer {
             stdin,
             lines,
             log,
+            until,
         };
         let hello = peer.hear()?;
         Ok((peer, hello))
@@ -118,10 +126,14 @@ impl Peer {
     }
 
     fn hear<T: for<'a> Deserialize<'a>>(&mut self) -> Result<T> {
-        let line = match self.lines.recv_timeout(PATIENCE) {
+        let left = self
+            .until
+            .map(|it| it.saturating_duration_since(Instant::now()));
+        let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
+        let line = match self.lines.recv_timeout(patience) {
             Ok(line) => line?,
             Err(RecvTimeoutError::Timeout) => {
-                let seconds = PATIENCE.as_secs();
+                let seconds = patience.as_secs();
                 return Err(anyhow!("no answer within {seconds} s"));
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -160,6 +172,7 @@ mod tests {
         Peer::start(
             Command::new("sh").args(["-c", script]),
             &folder.path().join("log"),
+            None,
         )
     }
 
@@ -199,6 +212,17 @@ mod tests {
         );
         let (mut peer, _) = peer(READY).unwrap();
         assert!(peer.check().is_err());
+    }
+
+    #[test]
+    fn peer_that_is_late_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "read line"]);
+        let until = Some(Instant::now());
+        let started = Peer::start(&mut command, &folder.path().join("log"), until);
+        let error = started.err().unwrap().to_string();
+        assert_eq!(error, "no answer within 0 s");
     }
 
     #[test]

@@ -15,6 +15,7 @@ fn contest(expected: &[Vec<f64>]) -> Contest<'_> {
         settle: 1,
         pairs: 4,
         budget: Duration::ZERO,
+        until: None,
     }
 }
 
@@ -103,4 +104,25 @@ fn row_survives_json() {
     );
     let text = serde_json::to_string(&row).unwrap();
     assert_eq!(serde_json::from_str::<PeerRow>(&text).unwrap(), row);
+}
+
+#[test]
+fn device_that_no_peer_knows_is_skipped_without_a_game() {
+    // Not even the folder of the start is written, nor the device opened.
+    let nowhere = Path::new("/no/such/folder");
+    let rows = measure(1, "f32", "wgpu:7", Duration::ZERO, nowhere).unwrap();
+    assert_eq!(rows.len(), ON_DEVICES.len());
+    let Outcome::Skipped(reason) = &rows[0].outcome else {
+        panic!("{:?}", rows[0]);
+    };
+    assert_eq!(reason, "PyTorch has no device wgpu");
+}
+
+#[test]
+fn peer_whose_time_is_over_is_skipped_without_a_game() {
+    let nowhere = Path::new("/no/such/folder");
+    let over = Some(Instant::now());
+    let rows = measure_until(1, "f32", "cuda", Duration::ZERO, over, nowhere).unwrap();
+    let skipped = Outcome::Skipped("no time was left for it".into());
+    assert!(rows.iter().all(|row| row.outcome == skipped), "{rows:?}");
 }
