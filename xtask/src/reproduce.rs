@@ -153,7 +153,7 @@ fn outcome(seed: u64, run: &Path) -> Result<Outcome> {
     })
 }
 
-/// The paper's figures: of images all three, of other data none.
+/// The paper's figures: of digits and MNIST all three, of other data none.
 fn draw(root: &Path, wanted: &Reproduction, folder: &Path) -> Result<()> {
     let mut images = ["mnist", "digits"].iter();
     if !images.any(|images| wanted.preset.starts_with(images)) {
