@@ -480,7 +480,7 @@ impl<'a, B: Backend> Training<'a, B> {
         out.line(format!("  checkpoint    {}", checkpoint.display()));
         let kind = match self.record.shape {
             RecordShape::Image { .. } => "png",
-            RecordShape::Vector { .. } => "csv",
+            _ => "csv",
         };
         out.line(format!(
             "  more samples  gan-cli sample {run} -n 100 --seed 2 --out samples.{kind}"
