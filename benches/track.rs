@@ -69,6 +69,7 @@ fn operations(criterion: &mut Criterion) -> Result<()> {
         };
         let flop = case.flop() as f64;
         lazily(&mut group, &case.to_string(), flop, make, |it| {
+            // The processor's operations do not fail.
             it.run(&native).unwrap_or_default();
         })?;
         group.finish();

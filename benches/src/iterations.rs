@@ -129,6 +129,7 @@ pub fn operations(threads: usize, effort: Effort) -> Result<Vec<Row>> {
             .check(case)
             .with_context(|| format!("{name} is wrong"))?;
         let mut fused = checker.prepare(case);
+        // The processor's operations do not fail.
         let mut run = || fused.run(&native).unwrap_or_default();
         let unfused = Unfused::new(case).filter(|_| threads == 1);
         let (times, unfused) = match unfused {

@@ -125,6 +125,7 @@ pub fn product_rates(threads: usize) -> Result<Vec<Rate>> {
     };
     let mut prepared = checker.prepare(&case);
     rates.push(best("this library", &mut |_| {
+        // The processor's operations do not fail.
         prepared.run(&native).unwrap_or_default();
     }));
     rates.sort_by(|x, y| y.flops.total_cmp(&x.flops));

@@ -286,15 +286,6 @@ impl Results {
             .find(|row| row.name == name && row.threads == threads && row.precision == precision)
     }
 
-    /// The number of threads that rows were measured with, each once, in order.
-    #[must_use]
-    pub fn thread_counts(&self) -> Vec<Option<usize>> {
-        let mut counts: Vec<_> = self.rows.iter().map(|row| row.threads).collect();
-        counts.sort_unstable();
-        counts.dedup();
-        counts
-    }
-
     /// The number of that name.
     #[must_use]
     pub fn fact(&self, name: &str) -> Option<f64> {

@@ -1,7 +1,6 @@
 //! Timing on machines that others use too: things to compare run in turn, A B A B …, so that a
 //! change of the machine's speed meets both.
 
-use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// Seconds per run of one thing, sorted.
@@ -74,9 +73,12 @@ impl Effort {
         let time = |run: &mut dyn FnMut()| {
             let start = Instant::now();
             run();
-            black_box(start.elapsed().as_secs_f64())
+            start.elapsed().as_secs_f64()
         };
-        (0..self.warm_up).for_each(|_| (first(), second()).1);
+        for _ in 0..self.warm_up {
+            first();
+            second();
+        }
         let (mut a, mut b, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let start = Instant::now();
         while a.len() < self.runs || start.elapsed() < self.budget {

@@ -228,7 +228,7 @@ fn needs(said: &str) -> Option<Needs> {
     })
 }
 
-/// Warps that a multiprocessor of Hopper's or of the A100 holds at once, of 64.
+/// Warps that a multiprocessor of Hopper's holds at once, of 64.
 ///
 /// Registers are given out to a warp 256 at a time, and a cube takes 1 KiB of shared memory
 /// beside its own (CUDA C++ Programming Guide, Compute Capabilities).

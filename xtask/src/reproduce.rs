@@ -153,7 +153,7 @@ fn outcome(seed: u64, run: &Path) -> Result<Outcome> {
     })
 }
 
-/// The paper's figures: of images all three, of other data none.
+/// The paper's figures: of digits and MNIST all three, of other data none.
 fn draw(root: &Path, wanted: &Reproduction, folder: &Path) -> Result<()> {
     let mut images = ["mnist", "digits"].iter();
     if !images.any(|images| wanted.preset.starts_with(images)) {
@@ -206,7 +206,7 @@ fn table(preset: &str, outcomes: &[Outcome]) -> Result<String> {
             .map(|value| value.map_or("–".into(), with_error));
         let all: Option<Vec<f64>> = values.iter().map(|value| Some((*value)?.0)).collect();
         let mean = all.map_or("–".into(), |all| {
-            format!("{:.3}", all.iter().sum::<f64>() / all.len() as f64)
+            plain(all.iter().sum::<f64>() / all.len() as f64)
         });
         text += &format!("| {section}: {name} | {} | {mean} |\n", cells(shown));
     }
@@ -221,10 +221,31 @@ fn table(preset: &str, outcomes: &[Outcome]) -> Result<String> {
     Ok(text)
 }
 
+/// With two digits of its error, or where it has none as a plain number.
 fn with_error((value, error): (f64, Option<f64>)) -> String {
-    match error {
-        Some(error) => format!("{value:.1} ± {error:.1}"),
-        None => format!("{value:.3}"),
+    match error.filter(|&error| error > 0.0) {
+        Some(error) => {
+            let digits = digits(error, 2);
+            format!("{value:.digits$} ± {error:.digits$}")
+        }
+        None => plain(value),
+    }
+}
+
+/// Three digits behind the point, or more where these would not show three of the number's own.
+fn plain(value: f64) -> String {
+    let digits = digits(value, 3).max(3);
+    format!("{value:.digits$}")
+}
+
+/// Digits behind the point that show `own` digits of a number.
+fn digits(value: f64, own: i32) -> usize {
+    const MOST: i32 = 9;
+    let power = value.abs().log10().floor();
+    if power.is_finite() {
+        (own - 1 - power as i32).clamp(0, MOST) as usize
+    } else {
+        0
     }
 }
 
@@ -285,6 +306,21 @@ mod tests {
             "my.toml",
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn with_error_shows_digits_that_mean_something() {
+        for (value, error, shown) in [
+            (225.04, Some(2.01), "225.0 ± 2.0"),
+            (0.4961, Some(0.0217), "0.496 ± 0.022"),
+            (1234.5, Some(31.0), "1234 ± 31"),
+            (0.938_57, None, "0.939"),
+            (-0.000_312_4, None, "-0.000312"),
+            (8.0, None, "8.000"),
+            (0.0, Some(0.0), "0.000"),
+        ] {
+            assert_eq!(with_error((value, error)), shown);
         }
     }
 

@@ -276,18 +276,20 @@ fn is_operation(row: &&Row) -> bool {
     row.name.starts_with("op/")
 }
 
-/// A table for each number of threads and precision.
+/// A table for each number of threads and precision: only their times add up to an iteration's.
 fn operations(files: &[&Results]) -> String {
     let mut text = String::new();
     for file in files {
-        for threads in file.thread_counts() {
-            let rows = file.rows.iter().filter(is_operation);
-            let rows: Vec<&Row> = rows.filter(|row| row.threads == threads).collect();
-            if !rows.is_empty() {
-                let table = operations_table(files, &rows);
-                // Writing to a string does not fail.
-                let _ = write!(text, "\n{}:\n\n{table}", capital(&threads_text(threads)));
+        let all: Vec<&Row> = file.rows.iter().filter(is_operation).collect();
+        let of_one = all.iter().all(|row| row.precision == all[0].precision);
+        for rows in all.chunk_by(|a, b| (a.threads, &a.precision) == (b.threads, &b.precision)) {
+            let mut heading = capital(&threads_text(rows[0].threads));
+            if !of_one {
+                heading = format!("{heading}, {}", rows[0].precision);
             }
+            let table = operations_table(files, rows);
+            // Writing to a string does not fail.
+            let _ = write!(text, "\n{heading}:\n\n{table}");
         }
     }
     text
@@ -337,7 +339,10 @@ fn operations_table(files: &[&Results], rows: &[&Row]) -> Table {
 }
 
 fn operations_chart(device: &str, files: &[&Results]) -> String {
-    let all: Vec<&Row> = rows(files).filter(is_operation).collect();
+    let all: Vec<&Row> = rows(files)
+        .filter(is_operation)
+        .filter(|row| row.precision == "f32")
+        .collect();
     let mut counts: Vec<_> = all.iter().map(|row| row.threads).collect();
     counts.sort_unstable();
     counts.dedup();

@@ -128,6 +128,25 @@ and – at the end.
 }
 
 #[test]
+fn section_adds_up_the_operations_of_each_precision_alone() {
+    let mut report = Results::new(Purpose::Report, machine());
+    let operation = |precision: &str, seconds| Row {
+        threads: None,
+        precision: precision.into(),
+        ..row("op/linear_fwd/3x5x7/relu", 0, seconds)
+    };
+    report.rows = vec![operation("f32", 3e-3), operation("bf16", 2e-3)];
+    let section = device::section("Abacus", &[&report], &mut Vec::new());
+    for (precision, total) in [("f32", "3000"), ("bf16", "2000")] {
+        let heading = format!("\nWhole device, {precision}:\n");
+        let (_, table) = section.split_once(&heading).unwrap();
+        let (_, last) = table.split_once("| all operations").unwrap();
+        let last = last.lines().next().unwrap();
+        assert!(last.contains(&format!("| {total} |")), "{last}");
+    }
+}
+
+#[test]
 fn section_says_that_the_machine_was_busy() {
     let mut report = report();
     let section = |report: &Results| device::section("Abacus", &[report], &mut Vec::new());

@@ -57,7 +57,7 @@ impl FromStr for DeviceChoice {
         match (runtime, index.parse()) {
             (Some(runtime), Ok(index)) => Ok(Self::Gpu { runtime, index }),
             _ => Err(format!(
-                "expected auto, cpu, {}, a GPU with or without its number as in cuda:1",
+                "expected auto, cpu, {}, or one of these GPUs by its number as in cuda:1",
                 RUNTIMES.join(", ")
             )),
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use gan_data::RecordShape;
 use gan_eval::Modes;
 use gan_kernels::{Backend, BackendError};
 use gan_model::{Metrics, Trainer};
@@ -477,8 +478,12 @@ impl<'a, B: Backend> Training<'a, B> {
         }
         out.line(format!("  curves        {}", self.dir.losses().display()));
         out.line(format!("  checkpoint    {}", checkpoint.display()));
+        let kind = match self.record.shape {
+            RecordShape::Image { .. } => "png",
+            _ => "csv",
+        };
         out.line(format!(
-            "  more samples  gan-cli sample {run} -n 100 --seed 2 --out samples.png"
+            "  more samples  gan-cli sample {run} -n 100 --seed 2 --out samples.{kind}"
         ));
         let further = match self.config.run.epochs {
             Some(epochs) => format!("--epochs {}", 2.0 * epochs.max(1.0)),

@@ -209,7 +209,10 @@ impl DataError {
                 "only IDX files are read compressed; unpack the others".into()
             }
             Self::Unsupported { found, .. } if found.contains("array of") => {
-                "convert it in Python: np.save(path, x.astype(np.float32))".into()
+                "convert it in Python: images on [0, 1] by \
+                 np.save(path, np.round(255 * x).astype(np.uint8)), \
+                 rows of numbers by np.save(path, x.reshape(len(x), -1).astype(np.float32))"
+                    .into()
             }
             Self::Truncated { .. } | Self::Gzip { .. } => {
                 "the download or copy may have been cut short; fetch the file again".into()

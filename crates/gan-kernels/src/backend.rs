@@ -230,7 +230,7 @@ impl BackendError {
             Self::NoDevice { .. } => Some(
                 "`gan-cli info` lists the devices; a driver that is missing or too old hides one",
             ),
-            Self::NotLinked { .. } => Some("build with `--features` and its name"),
+            Self::NotLinked { .. } => Some("build with `--features` and that name"),
             Self::Precision { .. } => Some("f32 works on every device"),
             Self::BufferTooLarge { .. } => Some("fewer records, or narrower layers"),
             Self::OutOfMemory { .. } => {
