@@ -120,10 +120,9 @@ fn others(results: &mut Results, wanted: &Arguments) -> Result<()> {
             // The rows say as well which frameworks are missing.
             Err(error) => say(&format!("their products are not measured: {error:#}")),
         }
-        for precision in wanted.precisions() {
-            let rows = peers::measure(threads, precision, "cpu", budget, &root)?;
-            results.peers.extend(rows);
-        }
+        // The peers' programs offer f32 alone on processors.
+        let rows = peers::measure(threads, "f32", "cpu", budget, &root)?;
+        results.peers.extend(rows);
         let rows = peers::measure_parzen(threads, budget, &root)?;
         results.parzen_peers.extend(rows);
     }
