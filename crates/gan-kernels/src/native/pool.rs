@@ -17,9 +17,15 @@ type Body<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// How long a thread spins for the next fork or join before it sleeps or yields.
 ///
-/// Between two forks of an iteration lie a few microseconds; past that another program deserves
-/// the core.
-const SPIN: Duration = Duration::from_micros(30);
+/// Between two forks of an iteration lie a few microseconds, or what one thread does alone, such as
+/// D's last layer; past that another program deserves the core.
+const SPIN: Duration = Duration::from_micros(100);
+
+/// How long it spins while the others are still busy with the present fork's last tasks.
+///
+/// The next fork follows at once. To sleep until then costs more than a task: on a virtual machine
+/// a processor that sleeps is given away, and comes back after tens to hundreds of microseconds.
+const SPIN_WITHIN_FORK: Duration = Duration::from_millis(2);
 
 /// Threads that run the tasks of one fork after another.
 pub(crate) struct Pool {
@@ -37,6 +43,8 @@ struct Shared {
     ticket: AtomicU64,
     body: UnsafeCell<Fork>,
     done: AtomicUsize,
+    /// 1 while a fork has tasks that are not done.
+    busy: AtomicUsize,
     panicked: AtomicBool,
     /// Threads that have begun to look for work.
     started: AtomicUsize,
@@ -69,6 +77,7 @@ impl Pool {
                 tasks: 0,
             }),
             done: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             started: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),
@@ -124,6 +133,7 @@ impl Pool {
         // SAFETY: all tasks of the previous fork are done, so nobody reads the cell now.
         unsafe { *shared.body.get() = Fork { body, tasks } };
         shared.done.store(0, Ordering::Relaxed);
+        shared.busy.store(1, Ordering::Relaxed);
         let fork = (shared.ticket.load(Ordering::Relaxed) >> 32).wrapping_add(1);
         let unclaimed = u32::try_from(tasks).expect("pool: more than 2^32 tasks");
         shared
@@ -135,6 +145,7 @@ impl Pool {
         }
         while shared.claim_and_run(0) {}
         shared.wait_until(|| shared.done.load(Ordering::Acquire) == tasks);
+        shared.busy.store(0, Ordering::Release);
         if shared.panicked.swap(false, Ordering::Relaxed) {
             panic!("a worker thread panicked; its message is above");
         }
@@ -181,7 +192,9 @@ impl Shared {
         let ready = || self.unclaimed() || self.stop.load(Ordering::Relaxed);
         loop {
             while self.claim_and_run(worker) {}
-            if !spin_until(ready) {
+            let over = || ready() || self.fork_is_done();
+            spin_until(over, SPIN_WITHIN_FORK);
+            if !spin_until(ready, SPIN) {
                 self.sleepers.fetch_add(1, Ordering::SeqCst);
                 let mut guard = lock(&self.lock);
                 while !ready() {
@@ -199,12 +212,17 @@ impl Shared {
         }
     }
 
+    /// Whether the present fork has been joined, as far as this thread can tell.
+    fn fork_is_done(&self) -> bool {
+        self.busy.load(Ordering::Acquire) == 0
+    }
+
     fn unclaimed(&self) -> bool {
         self.ticket.load(Ordering::SeqCst) as u32 != 0
     }
 
     fn wait_until(&self, done: impl Fn() -> bool) {
-        while !spin_until(&done) {
+        while !spin_until(&done, SPIN) {
             // The thread that has the last task may wait for this core.
             std::thread::yield_now();
         }
@@ -225,7 +243,7 @@ impl Drop for Pool {
     }
 }
 
-fn spin_until(ready: impl Fn() -> bool) -> bool {
+fn spin_until(ready: impl Fn() -> bool, longest: Duration) -> bool {
     let start = Instant::now();
     loop {
         for _ in 0..64 {
@@ -234,7 +252,7 @@ fn spin_until(ready: impl Fn() -> bool) -> bool {
             }
             std::hint::spin_loop();
         }
-        if start.elapsed() > SPIN {
+        if start.elapsed() > longest {
             return false;
         }
     }

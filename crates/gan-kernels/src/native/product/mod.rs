@@ -143,6 +143,8 @@ const ENOUGH_TASKS: usize = 24;
 const PANELS_AT_LEAST: usize = 8;
 /// FLOP below which waking other threads costs more than they give.
 const SERIAL_FLOP: usize = 1 << 20;
+/// What an epilogue does with an element, in terms of its sum.
+const EPILOGUE_TERMS: usize = 16;
 
 impl Plan {
     fn new<T: Real, E: Epilogue<T>>(isa: Isa, p: &Product<'_, T>, epilogue: &E) -> Self {
@@ -236,7 +238,8 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
 ) {
     let isa = isa(native, epilogue);
     let plan = Plan::new(isa, product, epilogue);
-    let serial = 2 * product.m * product.n * product.k < SERIAL_FLOP;
+    let flop = 2 * product.m * product.n * (product.k + EPILOGUE_TERMS);
+    let serial = flop < SERIAL_FLOP;
     let state_len = plan.strip_cols * epilogue.state_per_column();
     let tile_len = plan.buffered_panels() * plan.rows_of_tile * plan.strip_cols;
     let strip_len = plan.depth_of_pass * plan.strip_cols;
