@@ -288,13 +288,6 @@ pub fn bars(files: &[&Results]) -> Vec<Bar> {
             " s",
             (1.0, 1),
         ),
-        bar(
-            "build with default features, dependencies built",
-            Below(60.0),
-            fact(files, "build/default"),
-            " s",
-            (1.0, 1),
-        ),
     ]
 }
 
