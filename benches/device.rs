@@ -283,7 +283,7 @@ fn others(
     for &precision in asked {
         say(&format!("{precision}: other frameworks"));
         let root: &Path = &root();
-        let rows = peers::measure_until(
+        let rows = peers::measure(
             1,
             precision.name(),
             &wanted.all.device,

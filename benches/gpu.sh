@@ -113,7 +113,7 @@ measure operations 120 --part operations
 measure records 60 --part records
 
 echo
-echo "== what was asked, after $(($(date +%s) - start)) s"
+echo "== targets, after $(($(date +%s) - start)) s"
 ./device --bars --results "$results"
 [ -z "$cut" ] || echo "cut, of ${budget} s:$cut"
 if [ -n "$failed" ]; then

@@ -121,7 +121,7 @@ fn others(results: &mut Results, wanted: &Arguments) -> Result<()> {
             Err(error) => say(&format!("their products are not measured: {error:#}")),
         }
         // The peers' programs offer f32 alone on processors.
-        let rows = peers::measure(threads, "f32", "cpu", budget, &root)?;
+        let rows = peers::measure(threads, "f32", "cpu", budget, None, &root)?;
         results.peers.extend(rows);
         let rows = peers::measure_parzen(threads, budget, &root)?;
         results.parzen_peers.extend(rows);

@@ -3,7 +3,7 @@
 use crate::peers::{Outcome, PeerRow};
 use crate::results::{LimitKind, Results, known};
 
-/// Something that was asked of the program.
+/// A target of the program.
 pub struct Bar {
     /// What is measured.
     pub name: &'static str,
@@ -88,7 +88,27 @@ impl Bar {
     }
 }
 
-/// What was asked of a GPU of the size of an H100.
+/// How numbers are shown: a factor, and digits behind the point.
+const TIMES: (f64, usize) = (1.0, 2);
+const PERCENT: (f64, usize) = (100.0, 1);
+
+fn bar(
+    name: &'static str,
+    wanted: Wanted,
+    found: Option<f64>,
+    unit: &'static str,
+    shown: (f64, usize),
+) -> Bar {
+    Bar {
+        name,
+        wanted,
+        found,
+        unit,
+        shown,
+    }
+}
+
+/// The targets of a GPU of the size of an H100.
 #[must_use]
 pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
     use Wanted::{AtLeast, AtMost};
@@ -117,14 +137,6 @@ pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
         Some(row(name, precision)?.bandwidth()? / limit(LimitKind::Copy, precision)?)
     };
     const MICROS: (f64, usize) = (1e6, 1);
-    const PERCENT: (f64, usize) = (100.0, 1);
-    let bar = |name, wanted, found, unit, shown| Bar {
-        name,
-        wanted,
-        found,
-        unit,
-        shown,
-    };
     vec![
         bar(
             "MNIST iteration in tf32",
@@ -145,14 +157,14 @@ pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
             AtLeast(2.0),
             ahead("tf32"),
             " ×",
-            (1.0, 2),
+            TIMES,
         ),
         bar(
             "MNIST iteration in f32: time of the best peer over ours",
             AtLeast(2.0),
             ahead("f32"),
             " ×",
-            (1.0, 2),
+            TIMES,
         ),
         bar(
             "cifar10-fc in tf32: share of the copy's bandwidth over its least traffic",
@@ -178,7 +190,7 @@ pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
     ]
 }
 
-/// All that was asked, for the files of one device.
+/// All targets, for the files of one device.
 #[must_use]
 pub fn bars(files: &[&Results]) -> Vec<Bar> {
     use Wanted::{AtLeast, AtMost, Below};
@@ -186,15 +198,6 @@ pub fn bars(files: &[&Results]) -> Vec<Bar> {
     if rows.any(|row| row.threads.is_none() && row.name.starts_with("train_step/")) {
         return gpu_bars(files);
     }
-    const TIMES: (f64, usize) = (1.0, 2);
-    const PERCENT: (f64, usize) = (100.0, 1);
-    let bar = |name, wanted, found, unit, shown| Bar {
-        name,
-        wanted,
-        found,
-        unit,
-        shown,
-    };
     let [one, two] = [1, 2].map(|threads| seconds(files, "train_step/mnist", threads, "f32"));
     let scaling = one.zip(two).map(|(one, two)| one / two);
     let bf16 = threads_from(2).find_map(|threads| {

@@ -121,32 +121,17 @@ const ON_DEVICES: [Kind; 6] = [
 ];
 
 /// The MNIST game by this library and by each peer in turn, for at least `budget` and twelve pairs
-/// of turns a peer.
+/// of turns a peer; peers that have not answered `until` then are skipped.
 ///
 /// `root` is the repository; `device` is `cpu` or a GPU as `gan_kernels::cube::DeviceName` names
 /// it, for which this package needs the feature of that name.
-/// Both sides run on `native_threads` processors, the same ones, where the system can hold them
-/// there.
+/// On the CPU both sides run on `native_threads` processors, the same ones, where the system can
+/// hold them there; on a GPU neither is kept to some, since what drives a device has threads of its
+/// own.
 ///
 /// # Errors
 /// If this library cannot run; what a peer cannot do is its row's [`Outcome::Skipped`].
 pub fn measure(
-    native_threads: usize,
-    precision: &str,
-    device: &str,
-    budget: Duration,
-    root: &Path,
-) -> Result<Vec<PeerRow>> {
-    measure_until(native_threads, precision, device, budget, None, root)
-}
-
-/// The same, where peers that have not answered `until` then are skipped.
-///
-/// On a GPU neither side is kept to some processors: what drives a device has threads of its own.
-///
-/// # Errors
-/// As [`measure`].
-pub fn measure_until(
     native_threads: usize,
     precision: &str,
     device: &str,

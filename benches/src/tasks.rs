@@ -55,23 +55,18 @@ impl Digits {
     /// # Panics
     /// If there are fewer.
     #[must_use]
-    pub fn window<T: Real>(
-        &self,
-        native: Native<T>,
-        points: usize,
-        samples: usize,
-    ) -> Window<Native<T>> {
+    pub fn window<B: Backend>(&self, backend: B, points: usize, samples: usize) -> Window<B> {
         let upload = |values: &[f32], rows: usize| {
-            let values = &values[..rows * PIXELS];
-            let values: Vec<T> = values.iter().map(|&it| T::from_f64(it.into())).collect();
-            let mut matrix = native.matrix(rows, PIXELS);
-            native.write(&mut matrix, &values);
+            let values = values[..rows * PIXELS].iter();
+            let values: Vec<B::Elem> = values.map(|&it| B::Elem::from_f64(it.into())).collect();
+            let mut matrix = backend.matrix(rows, PIXELS);
+            backend.write(&mut matrix, &values);
             matrix
         };
         Window {
             points: upload(&self.points, points),
             samples: upload(&self.samples, samples),
-            backend: native,
+            backend,
         }
     }
 }

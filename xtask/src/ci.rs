@@ -48,6 +48,9 @@ enum Outcome {
     Skipped(String),
 }
 
+/// What the benches of a GPU are left out without; `gan-cli` links wgpu anyway.
+const GPU_BENCH: &str = "--features=benches/wgpu";
+
 /// The stages, in order.
 ///
 /// Warnings are denied by an argument to clippy and never by `RUSTFLAGS`, which would rebuild
@@ -74,21 +77,38 @@ fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
         },
         stage(
             "lints",
-            &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"],
+            &[
+                "clippy",
+                "--workspace",
+                GPU_BENCH,
+                "--all-targets",
+                "--",
+                "-Dwarnings",
+            ],
         ),
         Stage {
             env: &[("RUSTDOCFLAGS", "-Dwarnings")],
-            ..stage("documentation", &["doc", "--workspace", "--no-deps"])
+            ..stage(
+                "documentation",
+                &["doc", "--workspace", GPU_BENCH, "--no-deps"],
+            )
         },
         stage(
             "tests",
             if has_nextest {
-                &["nextest", "run", "--workspace"]
+                &["nextest", "run", "--workspace", GPU_BENCH]
             } else {
-                &["test", "--workspace", "--lib", "--bins", "--tests"]
+                &[
+                    "test",
+                    "--workspace",
+                    GPU_BENCH,
+                    "--lib",
+                    "--bins",
+                    "--tests",
+                ]
             },
         ),
-        stage("doc tests", &["test", "--workspace", "--doc"]),
+        stage("doc tests", &["test", "--workspace", GPU_BENCH, "--doc"]),
         Stage {
             needs: Some(Need::Subcommand("deny")),
             // No advisories: they change without us and need the network, so they would fail

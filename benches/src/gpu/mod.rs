@@ -11,15 +11,14 @@ mod timeline;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use gan_data::DataConfig;
-use gan_eval::authors_sigmas;
 use gan_kernels::cube::{Cube, DeviceName, DeviceReport, Precision, devices};
-use gan_kernels::{Backend, Execution, Matrix, Parzen};
+use gan_kernels::{Backend, Execution};
 use gan_model::{GameConfig, Trainer, TrainingData};
 
 use crate::cost;
 use crate::game::{PIXELS, SEED, images, mnist_trainer_on, preset};
 use crate::results::{Curve, Fact, Point, Row};
+use crate::tasks::{Digits, sigmas};
 use crate::timing::Times;
 
 pub use join::join;
@@ -263,31 +262,12 @@ pub fn over_records(gpu: &Gpu, precision: Precision) -> Result<Curve> {
 pub fn parzen(gpu: &Gpu) -> Result<Vec<Row>> {
     let count = if gpu.quick { 60 } else { 10_000 };
     let cube = gpu.open(Precision::F32)?;
-    let config = DataConfig {
-        count: Some(2 * count),
-        ..DataConfig::new("digits")
-    };
-    let records = gan_data::load(&config, 1)?.records;
-    let upload = |first: usize| {
-        let mut values = vec![0.0; count * PIXELS];
-        for (row, values) in values.chunks_exact_mut(PIXELS).enumerate() {
-            records.copy_row(first + row, values);
-        }
-        let mut matrix: Matrix<Cube> = cube.matrix(count, PIXELS);
-        cube.write(&mut matrix, &values);
-        matrix
-    };
-    let (points, samples) = (upload(0), upload(count));
-    let ten = authors_sigmas();
+    let window = Digits::new(count)?.window(cube.clone(), count, count);
     let mut rows = Vec::new();
-    for sigmas in [&ten[2..3], &ten[..]] {
+    for sigmas in sigmas() {
         let times = gpu.time(&cube, || {
             // What goes wrong is reported by the check at the end of the batch.
-            drop(cube.parzen(Parzen {
-                points: points.all(),
-                samples: samples.all(),
-                sigmas,
-            }));
+            drop(window.logs(&sigmas));
         })?;
         let name = format!("parzen/{count}x{count}x{PIXELS}/{} sigmas", sigmas.len());
         rows.push(Row {

@@ -110,7 +110,7 @@ fn row_survives_json() {
 fn device_that_no_peer_knows_is_skipped_without_a_game() {
     // Not even the folder of the start is written, nor the device opened.
     let nowhere = Path::new("/no/such/folder");
-    let rows = measure(1, "f32", "wgpu:7", Duration::ZERO, nowhere).unwrap();
+    let rows = measure(1, "f32", "wgpu:7", Duration::ZERO, None, nowhere).unwrap();
     assert_eq!(rows.len(), ON_DEVICES.len());
     let Outcome::Skipped(reason) = &rows[0].outcome else {
         panic!("{:?}", rows[0]);
@@ -122,7 +122,7 @@ fn device_that_no_peer_knows_is_skipped_without_a_game() {
 fn peer_whose_time_is_over_is_skipped_without_a_game() {
     let nowhere = Path::new("/no/such/folder");
     let over = Some(Instant::now());
-    let rows = measure_until(1, "f32", "cuda", Duration::ZERO, over, nowhere).unwrap();
+    let rows = measure(1, "f32", "cuda", Duration::ZERO, over, nowhere).unwrap();
     let skipped = Outcome::Skipped("no time was left for it".into());
     assert!(rows.iter().all(|row| row.outcome == skipped), "{rows:?}");
 }

@@ -86,7 +86,7 @@ fn by_device(files: &[Results]) -> Vec<(&str, Vec<&Results>)> {
         .collect()
 }
 
-/// What was asked, a column per processor.
+/// The targets, a column per processor.
 fn bars_table(devices: &[(&str, Vec<&Results>)]) -> String {
     // A device that has no threads to choose is none of those that the bars are about.
     let processors = devices.iter().filter(|(_, files)| {
@@ -96,7 +96,7 @@ fn bars_table(devices: &[(&str, Vec<&Results>)]) -> String {
     let processors: Vec<_> = processors
         .map(|(device, files)| (*device, bars(files)))
         .collect();
-    let mut columns = vec![left("asked"), right("wanted")];
+    let mut columns = vec![left("target"), right("wanted")];
     columns.extend(processors.iter().map(|(device, _)| left(*device)));
     let mut table = Table::new(columns);
     for (index, bar) in bars(&[]).iter().enumerate() {

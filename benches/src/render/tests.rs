@@ -227,7 +227,7 @@ fn document_names_each_of_its_images_once() {
     assert!(
         document
             .markdown
-            .contains("| asked | wanted | Abacus, 2 processors |")
+            .contains("| target | wanted | Abacus, 2 processors |")
     );
 }
 

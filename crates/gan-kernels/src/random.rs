@@ -158,12 +158,16 @@ impl Address {
         }
     }
 
+    /// # Safety
+    /// The processor has AVX-512.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
     unsafe fn fill_blocks_avx512(self, index: u64, out: &mut [u32]) {
         self.fill_blocks(index, out);
     }
 
+    /// # Safety
+    /// The processor has AVX2.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
     unsafe fn fill_blocks_avx2(self, index: u64, out: &mut [u32]) {
@@ -425,6 +429,16 @@ mod tests {
             address().fill_words(first, &mut words);
             for (offset, &word) in words.iter().enumerate() {
                 prop_assert_eq!(word, address().word(first + offset as u64));
+            }
+        }
+
+        /// Without SIMD, which the test above uses where the processor has it.
+        #[test]
+        fn fill_blocks_in_baseline_code_equals_word(block in 0u64..1000, len in 0usize..200) {
+            let mut words = vec![0; len];
+            address().fill_blocks(4 * block, &mut words);
+            for (offset, &word) in words.iter().enumerate() {
+                prop_assert_eq!(word, address().word(4 * block + offset as u64));
             }
         }
 

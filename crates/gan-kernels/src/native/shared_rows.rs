@@ -2,6 +2,9 @@
 
 use std::marker::PhantomData;
 
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
 /// Rows of equal length over a mutable slice, shared between threads that keep to their own parts.
 pub(crate) struct SharedRows<'a, T> {
     start: *mut T,
@@ -111,7 +114,6 @@ fn prefetch_at<T>(first: *const T, len: usize, level: Level) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
-        const LINE: usize = 64;
         for offset in (0..len).step_by(LINE / size_of::<T>()) {
             let line = first.wrapping_add(offset).cast();
             // SAFETY: SSE is in x86-64's baseline, and a prefetch of any address is harmless.

@@ -5,12 +5,10 @@ use std::ops::Range;
 use super::{Operand, Plan, Product};
 use crate::Real;
 use crate::native::Touched;
-use crate::native::shared_rows::{Level, prefetch};
+use crate::native::shared_rows::{LINE, Level, prefetch};
 
 /// Rows of B whose cache lines are asked for ahead of their packing.
 const PACK_AHEAD: usize = 12;
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// Packs a panel of A, `rows_of_tile` rows side by side for each depth, missing rows zero.
 #[inline(always)]
