@@ -3,6 +3,8 @@
 //! Left to itself the compiler finds these registers in loops over arrays, but not in every shape
 //! of the loop; a tile is no place for luck.
 
+use crate::Real;
+
 /// A register of several numbers of type `T`.
 pub trait Lanes<T>: Copy {
     /// How many numbers.
@@ -40,6 +42,31 @@ pub trait Lanes<T>: Copy {
     /// # Safety
     /// `to` has room for `LEN` numbers; as [`Lanes::splat`].
     unsafe fn store(self, to: *mut T);
+
+    /// Writes those of the first `LEN` numbers of `from` that are not zero one after the other, and
+    /// where they were, counted from `first`; how many they are.
+    ///
+    /// # Safety
+    /// There are `LEN` numbers, and room for as many `values` and `places`, whatever is written;
+    /// as [`Lanes::splat`].
+    #[inline(always)]
+    unsafe fn keep(from: *const T, first: u16, values: *mut T, places: *mut u16) -> usize
+    where
+        T: Real,
+    {
+        let mut kept = 0;
+        for lane in 0..Self::LEN {
+            // Without branches: which are zero is as good as random.
+            // SAFETY: the caller's promise.
+            unsafe {
+                let value = *from.add(lane);
+                *values.add(kept) = value;
+                *places.add(kept) = first + lane as u16;
+                kept += usize::from(value != T::ZERO);
+            }
+        }
+        kept
+    }
 }
 
 /// The registers that tiles of a type are made of.
@@ -141,17 +168,19 @@ plain!(f64);
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m256d, __m512, __m512bh, __m512d, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd,
-        _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps,
-        _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_dpbf16_ps,
-        _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_set1_pd,
-        _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+        __m256, __m256d, __m512, __m512bh, __m512d, _CMP_NEQ_UQ, _mm256_add_pd, _mm256_add_ps,
+        _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd,
+        _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_add_epi32,
+        _mm512_add_pd, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi16, _mm512_dpbf16_ps,
+        _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps,
+        _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_set1_epi32, _mm512_set1_pd,
+        _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_ps, _mm512_storeu_pd, _mm512_storeu_ps,
     };
 
     use super::Lanes;
 
     macro_rules! lanes {
-        ($register:ty, $number:ty, $load:ident, $splat:ident, $fma:ident, $add:ident, $store:ident) => {
+        ($register:ty, $number:ty, $load:ident, $splat:ident, $fma:ident, $add:ident, $store:ident $(, $keep:item)?) => {
             impl Lanes<$number> for $register {
                 const LEN: usize = size_of::<$register>() / size_of::<$number>();
 
@@ -190,6 +219,8 @@ mod x86 {
                     // SAFETY: the caller's promise.
                     unsafe { $store(to, self) }
                 }
+
+                $($keep)?
             }
         };
     }
@@ -219,7 +250,22 @@ mod x86 {
         _mm512_set1_ps,
         _mm512_fmadd_ps,
         _mm512_add_ps,
-        _mm512_storeu_ps
+        _mm512_storeu_ps,
+        #[inline(always)]
+        unsafe fn keep(from: *const f32, first: u16, values: *mut f32, places: *mut u16) -> usize {
+            // SAFETY: the caller's promise. Kept numbers are moved together in a register, since
+            // some processors are slow to do it on the way to memory.
+            unsafe {
+                let all = _mm512_loadu_ps(from);
+                let kept = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(all, _mm512_setzero_ps());
+                _mm512_storeu_ps(values, _mm512_maskz_compress_ps(kept, all));
+                let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+                let all = _mm512_add_epi32(lanes, _mm512_set1_epi32(i32::from(first)));
+                let of_kept = _mm512_maskz_compress_epi32(kept, all);
+                _mm256_storeu_si256(places.cast(), _mm512_cvtepi32_epi16(of_kept));
+                kept.count_ones() as usize
+            }
+        }
     );
     lanes!(
         __m512d,

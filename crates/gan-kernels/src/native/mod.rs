@@ -12,7 +12,9 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use elementwise::{Mask, activate, copy, slope_from_output};
-pub(crate) use product::{Epilogue, Operand, Product, TaskInfo, run, task_count};
+use product::Kept;
+pub(crate) use product::{Epilogue, Operand, Product, TaskInfo, Zeros, run, task_count};
+use shared_rows::LINE;
 pub(crate) use shared_rows::{SharedRows, Touched};
 
 use crate::ops::{self, *};
@@ -33,6 +35,7 @@ use pool::Pool;
 pub struct Native<T: Real> {
     pool: Arc<Pool>,
     isa: Isa,
+    zeros: Zeros,
     scratch: Arc<Mutex<Scratch<T>>>,
     /// Partial sums of gradient norms, one per task.
     norms: Arc<Mutex<Vec<f64>>>,
@@ -42,28 +45,36 @@ pub struct Native<T: Real> {
 #[derive(Default)]
 struct Scratch<T> {
     packed: Vec<T>,
+    kept: Kept<T>,
     workers: Vec<T>,
 }
 
 impl<T: Real> Scratch<T> {
-    /// Room for a packed operand, and for each of `workers`.
+    /// Room for a packed operand, and for each of `workers`, from a cache line's beginning on; how
+    /// far those of two workers are apart.
     fn reserve(
         &mut self,
         packed: usize,
         workers: usize,
         per_worker: usize,
-    ) -> (&mut [T], &mut [T]) {
-        if self.packed.len() < packed {
-            self.packed.resize(packed, T::ZERO);
-        }
-        if self.workers.len() < workers * per_worker {
-            self.workers.resize(workers * per_worker, T::ZERO);
-        }
+    ) -> (&mut [T], &mut [T], usize) {
+        let per_worker = per_worker.next_multiple_of(LINE / size_of::<T>());
         (
-            &mut self.packed[..packed],
-            &mut self.workers[..workers * per_worker],
+            lines(&mut self.packed, packed),
+            lines(&mut self.workers, workers * per_worker),
+            per_worker,
         )
     }
+}
+
+/// The first `len` elements of `buffer`, which grows if need be, from a cache line's beginning on.
+fn lines<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+    let room = len + LINE / size_of::<T>();
+    if buffer.len() < room {
+        buffer.resize(room, T::ZERO);
+    }
+    let skipped = buffer.as_ptr().align_offset(LINE);
+    &mut buffer[skipped..][..len]
 }
 
 impl<T: Real> Native<T> {
@@ -79,10 +90,8 @@ impl<T: Real> Native<T> {
         Ok(Self {
             pool: Arc::new(Pool::new(threads)?),
             isa: Isa::detect(),
-            scratch: Arc::new(Mutex::new(Scratch {
-                packed: Vec::new(),
-                workers: Vec::new(),
-            })),
+            zeros: Zeros::Measured,
+            scratch: Arc::default(),
             norms: Arc::new(Mutex::new(Vec::new())),
         })
     }
@@ -91,6 +100,11 @@ impl<T: Real> Native<T> {
     #[cfg(test)]
     fn with_isa(self, isa: Isa) -> Self {
         Self { isa, ..self }
+    }
+
+    #[cfg(test)]
+    fn with_zeros(self, zeros: Zeros) -> Self {
+        Self { zeros, ..self }
     }
 
     /// A matrix of zeros whose rows begin `stride` elements apart.

@@ -86,11 +86,11 @@ impl Touched {
         !self.start.is_null()
     }
 
-    /// Asks the first cache for the line that holds a byte of a row; harmless wherever it is.
+    /// Asks a cache for the line that holds a byte of a row; harmless wherever it is.
     #[inline(always)]
-    pub(crate) fn prefetch(self, row: usize, byte: usize) {
+    pub(crate) fn prefetch(self, row: usize, byte: usize, level: Level) {
         let byte = self.start.wrapping_add(row * self.stride + byte);
-        prefetch_at(byte, 1, Level::First);
+        prefetch_at(byte, 1, level);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Isa, Native};
+use super::{Isa, Native, Zeros};
 use crate::cases::{BiasRows, CASES, Case, Checker, Inputs, Norm, Op, Role, Rule, Shape};
 use crate::random::{Purpose, Stream};
 use crate::{
@@ -23,6 +23,14 @@ fn isas() -> Vec<Isa> {
     isas
 }
 
+/// Zeros looked for, left out of either factor, and multiplied.
+const ZEROS: [Zeros; 4] = [
+    Zeros::Measured,
+    Zeros::SkippedIn { b: false },
+    Zeros::SkippedIn { b: true },
+    Zeros::Multiplied,
+];
+
 fn check_with<T: Real>(native: &Native<T>, padding: usize, case: &Case) -> Result<(), String> {
     let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + padding);
     Checker::new(native, &matrix)
@@ -36,7 +44,8 @@ fn native_edge_cases_match_oracle_under_every_tile_and_stride() {
         for isa in isas() {
             let native = Native::<T>::new(Some(3)).unwrap().with_isa(isa);
             for case in CASES.iter().filter(|case| case.role == Role::Edge) {
-                for padding in [0, 3] {
+                for (padding, zeros) in [0, 3].into_iter().flat_map(|p| ZEROS.map(|z| (p, z))) {
+                    let native = native.clone().with_zeros(zeros);
                     check_with(&native, padding, case).unwrap();
                 }
             }
@@ -139,11 +148,16 @@ proptest! {
     })]
 
     #[test]
-    fn linear_operations_of_drawn_shapes_match_oracle(case in linear(), padding in 0..5_usize) {
+    fn linear_operations_of_drawn_shapes_match_oracle(
+        case in linear(),
+        padding in 0..5_usize,
+        zeros in 0..ZEROS.len(),
+    ) {
+        let zeros = ZEROS[zeros];
         for isa in isas() {
-            let single = Native::<f32>::new(Some(1)).unwrap().with_isa(isa);
+            let single = Native::<f32>::new(Some(1)).unwrap().with_isa(isa).with_zeros(zeros);
             prop_assert_eq!(check_with(&single, padding, &case), Ok(()));
-            let double = Native::<f64>::new(Some(1)).unwrap().with_isa(isa);
+            let double = Native::<f64>::new(Some(1)).unwrap().with_isa(isa).with_zeros(zeros);
             prop_assert_eq!(check_with(&double, padding, &case), Ok(()));
         }
     }
@@ -174,6 +188,133 @@ fn native_results_are_the_same_bits_for_any_number_of_threads() {
                     bits::<f64>(threads, isa, case),
                 );
                 assert!(alone == together, "{case}: {threads} threads, {isa:?}");
+            }
+        }
+    }
+}
+
+/// m rows in which about `kept` of a hundred values are other than zero, rows `apart` further.
+fn with_zeros<T: Real>(
+    native: &Native<T>,
+    [m, k]: [usize; 2],
+    kept: u64,
+    purpose: Purpose,
+) -> Matrix<Native<T>> {
+    let mut matrix = native.matrix_with_stride(m, k, k + 3);
+    let state = &StepState {
+        seed: 5,
+        step: 0,
+        rates: Vec::new(),
+    };
+    native.fill_latent(FillLatent {
+        z: matrix.all_mut(),
+        prior: Prior::Uniform,
+        stream: Stream::new(purpose, 0, 0),
+        first_row: 0,
+        state,
+    });
+    let (mut values, mut word) = (native.read(matrix.all()).unwrap(), 1_u64);
+    for value in &mut values {
+        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if (word >> 33) % 100 >= kept {
+            *value = T::ZERO;
+        }
+    }
+    native.write(&mut matrix, &values);
+    matrix
+}
+
+/// Forward, back to the layer below and to the parameters, with factors of which `kept` of a
+/// hundred are other than zero.
+fn layer<T: Real>(native: &Native<T>, [m, n, k]: [usize; 3], kept: u64) -> [Vec<T>; 4] {
+    let state = &StepState {
+        seed: 1,
+        step: 2,
+        rates: Vec::new(),
+    };
+    let x = with_zeros(native, [m, k], kept, Purpose::Noise);
+    let dz = with_zeros(native, [m, n], kept, Purpose::Data);
+    let mut w = with_zeros(native, [k, n], 100, Purpose::Weights);
+    let [mut b, mut y, mut dx] = [[1, n], [m, n], [m, k]].map(|[m, n]| native.matrix(m, n));
+    native.linear_fwd(LinearFwd {
+        x: x.all(),
+        w: &w,
+        b: &b,
+        y: y.all_mut(),
+        act: Activation::Identity,
+        winners: None,
+        dropout: None,
+        state,
+    });
+    native.linear_bwd_data(LinearBwdData {
+        dz: dz.all(),
+        w: &w,
+        below: Below {
+            y: x.all(),
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+        },
+        dz_below: dx.all_mut(),
+        state,
+    });
+    native.linear_bwd_params(LinearBwdParams {
+        x: x.all(),
+        dz: dz.all(),
+        bias_weights: None,
+        w: &mut w,
+        b: &mut b,
+        update: Update::Store,
+        state,
+        monitor: None,
+    });
+    [&y, &dx, &w, &b].map(|matrix| native.read(matrix.all()).unwrap())
+}
+
+#[test]
+fn leaving_zeros_out_changes_no_bit() {
+    fn check<T: Real>(isa: Isa, sizes: [usize; 3], kept: u64) {
+        let native = Native::<T>::new(Some(2)).unwrap().with_isa(isa);
+        let bits = |zeros| {
+            let results = layer(&native.clone().with_zeros(zeros), sizes, kept);
+            results.map(|values| {
+                values
+                    .iter()
+                    .map(|x| x.to_f64().to_bits())
+                    .collect::<Vec<_>>()
+            })
+        };
+        let multiplied = bits(Zeros::Multiplied);
+        for zeros in ZEROS {
+            assert!(
+                bits(zeros) == multiplied,
+                "{isa:?}, {zeros:?}, {sizes:?}, {kept} of 100 kept"
+            );
+        }
+    }
+    // More rows than a group has, sums longer than a block, columns of one to several tiles.
+    for sizes in [[130, 210, 70], [33, 45, 300], [200, 96, 101], [40, 260, 33]] {
+        for kept in [0, 10, 60, 100] {
+            for isa in isas() {
+                check::<f32>(isa, sizes, kept);
+                check::<f64>(isa, sizes, kept);
+            }
+        }
+    }
+}
+
+/// The dense product adds up pass by pass, the other all in a row.
+#[test]
+fn long_sums_without_their_zeros_match_the_dense_ones() {
+    for isa in isas() {
+        let native = Native::<f32>::new(Some(2)).unwrap().with_isa(isa);
+        let sizes = [150, 40, 3300];
+        let [a, b] = [Zeros::Multiplied, Zeros::SkippedIn { b: false }]
+            .map(|zeros| layer(&native.clone().with_zeros(zeros), sizes, 20));
+        for (a, b) in a.iter().zip(&b) {
+            let largest = a.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+            for (a, b) in a.iter().zip(b) {
+                assert!((a - b).abs() <= 1e-5 * largest, "{isa:?}: {a} and {b}");
             }
         }
     }

@@ -11,6 +11,7 @@
 mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
+mod sparse;
 mod task;
 
 use std::ops::Range;
@@ -18,6 +19,7 @@ use std::ops::Range;
 use super::{Isa, Native, SharedRows, Touched};
 use crate::Real;
 use pack::pack_rows;
+pub(crate) use sparse::{Kept, Zeros};
 use task::{Job, select};
 
 /// A factor of a product as strides over a slice: element (i, j) is
@@ -58,6 +60,19 @@ pub(crate) struct Product<'a, T> {
     pub(crate) k: usize,
 }
 
+impl<T: Real> Product<'_, T> {
+    /// `Cᵀ = Bᵀ·Aᵀ`.
+    fn transposed(&self) -> Self {
+        Self {
+            a: self.b.transposed(),
+            b: self.a.transposed(),
+            m: self.n,
+            n: self.m,
+            k: self.k,
+        }
+    }
+}
+
 /// What becomes of the tiles of a product.
 pub(crate) trait Epilogue<T: Real>: Sync {
     /// Columns that must not be torn apart: a strip is a multiple of them.
@@ -67,6 +82,11 @@ pub(crate) trait Epilogue<T: Real>: Sync {
 
     /// Whether one task must see all rows of its columns.
     fn rows_together(&self) -> bool {
+        false
+    }
+
+    /// Whether tiles may come column by column: a task then has any of C's rows.
+    fn either_way(&self) -> bool {
         false
     }
 
@@ -149,9 +169,6 @@ const EPILOGUE_TERMS: usize = 16;
 impl Plan {
     fn new<T: Real, E: Epilogue<T>>(isa: Isa, p: &Product<'_, T>, epilogue: &E) -> Self {
         let (rows_of_tile, cols_of_tile) = isa.tile::<T>();
-        // Passes of equal depth: the last one should not be a stub.
-        let evenly =
-            |depth: usize, longest: usize| depth.div_ceil(depth.div_ceil(longest).max(1)).max(1);
         let terms = isa.terms();
         let depth = p.k.div_ceil(terms);
         let depth_of_pass = evenly(depth, DEPTH_BYTES / size_of::<T>());
@@ -208,6 +225,11 @@ impl Plan {
     }
 }
 
+/// Parts of equal length, `longest` at most: the last one should not be a stub.
+fn evenly(len: usize, longest: usize) -> usize {
+    len.div_ceil(len.div_ceil(longest).max(1)).max(1)
+}
+
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
@@ -227,7 +249,11 @@ pub(crate) fn task_count<T: Real, E: Epilogue<T>>(
     product: &Product<'_, T>,
     epilogue: &E,
 ) -> usize {
-    Plan::new(isa(native, epilogue), product, epilogue).tasks()
+    let isa = isa(native, epilogue);
+    match sparse::side(native, isa, product, epilogue) {
+        Some(side) => sparse::task_count(isa, side, product, epilogue),
+        None => Plan::new(isa, product, epilogue).tasks(),
+    }
 }
 
 /// Computes the product and feeds its tiles to `epilogue`.
@@ -237,6 +263,9 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
     epilogue: &E,
 ) {
     let isa = isa(native, epilogue);
+    if let Some(side) = sparse::side(native, isa, product, epilogue) {
+        return sparse::run(native, isa, side, product, epilogue);
+    }
     let plan = Plan::new(isa, product, epilogue);
     let flop = 2 * product.m * product.n * (product.k + EPILOGUE_TERMS);
     let serial = flop < SERIAL_FLOP;
@@ -244,10 +273,11 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
     let tile_len = plan.buffered_panels() * plan.rows_of_tile * plan.strip_cols;
     let strip_len = plan.depth_of_pass * plan.strip_cols;
     let mut scratch = native.scratch();
-    let (packed_a, workers) = scratch.reserve(
+    let worker_len = strip_len + tile_len + state_len;
+    let (packed_a, workers, apart) = scratch.reserve(
         plan.panels * plan.rows_of_tile * plan.depth,
         native.threads(),
-        strip_len + tile_len + state_len,
+        worker_len,
     );
 
     let a = SharedRows::new(packed_a, plan.rows_of_tile * plan.depth);
@@ -281,10 +311,10 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
         packed_a,
         threads: native.threads(),
     };
-    let workers = SharedRows::new(workers, strip_len + tile_len + state_len);
+    let workers = SharedRows::new(workers, apart);
     each(plan.tasks(), &|worker, task| {
         // SAFETY: the pool never runs one worker twice at a time.
-        let scratch = unsafe { workers.row(worker) };
+        let scratch = unsafe { workers.part(worker, 0, worker_len) };
         let (strip, rest) = scratch.split_at_mut(strip_len);
         let (tile, state) = rest.split_at_mut(tile_len);
         // SAFETY: `select` returned the code for the instruction set that was detected.

@@ -158,7 +158,7 @@ fn pack_cols_of<T: Real, const NR: usize, const WIDE: bool>(
 
 /// Packs NR rows of `data` as columns.
 #[inline(always)]
-fn transpose<T: Real, const NR: usize, const WIDE: bool>(
+pub(super) fn transpose<T: Real, const NR: usize, const WIDE: bool>(
     data: &[T],
     stride: usize,
     packed: &mut [T],
@@ -201,6 +201,43 @@ fn transpose<T: Real, const NR: usize, const WIDE: bool>(
         for (depth, packed) in rest.iter_mut().enumerate() {
             for (packed, row) in packed[first..].iter_mut().zip(&rows) {
                 *packed = row[end + depth];
+            }
+        }
+    }
+}
+
+/// The first sixteen columns of `rows` rows as sixteen rows; `rows` is a multiple of sixteen.
+#[inline(always)]
+pub(super) fn transpose_rows<T: Real, const WIDE: bool>(
+    data: &[T],
+    stride: usize,
+    rows: usize,
+    turned: &mut [T],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if WIDE && size_of::<T>() == size_of::<f32>() {
+        for first in (0..rows).step_by(16) {
+            let mut pointers = [std::ptr::null(); 16];
+            for (row, pointer) in pointers.iter_mut().enumerate() {
+                let row = &data[(first + row) * stride..][..16];
+                *pointer = row.as_ptr().cast::<f32>();
+            }
+            let columns = &mut turned[first..][..15 * rows + 16];
+            // SAFETY: AVX-512 by WIDE; T is f32, the only `Real` of four bytes; sixteen columns
+            // of sixteen fit what was cut out.
+            unsafe { transpose_16x16(pointers, columns.as_mut_ptr().cast(), rows) };
+        }
+        return;
+    }
+    for first in (0..rows).step_by(4) {
+        for part in (0..16).step_by(4) {
+            let four = |row: usize| {
+                let four = data[(first + row) * stride + part..].first_chunk();
+                four.expect("product: a row of sums ends early")
+            };
+            let block = transpose_4x4([four(0), four(1), four(2), four(3)]);
+            for (column, values) in block.iter().enumerate() {
+                turned[(part + column) * rows + first..][..4].copy_from_slice(values);
             }
         }
     }
@@ -402,14 +439,14 @@ impl Coming {
         self.count * self.rows.len() * self.bytes.len().div_ceil(LINE)
     }
 
-    /// Asks the first-level cache for up to `lines` of them.
+    /// Asks a cache for up to `lines` of them.
     #[inline(always)]
-    pub(super) fn fetch(&mut self, lines: usize) {
+    pub(super) fn fetch(&mut self, lines: usize, level: Level) {
         for _ in 0..lines {
             if self.matrix >= self.count || self.rows.is_empty() {
                 return;
             }
-            self.matrices[self.matrix].prefetch(self.row, self.byte);
+            self.matrices[self.matrix].prefetch(self.row, self.byte, level);
             self.byte += LINE;
             if self.byte >= self.bytes.end {
                 self.byte = self.bytes.start;

@@ -5,6 +5,7 @@ use super::pack::{Ahead, Coming, pack_cols};
 use super::pairs;
 use super::{Epilogue, Plan, Product, TaskInfo};
 use crate::Real;
+use crate::native::shared_rows::Level;
 use crate::native::{Isa, Lanes, Touched};
 
 /// What all tasks of a product share.
@@ -280,7 +281,7 @@ unsafe fn multiply<
             sums.ahead.fetch(sums.per_chunk);
         }
         if sums.coming_per_chunk > 0 {
-            sums.coming.fetch(sums.coming_per_chunk);
+            sums.coming.fetch(sums.coming_per_chunk, Level::First);
         }
         for (a, b) in a.as_chunks::<MR>().0.iter().zip(b.chunks_exact(tile_cols)) {
             // SAFETY: b has two registers of numbers; the instructions by the caller's promise.

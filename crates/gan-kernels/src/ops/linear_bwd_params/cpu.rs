@@ -238,6 +238,10 @@ impl<T: Real> Epilogue<T> for Params<'_, T> {
         self.max_column_norm.is_some()
     }
 
+    fn either_way(&self) -> bool {
+        !self.rows_together()
+    }
+
     /// Sum of squares of the gradient, and the gradient of the bias.
     fn state_per_column(&self) -> usize {
         2
