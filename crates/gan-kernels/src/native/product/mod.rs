@@ -296,7 +296,8 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
             let packed = unsafe { a.row(panel) };
             match isa {
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512Bf16 => pairs::pack_rows(product, panel, packed),
+                // SAFETY: this instruction set was detected.
+                Isa::Avx512Bf16 => unsafe { pairs::pack_rows(product, panel, packed) },
                 _ => pack_rows(product, panel, plan.rows_of_tile, packed),
             }
         }

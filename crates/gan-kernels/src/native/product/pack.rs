@@ -8,7 +8,7 @@ use crate::native::Touched;
 use crate::native::shared_rows::{LINE, Level, prefetch};
 
 /// Rows of B whose cache lines are asked for ahead of their packing.
-const PACK_AHEAD: usize = 12;
+pub(super) const PACK_AHEAD: usize = 12;
 
 /// Packs a panel of A, `rows_of_tile` rows side by side for each depth, missing rows zero.
 #[inline(always)]

@@ -4,9 +4,15 @@
 
 use std::ops::Range;
 
-use super::pack::{interleave, transpose_16x16};
+use std::arch::x86_64::{
+    __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_permutexvar_epi16, _mm512_setr_epi32,
+    _mm512_storeu_si512,
+};
+
+use super::pack::{PACK_AHEAD, interleave, transpose_16x16};
 use super::{Operand, Product};
 use crate::Real;
+use crate::native::shared_rows::{Level, prefetch};
 
 /// Rows of a tile.
 const MR: usize = 12;
@@ -24,6 +30,61 @@ pub(super) fn bf16(x: f32) -> u32 {
 #[inline(always)]
 fn pair(low: f32, high: f32) -> f32 {
     f32::from_bits(bf16(low) | bf16(high) << 16)
+}
+
+/// As many pairs as a register holds.
+const PAIRS: usize = 16;
+
+/// The first sixteen numbers of two rows, rounded, as pairs of a column each.
+///
+/// # Safety
+/// There are sixteen of each, and room for sixteen pairs.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn pairs_of_rows(low: *const f32, high: *const f32, pairs: *mut f32) {
+    /// Words i and 16 + i side by side.
+    const fn side_by_side(i: i32) -> i32 {
+        i | (16 + i) << 16
+    }
+    // SAFETY: the caller's promise; registers of one size, whatever is in them.
+    unsafe {
+        let both = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(high), _mm512_loadu_ps(low));
+        let both = std::mem::transmute::<std::arch::x86_64::__m512bh, __m512i>(both);
+        let order = _mm512_setr_epi32(
+            const { side_by_side(0) },
+            const { side_by_side(1) },
+            const { side_by_side(2) },
+            const { side_by_side(3) },
+            const { side_by_side(4) },
+            const { side_by_side(5) },
+            const { side_by_side(6) },
+            const { side_by_side(7) },
+            const { side_by_side(8) },
+            const { side_by_side(9) },
+            const { side_by_side(10) },
+            const { side_by_side(11) },
+            const { side_by_side(12) },
+            const { side_by_side(13) },
+            const { side_by_side(14) },
+            const { side_by_side(15) },
+        );
+        _mm512_storeu_si512(pairs.cast(), _mm512_permutexvar_epi16(order, both));
+    }
+}
+
+/// The first 32 numbers of a row, rounded, as sixteen pairs.
+///
+/// # Safety
+/// There are as many, and room for sixteen pairs.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn pairs_of_row(row: *const f32, pairs: *mut f32) {
+    // SAFETY: the caller's promise; registers of one size, whatever is in them.
+    unsafe {
+        let both = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(row.add(PAIRS)), _mm512_loadu_ps(row));
+        let both = std::mem::transmute::<std::arch::x86_64::__m512bh, __m512i>(both);
+        _mm512_storeu_si512(pairs.cast(), both);
+    }
 }
 
 /// A product of f32 numbers as what it is.
@@ -46,7 +107,11 @@ fn of_f32<'a, 'b, T: Real>(
 }
 
 /// As `pack_rows`, in pairs.
-pub(super) fn pack_rows<T: Real>(p: &Product<'_, T>, panel: usize, packed: &mut [T]) {
+///
+/// # Safety
+/// The processor has these instructions.
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
+pub(super) unsafe fn pack_rows<T: Real>(p: &Product<'_, T>, panel: usize, packed: &mut [T]) {
     let (p, packed) = of_f32(p, packed);
     let Operand {
         data,
@@ -66,18 +131,27 @@ pub(super) fn pack_rows<T: Real>(p: &Product<'_, T>, panel: usize, packed: &mut 
             }
         }
     } else if rows == MR && col_stride == 1 {
-        const BLOCK: usize = 16;
-        let mut block = [[0.0; BLOCK]; MR];
-        for (index, packed) in packed[..whole].chunks_mut(BLOCK).enumerate() {
+        let mut block = [[0.0; PAIRS]; MR];
+        for (index, packed) in packed[..whole].chunks_mut(PAIRS).enumerate() {
             for (row, block) in block.iter_mut().enumerate() {
-                let source = &data[(first + row) * row_stride + 2 * BLOCK * index..];
+                let source = &data[(first + row) * row_stride + 2 * PAIRS * index..];
+                if packed.len() == PAIRS {
+                    let source = &source[..2 * PAIRS];
+                    // SAFETY: as many numbers, and room for their pairs; compiled for it.
+                    unsafe { pairs_of_row(source.as_ptr(), block.as_mut_ptr()) };
+                    continue;
+                }
                 let pairs = source.as_chunks::<2>().0.iter().take(packed.len());
                 for (block, &[low, high]) in block.iter_mut().zip(pairs) {
                     *block = pair(low, high);
                 }
             }
             let len = packed.len();
-            interleave::<f32, MR>(block.each_ref().map(|row| &row[..len]), packed);
+            let mut rows = [&[][..]; MR];
+            for (row, block) in rows.iter_mut().zip(&block) {
+                *row = &block[..len];
+            }
+            interleave::<f32, MR>(rows, packed);
         }
     } else {
         packed.fill([0.0; MR]);
@@ -118,24 +192,41 @@ pub(super) fn pack_cols<T: Real>(
     } = p.b;
     // Pairs of which both terms exist.
     let whole = depth.end.min(p.k / 2) - depth.start;
+    if col_stride == 1 {
+        // Row by row, so that memory is read in runs as long as the strip is wide.
+        for step in 0..whole {
+            let row = 2 * (depth.start + step);
+            let rows = &data[row * row_stride + cols.start..][..row_stride + cols.len()];
+            for ahead in [row, row + 1] {
+                let ahead = (ahead + PACK_AHEAD) * row_stride + cols.start;
+                prefetch(data, ahead, cols.len(), Level::First);
+            }
+            let (low, high) = (&rows[..cols.len()], &rows[row_stride..]);
+            let parts = low
+                .as_chunks::<PAIRS>()
+                .0
+                .iter()
+                .zip(high.as_chunks::<PAIRS>().0);
+            for (part, (low, high)) in parts.enumerate() {
+                let (tile, half) = (part * PAIRS / NR, part * PAIRS % NR);
+                let to = &mut packed[(tile * tile_depth + step) * NR + half..][..PAIRS];
+                // SAFETY: sixteen numbers each, and room for their pairs; the caller's code is
+                // compiled for it.
+                unsafe { pairs_of_rows(low.as_ptr(), high.as_ptr(), to.as_mut_ptr()) };
+            }
+        }
+    }
     let tiles = packed.chunks_mut(tile_depth * NR);
     for (tile, packed) in tiles.take(cols.len().div_ceil(NR)).enumerate() {
         let cols = cols.start + tile * NR..(cols.start + (tile + 1) * NR).min(cols.end);
         let packed = packed[..depth.len() * NR].as_chunks_mut::<NR>().0;
+        let mut done = 0;
         if cols.len() < NR {
             packed.fill([0.0; NR]);
-        }
-        let mut done = 0;
-        if col_stride == 1 {
-            for (step, packed) in packed[..whole].iter_mut().enumerate() {
-                let row = 2 * (depth.start + step);
-                let [low, high] = [row, row + 1].map(|row| &data[row * row_stride..][cols.clone()]);
-                for ((packed, &low), &high) in packed.iter_mut().zip(low).zip(high) {
-                    *packed = pair(low, high);
-                }
-            }
+        } else if col_stride == 1 {
             done = whole;
-        } else if row_stride == 1 && cols.len() == NR {
+        }
+        if row_stride == 1 && cols.len() == NR {
             done = transpose(
                 &data[cols.start * col_stride + 2 * depth.start..],
                 col_stride,
@@ -160,30 +251,25 @@ pub(super) fn pack_cols<T: Real>(
 /// Packs NR rows of `data` as columns of pairs, sixteen at a time; returns how many are done.
 #[inline(always)]
 fn transpose(data: &[f32], stride: usize, packed: &mut [[f32; NR]]) -> usize {
-    const SIDE: usize = 16;
     let whole = 2 * packed.len();
-    let (blocks, _) = packed.as_chunks_mut::<SIDE>();
+    let (blocks, _) = packed.as_chunks_mut::<PAIRS>();
     for (index, block) in blocks.iter_mut().enumerate() {
-        for first in (0..NR).step_by(SIDE) {
-            let mut pairs = [[0.0_f32; SIDE]; SIDE];
-            for (row, pairs) in pairs.iter_mut().enumerate() {
+        for first in (0..NR).step_by(PAIRS) {
+            let mut pairs = [[0.0_f32; PAIRS]; PAIRS];
+            let mut rows = [std::ptr::null(); PAIRS];
+            for ((row, pairs), pointer) in pairs.iter_mut().enumerate().zip(&mut rows) {
                 let source = &data[(first + row) * stride..][..whole];
-                let source = &source[2 * SIDE * index..][..2 * SIDE];
-                for (pairs, &[low, high]) in pairs.iter_mut().zip(source.as_chunks::<2>().0) {
-                    *pairs = pair(low, high);
-                }
+                let source = &source[2 * PAIRS * index..][..2 * PAIRS];
+                // SAFETY: as many numbers, and room for their pairs; the caller's code is compiled
+                // for it.
+                unsafe { pairs_of_row(source.as_ptr(), pairs.as_mut_ptr()) };
+                *pointer = pairs.as_ptr();
             }
             // SAFETY: the caller's code is compiled for AVX-512; sixteen columns from `first` on.
-            unsafe {
-                transpose_16x16(
-                    pairs.each_ref().map(|row| row.as_ptr()),
-                    block[0][first..].as_mut_ptr(),
-                    NR,
-                );
-            }
+            unsafe { transpose_16x16(rows, block[0][first..].as_mut_ptr(), NR) };
         }
     }
-    blocks.len() * SIDE
+    blocks.len() * PAIRS
 }
 
 #[cfg(test)]

@@ -19,12 +19,35 @@ use crate::native::{Isa, Lanes, Native, SharedRows, Touched};
 
 /// Terms of a sum whose rows of B the first-level cache holds, three tiles wide.
 const DEPTH_OF_BLOCK: usize = 100;
-/// Rows that a block of B is read for at most.
-const ROWS_OF_GROUP: usize = 128;
 /// Numbers that are transposed at a time, and what groups of rows are a multiple of: a cache line.
 const STEP: usize = 16;
-/// Second-level cache that a strip of B, a group of sums and what its epilogue touches may fill.
-const STRIP_BYTES: usize = 512 * 1024;
+/// How large the parts of a product are at most.
+struct Limits {
+    /// Rows of sums that a block of B is read for.
+    rows_of_group: usize,
+    /// A strip of B, a group of sums and what its epilogue touches: about the second-level cache.
+    strip_bytes: usize,
+}
+
+const ACTIVATIONS: Limits = Limits {
+    rows_of_group: 128,
+    strip_bytes: 512 * 1024,
+};
+/// An update reads and writes as much memory as it multiplies: a strip is as wide as W where it can
+/// be, so that W and its moments are passed through in one run.
+const PARAMETERS: Limits = Limits {
+    rows_of_group: 48,
+    strip_bytes: 1400 * 1024,
+};
+/// Here the rows of a group are columns of W.
+const PARAMETERS_TURNED: Limits = Limits {
+    rows_of_group: 400,
+    strip_bytes: 600 * 1024,
+};
+/// Groups that a task keeps at least, to repay the packing of its strip.
+const GROUPS_AT_LEAST: usize = 3;
+/// Strips that few rows are cut into at least, so that a few threads find equal shares.
+const STRIPS_AT_LEAST: usize = 8;
 /// FLOP of the dense product below which zeros are not worth looking for.
 const FLOP_AT_LEAST: usize = 1 << 23;
 /// Columns that a product must have, since an entry of A costs as much as a few of them.
@@ -133,7 +156,13 @@ impl Plan {
         let depth_of_block = evenly(p.k, DEPTH_OF_BLOCK);
         let blocks = p.k.div_ceil(depth_of_block);
         let blocks_of_pass = evenly(blocks, DEPTH_BYTES / size_of::<T>() / DEPTH_OF_BLOCK);
-        let rows_of_group = evenly(p.m, ROWS_OF_GROUP).next_multiple_of(STEP);
+        let touched = epilogue.touched().iter().filter(|m| m.exists()).count();
+        let limits = match side {
+            Side::A if touched == 0 => ACTIVATIONS,
+            Side::A => PARAMETERS,
+            Side::B => PARAMETERS_TURNED,
+        };
+        let rows_of_group = evenly(p.m, limits.rows_of_group).next_multiple_of(STEP);
         let groups = p.m.div_ceil(rows_of_group);
         let together = match side {
             Side::A => epilogue.columns_together(),
@@ -142,14 +171,16 @@ impl Plan {
         };
         let unit = cols_of_tile * together / gcd(cols_of_tile, together);
         let units = p.n.div_ceil(unit).max(1);
-        let touched = epilogue.touched().iter().filter(|m| m.exists()).count();
         let rows = blocks_of_pass * depth_of_block + (1 + touched) * rows_of_group;
-        let fitting = STRIP_BYTES / (rows * unit * size_of::<T>());
+        let fitting = limits.strip_bytes / (rows * unit * size_of::<T>());
+        let fitting = fitting.min(units * groups.div_ceil(GROUPS_AT_LEAST) / STRIPS_AT_LEAST);
         let strip_cols = unit * evenly(units, fitting.clamp(1, units));
         let strips = p.n.div_ceil(strip_cols);
         let groups_of_task = match side {
             Side::A if epilogue.rows_together() => groups,
-            Side::A => groups.div_ceil((ENOUGH_TASKS / strips).clamp(1, groups)),
+            Side::A => (groups / ENOUGH_TASKS.div_ceil(strips))
+                .clamp(1, groups)
+                .max(GROUPS_AT_LEAST.min(groups)),
             // The state of a task is that of its columns, which here are a group.
             Side::B => 1,
         };
