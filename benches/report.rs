@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use benches::arguments::Arguments;
 use benches::iterations::{GAMES, operations};
 use benches::memory::Counting;
-use benches::results::{Limit, LimitKind, Purpose, Results, Row};
+use benches::results::{Fact, Limit, LimitKind, Purpose, Results, Row};
 use benches::tasks::{Digits, load, parzen, parzen_facts, sample};
 use benches::{machine, peers, provenance, render, scaling, spawn};
 
@@ -42,7 +42,9 @@ fn measure(wanted: &Arguments) -> Result<Vec<Results>> {
     let mut files = Vec::new();
     let mut file = |purpose, fill: &dyn Fn(&mut Results) -> Result<()>| -> Result<()> {
         let mut results = Results::new(purpose, provenance::processor());
+        let before = round_trip();
         fill(&mut results)?;
+        results.facts.extend(handshakes(purpose, before));
         provenance::finish(&mut results.machine);
         files.push(results);
         Ok(())
@@ -69,6 +71,28 @@ fn measure(wanted: &Arguments) -> Result<Vec<Results>> {
         })?;
     }
     Ok(files)
+}
+
+/// What a word takes between two threads, where there are two.
+fn round_trip() -> Option<f64> {
+    let several = std::thread::available_parallelism().is_ok_and(|threads| threads.get() > 1);
+    several.then(machine::round_trip)
+}
+
+/// The same at the beginning and at the end of what took long.
+fn handshakes(purpose: Purpose, before: Option<f64>) -> Vec<Fact> {
+    let fact = |when: &str, seconds: f64| Fact {
+        name: format!(
+            "two threads/a word there and back, {when} {}",
+            purpose.name()
+        ),
+        value: Some(1e9 * seconds),
+        unit: "ns".into(),
+    };
+    match (purpose, before) {
+        (Purpose::Builds, _) | (_, None) => Vec::new(),
+        (_, Some(before)) => vec![fact("before", before), fact("after", machine::round_trip())],
+    }
 }
 
 /// What takes a while, on the terminal alone.

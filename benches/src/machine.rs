@@ -1,6 +1,7 @@
 //! What this machine can do, measured: the rate of f32 products, of multiply-adds in registers, of
 //! copying.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -48,6 +49,44 @@ pub fn limits(threads: usize, quick: bool) -> Result<Vec<Limit>> {
     }
     limits.push(limit(LimitKind::Copy, "copy", copy_rate(threads)));
     Ok(limits)
+}
+
+/// Seconds that a word takes from one thread to another and back, the median of nine tries.
+///
+/// On a virtual machine it tells what two processors are: tens of nanoseconds are two cores under
+/// one cache, hundreds two under different ones, and some twenty one core's two threads; and the
+/// host may move them meanwhile.
+#[must_use]
+pub fn round_trip() -> f64 {
+    const TIMES: u64 = 20_000;
+    let once = || {
+        let word = AtomicU64::new(0);
+        let say = |said: u64| {
+            word.store(said + 1, Ordering::Release);
+        };
+        let hear = |said: u64| {
+            while word.load(Ordering::Acquire) != said {
+                std::hint::spin_loop();
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for time in 0..TIMES {
+                    hear(2 * time + 1);
+                    say(2 * time + 1);
+                }
+            });
+            let start = Instant::now();
+            for time in 0..TIMES {
+                say(2 * time);
+                hear(2 * time + 2);
+            }
+            start.elapsed().as_secs_f64() / TIMES as f64
+        })
+    };
+    let mut tries: Vec<f64> = (0..9).map(|_| once()).collect();
+    tries.sort_by(f64::total_cmp);
+    tries[tries.len() / 2]
 }
 
 /// Bytes per second, read and written, of copies between buffers far larger than any cache; the

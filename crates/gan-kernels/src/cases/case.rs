@@ -233,6 +233,14 @@ pub enum Inputs {
     Uniform,
     /// Integers from −2 to 2: sums are exact, ties and zeros are frequent.
     Integers,
+    /// As `Uniform`, but of a layer's input `x` and of `dz` only so many of a hundred values are
+    /// other than zero, as after rectifiers, dropout and maxout.
+    Sparse {
+        /// Of x.
+        x: u8,
+        /// Of dZ.
+        dz: u8,
+    },
 }
 
 /// What a case is for.
@@ -375,8 +383,16 @@ impl fmt::Display for Case {
                 write!(f, "limit_spectrum/{rows}x{cols}/limit{limit}")?;
             }
         }
-        if self.inputs == Inputs::Integers {
-            write!(f, "+integers")?;
+        match self.inputs {
+            Inputs::Uniform => {}
+            Inputs::Integers => write!(f, "+integers")?,
+            Inputs::Sparse { x, dz } => {
+                for (name, kept) in [("x", x), ("dz", dz)] {
+                    if kept < 100 {
+                        write!(f, "+{name}{kept}%")?;
+                    }
+                }
+            }
         }
         if self.margin > 0 {
             write!(f, "+margin{}", self.margin)?;

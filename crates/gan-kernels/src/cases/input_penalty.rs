@@ -31,7 +31,7 @@ impl<B: Backend> Penalised<B> {
         let mut q = checker.draw(case.inputs, 23, rows * cols);
         // Norms on both sides of 1, and one of 0.
         let scale = match case.inputs {
-            Inputs::Uniform => 2.0 * weight_scale(case.inputs, cols),
+            Inputs::Uniform | Inputs::Sparse { .. } => 2.0 * weight_scale(case.inputs, cols),
             Inputs::Integers => 1.0,
         };
         q.iter_mut().for_each(|q| *q *= scale);

@@ -47,6 +47,10 @@ pub fn check<B: Backend>(backend: &B, case: &Case) -> Result<(), Mismatch> {
     Checker::new(backend, &|rows, cols| backend.matrix(rows, cols)).check(case)
 }
 
+/// Operands that are a layer's input, and those that are dZ.
+const INPUTS: [usize; 3] = [0, 6, 18];
+const GRADIENTS: [usize; 2] = [3, 7];
+
 /// Makes a matrix of some rows and columns.
 pub type MakeMatrix<'a, B> = dyn Fn(usize, usize) -> Matrix<B> + 'a;
 
@@ -135,9 +139,16 @@ impl<'a, B: Backend> Checker<'a, B> {
     fn draw(&self, inputs: Inputs, operand: usize, len: usize) -> Vec<f64> {
         let mut words = vec![0; len];
         address(operand).fill_words(0, &mut words);
+        let kept = match inputs {
+            Inputs::Sparse { x, .. } if INPUTS.contains(&operand) => u32::from(x),
+            Inputs::Sparse { dz, .. } if GRADIENTS.contains(&operand) => u32::from(dz),
+            _ => 100,
+        };
         let value = |word: u32| match inputs {
-            Inputs::Uniform => 2.0 * f64::from(unit_open(word)) - 1.0,
             Inputs::Integers => f64::from(word % 5) - 2.0,
+            // A value is made of a word's high bits.
+            _ if word % 100 >= kept => 0.0,
+            _ => 2.0 * f64::from(unit_open(word)) - 1.0,
         };
         words.into_iter().map(value).collect()
     }
@@ -470,6 +481,6 @@ fn mask(dropout: Option<Dropout>, step: u64, row: usize, col: usize, cols: usize
 fn weight_scale(inputs: Inputs, k: usize) -> f64 {
     match inputs {
         Inputs::Integers => 1.0,
-        Inputs::Uniform => 0.5_f64.powi((k.max(1).ilog2() / 2) as i32),
+        Inputs::Uniform | Inputs::Sparse { .. } => 0.5_f64.powi((k.max(1).ilog2() / 2) as i32),
     }
 }

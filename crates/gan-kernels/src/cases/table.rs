@@ -36,6 +36,12 @@ pub const CASES: &[Case] = &[
     fwd(13, 37, 7001, Relu),
     fwd(101, 19, 3079, Identity).exact(),
     fwd(29, 5, 6151, MAXOUT_3).margin(1),
+    // Zeros enough to leave them out.
+    fwd(131, 97, 370, LEAKY).sparse(50, 100),
+    fwd(200, 60, 150, MAXOUT_5)
+        .drop(HALF)
+        .sparse(30, 100)
+        .margin(1),
     fwd(100, 1200, 100, Relu).paper(),
     fwd(100, 1200, 1200, Relu).paper(),
     fwd(100, 784, 1200, Sigmoid).drop(MOST).paper(),
@@ -66,6 +72,8 @@ pub const CASES: &[Case] = &[
     data(13, 7001, 37, Relu),
     data(101, 3079, 19, Identity).exact(),
     data(29, 6151, 5, MAXOUT_3).margin(1),
+    data(131, 370, 97, Tanh).sparse(100, 10).margin(2),
+    data(200, 150, 300, MAXOUT_5).drop(HALF).sparse(100, 50),
     data(100, 1200, 1200, Relu).paper(),
     data(100, 784, 1200, Relu).paper(),
     data(200, 1, 240, MAXOUT_5).drop(HALF).paper(),
@@ -93,6 +101,11 @@ pub const CASES: &[Case] = &[
     params(7001, 37, 13, Rule::Adam).norm(),
     params(3079, 19, 101, Rule::Store).norm().exact(),
     params(6151, 5, 29, Rule::Momentum).limit(3.0).margin(1),
+    params(150, 330, 131, Rule::Adam)
+        .norm()
+        .sparse(80, 10)
+        .margin(1),
+    params(150, 331, 130, Rule::Momentum).norm().sparse(20, 100),
     params(100, 1200, 100, Rule::Momentum).norm().paper(),
     params(100, 1200, 1200, Rule::Momentum).norm().paper(),
     params(100, 784, 1200, Rule::Momentum).norm().paper(),
@@ -256,6 +269,7 @@ pub const CASES: &[Case] = &[
     tangent(131, 97, 37, LEAKY).margin(1),
     tangent(13, 37, 7001, Relu),
     tangent(29, 5, 6151, MAXOUT_3).margin(1),
+    tangent(131, 97, 370, Tanh).sparse(40, 100),
     tangent(300, 240, 784, MAXOUT_5).paper(),
     tangent(300, 1200, 784, LEAKY).paper(),
     tangent(300, 1, 240, Identity).paper(),
@@ -514,6 +528,14 @@ impl Case {
     const fn factor(mut self, factor: f64) -> Self {
         self.tolerance.factor = factor;
         self
+    }
+
+    /// Zeros as activations and masks leave them.
+    const fn sparse(self, x: u8, dz: u8) -> Self {
+        Self {
+            inputs: Inputs::Sparse { x, dz },
+            ..self
+        }
     }
 
     const fn paper(self) -> Self {
