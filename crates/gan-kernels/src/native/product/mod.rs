@@ -95,6 +95,12 @@ pub(crate) trait Epilogue<T: Real>: Sync {
         usize::MAX
     }
 
+    /// Whether an element must have the same bits whatever other rows there are, as those of samples
+    /// must; only where factors are rounded does a product need to know.
+    fn rows_alone(&self) -> bool {
+        true
+    }
+
     /// Whether factors must not be rounded, whatever precision is asked for.
     fn exact(&self) -> bool {
         false

@@ -49,6 +49,10 @@ struct Backward<'a, T: Real> {
 }
 
 impl<T: Real> Epilogue<T> for Backward<'_, T> {
+    fn rows_alone(&self) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn apply(
         &self,

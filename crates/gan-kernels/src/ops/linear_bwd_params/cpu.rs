@@ -238,6 +238,10 @@ impl<T: Real> Epilogue<T> for Params<'_, T> {
         self.max_column_norm.is_some()
     }
 
+    fn rows_alone(&self) -> bool {
+        false
+    }
+
     fn either_way(&self) -> bool {
         !self.rows_together()
     }
