@@ -4,6 +4,7 @@
 //! stay, wait a moment in a spin, then sleep (docs/decisions/0003-own-thread-pool.md).
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,11 +37,10 @@ pub(crate) struct Pool {
 }
 
 struct Shared {
-    /// Low half: tasks of the current fork that nobody has claimed; high half: which fork.
-    ///
-    /// A claim is a compare-and-swap of the whole word, so a thread that wakes late can only ever
-    /// claim from the fork that is current, whose body is alive until all its tasks are done.
-    ticket: AtomicU64,
+    /// One for each thread.
+    shares: Vec<Share>,
+    /// How many forks there have been; the shares of the last are filled before it counts.
+    forks: AtomicU64,
     body: UnsafeCell<Fork>,
     done: AtomicUsize,
     /// 1 while a fork has tasks that are not done.
@@ -54,6 +54,18 @@ struct Shared {
     stop: AtomicBool,
 }
 
+/// A thread's tasks of the current fork: successive ones, the same ones of every fork of as many.
+///
+/// An operation comes back in every iteration, and finds its part of the weights in the caches of
+/// the core that had it last; who is done with its own takes from the others.
+///
+/// Low half: tasks that nobody has claimed; high half: which fork.
+/// A claim is a compare-and-swap of the whole word, so a thread that wakes late can only ever
+/// claim from the fork that is current, whose body is alive until all its tasks are done.
+// On a cache line of its own: a claim should not disturb the others.
+#[repr(align(64))]
+struct Share(AtomicU64);
+
 #[derive(Clone, Copy)]
 struct Fork {
     body: *const Body<'static>,
@@ -61,7 +73,7 @@ struct Fork {
 }
 
 // SAFETY: `body` is written only between forks, by the one thread that holds `Pool::fork`, and read
-// only after a successful claim; the claim's acquire pairs with the release store of `ticket`.
+// only after a successful claim; the claim's acquire pairs with the release store of the share.
 unsafe impl Sync for Shared {}
 // SAFETY: the raw pointer inside is only dereferenced while the fork that set it waits.
 unsafe impl Send for Shared {}
@@ -71,7 +83,8 @@ impl Pool {
     pub(crate) fn new(threads: usize) -> Result<Self, BackendError> {
         fn nothing(_: usize, _: usize) {}
         let shared = Arc::new(Shared {
-            ticket: AtomicU64::new(0),
+            shares: (0..threads).map(|_| Share(AtomicU64::new(0))).collect(),
+            forks: AtomicU64::new(0),
             body: UnsafeCell::new(Fork {
                 body: &nothing,
                 tasks: 0,
@@ -118,7 +131,7 @@ impl Pool {
     ///
     /// Several threads may call `run`; theirs are one fork after another.
     /// What the caller wrote before `run`, every task sees; what the tasks wrote, the caller sees
-    /// after it: the store of `ticket` releases, each claim acquires and, being a read-modify-write,
+    /// after it: the store of a share releases, each claim acquires and, being a read-modify-write,
     /// hands the release on; `done` does the same in the other direction.
     pub(crate) fn run(&self, tasks: usize, body: &Body<'_>) {
         let _one_at_a_time = lock(&self.fork);
@@ -134,11 +147,13 @@ impl Pool {
         unsafe { *shared.body.get() = Fork { body, tasks } };
         shared.done.store(0, Ordering::Relaxed);
         shared.busy.store(1, Ordering::Relaxed);
-        let fork = (shared.ticket.load(Ordering::Relaxed) >> 32).wrapping_add(1);
-        let unclaimed = u32::try_from(tasks).expect("pool: more than 2^32 tasks");
-        shared
-            .ticket
-            .store(fork << 32 | u64::from(unclaimed), Ordering::SeqCst);
+        let fork = shared.forks.load(Ordering::Relaxed).wrapping_add(1);
+        assert!(u32::try_from(tasks).is_ok(), "pool: 2^32 tasks or more");
+        for (thread, share) in shared.shares.iter().enumerate() {
+            let unclaimed = shared.share(thread, tasks).len() as u64;
+            share.0.store(fork << 32 | unclaimed, Ordering::Release);
+        }
+        shared.forks.store(fork, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             let _guard = lock(&shared.lock);
             shared.wake.notify_all();
@@ -153,15 +168,28 @@ impl Pool {
 }
 
 impl Shared {
-    /// Runs one task if any is unclaimed.
+    /// The tasks that are a thread's own, of so many.
+    fn share(&self, thread: usize, tasks: usize) -> Range<usize> {
+        let threads = self.shares.len();
+        tasks * thread / threads..tasks * (thread + 1) / threads
+    }
+
+    /// Runs one task if any is unclaimed, the worker's own first.
     fn claim_and_run(&self, worker: usize) -> bool {
-        let mut ticket = self.ticket.load(Ordering::Acquire);
+        let threads = self.shares.len();
+        (worker..worker + threads).any(|thread| self.claim_and_run_of(thread % threads, worker))
+    }
+
+    /// Runs one task of a thread's share if any is unclaimed.
+    fn claim_and_run_of(&self, thread: usize, worker: usize) -> bool {
+        let share = &self.shares[thread].0;
+        let mut ticket = share.load(Ordering::Acquire);
         loop {
             let unclaimed = ticket as u32 as usize;
             if unclaimed == 0 {
                 return false;
             }
-            let claimed = self.ticket.compare_exchange_weak(
+            let claimed = share.compare_exchange_weak(
                 ticket,
                 ticket - 1,
                 Ordering::AcqRel,
@@ -174,7 +202,8 @@ impl Shared {
                     // `done` counts this task; its body is alive and the cell is not written.
                     let (body, task) = unsafe {
                         let fork = *self.body.get();
-                        (&*fork.body, fork.tasks - unclaimed)
+                        let end = self.share(thread, fork.tasks).end;
+                        (&*fork.body, end - unclaimed)
                     };
                     // A panic must not leave the fork waiting for ever.
                     if catch_unwind(AssertUnwindSafe(|| body(worker, task))).is_err() {
@@ -189,8 +218,11 @@ impl Shared {
 
     fn work(&self, worker: usize) {
         self.started.fetch_add(1, Ordering::Release);
-        let ready = || self.unclaimed() || self.stop.load(Ordering::Relaxed);
         loop {
+            // Before looking for tasks: a fork that comes meanwhile must not be missed.
+            let seen = self.forks.load(Ordering::SeqCst);
+            let ready =
+                || self.forks.load(Ordering::SeqCst) != seen || self.stop.load(Ordering::Relaxed);
             while self.claim_and_run(worker) {}
             let over = || ready() || self.fork_is_done();
             spin_until(over, SPIN_WITHIN_FORK);
@@ -215,10 +247,6 @@ impl Shared {
     /// Whether the present fork has been joined, as far as this thread can tell.
     fn fork_is_done(&self) -> bool {
         self.busy.load(Ordering::Acquire) == 0
-    }
-
-    fn unclaimed(&self) -> bool {
-        self.ticket.load(Ordering::SeqCst) as u32 != 0
     }
 
     fn wait_until(&self, done: impl Fn() -> bool) {

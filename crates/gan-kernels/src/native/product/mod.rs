@@ -216,7 +216,8 @@ impl Plan {
 
     /// The columns of a task, of `n`, and which block of rows it has.
     fn part(&self, task: usize, n: usize) -> (Range<usize>, usize) {
-        let (strip, block) = (task % self.strips, task / self.strips);
+        // One strip's after the other: a thread packs what is still in its cache.
+        let (strip, block) = (task / self.blocks, task % self.blocks);
         let first = strip * self.strip_cols;
         (first..(first + self.strip_cols).min(n), block)
     }
@@ -316,7 +317,6 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
         plan: &plan,
         epilogue,
         packed_a,
-        threads: native.threads(),
     };
     let workers = SharedRows::new(workers, apart);
     each(plan.tasks(), &|worker, task| {

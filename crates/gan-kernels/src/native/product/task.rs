@@ -14,8 +14,6 @@ pub(super) struct Job<'a, T, E> {
     pub(super) plan: &'a Plan,
     pub(super) epilogue: &'a E,
     pub(super) packed_a: &'a [T],
-    /// How many tasks run side by side: a thread's next is likely to be that much further.
-    pub(super) threads: usize,
 }
 
 pub(super) type Task<T, E> = unsafe fn(&Job<'_, T, E>, usize, &mut [T], &mut [T], &mut [T]);
@@ -145,7 +143,7 @@ unsafe fn run_task<
         // What is packed next comes into the second-level cache during the last of the panels, not
         // earlier, since the panels themselves pass through it.
         let mut ahead = if last {
-            Ahead::of_task(p, plan, task + job.threads)
+            Ahead::of_task(p, plan, task + 1)
         } else {
             Ahead::new(
                 p,

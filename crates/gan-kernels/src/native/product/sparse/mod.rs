@@ -210,7 +210,13 @@ impl Plan {
 
     /// The columns of a task, of `n`, and its groups of rows.
     fn part(&self, task: usize, n: usize) -> (Range<usize>, Range<usize>) {
-        let (strip, part) = (task % self.strips, task / self.strips);
+        let parts = self.groups.div_ceil(self.groups_of_task);
+        let (strip, part) = match self.side {
+            // One strip's after the other: a thread packs what is still in its cache.
+            Side::A => (task / parts, task % parts),
+            // Columns of W side by side, as the forward pass reads them.
+            Side::B => (task % self.strips, task / self.strips),
+        };
         let (col, group) = (strip * self.strip_cols, part * self.groups_of_task);
         let groups = group..(group + self.groups_of_task).min(self.groups);
         (col..(col + self.strip_cols).min(n), groups)
@@ -262,8 +268,6 @@ struct Job<'a, T, E> {
     plan: &'a Plan,
     epilogue: &'a E,
     kept: &'a Kept<T>,
-    /// How many tasks run side by side.
-    threads: usize,
 }
 
 /// A task's own memory.
@@ -434,7 +438,6 @@ pub(super) fn run<T: Real, E: Epilogue<T>>(
         plan: &plan,
         epilogue,
         kept: &kept,
-        threads: native.threads(),
     };
     native.pool.run(plan.tasks(), &|worker, task| {
         // SAFETY: as above.

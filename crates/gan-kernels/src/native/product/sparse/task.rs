@@ -73,9 +73,15 @@ pub(super) unsafe fn run_task<
         );
         // What is packed next comes into the second-level cache during the last third of the work.
         let (next_pass, next_cols) = if last {
-            let task = task + job.threads;
-            let exists = task < plan.tasks();
-            (0, if exists { plan.part(task, p.n).0 } else { 0..0 })
+            let exists = task + 1 < plan.tasks();
+            (
+                0,
+                if exists {
+                    plan.part(task + 1, p.n).0
+                } else {
+                    0..0
+                },
+            )
         } else {
             (pass + 1, cols.clone())
         };
