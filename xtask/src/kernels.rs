@@ -111,22 +111,12 @@ pub(crate) fn run(root: &Path, wanted: &Wanted) -> Result<()> {
     println!("{text}");
     println!("PTX and C++ are in {}", dump.display());
     if wanted.write {
-        let path = root.join("docs/kernels.md");
-        let document = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let document = replace(&document, &text)?;
-        fs::write(&path, document).with_context(|| path.display().to_string())?;
+        let path = root.join("benches/results/kernels.md");
+        fs::write(&path, &text).with_context(|| path.display().to_string())?;
         println!("wrote {}", path.display());
+        super::bench::run(root, vec!["--render".into()])?;
     }
     Ok(())
-}
-
-/// The document with everything below its marker replaced.
-fn replace(document: &str, text: &str) -> Result<String> {
-    const MARKER: &str = "<!-- Written by `cargo xtask kernels --write`. -->";
-    let Some((above, _)) = document.split_once(MARKER) else {
-        bail!("docs/kernels.md: expected the line {MARKER}");
-    };
-    Ok(format!("{above}{MARKER}\n\n{text}"))
 }
 
 fn rows(dump: &Path, ptxas: Option<&Path>) -> Result<Vec<Row>> {
@@ -397,13 +387,5 @@ mod tests {
         assert_eq!(warps(&row(256, 0), 32), 64);
         assert_eq!(warps(&row(256, 100 << 10), 32), 16);
         assert_eq!(warps(&row(32, 0), 16), 32);
-    }
-
-    #[test]
-    fn document_keeps_what_is_above_its_marker() {
-        let document = "# A\n<!-- Written by `cargo xtask kernels --write`. -->\nold";
-        let replaced = replace(document, "new").unwrap();
-        assert!(replaced.starts_with("# A\n<!--") && replaced.ends_with("\n\nnew"));
-        assert!(replace("# A", "new").is_err());
     }
 }

@@ -41,7 +41,7 @@ usage: cargo xtask <command>
                     without cargo and network, by `sh benches/gpu.sh` (--dev: unoptimised)
   kernels [--dump DIR] [--arch 90] [--preset mnist] [--write]
                     every CUDA kernel of an iteration as PTX and C++, without a device, and
-                    what it needs of one (--write: into docs/kernels.md); needs LLVM 22
+                    what it needs of one (--write: into docs/benchmarks.md); needs LLVM 22
   reproduce PRESET [--data PATH] [--seeds 1,2,3]
                     trains the preset from each seed, evaluates, draws the figures;
                     what is there already is taken or continued

@@ -18,6 +18,9 @@ use table::{Table, left, right};
 /// What is written by hand, with a line for each part that is not.
 const TEMPLATE: &str = include_str!("benchmarks.md");
 
+/// What the CUDA compilers make of the kernels: `cargo xtask kernels --write` keeps it there.
+const KERNELS: &str = include_str!("../../results/kernels.md");
+
 /// The document and its pictures.
 pub struct Document {
     /// `docs/benchmarks.md`.
@@ -41,7 +44,8 @@ pub fn document(files: &[Results]) -> Document {
         .collect();
     let markdown = TEMPLATE
         .replace("{bars}\n", &bars_table(&devices))
-        .replace("{devices}\n", &sections.join("\n"));
+        .replace("{devices}\n", &sections.join("\n"))
+        .replace("{kernels}\n", KERNELS);
     Document { markdown, images }
 }
 

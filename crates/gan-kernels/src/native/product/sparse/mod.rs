@@ -14,9 +14,10 @@ mod task;
 
 use std::ops::Range;
 
+use super::pack::pack_cols;
 use super::{DEPTH_BYTES, ENOUGH_TASKS, Epilogue, Operand, Product, evenly, gcd};
 use crate::Real;
-use crate::native::{Isa, Native, SharedRows};
+use crate::native::{Isa, Lanes, Native, SharedRows};
 pub(crate) use keep::Kept;
 use keep::{GroupMut, keep_group};
 use task::run_task;
@@ -25,6 +26,7 @@ use task::run_task;
 const DEPTH_OF_BLOCK: usize = 100;
 /// Numbers that are transposed at a time, and what groups of rows are a multiple of: a cache line.
 const STEP: usize = 16;
+
 /// How large the parts of a product are at most.
 struct Limits {
     /// Rows of sums that a block of B is read for.
@@ -48,14 +50,20 @@ const PARAMETERS_TURNED: Limits = Limits {
     rows_of_group: 400,
     strip_bytes: 600 * 1024,
 };
-/// Groups that a task keeps at least, to repay the packing of its strip.
+/// Groups that a task keeps at least where it packs its own strip.
 const GROUPS_AT_LEAST: usize = 3;
+/// Tiles that are packed at a time where strips are shared.
+const TILES_AT_A_TIME: usize = 4;
 /// Strips that few rows are cut into at least, so that a few threads find equal shares.
 const STRIPS_AT_LEAST: usize = 8;
 /// FLOP of the dense product below which zeros are not worth looking for.
 const FLOP_AT_LEAST: usize = 1 << 23;
 /// Columns that a product must have, since an entry of A costs as much as a few of them.
 const COLS_AT_LEAST: usize = 32;
+/// What a multiply-add costs that is left, in terms of a dense one, as measured on Zen 4.
+const PRICE: f64 = 1.3;
+/// What turning the sums costs on top, for each multiply-add of the dense product.
+const PRICE_OF_TURNING: f64 = 0.1;
 /// Rows of a factor's memory that are looked at to estimate its share of zeros.
 const ROWS_LOOKED_AT: usize = 16;
 
@@ -88,9 +96,9 @@ pub(super) fn side<T: Real, E: Epilogue<T>>(
     p: &Product<'_, T>,
     epilogue: &E,
 ) -> Option<Side> {
-    // The sums of a dense product, bit by bit, unless its factors are rounded.
-    let of_other_bits = isa.terms() > 1 && epilogue.rows_alone();
-    if epilogue.depth_at_most() < p.k || p.k == 0 || of_other_bits {
+    // Bits are those of the dense product, unless that one rounds its factors.
+    let other_bits = isa.terms() > 1;
+    if p.k == 0 || epilogue.depth_at_most() < p.k || (other_bits && epilogue.rows_alone()) {
         return None;
     }
     let either_way = epilogue.either_way();
@@ -106,18 +114,18 @@ pub(super) fn side<T: Real, E: Epilogue<T>>(
     if 2 * p.m * p.n * p.k < FLOP_AT_LEAST || p.m.min(p.n) < COLS_AT_LEAST {
         return None;
     }
-    // The price of a multiply-add that is left, dense ones cost 1: measured on Zen 4.
+    // Times in units of a dense multiply-add of unrounded factors.
     let dense = 1.0 / isa.terms() as f64;
-    let a = 1.3 * density(&p.a, p.m, p.k);
+    let a = PRICE * density(&p.a, p.m, p.k);
     let b = if either_way {
-        0.1 + 1.3 * density(&p.b.transposed(), p.n, p.k)
+        PRICE_OF_TURNING + PRICE * density(&p.b.transposed(), p.n, p.k)
     } else {
         f64::INFINITY
     };
-    match (a < dense, b < a.min(dense)) {
-        (_, true) => Some(Side::B),
-        (true, false) => Some(Side::A),
-        (false, false) => None,
+    if b < a.min(dense) {
+        Some(Side::B)
+    } else {
+        (a < dense).then_some(Side::A)
     }
 }
 
@@ -150,6 +158,8 @@ struct Plan {
     blocks_of_pass: usize,
     strip_cols: usize,
     strips: usize,
+    /// Whether all strips are packed first, for all tasks: B is small, and its tasks many.
+    shared: bool,
 }
 
 impl Plan {
@@ -168,7 +178,9 @@ impl Plan {
             Side::A => PARAMETERS,
             Side::B => PARAMETERS_TURNED,
         };
-        let rows_of_group = evenly(p.m, limits.rows_of_group).next_multiple_of(STEP);
+        // Two groups at least, so that two threads leave the zeros out.
+        let rows_at_most = limits.rows_of_group.min(p.m.div_ceil(2));
+        let rows_of_group = evenly(p.m, rows_at_most).next_multiple_of(STEP);
         let groups = p.m.div_ceil(rows_of_group);
         let together = match side {
             Side::A => epilogue.columns_together(),
@@ -179,14 +191,22 @@ impl Plan {
         let units = p.n.div_ceil(unit).max(1);
         let rows = depth_of_pass + (1 + touched) * rows_of_group;
         let fitting = limits.strip_bytes / (rows * unit * size_of::<T>());
-        let fitting = fitting.min(units * groups.div_ceil(GROUPS_AT_LEAST) / STRIPS_AT_LEAST);
+        let passes = p.k.div_ceil(depth_of_pass);
+        let shared = (touched > 0 || side == Side::B) && passes == 1;
+        let groups_at_least = if epilogue.rows_together() {
+            groups
+        } else if shared {
+            1
+        } else {
+            GROUPS_AT_LEAST.min(groups)
+        };
+        // Into how many tasks rows can be cut.
+        let parts = groups.div_ceil(groups_at_least);
+        let fitting = fitting.min(units * parts / STRIPS_AT_LEAST);
         let strip_cols = unit * evenly(units, fitting.clamp(1, units));
         let strips = p.n.div_ceil(strip_cols);
         let groups_of_task = match side {
-            Side::A if epilogue.rows_together() => groups,
-            Side::A => (groups / ENOUGH_TASKS.div_ceil(strips))
-                .clamp(1, groups)
-                .max(GROUPS_AT_LEAST.min(groups)),
+            Side::A => (groups / ENOUGH_TASKS.div_ceil(strips)).max(groups_at_least),
             // The state of a task is that of its columns, which here are a group.
             Side::B => 1,
         };
@@ -196,11 +216,12 @@ impl Plan {
             groups,
             groups_of_task,
             depth_of_pass,
-            passes: p.k.div_ceil(depth_of_pass),
+            passes,
             depth_of_block,
             blocks_of_pass: depth_of_pass.div_ceil(depth_of_block),
             strip_cols,
             strips,
+            shared,
         }
     }
 
@@ -242,6 +263,11 @@ impl Plan {
         group * self.rows_of_group..((group + 1) * self.rows_of_group).min(m)
     }
 
+    /// Numbers of a packed strip.
+    fn strip(&self) -> usize {
+        self.depth_of_pass * self.strip_cols
+    }
+
     /// Sums of a group.
     fn sums(&self) -> usize {
         self.rows_of_group * self.strip_cols
@@ -268,6 +294,8 @@ struct Job<'a, T, E> {
     plan: &'a Plan,
     epilogue: &'a E,
     kept: &'a Kept<T>,
+    /// All strips, one after the other, where they are shared.
+    strips: &'a [T],
 }
 
 /// A task's own memory.
@@ -282,6 +310,7 @@ struct Own<'a, T> {
 /// What is compiled for each instruction set.
 struct Code<T, E> {
     keep: unsafe fn(&Product<'_, T>, &Plan, usize, GroupMut<'_, T>, &mut [T]),
+    pack: unsafe fn(&Product<'_, T>, &Plan, Range<usize>, &mut [T]),
     run: unsafe fn(&Job<'_, T, E>, usize, Own<'_, T>),
 }
 
@@ -291,27 +320,31 @@ fn select<T: Real, E: Epilogue<T>>(isa: Isa) -> Code<T, E> {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 | Isa::Avx512Bf16 => Code {
             keep: keep_avx512::<T>,
+            pack: pack_avx512::<T>,
             run: run_avx512::<T, E>,
         },
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => Code {
             keep: keep_avx2::<T>,
+            pack: pack_avx2::<T>,
             run: run_avx2::<T, E>,
         },
         #[cfg(test)]
         Isa::WideTile => Code {
             keep: keep_group::<T, T::Wide, false>,
+            pack: pack::<T, T::Wide, false>,
             run: run_task::<T, E, T::Wide, 3, false>,
         },
         _ => Code {
             keep: keep_group::<T, T::Baseline, false>,
+            pack: pack::<T, T::Baseline, false>,
             run: run_task::<T, E, T::Baseline, 4, false>,
         },
     }
 }
 
 macro_rules! compiled_for {
-    ($features:literal, $lanes:ident, $tiles:literal, $wide:literal, $keep:ident, $run:ident) => {
+    ($features:literal, $lanes:ident, $tiles:literal, $wide:literal, $keep:ident, $pack:ident, $run:ident) => {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = $features)]
         unsafe fn $keep<T: Real>(
@@ -323,6 +356,18 @@ macro_rules! compiled_for {
         ) {
             // SAFETY: compiled for the instructions, which the caller has found.
             unsafe { keep_group::<T, T::$lanes, $wide>(p, plan, group, kept, turned) };
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = $features)]
+        unsafe fn $pack<T: Real>(
+            p: &Product<'_, T>,
+            plan: &Plan,
+            cols: Range<usize>,
+            packed: &mut [T],
+        ) {
+            // SAFETY: as above.
+            unsafe { pack::<T, T::$lanes, $wide>(p, plan, cols, packed) };
         }
 
         #[cfg(target_arch = "x86_64")]
@@ -342,9 +387,24 @@ compiled_for!(
     3,
     true,
     keep_avx512,
+    pack_avx512,
     run_avx512
 );
-compiled_for!("avx2,fma", Avx2, 5, false, keep_avx2, run_avx2);
+compiled_for!("avx2,fma", Avx2, 5, false, keep_avx2, pack_avx2, run_avx2);
+
+/// Packs some columns of B, all of the depth.
+///
+/// # Safety
+/// As [`run_task`].
+#[inline(always)]
+unsafe fn pack<T: Real, L: Lanes<T>, const WIDE: bool>(
+    p: &Product<'_, T>,
+    plan: &Plan,
+    cols: Range<usize>,
+    packed: &mut [T],
+) {
+    pack_cols::<T, WIDE>(2 * L::LEN, p, 0..p.k, cols, packed, plan.depth_of_pass);
+}
 
 /// Number of tasks that [`run`] will cut this product into.
 pub(super) fn task_count<T: Real, E: Epilogue<T>>(
@@ -377,7 +437,11 @@ pub(super) fn run<T: Real, E: Epilogue<T>>(
     };
     let plan = Plan::new(isa, side, product, epilogue);
     let code = select::<T, E>(isa);
-    let strip_len = plan.depth_of_pass * plan.strip_cols;
+    let (strips_len, strip_len) = if plan.shared {
+        (plan.strips * plan.strip(), 0)
+    } else {
+        (0, plan.strip())
+    };
     let (sums_len, totals_len) = (plan.sums(), plan.totals());
     let turned_len = plan.rows_of_group * STEP.max(plan.depth_of_block.next_multiple_of(STEP));
     let state_len = epilogue.state_per_column()
@@ -398,7 +462,7 @@ pub(super) fn run<T: Real, E: Epilogue<T>>(
         kept.ends.resize(plan.groups * ends, 0);
     }
     let own_len = strip_len + sums_len + totals_len + turned_len + state_len;
-    let (_, workers, apart) = scratch.reserve(0, native.threads(), own_len);
+    let (strips, workers, apart) = scratch.reserve(strips_len, native.threads(), own_len);
     let workers = SharedRows::new(workers, apart);
     let own = |worker: usize| {
         // SAFETY: in both forks below the pool never runs one worker twice at a time.
@@ -433,11 +497,36 @@ pub(super) fn run<T: Real, E: Epilogue<T>>(
             (code.keep)(product, &plan, group, group_of, own(worker).turned);
         }
     });
+    if plan.shared {
+        // Parts of strips, as many columns as are packed at a time but for the last of a strip.
+        let (_, cols_of_tile) = isa.tile::<T>();
+        let at_a_time = TILES_AT_A_TIME * cols_of_tile;
+        let of_strip = plan.strip_cols.div_ceil(at_a_time);
+        let packed_of = SharedRows::new(strips, plan.depth_of_pass);
+        native.pool.run(plan.strips * of_strip, &|_, part| {
+            let (strip, part) = (part / of_strip, part % of_strip);
+            let first = strip * plan.strip_cols;
+            let (from, to) = (
+                part * at_a_time,
+                plan.strip_cols.min((part + 1) * at_a_time),
+            );
+            let cols = first + from..product.n.min(first + to);
+            if !cols.is_empty() {
+                // SAFETY: each part has its own columns of the strips, whole tiles; `select` as
+                // above.
+                unsafe {
+                    let len = (to - from) * plan.depth_of_pass;
+                    (code.pack)(product, &plan, cols, packed_of.part(first + from, 0, len));
+                }
+            }
+        });
+    }
     let job = Job {
         product,
         plan: &plan,
         epilogue,
         kept: &kept,
+        strips,
     };
     native.pool.run(plan.tasks(), &|worker, task| {
         // SAFETY: as above.

@@ -62,30 +62,22 @@ pub(super) unsafe fn run_task<
     let visits = tiles.div_ceil(TILES) * plan.blocks_of_pass;
     for pass in 0..plan.passes {
         let (first, last) = (pass == 0, pass + 1 == plan.passes);
-        let depth = plan.of_pass(pass, p.k);
-        pack_cols::<T, WIDE>(
-            tile_cols,
-            p,
-            depth,
-            cols.clone(),
-            own.strip,
-            plan.depth_of_pass,
-        );
-        // What is packed next comes into the second-level cache during the last third of the work.
-        let (next_pass, next_cols) = if last {
-            let exists = task + 1 < plan.tasks();
-            (
-                0,
-                if exists {
-                    plan.part(task + 1, p.n).0
-                } else {
-                    0..0
-                },
-            )
+        let strip: &[T] = if plan.shared {
+            &job.strips[cols.start / plan.strip_cols * plan.strip()..][..plan.strip()]
         } else {
-            (pass + 1, cols.clone())
+            let depth = plan.of_pass(pass, p.k);
+            let strip = &mut *own.strip;
+            pack_cols::<T, WIDE>(tile_cols, p, depth, cols.clone(), strip, plan.depth_of_pass);
+            strip
         };
-        let mut ahead = Ahead::new(p, 1, plan.of_pass(next_pass, p.k), next_cols);
+        // What is packed next comes into the second-level cache during the last third of the work.
+        let mut ahead = if !last {
+            Ahead::new(p, 1, plan.of_pass(pass + 1, p.k), cols.clone())
+        } else if !plan.shared && task + 1 < plan.tasks() {
+            Ahead::new(p, 1, plan.of_pass(0, p.k), plan.part(task + 1, p.n).0)
+        } else {
+            Ahead::new(p, 1, 0..0, 0..0)
+        };
         let calm = groups.end - groups.len().div_ceil(3);
         let loud = plan.rows_of(calm, p.m).start..plan.rows_of(groups.end - 1, p.m).end;
         let ahead_of_row = ahead.lines().div_ceil(visits * loud.len());
@@ -106,7 +98,7 @@ pub(super) unsafe fn run_task<
                 plan,
                 group: job.kept.group(plan, group, p.k),
                 rows: rows.len(),
-                strip: own.strip,
+                strip,
                 sums: own.sums,
                 ahead: &mut ahead,
                 ahead_of_row: if group < calm { 0 } else { ahead_of_row },
