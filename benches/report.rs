@@ -115,9 +115,10 @@ fn report(results: &mut Results, wanted: &Arguments) -> Result<()> {
             } else {
                 plan.light(Duration::from_secs(3))
             };
-            for precision in wanted.precisions() {
-                results.rows.push(game.row(threads, precision, effort)?);
-            }
+            let precisions = wanted.precisions();
+            results
+                .rows
+                .extend(game.rows(threads, &precisions, effort)?);
         }
         say(&format!("{threads} thread(s): operations"));
         let effort = plan.light(Duration::from_millis(250));

@@ -67,21 +67,32 @@ impl Game {
         Ok(Trainer::new(native, &preset(self.name)?, 1, self.data())?)
     }
 
-    /// How long its iteration takes.
+    /// How long its iteration takes in each precision; two are compared, and so run in turn.
     ///
     /// # Errors
     /// As [`Game::trainer`].
-    pub fn row(&self, threads: usize, precision: &str, effort: Effort) -> Result<Row> {
-        let mut trainer = self.trainer(threads, precision)?;
-        let times = effort.alone(|| trainer.step());
+    pub fn rows(&self, threads: usize, precisions: &[&str], effort: Effort) -> Result<Vec<Row>> {
+        let trainers = precisions.iter().map(|it| self.trainer(threads, it));
+        let mut trainers = trainers.collect::<Result<Vec<_>>>()?;
+        let times = match &mut trainers[..] {
+            [first, second] => {
+                let (first, second, _) = effort.in_turn(|| first.step(), || second.step());
+                vec![first, second]
+            }
+            trainers => trainers
+                .iter_mut()
+                .map(|trainer| effort.alone(|| trainer.step()))
+                .collect(),
+        };
         let cost = cost::iteration(&preset(self.name)?, self.cols)?;
-        Ok(Row {
+        let row = |(precision, times): (&&str, _)| Row {
             name: format!("train_step/{}", self.name),
-            precision: precision.into(),
+            precision: (*precision).into(),
             flop: cost.flop,
             bytes: cost.bytes,
-            ..timed(&times, threads)
-        })
+            ..timed(times, threads)
+        };
+        Ok(precisions.iter().zip(&times).map(row).collect())
     }
 }
 

@@ -47,7 +47,8 @@ pub fn check<B: Backend>(backend: &B, case: &Case) -> Result<(), Mismatch> {
     Checker::new(backend, &|rows, cols| backend.matrix(rows, cols)).check(case)
 }
 
-/// Operands that are a layer's input, and those that are dZ.
+/// Operands that are a layer's input (of `linear_fwd`, `linear_bwd_params`, `linear_tangent`), and
+/// those that are dZ (of `linear_bwd_data`, `linear_bwd_params`).
 const INPUTS: [usize; 3] = [0, 6, 18];
 const GRADIENTS: [usize; 2] = [3, 7];
 

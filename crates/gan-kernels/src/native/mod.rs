@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use elementwise::{Mask, activate, copy, slope_from_output};
 use product::Kept;
+#[cfg(test)]
+use product::Side;
 pub(crate) use product::{Epilogue, Operand, Product, TaskInfo, Zeros, run, task_count};
 use shared_rows::LINE;
 pub(crate) use shared_rows::{SharedRows, Touched};
@@ -30,7 +32,8 @@ use pool::Pool;
 ///
 /// Cheap to clone; clones share the threads.
 /// Results are the same bits for any number of threads.
-/// Nothing allocates once every operation has run at its largest shape.
+/// Nothing allocates once every operation has run at its largest shape, with and without zeros to
+/// leave out.
 #[derive(Clone)]
 pub struct Native<T: Real> {
     pool: Arc<Pool>,
@@ -162,7 +165,8 @@ impl<T: Real> Native<T> {
 
 impl Native<f32> {
     /// The same with the factors of products rounded to bf16 as they are packed; sums, weights and
-    /// everything else stay f32, and so do the products of [`Parzen`].
+    /// everything else stay f32, and so do the products of [`Parzen`] and those of gradients that
+    /// leave out the zeros of a factor.
     ///
     /// # Errors
     /// If the processor has no AVX-512 with bf16 products.

@@ -139,6 +139,7 @@ impl Pool {
             (0..tasks).for_each(|task| body(0, task));
             return;
         }
+        assert!(u32::try_from(tasks).is_ok(), "pool: 2^32 tasks or more");
         let shared = &*self.shared;
         // SAFETY: this erases the lifetime of `body`; the call returns only after every task is
         // done, and no thread dereferences the pointer without having claimed a task of this fork.
@@ -148,7 +149,6 @@ impl Pool {
         shared.done.store(0, Ordering::Relaxed);
         shared.busy.store(1, Ordering::Relaxed);
         let fork = shared.forks.load(Ordering::Relaxed).wrapping_add(1);
-        assert!(u32::try_from(tasks).is_ok(), "pool: 2^32 tasks or more");
         for (thread, share) in shared.shares.iter().enumerate() {
             let unclaimed = shared.share(thread, tasks).len() as u64;
             share.0.store(fork << 32 | unclaimed, Ordering::Release);

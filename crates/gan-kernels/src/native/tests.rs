@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Isa, Native, Zeros};
+use super::{Isa, Native, Side, Zeros};
 use crate::cases::{BiasRows, CASES, Case, Checker, Inputs, Norm, Op, Role, Rule, Shape};
 use crate::random::{Purpose, Stream};
 use crate::{
@@ -26,8 +26,8 @@ fn isas() -> Vec<Isa> {
 /// Zeros looked for, left out of either factor, and multiplied.
 const ZEROS: [Zeros; 4] = [
     Zeros::Measured,
-    Zeros::SkippedIn { b: false },
-    Zeros::SkippedIn { b: true },
+    Zeros::SkippedIn(Side::A),
+    Zeros::SkippedIn(Side::B),
     Zeros::Multiplied,
 ];
 
@@ -193,7 +193,7 @@ fn native_results_are_the_same_bits_for_any_number_of_threads() {
     }
 }
 
-/// m rows in which about `kept` of a hundred values are other than zero, rows `apart` further.
+/// m rows of k values, of which about `kept` of a hundred are other than zero.
 fn with_zeros<T: Real>(
     native: &Native<T>,
     [m, k]: [usize; 2],
@@ -297,9 +297,10 @@ fn leaving_zeros_out_changes_no_bit() {
     for sizes in [
         [130, 210, 70],
         [33, 45, 300],
-        [200, 96, 101],
+        [200, 97, 101],
         [40, 260, 33],
         [150, 40, 3301],
+        [1601, 45, 33],
     ] {
         for kept in [0, 10, 60, 100] {
             for isa in isas() {
@@ -308,6 +309,39 @@ fn leaving_zeros_out_changes_no_bit() {
             }
         }
     }
+}
+
+/// What the dense product makes of it is NaN; numbers that blow up are told by others.
+#[test]
+fn zero_beside_no_number_is_left_out_too() {
+    let native = Native::<f32>::new(Some(1)).unwrap();
+    let [mut x, mut w, mut y] = [[3, 2], [2, 5], [3, 5]].map(|[m, n]| native.matrix(m, n));
+    native.write(&mut x, &[1.0, 0.0, 2.0, 0.0, 3.0, 1.0]);
+    let mut values = [1.0; 10];
+    values[5] = f32::NAN;
+    native.write(&mut w, &values);
+    let b = native.matrix(1, 5);
+    let mut products = |zeros| {
+        native.clone().with_zeros(zeros).linear_fwd(LinearFwd {
+            x: x.all(),
+            w: &w,
+            b: &b,
+            y: y.all_mut(),
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+            state: &StepState {
+                seed: 1,
+                step: 0,
+                rates: Vec::new(),
+            },
+        });
+        native.read(y.all()).unwrap()
+    };
+    let [dense, sparse] = [Zeros::Multiplied, Zeros::SkippedIn(Side::A)].map(&mut products);
+    assert!(dense[0].is_nan() && dense[5].is_nan() && dense[10].is_nan());
+    assert!(sparse[0] == 1.0 && sparse[5] == 2.0 && sparse[10].is_nan());
+    assert_eq!(dense[1..5], sparse[1..5]);
 }
 
 #[test]

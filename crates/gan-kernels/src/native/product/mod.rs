@@ -5,8 +5,8 @@
 //! each finished tile to the [`Epilogue`] while it is in the first-level cache.
 //! C itself is never written by the product: what becomes of a tile is the epilogue's business.
 //!
-//! Tiles, strips and tasks depend on the shape and the instruction set alone, never on the number
-//! of threads, so results are the same bits for any number of threads.
+//! Tiles, strips and tasks depend on the shape, the instruction set and zeros alone, never on the
+//! number of threads where that could be seen, so results are the same bits for any number of them.
 
 mod pack;
 #[cfg(target_arch = "x86_64")]
@@ -19,6 +19,8 @@ use std::ops::Range;
 use super::{Isa, Native, SharedRows, Touched};
 use crate::Real;
 use pack::pack_rows;
+#[cfg(test)]
+pub(crate) use sparse::Side;
 pub(crate) use sparse::{Kept, Zeros};
 use task::{Job, select};
 
@@ -85,7 +87,8 @@ pub(crate) trait Epilogue<T: Real>: Sync {
         false
     }
 
-    /// Whether tiles may come column by column: a task then has any of C's rows.
+    /// Whether tiles may come column by column: a task then has any of C's rows and columns, so
+    /// neither may have to be together.
     fn either_way(&self) -> bool {
         false
     }
@@ -258,7 +261,7 @@ pub(crate) fn task_count<T: Real, E: Epilogue<T>>(
 ) -> usize {
     let isa = isa(native, epilogue);
     match sparse::side(native, isa, product, epilogue) {
-        Some(side) => sparse::task_count(isa, side, product, epilogue),
+        Some(side) => sparse::task_count(isa, side, product, epilogue, native.threads()),
         None => Plan::new(isa, product, epilogue).tasks(),
     }
 }

@@ -179,7 +179,8 @@ pub(super) fn transpose<T: Real, const NR: usize, const WIDE: bool>(
                 // SAFETY: AVX-512 by WIDE; T is f32, the only `Real` of four bytes; each of the 16
                 // steps has NR columns, from `first` on at least 16.
                 unsafe {
-                    transpose_16x16(rows, step[0][first..].as_mut_ptr().cast(), NR);
+                    let columns = &mut step.as_flattened_mut()[first..];
+                    transpose_16x16(rows, columns.as_mut_ptr().cast(), NR);
                 }
             }
         }

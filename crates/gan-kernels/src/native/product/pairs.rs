@@ -19,12 +19,19 @@ const MR: usize = 12;
 /// Columns of a tile.
 const NR: usize = 32;
 
-/// `x` to the nearest bf16 number, ties to even; what is no number stays none.
+/// `x` to the nearest bf16 number, ties to even, as the processor does it: denormal numbers become
+/// zero, and what is no number stays none.
 #[inline(always)]
 pub(super) fn bf16(x: f32) -> u32 {
     let bits = x.to_bits();
     let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
-    if x.is_nan() { 0x7FC0 } else { rounded }
+    if x.is_nan() {
+        0x7FC0
+    } else if x.abs() < f32::MIN_POSITIVE {
+        bits >> 31 << 15
+    } else {
+        rounded
+    }
 }
 
 #[inline(always)]
@@ -175,9 +182,10 @@ pub(super) unsafe fn pack_rows<T: Real>(p: &Product<'_, T>, panel: usize, packed
 
 /// As `pack_cols`, in pairs; `depth` counts them.
 ///
-/// Always inlined into code that is compiled for AVX-512 with bf16.
+/// # Safety
+/// The code that it is inlined into is compiled for AVX-512 with bf16, and the processor has it.
 #[inline(always)]
-pub(super) fn pack_cols<T: Real>(
+pub(super) unsafe fn pack_cols<T: Real>(
     p: &Product<'_, T>,
     depth: Range<usize>,
     cols: Range<usize>,
@@ -227,11 +235,9 @@ pub(super) fn pack_cols<T: Real>(
             done = whole;
         }
         if row_stride == 1 && cols.len() == NR {
-            done = transpose(
-                &data[cols.start * col_stride + 2 * depth.start..],
-                col_stride,
-                &mut packed[..whole],
-            );
+            let source = &data[cols.start * col_stride + 2 * depth.start..];
+            // SAFETY: the caller's promise.
+            done = unsafe { transpose(source, col_stride, &mut packed[..whole]) };
         }
         for (step, packed) in packed.iter_mut().enumerate().skip(done) {
             let row = 2 * (depth.start + step);
@@ -249,8 +255,11 @@ pub(super) fn pack_cols<T: Real>(
 }
 
 /// Packs NR rows of `data` as columns of pairs, sixteen at a time; returns how many are done.
+///
+/// # Safety
+/// As [`pack_cols`].
 #[inline(always)]
-fn transpose(data: &[f32], stride: usize, packed: &mut [[f32; NR]]) -> usize {
+unsafe fn transpose(data: &[f32], stride: usize, packed: &mut [[f32; NR]]) -> usize {
     let whole = 2 * packed.len();
     let (blocks, _) = packed.as_chunks_mut::<PAIRS>();
     for (index, block) in blocks.iter_mut().enumerate() {
@@ -266,7 +275,10 @@ fn transpose(data: &[f32], stride: usize, packed: &mut [[f32; NR]]) -> usize {
                 *pointer = pairs.as_ptr();
             }
             // SAFETY: the caller's code is compiled for AVX-512; sixteen columns from `first` on.
-            unsafe { transpose_16x16(rows, block[0][first..].as_mut_ptr(), NR) };
+            unsafe {
+                let columns = &mut block.as_flattened_mut()[first..];
+                transpose_16x16(rows, columns.as_mut_ptr(), NR);
+            }
         }
     }
     blocks.len() * PAIRS
@@ -274,7 +286,7 @@ fn transpose(data: &[f32], stride: usize, packed: &mut [[f32; NR]]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::bf16;
+    use super::{PAIRS, bf16, pairs_of_row, pairs_of_rows};
 
     #[test]
     fn bf16_rounds_to_nearest_even_and_keeps_what_is_no_number() {
@@ -291,8 +303,47 @@ mod tests {
             (f32::NAN, 0x7FC0),
             (f32::from_bits(0x7FFF_FFFF), 0x7FC0),
             (0.0, 0),
+            (-0.0, 0x8000),
+            (f32::MIN_POSITIVE, 0x0080),
+            (f32::from_bits(0x007F_FFFF), 0),
+            (-f32::from_bits(0x0040_0000), 0x8000),
         ] {
             assert_eq!(bf16(x), rounded, "{x}");
         }
+    }
+
+    /// A sample must not depend on which of them a row meets.
+    #[test]
+    fn processor_and_code_round_alike() {
+        if !std::arch::is_x86_feature_detected!("avx512bf16") {
+            return;
+        }
+        // Every exponent, with fractions around a tie; no NaN, of which only that it is one counts.
+        let words = (0..1_u32 << 17).map(|i| i << 15 | (i.wrapping_mul(2_654_435_761) >> 30));
+        let numbers = words.map(f32::from_bits).filter(|x| !x.is_nan());
+        let numbers: Vec<f32> = numbers.collect();
+        for row in numbers.as_chunks::<32>().0 {
+            let (low, high) = row.split_at(PAIRS);
+            let (mut of_row, mut of_rows) = ([0.0_f32; PAIRS], [0.0_f32; PAIRS]);
+            // SAFETY: the processor has bf16 products, and so all that comes before; as many
+            // numbers, and room for their pairs.
+            unsafe {
+                pairs_of_row(row.as_ptr(), of_row.as_mut_ptr());
+                pairs_of_rows(low.as_ptr(), high.as_ptr(), of_rows.as_mut_ptr());
+            }
+            for i in 0..PAIRS {
+                let pair = |low: f32, high: f32| bf16(low) | bf16(high) << 16;
+                let (a, b) = (of_row[i].to_bits(), of_rows[i].to_bits());
+                assert_eq!(a, pair(row[2 * i], row[2 * i + 1]), "{row:?}");
+                assert_eq!(b, pair(low[i], high[i]), "{row:?}");
+            }
+        }
+        let (nan, mut pairs) = ([f32::NAN; 2 * PAIRS], [0.0; PAIRS]);
+        // SAFETY: as above.
+        unsafe { pairs_of_row(nan.as_ptr(), pairs.as_mut_ptr()) };
+        let halves = pairs
+            .iter()
+            .flat_map(|pair| [pair.to_bits() << 16, pair.to_bits()]);
+        assert!(halves.into_iter().all(|half| f32::from_bits(half).is_nan()));
     }
 }

@@ -122,13 +122,9 @@ unsafe fn run_task<
         let packed_depth = depth..depth + pass;
         #[cfg(target_arch = "x86_64")]
         if PAIRS {
-            pairs::pack_cols(
-                p,
-                packed_depth.clone(),
-                cols.clone(),
-                strip,
-                plan.depth_of_pass,
-            );
+            let depth = packed_depth.clone();
+            // SAFETY: PAIRS, so this is compiled for them, and the caller's promise.
+            unsafe { pairs::pack_cols(p, depth, cols.clone(), strip, plan.depth_of_pass) };
         }
         if !PAIRS {
             pack_cols::<T, WIDE>(

@@ -2,18 +2,18 @@
 
 use super::super::pack::transpose;
 use super::super::{Operand, Product};
-use super::{Plan, STEP};
+use super::plan::{Plan, STEP};
 use crate::Real;
-use crate::native::Lanes;
+use crate::native::{Lanes, SharedRows};
 
 /// A's rows without their zeros, group by group; in a group block by block of the depth, and in a
 /// block row by row, so that they are read in the order they lie in.
 pub(crate) struct Kept<T> {
-    pub(super) values: Vec<T>,
+    values: Vec<T>,
     /// Where in its block each of them was.
-    pub(super) places: Vec<u16>,
+    places: Vec<u16>,
     /// Where each row of a block ends, counted from the beginning of its group.
-    pub(super) ends: Vec<u32>,
+    ends: Vec<u32>,
 }
 
 impl<T> Default for Kept<T> {
@@ -26,9 +26,31 @@ impl<T> Default for Kept<T> {
     }
 }
 
-impl<T> Kept<T> {
+impl<T: Real> Kept<T> {
+    /// Grows to what a product needs.
+    pub(super) fn reserve(&mut self, plan: &Plan, depth: usize) {
+        let entries = plan.groups * plan.entries(depth);
+        if self.values.len() < entries {
+            self.values.resize(entries, T::ZERO);
+            self.places.resize(entries, 0);
+        }
+        let ends = plan.groups * plan.ends();
+        if self.ends.len() < ends {
+            self.ends.resize(ends, 0);
+        }
+    }
+
+    /// All groups, for tasks that write one each.
+    pub(super) fn groups(&mut self, plan: &Plan, depth: usize) -> GroupsMut<'_, T> {
+        GroupsMut {
+            values: SharedRows::new(&mut self.values, plan.entries(depth)),
+            places: SharedRows::new(&mut self.places, plan.entries(depth)),
+            ends: SharedRows::new(&mut self.ends, plan.ends()),
+        }
+    }
+
     pub(super) fn group(&self, plan: &Plan, group: usize, depth: usize) -> Group<'_, T> {
-        let (entries, ends) = (plan.entries(depth), plan.blocks() * plan.rows_of_group);
+        let (entries, ends) = (plan.entries(depth), plan.ends());
         Group {
             values: &self.values[group * entries..][..entries],
             places: &self.places[group * entries..][..entries],
@@ -39,9 +61,9 @@ impl<T> Kept<T> {
 
 /// The same of one group.
 pub(super) struct Group<'a, T> {
-    pub(super) values: &'a [T],
-    pub(super) places: &'a [u16],
-    pub(super) ends: &'a [u32],
+    values: &'a [T],
+    places: &'a [u16],
+    ends: &'a [u32],
 }
 
 impl<T> Group<'_, T> {
@@ -57,9 +79,33 @@ impl<T> Group<'_, T> {
 
 /// One group as it is written.
 pub(super) struct GroupMut<'a, T> {
-    pub(super) values: &'a mut [T],
-    pub(super) places: &'a mut [u16],
-    pub(super) ends: &'a mut [u32],
+    values: &'a mut [T],
+    places: &'a mut [u16],
+    ends: &'a mut [u32],
+}
+
+/// All groups as they are written.
+pub(super) struct GroupsMut<'a, T> {
+    values: SharedRows<'a, T>,
+    places: SharedRows<'a, u16>,
+    ends: SharedRows<'a, u32>,
+}
+
+impl<T> GroupsMut<'_, T> {
+    /// One of them.
+    ///
+    /// # Safety
+    /// No other thread uses this group.
+    pub(super) unsafe fn get(&self, group: usize) -> GroupMut<'_, T> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            GroupMut {
+                values: self.values.row(group),
+                places: self.places.row(group),
+                ends: self.ends.row(group),
+            }
+        }
+    }
 }
 
 /// Copies a group of A's rows without their zeros.
