@@ -121,7 +121,9 @@ fn provenance(purpose: Purpose, machine: &Machine) -> String {
         let _ = write!(text, ", {name} {version}");
     }
     if known(machine.load[0]).is_some_and(|load| load > BUSY) {
-        text.push_str("; **the machine was busy with something else**");
+        text.push_str(
+            "; **the machine was busy before, with another program or with what stands above**",
+        );
     }
     text + ".\n"
 }
