@@ -59,10 +59,16 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     /// Stop after so many passes over the training records.
-    #[arg(long, value_name = "N", conflicts_with = "steps")]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "steps",
+        allow_negative_numbers = true
+    )]
     pub(crate) epochs: Option<f64>,
     /// Stop after so many iterations.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) steps: Option<u64>,
     /// Directory of the run [default: `runs/PRESET-N`].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -88,7 +94,7 @@ pub(crate) struct SampleArgs {
     #[arg(value_name = "RUN | CHECKPOINT")]
     pub(crate) from: PathBuf,
     /// How many.
-    #[arg(short, long, value_name = "N", default_value = "100",
+    #[arg(short, long, value_name = "N", default_value = "100", allow_negative_numbers = true,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000_000))]
     pub(crate) number: usize,
     /// Seed of the latents [default: the run's].

@@ -87,6 +87,15 @@ impl PrecisionChoice {
             Self::F16 => "f16",
         }
     }
+
+    /// What to type for it, with a space before; nothing for the default.
+    pub(crate) fn flag(self) -> String {
+        if self == Self::default() {
+            String::new()
+        } else {
+            format!(" --precision {}", self.name())
+        }
+    }
 }
 
 /// A back end that was opened.

@@ -94,7 +94,7 @@ impl DataSet {
         ))
         .hint(format!(
             "{}type: gan-cli train {preset} --data PATH, where PATH is {}; \
-             ./{} is the one in this directory",
+             ./{} would be one in this directory",
             self.note, self.files, self.name
         ))
     }

@@ -40,6 +40,23 @@ pub(crate) struct RunDir {
     log: File,
 }
 
+/// Whether the folder of a file that is to be written exists, asked before minutes of work.
+///
+/// # Errors
+/// If it does not.
+pub(crate) fn check_folder(out: &Path) -> Result<(), Problem> {
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let Some(folder) = folder.filter(|folder| !folder.is_dir()) else {
+        return Ok(());
+    };
+    Err(Problem::usage(format!(
+        "--out {}: found no folder {}",
+        out.display(),
+        folder.display()
+    ))
+    .hint(format!("mkdir -p {}", word(folder))))
+}
+
 impl RunDir {
     /// Makes `out`, or the next free `runs/<name>-<n>`.
     ///

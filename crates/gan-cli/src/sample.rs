@@ -16,7 +16,7 @@ use crate::output::Output;
 use crate::pictures::{self, Backdrop};
 use crate::problem::{Problem, nearest};
 use crate::record::RecordInfo;
-use crate::run_dir::{self, RunDir};
+use crate::run_dir::{self, RunDir, check_folder};
 use crate::session::run_of;
 
 /// The forms that samples can take.
@@ -81,6 +81,7 @@ impl Model {
 pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode> {
     if let Some(out) = &args.out {
         extension(out)?;
+        check_folder(out)?;
     }
     let model = Model::load(&args.from)?;
     let seed = args.seed.unwrap_or(model.checkpoint.seed);

@@ -283,6 +283,7 @@ fn start<B: Backend>(
         record,
         backdrop,
         probe,
+        precision: args.precision,
     };
     let mut training = Training::new(trainer, config, pace, seen, dir, output)?;
     Ok(match training.play()? {

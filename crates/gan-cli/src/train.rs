@@ -13,6 +13,7 @@ use serde::Serialize;
 use tracing::{error, info, warn};
 
 use crate::config::{Pace, RunConfig};
+use crate::devices::PrecisionChoice;
 use crate::diagnosis::{Diagnosis, Finding, lower_rates, remedy};
 use crate::interrupt;
 use crate::output::{Output, word};
@@ -46,6 +47,8 @@ pub(crate) struct Seen {
     pub(crate) record: RecordInfo,
     pub(crate) backdrop: Backdrop,
     pub(crate) probe: Probe,
+    /// What a run does not remember, so that hints must repeat it.
+    pub(crate) precision: PrecisionChoice,
 }
 
 /// A game and the directory that it is written to.
@@ -58,6 +61,7 @@ pub(crate) struct Training<'a, B: Backend> {
     record: RecordInfo,
     backdrop: Backdrop,
     probe: Probe,
+    precision: PrecisionChoice,
     dir: RunDir,
     metrics: File,
     history: History,
@@ -146,6 +150,7 @@ impl<'a, B: Backend> Training<'a, B> {
             config,
             config_text,
             pace,
+            precision: seen.precision,
             record: seen.record,
             backdrop: seen.backdrop,
             probe: seen.probe,
@@ -448,7 +453,11 @@ impl<'a, B: Backend> Training<'a, B> {
     }
 
     fn resume_command(&self) -> String {
-        format!("gan-cli train --resume {}", word(self.dir.path()))
+        let precision = self.precision.flag();
+        format!(
+            "gan-cli train --resume {}{precision}",
+            word(self.dir.path())
+        )
     }
 
     /// Says what there is now, and what can be done with it.
@@ -483,14 +492,16 @@ impl<'a, B: Backend> Training<'a, B> {
             _ => "csv",
         };
         out.line(format!(
-            "  more samples  gan-cli sample {run} -n 100 --seed 2 --out samples.{kind}"
+            "  more samples  gan-cli sample {run} -n 100 --seed 2 --out samples.{kind}{}",
+            self.precision.flag()
         ));
         let further = match self.config.run.epochs {
             Some(epochs) => format!("--epochs {}", 2.0 * epochs.max(1.0)),
             None => format!("--steps {}", 2 * step.max(1)),
         };
         out.line(format!(
-            "  go on         gan-cli train --resume {run} {further}"
+            "  go on         {} {further}",
+            self.resume_command()
         ));
         Ok(())
     }

@@ -229,14 +229,32 @@ fn unlike(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 fn told(evidence: &Evidence<'_>) -> Option<String> {
-    // The classifier's number says how well they are told; the kernel's only that they are.
-    let Some(test) = evidence.two_sample else {
-        let mmd = evidence.mmd.filter(|mmd| mmd.p_value < SIGNIFICANT)?;
-        return Some(format!(
+    let by_classifier = evidence.two_sample.and_then(told_by_classifier);
+    // Where data are thin sheets, neighbours see what a classifier of few epochs does not.
+    let by_neighbours = evidence.neighbourhood.and_then(|found| {
+        let nearest = found.one_nn;
+        let above = nearest.accuracy - 0.5;
+        let told = nearest.accuracy > TOLD && above > NO_ACCIDENT * nearest.standard_error;
+        told.then(|| {
+            format!(
+                "the nearest neighbour tells {} of held-out records and samples right, ideal 50 %",
+                percent(nearest.accuracy)
+            )
+        })
+    });
+    // The others say how well they are told; the kernel's number only that they are.
+    let without_classifier = evidence.mmd.filter(|_| evidence.two_sample.is_none());
+    let by_kernel = without_classifier.filter(|mmd| mmd.p_value < SIGNIFICANT);
+    let by_kernel = by_kernel.map(|mmd| {
+        format!(
             "MMD² {:.2e}, where one in twenty of equal distributions exceeds {:.2e}",
             mmd.squared, mmd.null_95
-        ));
-    };
+        )
+    });
+    by_classifier.or(by_neighbours).or(by_kernel)
+}
+
+fn told_by_classifier(test: TwoSample) -> Option<String> {
     let how = match test.accuracy {
         accuracy if accuracy > TOLD_EASILY => "",
         _ => ", not easily",
@@ -355,6 +373,35 @@ mod tests {
         let shifted = normal(1500, 20, 3, 0.3);
         let found = words([&training, &held_out, &shifted], 20, None);
         assert_eq!(found, [Finds::Distinguishable]);
+    }
+
+    /// Two thin arcs, and samples beside them: near the records, and told by whose neighbours they
+    /// are.
+    #[test]
+    fn verdict_on_samples_beside_thin_data_is_distinguishable() {
+        let arcs = |seed, beside: f32| -> Vec<f32> {
+            let noise = normal(1500, 3, seed, 0.0);
+            let point = |x: &[f32]| {
+                let angle = x[0];
+                let radius = 1.0 + beside * x[2].signum() + 0.01 * x[1];
+                [radius * angle.cos(), radius * angle.sin()]
+            };
+            noise.chunks_exact(3).flat_map(point).collect()
+        };
+        let held_out = arcs(2, 0.0);
+        let of = |samples: &[f32]| {
+            let [records, few] = [&held_out, samples].map(|rows| Points::new(rows, 2).first(1000));
+            let found = neighbourhood(&backend(), records, few, NEIGHBOURS).unwrap();
+            verdict(&Evidence {
+                neighbourhood: Some(found),
+                ..Evidence::default()
+            })
+        };
+        let beside = of(&arcs(3, 0.03));
+        let neighbours = |finding: &Finding| finding.because.contains("nearest neighbour");
+        assert!(beside.iter().any(neighbours), "{beside:?}");
+        let fresh = of(&arcs(4, 0.0));
+        assert_eq!(fresh[0].finds, Finds::Good, "{fresh:?}");
     }
 
     #[test]

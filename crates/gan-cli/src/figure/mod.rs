@@ -21,7 +21,7 @@ use clap::{Args, Subcommand, builder::RangedU64ValueParser};
 use crate::output::Output;
 use crate::pictures::drawing::Drawing;
 use crate::problem::Problem;
-use crate::run_dir::RunDir;
+use crate::run_dir::{RunDir, check_folder};
 
 /// `gan-cli figure`.
 #[derive(Debug, Args)]
@@ -144,7 +144,7 @@ impl Target {
     /// `out`, or `default` in the working directory.
     ///
     /// # Errors
-    /// If its extension is none that a picture can have.
+    /// If its extension is none that a picture can have, or its folder does not exist.
     fn new(out: Option<&Path>, default: &str) -> Result<Self, Problem> {
         let path = out.unwrap_or(Path::new(default)).to_path_buf();
         let found = path.extension().unwrap_or_default().to_string_lossy();
@@ -158,6 +158,7 @@ impl Target {
                 )));
             }
         };
+        check_folder(&path)?;
         Ok(Self { path, form })
     }
 
