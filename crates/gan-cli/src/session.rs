@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use gan_data::Dataset;
+use gan_data::{Dataset, RecordShape};
 use gan_kernels::Backend;
-use gan_model::{Checkpoint, CheckpointError, Trainer, TrainingData};
+use gan_model::{ActivationConfig, Checkpoint, CheckpointError, Trainer, TrainingData};
 use tracing::info;
 
 use crate::cli::TrainArgs;
@@ -216,6 +216,16 @@ fn start<B: Backend>(
         output.line(format!("note     {note}"));
     }
     let record = RecordInfo::new(&name, &dataset, &train);
+    if resumed.is_none() && !matches!(record.shape, RecordShape::Image { .. }) {
+        let output_layer = config.generator.layers.last();
+        if output_layer.is_some_and(|layer| layer.activation == ActivationConfig::Sigmoid) {
+            output.notice(
+                "warning: G's output is a sigmoid, between 0 and 1, as images are; columns have \
+                 mean 0 and deviation 1 in training. Data that is no image has a preset: \
+                 gan-cli train table --data PATH",
+            );
+        }
+    }
     let backdrop = backdrop(&dataset, &record);
     let probe = Probe::new(config.seed, &train);
     let mean = dataset.mean();
