@@ -53,10 +53,12 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     pub(crate) threads: Option<usize>,
     /// Seed of weights, latents, masks and order; the same seed gives the same run.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     /// Stop after so many passes over the training records.
     #[arg(
@@ -98,7 +100,7 @@ pub(crate) struct SampleArgs {
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000_000))]
     pub(crate) number: usize,
     /// Seed of the latents [default: the run's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// Where to: .png is a picture, .npy and .csv hold the values [default: beside the run's samples].
     #[arg(long, value_name = "FILE")]
@@ -110,7 +112,8 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     pub(crate) threads: Option<usize>,
 }
 
@@ -124,7 +127,7 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<String>,
     /// How many samples.
-    #[arg(long, value_name = "N", default_value = "10000",
+    #[arg(long, value_name = "N", default_value = "10000", allow_negative_numbers = true,
           value_parser = RangedU64ValueParser::<usize>::new().range(2..=10_000_000))]
     pub(crate) samples: usize,
     /// Which metrics, separated by commas [default: all].
@@ -134,7 +137,7 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "S", value_parser = positive)]
     pub(crate) sigma: Option<f64>,
     /// Seed of the latents [default: the run's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// What computes, as for `train`.
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
@@ -143,7 +146,8 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     pub(crate) threads: Option<usize>,
     /// Print one JSON document.
     #[arg(long)]

@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::cli::TrainArgs;
 use crate::config::{Layers, Overrides, RunConfig, differences};
-use crate::devices::Device;
+use crate::devices::{Device, PrecisionChoice};
 use crate::interrupt;
 use crate::output::{Output, word};
 use crate::pictures::{self, Backdrop};
@@ -257,7 +257,8 @@ fn start<B: Backend>(
         }
     };
     if !fresh && trainer.steps_done() >= pace.total {
-        return Err(nothing_left(dir.path(), trainer.steps_done()).into());
+        let done = trainer.steps_done();
+        return Err(nothing_left(dir.path(), done, args.precision).into());
     }
     let at_rest = config.at_rest(trainer.steps_done());
     if !at_rest.is_empty() {
@@ -321,10 +322,11 @@ fn refuse_other_data(
     .hint("say where the records are now with --data PATH"))
 }
 
-fn nothing_left(run: &Path, step: u64) -> Problem {
+fn nothing_left(run: &Path, step: u64, precision: PrecisionChoice) -> Problem {
     Problem::usage(format!("{}: is done: {step} steps", run.display())).hint(format!(
-        "to go on: gan-cli train --resume {} --steps {}",
+        "to go on: gan-cli train --resume {}{} --steps {}",
         word(run),
+        precision.flag(),
         2 * step.max(1)
     ))
 }

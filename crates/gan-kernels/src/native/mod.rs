@@ -15,7 +15,7 @@ pub(crate) use elementwise::{Mask, activate, copy, slope_from_output};
 use product::Kept;
 #[cfg(test)]
 use product::Side;
-pub(crate) use product::{Epilogue, Operand, Product, TaskInfo, Zeros, run, task_count};
+pub(crate) use product::{Cut, Epilogue, Operand, Product, TaskInfo, Zeros, run};
 use shared_rows::LINE;
 pub(crate) use shared_rows::{SharedRows, Touched};
 

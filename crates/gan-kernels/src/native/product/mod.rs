@@ -253,16 +253,49 @@ fn isa<T: Real, E: Epilogue<T>>(native: &Native<T>, epilogue: &E) -> Isa {
     }
 }
 
-/// Number of tasks that [`run`] will cut this product into.
-pub(crate) fn task_count<T: Real, E: Epilogue<T>>(
-    native: &Native<T>,
-    product: &Product<'_, T>,
-    epilogue: &E,
-) -> usize {
-    let isa = isa(native, epilogue);
-    match sparse::side(native, isa, product, epilogue) {
-        Some(side) => sparse::task_count(isa, side, product, epilogue, native.threads()),
-        None => Plan::new(isa, product, epilogue).tasks(),
+/// How a product is computed, decided once: which code, whether zeros are left out, which tasks.
+pub(crate) struct Cut {
+    isa: Isa,
+    way: Way,
+}
+
+enum Way {
+    Dense(Plan),
+    Sparse(sparse::Plan),
+}
+
+impl Cut {
+    pub(crate) fn new<T: Real, E: Epilogue<T>>(
+        native: &Native<T>,
+        product: &Product<'_, T>,
+        epilogue: &E,
+    ) -> Self {
+        let isa = isa(native, epilogue);
+        let way = match sparse::side(native, isa, product, epilogue) {
+            Some(side) => Way::Sparse(sparse::plan(isa, side, product, epilogue, native.threads())),
+            None => Way::Dense(Plan::new(isa, product, epilogue)),
+        };
+        Self { isa, way }
+    }
+
+    pub(crate) fn tasks(&self) -> usize {
+        match &self.way {
+            Way::Dense(plan) => plan.tasks(),
+            Way::Sparse(plan) => plan.tasks(),
+        }
+    }
+
+    /// Computes the product that was cut and feeds its tiles to `epilogue`.
+    pub(crate) fn run<T: Real, E: Epilogue<T>>(
+        &self,
+        native: &Native<T>,
+        product: &Product<'_, T>,
+        epilogue: &E,
+    ) {
+        match &self.way {
+            Way::Dense(plan) => run_dense(native, self.isa, plan, product, epilogue),
+            Way::Sparse(plan) => sparse::run(native, self.isa, plan, product, epilogue),
+        }
     }
 }
 
@@ -272,11 +305,16 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
     product: &Product<'_, T>,
     epilogue: &E,
 ) {
-    let isa = isa(native, epilogue);
-    if let Some(side) = sparse::side(native, isa, product, epilogue) {
-        return sparse::run(native, isa, side, product, epilogue);
-    }
-    let plan = Plan::new(isa, product, epilogue);
+    Cut::new(native, product, epilogue).run(native, product, epilogue);
+}
+
+fn run_dense<T: Real, E: Epilogue<T>>(
+    native: &Native<T>,
+    isa: Isa,
+    plan: &Plan,
+    product: &Product<'_, T>,
+    epilogue: &E,
+) {
     let flop = 2 * product.m * product.n * (product.k + EPILOGUE_TERMS);
     let serial = flop < SERIAL_FLOP;
     let state_len = plan.strip_cols * epilogue.state_per_column();
@@ -317,7 +355,7 @@ pub(crate) fn run<T: Real, E: Epilogue<T>>(
     let run_task = select::<T, E>(isa);
     let job = Job {
         product,
-        plan: &plan,
+        plan,
         epilogue,
         packed_a,
     };

@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use super::{Adam, LinearBwdParams, Update};
-use crate::native::{
-    Epilogue, Native, Operand, Product, SharedRows, TaskInfo, Touched, run as product, task_count,
-};
+use crate::native::{Cut, Epilogue, Native, Operand, Product, SharedRows, TaskInfo, Touched};
 use crate::{Matrix, Rates, Real, Rows, StepState};
 
 #[track_caller]
@@ -25,22 +23,23 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Nativ
         norms: None,
         rows: k,
     };
-    let product_of = Product {
+    let product = Product {
         a: op.x.operand().transposed(),
         b: op.dz.operand(),
         m: k,
         n,
         k: m,
     };
+    let cut = Cut::new(native, &product, &epilogue);
     let Some((monitors, monitor)) = op.monitor.take() else {
-        return product(native, &product_of, &epilogue);
+        return cut.run(native, &product, &epilogue);
     };
     // One partial sum per task, added in the order of tasks: the sum does not depend on threads.
     let mut norms = native.norms();
     norms.clear();
-    norms.resize(task_count(native, &product_of, &epilogue), 0.0);
+    norms.resize(cut.tasks(), 0.0);
     epilogue.norms = Some(SharedRows::new(&mut norms, 1));
-    product(native, &product_of, &epilogue);
+    cut.run(native, &product, &epilogue);
     monitors[monitor] += norms.iter().sum::<f64>();
 }
 

@@ -23,7 +23,8 @@ use crate::Real;
 use crate::native::{Isa, Lanes, Native, SharedRows};
 pub(crate) use keep::Kept;
 use keep::{GroupMut, keep_group};
-use plan::{Plan, STEP};
+pub(super) use plan::Plan;
+use plan::STEP;
 use task::run_task;
 
 /// FLOP of the dense product below which zeros are not worth looking for.
@@ -262,17 +263,17 @@ unsafe fn pack<T: Real, L: Lanes<T>, const WIDE: bool>(
     pack_cols::<T, WIDE>(2 * L::LEN, p, 0..p.k, cols, packed, plan.depth_of_pass);
 }
 
-/// Number of tasks that [`run`] will cut this product into.
-pub(super) fn task_count<T: Real, E: Epilogue<T>>(
+/// How [`run`] will cut this product.
+pub(super) fn plan<T: Real, E: Epilogue<T>>(
     isa: Isa,
     side: Side,
     product: &Product<'_, T>,
     epilogue: &E,
     threads: usize,
-) -> usize {
+) -> Plan {
     match side {
-        Side::A => Plan::new(isa, side, product, epilogue, threads).tasks(),
-        Side::B => Plan::new(isa, side, &product.transposed(), epilogue, threads).tasks(),
+        Side::A => Plan::new(isa, side, product, epilogue, threads),
+        Side::B => Plan::new(isa, side, &product.transposed(), epilogue, threads),
     }
 }
 
@@ -280,21 +281,20 @@ pub(super) fn task_count<T: Real, E: Epilogue<T>>(
 pub(super) fn run<T: Real, E: Epilogue<T>>(
     native: &Native<T>,
     isa: Isa,
-    side: Side,
+    plan: &Plan,
     product: &Product<'_, T>,
     epilogue: &E,
 ) {
     let turned;
-    let product = match side {
+    let product = match plan.side {
         Side::A => product,
         Side::B => {
             turned = product.transposed();
             &turned
         }
     };
-    let plan = Plan::new(isa, side, product, epilogue, native.threads());
     let code = select::<T, E>(isa);
-    let of_task = Own::lengths(&plan, epilogue);
+    let of_task = Own::lengths(plan, epilogue);
     let own_len = of_task.iter().sum();
     let strips_len = if plan.shared {
         plan.strips * plan.strip()
@@ -304,7 +304,7 @@ pub(super) fn run<T: Real, E: Epilogue<T>>(
 
     let mut scratch = native.scratch();
     let mut kept = std::mem::take(&mut scratch.kept);
-    kept.reserve(&plan, product.k);
+    kept.reserve(plan, product.k);
     let (strips, workers, apart) = scratch.reserve(strips_len, native.threads(), own_len);
     let workers = SharedRows::new(workers, apart);
     let own = |worker: usize| {
@@ -312,18 +312,18 @@ pub(super) fn run<T: Real, E: Epilogue<T>>(
         Own::cut(unsafe { workers.part(worker, 0, own_len) }, of_task)
     };
 
-    let groups = kept.groups(&plan, product.k);
+    let groups = kept.groups(plan, product.k);
     native.pool.run(plan.groups, &|worker, group| {
         // SAFETY: each group has one task; `select` returned the code for the instructions that
         // were detected.
-        unsafe { (code.keep)(product, &plan, group, groups.get(group), own(worker).turned) };
+        unsafe { (code.keep)(product, plan, group, groups.get(group), own(worker).turned) };
     });
     if plan.shared {
-        pack_strips(native, isa, &code, product, &plan, strips);
+        pack_strips(native, isa, &code, product, plan, strips);
     }
     let job = Job {
         product,
-        plan: &plan,
+        plan,
         epilogue,
         kept: &kept,
         strips,

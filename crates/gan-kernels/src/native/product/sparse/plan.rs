@@ -41,8 +41,9 @@ const GROUPS_AT_LEAST: usize = 3;
 /// Tasks that a product is cut into at least, so that a few threads find equal shares; where there
 /// are more threads it is two for each, if an operation's bits allow it.
 const TASKS_AT_LEAST: usize = 8;
+
 /// How a product is cut into tasks.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub(super) side: Side,
     /// Rows of A in groups, and how many a task has.
     pub(super) rows_of_group: usize,
@@ -140,7 +141,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn tasks(&self) -> usize {
+    pub(crate) fn tasks(&self) -> usize {
         self.strips * self.groups.div_ceil(self.groups_of_task)
     }
 
