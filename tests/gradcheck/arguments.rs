@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     /// cpu, or a GPU as cuda, hip, vulkan, wgpu, with or without its number as in cuda:1.
     #[arg(long, default_value = "cpu")]
     pub(crate) device: Device,
-    /// How factors of products are rounded: f32 (not at all), tf32, bf16, f16.
+    /// How factors of products are rounded: f32 (not at all), tf32x3, tf32, bf16, f16.
     #[arg(long, default_value_t)]
     pub(crate) precision: Precision,
     /// Round as the precision does on a device that does not offer it.
@@ -67,7 +67,7 @@ impl Arguments {
         if *emulated && *precision == Precision::F32 {
             return contradiction(
                 "--emulated: found --precision f32, expected one that rounds factors\n\
-                 hint: add --precision tf32, bf16 or f16"
+                 hint: add --precision tf32x3, tf32, bf16 or f16"
                     .into(),
             );
         }
@@ -112,9 +112,9 @@ mod tests {
             ("--device gpu", "expected cpu, cuda, hip, vulkan or wgpu"),
             ("--device cpu:0", "expected cpu, cuda"),
             ("--device wgpu:x", "as in cuda:1"),
-            ("--precision fp32", "expected f32, tf32, bf16 or f16"),
+            ("--precision fp32", "expected f32, tf32x3, tf32, bf16 or f16"),
             ("--precision tf32", "leave --precision away"),
-            ("--device wgpu --emulated", "add --precision tf32"),
+            ("--device wgpu --emulated", "add --precision tf32x3"),
             ("--devices wgpu", "--help"),
             ("wgpu", "--help"),
         ] {

@@ -239,7 +239,7 @@ fn warps(row: &Row, registers: u64) -> u64 {
 
 fn tables(rows: &[Row]) -> String {
     let mut text = String::new();
-    for precision in ["f32", "tf32", "bf16", "f16"] {
+    for precision in ["f32", "tf32x3", "tf32", "bf16", "f16"] {
         let rows = rows.iter().filter(|row| row.precision == precision);
         // Of a String, which takes everything.
         let _ = write!(

@@ -34,7 +34,7 @@ usage: cargo xtask <command>
                     alone); --write keeps it in benches/results/ and renders
                     docs/benchmarks.md, --render renders alone
   gradcheck [ARGS]  every operation and whole players on one device, as a table
-                    (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32|bf16|f16);
+                    (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32x3|tf32|bf16|f16);
                     on the CPU also whole players against differences, in f64
   bundle-gpu DIR [--device cuda] [--dev]
                     DIR/gan-gpu.tar.xz: binaries and scripts that measure a GPU on a machine

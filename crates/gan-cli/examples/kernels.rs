@@ -162,6 +162,7 @@ mod tests {
     fn kernels_keep_to_registers_load_16_bytes_and_use_tensor_cores() {
         for (precision, product) in [
             (Precision::F32, None),
+            (Precision::Tf32x3, Some("m16n16k8.f32.tf32.tf32")),
             (Precision::Tf32, Some("m16n16k8.f32.tf32.tf32")),
             (Precision::Bf16, Some("m16n16k16.f32.bf16.bf16")),
             (Precision::F16, Some("m16n16k16.f32.f32")),

@@ -70,6 +70,8 @@ pub(crate) enum PrecisionChoice {
     /// Not at all.
     #[default]
     F32,
+    /// Nearly not at all: three products for one on tensor cores of 10 bits.
+    Tf32x3,
     /// To 10 bits, on tensor cores.
     Tf32,
     /// To 7 bits, on tensor cores, or on a processor that has such products (AVX-512 with bf16).
@@ -82,6 +84,7 @@ impl PrecisionChoice {
     fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Tf32x3 => "tf32x3",
             Self::Tf32 => "tf32",
             Self::Bf16 => "bf16",
             Self::F16 => "f16",

@@ -18,7 +18,7 @@ fn unknown_device_or_precision_lists_what_there_is() {
         place
             .run(&format!("{command} --precision f64"))
             .exits(2)
-            .complains(&["f64", "f32, tf32, bf16, f16"]);
+            .complains(&["f64", "f32, tf32x3, tf32, bf16, f16"]);
     }
     assert!(!place.has("runs"));
 }

@@ -51,6 +51,29 @@ fn cube_f32_all_cases_match_oracle() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Whether a case's time goes into a product.
+fn is_product(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::LinearFwd { .. } | Op::LinearBwdData { .. } | Op::LinearBwdParams { .. }
+    )
+}
+
+#[test]
+fn every_tile_matches_oracle() {
+    let Some(cube) = cube() else { return };
+    for tile in 0..Cube::tiles() {
+        let cube = cube.clone().with_tile(tile);
+        let failures: Vec<_> = CASES
+            .iter()
+            .filter(|case| is_product(&case.op))
+            .filter_map(|case| check(&cube, case).err())
+            .map(|mismatch| format!("tile {tile}: {mismatch}"))
+            .collect();
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+}
+
 /// Runs the table on tensor cores, or where the device has none, with their roundings alone.
 fn all_cases_match_oracle_in(precision: Precision) {
     if cube().is_none() {
@@ -71,6 +94,11 @@ fn all_cases_match_oracle_in(precision: Precision) {
         .map(|mismatch| mismatch.to_string())
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn cube_tf32x3_all_cases_match_oracle() {
+    all_cases_match_oracle_in(Precision::Tf32x3);
 }
 
 #[test]

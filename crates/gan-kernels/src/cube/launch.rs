@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::philox::MaskLaunch;
-use super::tile::{Along, Extra, PlaceLaunch, Product, Tile};
+use super::tile::{Along, Cores, Extra, PlaceLaunch, Product, Rounding, SMALL, TILES, Tile};
 use super::{Cube, DeviceState};
 use crate::ops::Dropout;
 use crate::random::keep_threshold;
@@ -27,47 +27,38 @@ pub(crate) fn buffer(handle: &Handle, len: usize) -> BufferArg {
     unsafe { BufferArg::from_raw_parts(handle.clone(), len) }
 }
 
-/// The tile of small products: its groups of units split the depth.
-pub(crate) const SMALL: Tile = Tile {
-    bm: 32,
-    bn: 32,
-    bk: 8,
-    tm: 4,
-    tn: 4,
-    split: 4,
-};
-
-/// The tile of large products, which reads each factor fewer times.
-const LARGE: Tile = Tile {
-    bm: 64,
-    bn: 64,
-    bk: 16,
-    tm: 4,
-    tn: 4,
-    split: 1,
-};
-
-/// A tile for cubes that own whole columns, and go through all rows of W.
-///
-/// Narrow, so that there are many of them; and with as many units as columns of vectors divide, so
-/// that each unit stays in its column.
-pub(crate) const WHOLE_COLUMNS: Tile = Tile {
-    bm: 64,
-    bn: 16,
-    bk: 8,
-    tm: 4,
-    tn: 4,
-    split: 4,
-};
-
-/// Every tile.
-pub(crate) const TILES: [Tile; 3] = [SMALL, LARGE, WHOLE_COLUMNS];
-
 impl Cube {
-    /// A product of `m × n` elements, as kernels compile it.
-    pub(crate) fn product(&self, a: Along, b: Along, m: usize, n: usize) -> Product {
+    /// A product, as kernels compile it: on the tile of which the fastest multiprocessors are done
+    /// first, where `cubes` says how many of one the product takes.
+    pub(crate) fn product(&self, a: Along, b: Along, cubes: impl Fn(&Tile) -> usize) -> Product {
+        let on = |tile: &Tile| self.fitted(self.unfitted(a, b, *tile));
+        if let Some(p) = self.only_tile.and_then(|only| on(&TILES[only])) {
+            return p;
+        }
+        let clocks = |p: &Product| cubes(&p.tile).div_ceil(self.multiprocessors()) * p.clocks();
+        let best = TILES.iter().filter_map(on).min_by_key(clocks);
+        best.unwrap_or_else(|| self.product_on(a, b, SMALL))
+    }
+
+    /// A product on a given tile.
+    pub(crate) fn product_on(&self, a: Along, b: Along, tile: Tile) -> Product {
+        let p = self.unfitted(a, b, tile);
+        self.fitted(p).unwrap_or(p)
+    }
+
+    /// A product of exact f32 factors on a given tile, in whatever precision the device multiplies.
+    pub(crate) fn exact_product_on(&self, a: Along, b: Along, tile: Tile) -> Product {
+        let p = Product {
+            rounding: Rounding::None,
+            cores: Cores::Units,
+            ..self.unfitted(a, b, tile)
+        };
+        self.fitted(p).unwrap_or(p)
+    }
+
+    fn unfitted(&self, a: Along, b: Along, tile: Tile) -> Product {
         Product {
-            tile: self.tile(m, n),
+            tile,
             a,
             b,
             extra: Extra::None,
@@ -76,16 +67,13 @@ impl Cube {
         }
     }
 
-    /// The tile for a product of `m × n` elements.
+    /// With steps for which there is room.
     ///
-    /// A small one makes enough cubes for every multiprocessor out of a small minibatch.
-    fn tile(&self, m: usize, n: usize) -> Tile {
-        let cubes = m.div_ceil(LARGE.bm) * n.div_ceil(LARGE.bn);
-        if cubes >= 2 * self.multiprocessors() {
-            LARGE
-        } else {
-            SMALL
-        }
+    /// Nowhere is there none for a tile that a caller names; what has none anyway is refused by the
+    /// device, and reads say so.
+    fn fitted(&self, p: Product) -> Option<Product> {
+        let hardware = &self.device.client.properties().hardware;
+        p.fitted(hardware.max_shared_memory_size)
     }
 }
 

@@ -25,7 +25,6 @@ pub use device::{
     DeviceName, DeviceReport, Precision, Runtime, best_device, devices, has_software_device,
 };
 pub use graph::Recording;
-pub(crate) use launch::SMALL;
 pub(crate) use memory::{
     DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, Summed, TABLE_HEAD,
 };
@@ -37,7 +36,7 @@ use crate::{
     Backend, BackendError, Execution, Matrix, MonitorSums, Records, Rows, Schedule, StepState,
     Winners,
 };
-use tile::{Cores, Rounding};
+use tile::{Cores, Rounding, TILES};
 
 /// The back end of a GPU.
 ///
@@ -51,6 +50,8 @@ pub struct Cube {
     device: Arc<Device>,
     /// Whether iterations are recorded, where the runtime can.
     records: bool,
+    /// The tile of every product that has room for it, in place of the best.
+    only_tile: Option<usize>,
 }
 
 struct Device {
@@ -128,6 +129,7 @@ impl Cube {
         let (client, description) = device::open(name)?;
         let (how, rounding) = match precision {
             Precision::F32 => ("", Rounding::None),
+            Precision::Tf32x3 => (" emulated", Rounding::Split(10)),
             Precision::Tf32 | Precision::F16 => (" emulated", Rounding::Bits(10)),
             Precision::Bf16 => (" emulated", Rounding::Bits(7)),
         };
@@ -144,6 +146,7 @@ impl Cube {
     ) -> Self {
         Self {
             records: true,
+            only_tile: None,
             device: Arc::new(Device {
                 spare: std::array::from_fn(|_| client.create_from_slice(&[0; 16])),
                 client,
@@ -165,6 +168,26 @@ impl Cube {
     #[must_use]
     pub fn without_recording(mut self) -> Self {
         self.records = false;
+        self
+    }
+
+    /// How many tiles products are made of, see [`Self::with_tile`].
+    #[must_use]
+    pub fn tiles() -> usize {
+        TILES.len()
+    }
+
+    /// The same device, where products are made of the tile `at` of [`Self::tiles`], if it has room
+    /// for it, in place of the one that is probably the fastest.
+    ///
+    /// For checking each tile on small products.
+    ///
+    /// # Panics
+    /// If there is no such tile.
+    #[must_use]
+    pub fn with_tile(mut self, at: usize) -> Self {
+        assert!(at < TILES.len(), "with_tile: {at} of {}", TILES.len());
+        self.only_tile = Some(at);
         self
     }
 

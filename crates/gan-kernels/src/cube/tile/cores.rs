@@ -2,55 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::{ALIGNMENT, Along, Extra, Place, Product, Rounding, Tile, Vec4, load};
-
-/// What a plane's tensor cores multiply at once: `m × k` by `k × n` elements.
-#[derive_cube_comptime]
-pub(crate) struct Fragment {
-    pub(crate) m: usize,
-    pub(crate) n: usize,
-    pub(crate) k: usize,
-    /// Units of a plane.
-    pub(crate) plane: usize,
-}
-
-/// Vectors that each row of an operand is longer in shared memory, for tensor cores.
-///
-/// Eight elements keep every row at a multiple of 16 bytes, in other banks than its neighbours.
-const CORES_PADDING: usize = 2;
-
-impl Fragment {
-    /// Fragments of a tile.
-    const fn count(&self, t: Tile) -> usize {
-        t.bm / self.m * (t.bn / self.n)
-    }
-
-    /// Fragments of one plane.
-    const fn per_plane(&self, t: Tile) -> usize {
-        self.count(t).div_ceil(t.units() / self.plane)
-    }
-
-    /// Groups of planes, each of which takes its share of the depth of every step.
-    pub(super) const fn groups(&self, t: Tile) -> usize {
-        let planes = t.units() / self.plane * self.per_plane(t) / self.count(t);
-        let shares = t.step() / self.k;
-        if planes < shares { planes } else { shares }
-    }
-
-    /// Whether fragments and groups divide the tile, its depth and its units.
-    pub(crate) const fn divides(&self, t: Tile) -> bool {
-        let Self { m, n, k, plane } = *self;
-        t.bm.is_multiple_of(m)
-            && t.bn.is_multiple_of(n)
-            && t.step().is_multiple_of(k)
-            && m.is_multiple_of(4)
-            && n.is_multiple_of(4)
-            && k.is_multiple_of(4)
-            && t.units().is_multiple_of(plane)
-            && self.count(t).is_multiple_of(self.per_plane(t))
-            && (t.step() / k).is_multiple_of(self.groups(t))
-    }
-}
+use super::{ALIGNMENT, Along, Fragment, Place, Product, Rounding, Side, Vec4, fetch, put};
 
 /// [`product_beside`] by tensor cores, on factors rounded to `E`.
 ///
@@ -73,24 +25,27 @@ pub(super) fn on_cores<E: Float>(
     #[comptime] f: Fragment,
 ) {
     let t = comptime!(p.tile);
+    let parts = comptime!(p.cores.parts());
+    let (a_side, b_side) = comptime!((p.a(), p.b()));
+    let (a_room, b_room) = comptime!((a_side.room() * parts, b_side.room() * parts));
     let groups = comptime!(f.groups(t));
-    let per_plane = comptime!(f.per_plane(t));
-    let across = comptime!(t.bn / f.n);
     let plane = UNIT_POS as usize / f.plane;
-    let group = plane / comptime!(f.count(t) / per_plane);
-    let first = plane % comptime!(f.count(t) / per_plane) * per_plane;
+    let group = plane / comptime!(f.regions(t));
+    let region = plane % comptime!(f.regions(t));
+    let row = region / comptime!(t.bn / t.pn) * t.pm;
+    let col = region % comptime!(t.bn / t.pn) * t.pn;
     let mut a_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(
-        comptime!(t.room(p.a, t.bm, CORES_PADDING)),
+        comptime!(a_room * t.buffers),
         ALIGNMENT,
     );
     let mut b_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(
-        comptime!(t.room(p.b, t.bn, CORES_PADDING)),
+        comptime!(b_room * t.buffers),
         ALIGNMENT,
     );
 
     let mut acc = Sequence::<cmma::Matrix<f32>>::new();
     #[unroll]
-    for _i in 0..per_plane {
+    for _i in 0..comptime!(t.pm / f.m * (t.pn / f.n)) {
         acc.push(cmma::Matrix::<f32>::from_value(
             cmma::MatrixIdent::Accumulator,
             f.m,
@@ -100,78 +55,59 @@ pub(super) fn on_cores<E: Float>(
             0.0f32,
         ));
     }
-    let steps = depth.div_ceil(comptime!(t.step()));
+    let mut a_next = Array::<Vec4>::new(comptime!(a_side.passes()));
+    let mut b_next = Array::<Vec4>::new(comptime!(b_side.passes()));
+    fetch(
+        a, extra, &mut a_next, a_place, extra_place, row0, 0usize, depth, a_side,
+    );
+    fetch(
+        b, extra, &mut b_next, b_place, extra_place, col0, 0usize, depth, b_side,
+    );
+    let steps = depth.div_ceil(t.step);
     for step in 0..steps {
-        let depth0 = step * comptime!(t.step());
-        load::<E>(
-            a,
-            extra,
-            &mut a_stage,
-            0usize,
-            a_place,
-            extra_place,
-            row0,
-            depth0,
-            depth,
-            p.a,
-            t.bm,
-            CORES_PADDING,
-            t,
-            p.extra,
-            Rounding::None,
-        );
-        load::<E>(
-            b,
-            extra,
-            &mut b_stage,
-            0usize,
-            b_place,
-            extra_place,
-            col0,
-            depth0,
-            depth,
-            p.b,
-            t.bn,
-            CORES_PADDING,
-            t,
-            Extra::None,
-            Rounding::None,
-        );
+        let a_at = step % t.buffers * a_room;
+        let b_at = step % t.buffers * b_room;
+        put::<E>(&a_next, &mut a_stage, a_at, a_side, Rounding::None, parts);
+        put::<E>(&b_next, &mut b_stage, b_at, b_side, Rounding::None, parts);
         sync_cube();
+        // Beyond the last step it reads nothing.
+        let depth0 = (step + 1) * t.step;
+        fetch(
+            a, extra, &mut a_next, a_place, extra_place, row0, depth0, depth, a_side,
+        );
+        fetch(
+            b, extra, &mut b_next, b_place, extra_place, col0, depth0, depth, b_side,
+        );
         // All units of a plane are in one group, and a plane without a share goes on to wait.
         if group < groups {
             #[unroll]
-            for share in 0..comptime!(t.step() / f.k / groups) {
-                let k4 = (group * comptime!(t.step() / f.k / groups) + share) * comptime!(f.k / 4);
-                #[unroll]
-                for i in 0..per_plane {
-                    let row4 = (first + i) / across * comptime!(f.m / 4);
-                    let col4 = (first + i) % across * comptime!(f.n / 4);
-                    let a =
-                        fragment_of::<E>(&a_stage, row4, k4, t.bm, t, f, p.a, cmma::MatrixIdent::A);
-                    let b =
-                        fragment_of::<E>(&b_stage, col4, k4, t.bn, t, f, p.b, cmma::MatrixIdent::B);
-                    let c = acc.index(i);
-                    cmma::execute(&a, &b, c, c);
-                }
+            for share in 0..comptime!(t.step / f.k / groups) {
+                let k = (group * comptime!(t.step / f.k / groups) + share) * f.k;
+                let rows = fragments::<E>(&a_stage, a_at, row, k, t.pm, a_side, f, true, parts);
+                let columns = fragments::<E>(&b_stage, b_at, col, k, t.pn, b_side, f, false, parts);
+                multiply::<E>(&rows, &columns, &acc, t.pm / f.m, t.pn / f.n, parts);
             }
         }
-        sync_cube();
+        // With a buffer more, the next step is written beside what others still read.
+        if comptime!(t.buffers == 1) {
+            sync_cube();
+        }
     }
-    let c = comptime!(t.bm * t.bn / 4);
+    let c = comptime!(t.vectors());
     if group < groups {
         #[unroll]
-        for i in 0..per_plane {
-            let row = (first + i) / across * f.m;
-            let col4 = (first + i) % across * comptime!(f.n / 4);
-            let at = group * c + row * comptime!(t.bn / 4) + col4;
-            let end = comptime!(c * groups);
-            cmma::store(
-                &mut stage[at..end],
-                acc.index(i),
-                comptime!(t.bn as u32),
-                cmma::MatrixLayout::RowMajor,
-            );
+        for i in 0..comptime!(t.pm / f.m) {
+            #[unroll]
+            for j in 0..comptime!(t.pn / f.n) {
+                let at = group * c + ((row + i * f.m) * t.bn + col + j * f.n) / 4;
+                let end = comptime!(c * groups);
+                cmma::store(
+                    &mut stage[at..end],
+                    acc.index(comptime!(i * (t.pn / f.n) + j)),
+                    comptime!(t.bn as u32),
+                    cmma::MatrixLayout::RowMajor,
+                );
+            }
         }
     }
     sync_cube();
@@ -192,37 +128,81 @@ pub(super) fn on_cores<E: Float>(
     }
 }
 
-/// The fragment of an operand in shared memory that begins at row or column `free4` and depth
-/// `k4`, both in fours.
+/// Adds the products of a plane's fragments, `down` of A by `across` of B, to its elements.
+///
+/// Of factors in two parts the small products come first, and that of both small parts not at all.
+#[cube]
+fn multiply<E: Float>(
+    rows: &Sequence<cmma::Matrix<E>>,
+    columns: &Sequence<cmma::Matrix<E>>,
+    acc: &Sequence<cmma::Matrix<f32>>,
+    #[comptime] down: usize,
+    #[comptime] across: usize,
+    #[comptime] parts: usize,
+) {
+    #[unroll]
+    for i in 0..down {
+        #[unroll]
+        for j in 0..across {
+            let c = acc.index(comptime!(i * across + j));
+            if comptime!(parts > 1) {
+                let low = rows.index(comptime!(down + i));
+                cmma::execute(low, columns.index(j), c, c);
+                let low = columns.index(comptime!(across + j));
+                cmma::execute(rows.index(i), low, c, c);
+            }
+            cmma::execute(rows.index(i), columns.index(j), c, c);
+        }
+    }
+}
+
+/// The fragments of a plane's rows of A, or columns of B, from `free` on at depth `k`; of factors
+/// in two parts, those of the first and then those of the second.
 #[cube]
 #[allow(clippy::too_many_arguments)]
-fn fragment_of<E: Float>(
+fn fragments<E: Float>(
     stage: &[Vector<E, Const<4>>],
-    free4: usize,
-    k4: usize,
-    #[comptime] free_size: usize,
-    #[comptime] t: Tile,
+    at: usize,
+    free: usize,
+    k: usize,
+    #[comptime] count: usize,
+    #[comptime] side: Side,
     #[comptime] f: Fragment,
-    #[comptime] along: Along,
-    #[comptime] ident: cmma::MatrixIdent,
-) -> cmma::Matrix<E> {
-    let (rows, width) = comptime!(t.staged(along, free_size));
-    let pitch = comptime!(width + CORES_PADDING);
-    let at = match along {
-        Along::Depth => free4 * 4 * pitch + k4,
-        Along::Free => k4 * 4 * pitch + free4,
-    };
+    #[comptime] is_a: bool,
+    #[comptime] parts: usize,
+) -> Sequence<cmma::Matrix<E>> {
+    let each = comptime!(if is_a { f.m } else { f.n });
     // A's rows and B's columns are what is not summed over.
-    let layout = comptime!(match (along, ident == cmma::MatrixIdent::A) {
-        (Along::Depth, true) | (Along::Free, false) => cmma::MatrixLayout::RowMajor,
-        (Along::Depth, false) | (Along::Free, true) => cmma::MatrixLayout::ColMajor,
+    let (ident, layout) = comptime!(match (side.along, is_a) {
+        (Along::Depth, true) => (cmma::MatrixIdent::A, cmma::MatrixLayout::RowMajor),
+        (Along::Free, true) => (cmma::MatrixIdent::A, cmma::MatrixLayout::ColMajor),
+        (Along::Depth, false) => (cmma::MatrixIdent::B, cmma::MatrixLayout::ColMajor),
+        (Along::Free, false) => (cmma::MatrixIdent::B, cmma::MatrixLayout::RowMajor),
     });
-    let end = comptime!(rows * pitch);
-    // SAFETY: it is loaded before anything reads it.
-    let mut fragment = unsafe { cmma::Matrix::<E>::uninitialized(ident, f.m, f.n, f.k, layout) };
-    let rest = &stage[at..end];
-    cmma::load(&mut fragment, rest, comptime!(4 * pitch as u32));
-    fragment
+    let mut all = Sequence::<cmma::Matrix<E>>::new();
+    #[unroll]
+    for part in 0..parts {
+        #[unroll]
+        for i in 0..comptime!(count / each) {
+            let free = free + i * each;
+            let at = at + comptime!(part * side.room());
+            let first = match side.along {
+                Along::Depth => at + free * side.pitch + k / 4,
+                Along::Free => at + k * side.pitch + free / 4,
+            };
+            let end = stage.len();
+            // SAFETY: it is loaded before anything reads it.
+            let mut fragment =
+                unsafe { cmma::Matrix::<E>::uninitialized(ident, f.m, f.n, f.k, layout) };
+            cmma::load(
+                &mut fragment,
+                &stage[first..end],
+                comptime!(4 * side.pitch as u32),
+            );
+            all.push(fragment);
+        }
+    }
+    all
 }
 
 /// What the CUDA compiler makes of the kernels, without a device.
@@ -240,9 +220,8 @@ mod tests {
         MemoryDeviceProperties,
     };
 
-    use super::super::{Cores, product};
+    use super::super::{Cores, Extra, TILES, Tile, product};
     use super::*;
-    use crate::cube::launch::TILES;
 
     #[cube(launch_unchecked)]
     fn one_tile(a: &[Vec4], b: &[Vec4], c: &mut [Vec4], #[comptime] p: Product) {

@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::{Along, Extra, Place, Product, Tile, Vec4, load};
+use super::{Along, Place, Product, Rounding, Side, Tile, Vec4, fetch, put, round, slot};
 
 /// [`product_beside`] by each unit's own arithmetic.
 #[cube]
@@ -21,7 +21,7 @@ pub(super) fn on_units(
     #[comptime] p: Product,
 ) {
     let t = comptime!(p.tile);
-    let a_len = comptime!(t.room(p.a, t.bm, t.padding(p.a)));
+    let (a_side, b_side) = comptime!((p.a(), p.b()));
     let per_row = comptime!(t.bn / t.tn);
     let unit = UNIT_POS as usize;
     let group = unit / comptime!(t.group());
@@ -34,49 +34,39 @@ pub(super) fn on_units(
     for i in 0..comptime!(t.tm * t.tn) {
         acc[i] = 0.0f32;
     }
-    let steps = depth.div_ceil(comptime!(t.step()));
+    let mut a_next = Array::<Vec4>::new(comptime!(a_side.passes()));
+    let mut b_next = Array::<Vec4>::new(comptime!(b_side.passes()));
+    fetch(
+        a, extra, &mut a_next, a_place, extra_place, row0, 0usize, depth, a_side,
+    );
+    fetch(
+        b, extra, &mut b_next, b_place, extra_place, col0, 0usize, depth, b_side,
+    );
+    let steps = depth.div_ceil(t.step);
     for step in 0..steps {
-        let depth0 = step * comptime!(t.step());
-        let (a_padding, b_padding) = comptime!((t.padding(p.a), t.padding(p.b)));
-        load::<f32>(
-            a,
-            extra,
-            stage,
-            0usize,
-            a_place,
-            extra_place,
-            row0,
-            depth0,
-            depth,
-            p.a,
-            t.bm,
-            a_padding,
-            t,
-            p.extra,
-            p.rounding,
-        );
-        load::<f32>(
-            b,
-            extra,
-            stage,
-            a_len,
-            b_place,
-            extra_place,
-            col0,
-            depth0,
-            depth,
-            p.b,
-            t.bn,
-            b_padding,
-            t,
-            Extra::None,
-            p.rounding,
-        );
+        let a_at = step % t.buffers * comptime!(a_side.room() + b_side.room());
+        let b_at = a_at + comptime!(a_side.room());
+        put::<f32>(&a_next, stage, a_at, a_side, p.rounding, 1usize);
+        put::<f32>(&b_next, stage, b_at, b_side, p.rounding, 1usize);
         sync_cube();
-        for four in 0..comptime!(t.bk / 4) {
-            let depth4 = group * comptime!(t.bk / 4) + four;
-            multiply(&*stage, &mut acc, a_len, depth4, tx, ty, p);
+        // Beyond the last step it reads nothing.
+        let depth0 = (step + 1) * t.step;
+        fetch(
+            a, extra, &mut a_next, a_place, extra_place, row0, depth0, depth, a_side,
+        );
+        fetch(
+            b, extra, &mut b_next, b_place, extra_place, col0, depth0, depth, b_side,
+        );
+        for four in 0..comptime!(t.step / t.split / 4) {
+            let depth4 = group * comptime!(t.step / t.split / 4) + four;
+            multiply(&*stage, &mut acc, a_at, b_at, depth4, tx, ty, p);
         }
+        // With a buffer more, the next step is written beside what others still read.
+        if comptime!(t.buffers == 1) {
+            sync_cube();
+        }
+    }
+    if comptime!(t.buffers > 1) {
         sync_cube();
     }
     store(stage, &acc, group, tx, ty, t);
@@ -84,18 +74,20 @@ pub(super) fn on_units(
 
 /// Adds the products of four steps of depth to a unit's elements.
 #[cube]
+#[allow(clippy::too_many_arguments)]
 fn multiply(
     stage: &[Vec4],
     acc: &mut Array<f32>,
-    a_len: usize,
+    a_at: usize,
+    b_at: usize,
     depth4: usize,
     tx: usize,
     ty: usize,
     #[comptime] p: Product,
 ) {
     let t = comptime!(p.tile);
-    let a = fragment(stage, 0usize, depth4, ty, p.a, t.tm, t.bm, t);
-    let b = fragment(stage, a_len, depth4, tx, p.b, t.tn, t.bn, t);
+    let a = fragment(stage, a_at, depth4, ty, t.tm, p.a());
+    let b = fragment(stage, b_at, depth4, tx, t.tn, p.b());
     #[unroll]
     for l in 0..4usize {
         #[unroll]
@@ -103,10 +95,30 @@ fn multiply(
             #[unroll]
             for j in 0..t.tn {
                 let at = comptime!(i * t.tn + j);
-                acc[at] = fma(a[comptime!(i * 4 + l)], b[comptime!(j * 4 + l)], acc[at]);
+                let a = a[comptime!(i * 4 + l)];
+                let b = b[comptime!(j * 4 + l)];
+                acc[at] = match p.rounding {
+                    Rounding::Split(bits) => add_split(a, b, acc[at], bits),
+                    _ => fma(a, b, acc[at]),
+                };
             }
         }
     }
+}
+
+/// `c + a·b` as tensor cores come to it in three products.
+#[cube]
+fn add_split(a: f32, b: f32, c: f32, #[comptime] bits: u32) -> f32 {
+    let rounding = comptime!(Rounding::Bits(bits));
+    let both = Vec4::new(a);
+    let a_high = round(both, rounding);
+    let a_low = round(both - a_high, rounding);
+    let both = Vec4::new(b);
+    let b_high = round(both, rounding);
+    let b_low = round(both - b_high, rounding);
+    let (a_high, a_low) = (a_high.extract(0usize), a_low.extract(0usize));
+    let (b_high, b_low) = (b_high.extract(0usize), b_low.extract(0usize));
+    fma(a_high, b_high, fma(a_high, b_low, fma(a_low, b_high, c)))
 }
 
 /// A unit's rows or columns of an operand over four steps of depth: element `4·i + l` is row i at
@@ -114,35 +126,31 @@ fn multiply(
 ///
 /// Row 4·q + r of unit u is row `4·(q·units + u) + r` of the tile.
 #[cube]
-#[allow(clippy::too_many_arguments)]
 fn fragment(
     stage: &[Vec4],
     at: usize,
     depth4: usize,
     u: usize,
-    #[comptime] along: Along,
     #[comptime] mine: usize,
-    #[comptime] free_size: usize,
-    #[comptime] t: Tile,
+    #[comptime] side: Side,
 ) -> Array<f32> {
-    let units = comptime!(free_size / mine);
     let mut values = Array::<f32>::new(comptime!(mine * 4));
     #[unroll]
     for q in 0..comptime!(mine / 4) {
         #[unroll]
         for r in 0..4usize {
-            match along {
+            match side.along {
                 Along::Depth => {
-                    let row = (q * units + u) * 4 + r;
-                    let pitch = comptime!(t.step() / 4 + t.padding(along));
-                    let v = stage[at + row * pitch + depth4];
+                    let row = (q * comptime!(side.rows / mine) + u) * 4 + r;
+                    let v = stage[at + slot(row, depth4, side)];
                     #[unroll]
                     for l in 0..4usize {
                         values[comptime!((q * 4 + r) * 4 + l)] = v.extract(l);
                     }
                 }
                 Along::Free => {
-                    let v = stage[at + (depth4 * 4 + r) * comptime!(free_size / 4) + q * units + u];
+                    let col = q * comptime!(side.width * 4 / mine) + u;
+                    let v = stage[at + slot(depth4 * 4 + r, col, side)];
                     #[unroll]
                     for i in 0..4usize {
                         values[comptime!((q * 4 + i) * 4 + r)] = v.extract(i);

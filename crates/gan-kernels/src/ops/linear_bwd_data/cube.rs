@@ -14,9 +14,9 @@ pub(crate) fn run(cube: &Cube, op: LinearBwdData<'_, Cube>) {
     if op.below.winners.is_some() {
         return run_maxout(cube, op);
     }
-    let p = cube.product(Along::Depth, Along::Depth, m, k);
+    let p = cube.product(Along::Depth, Along::Depth, |tile| tile.cover(m, k));
     let (phi, slope) = Phi::of(op.below.act);
-    let cubes = m.div_ceil(p.tile.bm) * k.div_ceil(p.tile.bn);
+    let cubes = p.tile.cover(m, k);
     cube.launch("linear_bwd_data", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.
         unsafe {
@@ -132,8 +132,8 @@ fn run_maxout(cube: &Cube, op: LinearBwdData<'_, Cube>) {
     let Some(winners) = &op.below.winners else {
         return;
     };
-    let p = cube.product(Along::Depth, Along::Depth, m, k);
-    let cubes = m.div_ceil(p.tile.bm) * k.div_ceil(p.tile.bn);
+    let p = cube.product(Along::Depth, Along::Depth, |tile| tile.cover(m, k));
+    let cubes = p.tile.cover(m, k);
     let winner_words = winners.winners.rows * winners.winners.cols;
     cube.launch("linear_bwd_data_maxout", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.

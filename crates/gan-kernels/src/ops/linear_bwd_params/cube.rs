@@ -8,11 +8,11 @@ use cubecl::server::Handle;
 use super::{Adam, LinearBwdParams, Update};
 use crate::Matrix;
 use crate::cube::launch::{
-    WHOLE_COLUMNS, add_to_pair, buffer, cube_sum, grid, now, place, vectors,
+    add_to_pair, buffer, cube_sum, grid, now, place, vectors,
 };
 use crate::cube::philox::RATES;
 use crate::cube::tile::{
-    ALIGNMENT, Along, Extra, Place, Product, Tile, Vec4, product_beside, within,
+    ALIGNMENT, Along, Extra, Place, Product, Tile, Vec4, WHOLE_COLUMNS, product_beside, within,
 };
 use crate::cube::{Cube, Summed};
 
@@ -80,22 +80,21 @@ pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
         rule == Rule::Store || slot < slots,
         "linear_bwd_params: slot {slot} of a state with {slots}"
     );
-    let mut p = cube.product(Along::Free, Along::Free, k + 1, n);
+    let mut p = if limit.is_some() {
+        cube.product_on(Along::Free, Along::Free, WHOLE_COLUMNS)
+    } else {
+        cube.product(Along::Free, Along::Free, |tile| tile.cover(k + 1, n))
+    };
     // Without s its argument is not read.
     let (extra, s) = match op.bias_weights {
         None => (Extra::Ones, op.x),
         Some(s) => (Extra::Column, s),
     };
     p.extra = extra;
-    if limit.is_some() {
-        p.tile = WHOLE_COLUMNS;
-    }
-    let row_tiles = (k + 1).div_ceil(p.tile.bm);
-    let strips = n.div_ceil(p.tile.bn);
     let cubes = if limit.is_some() {
-        strips
+        n.div_ceil(p.tile.bn)
     } else {
-        row_tiles * strips
+        p.tile.cover(k + 1, n)
     };
     let squares: Option<Handle> = op
         .monitor

@@ -8,7 +8,7 @@ use crate::cube::Cube;
 use crate::cube::launch::{Phi, buffer, floats, grid, mask, now, place, place_all, vectors};
 use crate::cube::math::{sigmoid, tanh};
 use crate::cube::philox::{Mask, mask1, mask4};
-use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Vec4, element, product, within};
+use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Tile, Vec4, element, product, within};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: LinearFwd<'_, Cube>) {
@@ -16,9 +16,9 @@ pub(crate) fn run(cube: &Cube, op: LinearFwd<'_, Cube>) {
     if let Activation::Maxout { pieces } = op.act {
         return run_maxout(cube, op, pieces);
     }
-    let p = cube.product(Along::Depth, Along::Free, m, columns);
+    let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
     let (phi, slope) = Phi::of(op.act);
-    let cubes = m.div_ceil(p.tile.bm) * columns.div_ceil(p.tile.bn);
+    let cubes = p.tile.cover(m, columns);
     cube.launch("linear_fwd", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.
         unsafe {
@@ -125,9 +125,16 @@ fn units_per_tile(pieces: usize, bn: usize) -> (usize, usize) {
 fn run_maxout(cube: &Cube, mut op: LinearFwd<'_, Cube>, pieces: usize) {
     let (m, columns, k) = op.check();
     let units = columns / pieces;
-    let p = cube.product(Along::Depth, Along::Free, m, columns);
+    let cubes = |tile: &Tile| {
+        let (per_tile, chunks) = units_per_tile(pieces, tile.bn);
+        (m.div_ceil(tile.bm) * units.div_ceil(per_tile), chunks)
+    };
+    let p = cube.product(Along::Depth, Along::Free, |tile| {
+        let (cubes, chunks) = cubes(tile);
+        cubes * chunks
+    });
     let (per_tile, chunks) = units_per_tile(pieces, p.tile.bn);
-    let cubes = m.div_ceil(p.tile.bm) * units.div_ceil(per_tile);
+    let (cubes, _) = cubes(&p.tile);
     let Some(winners) = op.winners.take() else {
         return;
     };

@@ -14,9 +14,9 @@ pub(crate) fn run(cube: &Cube, op: LinearTangent<'_, Cube>) {
     if op.winners.is_some() {
         return run_maxout(cube, op);
     }
-    let p = cube.product(Along::Depth, Along::Free, m, columns);
+    let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
     let (phi, slope) = Phi::of(op.act);
-    let cubes = m.div_ceil(p.tile.bm) * columns.div_ceil(p.tile.bn);
+    let cubes = p.tile.cover(m, columns);
     cube.launch("linear_tangent", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.
         unsafe {
@@ -94,8 +94,8 @@ fn run_maxout(cube: &Cube, op: LinearTangent<'_, Cube>) {
     let Some(winners) = &op.winners else {
         return;
     };
-    let p = cube.product(Along::Depth, Along::Free, m, columns);
-    let cubes = m.div_ceil(p.tile.bm) * columns.div_ceil(p.tile.bn);
+    let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
+    let cubes = p.tile.cover(m, columns);
     let units = columns / op.act.pieces();
     let winner_words = winners.winners.rows * winners.winners.cols;
     cube.launch("linear_tangent_maxout", |client| {

@@ -9,9 +9,9 @@ use super::Parzen;
 use crate::cube::launch::{buffer, cube_sum, floats, grid, place, vectors};
 use crate::cube::math::exp;
 use crate::cube::tile::{
-    ALIGNMENT, Along, Cores, Extra, Place, PlaceLaunch, Product, Rounding, Vec4, element, product,
+    ALIGNMENT, Along, MEDIUM, Place, PlaceLaunch, Product, Vec4, element, product,
 };
-use crate::cube::{Cube, SMALL};
+use crate::cube::Cube;
 use crate::{Backend, BackendError, Matrix, Rows};
 
 /// Units of the cubes that centre rows.
@@ -31,16 +31,9 @@ pub(crate) fn run(cube: &Cube, op: Parzen<'_, Cube>) -> Result<Vec<f64>, Backend
     let points = Centred::new(cube, &op.points, &mean);
     let samples = Centred::new(cube, &op.samples, &mean);
 
-    let p = Product {
-        // Its groups sum a quarter of the depth each: sums of all terms in a row are off by more.
-        tile: SMALL,
-        a: Along::Depth,
-        b: Along::Depth,
-        extra: Extra::None,
-        rounding: Rounding::None,
-        // In every precision: distances are differences of what rounding would take away.
-        cores: Cores::Units,
-    };
+    // Its groups sum a quarter of the depth each: sums of all terms in a row are off by more.
+    // In every precision exactly: distances are differences of what rounding would take away.
+    let p = cube.exact_product_on(Along::Depth, Along::Depth, MEDIUM);
     let strips = n.div_ceil(p.tile.bn);
     let row_tiles = m.div_ceil(p.tile.bm);
     let shares = (2 * cube.multiprocessors())
