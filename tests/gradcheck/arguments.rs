@@ -112,7 +112,10 @@ mod tests {
             ("--device gpu", "expected cpu, cuda, hip, vulkan or wgpu"),
             ("--device cpu:0", "expected cpu, cuda"),
             ("--device wgpu:x", "as in cuda:1"),
-            ("--precision fp32", "expected f32, tf32x3, tf32, bf16 or f16"),
+            (
+                "--precision fp32",
+                "expected f32, tf32x3, tf32, bf16 or f16",
+            ),
             ("--precision tf32", "leave --precision away"),
             ("--device wgpu --emulated", "add --precision tf32x3"),
             ("--devices wgpu", "--help"),

@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use cubecl::device::{Device, RuntimeId, WgpuBackend, WgpuDeviceKind};
+use cubecl::ir::features::MmaConfig;
 use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::Client;
 
-use super::tile::{Cores, Fragment, Product};
+use super::tile::{Cores, Format, Fragment, Product};
 use crate::BackendError;
 
 /// A device by its runtime and its number there, as `cuda:1`.
@@ -124,13 +125,7 @@ pub enum Precision {
 
 impl Precision {
     /// Every precision, the most exact first.
-    pub const ALL: [Self; 5] = [
-        Self::F32,
-        Self::Tf32x3,
-        Self::Tf32,
-        Self::Bf16,
-        Self::F16,
-    ];
+    pub const ALL: [Self; 5] = [Self::F32, Self::Tf32x3, Self::Tf32, Self::Bf16, Self::F16];
 
     /// Its name.
     #[must_use]
@@ -159,12 +154,12 @@ impl Precision {
 
     /// What multiplies so on `client`, if it can.
     pub(crate) fn cores(self, client: &Client) -> Option<Cores> {
-        let (kind, cores): (FloatKind, fn(Fragment) -> Cores) = match self {
+        let (kind, format) = match self {
             Self::F32 => return Some(Cores::Units),
-            Self::Tf32x3 => (FloatKind::TF32, Cores::Tf32x3),
-            Self::Tf32 => (FloatKind::TF32, Cores::Tf32),
-            Self::Bf16 => (FloatKind::BF16, Cores::Bf16),
-            Self::F16 => (FloatKind::F16, Cores::F16),
+            Self::Tf32x3 => (FloatKind::TF32, Format::Tf32x3),
+            Self::Tf32 => (FloatKind::TF32, Format::Tf32),
+            Self::Bf16 => (FloatKind::BF16, Format::Bf16),
+            Self::F16 => (FloatKind::F16, Format::F16),
         };
         let properties = client.properties();
         let hardware = &properties.hardware;
@@ -172,23 +167,30 @@ impl Precision {
         if hardware.plane_size_min != hardware.plane_size_max {
             return None;
         }
+        let plane = hardware.plane_size_max as usize;
         let [factor, sum] = [kind, FloatKind::F32].map(ElemType::Float);
-        let configs = properties.features.matmul.cmma.iter();
-        let summing = configs.filter(|config| {
+        let sums = |config: &&MmaConfig| {
             (config.a_type, config.b_type, config.cd_type) == (factor, factor, sum)
-        });
-        let fragments = summing.map(|config| Fragment {
+        };
+        let matmul = &properties.features.matmul;
+        let depth = if kind == FloatKind::TF32 { 8 } else { 16 };
+        let is_registers = |it: &MmaConfig| (it.m, it.n, it.k) == (16, 8, depth);
+        if plane == 32 && matmul.mma.iter().filter(sums).any(is_registers) {
+            return Some(Cores::Registers(format));
+        }
+        let fragments = matmul.cmma.iter().filter(sums).map(|config| Fragment {
             m: config.m as usize,
             n: config.n as usize,
             k: config.k as usize,
-            plane: hardware.plane_size_max as usize,
+            plane,
         });
         let room = hardware.max_shared_memory_size;
-        let usable = fragments.filter(|&fragment| Product::is_possible(cores(fragment), room));
+        let usable = fragments
+            .filter(|&fragment| Product::is_possible(Cores::Fragments(format, fragment), room));
         // A square one reads the least for what it computes.
         usable
             .max_by_key(|fragment| (fragment.m.min(fragment.n), fragment.k))
-            .map(cores)
+            .map(|fragment| Cores::Fragments(format, fragment))
     }
 
     /// The precisions that `client` offers.

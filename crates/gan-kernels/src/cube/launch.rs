@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::philox::MaskLaunch;
-use super::tile::{Along, Cores, Extra, PlaceLaunch, Product, Rounding, SMALL, TILES, Tile};
+use super::tile::{Along, Cores, Extra, PlaceLaunch, Product, SMALL, TILES, Tile};
 use super::{Cube, DeviceState};
 use crate::ops::Dropout;
 use crate::random::keep_threshold;
@@ -49,7 +49,6 @@ impl Cube {
     /// A product of exact f32 factors on a given tile, in whatever precision the device multiplies.
     pub(crate) fn exact_product_on(&self, a: Along, b: Along, tile: Tile) -> Product {
         let p = Product {
-            rounding: Rounding::None,
             cores: Cores::Units,
             ..self.unfitted(a, b, tile)
         };
@@ -62,7 +61,6 @@ impl Cube {
             a,
             b,
             extra: Extra::None,
-            rounding: self.device.rounding,
             cores: self.device.cores,
         }
     }

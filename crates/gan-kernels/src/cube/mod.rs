@@ -36,7 +36,7 @@ use crate::{
     Backend, BackendError, Execution, Matrix, MonitorSums, Records, Rows, Schedule, StepState,
     Winners,
 };
-use tile::{Cores, Rounding, TILES};
+use tile::{Cores, Format, TILES};
 
 /// The back end of a GPU.
 ///
@@ -61,8 +61,6 @@ struct Device {
     precision: Precision,
     /// What multiplies.
     cores: Cores,
-    /// How factors are rounded that no tensor cores round.
-    rounding: Rounding,
     /// Kernels launched so far.
     launches: AtomicUsize,
     /// Names of the kernels launched, while somebody listens.
@@ -115,7 +113,7 @@ impl Cube {
             });
         };
         let name = format!("{name}, {description}, {precision}");
-        Ok(Self::new(client, name, precision, cores, Rounding::None))
+        Ok(Self::new(client, name, precision, cores))
     }
 
     /// Opens the device `name` to compute as tensor cores of `precision` would, without them: the
@@ -127,23 +125,26 @@ impl Cube {
     /// If the build does not link its runtime, or it is not there.
     pub fn open_emulated(name: DeviceName, precision: Precision) -> Result<Self, BackendError> {
         let (client, description) = device::open(name)?;
-        let (how, rounding) = match precision {
-            Precision::F32 => ("", Rounding::None),
-            Precision::Tf32x3 => (" emulated", Rounding::Split(10)),
-            Precision::Tf32 | Precision::F16 => (" emulated", Rounding::Bits(10)),
-            Precision::Bf16 => (" emulated", Rounding::Bits(7)),
+        let emulated = |bits, packed, parts| {
+            let format = Format::Emulated {
+                bits,
+                packed,
+                parts,
+            };
+            (" emulated", Cores::Registers(format))
+        };
+        let (how, cores) = match precision {
+            Precision::F32 => ("", Cores::Units),
+            Precision::Tf32x3 => emulated(10, 1, 2),
+            Precision::Tf32 => emulated(10, 1, 1),
+            Precision::Bf16 => emulated(7, 2, 1),
+            Precision::F16 => emulated(10, 2, 1),
         };
         let name = format!("{name}, {description}, {precision}{how}");
-        Ok(Self::new(client, name, precision, Cores::Units, rounding))
+        Ok(Self::new(client, name, precision, cores))
     }
 
-    fn new(
-        client: Client,
-        description: String,
-        precision: Precision,
-        cores: Cores,
-        rounding: Rounding,
-    ) -> Self {
+    fn new(client: Client, description: String, precision: Precision, cores: Cores) -> Self {
         Self {
             records: true,
             only_tile: None,
@@ -153,7 +154,6 @@ impl Cube {
                 description,
                 precision,
                 cores,
-                rounding,
                 launches: AtomicUsize::new(0),
                 trace: Mutex::new(None),
                 scratch: Mutex::new(Vec::new()),

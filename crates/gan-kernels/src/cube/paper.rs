@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use cubecl::bytes::Bytes;
 use cubecl::client::Client;
 use cubecl::cuda::compiler::{CudaBackend, CudaCompiler};
-use cubecl::cuda::{CudaCompilationOptions, CudaRepresentation};
+use cubecl::cuda::{CudaCompilationOptions, CudaRepresentation, CudaRuntime};
 use cubecl::future::DynFut;
 use cubecl::ir::features::{Features, MmaConfig};
 use cubecl::ir::nvidia::SmArch;
 use cubecl::ir::{
     DeviceIdentity, DeviceProperties, ElemType, FloatKind, HardwareProperties,
-    MemoryDeviceProperties, TargetProperties,
+    MemoryDeviceProperties,
 };
 use cubecl::profile::{ProfileDuration, TimingMethod};
 use cubecl::{Compiler, CubeCount, CubeKernel};
@@ -29,13 +29,13 @@ use cubecl_server::logging::ServerLogger;
 use cubecl_server::memory_management::{
     ManagedMemoryHandle, MemoryAllocationMode, StreamMemoryReport,
 };
+use cubecl_server::runtime::Runtime;
 use cubecl_server::server::{
     BufferBinding, CopyDescriptor, IoError, KernelArguments, ProfileError, ProfilingToken, Server,
     ServerCommunication, ServerError, ServerStorage, ServerUtilities,
 };
 use cubecl_server::storage::{ComputeStorage, ManagedResource, StorageHandle, StorageId};
 
-use super::tile::Rounding;
 use super::{Cube, Precision, lock};
 use crate::BackendError;
 
@@ -92,7 +92,7 @@ impl Paper {
             });
         };
         let name = format!("an NVIDIA device on paper, {precision}");
-        let cube = Cube::new(client, name, precision, cores, Rounding::None);
+        let cube = Cube::new(client, name, precision, cores);
         Ok(Self {
             // It has no graphs either.
             cube: cube.without_recording(),
@@ -214,12 +214,12 @@ fn properties() -> DeviceProperties {
         (FloatKind::BF16, 16),
         (FloatKind::F16, 16),
     ] {
-        features.matmul.cmma.insert(MmaConfig {
+        features.matmul.mma.insert(MmaConfig {
             a_type: float(kind),
             b_type: float(kind),
             cd_type: float(FloatKind::F32),
             m: 16,
-            n: 16,
+            n: 8,
             k,
         });
     }
@@ -267,7 +267,7 @@ impl DeviceService for Drawn {
             ServiceId::of::<Self>(device),
             "paper",
             properties(),
-            TargetProperties::default(),
+            CudaRuntime::target_properties(),
             Arc::new(ServerLogger::default()),
             ContiguousMemoryLayoutPolicy::new(ALIGNMENT),
         );

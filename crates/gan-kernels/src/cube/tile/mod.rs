@@ -8,20 +8,24 @@
 //! Operands are read in vectors of four along their rows, whose stride is a multiple of four and
 //! whose padding is zero.
 
-mod cores;
+mod fragments;
+mod registers;
 mod shape;
+#[cfg(all(test, feature = "cuda"))]
+mod tests;
 mod units;
 
 use cubecl::prelude::*;
 use cubecl::tf32;
 use half::{bf16, f16};
 
-use cores::on_cores;
-pub(crate) use shape::{
-    ALIGNMENT, Along, Cores, Extra, Fragment, MEDIUM, Product, Rounding, SMALL, TILES, Tile,
-    WHOLE_COLUMNS,
-};
+use fragments::by_fragments;
+use registers::by_registers;
 use shape::Side;
+pub(crate) use shape::{
+    ALIGNMENT, Along, Cores, Extra, Format, Fragment, MEDIUM, Product, Rounding, SMALL, TILES,
+    Tile, WHOLE_COLUMNS,
+};
 use units::on_units;
 
 /// Four neighbouring elements of a row.
@@ -76,8 +80,8 @@ pub(crate) fn product_beside(
     #[comptime] p: Product,
 ) {
     let depth = depth as usize;
-    match p.cores {
-        Cores::Units => on_units(
+    match p.cores.format() {
+        None => on_units(
             a,
             b,
             extra,
@@ -90,88 +94,234 @@ pub(crate) fn product_beside(
             col0,
             p,
         ),
-        Cores::Tf32(f) | Cores::Tf32x3(f) => {
-            on_cores::<tf32>(
-                a,
-                b,
-                extra,
-                stage,
-                a_place,
-                b_place,
-                extra_place,
-                depth,
-                row0,
-                col0,
-                p,
-                f,
-            );
-        }
-        Cores::Bf16(f) => {
-            on_cores::<bf16>(
-                a,
-                b,
-                extra,
-                stage,
-                a_place,
-                b_place,
-                extra_place,
-                depth,
-                row0,
-                col0,
-                p,
-                f,
-            );
-        }
-        Cores::F16(f) => {
-            on_cores::<f16>(
-                a,
-                b,
-                extra,
-                stage,
-                a_place,
-                b_place,
-                extra_place,
-                depth,
-                row0,
-                col0,
-                p,
-                f,
-            );
-        }
+        Some(Format::Emulated { .. }) => on_cores::<f32>(
+            a,
+            b,
+            extra,
+            stage,
+            a_place,
+            b_place,
+            extra_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
+        Some(Format::Tf32 | Format::Tf32x3) => on_cores::<tf32>(
+            a,
+            b,
+            extra,
+            stage,
+            a_place,
+            b_place,
+            extra_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
+        Some(Format::Bf16) => on_cores::<bf16>(
+            a,
+            b,
+            extra,
+            stage,
+            a_place,
+            b_place,
+            extra_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
+        Some(Format::F16) => on_cores::<f16>(
+            a,
+            b,
+            extra,
+            stage,
+            a_place,
+            b_place,
+            extra_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
     }
 }
 
-/// Reads this unit's vectors of one step of an operand, zeros where it ends.
+/// The same by tensor cores on factors rounded to `E`.
 #[cube]
 #[allow(clippy::too_many_arguments)]
+fn on_cores<E: Float>(
+    a: &[Vec4],
+    b: &[Vec4],
+    extra: &[Vec4],
+    stage: &mut [Vec4],
+    a_place: &Place,
+    b_place: &Place,
+    extra_place: &Place,
+    depth: usize,
+    row0: usize,
+    col0: usize,
+    #[comptime] p: Product,
+) {
+    let mut a_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(
+        comptime!(p.a().room() * p.cores.parts() * p.tile.buffers),
+        ALIGNMENT,
+    );
+    let mut b_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(
+        comptime!(p.b().room() * p.cores.parts() * p.tile.buffers),
+        ALIGNMENT,
+    );
+    let mut a_walk = walk(a_place, row0, p.a());
+    let mut b_walk = walk(b_place, col0, p.b());
+    match p.cores {
+        Cores::Fragments(_, fragment) => by_fragments::<E>(
+            a,
+            b,
+            extra,
+            extra_place,
+            &mut a_walk,
+            &mut b_walk,
+            &mut a_stage,
+            &mut b_stage,
+            stage,
+            depth,
+            p,
+            fragment,
+        ),
+        _ => by_registers::<E>(
+            a,
+            b,
+            extra,
+            extra_place,
+            &mut a_walk,
+            &mut b_walk,
+            &mut a_stage,
+            &mut b_stage,
+            stage,
+            depth,
+            p,
+        ),
+    }
+    sync_cube();
+    sum_groups(stage, p);
+}
+
+/// The sum of the groups' tiles, which lie in `stage` one behind the other, in place of the first.
+#[cube]
+fn sum_groups(stage: &mut [Vec4], #[comptime] p: Product) {
+    let (groups, c) = comptime!((p.groups(), p.tile.vectors()));
+    if comptime!(groups > 1) {
+        let units = comptime!(p.tile.units());
+        #[unroll]
+        for pass in 0..comptime!(c.div_ceil(units)) {
+            let e = UNIT_POS as usize + pass * units;
+            if e < c {
+                let mut sum = stage[e];
+                #[unroll]
+                for other in 1..groups {
+                    sum += stage[e + other * c];
+                }
+                stage[e] = sum;
+            }
+        }
+        sync_cube();
+    }
+}
+
+/// This unit's way along an operand.
+#[derive(CubeType)]
+struct Walk {
+    /// Where its vectors of the first step lie: all of them where rows may end, else the first.
+    first: Array<usize>,
+    /// Vectors from row to row.
+    stride: usize,
+    /// Which row and column of a step the first of them is.
+    row: usize,
+    col: usize,
+    /// Its column in the operand, and that of one more row of A.
+    column: usize,
+    extra: usize,
+    /// What it has fetched.
+    next: Array<Vec4>,
+}
+
+/// The way along an operand from row or column `free0` on.
+///
+/// Beyond the operand's last row or column it reads the last again: what comes of that stands
+/// beyond the last row or column of C, where nobody looks.
+#[cube]
+fn walk(place: &Place, free0: usize, #[comptime] side: Side) -> Walk {
+    let free = place.free as usize;
+    let stride = place.stride as usize;
+    let row = UNIT_POS as usize / side.width;
+    let col = UNIT_POS as usize % side.width;
+    let column = free0 / 4 + col;
+    let mut first = Array::<usize>::new(comptime!(side.passes()));
+    match side.along {
+        Along::Depth =>
+        {
+            #[unroll]
+            for pass in 0..comptime!(side.passes()) {
+                let row = free0 + row + pass * comptime!(side.rows_per_pass());
+                let row = select(row < free, row, free - 1);
+                first[pass] = place.first as usize + row * stride + col;
+            }
+        }
+        Along::Free => {
+            let last = free.div_ceil(4) - 1;
+            let column = select(column < last, column, last);
+            first[0] = place.first as usize + row * stride + column;
+        }
+    }
+    Walk {
+        first,
+        stride,
+        row,
+        col,
+        column,
+        extra: free,
+        next: Array::<Vec4>::new(comptime!(side.passes())),
+    }
+}
+
+/// Fetches this unit's vectors of a step, zeros where the depth ends.
+#[cube]
 fn fetch(
     global: &[Vec4],
     extra: &[Vec4],
-    next: &mut Array<Vec4>,
-    place: &Place,
     extra_place: &Place,
-    free0: usize,
-    depth0: usize,
+    walk: &mut Walk,
+    step: usize,
     depth: usize,
     #[comptime] side: Side,
 ) {
-    let free = place.free as usize;
-    let (row0, row_end, col0, cols) = match side.along {
-        Along::Depth => (free0, free, depth0 / 4, depth.div_ceil(4)),
-        Along::Free => (depth0, depth, free0 / 4, free.div_ceil(4)),
-    };
+    let depth0 = step * comptime!(side.depth());
     #[unroll]
     for pass in 0..comptime!(side.passes()) {
-        let e = UNIT_POS as usize + pass * side.units;
-        let row = row0 + e / side.width;
-        let col = col0 + e % side.width;
+        let row = depth0 + walk.row + pass * comptime!(side.rows_per_pass());
+        let (at, inside) = match side.along {
+            Along::Depth => (
+                walk.first[pass] + depth0 / 4,
+                depth0 / 4 + walk.col < depth.div_ceil(4),
+            ),
+            Along::Free => (
+                walk.first[0] + (depth0 + pass * comptime!(side.rows_per_pass())) * walk.stride,
+                row < depth,
+            ),
+        };
         let mut v = Vec4::new(0.0f32);
-        if row < row_end && col < cols {
-            v = global[place.first as usize + row * place.stride as usize + col];
-        }
-        if comptime!(side.extra != Extra::None) {
-            let here = row < row_end && col == free / 4;
-            if here {
+        if comptime!(side.extra == Extra::None) {
+            if inside {
+                v = global[at];
+            }
+        } else if inside {
+            // The one more row stands behind the last column, where nothing is read again.
+            if walk.column < walk.extra.div_ceil(4) {
+                v = global[at];
+            }
+            if walk.column == walk.extra / 4 {
                 let mut one = 1.0f32;
                 if comptime!(side.extra == Extra::Column) {
                     let at = extra_place.first as usize + row * extra_place.stride as usize;
@@ -179,37 +329,36 @@ fn fetch(
                 }
                 #[unroll]
                 for lane in 0..4usize {
-                    if lane == free % 4 {
+                    if lane == walk.extra % 4 {
                         v.insert(lane, one);
                     }
                 }
             }
         }
-        next[pass] = v;
+        walk.next[pass] = v;
     }
 }
 
-/// Puts what [`fetch`] has read into `stage` from vector `at` on, rounded to `E`; what rounding
-/// takes away stands [`Side::room`] further, where it is wanted.
+/// Puts what was fetched into `stage` from vector `at` on, rounded to `E`; what rounding takes away
+/// stands [`Side::room`] further, where it is wanted.
 #[cube]
 fn put<E: Float>(
-    next: &Array<Vec4>,
+    walk: &Walk,
     stage: &mut [Vector<E, Const<4>>],
     at: usize,
     #[comptime] side: Side,
-    #[comptime] rounding: Rounding,
-    #[comptime] parts: usize,
+    #[comptime] p: Product,
 ) {
     #[unroll]
     for pass in 0..comptime!(side.passes()) {
-        let e = UNIT_POS as usize + pass * side.units;
-        if comptime!(side.is_exact()) || e < comptime!(side.rows * side.width) {
-            let v = round(next[pass], rounding);
-            let slot = at + slot(e / side.width, e % side.width, side);
-            let high = Vector::<E, Const<4>>::cast_from(v);
+        let row = walk.row + pass * comptime!(side.rows_per_pass());
+        if comptime!(side.is_exact()) || row < side.rows {
+            let v = walk.next[pass];
+            let slot = at + slot(row, walk.col, side);
+            let high = Vector::<E, Const<4>>::cast_from(round(v, p.rounding()));
             stage[slot] = high;
-            if comptime!(parts > 1) {
-                let rest = v - Vec4::cast_from(high);
+            if comptime!(p.cores.parts() > 1) {
+                let rest = round(v - Vec4::cast_from(high), p.rounding());
                 stage[slot + comptime!(side.room())] = Vector::<E, Const<4>>::cast_from(rest);
             }
         }
@@ -218,12 +367,13 @@ fn put<E: Float>(
 
 /// Where a vector of an operand lies in shared memory.
 ///
-/// Units that read the same depth of neighbouring fours of rows find it in different banks.
+/// Columns of neighbouring fours of rows are permuted, so that units which read them at once find
+/// them in different banks.
 #[cube]
 fn slot(row: usize, col: usize, #[comptime] side: Side) -> usize {
     let mut col = col;
-    if comptime!(side.swizzled) {
-        col ^= row / 4 % comptime!(if side.width < 8 { side.width } else { 8 });
+    if comptime!(side.turns > 1) {
+        col ^= row / 4 % side.turns * side.by;
     }
     row * side.pitch + col
 }
@@ -232,7 +382,7 @@ fn slot(row: usize, col: usize, #[comptime] side: Side) -> usize {
 #[cube]
 fn round(v: Vec4, #[comptime] rounding: Rounding) -> Vec4 {
     match rounding {
-        Rounding::None | Rounding::Split(_) => v,
+        Rounding::None => v,
         Rounding::Bits(bits) => {
             let dropped = comptime!(23 - bits);
             let words = Vector::<u32, Const<4>>::reinterpret(v);

@@ -39,7 +39,7 @@ pub(crate) const SMALL: Tile = Tile {
     tm: 4,
     tn: 4,
     split: 4,
-    pm: 16,
+    pm: 32,
     pn: 32,
     buffers: 2,
 };
@@ -48,7 +48,6 @@ pub(crate) const SMALL: Tile = Tile {
 const WIDE: Tile = Tile {
     bn: 64,
     tn: 8,
-    pm: 32,
     ..SMALL
 };
 
@@ -75,9 +74,7 @@ const LARGE: Tile = Tile {
 /// that each unit stays in its column.
 pub(crate) const WHOLE_COLUMNS: Tile = Tile {
     bm: 64,
-    bn: 16,
-    pm: 32,
-    pn: 16,
+    tm: 8,
     ..SMALL
 };
 
@@ -104,16 +101,13 @@ pub(crate) enum Extra {
     Column,
 }
 
-/// How factors are rounded before units multiply them.
+/// How factors are rounded in software.
 #[derive_cube_comptime]
 pub(crate) enum Rounding {
     /// Not at all.
     None,
     /// To this many bits of mantissa.
     Bits(u32),
-    /// Into a number of so many bits and one of so many of what is left, of whose four products
-    /// the smallest is left out.
-    Split(u32),
 }
 
 /// What multiplies.
@@ -121,15 +115,33 @@ pub(crate) enum Rounding {
 pub(crate) enum Cores {
     /// Each unit by itself, in f32.
     Units,
-    /// Tensor cores, on factors of 10 bits of mantissa, summing in f32.
-    Tf32(Fragment),
-    /// Likewise, on each factor and on what rounding it took away: three products for one, nearly
-    /// as exact as f32.
-    Tf32x3(Fragment),
-    /// Likewise once, of 7 bits.
-    Bf16(Fragment),
-    /// Likewise, of 10 bits, and 5 of exponent.
-    F16(Fragment),
+    /// Tensor cores, through fragments that a runtime fills as it likes.
+    Fragments(Format, Fragment),
+    /// Tensor cores, of 16 × 8 elements, through registers that are filled here: NVIDIA's.
+    Registers(Format),
+}
+
+/// What tensor cores multiply, summing in f32.
+#[derive_cube_comptime]
+pub(crate) enum Format {
+    /// Factors of 10 bits of mantissa.
+    Tf32,
+    /// Each factor and what rounding it took away: three products for one, nearly as exact as f32.
+    Tf32x3,
+    /// Factors of 7 bits of mantissa.
+    Bf16,
+    /// Factors of 10 bits of mantissa, and 5 of exponent.
+    F16,
+    /// What one of the others would, in the same registers, of which 32 units multiply the factors
+    /// themselves.
+    Emulated {
+        /// Bits of mantissa.
+        bits: u32,
+        /// Factors in a register.
+        packed: usize,
+        /// Numbers that a factor is multiplied as.
+        parts: usize,
+    },
 }
 
 /// What a plane's tensor cores multiply at once: `m × k` by `k × n` elements.
@@ -149,7 +161,6 @@ pub(crate) struct Product {
     pub(crate) a: Along,
     pub(crate) b: Along,
     pub(crate) extra: Extra,
-    pub(crate) rounding: Rounding,
     pub(crate) cores: Cores,
 }
 
@@ -163,8 +174,9 @@ pub(crate) struct Side {
     pub(crate) width: usize,
     /// Vectors from row to row.
     pub(crate) pitch: usize,
-    /// Whether columns are permuted, see [`super::slot`].
-    pub(crate) swizzled: bool,
+    /// How columns are permuted, see [`super::slot`].
+    pub(crate) turns: usize,
+    pub(crate) by: usize,
     /// Units that bring it there.
     pub(crate) units: usize,
 }
@@ -192,19 +204,7 @@ impl Tile {
 }
 
 impl Fragment {
-    /// Parts of a tile that a plane each computes.
-    pub(super) const fn regions(&self, t: Tile) -> usize {
-        t.bm / t.pm * (t.bn / t.pn)
-    }
-
-    /// Groups of planes, each of which takes its share of the depth of every step.
-    pub(super) const fn groups(&self, t: Tile) -> usize {
-        let planes = t.units() / self.plane / self.regions(t);
-        let shares = t.step / self.k;
-        if planes < shares { planes } else { shares }
-    }
-
-    /// Whether fragments and groups divide the tile, its depth and its units.
+    /// Whether fragments divide a plane's part of the tile and the depth.
     fn divides(&self, t: Tile) -> bool {
         let Self { m, n, k, plane } = *self;
         t.pm.is_multiple_of(m)
@@ -214,33 +214,33 @@ impl Fragment {
             && n.is_multiple_of(4)
             && k.is_multiple_of(4)
             && t.units().is_multiple_of(plane)
-            && t.units() / plane >= self.regions(t)
-            && (t.step / k).is_multiple_of(self.groups(t))
     }
 }
 
-impl Cores {
-    /// What tensor cores multiply at once.
-    const fn fragment(&self) -> Option<Fragment> {
+impl Format {
+    /// Numbers that a factor is multiplied as.
+    const fn parts(&self) -> usize {
         match *self {
-            Self::Units => None,
-            Self::Tf32(f) | Self::Tf32x3(f) | Self::Bf16(f) | Self::F16(f) => Some(f),
+            Self::Tf32x3 => 2,
+            Self::Emulated { parts, .. } => parts,
+            _ => 1,
         }
     }
 
-    /// Numbers that a factor is multiplied as.
-    pub(super) const fn parts(&self) -> usize {
-        match self {
-            Self::Tf32x3(_) => 2,
-            _ => 1,
+    /// Factors in a register of 32 bits.
+    const fn packed(&self) -> usize {
+        match *self {
+            Self::Tf32 | Self::Tf32x3 => 1,
+            Self::Bf16 | Self::F16 => 2,
+            Self::Emulated { packed, .. } => packed,
         }
     }
 
     /// Bytes of a factor in shared memory.
     const fn bytes(&self) -> usize {
         match self {
-            Self::Bf16(_) | Self::F16(_) => 2,
-            Self::Units | Self::Tf32(_) | Self::Tf32x3(_) => 4,
+            Self::Bf16 | Self::F16 => 2,
+            _ => 4,
         }
     }
 
@@ -248,10 +248,63 @@ impl Cores {
     /// about those of NVIDIA's later devices.
     const fn rate(&self) -> usize {
         match self {
-            Self::Units => 128,
-            Self::Tf32(_) => 512,
-            Self::Tf32x3(_) => 512 / 3,
-            Self::Bf16(_) | Self::F16(_) => 1024,
+            Self::Tf32x3 => 512 / 3,
+            Self::Bf16 | Self::F16 => 1024,
+            _ => 512,
+        }
+    }
+}
+
+impl Cores {
+    /// What tensor cores multiply.
+    pub(super) const fn format(&self) -> Option<Format> {
+        match *self {
+            Self::Units => None,
+            Self::Fragments(format, _) | Self::Registers(format) => Some(format),
+        }
+    }
+
+    /// Numbers that a factor is multiplied as.
+    pub(super) const fn parts(&self) -> usize {
+        match self.format() {
+            None => 1,
+            Some(format) => format.parts(),
+        }
+    }
+
+    /// Factors in a register of 32 bits.
+    pub(super) const fn packed(&self) -> usize {
+        match self.format() {
+            None => 1,
+            Some(format) => format.packed(),
+        }
+    }
+
+    /// Whether units do the work of tensor cores.
+    pub(super) const fn are_emulated(&self) -> bool {
+        matches!(self.format(), Some(Format::Emulated { .. }))
+    }
+
+    /// Units of a plane, and the depth that each takes at once.
+    const fn plane(&self) -> (usize, usize) {
+        match *self {
+            Self::Units => (1, 4),
+            Self::Fragments(_, Fragment { plane, k, .. }) => (plane, k),
+            Self::Registers(_) => (32, BLOCK_DEPTH),
+        }
+    }
+
+    /// Whether it can multiply on a tile.
+    fn divides(&self, t: Tile) -> bool {
+        match self {
+            Self::Units => t.step.is_multiple_of(4 * t.split),
+            Self::Fragments(_, fragment) => fragment.divides(t),
+            Self::Registers(_) => {
+                t.pm.is_multiple_of(BLOCK)
+                    && t.pn.is_multiple_of(BLOCK)
+                    && t.step.is_multiple_of(BLOCK_DEPTH)
+                    && t.units().is_multiple_of(32)
+            }
         }
     }
 
@@ -261,15 +314,43 @@ impl Cores {
     /// rows of four words, or four rows of eight.
     const fn padding(&self, along: Along) -> usize {
         match (self, along) {
-            (Self::Units, _) => 0,
-            (Self::Tf32(_) | Self::Tf32x3(_), Along::Depth) => 1,
-            _ => 2,
+            (Self::Fragments(Format::Tf32 | Format::Tf32x3, _), Along::Depth) => 1,
+            (Self::Fragments(..), _) => 2,
+            _ => 0,
+        }
+    }
+
+    /// How the columns of an operand of `width` vectors are permuted, see [`super::slot`].
+    ///
+    /// Units read neighbouring fours of rows at one depth; tensor cores' registers are read by
+    /// eight such fours, four vectors of each, or by four of them, eight vectors of each.
+    const fn permuted(&self, along: Along, width: usize) -> (usize, usize) {
+        match (self, along) {
+            (Self::Units, Along::Depth) => (if width < 8 { width } else { 8 }, 1),
+            (Self::Registers(format), Along::Depth) => {
+                let line = 32 / format.bytes();
+                let vectors = if width < line { width } else { line };
+                (vectors / 4, 4)
+            }
+            (Self::Registers(format), Along::Free) => {
+                let line = 32 / format.bytes();
+                (4, if width < line { 2 } else { line / 4 })
+            }
+            _ => (1, 0),
         }
     }
 }
 
+/// Rows or columns of an operand that a plane reads into registers at once.
+pub(super) const BLOCK: usize = 32;
+/// The depth that it reads with them.
+pub(super) const BLOCK_DEPTH: usize = 16;
+
 /// Bytes per clock that a multiprocessor reads from what it shares with the others.
 const READ: usize = 64;
+
+/// Vectors of a step that a unit brings at most: they wait in its registers.
+const PASSES: usize = 8;
 
 impl Product {
     /// Whether every product can be made by `cores` in `shared` bytes of shared memory.
@@ -283,7 +364,6 @@ impl Product {
                 a,
                 b,
                 extra: Extra::None,
-                rounding: Rounding::None,
                 cores,
             };
             p.fitted(shared).is_some()
@@ -306,14 +386,52 @@ impl Product {
             Along::Depth => (free, t.step / 4),
             Along::Free => (t.step, free / 4),
         };
+        let (turns, by) = self.cores.permuted(along, width);
         Side {
             along,
             extra,
             rows,
             width,
             pitch: width + self.cores.padding(along),
-            swizzled: matches!((self.cores, along), (Cores::Units, Along::Depth)),
+            turns,
+            by,
             units: t.units(),
+        }
+    }
+
+    /// How factors are rounded that no tensor cores round.
+    pub(super) const fn rounding(&self) -> Rounding {
+        match self.cores.format() {
+            Some(Format::Emulated { bits, .. }) => Rounding::Bits(bits),
+            _ => Rounding::None,
+        }
+    }
+
+    /// Parts of the tile of which a plane's tensor cores compute one each.
+    pub(super) const fn regions(&self) -> usize {
+        let t = self.tile;
+        t.bm / t.pm * (t.bn / t.pn)
+    }
+
+    /// Groups of planes, each of which takes its share of the depth of every step.
+    pub(super) const fn groups(&self) -> usize {
+        let (plane, depth) = self.cores.plane();
+        let groups = self.tile.units() / plane / self.regions();
+        let shares = self.tile.step / depth;
+        if groups < shares { groups } else { shares }
+    }
+
+    /// Steps in depth of one group's share of a step.
+    pub(super) const fn share(&self) -> usize {
+        self.tile.step / self.cores.plane().1 / self.groups()
+    }
+
+    /// Numbers that units hand to each other in place of tensor cores' registers.
+    pub(super) const fn exchanged(&self) -> usize {
+        if self.cores.are_emulated() {
+            self.tile.units() * 6 * self.cores.packed()
+        } else {
+            0
         }
     }
 
@@ -321,29 +439,45 @@ impl Product {
     /// afterwards.
     pub(crate) fn stage(&self) -> usize {
         let c = self.tile.vectors();
-        match self.cores.fragment() {
-            None => c.max(self.tile.buffers * (self.a().room() + self.b().room())),
-            Some(fragment) => c * fragment.groups(self.tile),
+        match self.cores {
+            Cores::Units => c.max(self.tile.buffers * (self.a().room() + self.b().room())),
+            _ => c * self.groups(),
         }
     }
 
     /// Bytes of shared memory that it takes in all.
     fn shared(&self) -> usize {
-        let factors = match self.cores {
+        let factors = match self.cores.format() {
             // They lie where C will.
-            Cores::Units => 0,
-            cores => {
+            None => 0,
+            Some(format) => {
                 let vectors = self.a().room() + self.b().room();
-                vectors * 4 * cores.bytes() * cores.parts() * self.tile.buffers
+                vectors * 4 * format.bytes() * format.parts() * self.tile.buffers
             }
         };
-        factors + self.stage() * 16
+        factors + self.stage() * 16 + self.exchanged() * 4
+    }
+
+    /// Whether the tile suits what multiplies, and the units that bring factors.
+    fn is_whole(&self) -> bool {
+        let t = self.tile;
+        let sides = [self.a(), self.b()];
+        let brought = |side: &Side| {
+            let passes: usize = sides.iter().map(Side::passes).sum();
+            side.units.is_multiple_of(side.width) && passes <= PASSES
+        };
+        let (plane, depth) = self.cores.plane();
+        sides.iter().all(brought)
+            && self.cores.divides(t)
+            && (self.cores == Cores::Units
+                || t.units() / plane >= self.regions()
+                    && (t.step / depth).is_multiple_of(self.groups()))
     }
 
     /// The same with the longest steps that leave room for another cube in `shared` bytes, or else
     /// with those that have room at all.
     pub(crate) fn fitted(self, shared: usize) -> Option<Self> {
-        let steps = [(64, 2), (32, 2), (16, 2), (32, 1), (16, 1)];
+        let steps = [(128, 2), (64, 2), (32, 2), (16, 2), (32, 1), (16, 1)];
         let with = |(step, buffers)| Self {
             tile: Tile {
                 step,
@@ -352,18 +486,11 @@ impl Product {
             },
             ..self
         };
-        let fragment = self.cores.fragment();
-        let divides = |p: &Self| {
-            let t = p.tile;
-            t.step.is_multiple_of(4 * t.split)
-                && fragment.is_none_or(|fragment| fragment.divides(t))
-        };
-        [shared / 2, shared.saturating_sub(OTHER_SHARED)]
-            .into_iter()
-            .find_map(|room| {
-                let mut all = steps.into_iter().map(with);
-                all.find(|p| divides(p) && p.shared() <= room)
-            })
+        let rooms = [shared / 2, shared.saturating_sub(OTHER_SHARED)];
+        rooms.into_iter().find_map(|room| {
+            let mut all = steps.into_iter().map(with);
+            all.find(|p| p.is_whole() && p.shared() <= room)
+        })
     }
 
     /// Clocks per unit of depth of one cube, by what it reads and by what it multiplies, in
@@ -371,15 +498,28 @@ impl Product {
     pub(crate) fn clocks(&self) -> usize {
         let Tile { bm, bn, .. } = self.tile;
         let read = (bm + bn) * 4 * 1000 / READ;
-        let multiplied = bm * bn * 1000 / self.cores.rate();
-        read.max(multiplied)
+        let rate = self.cores.format().map_or(128, |format| format.rate());
+        read.max(bm * bn * 1000 / rate)
     }
 }
 
 impl Side {
+    /// Depth of a step.
+    pub(super) const fn depth(&self) -> usize {
+        match self.along {
+            Along::Depth => self.width * 4,
+            Along::Free => self.rows,
+        }
+    }
+
     /// Vectors that each unit brings of a step.
     pub(super) const fn passes(&self) -> usize {
         (self.rows * self.width).div_ceil(self.units)
+    }
+
+    /// Rows from one of them to the next.
+    pub(super) const fn rows_per_pass(&self) -> usize {
+        self.units / self.width
     }
 
     /// Whether every unit brings as many.

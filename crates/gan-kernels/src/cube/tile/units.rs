@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::{Along, Place, Product, Rounding, Side, Tile, Vec4, fetch, put, round, slot};
+use super::{Along, Place, Product, Side, Tile, Vec4, fetch, put, slot, walk};
 
 /// [`product_beside`] by each unit's own arithmetic.
 #[cube]
@@ -34,29 +34,19 @@ pub(super) fn on_units(
     for i in 0..comptime!(t.tm * t.tn) {
         acc[i] = 0.0f32;
     }
-    let mut a_next = Array::<Vec4>::new(comptime!(a_side.passes()));
-    let mut b_next = Array::<Vec4>::new(comptime!(b_side.passes()));
-    fetch(
-        a, extra, &mut a_next, a_place, extra_place, row0, 0usize, depth, a_side,
-    );
-    fetch(
-        b, extra, &mut b_next, b_place, extra_place, col0, 0usize, depth, b_side,
-    );
-    let steps = depth.div_ceil(t.step);
-    for step in 0..steps {
+    let mut a_walk = walk(a_place, row0, a_side);
+    let mut b_walk = walk(b_place, col0, b_side);
+    fetch(a, extra, extra_place, &mut a_walk, 0usize, depth, a_side);
+    fetch(b, extra, extra_place, &mut b_walk, 0usize, depth, b_side);
+    for step in 0..depth.div_ceil(t.step) {
         let a_at = step % t.buffers * comptime!(a_side.room() + b_side.room());
         let b_at = a_at + comptime!(a_side.room());
-        put::<f32>(&a_next, stage, a_at, a_side, p.rounding, 1usize);
-        put::<f32>(&b_next, stage, b_at, b_side, p.rounding, 1usize);
+        put::<f32>(&a_walk, stage, a_at, a_side, p);
+        put::<f32>(&b_walk, stage, b_at, b_side, p);
         sync_cube();
-        // Beyond the last step it reads nothing.
-        let depth0 = (step + 1) * t.step;
-        fetch(
-            a, extra, &mut a_next, a_place, extra_place, row0, depth0, depth, a_side,
-        );
-        fetch(
-            b, extra, &mut b_next, b_place, extra_place, col0, depth0, depth, b_side,
-        );
+        // Behind the last step it reads nothing.
+        fetch(a, extra, extra_place, &mut a_walk, step + 1, depth, a_side);
+        fetch(b, extra, extra_place, &mut b_walk, step + 1, depth, b_side);
         for four in 0..comptime!(t.step / t.split / 4) {
             let depth4 = group * comptime!(t.step / t.split / 4) + four;
             multiply(&*stage, &mut acc, a_at, b_at, depth4, tx, ty, p);
@@ -97,28 +87,10 @@ fn multiply(
                 let at = comptime!(i * t.tn + j);
                 let a = a[comptime!(i * 4 + l)];
                 let b = b[comptime!(j * 4 + l)];
-                acc[at] = match p.rounding {
-                    Rounding::Split(bits) => add_split(a, b, acc[at], bits),
-                    _ => fma(a, b, acc[at]),
-                };
+                acc[at] = fma(a, b, acc[at]);
             }
         }
     }
-}
-
-/// `c + a·b` as tensor cores come to it in three products.
-#[cube]
-fn add_split(a: f32, b: f32, c: f32, #[comptime] bits: u32) -> f32 {
-    let rounding = comptime!(Rounding::Bits(bits));
-    let both = Vec4::new(a);
-    let a_high = round(both, rounding);
-    let a_low = round(both - a_high, rounding);
-    let both = Vec4::new(b);
-    let b_high = round(both, rounding);
-    let b_low = round(both - b_high, rounding);
-    let (a_high, a_low) = (a_high.extract(0usize), a_low.extract(0usize));
-    let (b_high, b_low) = (b_high.extract(0usize), b_low.extract(0usize));
-    fma(a_high, b_high, fma(a_high, b_low, fma(a_low, b_high, c)))
 }
 
 /// A unit's rows or columns of an operand over four steps of depth: element `4·i + l` is row i at

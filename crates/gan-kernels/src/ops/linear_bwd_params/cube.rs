@@ -7,9 +7,7 @@ use cubecl::server::Handle;
 
 use super::{Adam, LinearBwdParams, Update};
 use crate::Matrix;
-use crate::cube::launch::{
-    add_to_pair, buffer, cube_sum, grid, now, place, vectors,
-};
+use crate::cube::launch::{add_to_pair, buffer, cube_sum, grid, now, place, vectors};
 use crate::cube::philox::RATES;
 use crate::cube::tile::{
     ALIGNMENT, Along, Extra, Place, Product, Tile, Vec4, WHOLE_COLUMNS, product_beside, within,

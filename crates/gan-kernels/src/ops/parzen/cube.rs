@@ -6,12 +6,12 @@
 use cubecl::prelude::*;
 
 use super::Parzen;
+use crate::cube::Cube;
 use crate::cube::launch::{buffer, cube_sum, floats, grid, place, vectors};
 use crate::cube::math::exp;
 use crate::cube::tile::{
     ALIGNMENT, Along, MEDIUM, Place, PlaceLaunch, Product, Vec4, element, product,
 };
-use crate::cube::Cube;
 use crate::{Backend, BackendError, Matrix, Rows};
 
 /// Units of the cubes that centre rows.

@@ -1,0 +1,321 @@
+//! A tile by tensor cores whose registers are filled here, as PTX's `mma` lays them out.
+//!
+//! One instruction adds the product of 16 rows and 8 columns over a depth of 8 words to a plane of
+//! 32 units.
+//! Unit 4·g + t holds, of a factor, rows or columns g (and g + 8 of A) at the words of depth t and
+//! t + 4; and, of the sum, rows g and g + 8 at columns 2t and 2t + 1.
+//!
+//! Which row, column or depth of the tile is meant by which of the instruction's is free, as long
+//! as both factors and the sum agree.
+//! Here unit 4·g + t takes rows and columns `4·g .. 4·g + 4` of a block of 32, and depths
+//! `4·t .. 4·t + 4` of a block of 16: vectors of four, however an operand lies, and vectors of four
+//! of the sum.
+
+use cubecl::prelude::*;
+
+use super::shape::{BLOCK, BLOCK_DEPTH};
+use super::{Along, Place, Product, Side, Vec4, Walk, fetch, put, slot};
+
+/// The groups' tiles into `stage`, one behind the other; a barrier has yet to follow.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn by_registers<E: Float>(
+    a: &[Vec4],
+    b: &[Vec4],
+    extra: &[Vec4],
+    extra_place: &Place,
+    a_walk: &mut Walk,
+    b_walk: &mut Walk,
+    a_stage: &mut [Vector<E, Const<4>>],
+    b_stage: &mut [Vector<E, Const<4>>],
+    stage: &mut [Vec4],
+    depth: usize,
+    #[comptime] p: Product,
+) {
+    let t = comptime!(p.tile);
+    let parts = comptime!(p.cores.parts());
+    let (a_side, b_side) = comptime!((p.a(), p.b()));
+    let groups = comptime!(p.groups());
+    let plane = UNIT_POS as usize / 32;
+    let group = plane / comptime!(p.regions());
+    let region = plane % comptime!(p.regions());
+    let row = region / comptime!(t.bn / t.pn) * t.pm;
+    let col = region % comptime!(t.bn / t.pn) * t.pn;
+    let mut exchange = Shared::<[f32]>::new_slice(comptime!(p.exchanged().max(1)));
+
+    let mut acc = Array::<f32>::new(comptime!(t.pm * t.pn / 32));
+    #[unroll]
+    for i in 0..comptime!(t.pm * t.pn / 32) {
+        acc[i] = 0.0f32;
+    }
+    fetch(a, extra, extra_place, a_walk, 0usize, depth, a_side);
+    fetch(b, extra, extra_place, b_walk, 0usize, depth, b_side);
+    for step in 0..depth.div_ceil(t.step) {
+        let a_at = step % t.buffers * comptime!(a_side.room() * parts);
+        let b_at = step % t.buffers * comptime!(b_side.room() * parts);
+        put::<E>(&*a_walk, a_stage, a_at, a_side, p);
+        put::<E>(&*b_walk, b_stage, b_at, b_side, p);
+        sync_cube();
+        // Behind the last step it reads nothing.
+        fetch(a, extra, extra_place, a_walk, step + 1, depth, a_side);
+        fetch(b, extra, extra_place, b_walk, step + 1, depth, b_side);
+        // A plane without a share goes on to wait, unless it has to hand over numbers.
+        if comptime!(p.cores.are_emulated()) || group < groups {
+            #[unroll]
+            for share in 0..comptime!(p.share()) {
+                let block = group % groups * comptime!(p.share()) + share;
+                let rows = blocks::<E>(&*a_stage, a_at, row, block, t.pm, a_side);
+                let columns = blocks::<E>(&*b_stage, b_at, col, block, t.pn, b_side);
+                if comptime!(parts > 1) {
+                    let a_at = a_at + comptime!(a_side.room());
+                    let b_at = b_at + comptime!(b_side.room());
+                    let low = blocks::<E>(&*a_stage, a_at, row, block, t.pm, a_side);
+                    multiply::<E>(&low, &columns, &mut acc, &mut exchange, p);
+                    let low = blocks::<E>(&*b_stage, b_at, col, block, t.pn, b_side);
+                    multiply::<E>(&rows, &low, &mut acc, &mut exchange, p);
+                }
+                multiply::<E>(&rows, &columns, &mut acc, &mut exchange, p);
+            }
+        }
+        // With a buffer more, the next step is written beside what others still read.
+        if comptime!(t.buffers == 1) {
+            sync_cube();
+        }
+    }
+    if group < groups {
+        store(stage, &acc, group, row, col, p);
+    }
+}
+
+/// What a unit holds of an operand's `count` rows or columns from `free` on, over a block of
+/// depth: four vectors of each block, see [`element`].
+#[cube]
+fn blocks<E: Float>(
+    stage: &[Vector<E, Const<4>>],
+    at: usize,
+    free: usize,
+    block: usize,
+    #[comptime] count: usize,
+    #[comptime] side: Side,
+) -> Array<Vector<E, Const<4>>> {
+    let lane = UNIT_POS as usize % 32;
+    let (g, t) = (lane / 4, lane % 4);
+    let mut values = Array::<Vector<E, Const<4>>>::new(comptime!(count / 8));
+    #[unroll]
+    for i in 0..comptime!(count / BLOCK) {
+        let free = free + i * BLOCK;
+        #[unroll]
+        for q in 0..4usize {
+            let slot = match side.along {
+                Along::Depth => slot(
+                    free + 4 * g + q,
+                    block * comptime!(BLOCK_DEPTH / 4) + t,
+                    side,
+                ),
+                Along::Free => slot(block * BLOCK_DEPTH + 4 * t + q, free / 4 + g, side),
+            };
+            values[comptime!(i * 4 + q)] = stage[at + slot];
+        }
+    }
+    values
+}
+
+/// Row or column `q` of a unit's four of a block, at its depth `d`.
+#[cube]
+fn element<E: Float>(
+    values: &Array<Vector<E, Const<4>>>,
+    #[comptime] block: usize,
+    #[comptime] q: usize,
+    #[comptime] d: usize,
+    #[comptime] along: Along,
+) -> E {
+    match along {
+        Along::Depth => values[comptime!(block * 4 + q)].extract(d),
+        Along::Free => values[comptime!(block * 4 + d)].extract(q),
+    }
+}
+
+/// Adds the products of a plane's rows of A and columns of B over a block of depth.
+#[cube]
+fn multiply<E: Float>(
+    rows: &Array<Vector<E, Const<4>>>,
+    columns: &Array<Vector<E, Const<4>>>,
+    acc: &mut Array<f32>,
+    exchange: &mut [f32],
+    #[comptime] p: Product,
+) {
+    let packed = comptime!(p.cores.packed());
+    let size!(N) = packed;
+    let a = registers::<E, N>(rows, true, p);
+    let b = registers::<E, N>(columns, false, p);
+    if comptime!(p.cores.are_emulated()) {
+        emulate::<E, N>(&a, &b, acc, exchange, p);
+    } else {
+        let (down, across) = comptime!((p.tile.pm / 16, p.tile.pn / 8));
+        let instruction = cmma::MmaDefinition::<E, E, f32>::new(16usize, 8usize, 8 * packed);
+        #[unroll]
+        for s in 0..comptime!(2 / packed) {
+            #[unroll]
+            for i in 0..down {
+                let a = some::<Vector<E, N>>(&a, comptime!((s * down + i) * 4), 4usize);
+                #[unroll]
+                for j in 0..across {
+                    let b = some::<Vector<E, N>>(&b, comptime!((s * across + j) * 2), 2usize);
+                    let at = comptime!((i * across + j) * 4);
+                    let mut c = Array::<Vector<f32, Const<2>>>::new(2usize);
+                    #[unroll]
+                    for r in 0..2usize {
+                        let mut pair = Vector::<f32, Const<2>>::empty();
+                        pair.insert(0usize, acc[comptime!(at + 2 * r)]);
+                        pair.insert(1usize, acc[comptime!(at + 2 * r + 1)]);
+                        c[r] = pair;
+                    }
+                    let c = instruction.execute(&a, &b, &c);
+                    #[unroll]
+                    for r in 0..2usize {
+                        acc[comptime!(at + 2 * r)] = c[r].extract(0usize);
+                        acc[comptime!(at + 2 * r + 1)] = c[r].extract(1usize);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The registers of a unit's part of a block: of each instruction of A rows g and g + 8, then both
+/// again four words deeper; of B a column, and again.
+#[cube]
+fn registers<E: Float, N: Size>(
+    values: &Array<Vector<E, Const<4>>>,
+    #[comptime] is_a: bool,
+    #[comptime] p: Product,
+) -> Array<Vector<E, N>> {
+    let packed = comptime!(p.cores.packed());
+    // Instructions side by side, registers of each, and how many of those lie at one depth.
+    let (count, each, flat) = comptime!(if is_a {
+        (p.tile.pm / 16, 4, 2)
+    } else {
+        (p.tile.pn / 8, 2, 1)
+    });
+    let along = comptime!(if is_a { p.a } else { p.b });
+    let mut all = Array::<Vector<E, N>>::new(comptime!(2 / packed * count * each));
+    #[unroll]
+    for s in 0..comptime!(2 / packed) {
+        #[unroll]
+        for i in 0..count {
+            #[unroll]
+            for r in 0..each {
+                // Of the four rows or columns of block i · flat / 4.
+                let free = comptime!(i * flat + r % flat);
+                let mut register = Vector::<E, N>::empty();
+                #[unroll]
+                for e in 0..packed {
+                    let d = comptime!((s * 2 + r / flat) * packed + e);
+                    let (block, q) = comptime!((free / 4, free % 4));
+                    register.insert(e, element::<E>(values, block, q, d, along));
+                }
+                all[comptime!((s * count + i) * each + r)] = register;
+            }
+        }
+    }
+    all
+}
+
+/// `count` elements from `first` on.
+#[cube]
+fn some<T: CubePrimitive>(
+    all: &Array<T>,
+    #[comptime] first: usize,
+    #[comptime] count: usize,
+) -> Array<T> {
+    let mut some = Array::<T>::new(count);
+    #[unroll]
+    for i in 0..count {
+        some[i] = all[comptime!(first + i)];
+    }
+    some
+}
+
+/// What the instructions would do with a plane's registers, by its units; every unit of the cube
+/// must come here.
+#[cube]
+fn emulate<E: Float, N: Size>(
+    a: &Array<Vector<E, N>>,
+    b: &Array<Vector<E, N>>,
+    acc: &mut Array<f32>,
+    exchange: &mut [f32],
+    #[comptime] p: Product,
+) {
+    let packed = comptime!(p.cores.packed());
+    let (down, across) = comptime!((p.tile.pm / 16, p.tile.pn / 8));
+    let unit = UNIT_POS as usize;
+    let lane = unit % 32;
+    let (plane, g, t) = (unit - lane, lane / 4, lane % 4);
+    // A's four registers, then B's two.
+    let each = comptime!(6 * packed);
+    for instruction in 0..comptime!(2 / packed * down * across) {
+        let (i, j) = (instruction / across, instruction % across);
+        let s = i / down;
+        for r in 0..6usize {
+            let register = if r < 4 {
+                a[i * 4 + r]
+            } else {
+                b[(s * across + j) * 2 + r - 4]
+            };
+            #[unroll]
+            for e in 0..packed {
+                exchange[unit * each + r * packed + e] = f32::cast_from(register.extract(e));
+            }
+        }
+        sync_cube();
+        for c in 0..4usize {
+            let (r, half) = (c / 2, c % 2);
+            let mut sum = 0.0f32;
+            for k in 0..comptime!(8 * packed) {
+                let (word, e) = (k / packed, k % packed);
+                let holder = plane + 4 * g + word % 4;
+                let x = exchange[holder * each + (word / 4 * 2 + r) * packed + e];
+                let holder = plane + 4 * (2 * t + half) + word % 4;
+                let y = exchange[holder * each + (4 + word / 4) * packed + e];
+                sum += x * y;
+            }
+            acc[(i % down * across + j) * 4 + c] += sum;
+        }
+        sync_cube();
+    }
+}
+
+/// A plane's sums into its group's tile.
+#[cube]
+fn store(
+    stage: &mut [Vec4],
+    acc: &Array<f32>,
+    group: usize,
+    row: usize,
+    col: usize,
+    #[comptime] p: Product,
+) {
+    let t = comptime!(p.tile);
+    let lane = UNIT_POS as usize % 32;
+    let first = group * comptime!(t.vectors());
+    #[unroll]
+    for q in 0..comptime!(t.pm / 8) {
+        // Row q % 4 of the unit's four of block q / 4 is the instruction's g or g + 8.
+        let (i, r) = comptime!((q / 2, q % 2));
+        let row = row + comptime!(q / 4 * BLOCK + q % 4) + 4 * (lane / 4);
+        #[unroll]
+        for block in 0..comptime!(t.pn / BLOCK) {
+            #[unroll]
+            for half in 0..2usize {
+                let mut v = Vec4::empty();
+                #[unroll]
+                for j in 0..4usize {
+                    let tile = comptime!(i * (t.pn / 8) + block * 4 + j);
+                    v.insert(j, acc[comptime!(tile * 4 + 2 * r + half)]);
+                }
+                let col4 = (col + block * BLOCK) / 4 + 2 * (lane % 4) + half;
+                stage[first + row * comptime!(t.bn / 4) + col4] = v;
+            }
+        }
+    }
+}
