@@ -108,12 +108,12 @@ measure cifar10-fc 60 --part cifar10-fc
 measure parzen 60 --part parzen
 measure large 60 --part large
 measure facts 40 --part facts
-for precision in tf32 f32; do
-    ! offers $precision || products $precision
-done
 steps=2000
 [ -z "$quick" ] || steps=10
 step train 60 ./gan-cli train digits --device "$device" --steps "$steps" --out "$results/run"
+for precision in tf32 f32; do
+    ! offers $precision || products $precision
+done
 for precision in bf16 f16; do
     ! offers $precision || measure "mnist-$precision" 40 --part mnist --precision $precision
     ! offers $precision || step "gradcheck-$precision" 80 ./gradcheck --device "$device" --precision $precision

@@ -31,6 +31,8 @@ pub(super) struct Cubek {
     recording: Recording,
     /// Products in a recorded list.
     runs: usize,
+    /// Routines that were no choice.
+    failed: Vec<String>,
 }
 
 /// On the device; factors are there as the precision rounds them, the result is f32.
@@ -56,14 +58,17 @@ impl Cubek {
         let [a, b] = product.values();
         let expected = product.expected(&a, &b);
         let mut found: Option<(f64, Self)> = None;
-        let mut refused = Vec::new();
+        let (mut failed, mut reasons) = (Vec::new(), Vec::new());
         for strategy in strategies(precision) {
             let name = strategy.to_string();
             let tried = Self::new_with(gpu, precision, product, [&a, &b], strategy)
                 .and_then(|it| it.checked(&expected))
                 .and_then(|it| it.recorded(gpu, precision, runs));
             match tried {
-                Err(error) => refused.push(format!("{name}: {error:#}")),
+                Err(error) => {
+                    reasons.push(format!("{name}: {error:#}"));
+                    failed.push(name);
+                }
                 Ok((seconds, it)) => {
                     if found.as_ref().is_none_or(|(best, _)| seconds < *best) {
                         found = Some((seconds, it));
@@ -74,8 +79,8 @@ impl Cubek {
                 }
             }
         }
-        let (_, fastest) = found.ok_or_else(|| anyhow!("{}", refused.join("; ")))?;
-        Ok(fastest)
+        let (_, fastest) = found.ok_or_else(|| anyhow!("{}", reasons.join("; ")))?;
+        Ok(Self { failed, ..fastest })
     }
 
     fn new_with(
@@ -103,6 +108,7 @@ impl Cubek {
             strategy,
             recording: Recording::default(),
             runs: 1,
+            failed: Vec::new(),
         })
     }
 
@@ -141,6 +147,7 @@ impl Cubek {
             strategy,
             recording,
             runs,
+            ..
         } = self;
         let mut failure = Ok(());
         let seconds = mean(cube, count, &mut || {
@@ -157,14 +164,15 @@ impl Cubek {
         Ok(seconds / *runs as f64)
     }
 
-    /// Its routine, and whether it was replayed.
+    /// Its routine, whether it was replayed, and which routines failed.
     #[must_use]
     pub(super) fn how(&self) -> String {
         let how = match self.cube.execution(&self.recording) {
             Some(Execution::Replayed { .. }) => "replayed",
             _ => "launched one by one",
         };
-        format!("{}, {how}", self.strategy)
+        let failed = self.failed.iter().map(|name| format!(", {name} fails"));
+        format!("{}, {how}{}", self.strategy, failed.collect::<String>())
     }
 }
 
