@@ -27,12 +27,13 @@ static COUNTING: Counting = Counting;
 const DISGUISE: &str = ", the processor in disguise: a smoke test";
 
 /// Parts of a report in their order: the floor before the times that stand beside it.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "limits",
     "facts",
     "mnist",
     "cifar10-fc",
     "large",
+    "products",
     "operations",
     "parzen",
     "records",
@@ -46,7 +47,7 @@ struct Wanted {
     part: Option<String>,
     /// Where results go that are not kept in the repository.
     results: Option<PathBuf>,
-    /// When other frameworks must have answered.
+    /// When other frameworks, and other libraries' products, must have answered.
     until: Option<Instant>,
     /// Tell what was asked and found, from the results alone.
     bars: bool,
@@ -195,7 +196,7 @@ fn measure(gpu: &Gpu, wanted: &Wanted) -> Result<Vec<Results>> {
         file(Purpose::Report, &|results| {
             for part in PARTS.iter().filter(|part| wanted.wants(part)) {
                 say(part);
-                measure_part(gpu, part, &precisions, results)
+                measure_part(gpu, part, &precisions, wanted.until, results)
                     .with_context(|| (*part).to_owned())?;
             }
             Ok(())
@@ -213,12 +214,13 @@ fn measure_part(
     gpu: &Gpu,
     part: &str,
     precisions: &[Precision],
+    until: Option<Instant>,
     results: &mut Results,
 ) -> Result<()> {
     let first = precisions.first().copied().unwrap_or_default();
     match part {
         "limits" => {
-            let (limits, launches) = gpu::limits(gpu, precisions)?;
+            let (limits, launches) = gpu::limits(gpu, precisions, until)?;
             results.limits = limits;
             results.rows.extend(launches);
         }
@@ -226,6 +228,7 @@ fn measure_part(
             results.facts = gpu::facts(gpu, first)?;
             floors(results);
         }
+        "products" => results.products = gpu::products(gpu, precisions, until)?,
         "operations" => {
             for &precision in precisions {
                 results.rows.extend(gpu::timeline(gpu, precision)?);
@@ -252,7 +255,9 @@ fn floors(results: &mut Results) {
         .find_map(|row| row.seconds());
     let products = results.limits.iter();
     let products = products.filter(|limit| limit.kind == LimitKind::Product);
-    let precisions: Vec<String> = products.map(|limit| limit.precision.clone()).collect();
+    let mut precisions: Vec<String> = products.map(|limit| limit.precision.clone()).collect();
+    // In their order, in which those of one follow each other.
+    precisions.dedup();
     for precision in precisions {
         let rate = |kind| results.limit(kind, None, &precision);
         let floor = (|| {

@@ -60,6 +60,11 @@ measure() {
     step "$name" "$seconds" ./device --device "$device" --results "$results" $quick "$@"
 }
 
+# The products of an iteration in a precision, beside other libraries; it stops by itself as well.
+products() {
+    measure "products-$1" 80 --part products --precision "$1" --seconds $(($(allowed 80) * 8 / 10))
+}
+
 # Whether the device has the precision.
 offers() {
     case " $offered " in *" $1"[\ \;,]*) return 0 ;; esac
@@ -97,7 +102,8 @@ for precision in tf32 f32; do
     ! offers $precision || measure "peers-$precision" 140 --only --peers --precision $precision \
         --seconds $(($(allowed 140) * 9 / 10))
 done
-measure limits 60 --part limits
+# Together with what other libraries reach.
+measure limits 90 --part limits
 measure cifar10-fc 60 --part cifar10-fc
 measure parzen 60 --part parzen
 measure large 60 --part large
@@ -105,9 +111,13 @@ measure facts 40 --part facts
 steps=2000
 [ -z "$quick" ] || steps=10
 step train 60 ./gan-cli train digits --device "$device" --steps "$steps" --out "$results/run"
+for precision in tf32 f32; do
+    ! offers $precision || products $precision
+done
 for precision in bf16 f16; do
     ! offers $precision || measure "mnist-$precision" 40 --part mnist --precision $precision
     ! offers $precision || step "gradcheck-$precision" 80 ./gradcheck --device "$device" --precision $precision
+    ! offers $precision || products $precision
 done
 measure operations 120 --part operations
 measure records 60 --part records

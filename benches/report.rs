@@ -140,7 +140,8 @@ fn others(results: &mut Results, wanted: &Arguments) -> Result<()> {
                 name: format!("{} {}", rate.name, rate.version),
                 threads: Some(threads),
                 precision: "f32".into(),
-                rate: rate.flops.ok(),
+                rate: rate.flops.clone().ok(),
+                skipped: rate.flops.err(),
             })),
             // The rows say as well which frameworks are missing.
             Err(error) => say(&format!("their products are not measured: {error:#}")),

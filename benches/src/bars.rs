@@ -117,10 +117,7 @@ pub fn gpu_bars(files: &[&Results]) -> Vec<Bar> {
         let mut found = rows.filter(|row| row.name.starts_with(name) && row.precision == precision);
         found.next()
     };
-    let limit = |kind, precision: &str| {
-        let mut limits = files.iter().map(|file| file.limit(kind, None, precision));
-        limits.find_map(|limit| limit)
-    };
+    let limit = |kind, precision: &str| best_limit(files, kind, None, precision);
     let micros = |precision: &str| row("train_step/mnist", precision)?.seconds();
     let ahead = |precision: &str| {
         let peers = iterations(files).filter(|peer| peer.precision == precision);

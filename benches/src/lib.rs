@@ -13,6 +13,7 @@ pub mod iterations;
 pub mod machine;
 pub mod memory;
 pub mod peers;
+pub mod products;
 pub mod provenance;
 pub mod render;
 pub mod results;

@@ -34,6 +34,7 @@ pub fn limits(threads: usize, quick: bool) -> Result<Vec<Limit>> {
         threads: Some(threads),
         precision: "f32".into(),
         rate: Some(rate),
+        skipped: None,
     };
     let products = if quick {
         Vec::new()

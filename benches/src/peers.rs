@@ -9,6 +9,7 @@ mod parzen;
 mod place;
 mod process;
 mod processors;
+mod products;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,10 +18,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::products::one_line;
 use crate::{game, start};
 use contest::Contest;
 pub use parzen::measure_parzen;
 use place::Place;
+pub use products::TorchProducts;
 
 /// Iterations of one side before it is the other's turn, after one that is not counted.
 const TURN: usize = 8;
@@ -33,7 +36,7 @@ const TOLERANCE: f64 = 1e-5;
 const LOOSE_TOLERANCE: f64 = 5e-3;
 
 /// Why a peer is skipped that comes too late.
-const NO_TIME: &str = "no time was left for it";
+pub(crate) const NO_TIME: &str = "no time was left for it";
 
 /// One peer beside this library.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -347,8 +350,7 @@ fn row(kind: &Kind, threads: usize, precision: &str, outcome: Outcome) -> PeerRo
 }
 
 fn skipped(error: &anyhow::Error) -> Outcome {
-    let text = format!("{error:#}");
-    Outcome::Skipped(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    Outcome::Skipped(one_line(error))
 }
 
 #[cfg(test)]

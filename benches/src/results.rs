@@ -23,6 +23,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::peers::PeerRow;
+use crate::products::ProductRow;
 
 /// Of the files; another number is refused.
 pub const FORMAT: u32 = 1;
@@ -78,6 +79,9 @@ pub struct Results {
     /// The Parzen window in other frameworks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parzen_peers: Vec<PeerRow>,
+    /// Operations beside the products of other libraries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<ProductRow>,
     /// Durations over one variable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,
@@ -132,6 +136,9 @@ pub struct Limit {
     pub precision: String,
     /// FLOP or bytes per second.
     pub rate: Option<f64>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
 }
 
 /// How long something took.
@@ -207,6 +214,7 @@ impl Results {
             facts: Vec::new(),
             peers: Vec::new(),
             parzen_peers: Vec::new(),
+            products: Vec::new(),
             curves: Vec::new(),
         }
     }

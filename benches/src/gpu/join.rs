@@ -18,6 +18,9 @@ pub fn join(older: Results, newer: Results) -> Results {
         peers: keyed(older.peers, newer.peers, |it| {
             (it.name.clone(), it.variant.clone(), it.precision.clone())
         }),
+        products: keyed(older.products, newer.products, |it| {
+            (it.name.clone(), it.precision.clone())
+        }),
         curves: keyed(older.curves, newer.curves, |it| {
             (it.variable.clone(), it.fixed.clone())
         }),
@@ -36,6 +39,7 @@ fn keyed<T, K: PartialEq>(older: Vec<T>, newer: Vec<T>, key: impl Fn(&T) -> K) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::products::{Product, ProductRow};
     use crate::results::{Machine, Purpose, Row};
 
     fn of(rows: &[(&str, &str, f64)]) -> Results {
@@ -48,6 +52,28 @@ mod tests {
         let mut results = Results::new(Purpose::Report, Machine::default());
         results.rows = rows.iter().map(row).collect();
         results
+    }
+
+    #[test]
+    fn products_of_each_precision_are_kept() {
+        let of = |precision: &str, seconds| {
+            let mut results = Results::new(Purpose::Report, Machine::default());
+            results.products = vec![ProductRow {
+                name: "a".into(),
+                product: Product::square(3),
+                precision: precision.into(),
+                seconds: Some(seconds),
+                spread: None,
+                others: Vec::new(),
+            }];
+            results
+        };
+        let joined = join(join(of("f32", 1.0), of("tf32", 2.0)), of("f32", 3.0));
+        let found = joined.products.iter();
+        let found: Vec<_> = found
+            .map(|row| (row.precision.as_str(), row.seconds))
+            .collect();
+        assert_eq!(found, [("tf32", Some(2.0)), ("f32", Some(3.0))]);
     }
 
     #[test]

@@ -1,11 +1,18 @@
-//! What a device can do at best, measured by this library's own kernels.
+//! What a device can do at best, measured by this library's own kernels and, of products, by other
+//! libraries.
+
+use std::time::Instant;
 
 use anyhow::Result;
 use gan_kernels::cube::{Cube, Precision, Recording};
 use gan_kernels::{Activation, Average, Backend, LinearFwd, Matrix, StepState};
 
+use super::cubek::{self, Cubek};
+use super::products::{self, Torch};
 use super::{Gpu, timed};
+use crate::products::{Product, one_line};
 use crate::results::{Limit, LimitKind, Row};
+use crate::timing::Times;
 
 /// Launches of a recorded list of empty kernels.
 const LAUNCHES: usize = 100;
@@ -14,18 +21,31 @@ const LAUNCHES: usize = 100;
 ///
 /// # Errors
 /// If something goes wrong on the device.
-pub fn limits(gpu: &Gpu, precisions: &[Precision]) -> Result<(Vec<Limit>, Vec<Row>)> {
+pub fn limits(
+    gpu: &Gpu,
+    precisions: &[Precision],
+    until: Option<Instant>,
+) -> Result<(Vec<Limit>, Vec<Row>)> {
     let limit = |kind, name: &str, precision: Precision, rate| Limit {
         kind,
         name: name.into(),
         threads: None,
         precision: precision.name().into(),
         rate: Some(rate),
+        skipped: None,
     };
+    let mut torch = products::torch(gpu, until);
     let mut limits = Vec::new();
     for &precision in precisions {
         let rate = product(gpu, precision)?;
         limits.push(limit(LimitKind::Product, "this library", precision, rate));
+        for (name, rate) in others(gpu, precision, &mut torch) {
+            limits.push(Limit {
+                rate: rate.as_ref().ok().copied(),
+                skipped: rate.err().map(|error| one_line(&error)),
+                ..limit(LimitKind::Product, name, precision, 0.0)
+            });
+        }
         // Factors and results are f32 in memory, whatever they are rounded to.
         let rate = copy(gpu)?;
         let name = "two floats read, one written";
@@ -37,7 +57,7 @@ pub fn limits(gpu: &Gpu, precisions: &[Precision]) -> Result<(Vec<Limit>, Vec<Ro
 /// FLOP per second of the product of two large square matrices, which are not zero: multiplying
 /// zeros takes less power, and is faster.
 fn product(gpu: &Gpu, precision: Precision) -> Result<f64> {
-    let side = if gpu.quick { 128 } else { 8192 };
+    let side = side(gpu);
     let cube = gpu.open(precision)?;
     let state = cube.state(StepState {
         seed: 1,
@@ -64,6 +84,24 @@ fn product(gpu: &Gpu, precision: Precision) -> Result<f64> {
         });
     })?;
     Ok(2.0 * (side as f64).powi(3) / times.median())
+}
+
+/// The same of other libraries.
+fn others(gpu: &Gpu, precision: Precision, torch: &mut Torch) -> [(&'static str, Result<f64>); 2] {
+    let product = Product::square(side(gpu));
+    let rate = |times: Times| product.flop() / times.median();
+    let cubek = Cubek::new(gpu, precision, product, 1)
+        .and_then(|mut cubek| gpu.time_batches(|count| cubek.run(count)));
+    let torch = products::prepared_torch(torch, precision, product, 1)
+        .and_then(|torch| gpu.time_batches(|count| torch.run(count)));
+    [
+        (cubek::LIBRARY, cubek.map(rate)),
+        (products::torch_library(gpu), torch.map(rate)),
+    ]
+}
+
+fn side(gpu: &Gpu) -> usize {
+    if gpu.quick { 128 } else { 8192 }
 }
 
 /// Bytes per second of an update that reads two large matrices and writes one.

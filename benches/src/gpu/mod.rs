@@ -4,8 +4,10 @@
 //! from the first launch to the end of the last, divided by their number.
 //! That is the host's clock; device events cannot be put inside a recorded iteration.
 
+mod cubek;
 mod join;
 mod limits;
+mod products;
 mod timeline;
 
 use std::time::{Duration, Instant};
@@ -23,6 +25,7 @@ use crate::timing::Times;
 
 pub use join::join;
 pub use limits::limits;
+pub use products::products;
 pub use timeline::timeline;
 
 /// The largest share of memory that a game may take beside others.
@@ -68,27 +71,37 @@ impl Gpu {
     }
 
     /// Time of each of `work`'s runs, from batches of them.
-    ///
-    /// The number of a batch's runs is chosen so that waiting for its end is a small part of it.
     fn time(&self, cube: &Cube, mut work: impl FnMut()) -> Result<Times> {
+        // Compiles, allocates and records.
+        mean(cube, 1, &mut work)?;
+        self.time_batches(|count| mean(cube, count, &mut work))
+    }
+
+    /// Time of each run of what is ready, where `mean` times so many.
+    fn time_batches(&self, mut mean: impl FnMut(usize) -> Result<f64>) -> Result<Times> {
         let (batch, batches) = if self.quick {
             (Duration::ZERO, 2)
         } else {
             (Duration::from_millis(20), 15)
         };
-        let mut run = |count: usize| -> Result<f64> {
-            let start = Instant::now();
-            (0..count).for_each(|_| work());
-            cube.check()?;
-            Ok(start.elapsed().as_secs_f64())
-        };
-        // Compiles, allocates and records; then once more, to know how long it takes.
-        run(1)?;
-        let once = run(3)? / 3.0;
-        let count = (batch.as_secs_f64() / once).ceil().clamp(1.0, 2000.0) as usize;
-        let times = (0..batches).map(|_| Ok(run(count)? / count as f64));
+        let count = runs_in(batch, &mut mean)?;
+        let times = (0..batches).map(|_| mean(count));
         Ok(Times::new(times.collect::<Result<_>>()?))
     }
+}
+
+/// Seconds per run, the mean of `count`.
+fn mean(cube: &Cube, count: usize, work: &mut impl FnMut()) -> Result<f64> {
+    let start = Instant::now();
+    (0..count).for_each(|_| work());
+    cube.check()?;
+    Ok(start.elapsed().as_secs_f64() / count as f64)
+}
+
+/// How many runs take as long as a batch, so that waiting for its end is a small part of it.
+fn runs_in(batch: Duration, mut mean: impl FnMut(usize) -> Result<f64>) -> Result<usize> {
+    let once = mean(3)?;
+    Ok((batch.as_secs_f64() / once).ceil().clamp(1.0, 2000.0) as usize)
 }
 
 /// A row with nothing but its times.

@@ -70,7 +70,7 @@ pub fn timeline(gpu: &Gpu, precision: Precision) -> Result<Vec<Row>> {
 
 /// The iteration's operations as a device launches them: D's last layer, its objective and the
 /// gradient below are one.
-fn operations() -> Vec<Case> {
+pub(super) fn operations() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     for case in mnist_iteration() {
         let last = cases.last_mut();

@@ -117,7 +117,11 @@ impl Peer {
         }
     }
 
-    fn ask<T: for<'a> Deserialize<'a>>(&mut self, line: &str) -> Result<T> {
+    /// Its answer to `line`.
+    ///
+    /// # Errors
+    /// If it ends or says something else.
+    pub(super) fn ask<T: for<'a> Deserialize<'a>>(&mut self, line: &str) -> Result<T> {
         // A peer that is gone says why in its log.
         writeln!(self.stdin, "{line}")
             .and_then(|()| self.stdin.flush())

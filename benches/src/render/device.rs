@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::scaling;
 use super::table::{NOTHING, Table, left, number, percent, right, spread};
+use super::{products, scaling};
 use crate::bars::best_limit;
 use crate::charts::Bars;
 use crate::peers::{Outcome, PeerRow};
@@ -70,6 +70,12 @@ pub(super) fn section(
         image(&mut section, "operations", alt, chart);
         push(&mut section, &operations);
     }
+    let products: Vec<_> = files.iter().flat_map(|file| &file.products).collect();
+    part(
+        &mut section,
+        "Operations beside the products of other libraries",
+        &products::table(&products),
+    );
     let curves: Vec<_> = files.iter().flat_map(|file| &file.curves).collect();
     if !curves.is_empty() {
         push(&mut section, "\n### Scaling\n");
@@ -155,6 +161,7 @@ fn limits(files: &[&Results]) -> Table {
     counts.dedup();
     let mut columns = vec![left("limit"), left("precision")];
     columns.extend(counts.iter().map(|&threads| right(threads_text(threads))));
+    columns.push(left("why there is no number"));
     let mut table = Table::new(columns);
     for (kind, words, unit) in [
         (LimitKind::Product, "product by ", "GFLOP/s"),
@@ -182,6 +189,7 @@ fn limits(files: &[&Results]) -> Table {
                 });
                 number(same.and_then(|it| it.rate).map(|rate| rate / 1e9))
             }));
+            cells.push(limit.skipped.clone().unwrap_or_default().replace('|', "/"));
             table.row(cells);
         }
     }

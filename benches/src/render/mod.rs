@@ -1,6 +1,7 @@
 //! `docs/benchmarks.md` and its pictures, from the files of `benches/results/`.
 
 mod device;
+mod products;
 mod scaling;
 mod table;
 #[cfg(test)]

@@ -43,6 +43,7 @@ fn report() -> Results {
             threads: Some(threads),
             precision: "f32".into(),
             rate: Some(50e9 * threads as f64),
+            skipped: None,
         })
         .into();
     let iteration = |threads, seconds| Row {
@@ -189,6 +190,33 @@ fn bars_of_made_up_numbers_are_right() {
 }
 
 #[test]
+fn bars_of_a_gpu_relate_to_the_best_product_that_anybody_measured() {
+    let mut report = Results::new(Purpose::Report, machine());
+    let limit = |name: &str, rate: Option<f64>| Limit {
+        kind: LimitKind::Product,
+        name: name.into(),
+        threads: None,
+        precision: "bf16".into(),
+        rate,
+        skipped: None,
+    };
+    report.limits = vec![
+        limit("this library", Some(2e12)),
+        limit("cubek", Some(5e12)),
+        limit("cuBLAS", None),
+    ];
+    report.rows = vec![Row {
+        threads: None,
+        precision: "bf16".into(),
+        flop: 4e12,
+        ..row("train_step/large", 0, 1.0)
+    }];
+    let bars = bars(&[&report]);
+    let large = bars.iter().find(|bar| bar.name.starts_with("large game"));
+    assert_eq!(large.unwrap().found, Some(0.8));
+}
+
+#[test]
 fn bars_of_the_parzen_window_take_the_worst() {
     let mut report = Results::new(Purpose::Report, machine());
     let name = |sigmas: usize| format!("parzen/9x9x9/{sigmas} sigmas");
@@ -286,4 +314,56 @@ fn document_that_is_kept_is_of_the_results_that_are() {
         let kept = fs::read_to_string(root.join("docs/images").join(&name)).unwrap();
         assert!(kept == svg, "{name} is not of benches/results");
     }
+}
+
+#[test]
+fn section_has_a_table_of_products_that_names_what_is_skipped() {
+    use crate::products::{Factors, OtherProduct, Outcome, Product, ProductRow};
+    let other = |library: &str, outcome| OtherProduct {
+        library: library.into(),
+        outcome,
+    };
+    let mut report = Results::new(Purpose::Report, machine());
+    report.products = vec![ProductRow {
+        name: "linear_bwd_params/3x5x7/Momentum".into(),
+        product: Product {
+            m: 7,
+            n: 5,
+            k: 3,
+            factors: Factors::Tn,
+        },
+        precision: "tf32".into(),
+        seconds: Some(2e-6),
+        spread: Some(0.01),
+        others: vec![
+            other(
+                "cubek",
+                Outcome::Measured {
+                    seconds: 3e-6,
+                    ratio: 1.5,
+                    how: "simple, replayed".into(),
+                },
+            ),
+            other("cuBLAS", Outcome::Skipped("no Python".into())),
+        ],
+    }];
+    report.limits = vec![Limit {
+        kind: LimitKind::Product,
+        name: "cuBLAS".into(),
+        threads: None,
+        precision: "tf32".into(),
+        rate: None,
+        skipped: Some("no Python".into()),
+    }];
+    let section = device::section("Abacus", &[&report], &mut Vec::new());
+    let products = "\
+### Operations beside the products of other libraries
+
+| operation | m × n × k | factors | precision | ours, µs | spread | cubek, µs | cubek / ours | how, or why there is no number |
+| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | --- |
+| linear_bwd_params/3x5x7/Momentum | 7 × 5 × 3 | tn | tf32 | 2.00 | ±1.0 % | 3.00 | 1.50 | cubek: simple, replayed; cuBLAS: no Python |
+";
+    assert!(section.contains(products), "{section}");
+    let limit = "| product by cuBLAS, GFLOP/s | tf32 | no Python |";
+    assert!(section.contains(limit), "{section}");
 }

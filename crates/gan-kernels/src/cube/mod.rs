@@ -204,8 +204,9 @@ impl Cube {
         lock(&self.device.trace).take().unwrap_or_default()
     }
 
-    /// cubecl's own handle on the device.
-    pub(crate) fn client(&self) -> &Client {
+    /// cubecl's own handle on the device, for kernels of other libraries beside these.
+    #[must_use]
+    pub fn client(&self) -> &Client {
         &self.device.client
     }
 
