@@ -91,13 +91,16 @@ if [ -z "$offered" ]; then
     echo "$device: no such device (see $results/info.log)"
     exit 1
 fi
-for precision in tf32 f32; do
+for precision in tf32 tf32x3 f32; do
     ! offers $precision || measure "mnist-$precision" 40 --part mnist --precision $precision
 done
-for precision in f32 tf32; do
+for precision in f32 tf32x3 tf32; do
     ! offers $precision || step "gradcheck-$precision" 80 ./gradcheck --device "$device" --precision $precision
 done
-for precision in tf32 f32; do
+# Others have nothing between tf32 and f32, and are asked once.
+exact=f32
+! offers tf32x3 || exact=tf32x3
+for precision in tf32 $exact; do
     # It stops by itself before the limit, so that what was measured is kept.
     ! offers $precision || measure "peers-$precision" 140 --only --peers --precision $precision \
         --seconds $(($(allowed 140) * 9 / 10))

@@ -215,7 +215,7 @@ fn strategies(precision: Precision) -> Vec<Strategy> {
     };
     match precision {
         // Tensor cores would round them.
-        Precision::F32 => vec![
+        Precision::F32 | Precision::Tf32x3 => vec![
             Strategy::SimpleUnit(BlueprintStrategy::default()),
             Strategy::SimpleUnit(BlueprintStrategy::Inferred(smallest)),
             Strategy::DoubleUnit(BlueprintStrategy::default()),

@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn operations_are_those_that_a_device_launches() {
-        // 23 launches, of which `advance` is no operation of a case here.
+        // Of the 19 launches `advance` is no operation of a case here, and each of the two that
+        // step a player's three layers is timed as three.
         assert_eq!(operations().len(), 22);
         let heads = operations()
             .into_iter()

@@ -76,7 +76,7 @@ impl TorchProducts {
     ) -> Result<(), String> {
         let question = Question {
             product,
-            precision,
+            precision: super::theirs(precision),
             runs,
         };
         let line = serde_json::to_string(&question).map_err(|error| one_line(&error.into()))?;

@@ -70,6 +70,23 @@ pub trait Backend: Clone {
     fn linear_bwd_data(&self, op: LinearBwdData<'_, Self>);
     /// See [`LinearBwdParams`].
     fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>);
+    /// [`LinearBwdParams`] of several layers, none of whose operands is another's result, and where
+    /// the gradients of all are summed; as provided, one after the other.
+    ///
+    /// The operations' own monitors are not asked for.
+    #[track_caller]
+    fn linear_bwd_params_each<'a>(
+        &self,
+        ops: impl Iterator<Item = LinearBwdParams<'a, Self>>,
+        mut monitor: Option<(&mut Self::Monitors, Monitor)>,
+    ) where
+        Self: 'a,
+    {
+        for op in ops {
+            let monitor = monitor.as_mut().map(|(sums, which)| (&mut **sums, *which));
+            self.linear_bwd_params(LinearBwdParams { monitor, ..op });
+        }
+    }
     /// See [`LogitLoss`].
     fn logit_loss(&self, op: LogitLoss<'_, Self>);
     /// See [`LinearLogitLoss`]; as provided, its three operations one after the other.

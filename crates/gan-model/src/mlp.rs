@@ -390,14 +390,14 @@ impl<B: Backend> Mlp<B> {
             Player::Discriminator => Monitor::DiscriminatorGradient,
         };
         let last = self.layers.len() - 1;
-        for (index, layer) in self.layers.iter_mut().enumerate() {
+        let steps = self.layers.iter_mut().enumerate().map(|(index, layer)| {
             let x = if index == 0 {
                 x
             } else {
                 tape.y[index - 1].rows(pass.first, pass.count)
             };
             let held = self.held_bias.as_ref().filter(|_| index == last);
-            backend.linear_bwd_params(LinearBwdParams {
+            LinearBwdParams {
                 x,
                 dz: tape.dz[index].rows(0, pass.count),
                 bias_weights: held.map(|zeros| zeros.rows(0, pass.count)),
@@ -405,8 +405,11 @@ impl<B: Backend> Mlp<B> {
                 b: &mut layer.b,
                 update: update(self.optimizer, &mut layer.moments, slot),
                 state: pass.state,
-                monitor: Some((monitors, monitor)),
-            });
+                monitor: None,
+            }
+        });
+        backend.linear_bwd_params_each(steps, Some((monitors, monitor)));
+        for layer in &mut self.layers {
             layer.limit_spectrum(backend, self.max_spectral_norm);
         }
     }

@@ -33,8 +33,8 @@ pub use paper::{Compiled, Launched, Paper};
 
 use crate::ops::{self, *};
 use crate::{
-    Backend, BackendError, Execution, Matrix, MonitorSums, Records, Rows, Schedule, StepState,
-    Winners,
+    Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Records, Rows, Schedule,
+    StepState, Winners,
 };
 use tile::{Cores, Format, TILES};
 
@@ -358,6 +358,15 @@ impl Backend for Cube {
     #[track_caller]
     fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>) {
         ops::linear_bwd_params_cube::run(self, op);
+    }
+
+    #[track_caller]
+    fn linear_bwd_params_each<'a>(
+        &self,
+        ops: impl Iterator<Item = LinearBwdParams<'a, Self>>,
+        monitor: Option<(&mut DeviceMonitors, Monitor)>,
+    ) {
+        ops::linear_bwd_params_cube::run_each(self, ops, monitor);
     }
 
     #[track_caller]

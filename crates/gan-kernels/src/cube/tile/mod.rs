@@ -26,7 +26,7 @@ pub(crate) use shape::{
     ALIGNMENT, Along, Cores, Extra, Format, Fragment, MEDIUM, Product, Rounding, SMALL, TILES,
     Tile, WHOLE_COLUMNS,
 };
-use units::on_units;
+use units::by_units;
 
 /// Four neighbouring elements of a row.
 pub(crate) type Vec4 = Vector<f32, Const<4>>;
@@ -57,20 +57,85 @@ pub(crate) fn product(
     col0: usize,
     #[comptime] p: Product,
 ) {
+    let (a_room, b_room) = comptime!(p.room());
     // Without a column of its own A's one more row reads nothing.
-    product_beside(
-        a, b, a, stage, a_place, b_place, a_place, depth, row0, col0, p,
-    );
+    match p.cores.format() {
+        None | Some(Format::Emulated { .. }) => product_in::<f32>(
+            a,
+            b,
+            a,
+            stage,
+            &mut Shared::<[Vector<f32, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
+            &mut Shared::<[Vector<f32, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            a_place,
+            b_place,
+            a_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
+        Some(Format::Tf32 | Format::Tf32x3) => product_in::<tf32>(
+            a,
+            b,
+            a,
+            stage,
+            &mut Shared::<[Vector<tf32, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
+            &mut Shared::<[Vector<tf32, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            a_place,
+            b_place,
+            a_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
+        Some(Format::Bf16) => product_in::<bf16>(
+            a,
+            b,
+            a,
+            stage,
+            &mut Shared::<[Vector<bf16, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
+            &mut Shared::<[Vector<bf16, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            a_place,
+            b_place,
+            a_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
+        Some(Format::F16) => product_in::<f16>(
+            a,
+            b,
+            a,
+            stage,
+            &mut Shared::<[Vector<f16, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
+            &mut Shared::<[Vector<f16, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            a_place,
+            b_place,
+            a_place,
+            depth,
+            row0,
+            col0,
+            p,
+        ),
+    }
 }
 
-/// The same where A has one more row, the first element of each row of `extra`.
+/// The same where A has one more row, the first element of each row of `extra`, and factors lie in
+/// `a_stage` and `b_stage`, of [`Product::room`], rounded to `E`.
+///
+/// For kernels of several products, which so have room for one.
 #[cube]
 #[allow(clippy::too_many_arguments)]
-pub(crate) fn product_beside(
+pub(crate) fn product_in<E: Float>(
     a: &[Vec4],
     b: &[Vec4],
     extra: &[Vec4],
     stage: &mut [Vec4],
+    a_stage: &mut [Vector<E, Const<4>>],
+    b_stage: &mut [Vector<E, Const<4>>],
     a_place: &Place,
     b_place: &Place,
     extra_place: &Place,
@@ -80,102 +145,20 @@ pub(crate) fn product_beside(
     #[comptime] p: Product,
 ) {
     let depth = depth as usize;
-    match p.cores.format() {
-        None => on_units(
-            a,
-            b,
-            extra,
-            stage,
-            a_place,
-            b_place,
-            extra_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-        Some(Format::Emulated { .. }) => on_cores::<f32>(
-            a,
-            b,
-            extra,
-            stage,
-            a_place,
-            b_place,
-            extra_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-        Some(Format::Tf32 | Format::Tf32x3) => on_cores::<tf32>(
-            a,
-            b,
-            extra,
-            stage,
-            a_place,
-            b_place,
-            extra_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-        Some(Format::Bf16) => on_cores::<bf16>(
-            a,
-            b,
-            extra,
-            stage,
-            a_place,
-            b_place,
-            extra_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-        Some(Format::F16) => on_cores::<f16>(
-            a,
-            b,
-            extra,
-            stage,
-            a_place,
-            b_place,
-            extra_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-    }
-}
-
-/// The same by tensor cores on factors rounded to `E`.
-#[cube]
-#[allow(clippy::too_many_arguments)]
-fn on_cores<E: Float>(
-    a: &[Vec4],
-    b: &[Vec4],
-    extra: &[Vec4],
-    stage: &mut [Vec4],
-    a_place: &Place,
-    b_place: &Place,
-    extra_place: &Place,
-    depth: usize,
-    row0: usize,
-    col0: usize,
-    #[comptime] p: Product,
-) {
-    let mut a_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(
-        comptime!(p.a().room() * p.cores.parts() * p.tile.buffers),
-        ALIGNMENT,
-    );
-    let mut b_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(
-        comptime!(p.b().room() * p.cores.parts() * p.tile.buffers),
-        ALIGNMENT,
-    );
     let mut a_walk = walk(a_place, row0, p.a());
     let mut b_walk = walk(b_place, col0, p.b());
     match p.cores {
+        Cores::Units => by_units(
+            a,
+            b,
+            extra,
+            extra_place,
+            &mut a_walk,
+            &mut b_walk,
+            stage,
+            depth,
+            p,
+        ),
         Cores::Fragments(_, fragment) => by_fragments::<E>(
             a,
             b,
@@ -183,29 +166,31 @@ fn on_cores<E: Float>(
             extra_place,
             &mut a_walk,
             &mut b_walk,
-            &mut a_stage,
-            &mut b_stage,
+            a_stage,
+            b_stage,
             stage,
             depth,
             p,
             fragment,
         ),
-        _ => by_registers::<E>(
+        Cores::Registers(_) => by_registers::<E>(
             a,
             b,
             extra,
             extra_place,
             &mut a_walk,
             &mut b_walk,
-            &mut a_stage,
-            &mut b_stage,
+            a_stage,
+            b_stage,
             stage,
             depth,
             p,
         ),
     }
-    sync_cube();
-    sum_groups(stage, p);
+    if comptime!(p.cores != Cores::Units) {
+        sync_cube();
+        sum_groups(stage, p);
+    }
 }
 
 /// The sum of the groups' tiles, which lie in `stage` one behind the other, in place of the first.

@@ -257,7 +257,7 @@ impl Format {
 
 impl Cores {
     /// What tensor cores multiply.
-    pub(super) const fn format(&self) -> Option<Format> {
+    pub(crate) const fn format(&self) -> Option<Format> {
         match *self {
             Self::Units => None,
             Self::Fragments(format, _) | Self::Registers(format) => Some(format),
@@ -433,6 +433,16 @@ impl Product {
         } else {
             0
         }
+    }
+
+    /// Vectors of A's factors and of B's that tensor cores read from shared memory of their own;
+    /// one where units multiply, since no room is none.
+    pub(crate) const fn room(&self) -> (usize, usize) {
+        if matches!(self.cores, Cores::Units) {
+            return (1, 1);
+        }
+        let times = self.cores.parts() * self.tile.buffers;
+        (self.a().room() * times, self.b().room() * times)
     }
 
     /// Vectors of shared memory that [`super::product`] needs; C stands in the first `bm·bn/4`

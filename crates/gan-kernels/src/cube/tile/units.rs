@@ -2,22 +2,20 @@
 
 use cubecl::prelude::*;
 
-use super::{Along, Place, Product, Side, Tile, Vec4, fetch, put, slot, walk};
+use super::{Along, Place, Product, Side, Tile, Vec4, Walk, fetch, put, slot};
 
-/// [`product_beside`] by each unit's own arithmetic.
+/// The tile into `stage`, where its factors lay; it ends with a barrier.
 #[cube]
 #[allow(clippy::too_many_arguments)]
-pub(super) fn on_units(
+pub(super) fn by_units(
     a: &[Vec4],
     b: &[Vec4],
     extra: &[Vec4],
-    stage: &mut [Vec4],
-    a_place: &Place,
-    b_place: &Place,
     extra_place: &Place,
+    a_walk: &mut Walk,
+    b_walk: &mut Walk,
+    stage: &mut [Vec4],
     depth: usize,
-    row0: usize,
-    col0: usize,
     #[comptime] p: Product,
 ) {
     let t = comptime!(p.tile);
@@ -34,19 +32,17 @@ pub(super) fn on_units(
     for i in 0..comptime!(t.tm * t.tn) {
         acc[i] = 0.0f32;
     }
-    let mut a_walk = walk(a_place, row0, a_side);
-    let mut b_walk = walk(b_place, col0, b_side);
-    fetch(a, extra, extra_place, &mut a_walk, 0usize, depth, a_side);
-    fetch(b, extra, extra_place, &mut b_walk, 0usize, depth, b_side);
+    fetch(a, extra, extra_place, a_walk, 0usize, depth, a_side);
+    fetch(b, extra, extra_place, b_walk, 0usize, depth, b_side);
     for step in 0..depth.div_ceil(t.step) {
         let a_at = step % t.buffers * comptime!(a_side.room() + b_side.room());
         let b_at = a_at + comptime!(a_side.room());
-        put::<f32>(&a_walk, stage, a_at, a_side, p);
-        put::<f32>(&b_walk, stage, b_at, b_side, p);
+        put::<f32>(&*a_walk, stage, a_at, a_side, p);
+        put::<f32>(&*b_walk, stage, b_at, b_side, p);
         sync_cube();
         // Behind the last step it reads nothing.
-        fetch(a, extra, extra_place, &mut a_walk, step + 1, depth, a_side);
-        fetch(b, extra, extra_place, &mut b_walk, step + 1, depth, b_side);
+        fetch(a, extra, extra_place, a_walk, step + 1, depth, a_side);
+        fetch(b, extra, extra_place, b_walk, step + 1, depth, b_side);
         for four in 0..comptime!(t.step / t.split / 4) {
             let depth4 = group * comptime!(t.step / t.split / 4) + four;
             multiply(&*stage, &mut acc, a_at, b_at, depth4, tx, ty, p);

@@ -4,15 +4,17 @@
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;
+use cubecl::tf32;
+use half::{bf16, f16};
 
 use super::{Adam, LinearBwdParams, Update};
-use crate::Matrix;
 use crate::cube::launch::{add_to_pair, buffer, cube_sum, grid, now, place, vectors};
 use crate::cube::philox::RATES;
 use crate::cube::tile::{
-    ALIGNMENT, Along, Extra, Place, Product, Tile, Vec4, WHOLE_COLUMNS, product_beside, within,
+    ALIGNMENT, Along, Extra, Format, Place, Product, Tile, Vec4, WHOLE_COLUMNS, product_in, within,
 };
-use crate::cube::{Cube, Summed};
+use crate::cube::{Cube, DeviceMonitors, Summed};
+use crate::{Matrix, Monitor};
 
 /// What becomes of a gradient, in the compile-time key.
 #[derive_cube_comptime]
@@ -39,23 +41,78 @@ struct Constants {
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
+    let monitor = op.monitor.take();
+    launch(cube, vec![op], monitor);
+}
+
+/// The same of several layers, in one launch where the device has room for it.
+#[track_caller]
+pub(crate) fn run_each<'a>(
+    cube: &Cube,
+    ops: impl Iterator<Item = LinearBwdParams<'a, Cube>>,
+    mut monitor: Option<(&mut DeviceMonitors, Monitor)>,
+) {
+    let mut together: Vec<LinearBwdParams<'a, Cube>> = Vec::new();
+    for op in ops {
+        let fits = together
+            .first()
+            .is_none_or(|first| are_alike(first, &op) && has_room(cube, together.len() + 1));
+        if !fits {
+            let monitor = monitor.as_mut().map(|(sums, which)| (&mut **sums, *which));
+            launch(cube, std::mem::take(&mut together), monitor);
+        }
+        together.push(op);
+    }
+    if !together.is_empty() {
+        launch(cube, together, monitor);
+    }
+}
+
+/// Whether one kernel can step both layers.
+fn are_alike(one: &LinearBwdParams<'_, Cube>, other: &LinearBwdParams<'_, Cube>) -> bool {
+    let of = |op: &LinearBwdParams<'_, Cube>| {
+        let (rule, limit) = match &op.update {
+            Update::Store => (Rule::Store, None),
+            Update::Momentum {
+                max_column_norm, ..
+            } => (Rule::Momentum, *max_column_norm),
+            Update::Adam {
+                max_column_norm, ..
+            } => (Rule::Adam, *max_column_norm),
+        };
+        (rule, limit.is_some(), op.bias_weights.is_some())
+    };
+    of(one) == of(other)
+}
+
+/// Whether a kernel of so many layers has room for what each of them needs.
+fn has_room(cube: &Cube, layers: usize) -> bool {
+    // Nine of each, the squares and the state.
+    let bindings = 9 * layers + 2;
+    let hardware = &cube.client().properties().hardware;
+    bindings <= hardware.max_bindings as usize
+}
+
+/// One layer, as the kernel takes it.
+fn layer(
+    cube: &Cube,
+    op: LinearBwdParams<'_, Cube>,
+    p: &Product,
+    first_cube: usize,
+) -> (LayerLaunch, usize) {
     let (k, n, m) = op.check();
     let spare = cube.spare();
-    let place_of =
-        |matrix: &Matrix<Cube>| (matrix.storage.clone(), matrix.rows * matrix.stride / 4);
-    let spare_at = |at: usize| (spare[at].clone(), 1);
-    let (rule, moments, adam, slot, limit) = match &op.update {
-        Update::Store => {
-            let none = [0, 1, 2, 3].map(spare_at);
-            (Rule::Store, none, None, 0, None)
-        }
+    let place_of = |matrix: &Matrix<Cube>| buffer(&matrix.storage, matrix.rows * matrix.stride / 4);
+    let spare_at = |at: usize| buffer(&spare[at], 1);
+    let (moments, adam, slot, limit) = match &op.update {
+        Update::Store => ([0, 1, 2, 3].map(spare_at), None, 0, None),
         Update::Momentum {
             velocity: [w, b],
             slot,
             max_column_norm,
         } => {
             let moments = [place_of(w), place_of(b), spare_at(0), spare_at(1)];
-            (Rule::Momentum, moments, None, *slot, *max_column_norm)
+            (moments, None, *slot, *max_column_norm)
         }
         Update::Adam {
             first,
@@ -64,69 +121,105 @@ pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
             slot,
             max_column_norm,
         } => {
-            let moments = [
-                place_of(first[0]),
-                place_of(first[1]),
-                place_of(second[0]),
-                place_of(second[1]),
-            ];
-            (Rule::Adam, moments, Some(*adam), *slot, *max_column_norm)
+            let [w1, b1] = first.each_ref().map(|matrix| place_of(matrix));
+            let [w2, b2] = second.each_ref().map(|matrix| place_of(matrix));
+            ([w1, b1, w2, b2], Some(*adam), *slot, *max_column_norm)
         }
     };
     let slots = op.state.slots;
     assert!(
-        rule == Rule::Store || slot < slots,
+        matches!(op.update, Update::Store) || slot < slots,
         "linear_bwd_params: slot {slot} of a state with {slots}"
     );
-    let mut p = if limit.is_some() {
-        cube.product_on(Along::Free, Along::Free, WHOLE_COLUMNS)
-    } else {
-        cube.product(Along::Free, Along::Free, |tile| tile.cover(k + 1, n))
-    };
     // Without s its argument is not read.
-    let (extra, s) = match op.bias_weights {
-        None => (Extra::Ones, op.x),
-        Some(s) => (Extra::Column, s),
-    };
-    p.extra = extra;
+    let s = op.bias_weights.unwrap_or(op.x);
     let cubes = if limit.is_some() {
         n.div_ceil(p.tile.bn)
     } else {
         p.tile.cover(k + 1, n)
     };
-    let squares: Option<Handle> = op
-        .monitor
-        .take()
-        .map(|(monitors, monitor)| monitors.partial(cube, Summed::One(monitor), cubes));
+    let [first_w, first_b, second_w, second_b] = moments;
+    let layer = LayerLaunch::new(
+        vectors(op.x.matrix),
+        vectors(op.dz.matrix),
+        vectors(s.matrix),
+        vectors(op.w),
+        vectors(op.b),
+        first_w,
+        first_b,
+        second_w,
+        second_b,
+        place(&op.x, k),
+        place(&op.dz, n),
+        place(&s, 1),
+        m as u32,
+        constants(adam, limit, slot),
+        first_cube as u32,
+        cubes as u32,
+    );
+    (layer, cubes)
+}
+
+/// Launches the kernel of layers that are alike.
+#[track_caller]
+fn launch(
+    cube: &Cube,
+    ops: Vec<LinearBwdParams<'_, Cube>>,
+    monitor: Option<(&mut DeviceMonitors, Monitor)>,
+) {
+    let Some(first) = ops.first() else { return };
+    let (rule, limit) = match &first.update {
+        Update::Store => (Rule::Store, None),
+        Update::Momentum {
+            max_column_norm, ..
+        } => (Rule::Momentum, *max_column_norm),
+        Update::Adam {
+            max_column_norm, ..
+        } => (Rule::Adam, *max_column_norm),
+    };
+    let state = first.state;
+    let mut p = if limit.is_some() {
+        cube.product_on(Along::Free, Along::Free, WHOLE_COLUMNS)
+    } else {
+        let shapes: Vec<_> = ops.iter().map(LinearBwdParams::check).collect();
+        cube.product(Along::Free, Along::Free, |tile| {
+            shapes.iter().map(|&(k, n, _)| tile.cover(k + 1, n)).sum()
+        })
+    };
+    p.extra = match first.bias_weights {
+        None => Extra::Ones,
+        Some(_) => Extra::Column,
+    };
+    let mut layers = SequenceArg::new();
+    let mut cubes = 0;
+    for op in ops {
+        let (layer, count) = layer(cube, op, &p, cubes);
+        layers.push(layer);
+        cubes += count;
+    }
+    let squares: Option<Handle> =
+        monitor.map(|(monitors, monitor)| monitors.partial(cube, Summed::One(monitor), cubes));
     let monitored = squares.is_some();
     let (squares, squares_len) = match squares {
         Some(squares) => (squares, 2 * cubes),
-        None => (spare[4].clone(), 2),
+        None => (cube.spare()[4].clone(), 2),
     };
-    let [first_w, first_b, second_w, second_b] = moments.map(|(handle, len)| buffer(&handle, len));
+    let kernel = match p.cores.format() {
+        None | Some(Format::Emulated { .. }) => update_params::launch_unchecked::<f32>,
+        Some(Format::Tf32 | Format::Tf32x3) => update_params::launch_unchecked::<tf32>,
+        Some(Format::Bf16) => update_params::launch_unchecked::<bf16>,
+        Some(Format::F16) => update_params::launch_unchecked::<f16>,
+    };
     cube.launch("linear_bwd_params", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.
         unsafe {
-            update_params::launch_unchecked(
+            kernel(
                 client,
                 grid(cubes),
                 CubeDim::new_1d(p.tile.units() as u32),
-                vectors(op.x.matrix),
-                vectors(op.dz.matrix),
-                vectors(s.matrix),
-                vectors(op.w),
-                vectors(op.b),
-                first_w,
-                first_b,
-                second_w,
-                second_b,
+                layers,
                 buffer(&squares, squares_len),
-                now(op.state),
-                place(&op.x, k),
-                place(&op.dz, n),
-                place(&s, 1),
-                m as u32,
-                constants(adam, limit, slot),
+                now(state),
                 p,
                 rule,
                 limit.is_some(),
@@ -157,8 +250,83 @@ fn constants(adam: Option<Adam>, limit: Option<f64>, slot: usize) -> ConstantsLa
     )
 }
 
+/// One layer's operands.
+#[derive(CubeType, CubeLaunch)]
+struct Layer {
+    x: Box<[Vec4]>,
+    dz: Box<[Vec4]>,
+    s: Box<[Vec4]>,
+    w: Box<[Vec4]>,
+    b: Box<[Vec4]>,
+    first_w: Box<[Vec4]>,
+    first_b: Box<[Vec4]>,
+    second_w: Box<[Vec4]>,
+    second_b: Box<[Vec4]>,
+    x_place: Place,
+    dz_place: Place,
+    s_place: Place,
+    depth: u32,
+    constants: Constants,
+    /// Which of the launch's cubes are this layer's.
+    first_cube: u32,
+    cubes: u32,
+}
+
 #[cube(launch_unchecked)]
-fn update_params(
+fn update_params<E: Float>(
+    layers: &mut Sequence<Layer>,
+    squares: &mut [f32],
+    state: &[u32],
+    #[comptime] p: Product,
+    #[comptime] rule: Rule,
+    #[comptime] limited: bool,
+    #[comptime] monitored: bool,
+) {
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(p.tile.units()));
+    let (a_room, b_room) = comptime!(p.room());
+    let mut x_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT);
+    let mut dz_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT);
+    #[unroll]
+    for index in 0..layers.len() {
+        let layer = layers.index_mut(index);
+        let first = layer.first_cube as usize;
+        if CUBE_POS >= first && CUBE_POS < first + layer.cubes as usize {
+            update_layer::<E>(
+                &layer.x,
+                &layer.dz,
+                &layer.s,
+                &mut layer.w,
+                &mut layer.b,
+                &mut layer.first_w,
+                &mut layer.first_b,
+                &mut layer.second_w,
+                &mut layer.second_b,
+                &mut stage,
+                &mut x_stage,
+                &mut dz_stage,
+                &mut scratch,
+                squares,
+                state,
+                &layer.x_place,
+                &layer.dz_place,
+                &layer.s_place,
+                layer.depth,
+                &layer.constants,
+                CUBE_POS - first,
+                p,
+                rule,
+                limited,
+                monitored,
+            );
+        }
+    }
+}
+
+/// One cube's share of a layer.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn update_layer<E: Float>(
     x: &[Vec4],
     dz: &[Vec4],
     s: &[Vec4],
@@ -168,6 +336,10 @@ fn update_params(
     first_b: &mut [Vec4],
     second_w: &mut [Vec4],
     second_b: &mut [Vec4],
+    stage: &mut [Vec4],
+    x_stage: &mut [Vector<E, Const<4>>],
+    dz_stage: &mut [Vector<E, Const<4>>],
+    scratch: &mut [f32],
     squares: &mut [f32],
     state: &[u32],
     x_place: &Place,
@@ -175,6 +347,7 @@ fn update_params(
     s_place: &Place,
     depth: u32,
     constants: &Constants,
+    cube: usize,
     #[comptime] p: Product,
     #[comptime] rule: Rule,
     #[comptime] limited: bool,
@@ -186,28 +359,21 @@ fn update_params(
     let stride = columns.div_ceil(4);
     let across = columns.div_ceil(t.bn);
     let row_tiles = (rows + 1).div_ceil(t.bm);
-    let mut first_tile = CUBE_POS / across;
+    let mut first_tile = cube / across;
     let mut tiles = 1usize;
     if comptime!(limited) {
+        first_tile = 0usize;
         tiles = row_tiles;
     }
-    if first_tile >= row_tiles || (comptime!(limited) && CUBE_POS >= across) {
-        terminate!();
-    }
-    if comptime!(limited) {
-        first_tile = 0usize;
-    }
-    let col0 = CUBE_POS % across * t.bn;
-    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
-    let mut scratch = Shared::<[f32]>::new_slice(comptime!(t.units()));
+    let col0 = cube % across * t.bn;
     let mut square = 0.0f32;
     // Squares of the updated weights of this unit's four columns.
     let mut length = Vec4::new(0.0f32);
     let passes = comptime!((t.bm * t.bn / 4).div_ceil(t.units()));
     for tile in 0..tiles {
         let row0 = (first_tile + tile) * t.bm;
-        product_beside(
-            x, dz, s, &mut stage, x_place, dz_place, s_place, depth, row0, col0, p,
+        product_in::<E>(
+            x, dz, s, stage, x_stage, dz_stage, x_place, dz_place, s_place, depth, row0, col0, p,
         );
         for pass in 0..passes {
             let e = UNIT_POS as usize + pass * comptime!(t.units());
@@ -238,7 +404,7 @@ fn update_params(
         sync_cube();
     }
     if comptime!(monitored) {
-        let sum = cube_sum(&mut scratch, square, comptime!(t.units()));
+        let sum = cube_sum(scratch, square, comptime!(t.units()));
         if UNIT_POS == 0 {
             add_to_pair(squares, 2 * CUBE_POS, sum);
         }
@@ -247,7 +413,7 @@ fn update_params(
         let mut factors = Vec4::new(1.0f32);
         #[unroll]
         for lane in 0..4usize {
-            let sum = column_sum(&mut scratch, length.extract(lane), comptime!(t.bn / 4), t);
+            let sum = column_sum(scratch, length.extract(lane), comptime!(t.bn / 4), t);
             let norm = sum.sqrt();
             if norm > constants.limit {
                 factors.insert(lane, constants.limit / norm);
