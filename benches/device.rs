@@ -283,7 +283,8 @@ fn others(
     let budget = Duration::from_secs(if gpu.quick { 0 } else { 2 });
     // Those that something is asked of; the frameworks take a minute each to compile.
     let asked = precisions.iter().filter(|it| {
-        wanted.all.precision.is_some() || [Precision::F32, Precision::Tf32x3, Precision::Tf32].contains(it)
+        wanted.all.precision.is_some()
+            || [Precision::F32, Precision::Tf32x3, Precision::Tf32].contains(it)
     });
     for &precision in asked {
         say(&format!("{precision}: other frameworks"));

@@ -114,7 +114,7 @@ measure facts 40 --part facts
 steps=2000
 [ -z "$quick" ] || steps=10
 step train 60 ./gan-cli train digits --device "$device" --steps "$steps" --out "$results/run"
-for precision in tf32 f32; do
+for precision in tf32 $exact; do
     ! offers $precision || products $precision
 done
 for precision in bf16 f16; do

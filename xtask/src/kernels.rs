@@ -350,7 +350,7 @@ mod tests {
         let ptx = "ld.global.nc.v4.b32 {%r1}, [%rd1];\n@%p ld.global.v2.b64 {%rd2}, [%rd1];\n\
                    ld.global.nc.v2.b32 {%r1}, [%rd1];\nld.global.b32 %r1, [%rd1];\n\
                    .local .align 4 .b8 __local_depot0[8];\n\
-                   wmma.mma.sync.aligned.row.row.m16n16k8.f32.tf32.tf32.f32 {%r1}";
+                   mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%r1}";
         let expected = Seen {
             local: 1,
             wide: 2,

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use gan_kernels::cube::{Cube, Precision, Recording};
 use gan_kernels::{Activation, Average, Backend, LinearFwd, Matrix, StepState};
 
@@ -14,6 +14,8 @@ use crate::products::{Product, one_line};
 use crate::results::{Limit, LimitKind, Row};
 use crate::timing::Times;
 
+/// After how many elements the factors of the large product repeat.
+const PERIODS: [usize; 2] = [13, 7];
 /// Launches of a recorded list of empty kernels.
 const LAUNCHES: usize = 100;
 
@@ -64,10 +66,9 @@ fn product(gpu: &Gpu, precision: Precision) -> Result<f64> {
         step: 0,
         rates: Vec::new(),
     });
-    let [x, w] = [13, 7].map(|period| {
-        let values: Vec<f32> = (0..side * side)
-            .map(|i| (i % period) as f32 - (period / 2) as f32)
-            .collect();
+    let value = |period: usize, at: usize| (at % period) as f32 - (period / 2) as f32;
+    let [x, w] = PERIODS.map(|period| {
+        let values: Vec<f32> = (0..side * side).map(|at| value(period, at)).collect();
         filled(&cube, side, side, &values)
     });
     let (b, mut y) = (cube.matrix(1, side), cube.matrix(side, side));
@@ -83,6 +84,21 @@ fn product(gpu: &Gpu, precision: Precision) -> Result<f64> {
             state: &state,
         });
     })?;
+    // Small integers, whose sums are exact in every precision.
+    let [of_x, of_w] = PERIODS;
+    let found = cube.read(y.all())?;
+    for row in [0, side / 2 + 1, side - 1] {
+        for (column, &found) in found[row * side..][..side].iter().enumerate() {
+            let terms =
+                (0..side).map(|k| value(of_x, row * side + k) * value(of_w, k * side + column));
+            let expected: f32 = terms.sum();
+            ensure!(
+                found == expected,
+                "the product of {side} × {side} matrices is wrong: found {found} in row {row}, \
+                 column {column}, expected {expected}"
+            );
+        }
+    }
     Ok(2.0 * (side as f64).powi(3) / times.median())
 }
 

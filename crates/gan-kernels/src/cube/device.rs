@@ -175,8 +175,13 @@ impl Precision {
         let matmul = &properties.features.matmul;
         let depth = if kind == FloatKind::TF32 { 8 } else { 16 };
         let is_registers = |it: &MmaConfig| (it.m, it.n, it.k) == (16, 8, depth);
-        if plane == 32 && matmul.mma.iter().filter(sums).any(is_registers) {
-            return Some(Cores::Registers(format));
+        let room = hardware.max_shared_memory_size;
+        let registers = Cores::Registers(format);
+        if plane == 32
+            && matmul.mma.iter().filter(sums).any(is_registers)
+            && Product::is_possible(registers, room)
+        {
+            return Some(registers);
         }
         let fragments = matmul.cmma.iter().filter(sums).map(|config| Fragment {
             m: config.m as usize,
@@ -184,7 +189,6 @@ impl Precision {
             k: config.k as usize,
             plane,
         });
-        let room = hardware.max_shared_memory_size;
         let usable = fragments
             .filter(|&fragment| Product::is_possible(Cores::Fragments(format, fragment), room));
         // A square one reads the least for what it computes.

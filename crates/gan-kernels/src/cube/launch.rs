@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::philox::MaskLaunch;
-use super::tile::{Along, Cores, Extra, PlaceLaunch, Product, SMALL, TILES, Tile};
+use super::tile::{Along, Cores, Extra, MEDIUM, PlaceLaunch, Product, SMALL, TILES, Tile};
 use super::{Cube, DeviceState};
 use crate::ops::Dropout;
 use crate::random::keep_threshold;
@@ -32,27 +32,35 @@ impl Cube {
     /// first, where `cubes` says how many of one the product takes.
     pub(crate) fn product(&self, a: Along, b: Along, cubes: impl Fn(&Tile) -> usize) -> Product {
         let on = |tile: &Tile| self.fitted(self.unfitted(a, b, *tile));
-        if let Some(p) = self.only_tile.and_then(|only| on(&TILES[only])) {
-            return p;
+        if let Some((only, step)) = self.only_tile {
+            let p = self.unfitted(a, b, TILES[only]);
+            let pinned = [2, 1].into_iter();
+            let mut pinned = pinned.filter_map(|buffers| p.with(step, buffers, self.shared()));
+            if let Some(p) = pinned.next() {
+                return p;
+            }
         }
-        let clocks = |p: &Product| cubes(&p.tile).div_ceil(self.multiprocessors()) * p.clocks();
-        let best = TILES.iter().filter_map(on).min_by_key(clocks);
+        let best = Product::fastest(TILES.iter().filter_map(on), cubes, self.multiprocessors());
         best.unwrap_or_else(|| self.product_on(a, b, SMALL))
     }
 
     /// A product on a given tile.
+    ///
+    /// A device without room for it refuses the launch, and reads say so.
     pub(crate) fn product_on(&self, a: Along, b: Along, tile: Tile) -> Product {
         let p = self.unfitted(a, b, tile);
         self.fitted(p).unwrap_or(p)
     }
 
-    /// A product of exact f32 factors on a given tile, in whatever precision the device multiplies.
-    pub(crate) fn exact_product_on(&self, a: Along, b: Along, tile: Tile) -> Product {
-        let p = Product {
+    /// A product of exact f32 factors, in whatever precision the device multiplies, in whose groups
+    /// a quarter of the depth each is summed.
+    pub(crate) fn exact_product(&self, a: Along, b: Along) -> Product {
+        let on = |tile| Product {
             cores: Cores::Units,
             ..self.unfitted(a, b, tile)
         };
-        self.fitted(p).unwrap_or(p)
+        let fitting = self.fitted(on(MEDIUM)).or_else(|| self.fitted(on(SMALL)));
+        fitting.unwrap_or_else(|| on(SMALL))
     }
 
     fn unfitted(&self, a: Along, b: Along, tile: Tile) -> Product {
@@ -66,12 +74,14 @@ impl Cube {
     }
 
     /// With steps for which there is room.
-    ///
-    /// Nowhere is there none for a tile that a caller names; what has none anyway is refused by the
-    /// device, and reads say so.
     fn fitted(&self, p: Product) -> Option<Product> {
+        p.fitted(self.shared())
+    }
+
+    /// Bytes of shared memory of a cube.
+    fn shared(&self) -> usize {
         let hardware = &self.device.client.properties().hardware;
-        p.fitted(hardware.max_shared_memory_size)
+        hardware.max_shared_memory_size
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Records, Rows, Schedule,
     StepState, Winners,
 };
-use tile::{Cores, Format, TILES};
+use tile::{Along, Cores, Format, Product, TILES};
 
 /// The back end of a GPU.
 ///
@@ -50,8 +50,8 @@ pub struct Cube {
     device: Arc<Device>,
     /// Whether iterations are recorded, where the runtime can.
     records: bool,
-    /// The tile of every product that has room for it, in place of the best.
-    only_tile: Option<usize>,
+    /// The tile of every product and its step, in place of the best.
+    only_tile: Option<(usize, usize)>,
 }
 
 struct Device {
@@ -116,13 +116,13 @@ impl Cube {
         Ok(Self::new(client, name, precision, cores))
     }
 
-    /// Opens the device `name` to compute as tensor cores of `precision` would, without them: the
-    /// same roundings of the same factors, at the speed of f32.
+    /// Opens the device `name` to compute as NVIDIA's tensor cores of `precision` would, without
+    /// them: the same roundings, but for ties, of the same factors in the same registers, slowly.
     ///
-    /// For checking what a precision does to a game where no device offers it.
+    /// For checking the kernels, and what a precision does to a game, where no device offers it.
     ///
     /// # Errors
-    /// If the build does not link its runtime, or it is not there.
+    /// If the build does not link its runtime, it is not there, or it lacks shared memory.
     pub fn open_emulated(name: DeviceName, precision: Precision) -> Result<Self, BackendError> {
         let (client, description) = device::open(name)?;
         let emulated = |bits, packed, parts| {
@@ -140,6 +140,14 @@ impl Cube {
             Precision::Bf16 => emulated(7, 2, 1),
             Precision::F16 => emulated(10, 2, 1),
         };
+        let hardware = &client.properties().hardware;
+        if !Product::is_possible(cores, hardware.max_shared_memory_size) {
+            return Err(BackendError::Precision {
+                device: format!("{name} ({description})"),
+                asked: precision.name(),
+                found: Precision::F32.name().into(),
+            });
+        }
         let name = format!("{name}, {description}, {precision}{how}");
         Ok(Self::new(client, name, precision, cores))
     }
@@ -177,18 +185,25 @@ impl Cube {
         TILES.len()
     }
 
-    /// The same device, where products are made of the tile `at` of [`Self::tiles`], if it has room
-    /// for it, in place of the one that is probably the fastest.
+    /// The same device, where products are made of the tile `at` of [`Self::tiles`] in steps of
+    /// that depth, in place of what is probably the fastest; `None` without room for it.
     ///
     /// For checking each tile on small products.
     ///
     /// # Panics
     /// If there is no such tile.
     #[must_use]
-    pub fn with_tile(mut self, at: usize) -> Self {
+    pub fn with_tile(mut self, at: usize, step: usize) -> Option<Self> {
         assert!(at < TILES.len(), "with_tile: {at} of {}", TILES.len());
-        self.only_tile = Some(at);
-        self
+        self.only_tile = Some((at, step));
+        let lies = [Along::Depth, Along::Free];
+        let mut pairs = lies.into_iter().flat_map(|a| lies.map(|b| (a, b)));
+        let is_pinned = |(a, b)| {
+            let p = self.product(a, b, |_| 1);
+            let tile = TILES[at];
+            (p.tile.bm, p.tile.bn, p.tile.step) == (tile.bm, tile.bn, step)
+        };
+        pairs.all(is_pinned).then_some(self)
     }
 
     /// How factors of products are rounded.

@@ -58,6 +58,7 @@ pub(crate) fn product(
     #[comptime] p: Product,
 ) {
     let (a_room, b_room) = comptime!(p.room());
+    let mut exchange = Shared::<[f32]>::new_slice(comptime!(p.exchanged()));
     // Without a column of its own A's one more row reads nothing.
     match p.cores.format() {
         None | Some(Format::Emulated { .. }) => product_in::<f32>(
@@ -67,6 +68,7 @@ pub(crate) fn product(
             stage,
             &mut Shared::<[Vector<f32, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
             &mut Shared::<[Vector<f32, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            &mut exchange,
             a_place,
             b_place,
             a_place,
@@ -82,6 +84,7 @@ pub(crate) fn product(
             stage,
             &mut Shared::<[Vector<tf32, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
             &mut Shared::<[Vector<tf32, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            &mut exchange,
             a_place,
             b_place,
             a_place,
@@ -97,6 +100,7 @@ pub(crate) fn product(
             stage,
             &mut Shared::<[Vector<bf16, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
             &mut Shared::<[Vector<bf16, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            &mut exchange,
             a_place,
             b_place,
             a_place,
@@ -112,6 +116,7 @@ pub(crate) fn product(
             stage,
             &mut Shared::<[Vector<f16, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
             &mut Shared::<[Vector<f16, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            &mut exchange,
             a_place,
             b_place,
             a_place,
@@ -124,7 +129,8 @@ pub(crate) fn product(
 }
 
 /// The same where A has one more row, the first element of each row of `extra`, and factors lie in
-/// `a_stage` and `b_stage`, of [`Product::room`], rounded to `E`.
+/// `a_stage` and `b_stage`, of [`Product::room`], rounded to `E`; `exchange`, of
+/// [`Product::exchanged`], is for units that play tensor cores.
 ///
 /// For kernels of several products, which so have room for one.
 #[cube]
@@ -136,6 +142,7 @@ pub(crate) fn product_in<E: Float>(
     stage: &mut [Vec4],
     a_stage: &mut [Vector<E, Const<4>>],
     b_stage: &mut [Vector<E, Const<4>>],
+    exchange: &mut [f32],
     a_place: &Place,
     b_place: &Place,
     extra_place: &Place,
@@ -182,6 +189,7 @@ pub(crate) fn product_in<E: Float>(
             &mut b_walk,
             a_stage,
             b_stage,
+            exchange,
             stage,
             depth,
             p,

@@ -10,6 +10,8 @@
 //! Here unit 4·g + t takes rows and columns `4·g .. 4·g + 4` of a block of 32, and depths
 //! `4·t .. 4·t + 4` of a block of 16: vectors of four, however an operand lies, and vectors of four
 //! of the sum.
+//! Columns of C are the instruction's rows: pairs of words from one row of A are the two registers
+//! of its second factor as they are read, where four registers of the first have to be put together.
 
 use cubecl::prelude::*;
 
@@ -28,6 +30,7 @@ pub(super) fn by_registers<E: Float>(
     b_walk: &mut Walk,
     a_stage: &mut [Vector<E, Const<4>>],
     b_stage: &mut [Vector<E, Const<4>>],
+    exchange: &mut [f32],
     stage: &mut [Vec4],
     depth: usize,
     #[comptime] p: Product,
@@ -41,7 +44,6 @@ pub(super) fn by_registers<E: Float>(
     let region = plane % comptime!(p.regions());
     let row = region / comptime!(t.bn / t.pn) * t.pm;
     let col = region % comptime!(t.bn / t.pn) * t.pn;
-    let mut exchange = Shared::<[f32]>::new_slice(comptime!(p.exchanged().max(1)));
 
     let mut acc = Array::<f32>::new(comptime!(t.pm * t.pn / 32));
     #[unroll]
@@ -70,11 +72,11 @@ pub(super) fn by_registers<E: Float>(
                     let a_at = a_at + comptime!(a_side.room());
                     let b_at = b_at + comptime!(b_side.room());
                     let low = blocks::<E>(&*a_stage, a_at, row, block, t.pm, a_side);
-                    multiply::<E>(&low, &columns, &mut acc, &mut exchange, p);
+                    multiply::<E>(&low, &columns, &mut acc, exchange, p);
                     let low = blocks::<E>(&*b_stage, b_at, col, block, t.pn, b_side);
-                    multiply::<E>(&rows, &low, &mut acc, &mut exchange, p);
+                    multiply::<E>(&rows, &low, &mut acc, exchange, p);
                 }
-                multiply::<E>(&rows, &columns, &mut acc, &mut exchange, p);
+                multiply::<E>(&rows, &columns, &mut acc, exchange, p);
             }
         }
         // With a buffer more, the next step is written beside what others still read.
@@ -146,12 +148,12 @@ fn multiply<E: Float>(
 ) {
     let packed = comptime!(p.cores.packed());
     let size!(N) = packed;
-    let a = registers::<E, N>(rows, true, p);
-    let b = registers::<E, N>(columns, false, p);
+    let a = registers::<E, N>(columns, true, p);
+    let b = registers::<E, N>(rows, false, p);
     if comptime!(p.cores.are_emulated()) {
         emulate::<E, N>(&a, &b, acc, exchange, p);
     } else {
-        let (down, across) = comptime!((p.tile.pm / 16, p.tile.pn / 8));
+        let (down, across) = comptime!((p.tile.pn / 16, p.tile.pm / 8));
         let instruction = cmma::MmaDefinition::<E, E, f32>::new(16usize, 8usize, 8 * packed);
         #[unroll]
         for s in 0..comptime!(2 / packed) {
@@ -182,8 +184,8 @@ fn multiply<E: Float>(
     }
 }
 
-/// The registers of a unit's part of a block: of each instruction of A rows g and g + 8, then both
-/// again four words deeper; of B a column, and again.
+/// The registers of a unit's part of a block: of an instruction's first factor, our B, rows g and
+/// g + 8, then both again four words deeper; of its second, our A, a column, and again.
 #[cube]
 fn registers<E: Float, N: Size>(
     values: &Array<Vector<E, Const<4>>>,
@@ -193,11 +195,11 @@ fn registers<E: Float, N: Size>(
     let packed = comptime!(p.cores.packed());
     // Instructions side by side, registers of each, and how many of those lie at one depth.
     let (count, each, flat) = comptime!(if is_a {
-        (p.tile.pm / 16, 4, 2)
+        (p.tile.pn / 16, 4, 2)
     } else {
-        (p.tile.pn / 8, 2, 1)
+        (p.tile.pm / 8, 2, 1)
     });
-    let along = comptime!(if is_a { p.a } else { p.b });
+    let along = comptime!(if is_a { p.b } else { p.a });
     let mut all = Array::<Vector<E, N>>::new(comptime!(2 / packed * count * each));
     #[unroll]
     for s in 0..comptime!(2 / packed) {
@@ -247,11 +249,11 @@ fn emulate<E: Float, N: Size>(
     #[comptime] p: Product,
 ) {
     let packed = comptime!(p.cores.packed());
-    let (down, across) = comptime!((p.tile.pm / 16, p.tile.pn / 8));
+    let (down, across) = comptime!((p.tile.pn / 16, p.tile.pm / 8));
     let unit = UNIT_POS as usize;
     let lane = unit % 32;
     let (plane, g, t) = (unit - lane, lane / 4, lane % 4);
-    // A's four registers, then B's two.
+    // Four registers of the first factor, then two of the second.
     let each = comptime!(6 * packed);
     for instruction in 0..comptime!(2 / packed * down * across) {
         let (i, j) = (instruction / across, instruction % across);
@@ -298,22 +300,22 @@ fn store(
     let t = comptime!(p.tile);
     let lane = UNIT_POS as usize % 32;
     let first = group * comptime!(t.vectors());
+    let across = comptime!(t.pm / 8);
     #[unroll]
-    for q in 0..comptime!(t.pm / 8) {
-        // Row q % 4 of the unit's four of block q / 4 is the instruction's g or g + 8.
-        let (i, r) = comptime!((q / 2, q % 2));
-        let row = row + comptime!(q / 4 * BLOCK + q % 4) + 4 * (lane / 4);
+    for j in 0..across {
         #[unroll]
-        for block in 0..comptime!(t.pn / BLOCK) {
+        for half in 0..2usize {
+            let row = row + comptime!(j / 4 * BLOCK + j % 4) + 4 * (2 * (lane % 4) + half);
             #[unroll]
-            for half in 0..2usize {
+            for block in 0..comptime!(t.pn / BLOCK) {
+                // The instruction's rows g and g + 8, of two instructions.
                 let mut v = Vec4::empty();
                 #[unroll]
-                for j in 0..4usize {
-                    let tile = comptime!(i * (t.pn / 8) + block * 4 + j);
-                    v.insert(j, acc[comptime!(tile * 4 + 2 * r + half)]);
+                for q in 0..4usize {
+                    let tile = comptime!((block * 2 + q / 2) * across + j);
+                    v.insert(q, acc[comptime!(tile * 4 + q % 2 * 2 + half)]);
                 }
-                let col4 = (col + block * BLOCK) / 4 + 2 * (lane % 4) + half;
+                let col4 = (col + block * BLOCK) / 4 + lane / 4;
                 stage[first + row * comptime!(t.bn / 4) + col4] = v;
             }
         }

@@ -5,7 +5,8 @@ use cubecl::prelude::*;
 /// Bytes at multiples of which shared memory begins that tensor cores read or write.
 pub(crate) const ALIGNMENT: usize = 32;
 
-/// Bytes of shared memory that a kernel keeps for other things than its product.
+/// Bytes of shared memory that a kernel, and the runtime beside it, keep for other things than its
+/// product.
 const OTHER_SHARED: usize = 2 << 10;
 
 /// The shape of a tile, in elements.
@@ -51,15 +52,15 @@ const WIDE: Tile = Tile {
     ..SMALL
 };
 
-/// The tile of medium products, and of all that units multiply themselves: with 8 × 8 elements
-/// each they read shared memory an eighth as often as they multiply.
+/// The tile of medium products: of 8 × 8 elements a unit reads half as much per multiply-add as of
+/// 4 × 4.
 pub(crate) const MEDIUM: Tile = Tile {
     bm: 64,
     tm: 8,
     ..WIDE
 };
 
-/// The tile of large products on tensor cores, which outrun the memory on a smaller one.
+/// The tile of large products, which reads each factor the fewest times.
 const LARGE: Tile = Tile {
     bm: 128,
     bn: 128,
@@ -97,7 +98,7 @@ pub(crate) enum Extra {
     None,
     /// Of ones.
     Ones,
-    /// A column of its own: see [`super::product_beside`].
+    /// A column of its own: see [`super::product_in`].
     Column,
 }
 
@@ -310,32 +311,32 @@ impl Cores {
 
     /// Vectors that each row of an operand is longer in shared memory.
     ///
-    /// What the units of a plane read at once of a fragment then lies in different banks: eight
-    /// rows of four words, or four rows of eight.
+    /// What the units of a plane read at once then lies in different banks: of a fragment eight
+    /// rows of four words or four rows of eight, for registers eight fours of rows or four of them.
     const fn padding(&self, along: Along) -> usize {
         match (self, along) {
+            (Self::Units, _) => 0,
             (Self::Fragments(Format::Tf32 | Format::Tf32x3, _), Along::Depth) => 1,
             (Self::Fragments(..), _) => 2,
-            _ => 0,
+            (Self::Registers(_), Along::Depth) => 1,
+            (Self::Registers(format), Along::Free) => {
+                if format.bytes() == 2 {
+                    1
+                } else {
+                    0
+                }
+            }
         }
     }
 
     /// How the columns of an operand of `width` vectors are permuted, see [`super::slot`].
     ///
-    /// Units read neighbouring fours of rows at one depth; tensor cores' registers are read by
-    /// eight such fours, four vectors of each, or by four of them, eight vectors of each.
+    /// Units read neighbouring fours of rows at one depth. Registers of four bytes a factor are
+    /// read from four fours of depths, two vectors of each at once, which no padding parts.
     const fn permuted(&self, along: Along, width: usize) -> (usize, usize) {
         match (self, along) {
             (Self::Units, Along::Depth) => (if width < 8 { width } else { 8 }, 1),
-            (Self::Registers(format), Along::Depth) => {
-                let line = 32 / format.bytes();
-                let vectors = if width < line { width } else { line };
-                (vectors / 4, 4)
-            }
-            (Self::Registers(format), Along::Free) => {
-                let line = 32 / format.bytes();
-                (4, if width < line { 2 } else { line / 4 })
-            }
+            (Self::Registers(format), Along::Free) if format.bytes() == 4 => (4, 2),
             _ => (1, 0),
         }
     }
@@ -348,6 +349,11 @@ pub(super) const BLOCK_DEPTH: usize = 16;
 
 /// Bytes per clock that a multiprocessor reads from what it shares with the others.
 const READ: usize = 64;
+/// Bytes per clock that its units read from shared memory.
+const READ_SHARED: usize = 128;
+/// Instructions that bring a vector of a factor from the one to the other, of which four
+/// schedulers each issue one per clock for 32 units; counted in what ptxas makes of tf32.
+const BRING: usize = 13;
 
 /// Vectors of a step that a unit brings at most: they wait in its registers.
 const PASSES: usize = 8;
@@ -426,12 +432,13 @@ impl Product {
         self.tile.step / self.cores.plane().1 / self.groups()
     }
 
-    /// Numbers that units hand to each other in place of tensor cores' registers.
-    pub(super) const fn exchanged(&self) -> usize {
+    /// Numbers that units hand to each other in place of tensor cores' registers; one where they
+    /// hand over none.
+    pub(crate) const fn exchanged(&self) -> usize {
         if self.cores.are_emulated() {
             self.tile.units() * 6 * self.cores.packed()
         } else {
-            0
+            1
         }
     }
 
@@ -485,31 +492,61 @@ impl Product {
     }
 
     /// The same with the longest steps that leave room for another cube in `shared` bytes, or else
-    /// with those that have room at all.
+    /// with those that have room at all, for two of them if possible.
     pub(crate) fn fitted(self, shared: usize) -> Option<Self> {
-        let steps = [(128, 2), (64, 2), (32, 2), (16, 2), (32, 1), (16, 1)];
-        let with = |(step, buffers)| Self {
-            tile: Tile {
-                step,
-                buffers,
-                ..self.tile
-            },
-            ..self
-        };
-        let rooms = [shared / 2, shared.saturating_sub(OTHER_SHARED)];
-        rooms.into_iter().find_map(|room| {
-            let mut all = steps.into_iter().map(with);
-            all.find(|p| p.is_whole() && p.shared() <= room)
+        let (long, all) = ([128, 64, 32], [128, 64, 32, 16]);
+        [
+            (shared / 2, 2, &long[..]),
+            (shared, 2, &all),
+            (shared, 1, &all),
+        ]
+        .into_iter()
+        .find_map(|(room, buffers, steps)| {
+            let mut steps = steps.iter();
+            steps.find_map(|&step| self.with(step, buffers, room))
         })
     }
 
-    /// Clocks per unit of depth of one cube, by what it reads and by what it multiplies, in
-    /// thousandths.
+    /// The same with steps of that depth, if they have room in `shared` bytes.
+    pub(crate) fn with(self, step: usize, buffers: usize, shared: usize) -> Option<Self> {
+        let tile = Tile {
+            step,
+            buffers,
+            ..self.tile
+        };
+        let p = Self { tile, ..self };
+        let fits = p.is_whole() && p.shared() + OTHER_SHARED <= shared;
+        fits.then_some(p)
+    }
+
+    /// That of which the busiest of so many multiprocessors is done first, where `cubes` says how
+    /// many of a tile there are.
+    pub(crate) fn fastest(
+        all: impl Iterator<Item = Self>,
+        cubes: impl Fn(&Tile) -> usize,
+        multiprocessors: usize,
+    ) -> Option<Self> {
+        let clocks = |p: &Self| cubes(&p.tile).div_ceil(multiprocessors) * p.clocks();
+        all.min_by_key(clocks)
+    }
+
+    /// Clocks per unit of depth of one cube, in thousandths: of the slowest of what it reads from
+    /// global memory, from shared memory, and multiplies, and of bringing factors from the one to
+    /// the other.
     pub(crate) fn clocks(&self) -> usize {
-        let Tile { bm, bn, .. } = self.tile;
-        let read = (bm + bn) * 4 * 1000 / READ;
-        let rate = self.cores.format().map_or(128, |format| format.rate());
-        read.max(bm * bn * 1000 / rate)
+        let t = self.tile;
+        let (factors, products) = (t.bm + t.bn, t.bm * t.bn);
+        let read = factors * 4 * 1000 / READ;
+        let (rate, again) = match self.cores.format() {
+            None => (128, products / (t.tm * t.tn) * (t.tm + t.tn) * 4),
+            Some(format) => {
+                let of_planes = self.regions() * (t.pm + t.pn);
+                (format.rate(), of_planes * format.bytes() * format.parts())
+            }
+        };
+        let multiplied = products * 1000 / rate;
+        let brought = factors * BRING * 1000 / (4 * 32 * 4);
+        read.max(again * 1000 / READ_SHARED).max(multiplied) + brought
     }
 }
 
@@ -540,5 +577,63 @@ impl Side {
     /// Vectors of a step in shared memory.
     pub(super) const fn room(&self) -> usize {
         self.rows * self.pitch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an H100 multiplies `m × n` elements on.
+    fn chosen(cores: Cores, m: usize, n: usize) -> (usize, usize) {
+        let on = |tile| {
+            let p = Product {
+                tile,
+                a: Along::Depth,
+                b: Along::Free,
+                extra: Extra::None,
+                cores,
+            };
+            p.fitted(227 << 10)
+        };
+        let all = TILES.into_iter().filter_map(on);
+        let best = Product::fastest(all, |tile| tile.cover(m, n), 132).unwrap();
+        (best.tile.bm, best.tile.bn)
+    }
+
+    #[test]
+    fn small_minibatches_spread_over_multiprocessors_and_large_ones_read_little() {
+        for (cores, of_100, of_200, of_8192) in [
+            (Cores::Units, (32, 64), (64, 64), (128, 128)),
+            (
+                Cores::Registers(Format::Tf32x3),
+                (32, 64),
+                (32, 32),
+                (128, 128),
+            ),
+            (
+                Cores::Registers(Format::Tf32),
+                (32, 64),
+                (64, 64),
+                (128, 128),
+            ),
+            (
+                Cores::Registers(Format::Bf16),
+                (32, 64),
+                (64, 64),
+                (128, 128),
+            ),
+        ] {
+            assert_eq!(chosen(cores, 100, 1200), of_100, "{cores:?}");
+            assert_eq!(chosen(cores, 200, 1200), of_200, "{cores:?}");
+            assert_eq!(chosen(cores, 8192, 8192), of_8192, "{cores:?}");
+        }
+    }
+
+    #[test]
+    fn products_have_room_where_shared_memory_is_small() {
+        for shared in [16 << 10, 32 << 10, 48 << 10, 99 << 10, 227 << 10] {
+            assert!(Product::is_possible(Cores::Units, shared), "{shared}");
+        }
     }
 }

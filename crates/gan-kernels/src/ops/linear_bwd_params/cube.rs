@@ -71,18 +71,23 @@ pub(crate) fn run_each<'a>(
 /// Whether one kernel can step both layers.
 fn are_alike(one: &LinearBwdParams<'_, Cube>, other: &LinearBwdParams<'_, Cube>) -> bool {
     let of = |op: &LinearBwdParams<'_, Cube>| {
-        let (rule, limit) = match &op.update {
-            Update::Store => (Rule::Store, None),
-            Update::Momentum {
-                max_column_norm, ..
-            } => (Rule::Momentum, *max_column_norm),
-            Update::Adam {
-                max_column_norm, ..
-            } => (Rule::Adam, *max_column_norm),
-        };
+        let (rule, limit) = rule_of(&op.update);
         (rule, limit.is_some(), op.bias_weights.is_some())
     };
-    of(one) == of(other)
+    of(one) == of(other) && std::ptr::eq(one.state, other.state)
+}
+
+/// What becomes of the gradient, and the limit on a column's norm.
+fn rule_of(update: &Update<'_, Cube>) -> (Rule, Option<f64>) {
+    match *update {
+        Update::Store => (Rule::Store, None),
+        Update::Momentum {
+            max_column_norm, ..
+        } => (Rule::Momentum, max_column_norm),
+        Update::Adam {
+            max_column_norm, ..
+        } => (Rule::Adam, max_column_norm),
+    }
 }
 
 /// Whether a kernel of so many layers has room for what each of them needs.
@@ -104,26 +109,27 @@ fn layer(
     let spare = cube.spare();
     let place_of = |matrix: &Matrix<Cube>| buffer(&matrix.storage, matrix.rows * matrix.stride / 4);
     let spare_at = |at: usize| buffer(&spare[at], 1);
-    let (moments, adam, slot, limit) = match &op.update {
-        Update::Store => ([0, 1, 2, 3].map(spare_at), None, 0, None),
+    let (_, limit) = rule_of(&op.update);
+    let (moments, adam, slot) = match &op.update {
+        Update::Store => ([0, 1, 2, 3].map(spare_at), None, 0),
         Update::Momentum {
             velocity: [w, b],
             slot,
-            max_column_norm,
+            ..
         } => {
             let moments = [place_of(w), place_of(b), spare_at(0), spare_at(1)];
-            (moments, None, *slot, *max_column_norm)
+            (moments, None, *slot)
         }
         Update::Adam {
             first,
             second,
             adam,
             slot,
-            max_column_norm,
+            ..
         } => {
             let [w1, b1] = first.each_ref().map(|matrix| place_of(matrix));
             let [w2, b2] = second.each_ref().map(|matrix| place_of(matrix));
-            ([w1, b1, w2, b2], Some(*adam), *slot, *max_column_norm)
+            ([w1, b1, w2, b2], Some(*adam), *slot)
         }
     };
     let slots = op.state.slots;
@@ -168,15 +174,7 @@ fn launch(
     monitor: Option<(&mut DeviceMonitors, Monitor)>,
 ) {
     let Some(first) = ops.first() else { return };
-    let (rule, limit) = match &first.update {
-        Update::Store => (Rule::Store, None),
-        Update::Momentum {
-            max_column_norm, ..
-        } => (Rule::Momentum, *max_column_norm),
-        Update::Adam {
-            max_column_norm, ..
-        } => (Rule::Adam, *max_column_norm),
-    };
+    let (rule, limit) = rule_of(&first.update);
     let state = first.state;
     let mut p = if limit.is_some() {
         cube.product_on(Along::Free, Along::Free, WHOLE_COLUMNS)
@@ -287,6 +285,7 @@ fn update_params<E: Float>(
     let (a_room, b_room) = comptime!(p.room());
     let mut x_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT);
     let mut dz_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT);
+    let mut exchange = Shared::<[f32]>::new_slice(comptime!(p.exchanged()));
     #[unroll]
     for index in 0..layers.len() {
         let layer = layers.index_mut(index);
@@ -305,6 +304,7 @@ fn update_params<E: Float>(
                 &mut stage,
                 &mut x_stage,
                 &mut dz_stage,
+                &mut exchange,
                 &mut scratch,
                 squares,
                 state,
@@ -339,6 +339,7 @@ fn update_layer<E: Float>(
     stage: &mut [Vec4],
     x_stage: &mut [Vector<E, Const<4>>],
     dz_stage: &mut [Vector<E, Const<4>>],
+    exchange: &mut [f32],
     scratch: &mut [f32],
     squares: &mut [f32],
     state: &[u32],
@@ -373,7 +374,8 @@ fn update_layer<E: Float>(
     for tile in 0..tiles {
         let row0 = (first_tile + tile) * t.bm;
         product_in::<E>(
-            x, dz, s, stage, x_stage, dz_stage, x_place, dz_place, s_place, depth, row0, col0, p,
+            x, dz, s, stage, x_stage, dz_stage, exchange, x_place, dz_place, s_place, depth, row0,
+            col0, p,
         );
         for pass in 0..passes {
             let e = UNIT_POS as usize + pass * comptime!(t.units());

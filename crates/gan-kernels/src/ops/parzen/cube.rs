@@ -9,9 +9,7 @@ use super::Parzen;
 use crate::cube::Cube;
 use crate::cube::launch::{buffer, cube_sum, floats, grid, place, vectors};
 use crate::cube::math::exp;
-use crate::cube::tile::{
-    ALIGNMENT, Along, MEDIUM, Place, PlaceLaunch, Product, Vec4, element, product,
-};
+use crate::cube::tile::{ALIGNMENT, Along, Place, PlaceLaunch, Product, Vec4, element, product};
 use crate::{Backend, BackendError, Matrix, Rows};
 
 /// Units of the cubes that centre rows.
@@ -31,9 +29,9 @@ pub(crate) fn run(cube: &Cube, op: Parzen<'_, Cube>) -> Result<Vec<f64>, Backend
     let points = Centred::new(cube, &op.points, &mean);
     let samples = Centred::new(cube, &op.samples, &mean);
 
-    // Its groups sum a quarter of the depth each: sums of all terms in a row are off by more.
-    // In every precision exactly: distances are differences of what rounding would take away.
-    let p = cube.exact_product_on(Along::Depth, Along::Depth, MEDIUM);
+    // Distances are differences of what rounding would take away, and sums of all terms in a row
+    // are off by more than those of a quarter each.
+    let p = cube.exact_product(Along::Depth, Along::Depth);
     let strips = n.div_ceil(p.tile.bn);
     let row_tiles = m.div_ceil(p.tile.bm);
     let shares = (2 * cube.multiprocessors())
