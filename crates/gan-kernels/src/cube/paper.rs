@@ -42,6 +42,9 @@ use crate::BackendError;
 /// Multiprocessors of the H100 that is drawn, by which tiles are chosen.
 const MULTIPROCESSORS: u32 = 132;
 
+/// Bytes of shared memory that a cube of it can have.
+pub(super) const SHARED: usize = 227 << 10;
+
 /// Bytes at whose multiples the CUDA runtime aligns buffers.
 const ALIGNMENT: usize = 512;
 
@@ -206,7 +209,7 @@ impl Launched {
 }
 
 /// What cubecl's CUDA runtime says of a Hopper device, as far as our kernels ask.
-fn properties() -> DeviceProperties {
+pub(super) fn properties() -> DeviceProperties {
     let mut features = Features::default();
     let float = ElemType::Float;
     for (kind, k) in [
@@ -229,7 +232,7 @@ fn properties() -> DeviceProperties {
         plane_size_min: 32,
         plane_size_max: 32,
         max_bindings: 32,
-        max_shared_memory_size: 227 << 10,
+        max_shared_memory_size: SHARED,
         max_cube_count: (i32::MAX as u32, 65_535, 65_535),
         max_units_per_cube: 1024,
         max_cube_dim: (1024, 1024, 64),

@@ -57,75 +57,57 @@ pub(crate) fn product(
     col0: usize,
     #[comptime] p: Product,
 ) {
+    match p.cores.format() {
+        None | Some(Format::Emulated { .. }) => {
+            product_alone::<f32>(a, b, stage, a_place, b_place, depth, row0, col0, p)
+        }
+        Some(Format::Tf32 | Format::Tf32x3) => {
+            product_alone::<tf32>(a, b, stage, a_place, b_place, depth, row0, col0, p)
+        }
+        Some(Format::Bf16) => {
+            product_alone::<bf16>(a, b, stage, a_place, b_place, depth, row0, col0, p)
+        }
+        Some(Format::F16) => {
+            product_alone::<f16>(a, b, stage, a_place, b_place, depth, row0, col0, p)
+        }
+    }
+}
+
+/// The same of factors rounded to `E`, in shared memory of their own.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn product_alone<E: Float>(
+    a: &[Vec4],
+    b: &[Vec4],
+    stage: &mut [Vec4],
+    a_place: &Place,
+    b_place: &Place,
+    depth: u32,
+    row0: usize,
+    col0: usize,
+    #[comptime] p: Product,
+) {
     let (a_room, b_room) = comptime!(p.room());
+    let mut a_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT);
+    let mut b_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT);
     let mut exchange = Shared::<[f32]>::new_slice(comptime!(p.exchanged()));
     // Without a column of its own A's one more row reads nothing.
-    match p.cores.format() {
-        None | Some(Format::Emulated { .. }) => product_in::<f32>(
-            a,
-            b,
-            a,
-            stage,
-            &mut Shared::<[Vector<f32, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
-            &mut Shared::<[Vector<f32, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
-            &mut exchange,
-            a_place,
-            b_place,
-            a_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-        Some(Format::Tf32 | Format::Tf32x3) => product_in::<tf32>(
-            a,
-            b,
-            a,
-            stage,
-            &mut Shared::<[Vector<tf32, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
-            &mut Shared::<[Vector<tf32, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
-            &mut exchange,
-            a_place,
-            b_place,
-            a_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-        Some(Format::Bf16) => product_in::<bf16>(
-            a,
-            b,
-            a,
-            stage,
-            &mut Shared::<[Vector<bf16, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
-            &mut Shared::<[Vector<bf16, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
-            &mut exchange,
-            a_place,
-            b_place,
-            a_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-        Some(Format::F16) => product_in::<f16>(
-            a,
-            b,
-            a,
-            stage,
-            &mut Shared::<[Vector<f16, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
-            &mut Shared::<[Vector<f16, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
-            &mut exchange,
-            a_place,
-            b_place,
-            a_place,
-            depth,
-            row0,
-            col0,
-            p,
-        ),
-    }
+    product_in::<E>(
+        a,
+        b,
+        a,
+        stage,
+        &mut a_stage,
+        &mut b_stage,
+        &mut exchange,
+        a_place,
+        b_place,
+        a_place,
+        depth,
+        row0,
+        col0,
+        p,
+    );
 }
 
 /// The same where A has one more row, the first element of each row of `extra`, and factors lie in

@@ -468,8 +468,8 @@ impl Product {
             // They lie where C will.
             None => 0,
             Some(format) => {
-                let vectors = self.a().room() + self.b().room();
-                vectors * 4 * format.bytes() * format.parts() * self.tile.buffers
+                let (a, b) = self.room();
+                (a + b) * 4 * format.bytes()
             }
         };
         factors + self.stage() * 16 + self.exchanged() * 4

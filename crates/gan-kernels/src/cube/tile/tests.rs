@@ -7,17 +7,13 @@ use std::sync::Arc;
 use cubecl::Compiler;
 use cubecl::cuda::compiler::{CudaBackend, CudaCompiler};
 use cubecl::cuda::{CudaCompilationOptions, CudaRepresentation, CudaRuntime};
-use cubecl::ir::features::{Features, MmaConfig};
+use cubecl::ir::features::MmaConfig;
 use cubecl::ir::nvidia::SmArch;
-use cubecl::ir::{
-    AddressType, DeviceIdentity, ElemType, FloatKind, HardwareProperties, MemoryDeviceProperties,
-};
+use cubecl::ir::{AddressType, ElemType, FloatKind};
 use cubecl_server::runtime::Runtime;
 
 use super::*;
-
-/// Bytes of shared memory of Hopper.
-const SHARED: usize = 227 << 10;
+use crate::cube::paper::{SHARED, properties};
 
 #[cube(launch_unchecked)]
 fn one_tile(a: &[Vec4], b: &[Vec4], c: &mut [Vec4], #[comptime] p: Product) {
@@ -33,39 +29,8 @@ fn one_tile(a: &[Vec4], b: &[Vec4], c: &mut [Vec4], #[comptime] p: Product) {
 
 /// PTX of a product for Hopper.
 fn ptx(p: Product, config: MmaConfig) -> String {
-    let hardware = HardwareProperties {
-        load_width: 128,
-        vector_register_count: None,
-        plane_size_min: 32,
-        plane_size_max: 32,
-        max_bindings: 32,
-        max_shared_memory_size: 227 << 10,
-        max_cube_count: (i32::MAX as u32, 65_535, 65_535),
-        max_units_per_cube: 1024,
-        max_cube_dim: (1024, 1024, 64),
-        num_streaming_multiprocessors: Some(132),
-        num_tensor_cores: None,
-        min_tensor_cores_dim: None,
-        num_cpu_cores: None,
-        last_level_cache_size: None,
-        max_vector_size: 16,
-        cube_mma_reserved_shared_memory: 0,
-    };
-    let mut features = Features::default();
-    features.matmul.cmma.insert(config);
-    features.matmul.mma.insert(MmaConfig { n: 8, ..config });
-    let identity = DeviceIdentity {
-        name: "none".into(),
-        fingerprint: "none".into(),
-        physical: None,
-    };
-    let properties = DeviceProperties::new(
-        features,
-        MemoryDeviceProperties::new(u64::MAX, 256),
-        hardware,
-        cubecl::profile::TimingMethod::Device,
-        identity,
-    );
+    let mut properties = properties();
+    properties.features.matmul.cmma.insert(config);
     let buffer = || BufferCompilationArg { inplace: None };
     let units = CubeDim::new_1d(p.tile.units() as u32);
     let kernel = one_tile::OneTile::new(
