@@ -3,7 +3,6 @@
 
 pub mod arguments;
 pub mod bars;
-pub mod charts;
 pub mod cost;
 pub mod fma;
 pub mod game;

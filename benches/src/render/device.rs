@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, GREEN, ORANGE, SILVER};
+
 use super::table::{NOTHING, Table, left, number, percent, right, spread};
 use super::{products, scaling};
 use crate::bars::best_limit;
-use crate::charts::Bars;
 use crate::peers::{Outcome, PeerRow};
 use crate::results::{Fact, LimitKind, Machine, Purpose, Results, Row, known};
 
@@ -363,26 +364,41 @@ fn operations_chart(device: &str, files: &[&Results]) -> String {
         }
     }
     let groups = names.into_iter().map(|name| {
-        let of = |threads| {
-            let same = all
+        let bar = |(series, &threads)| {
+            let mut same = all
                 .iter()
-                .find(|row| row.name == name && row.threads == threads);
-            same.and_then(|row| of_limit(files, row))
+                .filter(|row| row.name == name && row.threads == threads);
+            let share = same.find_map(|row| of_limit(files, row));
+            let text = share.map(|share| format!("{:.0} %", 100.0 * share));
+            bar(series, share, text)
         };
-        let values = counts.iter().map(|&threads| of(threads)).collect();
-        (name.trim_start_matches("op/").to_owned(), values)
+        BarGroup {
+            name: name.trim_start_matches("op/").to_owned(),
+            bars: counts.iter().enumerate().map(bar).collect(),
+        }
     });
-    Bars {
+    let series = counts.iter().zip([ORANGE, BLUE, GREEN, SILVER].into_iter().cycle());
+    let chart = BarChart {
         title: &format!("Share of the best f32 product of {device}"),
-        series: counts
-            .iter()
-            .map(|&threads| threads_text(threads))
+        series: series
+            .map(|(&threads, color)| BarSeries {
+                name: threads_text(threads),
+                color,
+            })
             .collect(),
         groups: groups.collect(),
-        text: |share| format!("{:.0} %", 100.0 * share),
-        reference: Some(1.0),
+        reference: Some((1.0, "as fast as the best product")),
+    };
+    chart.draw().to_svg()
+}
+
+fn bar(series: usize, value: Option<f64>, text: Option<String>) -> Bar {
+    Bar {
+        series,
+        value: value.unwrap_or(f64::NAN),
+        error: 0.0,
+        text: text.unwrap_or_else(|| NOTHING.into()),
     }
-    .svg()
 }
 
 fn peers_table(peers: &[&PeerRow]) -> Table {
@@ -444,21 +460,23 @@ fn versions(row: &PeerRow) -> String {
 /// The ratios of those that were measured; `None` where none was.
 fn peers_chart(peers: &[&PeerRow], threads: usize) -> Option<String> {
     let of_threads = peers.iter().filter(|row| row.threads == threads);
-    let groups: Vec<_> = of_threads
+    let groups: Vec<BarGroup> = of_threads
         .filter_map(|row| match row.outcome {
-            Outcome::Measured { ratio, .. } => {
-                let name = format!("{}, {}, {}", row.name, row.variant, row.precision);
-                Some((name, vec![Some(ratio)]))
-            }
+            Outcome::Measured { ratio, .. } => Some(BarGroup {
+                name: format!("{}, {}, {}", row.name, row.variant, row.precision),
+                bars: vec![bar(0, Some(ratio), Some(format!("{ratio:.2}")))],
+            }),
             Outcome::Skipped(_) => None,
         })
         .collect();
-    let chart = Bars {
+    let chart = BarChart {
         title: &format!("Time of others over ours, {}", threads_text(Some(threads))),
-        series: vec!["theirs / ours".into()],
+        series: vec![BarSeries {
+            name: "theirs / ours".into(),
+            color: ORANGE,
+        }],
         groups,
-        text: |ratio| format!("{ratio:.2}"),
-        reference: Some(1.0),
+        reference: Some((1.0, "as fast as ours")),
     };
-    (!chart.groups.is_empty()).then(|| chart.svg())
+    (!chart.groups.is_empty()).then(|| chart.draw().to_svg())
 }

@@ -1,8 +1,9 @@
 //! The curves: a table, a sentence and a picture of each.
 
+use gan_pictures::{LogPlot, LogSeries, Role};
+
 use super::table::{Table, number, right, spread};
 use crate::bars::best_limit;
-use crate::charts::{Kind, Lines};
 use crate::results::{Curve, LimitKind, Results};
 
 /// Time may grow by this power of FLOP or bytes and still count as no faster.
@@ -112,10 +113,14 @@ pub(super) fn fitted_slope(points: &[[f64; 2]]) -> f64 {
 
 /// Time, beside what FLOP and bytes alone would take at the device's limits.
 pub(super) fn chart(curve: &Curve, files: &[&Results]) -> String {
-    let over = |name: &str, kind, of: &dyn Fn(usize) -> Option<f64>| {
+    let series = |name, role, of: &dyn Fn(usize) -> Option<f64>| {
         let points = curve.points.iter().enumerate();
         let points = points.filter_map(|(index, point)| Some([point.at, 1e3 * of(index)?]));
-        (name.to_owned(), points.collect::<Vec<_>>(), kind)
+        LogSeries {
+            name,
+            points: points.collect(),
+            role,
+        }
     };
     let row = |index: usize| &curve.points[index].row;
     let limit =
@@ -123,15 +128,15 @@ pub(super) fn chart(curve: &Curve, files: &[&Results]) -> String {
     let product = |index| Some(row(index).flop / limit(LimitKind::Product, index)?);
     let copy = |index| Some(row(index).bytes / limit(LimitKind::Copy, index)?);
     let mut series = vec![
-        over("measured", Kind::Measured, &|index| row(index).seconds()),
-        over("FLOP at the best product", Kind::Bound, &product),
-        over("bytes at the rate of a copy", Kind::Bound, &copy),
+        series("measured", Role::Measured, &|index| row(index).seconds()),
+        series("FLOP at the best product", Role::Bound, &product),
+        series("bytes at the rate of a copy", Role::Bound, &copy),
     ];
-    series.retain(|(_, points, _)| !points.is_empty());
-    Lines {
+    series.retain(|series| !series.points.is_empty());
+    let plot = LogPlot {
         title: &format!("ms per iteration, {}", curve.fixed),
         across: &curve.variable,
         series,
-    }
-    .svg()
+    };
+    plot.draw().to_svg()
 }

@@ -119,7 +119,10 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
         _ => {
             let grid = near_square(args.number);
             let shape = &model.record.shape;
-            let picture = pictures::draw(shape, cols, &samples, grid, &Backdrop::default())
+            let name = model.path.display();
+            let title = format!("{name}, step {}, seed {seed}", model.checkpoint.step);
+            let backdrop = Backdrop::default();
+            let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)
                 .context("cannot draw the samples")?;
             RunDir::replace(&out, &picture)?;
         }

@@ -9,6 +9,7 @@ use gan_data::RecordShape;
 use gan_eval::Modes;
 use gan_kernels::{Backend, BackendError};
 use gan_model::{Metrics, Trainer};
+use gan_pictures::Event;
 use serde::Serialize;
 use tracing::{error, info, warn};
 
@@ -17,7 +18,7 @@ use crate::devices::PrecisionChoice;
 use crate::diagnosis::{Diagnosis, Finding, lower_rates, remedy};
 use crate::interrupt;
 use crate::output::{Output, word};
-use crate::pictures::{self, Backdrop, Mark};
+use crate::pictures::{self, Backdrop};
 use crate::probe::{self, Probe, Sight};
 use crate::problem::Problem;
 use crate::progress::{Progress, duration};
@@ -389,7 +390,9 @@ impl<'a, B: Backend> Training<'a, B> {
             self.judge_axis()?;
         }
         let path = self.dir.samples(step);
-        let picture = pictures::draw(&self.record.shape, cols, &samples, grid, &self.backdrop)
+        let title = format!("{}, step {step}", self.dir.path().display());
+        let shape = &self.record.shape;
+        let picture = pictures::draw(&title, shape, cols, &samples, grid, &self.backdrop)
             .context("cannot draw the samples")?;
         RunDir::replace(&path, &picture)?;
         self.pictured_step = Some(step);
@@ -415,18 +418,19 @@ impl<'a, B: Backend> Training<'a, B> {
         let judged = self.trainer.discriminate(&axis);
         let judged = judged.map_err(|error| self.broken(&error))?;
         self.record.to_user_units(&mut axis, 1);
-        self.backdrop.discriminator = axis.into_iter().zip(judged).collect();
+        let points = axis.into_iter().zip(judged).map(|(x, d)| [x, d]);
+        self.backdrop.discriminator = points.collect();
         Ok(())
     }
 
     fn draw_curves(&self) -> Result<(), Problem> {
         let title = self.dir.path().display().to_string();
-        let marks = self.diagnosis.findings().iter().map(|finding| Mark {
-            step: finding.since,
+        let events = self.diagnosis.findings().iter().map(|finding| Event {
+            step: finding.since as f64,
             name: finding.kind.label(),
         });
-        let svg = pictures::curves(&self.history, &marks.collect::<Vec<_>>(), &title);
-        RunDir::replace(&self.dir.losses(), svg.as_bytes())
+        let curves = pictures::curves(&self.history, events.collect(), &title);
+        RunDir::replace(&self.dir.losses(), curves.to_svg().as_bytes())
     }
 
     /// The user wants to stop: what is there is saved.

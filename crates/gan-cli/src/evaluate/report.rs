@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use gan_eval::{Finding, Kind, Row, Section, Uncertainty};
+use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, ORANGE, SILVER};
 use serde::{Deserialize, Serialize};
 
 use super::data::DataFacts;
 use crate::output::Output;
-use crate::pictures::{Bar, BarKind, chart};
 use crate::problem::Problem;
 use crate::run_dir::RunDir;
 use crate::session::thousands;
@@ -63,17 +63,12 @@ impl Report {
         let mut files = vec![(folder.join(FILE), json)];
         let charted = |section: &&Section| CHARTED.contains(&section.id.as_str());
         for section in self.sections.iter().filter(charted) {
-            let bars = bars(section);
             let title = format!("{}, step {}: {}", self.preset, self.step, head(section));
             let picture = |extension| folder.join(format!("{}.{extension}", section.id));
-            let chart = chart(&bars, &title);
-            let [svg, png] = [
-                chart.to_svg().map(String::into_bytes),
-                chart.to_pixels(SCALE).to_png(),
-            ]
-            .map(|file| file.context("cannot draw the evaluation"));
-            files.push((picture("svg"), svg?));
-            files.push((picture("png"), png?));
+            let chart = chart(section, &title).draw();
+            let png = chart.to_png(SCALE).context("cannot draw the evaluation")?;
+            files.push((picture("svg"), chart.to_svg().into_bytes()));
+            files.push((picture("png"), png));
         }
         for (path, bytes) in &files {
             RunDir::replace(path, bytes)?;
@@ -116,25 +111,42 @@ fn head(section: &Section) -> &str {
         .map_or(section.title.as_str(), |(head, _)| head)
 }
 
-/// The rows of a section as a chart.
-fn bars(section: &Section) -> Vec<Bar> {
-    let bar = |row: &Row| Bar {
+/// The rows of a section as bars, the longest first.
+fn chart<'a>(section: &Section, title: &'a str) -> BarChart<'a> {
+    let series = [
+        ("samples", ORANGE),
+        ("controls, measured in the same way", BLUE),
+        ("published", SILVER),
+    ];
+    let group = |row: &Row| BarGroup {
         name: row.name.clone(),
-        value: row.value,
-        error: match row.uncertainty {
-            Some(Uncertainty::StandardError(error)) => error,
-            _ => 0.0,
-        },
-        text: value_in_words(row),
-        kind: match row.kind {
-            Kind::Model => BarKind::Model,
-            Kind::Control => BarKind::Control,
-            Kind::Published => BarKind::Published,
-        },
+        bars: vec![Bar {
+            series: match row.kind {
+                Kind::Model => 0,
+                Kind::Control => 1,
+                Kind::Published => 2,
+            },
+            value: row.value,
+            error: match row.uncertainty {
+                Some(Uncertainty::StandardError(error)) => error,
+                _ => 0.0,
+            },
+            text: value_in_words(row),
+        }],
     };
-    let mut bars: Vec<Bar> = section.rows.iter().map(bar).collect();
-    bars.sort_by(|a, b| b.value.total_cmp(&a.value));
-    bars
+    let mut rows: Vec<&Row> = section.rows.iter().collect();
+    rows.sort_by(|a, b| b.value.total_cmp(&a.value));
+    BarChart {
+        title,
+        series: series
+            .map(|(name, color)| BarSeries {
+                name: name.to_owned(),
+                color,
+            })
+            .into(),
+        groups: rows.into_iter().map(group).collect(),
+        reference: None,
+    }
 }
 
 /// Lines with columns that stand below each other.

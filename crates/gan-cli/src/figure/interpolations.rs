@@ -55,7 +55,7 @@ pub(super) fn run(args: &ThreeArgs, output: &Output) -> anyhow::Result<()> {
         title: &format!("G(z), z from one latent to another: {way} interpolation"),
         note: &format!("{name}, step {}, seed {seed}", model.checkpoint.step),
     };
-    target.write(&sheet.draw(), 1.0)?;
+    target.write(&sheet.draw()?, 1.0)?;
     output.line(format!(
         "{}: figure 3 of {name}, step {}, seed {seed}; {way}, {rows} pairs of latents",
         target.path.display(),

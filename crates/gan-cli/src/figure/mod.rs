@@ -17,9 +17,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, builder::RangedU64ValueParser};
+use gan_pictures::Drawing;
 
 use crate::output::Output;
-use crate::pictures::drawing::Drawing;
 use crate::problem::Problem;
 use crate::run_dir::{RunDir, check_folder};
 
@@ -165,10 +165,10 @@ impl Target {
     /// Writes `drawing`, for a .png at `scale` pixels a unit.
     fn write(&self, drawing: &Drawing, scale: f64) -> anyhow::Result<()> {
         let bytes = match self.form {
-            Form::Png => drawing.to_pixels(scale).to_png(),
-            Form::Svg => drawing.to_svg().map(String::into_bytes),
+            Form::Png => drawing.to_png(scale).context("cannot draw the figure")?,
+            Form::Svg => drawing.to_svg().into_bytes(),
         };
-        RunDir::replace(&self.path, &bytes.context("cannot draw the figure")?)?;
+        RunDir::replace(&self.path, &bytes)?;
         Ok(())
     }
 }

@@ -6,7 +6,6 @@ use gan_data::RecordShape;
 use gan_kernels::Native;
 use gan_model::Sampler;
 
-use crate::pictures::drawing::Pixels;
 use crate::problem::Problem;
 use crate::run_dir::{self, RUNS};
 use crate::sample::Model;
@@ -70,36 +69,4 @@ pub(super) fn sampler(model: &Model) -> anyhow::Result<Sampler<Native<f32>>> {
         &model.config.generator,
         &model.checkpoint,
     )?)
-}
-
-/// An image, planes of values from 0 to 255, as pixels.
-pub(super) fn pixels(image: &[f32], [height, width, channels]: ImageShape) -> Pixels {
-    let plane = height * width;
-    let byte = |value: f32| value.round().clamp(0.0, 255.0) as u8;
-    let rgb = (0..plane).flat_map(|at| {
-        [0, 1, 2].map(|color| {
-            let channel = if channels == 3 { color } else { 0 };
-            byte(image[channel * plane + at])
-        })
-    });
-    Pixels {
-        width,
-        height,
-        rgb: rgb.collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pixels_interleave_planes_and_repeat_a_grey_one() {
-        let image = [0.0, 255.0, 10.4, 300.0, -3.0, 7.0];
-        assert_eq!(pixels(&image, [2, 1, 3]).rgb, [0, 10, 0, 255, 255, 7]);
-        assert_eq!(
-            pixels(&image, [2, 3, 1]).rgb[6..12],
-            [10, 10, 10, 255, 255, 255]
-        );
-    }
 }

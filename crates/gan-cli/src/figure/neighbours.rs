@@ -55,7 +55,7 @@ pub(super) fn run(args: &TwoArgs, output: &Output) -> anyhow::Result<()> {
             train.rows()
         ),
     };
-    target.write(&sheet.draw(), 1.0)?;
+    target.write(&sheet.draw()?, 1.0)?;
     let mean = found.distances().sum::<f64>() / rows as f64;
     output.line(format!(
         "{}: figure 2 of {name}, step {}, seed {seed}; mean distance to the nearest of {} \

@@ -1,9 +1,9 @@
 //! One stage of Figure 1: densities and D over x, and below them how G maps z to x.
 
 use gan_model::Moves;
+use gan_pictures::{Anchor, Color, Drawing, Point, Stroke, text_width};
 
 use super::game::{LATENT_END, Moment, Played};
-use crate::pictures::drawing::{Anchor, Color, Drawing, Point, Stroke, text_width};
 
 pub(super) const INK: Color = [25, 25, 25];
 pub(super) const GREY: Color = [110, 110, 110];

@@ -1,8 +1,9 @@
 //! Rows of images under a line that says what they are.
 
-use super::model::{ImageShape, pixels};
+use gan_pictures::{Anchor, Color, Drawing, PictureError, Pixels, Stroke, text_width};
+
+use super::model::ImageShape;
 use super::panel::{GREY, INK};
-use crate::pictures::drawing::{Anchor, Color, Drawing, Stroke, text_width};
 
 const GAP: f64 = 3.0;
 const MARGIN: f64 = 16.0;
@@ -27,15 +28,18 @@ pub(super) struct Sheet<'a> {
 
 impl Sheet<'_> {
     /// Draws it.
-    pub(super) fn draw(&self) -> Drawing {
+    ///
+    /// # Errors
+    /// If an image is empty.
+    pub(super) fn draw(&self) -> Result<Drawing, PictureError> {
         let [height, width, channels] = self.shape;
         let enlarged = (SIDE / height.max(width).max(1)).clamp(1, 8);
         let [w, h] = [width, height].map(|side| (side * enlarged) as f64);
-        let images: Vec<_> = self
+        let images: Vec<Vec<u8>> = self
             .images
             .chunks_exact(height * width * channels)
-            .map(|image| pixels(image, self.shape))
-            .collect();
+            .map(|image| Pixels::from_planes(image, self.shape).to_png())
+            .collect::<Result<_, _>>()?;
         let rows = images.len().div_ceil(self.cols);
         let apart = if self.last_apart { APART } else { 0.0 };
         let across = |col: usize| {
@@ -69,6 +73,6 @@ impl Sheet<'_> {
                 );
             }
         }
-        drawing
+        Ok(drawing)
     }
 }

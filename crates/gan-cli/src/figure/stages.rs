@@ -1,9 +1,10 @@
 //! Figure 1 as a picture: the four stages side by side, the value beneath them.
 
+use gan_pictures::{Anchor, Drawing};
+
 use super::game::Played;
 use super::panel::{self, GREY, INK, Panel};
 use super::strip;
-use crate::pictures::drawing::{Anchor, Drawing};
 
 const WIDTH: f64 = 1320.0;
 const HEIGHT: f64 = 700.0;

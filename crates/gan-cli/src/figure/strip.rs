@@ -3,11 +3,10 @@
 use std::f64::consts::LN_2;
 
 use gan_model::Moves;
+use gan_pictures::{Anchor, Axis, Drawing, Point, Scale, Stroke, text_width};
 
 use super::game::{Moment, Played};
 use super::panel::{D, FAINT, GREY, INK, ORANGE, Panel, SAND};
-use crate::pictures::drawing::{Anchor, Drawing, Point, Stroke, text_width};
-use crate::pictures::{label, ticks};
 
 const VALUE: Stroke = Stroke::new(D.color(), 1.6);
 const BEST: Stroke = Stroke::new(ORANGE, 1.6);
@@ -44,20 +43,18 @@ pub(super) fn draw(
         // Neither moves alone before stage (a).
         let x = across(moments[played.stages[0]].step);
         let size = [across(moments[end].step) - x, height];
-        drawing.fill([x, top], size, SAND);
+        drawing.rectangle([x, top], size, SAND, 1.0);
     }
-    for tick in ticks(LOW, HIGH, 4) {
-        let y = up(tick);
+    for tick in Axis::linear(LOW, HIGH).ticks(4) {
+        let y = up(tick.value);
         drawing.line(vec![[left, y], [left + width, y]], Stroke::new(FAINT, 1.0));
-        let text = label(tick).replace('-', "−");
-        drawing.text([left - 7.0, y + 4.0], Anchor::End, 11.0, INK, &text);
+        drawing.text([left - 7.0, y + 4.0], Anchor::End, 11.0, INK, &tick.label);
     }
-    for tick in step_ticks(total) {
-        let x = across(tick);
+    for tick in Axis::new(Scale::SquareRoot, 0.0, total).ticks(11) {
+        let x = across(tick.value as u64);
         let base = top + height;
         drawing.line(vec![[x, base], [x, base + 4.0]], Stroke::new(INK, 1.0));
-        let text = label(tick as f64);
-        drawing.text([x, base + 16.0], Anchor::Middle, 11.0, INK, &text);
+        drawing.text([x, base + 16.0], Anchor::Middle, 11.0, INK, &tick.label);
     }
     let frame = vec![
         [left, top],
@@ -81,24 +78,6 @@ pub(super) fn draw(
     drawing.line(line(|moment| moment.value), VALUE);
 }
 
-/// Iterations to name on an axis by the square root: 1, 2 and 5 times powers of ten that are not
-/// crowded.
-fn step_ticks(total: f64) -> Vec<u64> {
-    let mut kept = vec![0];
-    let mut before = 0.0;
-    for power in 0..12 {
-        for digit in [1, 2, 5] {
-            let step = digit * 10u64.pow(power);
-            let place = (step as f64 / total).sqrt();
-            if place <= 1.0 && place - before > 0.09 {
-                kept.push(step);
-                before = place;
-            }
-        }
-    }
-    kept
-}
-
 /// The legend, which ends at `at`.
 pub(super) fn legend(drawing: &mut Drawing, at: Point, size: f64) {
     let [mut x, y] = at;
@@ -112,16 +91,5 @@ pub(super) fn legend(drawing: &mut Drawing, at: Point, size: f64) {
         x -= 36.0;
         drawing.line(vec![[x, y - 4.0], [x + 28.0, y - 4.0]], stroke);
         x -= 22.0;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_of_iterations_are_round_and_apart() {
-        assert_eq!(step_ticks(12_000.0), [0, 100, 500, 2000, 5000, 10_000]);
-        assert_eq!(step_ticks(1.0), [0, 1]);
     }
 }

@@ -1,0 +1,162 @@
+//! A drawing as pixels, and pixels as a PNG file.
+
+use std::sync::{Arc, LazyLock};
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{self, Options, Tree, fontdb::Database};
+
+use crate::drawing::Drawing;
+use crate::font;
+
+/// A picture in red, green and blue, row by row from the top left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pixels {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Number of rows.
+    pub height: usize,
+    /// Three bytes for each pixel.
+    pub rgb: Vec<u8>,
+}
+
+/// Why a picture has no pixels or no PNG file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// A side of the picture is 0 or too long.
+    #[error("found a picture of {0}×{1} pixels, which is empty or too large")]
+    Size(u32, u32),
+    /// The rasteriser does not understand the SVG file.
+    #[error("cannot rasterise the picture")]
+    Raster(#[from] usvg::Error),
+    /// The PNG encoder refuses the pixels.
+    #[error("cannot encode the picture")]
+    Encoding(#[from] png::EncodingError),
+}
+
+/// The rasteriser's fonts: ours, also under the generic name.
+///
+/// Text in a family that is missing here would be left out of the picture silently.
+static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    fonts.load_font_data(font::FILE.to_vec());
+    fonts.set_sans_serif_family(font::FAMILY);
+    Arc::new(fonts)
+});
+
+impl Drawing {
+    /// The picture with `scale` pixels for each unit.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn to_pixels(&self, scale: f64) -> Result<Pixels, PictureError> {
+        let options = Options {
+            fontdb: FONTS.clone(),
+            ..Options::default()
+        };
+        let tree = Tree::from_str(&self.to_svg(), &options)?;
+        let [width, height] = self.size.map(|side| (side * scale).round() as u32);
+        let mut pixmap = Pixmap::new(width, height).ok_or(PictureError::Size(width, height))?;
+        let transform = Transform::from_scale(scale as f32, scale as f32);
+        resvg::render(&tree, transform, &mut pixmap.as_mut());
+        // The ground is white, so that every pixel is opaque.
+        let (pixels, _) = pixmap.data().as_chunks::<4>();
+        Ok(Pixels {
+            width: width as usize,
+            height: height as usize,
+            rgb: pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect(),
+        })
+    }
+
+    /// The picture as a PNG file with `scale` pixels for each unit.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn to_png(&self, scale: f64) -> Result<Vec<u8>, PictureError> {
+        self.to_pixels(scale)?.to_png()
+    }
+}
+
+impl Pixels {
+    /// The pixels as a PNG file.
+    ///
+    /// # Errors
+    /// If there are none, or not as many as width and height say.
+    pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
+        encode(self.width, self.height, png::ColorType::Rgb, &self.rgb)
+    }
+}
+
+/// A PNG file of bytes of a colour type, row by row.
+pub(crate) fn encode(
+    width: usize,
+    height: usize,
+    color: png::ColorType,
+    bytes: &[u8],
+) -> Result<Vec<u8>, PictureError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
+    encoder.set_color(color);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(bytes)?;
+    writer.finish()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drawing::{Anchor, Stroke};
+
+    /// Pixels that are darker than a light grey.
+    fn dark(pixels: &Pixels) -> usize {
+        let (pixels, _) = pixels.rgb.as_chunks::<3>();
+        pixels
+            .iter()
+            .filter(|rgb| rgb.iter().all(|&c| c < 128))
+            .count()
+    }
+
+    #[test]
+    fn text_is_visible() {
+        let of_text = |text: &str| {
+            let mut drawing = Drawing::new(200.0, 30.0);
+            drawing.text([4.0, 22.0], Anchor::Start, 20.0, [0; 3], text);
+            dark(&drawing.to_pixels(1.0).unwrap())
+        };
+        // A letter M of 20 units covers about 70 pixels; its subscript fewer.
+        assert!(of_text("MMMM") > 200, "{}", of_text("MMMM"));
+        assert!(of_text("M_{M}") > 80, "{}", of_text("M_{M}"));
+        assert_eq!(of_text(" "), 0);
+    }
+
+    #[test]
+    fn every_shape_is_where_it_was_put() {
+        let mut drawing = Drawing::new(60.0, 20.0);
+        drawing.rectangle([0.0, 0.0], [20.0, 20.0], [255, 0, 0], 1.0);
+        let line = Stroke::new([0, 0, 255], 2.0);
+        drawing.line(vec![[22.0, 10.0], [38.0, 10.0]], line.dashed(4.0, 6.0));
+        drawing.dot([46.0, 10.0], 4.0, [0, 255, 0], 1.0);
+        let two = encode(2, 1, png::ColorType::Grayscale, &[0, 100]).unwrap();
+        drawing.image([52.0, 0.0], [4.0, 8.0], two);
+        let pixels = drawing.to_pixels(2.0).unwrap();
+        assert_eq!([pixels.width, pixels.height], [120, 40]);
+        let at = |x: usize, y: usize| &pixels.rgb[3 * (y * 120 + x)..][..3];
+        assert_eq!(at(1, 1), [255, 0, 0]);
+        assert_eq!(at(60, 2), [255; 3]);
+        // In the first dash, in the gap after its round end, in the second dash.
+        assert_eq!(at(48, 20), [0, 0, 255]);
+        assert_eq!(at(58, 20), [255; 3]);
+        assert_eq!(at(68, 20), [0, 0, 255]);
+        assert_eq!(at(92, 20), [0, 255, 0]);
+        // Enlarged pixels have sharp edges.
+        assert_eq!([at(107, 8)[0], at(108, 8)[0], at(112, 8)[0]], [0, 100, 255]);
+    }
+
+    #[test]
+    fn empty_picture_is_an_error() {
+        assert!(Drawing::new(0.0, 3.0).to_png(1.0).is_err());
+        assert!(Drawing::new(1e6, 1e6).to_png(1.0).is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! Sheets of images, pixel by pixel.
+
+use crate::pixels::{PictureError, Pixels, encode};
+
+/// Pixels between two images.
+const GAP: usize = 2;
+/// Brightness of the gaps.
+const GAP_SHADE: u8 = 96;
+/// Small images are enlarged to about so many pixels a side.
+const SIDE: usize = 56;
+/// No sheet is enlarged beyond so many pixels a side.
+const LARGEST: usize = 1200;
+
+/// A sheet of images in `[rows, columns]` as a PNG file.
+///
+/// Images have `[height, width, channels]` and follow each other, one plane of values from 0 to 255
+/// for each channel; places beyond the last image stay empty.
+/// Three channels are red, green and blue; of any other number the first is shown in grey.
+///
+/// # Errors
+/// If the sheet is empty or too large.
+pub fn sheet_of_images(
+    images: &[f32],
+    [height, width, channels]: [usize; 3],
+    [rows, columns]: [usize; 2],
+) -> Result<Vec<u8>, PictureError> {
+    let fits = |scale: usize| {
+        scale * height <= SIDE.max(height)
+            && scale * (width * columns).max(height * rows) <= LARGEST
+    };
+    let scale = (1..=8).rev().find(|&scale| fits(scale)).unwrap_or(1);
+    let (shown, color) = match channels {
+        3 => (3, png::ColorType::Rgb),
+        _ => (1, png::ColorType::Grayscale),
+    };
+    let (step_y, step_x) = (height * scale + GAP, width * scale + GAP);
+    let (sheet_height, sheet_width) = (rows * step_y + GAP, columns * step_x + GAP);
+    let mut pixels = vec![GAP_SHADE; sheet_height * sheet_width * shown];
+    let size = height * width * channels;
+    for (index, image) in images.chunks_exact(size).take(rows * columns).enumerate() {
+        let top = GAP + index / columns * step_y;
+        let left = GAP + index % columns * step_x;
+        for y in 0..height * scale {
+            for x in 0..width * scale {
+                let at = ((top + y) * sheet_width + left + x) * shown;
+                for channel in 0..shown {
+                    let plane = &image[channel * height * width..];
+                    pixels[at + channel] = byte(plane[y / scale * width + x / scale]);
+                }
+            }
+        }
+    }
+    encode(sheet_width, sheet_height, color, &pixels)
+}
+
+impl Pixels {
+    /// One image of `[height, width, channels]`, planes of values from 0 to 255 as on a sheet.
+    #[must_use]
+    pub fn from_planes(image: &[f32], [height, width, channels]: [usize; 3]) -> Self {
+        let plane = height * width;
+        let rgb = (0..plane).flat_map(|at| {
+            [0, 1, 2].map(|color| {
+                let channel = if channels == 3 { color } else { 0 };
+                byte(image[channel * plane + at])
+            })
+        });
+        Self {
+            width,
+            height,
+            rgb: rgb.collect(),
+        }
+    }
+}
+
+fn byte(value: f32) -> u8 {
+    value.round().clamp(0.0, 255.0) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(bytes: &[u8]) -> (u32, u32, png::ColorType, Vec<u8>) {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes))
+            .read_info()
+            .unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        (info.width, info.height, info.color_type, pixels)
+    }
+
+    #[test]
+    fn sheet_puts_planes_into_places() {
+        // Two colour images of 60×61 (too large to enlarge): all red, all blue.
+        let plane = 60 * 61;
+        let mut images = vec![0.0; 6 * plane];
+        images[..plane].fill(255.0);
+        images[5 * plane..].fill(255.0);
+        let sheet = sheet_of_images(&images, [60, 61, 3], [2, 3]).unwrap();
+        let (width, height, color, pixels) = decode(&sheet);
+        assert_eq!((width, height), (3 * 63 + 2, 2 * 62 + 2));
+        assert_eq!(color, png::ColorType::Rgb);
+        let at = |x: usize, y: usize| &pixels[(y * width as usize + x) * 3..][..3];
+        assert_eq!(at(0, 0), [96; 3]);
+        assert_eq!(at(2, 2), [255, 0, 0]);
+        assert_eq!(at(65, 2), [0, 0, 255]);
+        assert_eq!(at(128, 2), [96; 3]);
+    }
+
+    #[test]
+    fn sheet_of_grey_digits_is_grey_and_enlarged() {
+        let sheet = sheet_of_images(&[7.0; 784], [28, 28, 1], [1, 1]).unwrap();
+        let (width, height, color, _) = decode(&sheet);
+        assert_eq!((width, height, color), (60, 60, png::ColorType::Grayscale));
+    }
+
+    #[test]
+    fn pixels_interleave_planes_and_repeat_a_grey_one() {
+        let image = [0.0, 255.0, 10.4, 300.0, -3.0, 7.0];
+        let rgb = |shape| Pixels::from_planes(&image, shape).rgb;
+        assert_eq!(rgb([2, 1, 3]), [0, 10, 0, 255, 255, 7]);
+        assert_eq!(rgb([2, 3, 1])[6..12], [10, 10, 10, 255, 255, 255]);
+    }
+}
