@@ -175,9 +175,7 @@ impl CurvesPanel<'_> {
         for curve in &self.curves {
             let mut points = curve.points.clone();
             points.retain(|point| self.scale.shows(point[1]));
-            let places = points.iter().map(|&point| frame.at(point)).collect();
-            drawing.line(places, line(curve.color));
-            mark_cuts(drawing, frame, &points, curve.color);
+            frame.curve(drawing, &points, line(curve.color));
         }
         entries.extend(self.cut_entry(frame));
         let right = [RIGHT, frame.top - 12.0];
@@ -192,27 +190,6 @@ impl CurvesPanel<'_> {
         let furthest = beyond.max_by(|&a, &b| distance(a).total_cmp(&distance(b)))?;
         let name = format!("beyond the axis, to {}", rounded(furthest));
         Some(LegendEntry::new(Swatch::Triangle(GREY), name))
-    }
-}
-
-/// Marks each stretch of a curve that is beyond the axis by a triangle at the edge of the frame.
-fn mark_cuts(drawing: &mut Drawing, frame: &Frame, points: &[[f64; 2]], color: Color) {
-    let [low, high] = frame.y.ends();
-    let side = |point: &[f64; 2]| match point[1] {
-        y if y > high => 1.0,
-        y if y < low => -1.0,
-        _ => 0.0,
-    };
-    for stretch in points.chunk_by(|a, b| side(a) == side(b)) {
-        let side = side(&stretch[0]);
-        if side == 0.0 {
-            continue;
-        }
-        let middle = stretch[stretch.len() / 2];
-        let [x, y] = frame.at(middle);
-        let base = y - 1.0 * side;
-        let corners = vec![[x - 4.0, base], [x + 4.0, base], [x, base - 6.0 * side]];
-        drawing.area(corners, color, 1.0);
     }
 }
 

@@ -94,6 +94,12 @@ pub(crate) enum Shape {
         color: Color,
         opacity: f64,
     },
+    Cloud {
+        points: Vec<Point>,
+        radius: f64,
+        color: Color,
+        opacity: f64,
+    },
     Text {
         at: Point,
         anchor: Anchor,
@@ -151,6 +157,16 @@ impl Drawing {
     pub fn dot(&mut self, centre: Point, radius: f64, color: Color, opacity: f64) {
         self.shapes.push(Shape::Dot {
             centre,
+            radius,
+            color,
+            opacity,
+        });
+    }
+
+    /// Adds thousands of small circles, whose edges are not smoothed: that takes half the time.
+    pub fn cloud(&mut self, points: Vec<Point>, radius: f64, color: Color, opacity: f64) {
+        self.shapes.push(Shape::Cloud {
+            points,
             radius,
             color,
             opacity,

@@ -89,6 +89,30 @@ impl Frame {
         drawing.line(edges, Stroke::new(INK, 1.0));
     }
 
+    /// Draws a line through pairs of values.
+    ///
+    /// A stretch that lies beyond the vertical axis runs along the edge, where a triangle marks it.
+    pub fn curve(&self, drawing: &mut Drawing, points: &[[f64; 2]], stroke: Stroke) {
+        let places = points.iter().map(|&point| self.at(point)).collect();
+        drawing.line(places, stroke);
+        let [low, high] = self.y.ends();
+        let side = |point: &[f64; 2]| match point[1] {
+            y if y > high => 1.0,
+            y if y < low => -1.0,
+            _ => 0.0,
+        };
+        for stretch in points.chunk_by(|a, b| side(a) == side(b)) {
+            let side = side(&stretch[0]);
+            if side != 0.0 {
+                let [x, edge] = self.at(stretch[stretch.len() / 2]);
+                let base = edge - side;
+                let tip = [x, base - 6.0 * side];
+                let triangle = vec![[x - 4.0, base], [x + 4.0, base], tip];
+                drawing.area(triangle, stroke.color(), 1.0);
+            }
+        }
+    }
+
     /// Draws a horizontal line through the frame.
     pub fn level(&self, drawing: &mut Drawing, y: f64, stroke: Stroke) {
         let y = self.up(y);

@@ -41,4 +41,4 @@ pub use log_plot::{LogPlot, LogSeries, Role};
 pub use pixels::{PictureError, Pixels};
 pub use scatter::Scatter;
 #[cfg(feature = "png")]
-pub use sheet::sheet_of_images;
+pub use sheet::{ImageRows, sheet_of_images};

@@ -19,11 +19,14 @@ pub struct Pixels {
     pub rgb: Vec<u8>,
 }
 
+/// The rasteriser takes four bytes for each pixel: 400 MB.
+const MOST_PIXELS: u64 = 100_000_000;
+
 /// Why a picture has no pixels or no PNG file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PictureError {
-    /// A side of the picture is 0 or too long.
+    /// The picture has no pixels, or too many for the memory.
     #[error("found a picture of {0}×{1} pixels, which is empty or too large")]
     Size(u32, u32),
     /// The rasteriser does not understand the SVG file.
@@ -56,7 +59,9 @@ impl Drawing {
         };
         let tree = Tree::from_str(&self.to_svg(), &options)?;
         let [width, height] = self.size.map(|side| (side * scale).round() as u32);
-        let mut pixmap = Pixmap::new(width, height).ok_or(PictureError::Size(width, height))?;
+        let fits = u64::from(width) * u64::from(height) <= MOST_PIXELS;
+        let pixmap = if fits { Pixmap::new(width, height) } else { None };
+        let mut pixmap = pixmap.ok_or(PictureError::Size(width, height))?;
         let transform = Transform::from_scale(scale as f32, scale as f32);
         resvg::render(&tree, transform, &mut pixmap.as_mut());
         // The ground is white, so that every pixel is opaque.

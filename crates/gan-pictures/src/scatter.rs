@@ -61,9 +61,9 @@ impl Scatter<'_> {
             frame.x.contains(point[0].into()) && frame.y.contains(point[1].into())
         };
         for (points, color, opacity) in [(self.data, DATA, 0.55), (self.samples, SAMPLES, 0.6)] {
-            for point in points.iter().filter(shown) {
-                drawing.dot(frame.at(point.map(f64::from)), 1.9, color, opacity);
-            }
+            let points = points.iter().filter(shown);
+            let points = points.map(|point| frame.at(point.map(f64::from)));
+            drawing.cloud(points.collect(), 1.9, color, opacity);
         }
         let outside = self.samples.iter().filter(|point| !shown(point)).count();
         let mut entries = vec![LegendEntry::new(

@@ -1,5 +1,6 @@
-//! Sheets of images, pixel by pixel.
+//! Sheets of images: pixel by pixel, or as a drawing with a title.
 
+use crate::drawing::{Anchor, Color, Drawing, GREY, INK, Stroke, text_width};
 use crate::pixels::{PictureError, Pixels, encode};
 
 /// Pixels between two images.
@@ -72,6 +73,68 @@ impl Pixels {
     }
 }
 
+/// Rows of images under a title and a note.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageRows<'a> {
+    /// The images, planes of values from 0 to 255 as on a sheet.
+    pub images: &'a [f32],
+    /// Height, width and channels of an image.
+    pub shape: [usize; 3],
+    /// Images in a row.
+    pub columns: usize,
+    /// Whether the last image of each row stands apart, in a frame.
+    pub frame_last_column: bool,
+    /// Written above the images.
+    pub title: &'a str,
+    /// Written below the title.
+    pub note: &'a str,
+}
+
+impl ImageRows<'_> {
+    /// Draws the picture.
+    ///
+    /// # Errors
+    /// If an image is empty.
+    pub fn draw(&self) -> Result<Drawing, PictureError> {
+        const MARGIN: f64 = 16.0;
+        const HEAD: f64 = 54.0;
+        const BETWEEN: f64 = 3.0;
+        const APART: f64 = 14.0;
+        // The paper's frames are yellow, too.
+        const FRAME: Color = [235, 180, 0];
+        let [height, width, channels] = self.shape;
+        let enlarged = (SIDE / height.max(width).max(1)).clamp(1, 8);
+        let [w, h] = [width, height].map(|side| (side * enlarged) as f64);
+        let images = self.images.chunks_exact((height * width * channels).max(1));
+        let rows = images.len().div_ceil(self.columns);
+        let is_framed = |column| self.frame_last_column && column + 1 == self.columns;
+        let across = |column: usize| {
+            let apart = if is_framed(column) { APART } else { 0.0 };
+            MARGIN + column as f64 * (w + BETWEEN) + apart
+        };
+        let down = |row: usize| HEAD + row as f64 * (h + BETWEEN);
+        let text = text_width(self.title, 14.0).max(text_width(self.note, 11.0));
+        let right = (across(self.columns - 1) + w).max(MARGIN + text);
+        let mut drawing = Drawing::new(right + MARGIN, down(rows) - BETWEEN + MARGIN);
+        drawing.text([MARGIN, 24.0], Anchor::Start, 14.0, INK, self.title);
+        drawing.text([MARGIN, 42.0], Anchor::Start, 11.0, GREY, self.note);
+        for (index, image) in images.enumerate() {
+            let column = index % self.columns;
+            let [x, y] = [across(column), down(index / self.columns)];
+            let png = Pixels::from_planes(image, self.shape).to_png()?;
+            drawing.image([x, y], [w, h], png);
+            if is_framed(column) {
+                let [left, top] = [x - 1.0, y - 1.0];
+                let [right, bottom] = [x + w + 1.0, y + h + 1.0];
+                let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
+                let closed = corners.into_iter().chain([corners[0]]).collect();
+                drawing.line(closed, Stroke::new(FRAME, 2.0));
+            }
+        }
+        Ok(drawing)
+    }
+}
+
 fn byte(value: f32) -> u8 {
     value.round().clamp(0.0, 255.0) as u8
 }
@@ -112,6 +175,27 @@ mod tests {
         let sheet = sheet_of_images(&[7.0; 784], [28, 28, 1], [1, 1]).unwrap();
         let (width, height, color, _) = decode(&sheet);
         assert_eq!((width, height, color), (60, 60, png::ColorType::Grayscale));
+    }
+
+    #[test]
+    fn images_stand_in_rows_and_the_last_ones_in_frames() {
+        let rows = ImageRows {
+            images: &[0.0; 6 * 12],
+            shape: [3, 4, 1],
+            columns: 3,
+            frame_last_column: true,
+            title: "a < b",
+            note: "step 7",
+        };
+        let pixels = rows.draw().unwrap().to_pixels(1.0).unwrap();
+        let at = |x: usize, y: usize| &pixels.rgb[3 * (y * pixels.width + x)..][..3];
+        // Eight times as large: images of 32 by 24, one below the other and side by side.
+        for [x, y] in [[17, 55], [17, 82], [52, 55], [101, 55]] {
+            assert_eq!(at(x, y), [0; 3], "{x} {y}");
+        }
+        assert_eq!(at(49, 55), [255; 3]);
+        assert_eq!(at(99, 55), [235, 180, 0]);
+        assert_eq!(rows.draw().unwrap().to_svg().matches("<image ").count(), 6);
     }
 
     #[test]

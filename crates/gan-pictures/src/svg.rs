@@ -55,6 +55,24 @@ fn write_shape(svg: &mut String, shape: &Shape) -> std::fmt::Result {
             hex(*color),
             opacity_of("fill", *opacity)
         ),
+        Shape::Cloud {
+            points,
+            radius,
+            color,
+            opacity,
+        } => {
+            writeln!(
+                svg,
+                "<g fill=\"{}\"{} shape-rendering=\"crispEdges\">",
+                hex(*color),
+                opacity_of("fill", *opacity)
+            )?;
+            for [x, y] in points {
+                let [x, y] = [short(*x), short(*y)];
+                writeln!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"/>")?;
+            }
+            writeln!(svg, "</g>")
+        }
         Shape::Text {
             at: [x, y],
             anchor,
