@@ -377,7 +377,9 @@ fn operations_chart(device: &str, files: &[&Results]) -> String {
             bars: counts.iter().enumerate().map(bar).collect(),
         }
     });
-    let series = counts.iter().zip([ORANGE, BLUE, GREEN, SILVER].into_iter().cycle());
+    let series = counts
+        .iter()
+        .zip([ORANGE, BLUE, GREEN, SILVER].into_iter().cycle());
     let chart = BarChart {
         title: &format!("Share of the best f32 product of {device}"),
         series: series

@@ -60,7 +60,11 @@ impl Drawing {
         let tree = Tree::from_str(&self.to_svg(), &options)?;
         let [width, height] = self.size.map(|side| (side * scale).round() as u32);
         let fits = u64::from(width) * u64::from(height) <= MOST_PIXELS;
-        let pixmap = if fits { Pixmap::new(width, height) } else { None };
+        let pixmap = if fits {
+            Pixmap::new(width, height)
+        } else {
+            None
+        };
         let mut pixmap = pixmap.ok_or(PictureError::Size(width, height))?;
         let transform = Transform::from_scale(scale as f32, scale as f32);
         resvg::render(&tree, transform, &mut pixmap.as_mut());
