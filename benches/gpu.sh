@@ -1,6 +1,6 @@
 #!/bin/sh
 # Everything that a GPU is asked, in ten minutes at most, on a machine that has its driver and
-# PyTorch and neither cargo nor network: `cargo xtask bundle-gpu DIR` packs what it needs.
+# PyTorch and neither cargo nor network: `sh benches/bundle-gpu.sh DIR` packs what it needs.
 # What matters most comes first; what the ten minutes do not reach is named at the end.
 #
 #   sh benches/gpu.sh [RESULTS]

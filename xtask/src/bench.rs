@@ -4,7 +4,7 @@
 //! a program that cargo runs cannot run cargo on the same folder.
 
 use std::env::consts::EXE_SUFFIX;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -20,58 +20,44 @@ const BUILDS: [(&str, &[&str]); 2] = [
     ("default", &[]),
 ];
 
-/// What a build is of: touched, so that all of them are built anew.
-const SOURCES: [&str; 5] = [
-    "crates/gan-kernels/src/lib.rs",
-    "crates/gan-data/src/lib.rs",
-    "crates/gan-eval/src/lib.rs",
-    "crates/gan-model/src/lib.rs",
-    "crates/gan-cli/src/main.rs",
-];
-
 /// Runs what `args` ask for.
 ///
 /// # Errors
 /// If a command fails.
-pub(crate) fn run(root: &Path, args: Vec<OsString>) -> Result<()> {
-    let times_builds = args.iter().any(|arg| arg == BUILD_TIMES);
-    let facts = if times_builds && !has_name(&args) {
-        build_times(root)?
-    } else {
-        Vec::new()
-    };
+pub(crate) fn run(root: &Path, args: &[OsString]) -> Result<()> {
     let mut bench = super::cargo(root);
-    bench.args(cargo_args(&args));
-    for fact in facts {
-        bench.args(["--fact", &fact]);
+    bench.args(cargo_args(args));
+    if !has_name(args) && args.iter().any(|arg| arg == BUILD_TIMES) {
+        for fact in build_times(root)? {
+            bench.args(["--fact", &fact]);
+        }
     }
     super::succeed(bench)
 }
 
 /// Whether the first word is the name of benches.
 fn has_name(args: &[OsString]) -> bool {
-    let first = args.first().map(|arg| arg.to_string_lossy());
-    first.is_some_and(|first| !first.starts_with('-'))
+    let first = args.first();
+    first.is_some_and(|first| !first.to_string_lossy().starts_with('-'))
 }
 
 /// A name goes to Criterion with all that follows it, flags to the report of their device.
 fn cargo_args(args: &[OsString]) -> Vec<OsString> {
-    let mut cargo: Vec<OsString> = ["bench", "--quiet", "--package", "benches", "--bench"]
-        .map(OsString::from)
-        .into();
+    let mut cargo = vec!["bench", "--quiet", "--package", "benches", "--bench"];
     if has_name(args) {
-        cargo.push("track".into());
+        cargo.push("track");
     } else {
         let device = super::device(args).filter(|&device| device != "cpu");
-        cargo.push(device.map_or("report", |_| "device").into());
+        cargo.push(device.map_or("report", |_| "device"));
         // Unlike the packages of programs, this one links no runtime unless it is asked to.
         if let Some(runtime) = device.and_then(|device| device.split(':').next()) {
-            cargo.extend(["--features", runtime].map(OsString::from));
+            cargo.extend(["--features", runtime]);
         }
     }
-    cargo.push("--".into());
-    cargo.extend(args.iter().filter(|arg| *arg != BUILD_TIMES).cloned());
-    cargo
+    cargo.push("--");
+    let others = args.iter().filter(|arg| *arg != BUILD_TIMES);
+    let cargo = cargo.into_iter().map(OsString::from);
+    cargo.chain(others.cloned()).collect()
 }
 
 /// Times both builds from built dependencies; each is built once before, and its binary kept where
@@ -84,9 +70,7 @@ fn build_times(root: &Path) -> Result<Vec<String>> {
     let mut facts = Vec::new();
     for (name, features) in BUILDS {
         build(root, features)?;
-        for source in SOURCES {
-            touch(&root.join(source))?;
-        }
+        touch_crates(root)?;
         let start = Instant::now();
         build(root, features)?;
         let seconds = start.elapsed().as_secs_f64();
@@ -102,28 +86,27 @@ fn build_times(root: &Path) -> Result<Vec<String>> {
 fn build(root: &Path, features: &[&str]) -> Result<()> {
     let mut build = super::cargo(root);
     build.args(["build", "--release", "--package", "gan-cli"]);
-    build.args(features.iter().map(OsStr::new));
+    build.args(features);
     super::succeed(build)
 }
 
-fn touch(path: &Path) -> Result<()> {
-    let file = File::options().append(true).open(path);
-    file.and_then(|file| file.set_modified(SystemTime::now()))
-        .with_context(|| path.display().to_string())
+/// Marks every crate as changed, so that all of them are built anew.
+fn touch_crates(root: &Path) -> Result<()> {
+    for entry in root.join("crates").read_dir().context("crates")? {
+        let src = entry?.path().join("src");
+        let roots = [src.join("lib.rs"), src.join("main.rs")];
+        for path in roots.iter().filter(|path| path.exists()) {
+            let file = File::options().append(true).open(path);
+            file.and_then(|file| file.set_modified(SystemTime::now()))
+                .with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shown(line: &str) -> String {
-        let args: Vec<_> = line.split_whitespace().map(OsString::from).collect();
-        let args: Vec<_> = cargo_args(&args)
-            .into_iter()
-            .map(|arg| arg.to_string_lossy().into_owned())
-            .collect();
-        args.join(" ")
-    }
 
     #[test]
     fn cargo_args_pick_the_bench() {
@@ -139,22 +122,26 @@ mod tests {
             ),
             ("--device=wgpu", "device --features wgpu -- --device=wgpu"),
         ] {
-            let prefix = "bench --quiet --package benches --bench";
-            assert_eq!(shown(line), format!("{prefix} {expected}"), "{line}");
+            let args: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+            let shown = cargo_args(&args).join(" ".as_ref());
+            let expected = format!("bench --quiet --package benches --bench {expected}");
+            assert_eq!(shown.to_string_lossy(), expected, "{line}");
         }
     }
 
     #[test]
-    fn touch_makes_a_file_newer_and_keeps_it() {
+    fn touch_crates_makes_their_roots_newer_and_keeps_them() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lib.rs");
+        let src = folder.path().join("crates/a/src");
+        fs::create_dir_all(&src).unwrap();
+        let path = src.join("lib.rs");
         fs::write(&path, "text").unwrap();
-        let old = SystemTime::UNIX_EPOCH;
         let file = File::options().append(true).open(&path).unwrap();
-        file.set_modified(old).unwrap();
-        touch(&path).unwrap();
-        assert!(fs::metadata(&path).unwrap().modified().unwrap() > old);
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        touch_crates(folder.path()).unwrap();
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        assert!(modified > SystemTime::UNIX_EPOCH);
         assert_eq!(fs::read_to_string(&path).unwrap(), "text");
-        assert!(touch(&folder.path().join("none")).is_err());
+        assert!(touch_crates(&src).is_err());
     }
 }

@@ -4,263 +4,195 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
-/// What to do with the format of the sources.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Format {
-    /// Fail where a file is not formatted.
-    Check,
-    /// Format the files.
-    Fix,
-}
-
-/// One check: a line in the table at the end.
-struct Stage {
-    name: &'static str,
-    /// What the stage is skipped without.
-    needs: Option<Need>,
-    env: &'static [(&'static str, &'static str)],
-    work: Work,
-}
-
-/// What not every machine has.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Need {
-    /// A subcommand of cargo.
-    Subcommand(&'static str),
-    /// The LLVM that cubecl's CUDA compiler links, which a first build would download.
-    Llvm,
-}
-
-enum Work {
-    Cargo(&'static [&'static str]),
-    Tidy,
-}
-
+/// What a stage runs.
 #[derive(Debug, PartialEq)]
-enum Outcome {
-    Passed,
-    Failed,
-    Skipped(String),
+enum Work {
+    Cargo(Vec<&'static str>),
+    Tidy,
+    /// Nothing, since this machine lacks something.
+    Skip(&'static str),
 }
 
-/// What the benches of a GPU are left out without; `gan-cli` links wgpu anyway.
-const GPU_BENCH: &str = "--features=benches/wgpu";
+/// A line in the table at the end.
+struct Row {
+    stage: &'static str,
+    seconds: f64,
+    /// `ok`, [`FAILED`], or why it was skipped.
+    result: String,
+}
+
+const FAILED: &str = "FAILED";
+
+/// What this machine has beyond cargo.
+#[derive(Clone, Copy)]
+struct Machine {
+    nextest: bool,
+    deny: bool,
+    /// The LLVM that cubecl's CUDA compiler links, which a first build would download.
+    llvm: bool,
+}
 
 /// The stages, in order.
 ///
-/// Warnings are denied by an argument to clippy and never by `RUSTFLAGS`, which would rebuild
-/// every dependency for the tests. Lints and documentation share one set of artefacts, unit tests
-/// and doc tests another; `--workspace` throughout keeps the features, hence the artefacts, equal.
-fn stages(format: Format, has_nextest: bool) -> Vec<Stage> {
-    let stage = |name, args| Stage {
-        name,
-        needs: None,
-        env: &[],
-        work: Work::Cargo(args),
+/// Every stage that compiles has the same packages and features, because cargo builds a dependency
+/// anew for each other set of features. So CUDA is among them wherever it can be linked: its tests
+/// look at what the kernels compile to, without a device. Warnings are denied by an argument to
+/// clippy and never by `RUSTFLAGS`, which would rebuild every dependency for the tests.
+fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
+    let features = if machine.llvm {
+        "--features=benches/wgpu,gan-cli/cuda"
+    } else {
+        "--features=benches/wgpu"
     };
-    vec![
-        stage(
-            "format",
-            match format {
-                Format::Check => &["fmt", "--all", "--check"],
-                Format::Fix => &["fmt", "--all"],
-            },
+    let cargo = |args: &[&'static str]| Work::Cargo(args.to_vec());
+    let format: &[_] = if fix {
+        &["fmt", "--all"]
+    } else {
+        &["fmt", "--all", "--check"]
+    };
+    let dependencies = if machine.deny {
+        // No advisories: they change without us and need the network, so they would fail changes
+        // that are not to blame.
+        cargo(&[
+            "deny",
+            "check",
+            "--hide-inclusion-graph",
+            "bans",
+            "licenses",
+            "sources",
+        ])
+    } else {
+        Work::Skip("cargo-deny is not installed")
+    };
+    let tests = if machine.nextest {
+        cargo(&["nextest", "run", "--workspace", features])
+    } else {
+        cargo(&[
+            "test",
+            "--workspace",
+            features,
+            "--lib",
+            "--bins",
+            "--tests",
+        ])
+    };
+    let clippy = [
+        "clippy",
+        "--workspace",
+        features,
+        "--all-targets",
+        "--",
+        "-Dwarnings",
+    ];
+    let mut stages = vec![
+        ("format", cargo(format)),
+        ("tidy", Work::Tidy),
+        ("dependencies", dependencies),
+        ("lints", cargo(&clippy)),
+        (
+            "documentation",
+            cargo(&["doc", "--workspace", features, "--no-deps"]),
         ),
-        Stage {
-            work: Work::Tidy,
-            ..stage("tidy", &[])
-        },
-        stage(
-            "lints",
-            &[
-                "clippy",
-                "--workspace",
-                GPU_BENCH,
-                "--all-targets",
-                "--",
-                "-Dwarnings",
-            ],
-        ),
-        Stage {
-            env: &[("RUSTDOCFLAGS", "-Dwarnings")],
-            ..stage(
-                "documentation",
-                &["doc", "--workspace", GPU_BENCH, "--no-deps"],
-            )
-        },
-        stage(
-            "tests",
-            if has_nextest {
-                &["nextest", "run", "--workspace", GPU_BENCH]
-            } else {
-                &[
-                    "test",
-                    "--workspace",
-                    GPU_BENCH,
-                    "--lib",
-                    "--bins",
-                    "--tests",
-                ]
-            },
-        ),
-        stage("doc tests", &["test", "--workspace", GPU_BENCH, "--doc"]),
-        Stage {
-            needs: Some(Need::Subcommand("deny")),
-            // No advisories: they change without us and need the network, so they would fail
-            // changes that are not to blame.
-            ..stage(
-                "dependencies",
-                &[
-                    "deny",
-                    "check",
-                    "--hide-inclusion-graph",
-                    "bans",
-                    "licenses",
-                    "sources",
-                ],
-            )
-        },
-        // Last: its features build cubecl anew. The tests look at what the kernels compile to.
-        Stage {
-            needs: Some(Need::Llvm),
-            ..stage(
-                "cuda",
-                &[
-                    "test",
-                    "--package=gan-kernels",
-                    "--package=gan-cli",
-                    "--features=gan-kernels/cuda,gan-cli/cuda",
-                    "--lib",
-                    "--bins",
-                    "--examples",
-                ],
-            )
-        },
-    ]
+        ("tests", tests),
+    ];
+    if !machine.llvm {
+        stages.push(("cuda", Work::Skip("cubecl's LLVM is not in place")));
+    }
+    stages
 }
 
 /// Runs every stage and prints a table of them.
 ///
 /// # Errors
 /// If a stage failed or was interrupted.
-pub(crate) fn run(root: &Path, format: Format) -> Result<()> {
+pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
+    let machine = Machine {
+        nextest: has_subcommand(root, "nextest"),
+        deny: has_subcommand(root, "deny"),
+        llvm: user_data().is_some_and(|data| has_llvm(&data)),
+    };
     let mut rows = Vec::new();
-    for stage in stages(format, has_subcommand(root, "nextest")) {
+    for (stage, work) in stages(machine, fix) {
         let start = Instant::now();
-        let outcome = run_stage(root, &stage)?;
+        let result = run_stage(root, stage, &work)?;
         let seconds = start.elapsed().as_secs_f64();
-        println!("   {}: {} in {seconds:.1} s", stage.name, word(&outcome));
-        rows.push((stage.name, seconds, outcome));
+        println!("   {stage}: {result} in {seconds:.1} s");
+        rows.push(Row {
+            stage,
+            seconds,
+            result,
+        });
     }
     print!("\n{}", table(&rows));
-    let failed: Vec<_> = rows
-        .iter()
-        .filter(|(_, _, outcome)| *outcome == Outcome::Failed)
-        .map(|(name, _, _)| *name)
-        .collect();
-    if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
-    }
+    let failed = rows.iter().filter(|row| row.result == FAILED);
+    let failed: Vec<_> = failed.map(|row| row.stage).collect();
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(())
 }
 
-fn run_stage(root: &Path, stage: &Stage) -> Result<Outcome> {
-    let shown = match &stage.work {
-        Work::Cargo(args) => format!("cargo {}", args.join(" ")),
-        Work::Tidy => "cargo xtask tidy".to_owned(),
-    };
-    println!("\n== {}: {shown}", stage.name);
-    if let Some(reason) = missing(root, stage.needs) {
-        println!("   {reason}");
-        return Ok(Outcome::Skipped(reason));
-    }
-    let passed = match &stage.work {
-        Work::Tidy => match super::tidy::run(root) {
-            Ok(()) => true,
-            Err(err) => {
+/// The result as the table has it.
+fn run_stage(root: &Path, name: &str, work: &Work) -> Result<String> {
+    let passed = match work {
+        Work::Skip(reason) => return Ok(format!("skipped: {reason}")),
+        Work::Tidy => {
+            println!("\n== {name}: cargo xtask tidy");
+            let result = super::tidy::run(root);
+            if let Err(err) = &result {
                 eprintln!("error: {err:#}");
-                false
             }
-        },
+            result.is_ok()
+        }
         Work::Cargo(args) => {
-            let status = super::cargo(root)
-                .args(*args)
-                .envs(stage.env.iter().copied())
-                .status()
-                .with_context(|| format!("{shown}: cannot be started"))?;
+            println!("\n== {name}: cargo {}", args.join(" "));
+            let mut cargo = super::cargo(root);
+            cargo.args(args).env("RUSTDOCFLAGS", "-Dwarnings");
+            let status = super::status(&mut cargo)?;
             // No exit code: killed by a signal, most often Ctrl-C, which ends the whole run.
-            status
-                .code()
-                .with_context(|| format!("{shown}: interrupted, {status}"))?
-                == 0
+            let code = status.code();
+            code.with_context(|| format!("{name}: interrupted, {status}"))? == 0
         }
     };
-    Ok(if passed {
-        Outcome::Passed
-    } else {
-        Outcome::Failed
-    })
-}
-
-/// Why a stage cannot run here, if it cannot.
-fn missing(root: &Path, need: Option<Need>) -> Option<String> {
-    match need? {
-        Need::Subcommand(name) => {
-            (!has_subcommand(root, name)).then(|| format!("cargo-{name} is not installed"))
-        }
-        Need::Llvm => {
-            let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-            let home = env::home_dir().map(|home| home.join(".local/share"));
-            let found = data.or(home).is_some_and(|data| has_llvm(&data));
-            (!found).then(|| "cubecl's LLVM is not in place".to_owned())
-        }
-    }
-}
-
-/// Whether cubecl's build has put an LLVM into a folder of user data, of whatever version.
-fn has_llvm(data: &Path) -> bool {
-    let Ok(bundles) = data.join("tracel").read_dir() else {
-        return false;
-    };
-    bundles.flatten().any(|bundle| {
-        let is_llvm = bundle
-            .file_name()
-            .to_string_lossy()
-            .starts_with("tracel-llvm-");
-        is_llvm && bundle.path().join(".tracel-llvm-installed").exists()
-    })
+    Ok(if passed { "ok" } else { FAILED }.to_owned())
 }
 
 fn has_subcommand(root: &Path, name: &str) -> bool {
-    let mut probe: Command = super::cargo(root);
+    let mut probe = super::cargo(root);
     probe.args([name, "--version"]);
     probe.stdout(Stdio::null()).stderr(Stdio::null());
     probe.status().is_ok_and(|status| status.success())
 }
 
-fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Passed => "ok",
-        Outcome::Failed => "FAILED",
-        Outcome::Skipped(_) => "skipped",
-    }
+fn user_data() -> Option<PathBuf> {
+    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    data.or_else(|| Some(env::home_dir()?.join(".local/share")))
 }
 
-fn table(rows: &[(&str, f64, Outcome)]) -> String {
+/// Whether cubecl's build has put an LLVM into a folder of user data, of whatever version.
+fn has_llvm(data: &Path) -> bool {
+    let bundles = data.join("tracel").read_dir();
+    bundles.into_iter().flatten().flatten().any(|bundle| {
+        let name = bundle.file_name();
+        let is_llvm = name.to_string_lossy().starts_with("tracel-llvm-");
+        is_llvm && bundle.path().join(".tracel-llvm-installed").exists()
+    })
+}
+
+fn table(rows: &[Row]) -> String {
     let mut text = format!("{:<16} {:>8}  result\n", "stage", "seconds");
-    for (name, seconds, outcome) in rows {
-        let reason = match outcome {
-            Outcome::Skipped(reason) => format!(": {reason}"),
-            Outcome::Passed | Outcome::Failed => String::new(),
-        };
-        text += &format!("{name:<16} {seconds:>8.1}  {}{reason}\n", word(outcome));
+    for Row {
+        stage,
+        seconds,
+        result,
+    } in rows
+    {
+        text += &format!("{stage:<16} {seconds:>8.1}  {result}\n");
     }
-    let total: f64 = rows.iter().map(|(_, seconds, _)| seconds).sum();
+    let total: f64 = rows.iter().map(|row| row.seconds).sum();
     text + &format!("{:<16} {total:>8.1}\n", "total")
 }
 
@@ -269,41 +201,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_of_three_outcomes_aligns_and_sums() {
-        let rows = [
-            ("format", 0.25, Outcome::Passed),
-            ("tests", 12.0, Outcome::Failed),
-            ("dependencies", 0.0, Outcome::Skipped("no tool".to_owned())),
-        ];
+    fn table_aligns_and_sums() {
+        let row = |stage, seconds, result: &str| Row {
+            stage,
+            seconds,
+            result: result.to_owned(),
+        };
+        let rows = [row("format", 0.25, "ok"), row("tests", 12.0, FAILED)];
         let expected = "\
 stage             seconds  result
 format                0.2  ok
 tests                12.0  FAILED
-dependencies          0.0  skipped: no tool
 total                12.2
 ";
         assert_eq!(table(&rows), expected);
     }
 
     #[test]
-    fn stages_with_fix_format_in_place() {
-        let args = |format| match stages(format, true).remove(0).work {
-            Work::Cargo(args) => args,
-            Work::Tidy => &[],
+    fn what_the_machine_lacks_is_skipped_by_name() {
+        let skipped = |nextest, deny, llvm| {
+            let machine = Machine {
+                nextest,
+                deny,
+                llvm,
+            };
+            let stages = stages(machine, false).into_iter();
+            let skipped = stages.filter(|(_, work)| matches!(work, Work::Skip(_)));
+            skipped.map(|(name, _)| name).collect::<Vec<_>>()
         };
-        assert_eq!(args(Format::Check), ["fmt", "--all", "--check"]);
-        assert_eq!(args(Format::Fix), ["fmt", "--all"]);
-    }
-
-    #[test]
-    fn missing_subcommand_skips_its_stage() {
-        let root = Path::new(".");
-        assert_eq!(missing(root, None), None);
-        let reason = missing(root, Some(Need::Subcommand("no-such-command")));
-        assert_eq!(
-            reason.as_deref(),
-            Some("cargo-no-such-command is not installed")
-        );
+        assert_eq!(skipped(true, true, true), [""; 0]);
+        assert_eq!(skipped(false, false, false), ["dependencies", "cuda"]);
+        assert!(!has_subcommand(Path::new("."), "no-such-command"));
     }
 
     #[test]

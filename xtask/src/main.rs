@@ -7,7 +7,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
-mod bundle;
 mod ci;
 mod kernels;
 mod reproduce;
@@ -18,93 +17,68 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
 
-const USAGE: &str = "\
-usage: cargo xtask <command>
-
-  ci [--fix]        format, lints, tests, documentation, tidy, dependencies
-                    (--fix formats the sources in place of checking them)
-  tidy              the checks that need no compiler: doc maps, links, sizes, paths
-  bench NAME        Criterion's benches that have NAME in theirs, such as linear_fwd
-  bench [--peers] [--scaling] [--build-times] [--only] [--quick] [--write]
-        [--threads N] [--precision P] [--device cpu|wgpu|vulkan|cuda|hip]
-                    what this machine can do and what operations, iterations and tasks
-                    take; in addition other programs, larger games, builds (--only: these
-                    alone); --write keeps it in benches/results/ and renders
-                    docs/benchmarks.md, --render renders alone
-  gradcheck [ARGS]  every operation and whole players on one device, as a table
-                    (--device cpu|wgpu|vulkan|cuda|hip, --precision f32|tf32x3|tf32|bf16|f16);
-                    on the CPU also whole players against differences, in f64
-  bundle-gpu DIR [--device cuda] [--dev]
-                    DIR/gan-gpu.tar.xz: binaries and scripts that measure a GPU on a machine
-                    without cargo and network, by `sh benches/gpu.sh` (--dev: unoptimised)
-  kernels [--dump DIR] [--arch 90] [--preset mnist] [--write]
-                    every CUDA kernel of an iteration as PTX and C++, without a device, and
-                    what it needs of one (--write: into docs/benchmarks.md); needs LLVM 22
-  reproduce PRESET [--data PATH] [--seeds 1,2,3]
-                    trains the preset from each seed, evaluates, draws the figures;
-                    what is there already is taken or continued
-";
-
-/// What was asked for.
-#[derive(Debug, PartialEq)]
-enum Request {
-    Ci(ci::Format),
+/// The project's own commands
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Cli {
+    /// Check formatting, lints, documentation, tests and dependencies
+    Ci {
+        /// Format the sources in place of checking them
+        #[arg(long)]
+        fix: bool,
+    },
+    /// Check what needs no compiler: names in documents, links, sizes, paths
     Tidy,
-    Bench(Vec<OsString>),
-    Gradcheck(Vec<OsString>),
-    Bundle(bundle::Wanted),
-    Kernels(kernels::Wanted),
-    Reproduce(reproduce::Reproduction),
-    Help,
+    /// Measure what this machine can do, and what operations, iterations and tasks take
+    ///
+    /// With a NAME first, runs those of Criterion's benches that have it in theirs, such as
+    /// `linear_fwd`. Otherwise takes the flags of the report: --peers, --scaling and --build-times
+    /// measure other programs, larger games and builds in addition, with --only these alone;
+    /// --quick, --threads N, --precision P and --device cpu|wgpu|vulkan|cuda|hip say how; --write
+    /// keeps the report in benches/results/ and renders docs/benchmarks.md, --render renders alone.
+    #[command(verbatim_doc_comment)]
+    Bench(PassedOn),
+    /// Check every operation and whole players on one device, as a table
+    ///
+    /// Takes --device cpu|wgpu|vulkan|cuda|hip and --precision f32|tf32x3|tf32|bf16|f16.
+    /// On the CPU it also checks whole players against finite differences, in f64.
+    #[command(verbatim_doc_comment)]
+    Gradcheck(PassedOn),
+    /// Compile every CUDA kernel of an iteration to PTX and C++, without a device; needs LLVM 22
+    Kernels(kernels::Args),
+    /// Train a preset from several seeds, evaluate each run and draw the figures
+    ///
+    /// A run that is there already is taken as it is, or continued.
+    Reproduce(reproduce::Args),
+}
+
+/// Arguments that are passed on to the program that a command starts.
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+struct PassedOn {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
-    let Some(request) = parse(env::args_os().skip(1).collect()) else {
-        eprint!("{USAGE}");
-        return ExitCode::from(2);
-    };
-    match run(request) {
-        Ok(code) => code,
-        Err(err) => {
-            eprintln!("error: {err:#}");
-            ExitCode::FAILURE
-        }
-    }
+    run(Cli::parse()).unwrap_or_else(|err| {
+        eprintln!("error: {err:#}");
+        ExitCode::FAILURE
+    })
 }
 
-/// Reads the command line; `None` is a usage error.
-///
-/// A few words and flags: a match says it all, and clap would be most of this package's build.
-fn parse(mut args: Vec<OsString>) -> Option<Request> {
-    let rest = args.split_off(args.len().min(1));
-    let words: Vec<_> = rest.iter().map(|arg| arg.to_str()).collect();
-    match (args.first()?.to_str()?, words.as_slice()) {
-        ("ci", []) => Some(Request::Ci(ci::Format::Check)),
-        ("ci", [Some("--fix")]) => Some(Request::Ci(ci::Format::Fix)),
-        ("tidy", []) => Some(Request::Tidy),
-        ("bench", _) => Some(Request::Bench(rest)),
-        ("gradcheck", _) => Some(Request::Gradcheck(rest)),
-        ("bundle-gpu", words) => bundle::Wanted::parse(words).map(Request::Bundle),
-        ("kernels", words) => kernels::Wanted::parse(words).map(Request::Kernels),
-        ("reproduce", words) => reproduce::Reproduction::parse(words).map(Request::Reproduce),
-        ("help" | "--help" | "-h", _) => Some(Request::Help),
-        _ => None,
-    }
-}
-
-fn run(request: Request) -> Result<ExitCode> {
+fn run(cli: Cli) -> Result<ExitCode> {
     let root = repository_root()?;
-    match request {
-        Request::Ci(format) => ci::run(&root, format)?,
-        Request::Tidy => tidy::run(&root)?,
-        Request::Bundle(wanted) => bundle::run(&root, &wanted)?,
-        Request::Kernels(wanted) => kernels::run(&root, &wanted)?,
-        Request::Bench(args) => bench::run(&root, args)?,
-        Request::Reproduce(wanted) => reproduce::run(&root, wanted)?,
-        Request::Gradcheck(args) => return gradcheck(&root, &args),
-        Request::Help => print!("{USAGE}"),
+    match cli {
+        Cli::Ci { fix } => ci::run(&root, fix)?,
+        Cli::Tidy => tidy::run(&root)?,
+        Cli::Kernels(args) => kernels::run(&root, &args)?,
+        Cli::Bench(PassedOn { args }) => bench::run(&root, &args)?,
+        Cli::Reproduce(args) => reproduce::run(&root, args)?,
+        Cli::Gradcheck(PassedOn { args }) => return gradcheck(&root, &args),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -120,7 +94,7 @@ fn gradcheck(root: &Path, args: &[OsString]) -> Result<ExitCode> {
     table.args(["--example", "gradcheck", "--"]).args(args);
     let status = status(&mut table)?;
     if !status.success() {
-        // The program has said why; its 2 for a command line that cannot be meant stays a 2.
+        // The program has said why; its 2 for a usage error stays a 2.
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
     }
@@ -139,7 +113,7 @@ fn gradcheck(root: &Path, args: &[OsString]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What `--device` says; the program finds fault with it, not we.
+/// The value of `--device`; the program that is started reports a wrong one.
 fn device(args: &[OsString]) -> Option<&str> {
     let mut args = args.iter().filter_map(|arg| arg.to_str());
     while let Some(arg) = args.next() {
@@ -184,27 +158,24 @@ fn status(command: &mut Command) -> Result<ExitStatus> {
 
 fn succeed(mut command: Command) -> Result<()> {
     let status = status(&mut command)?;
-    if !status.success() {
-        bail!("{}: {status}", command.get_program().display());
-    }
+    let program = command.get_program().display();
+    ensure!(status.success(), "{program}: {status}");
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
-    fn request(line: &str) -> Option<Request> {
-        parse(line.split_whitespace().map(OsString::from).collect())
-    }
-
     #[test]
-    fn parse_known_commands_yields_requests() {
-        assert_eq!(request("ci"), Some(Request::Ci(ci::Format::Check)));
-        assert_eq!(request("ci --fix"), Some(Request::Ci(ci::Format::Fix)));
-        assert_eq!(request("tidy"), Some(Request::Tidy));
-        let args = vec![OsString::from("linear_fwd")];
-        assert_eq!(request("bench linear_fwd"), Some(Request::Bench(args)));
+    fn command_line_is_consistent_and_refuses_what_it_does_not_know() {
+        Cli::command().debug_assert();
+        for line in ["", "cj", "ci --fast", "tidy all", "kernels --dump"] {
+            let words = ["xtask"].into_iter().chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
     }
 
     #[test]
@@ -213,29 +184,20 @@ mod tests {
             ("", None, None),
             ("--device cpu", Some("cpu"), None),
             ("--device wgpu:1", Some("wgpu:1"), None),
-            (
-                "--precision tf32 --device cuda:1",
-                Some("cuda:1"),
-                Some("cuda"),
-            ),
+            ("--help --device cuda:1", Some("cuda:1"), Some("cuda")),
             ("--device=hip --precision f16", Some("hip"), Some("hip")),
             ("--device vulkan", Some("vulkan"), Some("vulkan")),
             ("--device cudas", Some("cudas"), None),
             ("--device", None, None),
         ] {
-            let args: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+            let words = ["xtask", "gradcheck"].into_iter();
+            let cli = Cli::try_parse_from(words.chain(line.split_whitespace())).unwrap();
+            let Cli::Gradcheck(PassedOn { args }) = cli else {
+                panic!("{line}: another command");
+            };
+            assert_eq!(args.len(), line.split_whitespace().count(), "{line}");
             assert_eq!(device(&args), named, "{line}");
             assert_eq!(device(&args).and_then(feature), linked, "{line}");
-            let request = request(&format!("gradcheck {line}"));
-            assert_eq!(request, Some(Request::Gradcheck(args)), "{line}");
         }
-    }
-
-    #[test]
-    fn parse_unknown_command_or_flag_is_a_usage_error() {
-        assert_eq!(request(""), None);
-        assert_eq!(request("cj"), None);
-        assert_eq!(request("ci --fast"), None);
-        assert_eq!(request("tidy all"), None);
     }
 }

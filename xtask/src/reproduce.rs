@@ -9,94 +9,124 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-/// What is to be reproduced.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Reproduction {
+/// Flags of the command.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Name of the preset
+    #[arg(value_parser = preset)]
     preset: String,
-    /// Where its data are, if it needs any.
-    data: Option<String>,
+    /// Its data, if it needs any
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Seeds to train from
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u64>,
 }
 
-/// Seeds of a reproduction that names none.
-const SEEDS: [u64; 3] = [1, 2, 3];
+/// A name that a folder can be called by: no path.
+fn preset(name: &str) -> Result<String, &'static str> {
+    if name.contains(['/', '\\', '.']) {
+        return Err("expected the name of a preset, not a path");
+    }
+    Ok(name.to_owned())
+}
 
-/// Where an evaluation is, in the folder of a run.
+impl Args {
+    /// Adds `--data PATH`, if it was given.
+    fn add_data(&self, command: &mut Command) {
+        if let Some(data) = &self.data {
+            command.arg("--data").arg(data);
+        }
+    }
+}
+
+/// Path of an evaluation in the folder of a run.
 const EVALUATION: &str = "evaluation/evaluation.json";
 
-impl Reproduction {
-    /// `--data PATH`, if it was given.
-    fn data_flag(&self) -> Vec<&str> {
-        self.data.iter().flat_map(|data| ["--data", data]).collect()
-    }
+/// The last line of a run's `metrics.jsonl`, as far as it is needed.
+#[derive(Deserialize)]
+struct Reading {
+    /// Time of the training so far.
+    seconds: f64,
+    step: u64,
+}
 
-    /// Reads `PRESET [--data PATH] [--seeds 1,2,3]`; `None` is a usage error.
-    pub(crate) fn parse(words: &[Option<&str>]) -> Option<Self> {
-        let (preset, mut rest) = words.split_first()?;
-        // A name that folders are called by: no flag, no path.
-        let is_name = |name: &&str| !name.starts_with('-') && !name.contains(['/', '\\', '.']);
-        let preset = preset.filter(is_name)?.to_owned();
-        let (mut data, mut seeds) = (None, SEEDS.to_vec());
-        while let [flag, value, others @ ..] = rest {
-            match (*flag)? {
-                "--data" => data = Some((*value)?.to_owned()),
-                "--seeds" => {
-                    let parsed = (*value)?.split(',').map(str::parse).collect();
-                    seeds = Result::ok(parsed)?;
-                }
-                _ => return None,
-            }
-            rest = others;
-        }
-        (rest.is_empty() && !seeds.is_empty()).then_some(Self {
-            preset,
-            data,
-            seeds,
-        })
+/// An evaluation, as far as it is needed.
+#[derive(Deserialize)]
+struct Evaluation {
+    device: String,
+    sections: Vec<Section>,
+}
+
+#[derive(Deserialize)]
+struct Section {
+    id: String,
+    rows: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id: String,
+    name: String,
+    value: f64,
+    #[serde(default)]
+    uncertainty: Uncertainty,
+}
+
+/// Another measure than the standard error is left out.
+#[derive(Default, Deserialize)]
+struct Uncertainty {
+    standard_error: Option<f64>,
+}
+
+impl Evaluation {
+    fn row(&self, section: &str, row: &str) -> Option<&Row> {
+        let mut sections = self.sections.iter();
+        let section = sections.find(|found| found.id == section)?;
+        section.rows.iter().find(|found| found.id == row)
     }
 }
 
 /// What one seed came to.
 struct Outcome {
     seed: u64,
-    /// Of the training, from its own record.
-    seconds: f64,
-    steps: u64,
-    evaluation: Value,
+    training: Reading,
+    evaluation: Evaluation,
 }
 
 /// Trains, evaluates and draws; writes `runs/reproduce/PRESET/results.md`.
 ///
 /// # Errors
 /// If a command fails, or its files do not say what they should.
-pub(crate) fn run(root: &Path, mut wanted: Reproduction) -> Result<()> {
-    if let Some(data) = &mut wanted.data {
+pub(crate) fn run(root: &Path, mut args: Args) -> Result<()> {
+    if let Some(data) = &mut args.data {
         // The program runs in the repository's root, and not where this command was typed.
-        let whole = fs::canonicalize(&*data).with_context(|| format!("--data {data}"))?;
-        *data = whole.display().to_string();
+        *data = fs::canonicalize(&*data).with_context(|| format!("--data {}", data.display()))?;
     }
-    let wanted = &wanted;
-    let folder = root.join("runs/reproduce").join(&wanted.preset);
-    fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    let args = &args;
+    let folder = root.join("runs/reproduce").join(&args.preset);
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let mut outcomes = Vec::new();
-    for &seed in &wanted.seeds {
+    for &seed in &args.seeds {
         let run = folder.join(format!("seed-{seed}"));
-        println!("\n== {}, seed {seed}: {}", wanted.preset, run.display());
-        train(root, wanted, seed, &run)?;
+        println!("\n== {}, seed {seed}: {}", args.preset, run.display());
+        train(root, args, seed, &run)?;
         if !run.join(EVALUATION).exists() {
             let mut evaluate = gan_cli(root);
-            evaluate.arg("evaluate").arg(&run).args(wanted.data_flag());
+            evaluate.arg("evaluate").arg(&run);
             evaluate.arg("--out").arg(run.join("evaluation"));
+            args.add_data(&mut evaluate);
             super::succeed(evaluate)?;
         }
         outcomes.push(outcome(seed, &run)?);
     }
-    draw(root, wanted, &folder)?;
-    let text = table(&wanted.preset, &outcomes)?;
+    draw(root, args, &folder)?;
+    let text = table(&args.preset, &outcomes)?;
     let path = folder.join("results.md");
-    fs::write(&path, &text).with_context(|| format!("{}", path.display()))?;
+    fs::write(&path, &text).with_context(|| path.display().to_string())?;
     println!("\n{text}\nwrote {}", path.display());
     Ok(())
 }
@@ -109,7 +139,7 @@ fn gan_cli(root: &Path) -> Command {
 }
 
 /// Begins the run, or goes on with it; a file tells that it is done.
-fn train(root: &Path, wanted: &Reproduction, seed: u64, run: &Path) -> Result<()> {
+fn train(root: &Path, args: &Args, seed: u64, run: &Path) -> Result<()> {
     let done = run.join("trained");
     if done.exists() {
         return Ok(());
@@ -119,47 +149,37 @@ fn train(root: &Path, wanted: &Reproduction, seed: u64, run: &Path) -> Result<()
     if run.join("config.toml").exists() {
         train.arg("--resume").arg(run);
     } else {
-        train.arg(&wanted.preset).arg("--out").arg(run);
+        train.arg(&args.preset).arg("--out").arg(run);
         train.args(["--seed", &seed.to_string()]);
     }
-    train.args(wanted.data_flag());
+    args.add_data(&mut train);
     super::succeed(train)?;
-    fs::write(&done, "").with_context(|| format!("{}", done.display()))
+    fs::write(&done, "").with_context(|| done.display().to_string())
 }
 
 fn outcome(seed: u64, run: &Path) -> Result<Outcome> {
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path);
-        text.with_context(|| format!("{}", path.display()))
-    };
-    let metrics = read(run.join("metrics.jsonl"))?;
-    let last: Value = serde_json::from_str(metrics.lines().last().unwrap_or_default())
-        .with_context(|| format!("{}: last line", run.join("metrics.jsonl").display()))?;
-    let evaluation = read(run.join(EVALUATION))?;
-    let number = |key: &str| {
-        let found = last[key].as_f64();
-        found.with_context(|| {
-            format!(
-                "metrics.jsonl: {key}: found {}, expected a number",
-                last[key]
-            )
-        })
-    };
+    let metrics = run.join("metrics.jsonl");
+    let readings = fs::read_to_string(&metrics).with_context(|| metrics.display().to_string())?;
+    let evaluation = run.join(EVALUATION);
+    let text = fs::read_to_string(&evaluation).with_context(|| evaluation.display().to_string())?;
     Ok(Outcome {
         seed,
-        seconds: number("seconds")?,
-        steps: number("step")? as u64,
-        evaluation: serde_json::from_str(&evaluation).context("evaluation.json")?,
+        training: parse(&metrics, readings.lines().last().unwrap_or_default())?,
+        evaluation: parse(&evaluation, &text)?,
     })
 }
 
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
+    serde_json::from_str(text).with_context(|| path.display().to_string())
+}
+
 /// The paper's figures: of digits and MNIST all three, of other data none.
-fn draw(root: &Path, wanted: &Reproduction, folder: &Path) -> Result<()> {
+fn draw(root: &Path, args: &Args, folder: &Path) -> Result<()> {
     let mut images = ["mnist", "digits"].iter();
-    if !images.any(|images| wanted.preset.starts_with(images)) {
+    if !images.any(|images| args.preset.starts_with(images)) {
         return Ok(());
     }
-    let first = folder.join(format!("seed-{}", wanted.seeds[0]));
+    let first = folder.join(format!("seed-{}", args.seeds[0]));
     for number in ["1", "2", "3"] {
         let mut figure = gan_cli(root);
         figure.args(["figure", number]);
@@ -167,7 +187,7 @@ fn draw(root: &Path, wanted: &Reproduction, folder: &Path) -> Result<()> {
             figure.arg(&first);
         }
         if number == "2" {
-            figure.args(wanted.data_flag());
+            args.add_data(&mut figure);
         }
         let picture = folder.join(format!("figure{number}.png"));
         figure.arg("--out").arg(picture);
@@ -179,50 +199,45 @@ fn draw(root: &Path, wanted: &Reproduction, folder: &Path) -> Result<()> {
 /// One line for each number of the first evaluation, one column for each seed, and their mean; a
 /// number that one of them lacks has none.
 fn table(preset: &str, outcomes: &[Outcome]) -> Result<String> {
-    let Some(first) = outcomes.first() else {
+    let Some(Outcome { evaluation, .. }) = outcomes.first() else {
         bail!("no seed");
     };
-    let rows = rows(&first.evaluation);
+    let cells = |cell: &dyn Fn(&Outcome) -> String| {
+        outcomes.iter().map(cell).collect::<Vec<_>>().join(" | ")
+    };
+    let mut text = format!(
+        "| {preset} | {} | mean |\n|---|{}---:|\n",
+        cells(&|outcome| format!("seed {}", outcome.seed)),
+        "---:|".repeat(outcomes.len())
+    );
+    let rows = evaluation.sections.iter();
+    let rows: Vec<_> = rows
+        .flat_map(|section| section.rows.iter().map(|row| (&section.id, row)))
+        .collect();
     if rows.is_empty() {
         bail!("evaluation.json: found no row, expected sections with rows");
     }
-    let mut text = format!("| {preset} |");
-    let cells = |cells: &mut dyn Iterator<Item = String>| cells.collect::<Vec<_>>().join(" | ");
-    let seeds = &mut outcomes
-        .iter()
-        .map(|outcome| format!("seed {}", outcome.seed));
-    text += &format!(
-        " {} | mean |\n|---|{}---:|\n",
-        cells(seeds),
-        "---:|".repeat(outcomes.len())
-    );
-    for (section, id, name) in rows {
-        let values: Vec<_> = outcomes
-            .iter()
-            .map(|outcome| find(&outcome.evaluation, &section, &id))
-            .collect();
-        let shown = &mut values
-            .iter()
-            .map(|value| value.map_or("–".into(), with_error));
-        let all: Option<Vec<f64>> = values.iter().map(|value| Some((*value)?.0)).collect();
-        let mean = all.map_or("–".into(), |all| {
-            plain(all.iter().sum::<f64>() / all.len() as f64)
+    for (section, Row { id, name, .. }) in rows {
+        let find = |outcome: &Outcome| outcome.evaluation.row(section, id).map(|row| row.value);
+        let mean = outcomes.iter().map(find).sum::<Option<f64>>();
+        let mean = mean.map_or("–".into(), |sum| plain(sum / outcomes.len() as f64));
+        let shown = cells(&|outcome| {
+            let row = outcome.evaluation.row(section, id);
+            row.map_or("–".into(), |row| {
+                with_error(row.value, row.uncertainty.standard_error)
+            })
         });
-        text += &format!("| {section}: {name} | {} | {mean} |\n", cells(shown));
+        text += &format!("| {section}: {name} | {shown} | {mean} |\n");
     }
-    let times = &mut outcomes
-        .iter()
-        .map(|outcome| format!("{:.0}", outcome.seconds));
-    text += &format!("| seconds of training | {} | |\n", cells(times));
-    let steps = &mut outcomes.iter().map(|outcome| outcome.steps.to_string());
-    text += &format!("| iterations | {} | |\n", cells(steps));
-    let device = first.evaluation["device"].as_str().unwrap_or("unknown");
-    text += &format!("\nEvaluated on {device}.\n");
+    let times = cells(&|outcome| format!("{:.0}", outcome.training.seconds));
+    let steps = cells(&|outcome| outcome.training.step.to_string());
+    text += &format!("| seconds of training | {times} | |\n| iterations | {steps} | |\n");
+    text += &format!("\nEvaluated on {}.\n", evaluation.device);
     Ok(text)
 }
 
 /// With two digits of its error, or where it has none as a plain number.
-fn with_error((value, error): (f64, Option<f64>)) -> String {
+fn with_error(value: f64, error: Option<f64>) -> String {
     match error.filter(|&error| error > 0.0) {
         Some(error) => {
             let digits = digits(error, 2);
@@ -249,63 +264,28 @@ fn digits(value: f64, own: i32) -> usize {
     }
 }
 
-/// Section, identifier and name of every row, in their order.
-fn rows(evaluation: &Value) -> Vec<(String, String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let sections = evaluation["sections"].as_array().into_iter().flatten();
-    sections
-        .flat_map(|section| {
-            let rows = section["rows"].as_array().into_iter().flatten();
-            rows.map(|row| (text(&section["id"]), text(&row["id"]), text(&row["name"])))
-        })
-        .collect()
-}
-
-/// Value and standard error of a row.
-fn find(evaluation: &Value, section: &str, row: &str) -> Option<(f64, Option<f64>)> {
-    let by_id = |list: &Value, id: &str| {
-        let mut items = list.as_array()?.iter();
-        items.find(|item| item["id"].as_str() == Some(id)).cloned()
-    };
-    let row = by_id(&by_id(&evaluation["sections"], section)?["rows"], row)?;
-    let error = row["uncertainty"]["standard_error"].as_f64();
-    Some((row["value"].as_f64()?, error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn parse(line: &str) -> Option<Reproduction> {
-        let words: Vec<_> = line.split_whitespace().map(Some).collect();
-        Reproduction::parse(&words)
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
     }
 
     #[test]
-    fn parse_takes_a_preset_data_and_seeds() {
-        let reproduction = |preset: &str, data: Option<&str>, seeds: &[u64]| Reproduction {
-            preset: preset.into(),
-            data: data.map(str::to_owned),
-            seeds: seeds.to_vec(),
+    fn arguments_are_a_preset_data_and_seeds() {
+        let parse = |line: &str| {
+            let words = ["reproduce"].into_iter().chain(line.split_whitespace());
+            <Cli as clap::Parser>::try_parse_from(words).map(|cli| cli.args)
         };
-        assert_eq!(
-            parse("mnist --data d --seeds 4,5"),
-            Some(reproduction("mnist", Some("d"), &[4, 5]))
-        );
-        assert_eq!(
-            parse("ring8-modern"),
-            Some(reproduction("ring8-modern", None, &SEEDS))
-        );
-        for wrong in [
-            "",
-            "--data d",
-            "mnist --data",
-            "mnist --seeds 1,x",
-            "mnist x y",
-            "my.toml",
-        ] {
-            assert_eq!(parse(wrong), None, "{wrong}");
+        let args = parse("mnist --data d --seeds 4,5").unwrap();
+        assert_eq!((args.preset.as_str(), args.seeds), ("mnist", vec![4, 5]));
+        assert_eq!(args.data, Some("d".into()));
+        assert_eq!(parse("ring8-modern").unwrap().seeds, [1, 2, 3]);
+        for wrong in ["", "--data d", "mnist --seeds 1,x", "mnist x", "my.toml"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -320,23 +300,26 @@ mod tests {
             (8.0, None, "8.000"),
             (0.0, Some(0.0), "0.000"),
         ] {
-            assert_eq!(with_error((value, error)), shown);
+            assert_eq!(with_error(value, error), shown);
         }
     }
 
     #[test]
     fn table_has_a_line_for_each_number_and_their_mean() {
-        let outcome = |seed, value: f64| Outcome {
-            seed,
-            seconds: 12.4,
-            steps: 100,
-            evaluation: json!({
-                "device": "cpu",
-                "sections": [{ "id": "parzen", "rows": [{
-                    "id": "model", "name": "this run", "value": value,
-                    "uncertainty": { "standard_error": 2.0 },
-                }] }],
-            }),
+        let outcome = |seed, value: f64| {
+            let evaluation = format!(
+                r#"{{"device": "cpu", "sections": [{{"id": "parzen", "rows": [
+                    {{"id": "model", "name": "this run", "value": {value},
+                     "uncertainty": {{"standard_error": 2.0}}}},
+                    {{"id": "other", "name": "other", "value": 1, "uncertainty": {{"p_value": 1}}}}
+                ]}}]}}"#
+            );
+            let training = r#"{"seconds": 12.4, "step": 100, "value": -1.3}"#;
+            Outcome {
+                seed,
+                training: parse(Path::new(""), training).unwrap(),
+                evaluation: parse(Path::new(""), &evaluation).unwrap(),
+            }
         };
         let text = table("mnist", &[outcome(1, 220.0), outcome(2, 230.0)]).unwrap();
         let line = "| parzen: this run | 220.0 ± 2.0 | 230.0 ± 2.0 | 225.000 |";
@@ -348,7 +331,7 @@ mod tests {
 
         // What one seed lacks is not taken for 0.
         let mut without = outcome(3, 0.0);
-        without.evaluation["sections"] = json!([]);
+        without.evaluation.sections.clear();
         let text = table("mnist", &[outcome(1, 220.0), without]).unwrap();
         let line = "| parzen: this run | 220.0 ± 2.0 | – | – |";
         assert!(text.contains(line), "{text}");
