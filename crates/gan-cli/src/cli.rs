@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 
 use crate::devices::{DeviceChoice, PrecisionChoice};
+use crate::evaluate::EvaluateArgs;
 use crate::figure::FigureArgs;
 
 /// Trains the generative adversarial nets of Goodfellow et al. 2014.
@@ -117,48 +118,8 @@ pub(crate) struct SampleArgs {
     pub(crate) threads: Option<usize>,
 }
 
-/// `gan-cli evaluate`.
-#[derive(Debug, Args)]
-pub(crate) struct EvaluateArgs {
-    /// Directory of a run, or a checkpoint file.
-    #[arg(value_name = "RUN | CHECKPOINT")]
-    pub(crate) from: PathBuf,
-    /// Where the data is, if it is no longer where it was for training.
-    #[arg(long, value_name = "PATH")]
-    pub(crate) data: Option<String>,
-    /// How many samples.
-    #[arg(long, value_name = "N", default_value = "10000", allow_negative_numbers = true,
-          value_parser = RangedU64ValueParser::<usize>::new().range(2..=10_000_000))]
-    pub(crate) samples: usize,
-    /// Which metrics, separated by commas [default: all].
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) metrics: Vec<String>,
-    /// Width of the Parzen window [default: the best on the validation records].
-    #[arg(long, value_name = "S", value_parser = positive)]
-    pub(crate) sigma: Option<f64>,
-    /// Seed of the latents [default: the run's].
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) seed: Option<u64>,
-    /// What computes, as for `train`.
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
-    pub(crate) device: DeviceChoice,
-    /// How factors of matrix products are rounded; the CPU has f32, and on some processors bf16.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) precision: PrecisionChoice,
-    /// CPU threads [default: all]; the numbers do not depend on it.
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
-          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
-    pub(crate) threads: Option<usize>,
-    /// Print one JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Folder for evaluation.json and the pictures [default: `RUN/evaluation/step-N`].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-}
-
 /// A finite number above 0.
-fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok();
     number
         .filter(|number| *number > 0.0 && number.is_finite())

@@ -243,7 +243,7 @@ fn metrics_that_do_not_apply_are_refused_when_named() {
     let place = trained();
     let ran = place.run("evaluate run --metrics classes").exits(2);
     assert!(
-        ran.stderr().contains("found no images with labels"),
+        ran.stderr().contains("needs images with labels"),
         "{}",
         ran.stderr()
     );

@@ -1,57 +1,26 @@
-//! Sources that draw their records, so that a run needs no download.
-//!
-//! Record `i` is a function of the seed and of `i` alone: more records or more threads do not change
-//! it.
+//! Records of the built-in sources, so that a run needs no download: handwritten `digits`, and
+//! draws from mixtures of known density.
 
-use gan_kernels::random::{Address, PhiloxRng, Purpose, Stream};
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
 
-use crate::dataset::Loaded;
-use crate::{DataError, Mixture, digits};
+use crate::config::Normalize;
+use crate::digits;
+use crate::draw::{Source, draw_rows};
+use crate::error::DataError;
+use crate::mixture::Mixture;
+use crate::record::{Loaded, Raw};
 
 /// The most records that are drawn, 3 GB of digits.
 const MAX_COUNT: usize = 4_000_000;
 
-/// Names of the built-in sources.
-#[must_use]
-pub fn builtin_names() -> &'static [&'static str] {
-    &["digits", "figure1", "ring8", "grid25"]
-}
-
-/// A built-in source; the number is the pass of its stream and so part of the meaning of a seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    Digits = 1,
-    Figure1 = 2,
-    Ring8 = 3,
-    Grid25 = 4,
-}
-
-impl Source {
-    /// The generator for record `index`.
-    pub(crate) fn rng(self, seed: u64, index: usize) -> PhiloxRng {
-        let stream = Stream::new(Purpose::Data, self as usize, 0);
-        let step = index as u64;
-        Address { seed, stream, step }.rng()
-    }
-}
-
-/// Draws from the source `name`: the number of records, and the records.
-///
-/// # Panics
-/// If `name` is not one of [`builtin_names`].
+/// Draws `count` records of `source`, which the configuration calls `name`.
 pub(crate) fn draw(
+    source: Source,
     name: &str,
-    count: Option<usize>,
+    count: usize,
     seed: u64,
-) -> Result<(usize, Loaded), DataError> {
-    let (source, default) = match name {
-        "digits" => (Source::Digits, 30_000),
-        "figure1" => (Source::Figure1, 20_000),
-        "ring8" => (Source::Ring8, 50_000),
-        "grid25" => (Source::Grid25, 50_000),
-        _ => panic!("builtin: no source {name}"),
-    };
-    let count = count.unwrap_or(default);
+) -> Result<Loaded, DataError> {
     if !(1..=MAX_COUNT).contains(&count) {
         return Err(DataError::Count {
             source_name: name.into(),
@@ -59,69 +28,58 @@ pub(crate) fn draw(
             expected: MAX_COUNT,
         });
     }
-    let loaded = match source {
-        Source::Digits => digits::draw(count, seed),
-        Source::Figure1 => Mixture::figure1().draw(source, count, seed),
-        Source::Ring8 => Mixture::ring8().draw(source, count, seed),
-        Source::Grid25 => Mixture::grid25().draw(source, count, seed),
+    let mixture = match source {
+        Source::Digits => return Ok(digits::draw(count, seed)),
+        Source::Figure1 => Mixture::figure1(),
+        Source::Ring8 => Mixture::ring8(),
+        Source::Grid25 => Mixture::grid25(),
     };
-    Ok((count, loaded))
+    Ok(draw_mixture(mixture, source, count, seed))
 }
 
-/// Draws `count` rows of `cols` values on all processors; `draw` fills one and returns its label.
-pub(crate) fn draw_rows<T, F>(count: usize, cols: usize, draw: F) -> (Vec<T>, Vec<u8>)
-where
-    T: Copy + Default + Send,
-    F: Fn(usize, &mut [T]) -> u8 + Sync,
-{
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    draw_rows_on(threads, count, cols, draw)
-}
-
-fn draw_rows_on<T, F>(threads: usize, count: usize, cols: usize, draw: F) -> (Vec<T>, Vec<u8>)
-where
-    T: Copy + Default + Send,
-    F: Fn(usize, &mut [T]) -> u8 + Sync,
-{
-    let mut data = vec![T::default(); count * cols];
-    let mut labels = vec![0; count];
-    let share = count.div_ceil(threads).max(1);
-    let draw = &draw;
-    std::thread::scope(|scope| {
-        let parts = data.chunks_mut(share * cols).zip(labels.chunks_mut(share));
-        for (part, (rows, labels)) in parts.enumerate() {
-            scope.spawn(move || {
-                let rows = rows.chunks_mut(cols).zip(labels);
-                for (offset, (row, label)) in rows.enumerate() {
-                    *label = draw(part * share + offset, row);
-                }
-            });
+/// Draws from a mixture; the label of each record is its component, if there is more than one.
+fn draw_mixture(mixture: Mixture, source: Source, count: usize, seed: u64) -> Loaded {
+    let modes = mixture.modes();
+    let (data, labels) = draw_rows(count, mixture.cols, |index, row: &mut [f32]| {
+        let mut rng = source.rng(seed, index);
+        let mode = rng.random_range(0..modes as u8);
+        for (value, centre) in row.iter_mut().zip(mixture.centre(mode.into())) {
+            let noise: f32 = StandardNormal.sample(&mut rng);
+            *value = centre + mixture.sigma * noise;
         }
+        mode
     });
-    (data, labels)
+    let loaded = Loaded {
+        auto: Normalize::None,
+        mixture: Some(mixture.clone()),
+        ..Loaded::table(mixture.cols, None, Raw::Singles(data))
+    };
+    match modes {
+        1 => loaded,
+        _ => loaded.with_labels(labels, modes),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::Rng;
 
     #[test]
-    fn draw_rows_on_any_number_of_threads_is_bit_equal() {
-        let draw = |index: usize, row: &mut [u8]| {
-            Source::Digits.rng(5, index).fill_bytes(row);
-            index as u8
+    fn draws_of_ring8_have_the_high_quality_share_of_theory() {
+        let loaded = draw(Source::Ring8, "ring8", 20_000, 3).unwrap();
+        let Raw::Singles(data) = loaded.raw else {
+            panic!("floats expected")
         };
-        let expected = draw_rows_on(1, 103, 7, draw);
-        for threads in [2, 3, 16, 200] {
-            assert_eq!(draw_rows_on(threads, 103, 7, draw), expected, "{threads}");
+        let mixture = loaded.mixture.unwrap();
+        let labels = loaded.labels.unwrap();
+        let mut high = 0;
+        for (x, &label) in data.chunks(2).zip(&labels) {
+            let (mode, sigmas) = mixture.nearest(x);
+            assert_eq!(mode, usize::from(label));
+            high += usize::from(sigmas <= 3.0);
         }
-    }
-
-    #[test]
-    fn draw_of_every_name_is_known() {
-        for name in builtin_names() {
-            assert_eq!(draw(name, Some(3), 0).unwrap().0, 3);
-        }
+        // P(chi-squared with 2 degrees <= 9) = 1 - exp(-4.5) = 0.9889; 0.003 is four deviations.
+        let share = high as f64 / 20_000.0;
+        assert!((share - 0.9889).abs() < 0.003, "{share}");
     }
 }

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use crate::dataset::{Loaded, RecordShape};
+use crate::config::Normalize;
+use crate::error::DataError;
 use crate::input::Input;
-use crate::normalize::Raw;
-use crate::{DataError, Normalize};
+use crate::record::Loaded;
 
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
@@ -96,18 +96,10 @@ impl Batches {
 
     fn loaded(self, test_rows: Option<usize>) -> Loaded {
         Loaded {
-            raw: Raw::Bytes(self.pixels),
-            cols: PIXELS,
-            shape: RecordShape::Image {
-                height: SIDE,
-                width: SIDE,
-                channels: CHANNELS,
-            },
-            labels: Some(self.labels),
-            classes: Some(CLASSES.into()),
             test_rows,
             auto: Normalize::Gcn,
-            mixture: None,
+            ..Loaded::images([SIDE, SIDE, CHANNELS], self.pixels)
+                .with_labels(self.labels, CLASSES.into())
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Which data a run trains on, how much of it, and in which units.
+/// The data that a run trains on: its source, its amount and its units.
 ///
 /// ```toml
 /// [data]

@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 
 use ::csv::{ByteRecord, ReaderBuilder, Terminator};
 
-use crate::dataset::{Loaded, RecordShape};
-use crate::input::{Input, unreadable};
-use crate::normalize::{Raw, is_finite};
-use crate::npy::excerpt;
-use crate::{DataError, Normalize};
+use crate::error::{DataError, excerpt};
+use crate::input::Input;
+use crate::record::{Loaded, Raw, is_finite};
 
 /// Loads a table, one record per line.
 pub(crate) fn load(input: Input) -> Result<Loaded, DataError> {
@@ -113,22 +111,11 @@ impl Table {
     }
 
     fn loaded(self) -> Loaded {
-        Loaded {
-            raw: Raw::Doubles(self.values),
-            cols: self.cols,
-            shape: RecordShape::Vector {
-                columns: self.columns,
-            },
-            labels: None,
-            classes: None,
-            test_rows: None,
-            auto: Normalize::Standardize,
-            mixture: None,
-        }
+        Loaded::table(self.cols, self.columns, Raw::Doubles(self.values))
     }
 }
 
-/// What separates the columns of the first line.
+/// The byte that separates the columns of the first line.
 ///
 /// Semicolons come first: where they separate, commas may be decimal.
 fn delimiter(prefix: &[u8]) -> u8 {
@@ -162,5 +149,5 @@ fn read_error(path: &Path, error: ::csv::Error) -> DataError {
         // Byte records of any length leave only I/O to fail.
         other => std::io::Error::other(format!("{other:?}")),
     };
-    unreadable(path, source)
+    DataError::unreadable(path, source)
 }

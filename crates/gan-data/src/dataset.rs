@@ -1,12 +1,17 @@
-//! The interface: a configuration goes in, a [`Dataset`] comes out.
+//! The way in: a configuration is given, and a [`Dataset`] comes back.
 
 use std::path::Path;
 
 use gan_kernels::Records;
-use serde::{Deserialize, Serialize};
 
-use crate::normalize::{Normalized, Raw, normalize};
-use crate::{DataConfig, DataError, Mixture, Normalize, Splits, Transform, builtin, source};
+use crate::config::{DataConfig, Normalize};
+use crate::draw::Source;
+use crate::error::DataError;
+use crate::mixture::Mixture;
+use crate::normalize::{Transform, normalize};
+use crate::record::RecordShape;
+use crate::split::Splits;
+use crate::{builtin, source};
 
 /// Records of all splits and what is known of them.
 #[derive(Clone, Debug)]
@@ -18,67 +23,33 @@ pub struct Dataset {
     pub source: String,
     /// All records: to train, then to validate, then to test.
     pub records: Records,
-    /// Which records serve what.
+    /// Records to train, to validate and to test.
     pub splits: Splits,
     /// Class of each record, where known: the digit, the CIFAR-10 class, the mixture's component.
     pub labels: Option<Vec<u8>>,
     /// Number of classes, where there are labels.
     pub classes: Option<usize>,
-    /// What one record is.
+    /// The meaning of the values of one record.
     pub shape: RecordShape,
     /// From the players' units back to the user's.
     pub transform: Transform,
     /// The known density of a built-in mixture.
     pub mixture: Option<Mixture>,
-    /// What the user should know, one sentence each without a period: constant columns.
+    /// Remarks for the user, one sentence each without a period: constant columns.
     pub notes: Vec<String>,
-}
-
-/// What the values of one record are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum RecordShape {
-    /// Pixels, one plane per channel, each plane row by row from the top left.
-    Image {
-        /// Rows of pixels.
-        height: usize,
-        /// Pixels per row.
-        width: usize,
-        /// 1 for grey, 3 for red, green and blue.
-        channels: usize,
-    },
-    /// Numbers in columns.
-    Vector {
-        /// Names of the columns, if the file has a header.
-        columns: Option<Vec<String>>,
-    },
-}
-
-/// What a loader hands over: values as the file has them.
-pub(crate) struct Loaded {
-    pub(crate) raw: Raw,
-    pub(crate) cols: usize,
-    pub(crate) shape: RecordShape,
-    pub(crate) labels: Option<Vec<u8>>,
-    pub(crate) classes: Option<usize>,
-    /// How many of the last rows came as a test set of their own, if any did.
-    pub(crate) test_rows: Option<usize>,
-    /// What [`Normalize::Auto`] means for this kind.
-    pub(crate) auto: Normalize,
-    pub(crate) mixture: Option<Mixture>,
 }
 
 /// Loads the data of `config`; `seed` is that of the run and serves the built-in sources only.
 ///
 /// # Errors
-/// Whatever is wrong with the path, the file or the sizes asked for; see [`DataError`].
+/// If the path, the file or the sizes asked for are wrong; see [`DataError`].
 pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
     let path = Path::new(&config.source);
-    let (name, source, loaded) = if builtin::builtin_names().contains(&config.source.as_str()) {
-        let (count, loaded) = builtin::draw(&config.source, config.count, seed)?;
-        let source = format!("built-in {}, {count} records, seed {seed}", config.source);
-        (config.source.clone(), source, loaded)
+    let (name, source, loaded) = if let Some((source, count)) = Source::named(&config.source) {
+        let (name, count) = (config.source.clone(), config.count.unwrap_or(count));
+        let loaded = builtin::draw(source, &name, count, seed)?;
+        let source = format!("built-in {name}, {count} records, seed {seed}");
+        (name, source, loaded)
     } else {
         let loaded = source::read(path)?;
         if config.count.is_some() {
@@ -96,22 +67,18 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         Normalize::Auto => loaded.auto,
         given => given,
     };
-    let Normalized {
-        records,
-        transform,
-        notes,
-    } = normalize(path, loaded.raw, loaded.cols, how, splits.train.clone())?;
+    let normalized = normalize(path, loaded.raw, loaded.cols, how, splits.train.clone())?;
     Ok(Dataset {
         name,
         source,
-        records,
+        records: normalized.records,
         splits,
         labels: loaded.labels,
         classes: loaded.classes,
         shape: loaded.shape,
-        transform,
+        transform: normalized.transform,
         mixture: loaded.mixture,
-        notes,
+        notes: normalized.notes,
     })
 }
 

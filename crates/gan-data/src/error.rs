@@ -1,11 +1,12 @@
-//! What can be wrong with data, told with the path, what was found and what was expected.
+//! Everything that can be wrong with data, told with the path, what was found and what was expected.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Normalize;
+use crate::config::Normalize;
+use crate::draw::builtin_names;
 
-/// Why data could not be loaded or written.
+/// Reasons why data could not be loaded or written.
 ///
 /// Rows, lines and columns count from 1.
 #[derive(Debug, thiserror::Error)]
@@ -13,44 +14,45 @@ use crate::Normalize;
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum DataError {
     /// Nothing is there, and it is no built-in source.
-    #[error("{}: no such file or directory, and not one of the built-in sources", path.display())]
+    #[error("{path}: no such file or directory, and not one of the built-in sources")]
     Missing { path: PathBuf },
     /// The system refuses, for instance for want of permission.
-    #[error("{}: cannot be read", path.display())]
+    #[error("{path}: cannot be read")]
     Unreadable { path: PathBuf, source: io::Error },
     /// A generated file could not be written.
-    #[error("{}: cannot be written", path.display())]
+    #[error("{path}: cannot be written")]
     Unwritable { path: PathBuf, source: io::Error },
     /// A directory, pipe or device in a file's place.
-    #[error("{}: found a {found}, expected a file", path.display())]
+    #[error("{path}: found a {found}, expected a file")]
     NotAFile { path: PathBuf, found: &'static str },
     /// A directory without the files of a known data set.
-    #[error("{}: found {}, expected the files of {expected}", path.display(), list(found))]
+    #[error("{path}: found {}, expected the files of {expected}", list(found))]
     NotADataSet {
         path: PathBuf,
         found: Vec<String>,
         expected: &'static str,
+        /// A file or directory among those found that may be a data set.
+        candidate: Option<PathBuf>,
     },
     /// Some files of a data set are absent.
-    #[error("{}: {expected} is incomplete: missing {}", path.display(), found.join(", "))]
+    #[error("{path}: {expected} is incomplete: missing {}", found.join(", "))]
     Incomplete {
         path: PathBuf,
         found: Vec<String>,
         expected: &'static str,
     },
     /// A file of no bytes.
-    #[error("{}: found 0 bytes, expected {expected}", path.display())]
+    #[error("{path}: found 0 bytes, expected {expected}")]
     Empty {
         path: PathBuf,
         expected: &'static str,
     },
     /// Neither content nor name tells a kind that is read here.
-    #[error("{}: found {found}, expected {}", path.display(), SUPPORTED)]
+    #[error("{path}: found {found}, expected {}", SUPPORTED)]
     UnknownKind { path: PathBuf, found: String },
     /// An IDX file of another kind than its place asks for.
     #[error(
-        "{}: not the IDX file that is wanted: found magic {found:#010x}, expected {expected:#010x}",
-        path.display()
+        "{path}: not the IDX file that is wanted: found magic {found:#010x}, expected {expected:#010x}"
     )]
     BadMagic {
         path: PathBuf,
@@ -58,21 +60,21 @@ pub enum DataError {
         expected: u32,
     },
     /// The header of a `.npy` file does not parse.
-    #[error("{}: damaged npy header: found {found}, expected {expected}", path.display())]
+    #[error("{path}: damaged npy header: found {found}, expected {expected}")]
     BadHeader {
         path: PathBuf,
         found: String,
         expected: &'static str,
     },
     /// An element type or a number of dimensions that is not read.
-    #[error("{}: found {found}, expected {expected}", path.display())]
+    #[error("{path}: found {found}, expected {expected}")]
     Unsupported {
         path: PathBuf,
         found: String,
         expected: &'static str,
     },
     /// Fewer bytes than the header promises.
-    #[error("{}: truncated: found {found} bytes, expected {expected}", path.display())]
+    #[error("{path}: truncated: found {found} bytes, expected {expected}")]
     Truncated {
         path: PathBuf,
         found: u64,
@@ -80,8 +82,7 @@ pub enum DataError {
     },
     /// More bytes than the header promises.
     #[error(
-        "{}: bytes after the end of the data: found at least {found} bytes, expected {expected}",
-        path.display()
+        "{path}: bytes after the end of the data: found at least {found} bytes, expected {expected}"
     )]
     Trailing {
         path: PathBuf,
@@ -89,22 +90,18 @@ pub enum DataError {
         expected: u64,
     },
     /// A header that promises more than any file of this size can hold.
-    #[error(
-        "{}: header promises {found} bytes, expected at most {expected} from this file",
-        path.display()
-    )]
+    #[error("{path}: header promises {found} bytes, expected at most {expected} from this file")]
     TooLarge {
         path: PathBuf,
         found: String,
         expected: u64,
     },
     /// Compressed data that does not decompress.
-    #[error("{}: damaged or truncated gzip data", path.display())]
+    #[error("{path}: damaged or truncated gzip data")]
     Gzip { path: PathBuf, source: io::Error },
     /// A length that is no whole number of CIFAR-10 records.
     #[error(
-        "{}: found {found} bytes, expected a multiple of {expected} (label byte + 32×32×3 pixels)",
-        path.display()
+        "{path}: found {found} bytes, expected a multiple of {expected} (label byte + 32×32×3 pixels)"
     )]
     RecordLength {
         path: PathBuf,
@@ -112,14 +109,14 @@ pub enum DataError {
         expected: u64,
     },
     /// Images of no pixels, or test images of another size than the training images.
-    #[error("{}: found images of {found} pixels, expected {expected}", path.display())]
+    #[error("{path}: found images of {found} pixels, expected {expected}")]
     ImageSize {
         path: PathBuf,
         found: String,
         expected: String,
     },
     /// A label beyond the classes of the data set.
-    #[error("{}: row {row}: found label {found}, expected 0 to {expected}", path.display())]
+    #[error("{path}: row {row}: found label {found}, expected 0 to {expected}")]
     BadLabel {
         path: PathBuf,
         row: usize,
@@ -127,17 +124,17 @@ pub enum DataError {
         expected: u8,
     },
     /// Not one label per image.
-    #[error("{}: found {found} labels, expected {expected}, one per image", path.display())]
+    #[error("{path}: found {found} labels, expected {expected}, one per image")]
     LabelCount {
         path: PathBuf,
         found: usize,
         expected: usize,
     },
     /// No record at all.
-    #[error("{}: found 0 records, expected at least 1", path.display())]
+    #[error("{path}: found 0 records, expected at least 1")]
     NoRecords { path: PathBuf },
     /// Lines of unequal length.
-    #[error("{}: line {line}: found {found} columns, expected {expected}", path.display())]
+    #[error("{path}: line {line}: found {found} columns, expected {expected}")]
     Ragged {
         path: PathBuf,
         line: u64,
@@ -145,27 +142,26 @@ pub enum DataError {
         expected: usize,
     },
     /// Text in a numeric column.
-    #[error("{}: {place}: found {found:?}, expected a number", path.display())]
+    #[error("{path}: {place}: found {found:?}, expected a number")]
     NotANumber {
         path: PathBuf,
         place: String,
         found: String,
     },
     /// NaN, infinity, or a number that 32 bits cannot hold.
-    #[error("{}: {place}: found {found}, expected a finite 32-bit number", path.display())]
+    #[error("{path}: {place}: found {found}, expected a finite 32-bit number")]
     NotFinite {
         path: PathBuf,
         place: String,
         found: f64,
     },
     /// A normalisation that these values do not admit.
-    #[error("{}: normalize is {found}, expected none or standardize for floats", path.display())]
+    #[error("{path}: normalize is {found}, expected none or standardize for floats")]
     Normalize { path: PathBuf, found: Normalize },
     /// Splits that do not fit the records.
     #[error(
-        "{}: splits of {found} records (train, valid, test), expected 1 or more to train and \
-         no more than {expected}",
-        path.display()
+        "{path}: splits of {found} records (train, valid, test), expected 1 or more to train and \
+         no more than {expected}"
     )]
     Splits {
         path: PathBuf,
@@ -180,31 +176,43 @@ pub enum DataError {
         expected: usize,
     },
     /// A `count` beside a path.
-    #[error("{}: found count beside a path, expected it with a built-in source only", path.display())]
+    #[error("{path}: found count beside a path, expected it with a built-in source only")]
     CountOfFile { path: PathBuf },
 }
 
 /// The kinds of file that are read, for messages.
 pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
 
-/// How many names of a directory a message lists.
+/// The most names of a directory that a message lists.
 const LISTED: usize = 8;
 
 impl DataError {
-    /// What the user can do about it, where that is known.
+    /// The system's refusal to let `path` be read.
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Unreadable { path, source },
+        }
+    }
+
+    /// A remedy, where one is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Missing { .. } => format!(
                 "give a path, or one of the built-in sources: {}",
-                crate::builtin_names().join(", ")
+                builtin_names().join(", ")
             ),
             Self::Unreadable { source, .. } | Self::Unwritable { source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
                 "check the owner and the permissions of the path".into()
             }
-            Self::NotADataSet { path, found, .. } => return candidate_hint(path, found),
+            Self::NotADataSet { candidate, .. } => {
+                let candidate = candidate.as_ref()?.display();
+                format!("name one of them, for instance {candidate}")
+            }
             Self::UnknownKind { found, .. } if found.contains("gzip") => {
                 "only IDX files are read compressed; unpack the others".into()
             }
@@ -239,23 +247,22 @@ fn list(found: &[String]) -> String {
     }
 }
 
-/// Points from a directory that is no data set to a file or directory in it that may be one.
-fn candidate_hint(path: &Path, found: &[String]) -> Option<String> {
-    let readable = |name: &&String| {
-        let name = name.to_lowercase();
-        name.ends_with('/') || crate::source::has_known_extension(Path::new(&name))
-    };
-    let name = found.iter().find(readable)?;
-    Some(format!(
-        "name one of them, for instance {}",
-        path.join(name).display()
-    ))
-}
-
 fn number_hint(found: &str) -> Option<String> {
     if found.is_empty() {
         return Some("remove or fill in the rows with missing values".into());
     }
     let decimal_comma = found.contains(',') && found.replace(',', ".").parse::<f64>().is_ok();
     decimal_comma.then(|| "write decimal points, not commas".into())
+}
+
+/// The beginning of a text, printable.
+pub(crate) fn excerpt(text: &str) -> String {
+    const SHOWN: usize = 40;
+    let more = if text.chars().nth(SHOWN).is_some() {
+        "…"
+    } else {
+        ""
+    };
+    let shown: String = text.chars().take(SHOWN).collect();
+    format!("{}{more}", shown.escape_debug())
 }

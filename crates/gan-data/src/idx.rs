@@ -5,10 +5,9 @@
 
 use std::path::Path;
 
-use crate::dataset::{Loaded, RecordShape};
+use crate::error::DataError;
 use crate::input::Input;
-use crate::normalize::Raw;
-use crate::{DataError, Normalize};
+use crate::record::Loaded;
 
 /// Unsigned bytes in three dimensions: images.
 pub(crate) const IMAGES: u32 = 0x0000_0803;
@@ -58,13 +57,13 @@ pub(crate) fn load_directory(path: &Path, names: &[String]) -> Option<Result<Loa
     }
 }
 
-/// Some mirrors write `train-images.idx3-ubyte`.
+/// The name without `.gz`, as the authors write it; some mirrors write `train-images.idx3-ubyte`.
 fn canonical_name(name: &str) -> String {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     name.replace(".idx", "-idx")
 }
 
-/// Whether a name looks like that of an IDX file.
+/// True if the name looks like that of an IDX file.
 pub(crate) fn is_idx_name(path: &Path) -> bool {
     let name = path
         .file_name()
@@ -87,10 +86,8 @@ fn load_four(files: &[impl AsRef<Path>; 4]) -> Result<Loaded, DataError> {
         });
     }
     Ok(Loaded {
-        labels: Some(labels),
-        classes: Some(CLASSES.into()),
         test_rows: Some(test.count),
-        ..train.loaded(data)
+        ..train.loaded(data).with_labels(labels, CLASSES.into())
     })
 }
 
@@ -133,20 +130,7 @@ struct Images {
 
 impl Images {
     fn loaded(self, data: Vec<u8>) -> Loaded {
-        Loaded {
-            raw: Raw::Bytes(data),
-            cols: self.height * self.width,
-            shape: RecordShape::Image {
-                height: self.height,
-                width: self.width,
-                channels: 1,
-            },
-            labels: None,
-            classes: None,
-            test_rows: None,
-            auto: Normalize::Pixels,
-            mixture: None,
-        }
+        Loaded::images([self.height, self.width, 1], data)
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use crate::{DataError, error::SUPPORTED};
+use crate::error::{DataError, SUPPORTED};
 
 /// Bytes that [`Input::prefix`] shows, enough for every magic and a line of a table.
 const PREFIX: u64 = 4096;
@@ -41,7 +41,7 @@ enum Length {
 impl Input {
     /// Opens `path` and decompresses it if its content is gzip.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+        let metadata = fs::metadata(path).map_err(|source| DataError::unreadable(path, source))?;
         if !metadata.is_file() {
             let found = if metadata.is_dir() {
                 "directory"
@@ -51,8 +51,9 @@ impl Input {
             let path = path.into();
             return Err(DataError::NotAFile { path, found });
         }
-        let mut file = File::open(path).map_err(|source| unreadable(path, source))?;
-        let prefix = take(&mut file, PREFIX).map_err(|source| unreadable(path, source))?;
+        let mut file = File::open(path).map_err(|source| DataError::unreadable(path, source))?;
+        let prefix =
+            take(&mut file, PREFIX).map_err(|source| DataError::unreadable(path, source))?;
         if prefix.is_empty() {
             return Err(DataError::Empty {
                 path: path.into(),
@@ -102,12 +103,12 @@ impl Input {
         Some(u32::from_be_bytes(*self.prefix.first_chunk()?))
     }
 
-    /// Whether the file is gzip.
+    /// True if the file is gzip.
     pub(crate) fn is_compressed(&self) -> bool {
         matches!(self.length, Length::AtMost(_))
     }
 
-    /// Length of a plain file in bytes, the most that a compressed one can hold.
+    /// Length of a plain file in bytes; of a compressed file, the most that it can hold.
     pub(crate) fn length(&self) -> u64 {
         let (Length::Exact(length) | Length::AtMost(length)) = self.length;
         length
@@ -181,7 +182,7 @@ impl Input {
             let path = self.path.clone();
             return DataError::Gzip { path, source };
         }
-        unreadable(&self.path, source)
+        DataError::unreadable(&self.path, source)
     }
 
     fn truncated(&self, expected: u64) -> DataError {
@@ -214,13 +215,4 @@ fn take(reader: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(count).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// What the system says when it does not let `path` be read.
-pub(crate) fn unreadable(path: &Path, source: io::Error) -> DataError {
-    let path = path.to_path_buf();
-    match source.kind() {
-        io::ErrorKind::NotFound => DataError::Missing { path },
-        _ => DataError::Unreadable { path, source },
-    }
 }

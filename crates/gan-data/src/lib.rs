@@ -1,9 +1,9 @@
-//! Data for training: what a run's `[data]` table names becomes [`Records`] and what is known of
-//! them.
+//! Data for training: turns the `[data]` table of a run into [`Records`] and what is known of them.
 //!
 //! [`load`] reads MNIST, Fashion-MNIST, CIFAR-10, IDX, `.npy` and `.csv` files, or draws records
 //! from a built-in source (`digits`, `figure1`, `ring8`, `grid25`) by address, so that nothing needs
 //! to be downloaded to train.
+//! A new file format is one module that turns an `Input` into a `Loaded`, and one line in `source`.
 //! A [`Dataset`] carries the records of all splits, their shape, and the [`Transform`] that brings a
 //! generated record back to the user's units; [`write_npy`] and [`write_csv`] are the way out.
 //!
@@ -17,22 +17,25 @@ mod config;
 mod csv;
 mod dataset;
 mod digits;
+mod draw;
 mod error;
 mod idx;
 mod input;
 mod mixture;
 mod normalize;
 mod npy;
+mod record;
 mod source;
 mod split;
 mod write;
 
-pub use builtin::builtin_names;
 pub use config::{DataConfig, Normalize};
-pub use dataset::{Dataset, RecordShape, load};
+pub use dataset::{Dataset, load};
+pub use draw::builtin_names;
 pub use error::DataError;
 pub use mixture::Mixture;
 pub use normalize::Transform;
+pub use record::RecordShape;
 pub use split::Splits;
 pub use write::{half_written, replace_file, write_csv, write_npy};
 

@@ -1,13 +1,5 @@
 //! Mixtures of Gaussians: data whose density is known, so that theory can be checked against it.
 
-use rand::RngExt;
-use rand_distr::{Distribution, StandardNormal};
-
-use crate::Normalize;
-use crate::builtin::{Source, draw_rows};
-use crate::dataset::{Loaded, RecordShape};
-use crate::normalize::Raw;
-
 /// Gaussians of one width and equal weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mixture {
@@ -117,30 +109,6 @@ impl Mixture {
             .map(|(&c, &x)| (f64::from(x) - f64::from(c)).powi(2))
             .sum()
     }
-
-    /// Draws `count` records; the label of each is its component.
-    pub(crate) fn draw(self, source: Source, count: usize, seed: u64) -> Loaded {
-        let (data, labels) = draw_rows(count, self.cols, |index, row: &mut [f32]| {
-            let mut rng = source.rng(seed, index);
-            let mode = rng.random_range(0..self.modes() as u8);
-            for (value, centre) in row.iter_mut().zip(self.centre(mode.into())) {
-                let noise: f32 = StandardNormal.sample(&mut rng);
-                *value = centre + self.sigma * noise;
-            }
-            mode
-        });
-        let modes = self.modes();
-        Loaded {
-            raw: Raw::Singles(data),
-            cols: self.cols,
-            shape: RecordShape::Vector { columns: None },
-            labels: (modes > 1).then_some(labels),
-            classes: (modes > 1).then_some(modes),
-            test_rows: None,
-            auto: Normalize::None,
-            mixture: Some(self),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -184,25 +152,5 @@ mod tests {
         let (mode, sigmas) = Mixture::grid25().nearest(&[0.0, -1.9]);
         assert_eq!(mode, 7);
         assert!((sigmas - 2.0).abs() < 1e-4, "{sigmas}");
-    }
-
-    #[test]
-    fn draws_of_ring8_have_the_high_quality_share_of_theory() {
-        let source = Source::Ring8;
-        let loaded = Mixture::ring8().draw(source, 20_000, 3);
-        let Raw::Singles(data) = loaded.raw else {
-            panic!("floats expected")
-        };
-        let mixture = loaded.mixture.unwrap();
-        let labels = loaded.labels.unwrap();
-        let mut high = 0;
-        for (x, &label) in data.chunks(2).zip(&labels) {
-            let (mode, sigmas) = mixture.nearest(x);
-            assert_eq!(mode, usize::from(label));
-            high += usize::from(sigmas <= 3.0);
-        }
-        // P(chi-squared with 2 degrees <= 9) = 1 - exp(-4.5) = 0.9889; 0.003 is four deviations.
-        let share = high as f64 / 20_000.0;
-        assert!((share - 0.9889).abs() < 0.003, "{share}");
     }
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use gan_kernels::{Affine, ByteScale, Records, Values};
 use serde::{Deserialize, Serialize};
 
-use crate::{DataError, Normalize};
+use crate::config::Normalize;
+use crate::error::DataError;
+use crate::record::Raw;
 
 /// L2 norm of an image after global contrast normalisation, the authors' `scale` for CIFAR-10.
 const GCN_NORM: f64 = 55.0;
@@ -83,98 +85,6 @@ fn to_bytes(row: &mut [f32], scale: f64, offset: f64) {
     }
 }
 
-/// Values as a file keeps them, row-major.
-pub(crate) enum Raw {
-    Bytes(Vec<u8>),
-    Singles(Vec<f32>),
-    /// Kept in 64 bits until standardised: a column of timestamps would lose its differences.
-    Doubles(Vec<f64>),
-}
-
-impl Raw {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Bytes(data) => data.len(),
-            Self::Singles(data) => data.len(),
-            Self::Doubles(data) => data.len(),
-        }
-    }
-
-    /// Refuses NaN, infinities and what 32 bits cannot hold.
-    pub(crate) fn check_finite(&self, path: &Path, cols: usize) -> Result<(), DataError> {
-        let wrong = match self {
-            Self::Bytes(_) => None,
-            Self::Singles(data) => data.iter().position(|value| !value.is_finite()),
-            Self::Doubles(data) => data.iter().position(|&value| !is_finite(value)),
-        };
-        match wrong {
-            None => Ok(()),
-            Some(index) => Err(DataError::NotFinite {
-                path: path.into(),
-                place: format!("row {}, column {}", index / cols + 1, index % cols + 1),
-                found: self.at(index),
-            }),
-        }
-    }
-
-    /// The same table from column-major values.
-    pub(crate) fn transposed(self, cols: usize) -> Self {
-        match self {
-            Self::Bytes(data) => Self::Bytes(transpose(&data, cols)),
-            Self::Singles(data) => Self::Singles(transpose(&data, cols)),
-            Self::Doubles(data) => Self::Doubles(transpose(&data, cols)),
-        }
-    }
-
-    fn at(&self, index: usize) -> f64 {
-        match self {
-            Self::Bytes(data) => f64::from(data[index]),
-            Self::Singles(data) => f64::from(data[index]),
-            Self::Doubles(data) => data[index],
-        }
-    }
-
-    /// The values as they are, 64-bit floats rounded to 32.
-    fn into_values(self) -> Values {
-        match self {
-            Self::Bytes(data) => Values::Bytes {
-                data,
-                scale: ByteScale::Uniform(Affine {
-                    scale: 1.0,
-                    offset: 0.0,
-                }),
-            },
-            Self::Singles(data) => Values::Floats(data),
-            Self::Doubles(data) => {
-                Values::Floats(data.into_iter().map(|value| value as f32).collect())
-            }
-        }
-    }
-
-    /// The values as 32-bit floats, column by column mapped by `value ↦ (value − mean) / std`.
-    fn standardized(&self, mean: &[f64], std: &[f64]) -> Vec<f32> {
-        let cols = mean.len();
-        (0..self.len())
-            .map(|index| {
-                let col = index % cols;
-                ((self.at(index) - mean[col]) / std[col]) as f32
-            })
-            .collect()
-    }
-}
-
-fn transpose<T: Copy>(data: &[T], cols: usize) -> Vec<T> {
-    let rows = data.len() / cols;
-    (0..data.len())
-        .map(|index| data[index % cols * rows + index / cols])
-        .collect()
-}
-
-/// Whether a value is a number that 32 bits can hold.
-pub(crate) fn is_finite(value: f64) -> bool {
-    value.abs() <= f64::from(f32::MAX)
-}
-
 /// Records in the players' units.
 pub(crate) struct Normalized {
     pub(crate) records: Records,
@@ -195,11 +105,11 @@ pub(crate) fn normalize(
         (Normalize::Standardize, raw) => {
             let columns = Columns::fit(&raw, cols, train);
             notes.extend(columns.note());
-            let values = Raw::Singles(raw.standardized(&columns.mean, &columns.std));
+            let values = columns.standardized(&raw);
             // A record far outside the training records' range may leave that of 32 bits.
             values.check_finite(path, cols)?;
             let Columns { mean, std, .. } = columns;
-            (values.into_values(), Transform::Standardize { mean, std })
+            (unchanged(values), Transform::Standardize { mean, std })
         }
         (Normalize::Pixels, Raw::Bytes(data)) => {
             let scale = ByteScale::Uniform(Affine::PIXELS);
@@ -212,7 +122,7 @@ pub(crate) fn normalize(
                 found: how,
             });
         }
-        (_, raw) => (raw.into_values(), Transform::Identity),
+        (_, raw) => (unchanged(raw), Transform::Identity),
     };
     Ok(Normalized {
         records: Records::new(cols, values),
@@ -221,7 +131,20 @@ pub(crate) fn normalize(
     })
 }
 
-/// Mean and standard deviation of each column.
+/// The values as they are, 64-bit floats rounded to 32.
+fn unchanged(raw: Raw) -> Values {
+    match raw {
+        Raw::Bytes(data) => {
+            let (scale, offset) = (1.0, 0.0);
+            let scale = ByteScale::Uniform(Affine { scale, offset });
+            Values::Bytes { data, scale }
+        }
+        Raw::Singles(data) => Values::Floats(data),
+        Raw::Doubles(data) => Values::Floats(data.into_iter().map(|value| value as f32).collect()),
+    }
+}
+
+/// Mean and standard deviation of each column, and the columns that are constant.
 struct Columns {
     mean: Vec<f64>,
     std: Vec<f64>,
@@ -263,6 +186,16 @@ impl Columns {
             std,
             constant,
         }
+    }
+
+    /// Each value mapped by `value ↦ (value − mean) / std` of its column.
+    fn standardized(&self, raw: &Raw) -> Raw {
+        let cols = self.mean.len();
+        let standardized = |index: usize| {
+            let col = index % cols;
+            ((raw.at(index) - self.mean[col]) / self.std[col]) as f32
+        };
+        Raw::Singles((0..raw.len()).map(standardized).collect())
     }
 
     fn note(&self) -> Option<String> {

@@ -5,10 +5,9 @@
 //! header takes, up to 4 GiB, and multiplies the dimensions unchecked.
 //! The tests hold this reader and [`write_npy`](crate::write_npy) to that crate.
 
-use crate::dataset::{Loaded, RecordShape};
+use crate::error::{DataError, excerpt};
 use crate::input::Input;
-use crate::normalize::Raw;
-use crate::{DataError, Normalize};
+use crate::record::{Loaded, Raw};
 
 /// The first bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
@@ -22,27 +21,30 @@ const SUPPORTED: &str = "records × columns of float32, float64 or uint8, or rec
 /// Loads an array: 1-D as records of one column, 2-D as rows, 3-D bytes as grey images.
 pub(crate) fn load(mut input: Input) -> Result<Loaded, DataError> {
     let header = read_header(&mut input)?;
-    let shape = header
-        .record_shape()
-        .ok_or_else(|| DataError::Unsupported {
-            path: input.path().into(),
-            found: format!("an array of {}", header.describe()),
-            expected: SUPPORTED,
-        })?;
-    let count = header
-        .dims
-        .iter()
-        .try_fold(1u64, |product, &dim| product.checked_mul(dim));
+    let Some(element) = Element::parse(&header.descr) else {
+        let found = format!("an array of type {}", excerpt(&header.descr));
+        return Err(unsupported(&input, found));
+    };
+    let is_images = header.dims.len() == 3 && element == Element::Byte && !header.fortran;
+    if !(is_images || matches!(header.dims.len(), 1 | 2)) {
+        let found = format!("an array of {}", header.describe());
+        return Err(unsupported(&input, found));
+    }
+    let sizes = header.dims.iter().copied().chain([element.size()]);
+    let length = sizes.into_iter().try_fold(1u64, u64::checked_mul);
     let mut bytes = Vec::new();
-    let length = count.and_then(|count| count.checked_mul(header.element.size() as u64));
     input.payload(length, &header.describe(), &mut bytes)?;
     if bytes.is_empty() {
         let path = input.path().into();
         return Err(DataError::NoRecords { path });
     }
+    if is_images {
+        let [height, width] = [1, 2].map(|axis| header.dims[axis] as usize);
+        return Ok(Loaded::images([height, width, 1], bytes));
+    }
     // The payload is in memory and not empty, so the sizes fit and none is zero.
     let rows = header.dims[0] as usize;
-    let raw = header.element.decode(bytes);
+    let raw = element.decode(bytes);
     let cols = raw.len() / rows;
     let raw = if header.fortran {
         raw.transposed(cols)
@@ -50,20 +52,7 @@ pub(crate) fn load(mut input: Input) -> Result<Loaded, DataError> {
         raw
     };
     raw.check_finite(input.path(), cols)?;
-    let auto = match raw {
-        Raw::Bytes(_) => Normalize::Pixels,
-        Raw::Singles(_) | Raw::Doubles(_) => Normalize::Standardize,
-    };
-    Ok(Loaded {
-        raw,
-        cols,
-        shape,
-        labels: None,
-        classes: None,
-        test_rows: None,
-        auto,
-        mixture: None,
-    })
+    Ok(Loaded::table(cols, None, raw))
 }
 
 /// A file named `.npy` that does not begin like one.
@@ -94,7 +83,8 @@ impl Element {
         }
     }
 
-    fn size(self) -> usize {
+    /// Bytes per element.
+    fn size(self) -> u64 {
         match self {
             Self::Byte => 1,
             Self::Single { .. } => 4,
@@ -118,37 +108,15 @@ fn words<const N: usize, T>(bytes: &[u8], word: fn([u8; N]) -> T) -> Vec<T> {
     words.iter().map(|&bytes| word(bytes)).collect()
 }
 
+/// The three entries of the header's Python dictionary.
 #[derive(Debug, PartialEq)]
 struct Header {
-    element: Element,
+    /// NumPy's name of the element type.
     descr: String,
+    /// True if the first index varies fastest.
     fortran: bool,
+    /// The sizes of the array along its axes.
     dims: Vec<u64>,
-}
-
-impl Header {
-    /// What a record of this array is, if the array is of a supported kind.
-    fn record_shape(&self) -> Option<RecordShape> {
-        match (self.dims.as_slice(), self.element) {
-            ([_] | [_, _], _) => Some(RecordShape::Vector { columns: None }),
-            (&[_, height, width], Element::Byte) if !self.fortran => Some(RecordShape::Image {
-                height: usize::try_from(height).ok()?,
-                width: usize::try_from(width).ok()?,
-                channels: 1,
-            }),
-            _ => None,
-        }
-    }
-
-    fn describe(&self) -> String {
-        let dims: Vec<_> = self.dims.iter().map(u64::to_string).collect();
-        let order = if self.fortran {
-            " in Fortran order"
-        } else {
-            ""
-        };
-        format!("{} of type {}{order}", dims.join("×"), self.descr)
-    }
 }
 
 fn read_header(input: &mut Input) -> Result<Header, DataError> {
@@ -160,44 +128,18 @@ fn read_header(input: &mut Input) -> Result<Header, DataError> {
     };
     let length = length as usize;
     if length > MAX_HEADER {
-        return Err(bad(
-            input,
-            format!("a header of {length} bytes"),
-            "at most 10000 bytes",
-        ));
+        let found = format!("a header of {length} bytes");
+        return Err(bad(input, found, "at most 10000 bytes"));
     }
     let bytes = input.bytes(length)?;
     let text = String::from_utf8_lossy(&bytes);
-    let fields = match Fields::parse(&text) {
-        Ok(fields) => fields,
-        Err(expected) => return Err(bad(input, excerpt(text.trim_end()), expected)),
-    };
-    let Some(element) = Element::parse(&fields.descr) else {
-        return Err(DataError::Unsupported {
-            path: input.path().into(),
-            found: format!("an array of type {}", excerpt(&fields.descr)),
-            expected: SUPPORTED,
-        });
-    };
-    Ok(Header {
-        element,
-        descr: fields.descr,
-        fortran: fields.fortran,
-        dims: fields.dims,
-    })
+    Header::parse(&text).map_err(|expected| bad(input, excerpt(text.trim_end()), expected))
 }
 
-/// The three entries of the header's Python dictionary.
-struct Fields {
-    descr: String,
-    fortran: bool,
-    dims: Vec<u64>,
-}
-
-impl Fields {
+impl Header {
     /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
     ///
-    /// The error is what was expected.
+    /// The error says what was expected.
     fn parse(text: &str) -> Result<Self, &'static str> {
         let mut rest = Cursor(text);
         let (mut descr, mut fortran, mut dims) = (None, None, None);
@@ -224,14 +166,22 @@ impl Fields {
                 return Err("a comma between entries");
             }
         }
-        match (descr, fortran, dims) {
-            (Some(descr), Some(fortran), Some(dims)) => Ok(Self {
-                descr,
-                fortran,
-                dims,
-            }),
-            _ => Err("the keys descr, fortran_order and shape"),
-        }
+        let missing = "the keys descr, fortran_order and shape";
+        Ok(Self {
+            descr: descr.ok_or(missing)?,
+            fortran: fortran.ok_or(missing)?,
+            dims: dims.ok_or(missing)?,
+        })
+    }
+
+    fn describe(&self) -> String {
+        let dims: Vec<_> = self.dims.iter().map(u64::to_string).collect();
+        let order = if self.fortran {
+            " in Fortran order"
+        } else {
+            ""
+        };
+        format!("{} of type {}{order}", dims.join("×"), self.descr)
     }
 }
 
@@ -276,6 +226,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
+fn unsupported(input: &Input, found: String) -> DataError {
+    DataError::Unsupported {
+        path: input.path().into(),
+        found,
+        expected: SUPPORTED,
+    }
+}
+
 fn bad(input: &Input, found: String, expected: &'static str) -> DataError {
     DataError::BadHeader {
         path: input.path().into(),
@@ -284,25 +242,13 @@ fn bad(input: &Input, found: String, expected: &'static str) -> DataError {
     }
 }
 
-/// The beginning of a text, printable.
-pub(crate) fn excerpt(text: &str) -> String {
-    const SHOWN: usize = 40;
-    let more = if text.chars().nth(SHOWN).is_some() {
-        "…"
-    } else {
-        ""
-    };
-    let shown: String = text.chars().take(SHOWN).collect();
-    format!("{}{more}", shown.escape_debug())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn fields(text: &str) -> Option<(String, bool, Vec<u64>)> {
-        let fields = Fields::parse(text).ok()?;
-        Some((fields.descr, fields.fortran, fields.dims))
+        let header = Header::parse(text).ok()?;
+        Some((header.descr, header.fortran, header.dims))
     }
 
     #[test]

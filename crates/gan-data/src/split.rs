@@ -1,11 +1,12 @@
-//! Which records train, which validate and which test.
+//! The division of the records into those that train, validate and test.
 
 use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DataConfig, DataError};
+use crate::config::DataConfig;
+use crate::error::DataError;
 
 /// Ranges of records, in this order and without overlap.
 ///

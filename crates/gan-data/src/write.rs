@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::DataError;
+use crate::error::DataError;
 
 /// Writes `rows`, row-major with `cols` values each, as a 2-D array of little-endian 32-bit floats.
 ///
@@ -95,7 +95,8 @@ pub fn replace_file(
         })
 }
 
-/// What the file `name`, left by [`replace_file`], would have become; none for any other file.
+/// The name that the file `name`, left behind by [`replace_file`], was to get; none for any other
+/// file.
 ///
 /// A process that is killed leaves it behind: `.losses.svg.4711.part` is what `losses.svg` would
 /// have become.

@@ -5,8 +5,9 @@
 mod common;
 
 use common::*;
-use gan_data::{DataConfig, DataError, Normalize, RecordShape, Transform, Values, load};
+use gan_data::{DataConfig, DataError, Normalize, RecordShape, Splits, Transform, Values, load};
 
+/// The error must say `message` after the path.
 #[track_caller]
 fn check_error(result: Result<gan_data::Dataset, DataError>, message: &str) -> DataError {
     let error = result.unwrap_err();
@@ -14,6 +15,36 @@ fn check_error(result: Result<gan_data::Dataset, DataError>, message: &str) -> D
     let (_, after_path) = text.split_once(": ").unwrap();
     assert_eq!(after_path, message);
     error
+}
+
+/// Each row is the name of a file, its bytes and the message, if loading must fail with one.
+#[track_caller]
+fn check_errors<const N: usize>(cases: [(&str, Vec<u8>, &str); N]) {
+    for (name, bytes, message) in cases {
+        check_error(load_bytes(name, bytes), message);
+    }
+}
+
+/// The error must have a hint that contains `part`.
+#[track_caller]
+fn check_hint(error: &DataError, part: &str) {
+    let hint = error.hint().unwrap();
+    assert!(hint.contains(part), "{hint}");
+}
+
+#[track_caller]
+fn check_splits(dataset: &gan_data::Dataset, expected: [std::ops::Range<usize>; 3]) {
+    let Splits { train, valid, test } = dataset.splits.clone();
+    assert_eq!([train, valid, test], expected);
+}
+
+fn grey(height: usize, width: usize) -> RecordShape {
+    let channels = 1;
+    RecordShape::Image {
+        height,
+        width,
+        channels,
+    }
 }
 
 fn mnist_folder() -> Folder {
@@ -30,24 +61,11 @@ fn mnist_directory_loads_compressed_and_plain() {
     let folder = mnist_folder();
     let dataset = load_path(folder.path()).unwrap();
     assert_eq!((dataset.records.rows(), dataset.records.cols()), (37, 35));
-    let splits = &dataset.splits;
-    assert_eq!(
-        (
-            splits.train.clone(),
-            splits.valid.clone(),
-            splits.test.clone()
-        ),
-        (0..27, 27..30, 30..37)
-    );
+    check_splits(&dataset, [0..27, 27..30, 30..37]);
     let labels = dataset.labels.as_ref().unwrap();
     assert_eq!((labels[12], labels[30], dataset.classes), (2, 0, Some(10)));
     assert_eq!(dataset.transform, Transform::Pixels);
-    let shape = RecordShape::Image {
-        height: 5,
-        width: 7,
-        channels: 1,
-    };
-    assert_eq!(dataset.shape, shape);
+    assert_eq!(dataset.shape, grey(5, 7));
     assert_eq!(row(&dataset, 30)[2], 74.0 / 255.0);
 }
 
@@ -61,26 +79,24 @@ fn mnist_directory_with_a_file_missing_names_it() {
 
 #[test]
 fn mnist_directory_with_parts_that_disagree_is_refused() {
-    let folder = mnist_folder();
-    folder.put("train-labels-idx1-ubyte", idx_labels(29));
-    check_error(
-        load_path(folder.path()),
-        "found 29 labels, expected 30, one per image",
-    );
-    let mut labels = idx_labels(30);
-    labels[8 + 4] = 10;
-    folder.put("train-labels-idx1-ubyte", labels);
-    check_error(
-        load_path(folder.path()),
-        "row 5: found label 10, expected 0 to 9",
-    );
-    folder.put("train-labels-idx1-ubyte", idx_labels(30));
-    folder.put("t10k-images.idx3-ubyte", idx_images(7, 7, 5));
-    let message = "found images of 7×5 pixels, expected 5×7 as in the training file";
-    check_error(load_path(folder.path()), message);
-    folder.put("t10k-images.idx3-ubyte", idx_labels(7));
-    let message = "not the IDX file that is wanted: found magic 0x00000801, expected 0x00000803";
-    check_error(load_path(folder.path()), message);
+    let mut label_10 = idx_labels(30);
+    label_10[8 + 4] = 10;
+    #[rustfmt::skip]
+    let cases = [
+        ("train-labels-idx1-ubyte", idx_labels(29),
+            "found 29 labels, expected 30, one per image"),
+        ("train-labels-idx1-ubyte", label_10,
+            "row 5: found label 10, expected 0 to 9"),
+        ("t10k-images.idx3-ubyte", idx_images(7, 7, 5),
+            "found images of 7×5 pixels, expected 5×7 as in the training file"),
+        ("t10k-images.idx3-ubyte", idx_labels(7),
+            "not the IDX file that is wanted: found magic 0x00000801, expected 0x00000803"),
+    ];
+    for (name, bytes, message) in cases {
+        let folder = mnist_folder();
+        folder.put(name, bytes);
+        check_error(load_path(folder.path()), message);
+    }
 }
 
 #[test]
@@ -104,67 +120,43 @@ fn idx_file_loads_by_its_content() {
 #[test]
 fn idx_file_wrong_in_each_way_is_told() {
     let whole = idx_images(4, 3, 5);
-    check_error(
-        load_bytes("a", &whole[..75]),
-        "truncated: found 75 bytes, expected 76",
-    );
-    check_error(
-        load_bytes("a", &whole[..13]),
-        "truncated: found 13 bytes, expected 16",
-    );
-    check_error(
-        load_bytes("a.idx", &whole[..3]),
-        "truncated: found 3 bytes, expected 4",
-    );
-    check_error(
-        load_bytes("a.gz", gzip(&whole[..75])),
-        "truncated: found 75 bytes, expected 76",
-    );
+    let part = |length: usize| whole[..length].to_vec();
     let long = [&whole[..], &[0; 2]].concat();
-    let message = "bytes after the end of the data: found at least 78 bytes, expected 76";
-    check_error(load_bytes("a", &long), message);
-    let message = "bytes after the end of the data: found at least 77 bytes, expected 76";
-    check_error(load_bytes("a.gz", gzip(&long)), message);
-    let huge = idx_header(0x803, &[u32::MAX, u32::MAX, u32::MAX]);
-    let message = "header promises 4294967295×4294967295×4294967295 bytes, expected at most 16 from this file";
-    check_error(load_bytes("a", huge), message);
-    let none = idx_header(0x803, &[0, 28, 28]);
-    check_error(
-        load_bytes("a", none),
-        "found 0 records, expected at least 1",
-    );
-    let flat = idx_header(0x803, &[2, 0, 28]);
-    check_error(
-        load_bytes("a", flat),
-        "found images of 0×28 pixels, expected at least 1×1",
-    );
-    let message = "not the IDX file that is wanted: found magic 0x00000801, expected 0x00000803";
-    check_error(load_bytes("labels", idx_labels(3)), message);
-    let message = "not the IDX file that is wanted: found magic 0x00000d03, expected 0x00000803";
-    check_error(
-        load_bytes("floats.idx3", idx_header(0xd03, &[1, 1, 1])),
-        message,
-    );
+    let header = idx_header;
+    #[rustfmt::skip]
+    check_errors([
+        ("a", part(75), "truncated: found 75 bytes, expected 76"),
+        ("a", part(13), "truncated: found 13 bytes, expected 16"),
+        ("a.idx", part(3), "truncated: found 3 bytes, expected 4"),
+        ("a.gz", gzip(&part(75)), "truncated: found 75 bytes, expected 76"),
+        ("a", long.clone(), "bytes after the end of the data: found at least 78 bytes, expected 76"),
+        ("a.gz", gzip(&long), "bytes after the end of the data: found at least 77 bytes, expected 76"),
+        ("a", header(0x803, &[u32::MAX; 3]),
+            "header promises 4294967295×4294967295×4294967295 bytes, expected at most 16 from this \
+             file"),
+        ("a", header(0x803, &[0, 28, 28]), "found 0 records, expected at least 1"),
+        ("a", header(0x803, &[2, 0, 28]), "found images of 0×28 pixels, expected at least 1×1"),
+        ("labels", idx_labels(3),
+            "not the IDX file that is wanted: found magic 0x00000801, expected 0x00000803"),
+        ("floats.idx3", header(0xd03, &[1, 1, 1]),
+            "not the IDX file that is wanted: found magic 0x00000d03, expected 0x00000803"),
+    ]);
 }
 
 #[test]
 fn gzip_damaged_or_of_something_else_is_told() {
     let whole = gzip(&idx_images(40, 9, 7));
-    let error = check_error(
-        load_bytes("a.gz", &whole[..whole.len() / 2]),
-        "damaged or truncated gzip data",
-    );
-    assert!(error.hint().unwrap().contains("fetch"));
-    let mut damaged = whole.clone();
-    let middle = damaged.len() - 6;
-    damaged[middle] ^= 0x55;
-    check_error(
-        load_bytes("a.gz", damaged),
-        "damaged or truncated gzip data",
-    );
+    let half = whole[..whole.len() / 2].to_vec();
+    let mut flipped = whole.clone();
+    flipped[whole.len() - 6] ^= 0x55;
+    for damaged in [half, flipped] {
+        let error = load_bytes("a.gz", damaged);
+        let error = check_error(error, "damaged or truncated gzip data");
+        check_hint(&error, "fetch");
+    }
     let error = load_bytes("a.csv.gz", gzip(b"1,2\n3,4\n")).unwrap_err();
     assert!(matches!(error, DataError::UnknownKind { .. }), "{error}");
-    assert!(error.hint().unwrap().contains("unpack"));
+    check_hint(&error, "unpack");
 }
 
 #[test]
@@ -190,15 +182,7 @@ fn cifar_directory_splits_by_batch() {
     );
     folder.put("test_batch.bin", cifar(3));
     let dataset = load_path(folder.path()).unwrap();
-    let splits = &dataset.splits;
-    assert_eq!(
-        (
-            splits.train.clone(),
-            splits.valid.clone(),
-            splits.test.clone()
-        ),
-        (0..18, 18..20, 20..23)
-    );
+    check_splits(&dataset, [0..18, 18..20, 20..23]);
 }
 
 #[test]
@@ -207,13 +191,11 @@ fn cifar_file_wrong_in_each_way_is_told() {
     let message = "found 6145 bytes, expected a multiple of 3073 (label byte + 32×32×3 pixels)";
     check_error(load_bytes("a.bin", &whole[..6145]), message);
     let error = load_bytes("a.bin", vec![0; 3074]).unwrap_err();
-    assert!(error.hint().unwrap().contains("CIFAR-100"));
+    check_hint(&error, "CIFAR-100");
     let mut label = whole.clone();
     label[3073] = 200;
-    check_error(
-        load_bytes("a.bin", label),
-        "row 2: found label 200, expected 0 to 9",
-    );
+    let message = "row 2: found label 200, expected 0 to 9";
+    check_error(load_bytes("a.bin", label), message);
 }
 
 #[test]
@@ -227,13 +209,9 @@ fn npy_of_every_supported_type_loads() {
         (">f8", doubles.map(f64::to_be_bytes).concat()),
     ];
     for (descr, payload) in files {
-        let path = Folder::new();
-        let path = path.put("rows.npy", npy(&npy_text(descr, "(3, 2)"), &payload));
-        let config = DataConfig {
-            normalize: Normalize::None,
-            ..config(&path)
-        };
-        let dataset = load(&config, 0).unwrap();
+        let folder = Folder::new();
+        let path = folder.put("rows.npy", npy(&npy_text(descr, "(3, 2)"), &payload));
+        let dataset = load(&unnormalized(&path), 0).unwrap();
         assert_eq!(row(&dataset, 1), [3.25, 4.0], "{descr}");
         assert_eq!(dataset.transform, Transform::Identity);
     }
@@ -243,76 +221,52 @@ fn npy_of_every_supported_type_loads() {
 fn npy_in_fortran_order_is_transposed() {
     let text = "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }";
     let dataset = load_bytes("a.npy", npy(text, &[1, 4, 2, 5, 3, 6])).unwrap();
-    let bytes = row(&dataset, 1)
-        .iter()
-        .map(|v| (v * 255.0).round())
-        .collect::<Vec<_>>();
-    assert_eq!(bytes, [4.0, 5.0, 6.0]);
+    let bytes = row(&dataset, 1).into_iter().map(|v| (v * 255.0).round());
+    assert_eq!(bytes.collect::<Vec<_>>(), [4.0, 5.0, 6.0]);
 }
 
 #[test]
 fn npy_of_bytes_in_three_dimensions_is_images() {
     let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(2, 3, 5)"), &[7; 30])).unwrap();
-    let shape = RecordShape::Image {
-        height: 3,
-        width: 5,
-        channels: 1,
-    };
-    assert_eq!(
-        (dataset.shape, dataset.transform),
-        (shape, Transform::Pixels)
-    );
+    assert_eq!(dataset.shape, grey(3, 5));
+    assert_eq!(dataset.transform, Transform::Pixels);
     let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(4,)"), &[7; 4])).unwrap();
     assert_eq!((dataset.records.rows(), dataset.records.cols()), (4, 1));
 }
 
 #[test]
 fn npy_wrong_in_each_way_is_told() {
-    let file =
-        |descr, shape, payload: &[u8]| load_bytes("a.npy", npy(&npy_text(descr, shape), payload));
-    check_error(
-        file("<f4", "(2, 2)", &[0; 15]),
-        "truncated: found 95 bytes, expected 96",
-    );
-    let message = "bytes after the end of the data: found at least 97 bytes, expected 96";
-    check_error(file("<f4", "(2, 2)", &[0; 17]), message);
-    check_error(
-        file("<f4", "(0, 2)", &[]),
-        "found 0 records, expected at least 1",
-    );
-    check_error(
-        file("<f4", "(2, 0)", &[]),
-        "found 0 records, expected at least 1",
-    );
-    let error = file("<f8", "(4294967296, 4294967296)", &[]).unwrap_err();
+    let file = |descr, shape, length| npy(&npy_text(descr, shape), &vec![0; length]);
+    #[rustfmt::skip]
+    check_errors([
+        ("a.npy", file("<f4", "(2, 2)", 15), "truncated: found 95 bytes, expected 96"),
+        ("a.npy", file("<f4", "(2, 2)", 17),
+            "bytes after the end of the data: found at least 97 bytes, expected 96"),
+        ("a.npy", file("<f4", "(0, 2)", 0), "found 0 records, expected at least 1"),
+        ("a.npy", file("<f4", "(2, 0)", 0), "found 0 records, expected at least 1"),
+        ("a.npy", npy("[]", &[]), "damaged npy header: found [], expected a Python dictionary"),
+        ("a.npy", b"1,2".to_vec(),
+            "damaged npy header: found \"1,2\", expected the magic \\x93NUMPY"),
+        ("a.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(),
+            "damaged npy header: found a header of 4294967295 bytes, expected at most 10000 bytes"),
+    ]);
+    let error = load_bytes("a.npy", file("<f8", "(4294967296, 4294967296)", 0)).unwrap_err();
     assert!(matches!(error, DataError::TooLarge { .. }), "{error}");
-    let error = file("<i8", "(2, 2)", &[0; 32]).unwrap_err();
-    assert!(
-        error.to_string().contains("found an array of type <i8"),
-        "{error}"
-    );
-    assert!(error.hint().unwrap().contains("np.float32"));
-    let error = file("<f4", "(2, 2, 2)", &[0; 32]).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("found an array of 2×2×2 of type <f4"),
-        "{error}"
-    );
-    assert!(matches!(
-        file("<f4", "()", &[0; 4]).unwrap_err(),
-        DataError::Unsupported { .. }
-    ));
-    let message = "damaged npy header: found [], expected a Python dictionary";
-    check_error(load_bytes("a.npy", npy("[]", &[])), message);
-    let message = "damaged npy header: found \"1,2\", expected the magic \\x93NUMPY";
-    check_error(load_bytes("a.npy", "1,2"), message);
-    let message =
-        "damaged npy header: found a header of 4294967295 bytes, expected at most 10000 bytes";
-    check_error(
-        load_bytes("a.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff"),
-        message,
-    );
+    for (descr, shape, length, found) in [
+        ("<i8", "(2, 2)", 32, "found an array of type <i8"),
+        (
+            "<f4",
+            "(2, 2, 2)",
+            32,
+            "found an array of 2×2×2 of type <f4",
+        ),
+        ("<f4", "()", 4, "of type <f4"),
+    ] {
+        let error = load_bytes("a.npy", file(descr, shape, length)).unwrap_err();
+        assert!(matches!(error, DataError::Unsupported { .. }), "{error}");
+        assert!(error.to_string().contains(found), "{error}");
+        check_hint(&error, "np.float32");
+    }
 }
 
 #[test]
@@ -371,45 +325,29 @@ fn csv_with_a_constant_column_notes_it() {
 
 #[test]
 fn csv_wrong_in_each_way_is_told() {
-    let check = |text: &str, message: &str| check_error(load_bytes("a.csv", text), message);
-    check("x,y\n1,2\n3\n", "line 3: found 1 columns, expected 2");
-    check("1,2\n3,4,5\n", "line 2: found 3 columns, expected 2");
-    check(
-        "x,age\n1,2\n\n3,old\n",
-        "line 4, column 2 (age): found \"old\", expected a number",
-    );
-    check(
-        "1,2\r\n\r\n3,4\r\n5,x\r\n",
-        "line 4, column 2: found \"x\", expected a number",
-    );
-    check(
-        "1,2\r\n3,x",
-        "line 2, column 2: found \"x\", expected a number",
-    );
-    check(
-        "1,2\n3,NaN\n",
-        "line 2, column 2: found NaN, expected a finite 32-bit number",
-    );
-    check(
-        "1,2\n-inf,1\n",
-        "line 2, column 1: found -inf, expected a finite 32-bit number",
-    );
-    check(
-        "1,2\n1e999,1\n",
-        "line 2, column 1: found inf, expected a finite 32-bit number",
-    );
-    check("x,y\n", "found 0 records, expected at least 1");
-    check("\n\n", "found 0 records, expected at least 1");
-    let error = check(
-        "1,2\n,3\n",
-        "line 2, column 1: found \"\", expected a number",
-    );
-    assert!(error.hint().unwrap().contains("missing values"));
-    let error = check(
-        "1,5;2\n1,5;x\n",
-        "line 1, column 1: found \"1,5\", expected a number",
-    );
-    assert!(error.hint().unwrap().contains("decimal points"));
+    #[rustfmt::skip]
+    let cases = [
+        ("x,y\n1,2\n3\n", "line 3: found 1 columns, expected 2"),
+        ("1,2\n3,4,5\n", "line 2: found 3 columns, expected 2"),
+        ("x,age\n1,2\n\n3,old\n", "line 4, column 2 (age): found \"old\", expected a number"),
+        ("1,2\r\n\r\n3,4\r\n5,x\r\n", "line 4, column 2: found \"x\", expected a number"),
+        ("1,2\r\n3,x", "line 2, column 2: found \"x\", expected a number"),
+        ("1,2\n,3\n", "line 2, column 1: found \"\", expected a number"),
+        ("1,5;2\n1,5;x\n", "line 1, column 1: found \"1,5\", expected a number"),
+        ("1,2\n3,NaN\n", "line 2, column 2: found NaN, expected a finite 32-bit number"),
+        ("1,2\n-inf,1\n", "line 2, column 1: found -inf, expected a finite 32-bit number"),
+        ("1,2\n1e999,1\n", "line 2, column 1: found inf, expected a finite 32-bit number"),
+        ("x,y\n", "found 0 records, expected at least 1"),
+        ("\n\n", "found 0 records, expected at least 1"),
+    ];
+    for (text, message) in cases {
+        let error = check_error(load_bytes("a.csv", text), message);
+        match text {
+            "1,2\n,3\n" => check_hint(&error, "missing values"),
+            "1,5;2\n1,5;x\n" => check_hint(&error, "decimal points"),
+            _ => {}
+        }
+    }
     let error = load_bytes("a.csv", b"1,2\n\xff\xfe,3\n").unwrap_err();
     assert!(matches!(error, DataError::NotANumber { .. }), "{error}");
 }
@@ -419,35 +357,24 @@ fn path_that_is_no_file_of_a_known_kind_is_told() {
     let folder = Folder::new();
     let error = load_path(&folder.path().join("mnst")).unwrap_err();
     assert!(matches!(error, DataError::Missing { .. }), "{error}");
-    assert!(
-        error
-            .hint()
-            .unwrap()
-            .contains("digits, figure1, ring8, grid25")
-    );
+    check_hint(&error, "digits, figure1, ring8, grid25");
     let expected = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
-    let error = check_error(
-        load_bytes("a.csv", ""),
-        &format!("found 0 bytes, {expected}"),
-    );
-    assert!(matches!(error, DataError::Empty { .. }));
-    check_error(
-        load_bytes("a.parquet", "PAR1"),
-        &format!("found a file of extension .parquet, {expected}"),
-    );
-    check_error(
-        load_bytes("rows", "1,2"),
-        &format!("found a file without extension, {expected}"),
-    );
-    let names = "MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 (data_batch_1.bin, ...)";
-    let message = format!("found an empty directory, expected the files of {names}");
+    for (name, bytes, found) in [
+        ("a.csv", "", "found 0 bytes"),
+        ("a.parquet", "PAR1", "found a file of extension .parquet"),
+        ("rows", "1,2", "found a file without extension"),
+    ] {
+        let error = check_error(load_bytes(name, bytes), &format!("{found}, {expected}"));
+        assert_eq!(matches!(error, DataError::Empty { .. }), bytes.is_empty());
+    }
+    let expected = "expected the files of MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 \
+                    (data_batch_1.bin, ...)";
+    let message = format!("found an empty directory, {expected}");
     check_error(load_path(folder.path()), &message);
     folder.put("notes.md", "");
     folder.put("rows.csv", "1");
-    let error = check_error(
-        load_path(folder.path()),
-        &format!("found notes.md, rows.csv, expected the files of {names}"),
-    );
+    let message = format!("found notes.md, rows.csv, {expected}");
+    let error = check_error(load_path(folder.path()), &message);
     assert!(error.hint().unwrap().ends_with("rows.csv"));
 }
 
@@ -474,7 +401,7 @@ fn file_without_permission_is_told() {
         return;
     }
     let error = check_error(load_path(&path), "cannot be read");
-    assert!(error.hint().unwrap().contains("permissions"));
+    check_hint(&error, "permissions");
 }
 
 #[test]
@@ -507,10 +434,8 @@ fn config_that_does_not_fit_the_data_is_refused() {
             count: Some(count),
             ..DataConfig::new("ring8")
         };
-        check_error(
-            load(&config, 0),
-            &format!("count is {count}, expected 1 to 4000000"),
-        );
+        let message = format!("count is {count}, expected 1 to 4000000");
+        check_error(load(&config, 0), &message);
     }
 }
 

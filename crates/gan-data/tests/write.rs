@@ -5,17 +5,13 @@
 mod common;
 
 use common::*;
-use gan_data::{DataConfig, Normalize, load, write_csv, write_npy};
+use gan_data::{load, write_csv, write_npy};
 use proptest::num::f32::{NORMAL, SUBNORMAL, ZERO};
 use proptest::prelude::*;
 
 /// Reads a file back in its own units.
 fn read_back(path: &std::path::Path) -> Vec<f32> {
-    let config = DataConfig {
-        normalize: Normalize::None,
-        ..config(path)
-    };
-    let dataset = load(&config, 0).unwrap();
+    let dataset = load(&unnormalized(path), 0).unwrap();
     (0..dataset.records.rows())
         .flat_map(|index| row(&dataset, index))
         .collect()

@@ -10,9 +10,8 @@ use gan_kernels::{
 use rand::RngExt;
 
 use crate::Points;
-use crate::distances::write_centred;
+use crate::affine::{stateless, write_centred};
 use crate::draws::Draw;
-use crate::gaussian::stateless;
 
 /// Rows of one forward pass outside of training.
 const CHUNK: usize = 256;

@@ -1,6 +1,6 @@
 //! Points whose quality is known, to be measured as samples are.
 //!
-//! A log-likelihood says little alone: the mean image beats independent pixels, and centroids of
+//! A log-likelihood says little by itself: the mean image beats independent pixels, and centroids of
 //! the training records, no one of them a record, beat the records themselves.
 
 use gan_kernels::Backend;
@@ -23,7 +23,7 @@ const RECORDS_PER_CENTROID: usize = 5;
 /// Eigenvectors of more columns than this take minutes.
 const MOST_COLUMNS: usize = 4096;
 
-/// One control.
+/// A set of points whose quality is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Control {
     /// Training records: what an honest sampler cannot beat.
@@ -48,7 +48,7 @@ impl Control {
         Self::Centroids,
     ];
 
-    /// For programs.
+    /// The name for programs.
     #[must_use]
     pub fn id(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Control {
         }
     }
 
-    /// For people.
+    /// The name for people.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl<'a, B: Backend> Controls<'a, B> {
     /// `progress` is called with the share of the work that is done.
     ///
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device fails.
     pub fn draw(
         &mut self,
         control: Control,

@@ -1,9 +1,9 @@
 //! Squared distances between two sets of points, a block at a time.
 
-use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Matrix, Real};
+use gan_kernels::{Backend, BackendError, Real};
 
 use crate::Points;
-use crate::gaussian::stateless;
+use crate::affine::{Affine, write_centred};
 
 /// Columns up to which differences are squared one by one: a product would gain nothing, and in few
 /// columns neighbours are so near that its rounding would show.
@@ -24,7 +24,7 @@ const REFERENCES: usize = 4096;
 /// # Panics
 /// If the columns disagree.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 /// # Numerics
 /// On MNIST in f32 a distance is within 1e-5 of the median one of the f64 oracle; never below zero.
 /// Up to 16 columns, exact but for f64's rounding.
@@ -41,12 +41,26 @@ pub fn squared_distances<B: Backend>(
         return Ok(());
     }
     let mean = references.mean();
+    let mut x = backend.matrix(QUERIES, queries.cols());
     for first in (0..references.rows()).step_by(REFERENCES) {
         let count = REFERENCES.min(references.rows() - first);
-        let block = Block::new(backend, references.slice(first..first + count), &mean);
-        block.visit(backend, queries, &mean, |query, distances| {
-            visit(query, first, distances);
-        })?;
+        let affine = to_references(backend, references.slice(first..first + count), &mean);
+        let mut y = backend.matrix(QUERIES, count);
+        let mut distances = vec![0.0; count];
+        for query in (0..queries.rows()).step_by(QUERIES) {
+            let rows = QUERIES.min(queries.rows() - query);
+            let chunk = queries.slice(query..query + rows);
+            let squares = write_centred(backend, &mut x, chunk, &mean);
+            let products = affine.apply(&x, rows, &mut y)?;
+            for (row, products) in products.chunks_exact(count).enumerate() {
+                for (distance, product) in distances.iter_mut().zip(products) {
+                    let squared = squares[row] + product.to_f64();
+                    // NaN stays NaN, which `max` would turn into a perfect match.
+                    *distance = if squared < 0.0 { 0.0 } else { squared };
+                }
+                visit(query + row, first, &distances);
+            }
+        }
     }
     Ok(())
 }
@@ -87,100 +101,45 @@ fn one_by_one(
     }
 }
 
-/// Some reference points as a linear layer.
-struct Block<B: Backend> {
-    w: Matrix<B>,
-    b: Matrix<B>,
-}
-
-impl<B: Backend> Block<B> {
-    fn new(backend: &B, references: Points<'_>, mean: &[f64]) -> Self {
-        let (count, cols) = (references.rows(), references.cols());
-        let mut weights = vec![B::Elem::ZERO; cols * count];
-        let mut squares = Vec::with_capacity(count);
-        for (index, row) in references.iter().enumerate() {
-            let mut square = 0.0;
-            for (col, (&r, mean)) in row.iter().zip(mean).enumerate() {
-                let r = B::Elem::from_f64(f64::from(r) - mean);
-                square += r.to_f64() * r.to_f64();
-                weights[col * count + index] = B::Elem::from_f64(-2.0 * r.to_f64());
-            }
-            squares.push(B::Elem::from_f64(square));
-        }
-        let mut w = backend.matrix(cols, count);
-        backend.write(&mut w, &weights);
-        let mut b = backend.matrix(1, count);
-        backend.write(&mut b, &squares);
-        Self { w, b }
-    }
-
-    fn visit(
-        &self,
-        backend: &B,
-        queries: Points<'_>,
-        mean: &[f64],
-        mut visit: impl FnMut(usize, &[f64]),
-    ) -> Result<(), BackendError> {
-        let state = backend.state(stateless());
-        let count = self.b.cols();
-        let mut x = backend.matrix(QUERIES, queries.cols());
-        let mut y = backend.matrix(QUERIES, count);
-        let mut distances = vec![0.0; count];
-        for first in (0..queries.rows()).step_by(QUERIES) {
-            let rows = QUERIES.min(queries.rows() - first);
-            let chunk = queries.slice(first..first + rows);
-            let squares = write_centred(backend, &mut x, chunk, mean);
-            backend.linear_fwd(LinearFwd {
-                x: x.rows(0, rows),
-                w: &self.w,
-                b: &self.b,
-                y: y.rows_mut(0, rows),
-                act: Activation::Identity,
-                winners: None,
-                dropout: None,
-                state: &state,
-            });
-            let products = backend.read(y.rows(0, rows))?;
-            for (row, products) in products.chunks_exact(count).enumerate() {
-                for (distance, product) in distances.iter_mut().zip(products) {
-                    let squared = squares[row] + product.to_f64();
-                    // NaN stays NaN, which `max` would turn into a perfect match.
-                    *distance = if squared < 0.0 { 0.0 } else { squared };
-                }
-                visit(first + row, &distances);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Writes `points − mean` into the first rows of `x`, zeros below; returns the squared lengths.
-pub(crate) fn write_centred<B: Backend>(
-    backend: &B,
-    x: &mut Matrix<B>,
-    points: Points<'_>,
+/// The map from a query to −2·x·r + ‖r‖² for some reference points r, less `mean` all.
+fn to_references<'a, B: Backend>(
+    backend: &'a B,
+    references: Points<'_>,
     mean: &[f64],
-) -> Vec<f64> {
-    let mut values = Vec::with_capacity(x.row_count() * x.cols());
-    let mut squares = Vec::with_capacity(points.rows());
-    for row in points.iter() {
+) -> Affine<'a, B> {
+    let (count, cols) = (references.rows(), references.cols());
+    let mut weights = vec![B::Elem::ZERO; cols * count];
+    let mut squares = Vec::with_capacity(count);
+    for (index, row) in references.iter().enumerate() {
         let mut square = 0.0;
-        for (&value, mean) in row.iter().zip(mean) {
-            let value = B::Elem::from_f64(f64::from(value) - mean);
-            square += value.to_f64() * value.to_f64();
-            values.push(value);
+        for (col, (&r, mean)) in row.iter().zip(mean).enumerate() {
+            let r = B::Elem::from_f64(f64::from(r) - mean);
+            square += r.to_f64() * r.to_f64();
+            weights[col * count + index] = B::Elem::from_f64(-2.0 * r.to_f64());
         }
-        squares.push(square);
+        squares.push(B::Elem::from_f64(square));
     }
-    values.resize(x.row_count() * x.cols(), B::Elem::ZERO);
-    backend.write(x, &values);
-    squares
+    Affine::new(backend, &weights, &squares)
+}
+
+/// Share of the distances `own` that are below their counterparts in `others`; a tie counts half.
+pub(crate) fn share_closer(
+    own: impl Iterator<Item = f64>,
+    others: impl ExactSizeIterator<Item = f64>,
+) -> f64 {
+    let count = others.len() as f64;
+    let closer = own.zip(others).map(|(own, other)| match own < other {
+        true => 1.0,
+        false if own == other => 0.5,
+        false => 0.0,
+    });
+    closer.sum::<f64>() / count
 }
 
 /// A point among others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neighbour {
-    /// Which of the reference points.
+    /// Index of the reference point.
     pub index: usize,
     /// ‖x − r‖², exact but for f64's rounding.
     pub squared_distance: f64,
@@ -194,7 +153,7 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    /// Those of query `index`, nearest first.
+    /// The neighbours of query `index`, nearest first.
     ///
     /// # Panics
     /// If there are fewer queries.
@@ -222,7 +181,7 @@ impl Nearest {
 /// # Panics
 /// If the columns disagree, or `k` is zero or more than there are reference points.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 #[track_caller]
 pub fn nearest<B: Backend>(
     backend: &B,
@@ -238,7 +197,7 @@ pub fn nearest<B: Backend>(
 /// # Panics
 /// If `k` is zero or there are no more than `k` points.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 #[track_caller]
 pub fn nearest_others<B: Backend>(
     backend: &B,
@@ -266,7 +225,7 @@ fn search<B: Backend>(
         "nearest: {k} of {} points",
         references.rows()
     );
-    // What is no number is infinitely far, and its neighbours are the first points.
+    // A point that is not a number is infinitely far, and its neighbours are the first points.
     let none = Neighbour {
         index: 0,
         squared_distance: f64::INFINITY,

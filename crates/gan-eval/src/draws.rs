@@ -1,14 +1,14 @@
-//! Where the random numbers of an evaluation are: one address per use, as everywhere.
+//! The addresses of the random numbers of an evaluation: one per use, as everywhere.
 
 use gan_kernels::random::{Address, Purpose, Stream};
 use rand::RngExt;
 
-/// What a number is drawn for.
+/// The purpose of a random number.
 ///
 /// A pass of [`Purpose::Evaluation`] each; pass 0 is the samples' own latents.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Draw {
-    /// Which of the pooled points are called data, under MMD's null hypothesis.
+    /// The choice of the pooled points that are called data, under MMD's null hypothesis.
     Permutation = 32,
     /// Directions to project on.
     Direction = 33,

@@ -1,4 +1,4 @@
-//! What can go wrong in an evaluation.
+//! Everything that can go wrong in an evaluation.
 
 use gan_kernels::BackendError;
 
@@ -6,20 +6,43 @@ use gan_kernels::BackendError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// The device.
+    /// The device failed.
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// Points with a value that is no number, or so large that 32 bits do not hold its square.
     #[error("{what}: row {row}: found {found}, expected numbers within ±{limit:.0e}")]
     OutOfRange {
-        /// Which points.
+        /// The name of the points.
         what: &'static str,
-        /// The first such row, from 1.
+        /// The first such row, counted from 1.
         row: usize,
         /// The value.
         found: f32,
-        /// What every magnitude must be below.
+        /// The bound of every magnitude.
         limit: f32,
+    },
+    /// Too few records or samples to compare.
+    #[error(
+        "--metrics {metric}: found {records} held-out records and {samples} samples, expected \
+         {expected} or more of each"
+    )]
+    TooFew {
+        /// The metric that compares them.
+        metric: &'static str,
+        /// Number of records.
+        records: usize,
+        /// Number of samples.
+        samples: usize,
+        /// The least number of both.
+        expected: usize,
+    },
+    /// Data without something that a metric needs.
+    #[error("--metrics {metric} needs {need}")]
+    UnmetNeed {
+        /// The name of the metric.
+        metric: &'static str,
+        /// The thing that is absent.
+        need: &'static str,
     },
     /// A log-likelihood beyond what the device's numbers can hold.
     #[error(
@@ -35,7 +58,7 @@ pub enum EvalError {
 }
 
 impl EvalError {
-    /// What the user can do about it, if anything is known.
+    /// A remedy, where one is known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -44,6 +67,10 @@ impl EvalError {
                 what: "samples", ..
             } => Some("the generator has diverged; evaluate an earlier checkpoint"),
             Self::OutOfRange { .. } => Some("standardise the data: data.normalize"),
+            Self::TooFew { .. } => {
+                Some("hold more out with data.test, or draw more with --samples")
+            }
+            Self::UnmetNeed { .. } => None,
             Self::Overflow { .. } => Some("a larger --sigma, or none"),
         }
     }

@@ -1,12 +1,11 @@
 //! The Gaussian that fits records best, and draws from it.
 
 use gan_kernels::random::Address;
-use gan_kernels::{
-    Activation, Backend, BackendError, LinearBwdParams, LinearFwd, Real, StepState, Update,
-};
+use gan_kernels::{Backend, BackendError, LinearBwdParams, Real, Update};
 use nalgebra::{DMatrix, SymmetricEigen};
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::affine::{Affine, centred, stateless};
 use crate::{EvalError, Points};
 
 /// Rows on the device at once.
@@ -21,12 +20,12 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Those of `points`.
+    /// Mean and covariance of `points`.
     ///
     /// Takes time as the cube of the number of columns.
     ///
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device fails.
     pub fn of<B: Backend>(backend: &B, points: Points<'_>) -> Result<Self, EvalError> {
         let mean = points.mean();
         let covariance = covariance(backend, points, &mean)?;
@@ -55,7 +54,7 @@ impl Moments {
     /// `components` principal components, row-major; with all of them, from the one that fits.
     ///
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device fails.
     pub fn draw<B: Backend>(
         &self,
         backend: &B,
@@ -65,17 +64,12 @@ impl Moments {
     ) -> Result<Vec<f32>, EvalError> {
         let cols = self.mean.len();
         let rank = components.clamp(1, cols);
-        let state = backend.state(stateless());
-        let mut w = backend.matrix(rank, cols);
-        let components: Vec<_> = self.components[..rank]
-            .iter()
-            .flatten()
-            .map(|&x| B::Elem::from_f64(x))
-            .collect();
-        backend.write(&mut w, &components);
-        let mut b = backend.matrix(1, cols);
-        let mean: Vec<_> = self.mean.iter().map(|&x| B::Elem::from_f64(x)).collect();
-        backend.write(&mut b, &mean);
+        let elements = |values: &mut dyn Iterator<Item = &f64>| -> Vec<_> {
+            values.map(|&x| B::Elem::from_f64(x)).collect()
+        };
+        let components = elements(&mut self.components[..rank].iter().flatten());
+        let mean = elements(&mut self.mean.iter());
+        let affine = Affine::new(backend, &components, &mean);
 
         let mut rng = address.rng();
         let mut draws = Vec::with_capacity(count * cols);
@@ -90,17 +84,7 @@ impl Moments {
             let mut z = backend.matrix(rows, rank);
             backend.write(&mut z, &normals);
             let mut x = backend.matrix(rows, cols);
-            backend.linear_fwd(LinearFwd {
-                x: z.all(),
-                w: &w,
-                b: &b,
-                y: x.all_mut(),
-                act: Activation::Identity,
-                winners: None,
-                dropout: None,
-                state: &state,
-            });
-            let values = backend.read(x.all())?;
+            let values = affine.apply(&z, rows, &mut x)?;
             draws.extend(values.into_iter().map(|value| value.to_f64() as f32));
         }
         Ok(draws)
@@ -141,29 +125,4 @@ fn covariance<B: Backend>(
     let sum = DMatrix::from_vec(cols, cols, sum);
     // The two halves may have been rounded differently.
     Ok((&sum + sum.transpose()) / (2.0 * count))
-}
-
-/// The points less `mean`, on the device.
-pub(crate) fn centred<B: Backend>(
-    backend: &B,
-    points: Points<'_>,
-    mean: &[f64],
-) -> gan_kernels::Matrix<B> {
-    let values: Vec<_> = points
-        .iter()
-        .flat_map(|row| row.iter().zip(mean))
-        .map(|(&x, mean)| B::Elem::from_f64(f64::from(x) - mean))
-        .collect();
-    let mut matrix = backend.matrix(points.rows(), points.cols());
-    backend.write(&mut matrix, &values);
-    matrix
-}
-
-/// The state of operations that need none.
-pub(crate) fn stateless() -> StepState {
-    StepState {
-        seed: 0,
-        step: 0,
-        rates: Vec::new(),
-    }
 }

@@ -1,8 +1,8 @@
 //! Lloyd's algorithm, its distances by the device's products.
 
-use gan_kernels::{Activation, Backend, LinearFwd, Matrix, Real};
+use gan_kernels::{Backend, Real};
 
-use crate::gaussian::{centred, stateless};
+use crate::affine::{Affine, centred};
 use crate::{EvalError, Points};
 
 /// Distances, or values of points, on the device at once: rows enough for a product, and 16 MB to
@@ -17,7 +17,7 @@ const AT_ONCE: usize = 1 << 22;
 /// # Panics
 /// If there is no initial centroid, or the columns disagree.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 /// # Numerics
 /// Compares ‖c‖² − 2·x·c, which is ‖x − c‖² but for ‖x‖², after the mean is taken from both.
 /// # Source
@@ -56,32 +56,25 @@ fn nearest<B: Backend>(
 ) -> Result<Vec<usize>, EvalError> {
     let cols = points.cols();
     let count = centroids.rows();
-    let (w, b) = weights(backend, centroids, mean);
-    let state = backend.state(stateless());
+    let affine = to_centroids(backend, centroids, mean);
     let rows = (AT_ONCE / count.max(cols)).clamp(1, points.rows().max(1));
     let mut y = backend.matrix(rows, count);
     let mut found = Vec::with_capacity(points.rows());
     for chunk in points.values().chunks(rows * cols) {
         let x = centred(backend, Points::new(chunk, cols), mean);
-        backend.linear_fwd(LinearFwd {
-            x: x.all(),
-            w: &w,
-            b: &b,
-            y: y.rows_mut(0, x.row_count()),
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-            state: &state,
-        });
-        let distances = backend.read(y.rows(0, x.row_count()))?;
+        let distances = affine.apply(&x, x.row_count(), &mut y)?;
         found.extend(distances.chunks_exact(count).map(smallest));
         progress(found.len() as f64 / points.rows() as f64);
     }
     Ok(found)
 }
 
-/// −2·Cᵀ and ‖c‖², so that X·W + b is all of ‖x − c‖² that differs between centroids.
-fn weights<B: Backend>(backend: &B, centroids: Points<'_>, mean: &[f64]) -> (Matrix<B>, Matrix<B>) {
+/// The map with W = −2·Cᵀ and b = ‖c‖²: all of ‖x − c‖² that differs between centroids.
+fn to_centroids<'a, B: Backend>(
+    backend: &'a B,
+    centroids: Points<'_>,
+    mean: &[f64],
+) -> Affine<'a, B> {
     let (count, cols) = (centroids.rows(), centroids.cols());
     let mut transposed = vec![B::Elem::ZERO; cols * count];
     let mut squares = Vec::with_capacity(count);
@@ -94,11 +87,7 @@ fn weights<B: Backend>(backend: &B, centroids: Points<'_>, mean: &[f64]) -> (Mat
         }
         squares.push(B::Elem::from_f64(square));
     }
-    let mut w = backend.matrix(cols, count);
-    backend.write(&mut w, &transposed);
-    let mut b = backend.matrix(1, count);
-    backend.write(&mut b, &squares);
-    (w, b)
+    Affine::new(backend, &transposed, &squares)
 }
 
 /// Index of the smallest value, the first of several.

@@ -1,11 +1,13 @@
 //! How good samples are, when the losses of a game do not say.
 //!
 //! Functions from records and samples to numbers: nothing here prints, reads a file or a clock.
-//! What is expensive runs on any [`gan_kernels::Backend`].
+//! Expensive work runs on any [`gan_kernels::Backend`].
 //!
-//! [`ParzenProtocol`] is the paper's evaluation, and [`Controls`] are the points without whose
-//! numbers it says little; what a metric found goes into a [`Section`] of a report.
-//! The other metrics answer one question each, and [`verdict`] reads them together:
+//! An [`Evaluation`] holds samples and the records of a [`Reference`]; each [`Metric`] computes its
+//! numbers from it and explains them in a [`Section`] of the report.
+//! The first metric is the paper's: [`ParzenProtocol`], with [`Controls`] without whose numbers it
+//! says little.
+//! The other metrics answer one question each, and [`verdict`] reads them all together:
 //!
 //! | question | function | ideal |
 //! |---|---|---|
@@ -16,49 +18,47 @@
 //! | which modes, which classes? | [`Modes::count`], [`classes`] | all, evenly |
 //! | how far off in a classifier's eyes? | [`frechet`] of [`Classifier::features`] | 0 |
 
-mod classes;
+mod affine;
 mod classifier;
 mod controls;
 mod distances;
 mod draws;
 mod error;
+mod evaluation;
 mod frechet;
 mod gaussian;
 mod kmeans;
-mod memorisation;
-mod mmd;
-mod modes;
-mod neighbours;
+mod metrics;
 mod parzen;
 mod points;
 mod report;
 mod tail;
 #[cfg(test)]
 mod testing;
-mod two_sample;
 mod verdict;
-mod wasserstein;
 
-pub use classes::{Classes, MISSING_SHARE, classes};
 pub use classifier::{Classifier, Features, Training};
 pub use controls::{Control, Controls};
 pub use distances::{
     Nearest, Neighbour, nearest, nearest_others, squared_distance, squared_distances,
 };
 pub use error::EvalError;
+pub use evaluation::{Caller, Evaluation, KnownModes, Labels, Reference};
 pub use frechet::frechet;
 pub use gaussian::Moments;
 pub use kmeans::kmeans;
-pub use memorisation::{Memorisation, memorisation};
-pub use mmd::{BANDWIDTHS, Mmd, mmd};
-pub use modes::{HIGH_QUALITY, Modes};
-pub use neighbours::{NEIGHBOURS, Neighbourhood, OneNearestNeighbour, neighbourhood};
+pub use metrics::Metric;
+pub use metrics::classes::{Classes, MISSING_SHARE, classes};
+pub use metrics::memorisation::{Memorisation, memorisation};
+pub use metrics::mmd::{BANDWIDTHS, Mmd, mmd};
+pub use metrics::modes::{HIGH_QUALITY, Modes};
+pub use metrics::neighbourhood::{NEIGHBOURS, Neighbourhood, OneNearestNeighbour, neighbourhood};
+pub use metrics::two_sample::{TwoSample, two_sample};
+pub use metrics::wasserstein::{DIRECTIONS, SlicedWasserstein, sliced_wasserstein};
 pub use parzen::{
     Bandwidth, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, authors_sigmas,
     mean_and_standard_error,
 };
 pub use points::{Points, gather};
-pub use report::{Kind, Row, Section, Uncertainty};
-pub use two_sample::{TwoSample, two_sample};
-pub use verdict::{Estimate, Evidence, Finding, Finds, verdict};
-pub use wasserstein::{DIRECTIONS, SlicedWasserstein, sliced_wasserstein};
+pub use report::{Row, RowKind, Section, Uncertainty};
+pub use verdict::{Estimate, Evidence, Finding, Quality, verdict};

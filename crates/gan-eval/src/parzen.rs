@@ -18,11 +18,11 @@ const STEPS_PER_DECADE: i32 = 9;
 /// no longer tell distances from rounding, and above, every window covers all of the data.
 const REACH: [f64; 2] = [1e-3, 10.0];
 
-/// How σ is found.
+/// The choice of σ.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bandwidth {
-    /// It is given.
+    /// A given σ.
     Fixed(f64),
     /// The best of [`authors_sigmas`], which are made for pixels in `[0, 1]`.
     Authors,
@@ -42,7 +42,7 @@ fn sigma_at(step: i32) -> f64 {
     10f64.powf(-1.0 + f64::from(step) / f64::from(STEPS_PER_DECADE))
 }
 
-/// What the protocol says of one set of samples.
+/// The log-likelihood under one set of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogLikelihood {
     /// Mean of log p(x) over the test records, in nats.
@@ -56,7 +56,7 @@ pub struct LogLikelihood {
 }
 
 impl LogLikelihood {
-    /// Whether σ is the first or the last of its grid, so that the best may lie beyond.
+    /// True if σ is the first or the last of its grid, so that the best may lie beyond.
     #[must_use]
     pub fn at_edge(&self) -> bool {
         self.grid.is_some_and(|ends| ends.contains(&self.sigma))
@@ -105,7 +105,7 @@ impl<'a, B: Backend> ParzenProtocol<'a, B> {
         }
     }
 
-    /// How many validation records σ is chosen on.
+    /// Number of validation records that σ is chosen on.
     #[must_use]
     pub fn records_for_sigma(&self) -> usize {
         self.valid.row_count()
@@ -118,7 +118,7 @@ impl<'a, B: Backend> ParzenProtocol<'a, B> {
     /// # Panics
     /// If there is no sample, or the columns disagree.
     /// # Errors
-    /// What went wrong on the device, or values whose squares it cannot hold.
+    /// If the device fails, or values have squares that it cannot hold.
     #[track_caller]
     pub fn score(
         &self,

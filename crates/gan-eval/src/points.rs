@@ -1,4 +1,4 @@
-//! Rows of numbers, which is all that a metric needs to know of records or samples.
+//! Rows of numbers: all that a metric needs to know of records or samples.
 
 use gan_kernels::{Backend, Matrix, Real, Records};
 
@@ -110,8 +110,8 @@ impl<'a> Points<'a> {
         mean
     }
 
-    /// Whether squared distances between such points fit into 32 bits; `what` names the points in
-    /// the error.
+    /// Checks that squared distances between such points fit into 32 bits; `what` names the points
+    /// in the error.
     ///
     /// # Errors
     /// [`EvalError::OutOfRange`] with the first row that has a value too large or no number.

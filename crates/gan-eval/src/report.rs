@@ -1,19 +1,19 @@
-//! What an evaluation says: sections of rows, one for each metric.
+//! The form of every metric's answer: a section of rows, for people and for programs.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What one metric found, in the order in which it should be read.
+/// The findings of one metric, in the order in which they should be read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Section {
-    /// What `--metrics` calls it.
+    /// The name of the metric.
     pub id: String,
     /// A line above the rows: the quantity, its unit, on how many records.
     pub title: String,
     /// The numbers.
     pub rows: Vec<Row>,
-    /// What the reader must know to read them, one sentence each.
+    /// Remarks that the reader must know, one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -24,17 +24,17 @@ pub struct Row {
     pub id: String,
     /// For people.
     pub name: String,
-    /// Whose number it is.
-    pub kind: Kind,
+    /// The origin of the number.
+    pub kind: RowKind,
     /// The number itself.
     pub value: f64,
-    /// How far to trust it, where that is known.
+    /// The uncertainty of the number, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncertainty: Option<Uncertainty>,
-    /// What it would be for samples that are as good as data.
+    /// The value for samples that are as good as data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ideal: Option<String>,
-    /// What the number depends on, such as `sigma`.
+    /// Numbers beside it, such as the `sigma` that it depends on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, f64>,
     /// A few words beside the number.
@@ -42,19 +42,19 @@ pub struct Row {
     pub note: Option<String>,
 }
 
-/// Whose number a row has.
+/// The origin of a row's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// The samples'.
+pub enum RowKind {
+    /// Measured on the samples.
     Model,
-    /// That of points whose quality is known, measured the same way.
+    /// Measured the same way on points whose quality is known.
     Control,
     /// Printed in a publication.
     Published,
 }
 
-/// How far to trust a number.
+/// The uncertainty of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Uncertainty {
@@ -64,10 +64,21 @@ pub enum Uncertainty {
     PValue(f64),
 }
 
+impl Section {
+    pub(crate) fn new(id: &str, title: String, rows: Vec<Row>) -> Self {
+        Self {
+            id: id.into(),
+            title,
+            rows,
+            notes: Vec::new(),
+        }
+    }
+}
+
 impl Row {
     /// A number without anything beside it.
     #[must_use]
-    pub fn new(id: impl Into<String>, name: impl Into<String>, kind: Kind, value: f64) -> Self {
+    pub fn new(id: &str, name: impl Into<String>, kind: RowKind, value: f64) -> Self {
         Self {
             id: id.into(),
             name: name.into(),
@@ -80,31 +91,59 @@ impl Row {
         }
     }
 
-    /// Adds how far to trust it.
-    #[must_use]
-    pub fn with_uncertainty(mut self, uncertainty: Uncertainty) -> Self {
-        self.uncertainty = Some(uncertainty);
-        self
+    /// A number of the samples.
+    pub(crate) fn model(id: &str, name: impl Into<String>, value: f64) -> Self {
+        Self::new(id, name, RowKind::Model, value)
     }
 
-    /// Adds what it would be for samples that are as good as data.
-    #[must_use]
-    pub fn with_ideal(mut self, ideal: impl Into<String>) -> Self {
-        self.ideal = Some(ideal.into());
-        self
+    /// The number of training records in the samples' place.
+    pub(crate) fn training_records(value: f64) -> Self {
+        Self::new(
+            "training_records",
+            "training records",
+            RowKind::Control,
+            value,
+        )
     }
 
-    /// Adds a number that it depends on.
+    /// Adds the standard error of the number.
     #[must_use]
-    pub fn with_detail(mut self, name: impl Into<String>, value: f64) -> Self {
+    pub fn with_standard_error(self, error: f64) -> Self {
+        let uncertainty = Some(Uncertainty::StandardError(error));
+        Self {
+            uncertainty,
+            ..self
+        }
+    }
+
+    /// Adds the p-value of the number.
+    #[must_use]
+    pub fn with_p_value(self, p: f64) -> Self {
+        let uncertainty = Some(Uncertainty::PValue(p));
+        Self {
+            uncertainty,
+            ..self
+        }
+    }
+
+    /// Adds the value for samples that are as good as data.
+    #[must_use]
+    pub fn with_ideal(self, ideal: impl Into<String>) -> Self {
+        let ideal = Some(ideal.into());
+        Self { ideal, ..self }
+    }
+
+    /// Adds a number beside it.
+    #[must_use]
+    pub fn with_detail(mut self, name: &str, value: f64) -> Self {
         self.details.insert(name.into(), value);
         self
     }
 
     /// Adds a few words.
     #[must_use]
-    pub fn with_note(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
-        self
+    pub fn with_note(self, note: &str) -> Self {
+        let note = Some(note.into());
+        Self { note, ..self }
     }
 }

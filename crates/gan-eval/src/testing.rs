@@ -5,7 +5,7 @@ use gan_kernels::Native;
 use gan_kernels::random::{Address, Purpose, Stream};
 use rand_distr::{Distribution, StandardNormal};
 
-/// What the metrics run on.
+/// The back end that the metrics run on.
 pub(crate) fn backend() -> Native<f32> {
     Native::new(Some(2)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! From numbers to words: what they say together, and which of them says so.
+//! The verdict: all numbers of an evaluation read together, in words.
 
 use std::fmt;
 
@@ -34,23 +34,23 @@ const TOLD_EASILY: f64 = 0.75;
 /// p-values below this are evidence.
 const SIGNIFICANT: f64 = 0.01;
 
-/// Numbers of one evaluation, those that were taken.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Evidence<'a> {
+/// The numbers of one evaluation that were taken.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
     /// Log-likelihood of the samples, and that of as many training records, in nats.
     pub log_likelihood: Option<[Estimate; 2]>,
-    /// Distance to the closest records.
+    /// Distances to the closest records.
     pub memorisation: Option<Memorisation>,
     /// Precision and its kin, against held-out records.
     pub neighbourhood: Option<Neighbourhood>,
-    /// Kernel test.
+    /// Kernel two-sample test.
     pub mmd: Option<Mmd>,
-    /// Classifier's test.
+    /// Classifier two-sample test.
     pub two_sample: Option<TwoSample>,
     /// Modes of a known mixture.
-    pub modes: Option<&'a Modes>,
+    pub modes: Option<Modes>,
     /// Classes in a classifier's eyes.
-    pub classes: Option<&'a Classes>,
+    pub classes: Option<Classes>,
 }
 
 /// A number and its standard error.
@@ -58,18 +58,18 @@ pub struct Evidence<'a> {
 pub struct Estimate {
     /// The number.
     pub value: f64,
-    /// How far to trust it.
+    /// Its standard error.
     pub standard_error: f64,
 }
 
-/// What is wrong with samples, or that nothing is.
+/// The quality of samples: a fault, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Finds {
+pub enum Quality {
     /// Samples repeat training records.
     Memorising,
-    /// Parts of the data never come.
+    /// Parts of the data never occur.
     Collapsed,
     /// Samples are means of records more than records.
     OverSmoothed,
@@ -84,9 +84,9 @@ pub enum Finds {
 /// One finding and the number behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What.
-    pub finds: Finds,
-    /// The number, and what it would be for samples as good as data.
+    /// The quality found.
+    pub finds: Quality,
+    /// The number, and its value for samples as good as data.
     pub because: String,
 }
 
@@ -94,49 +94,49 @@ pub struct Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.finds {
-            Finds::Memorising => "memorising",
-            Finds::Collapsed => "collapsed",
-            Finds::OverSmoothed => "over-smoothed",
-            Finds::UnderTrained => "under-trained",
-            Finds::Distinguishable => "distinguishable",
-            Finds::Good => "good",
+            Quality::Memorising => "memorising",
+            Quality::Collapsed => "collapsed",
+            Quality::OverSmoothed => "over-smoothed",
+            Quality::UnderTrained => "under-trained",
+            Quality::Distinguishable => "distinguishable",
+            Quality::Good => "good",
         };
         write!(f, "{word}: {}", self.because)
     }
 }
 
-/// All that `evidence` finds, the gravest first; nothing where no number could have found fault.
+/// All findings of `evidence`, the gravest first; none where no number could have found fault.
 ///
-/// [`Finds::Good`] stands alone, and says that no number which was taken finds fault: fewer
+/// [`Quality::Good`] stands alone, and says that none of the numbers taken finds fault: fewer
 /// numbers find less.
 #[must_use]
-pub fn verdict(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut found = |finds, because: Option<String>| {
-        findings.extend(because.map(|because| Finding { finds, because }));
-    };
-    let memorises = memorises(evidence);
-    let copies = memorises.is_some();
-    found(Finds::Memorising, memorises);
-    found(Finds::Collapsed, collapsed(evidence));
-    found(Finds::OverSmoothed, crowded(evidence));
+pub fn verdict(evidence: &Evidence) -> Vec<Finding> {
+    let (memorises, crowded) = (memorises(evidence), crowded(evidence));
     // The likelihood of copies is as high as that of smooth samples, and they are sharp.
-    let likely = likely(evidence).filter(|_| !copies && crowded(evidence).is_none());
-    found(Finds::OverSmoothed, likely);
+    let explained = memorises.is_some() || crowded.is_some();
+    let likely = likely(evidence).filter(|_| !explained);
     let unlike = unlike(evidence);
-    let told = told(evidence).filter(|_| unlike.is_none());
-    found(Finds::UnderTrained, unlike);
-    found(Finds::Distinguishable, told);
+    let told_apart = told_apart(evidence).filter(|_| unlike.is_none());
+    let findings: Vec<Finding> = [
+        (Quality::Memorising, memorises),
+        (Quality::Collapsed, collapsed(evidence)),
+        (Quality::OverSmoothed, crowded.or(likely)),
+        (Quality::UnderTrained, unlike),
+        (Quality::Distinguishable, told_apart),
+    ]
+    .into_iter()
+    .filter_map(|(finds, because)| because.map(|because| Finding { finds, because }))
+    .collect();
     if findings.is_empty() {
-        findings.extend(good(evidence));
+        return good(evidence).into_iter().collect();
     }
     findings
 }
 
-fn memorises(evidence: &Evidence<'_>) -> Option<String> {
+fn memorises(evidence: &Evidence) -> Option<String> {
     let found = evidence.memorisation?;
-    let copies = found.closer_to_training - 0.5 > COPIES.max(NO_ACCIDENT * found.standard_error);
-    copies.then(|| {
+    let excess = found.closer_to_training - 0.5;
+    (excess > COPIES.max(NO_ACCIDENT * found.standard_error)).then(|| {
         format!(
             "{} of samples are closer to a training record than to any held-out one, ideal 50 %",
             percent(found.closer_to_training)
@@ -144,60 +144,56 @@ fn memorises(evidence: &Evidence<'_>) -> Option<String> {
     })
 }
 
-fn collapsed(evidence: &Evidence<'_>) -> Option<String> {
-    let modes = evidence
-        .modes
-        .filter(|modes| modes.high_quality > 0.0)
-        .and_then(|modes| {
-            let uneven = modes
-                .reverse_kl
-                .is_some_and(|divergence| divergence > UNEVEN);
-            (modes.modes_found < modes.modes || uneven).then(|| {
-                format!(
-                    "good samples are in {} of {} modes, reverse KL of their counts {:.3}, ideal 0",
-                    modes.modes_found,
-                    modes.modes,
-                    modes.reverse_kl.unwrap_or(f64::NAN)
-                )
-            })
-        });
-    let classes = evidence
-        .classes
-        .filter(|classes| classes.found < classes.histogram.len());
-    let classes = classes.map(|classes| {
-        format!(
-            "{} of {} classes have a tenth of their share of samples",
-            classes.found,
-            classes.histogram.len()
-        )
-    });
-    let part = evidence.neighbourhood.filter(|found| {
-        found.precision > UNLIKE && found.coverage < PART_COVERED * found.precision
-    });
-    let part = part.map(|found| {
-        format!(
-            "{} of records have a sample in their neighbourhood, though {} of samples are among \
-             records",
-            percent(found.coverage),
-            percent(found.precision)
-        )
-    });
-    modes.or(classes).or(part)
+fn collapsed(evidence: &Evidence) -> Option<String> {
+    let by_modes = || {
+        let modes = evidence.modes.as_ref()?;
+        let uneven = modes
+            .reverse_kl
+            .is_some_and(|divergence| divergence > UNEVEN);
+        let collapsed = modes.high_quality > 0.0 && (modes.modes_found < modes.modes || uneven);
+        collapsed.then(|| {
+            format!(
+                "good samples are in {} of {} modes, reverse KL of their counts {:.3}, ideal 0",
+                modes.modes_found,
+                modes.modes,
+                modes.reverse_kl.unwrap_or(f64::NAN)
+            )
+        })
+    };
+    let by_classes = || {
+        let classes = evidence.classes.as_ref()?;
+        let (found, all) = (classes.found, classes.histogram.len());
+        (found < all)
+            .then(|| format!("{found} of {all} classes have a tenth of their share of samples"))
+    };
+    let by_coverage = || {
+        let found = evidence.neighbourhood?;
+        let part = found.precision > UNLIKE && found.coverage < PART_COVERED * found.precision;
+        part.then(|| {
+            format!(
+                "{} of records have a sample in their neighbourhood, though {} of samples are \
+                 among records",
+                percent(found.coverage),
+                percent(found.precision)
+            )
+        })
+    };
+    by_modes().or_else(by_classes).or_else(by_coverage)
 }
 
-fn crowded(evidence: &Evidence<'_>) -> Option<String> {
-    let found = evidence
-        .neighbourhood
-        .filter(|found| found.density > CROWDED)?;
-    Some(format!(
-        "density {:.2}, ideal 1: samples crowd in the middle of the data; {} of records are among \
-         them",
-        found.density,
-        percent(found.recall)
-    ))
+fn crowded(evidence: &Evidence) -> Option<String> {
+    let found = evidence.neighbourhood?;
+    (found.density > CROWDED).then(|| {
+        format!(
+            "density {:.2}, ideal 1: samples crowd in the middle of the data; {} of records are \
+             among them",
+            found.density,
+            percent(found.recall)
+        )
+    })
 }
 
-fn likely(evidence: &Evidence<'_>) -> Option<String> {
+fn likely(evidence: &Evidence) -> Option<String> {
     let [samples, records] = evidence.log_likelihood?;
     let error = samples.standard_error.hypot(records.standard_error);
     (samples.value - records.value > NO_ACCIDENT * error).then(|| {
@@ -208,90 +204,81 @@ fn likely(evidence: &Evidence<'_>) -> Option<String> {
     })
 }
 
-fn unlike(evidence: &Evidence<'_>) -> Option<String> {
-    let modes = evidence.modes.filter(|modes| modes.high_quality < UNLIKE);
-    let modes = modes.map(|modes| {
-        format!(
-            "{} of samples are within 3 sigma of a mode",
-            percent(modes.high_quality)
-        )
-    });
-    let far = evidence
-        .neighbourhood
-        .filter(|found| found.precision < UNLIKE);
-    let far = far.map(|found| {
-        format!(
-            "{} of samples are in the neighbourhood of a held-out record",
-            percent(found.precision)
-        )
-    });
-    modes.or(far)
+fn unlike(evidence: &Evidence) -> Option<String> {
+    let by_modes = || {
+        let share = evidence.modes.as_ref()?.high_quality;
+        let share = (share < UNLIKE).then(|| percent(share))?;
+        Some(format!("{share} of samples are within 3 sigma of a mode"))
+    };
+    let by_precision = || {
+        let share = evidence.neighbourhood?.precision;
+        let share = (share < UNLIKE).then(|| percent(share))?;
+        let place = "in the neighbourhood of a held-out record";
+        Some(format!("{share} of samples are {place}"))
+    };
+    by_modes().or_else(by_precision)
 }
 
-fn told(evidence: &Evidence<'_>) -> Option<String> {
-    let by_classifier = evidence.two_sample.and_then(told_by_classifier);
+fn told_apart(evidence: &Evidence) -> Option<String> {
+    let by_classifier = || {
+        let TwoSample {
+            accuracy, p_value, ..
+        } = evidence.two_sample?;
+        let effort = if accuracy > TOLD_EASILY {
+            ""
+        } else {
+            ", not easily"
+        };
+        (accuracy > TOLD && p_value < SIGNIFICANT).then(|| {
+            format!(
+                "a fresh classifier tells {} of unseen records and samples right{effort}, ideal \
+                 50 %",
+                percent(accuracy)
+            )
+        })
+    };
     // Where data are thin sheets, neighbours see what a classifier of few epochs does not.
-    let by_neighbours = evidence.neighbourhood.and_then(|found| {
-        let nearest = found.one_nn;
-        let above = nearest.accuracy - 0.5;
-        let told = nearest.accuracy > TOLD && above > NO_ACCIDENT * nearest.standard_error;
-        told.then(|| {
+    let by_neighbours = || {
+        let nearest = evidence.neighbourhood?.one_nn;
+        let accident = NO_ACCIDENT * nearest.standard_error;
+        (nearest.accuracy > TOLD && nearest.accuracy - 0.5 > accident).then(|| {
             format!(
                 "the nearest neighbour tells {} of held-out records and samples right, ideal 50 %",
                 percent(nearest.accuracy)
             )
         })
-    });
-    // The others say how well they are told; the kernel's number only that they are.
-    let without_classifier = evidence.mmd.filter(|_| evidence.two_sample.is_none());
-    let by_kernel = without_classifier.filter(|mmd| mmd.p_value < SIGNIFICANT);
-    let by_kernel = by_kernel.map(|mmd| {
-        format!(
-            "MMD² {:.2e}, where one in twenty of equal distributions exceeds {:.2e}",
-            mmd.squared, mmd.null_95
-        )
-    });
-    by_classifier.or(by_neighbours).or(by_kernel)
-}
-
-fn told_by_classifier(test: TwoSample) -> Option<String> {
-    let how = match test.accuracy {
-        accuracy if accuracy > TOLD_EASILY => "",
-        _ => ", not easily",
     };
-    (test.accuracy > TOLD && test.p_value < SIGNIFICANT).then(|| {
-        format!(
-            "a fresh classifier tells {} of unseen records and samples right{how}, ideal 50 %",
-            percent(test.accuracy)
-        )
-    })
+    // The others say how well they are told; the kernel's number only that they are.
+    let by_kernel = || {
+        let mmd = evidence.mmd.filter(|_| evidence.two_sample.is_none())?;
+        (mmd.p_value < SIGNIFICANT).then(|| {
+            format!(
+                "MMD² {:.2e}, where one in twenty of equal distributions exceeds {:.2e}",
+                mmd.squared, mmd.null_95
+            )
+        })
+    };
+    by_classifier().or_else(by_neighbours).or_else(by_kernel)
 }
 
-fn good(evidence: &Evidence<'_>) -> Option<Finding> {
+fn good(evidence: &Evidence) -> Option<Finding> {
     let accuracy = evidence.two_sample.map(|test| {
-        format!(
-            "a fresh classifier tells {} right, ideal 50 %",
-            percent(test.accuracy)
-        )
+        let accuracy = percent(test.accuracy);
+        format!("a fresh classifier tells {accuracy} right, ideal 50 %")
     });
     let kernel = evidence
         .mmd
         .map(|mmd| format!("MMD² has p-value {:.2}", mmd.p_value));
     let near = evidence.neighbourhood.map(|found| {
-        format!(
-            "precision {} and coverage {}",
-            percent(found.precision),
-            percent(found.coverage)
-        )
+        let [precision, coverage] = [found.precision, found.coverage].map(percent);
+        format!("precision {precision} and coverage {coverage}")
     });
-    let modes = evidence.modes.map(ToString::to_string);
-    let because: Vec<String> = [accuracy, kernel, near, modes]
-        .into_iter()
-        .flatten()
-        .collect();
-    (!because.is_empty()).then(|| Finding {
-        finds: Finds::Good,
-        because: because.join("; "),
+    let modes = evidence.modes.as_ref().map(ToString::to_string);
+    let numbers = [accuracy, kernel, near, modes].into_iter().flatten();
+    let because = numbers.collect::<Vec<String>>().join("; ");
+    (!because.is_empty()).then_some(Finding {
+        finds: Quality::Good,
+        because,
     })
 }
 
@@ -305,8 +292,8 @@ mod tests {
     use crate::testing::{backend, blurred, drawn_modes, normal};
     use crate::{NEIGHBOURS, Points, Training, memorisation, mmd, neighbourhood, two_sample};
 
-    /// What all metrics say of `samples`, with the words alone.
-    fn words(sets: [&[f32]; 3], cols: usize, modes: Option<&Modes>) -> Vec<Finds> {
+    /// The words of the verdict on `samples` by all metrics.
+    fn words(sets: [&[f32]; 3], cols: usize, modes: Option<Modes>) -> Vec<Quality> {
         let [training, held_out, samples] = sets.map(|values| Points::new(values, cols));
         let backend = backend();
         let (records, few) = (held_out.first(1000), samples.first(1000));
@@ -329,7 +316,7 @@ mod tests {
         let [training, held_out, samples] = [1, 2, 3].map(|seed| normal(1500, 20, seed, 0.0));
         assert_eq!(
             words([&training, &held_out, &samples], 20, None),
-            [Finds::Good]
+            [Quality::Good]
         );
     }
 
@@ -338,7 +325,7 @@ mod tests {
         let [training, held_out] = [1, 2].map(|seed| normal(1500, 20, seed, 0.0));
         assert_eq!(
             words([&training, &held_out, &training], 20, None),
-            [Finds::Memorising]
+            [Quality::Memorising]
         );
     }
 
@@ -347,8 +334,8 @@ mod tests {
         let [training, held_out] = [1, 2].map(|seed| normal(1500, 20, seed, 0.0));
         let blur = blurred(&normal(4500, 20, 3, 0.0), 20, 3);
         let found = words([&training, &held_out, &blur], 20, None);
-        assert!(found.contains(&Finds::OverSmoothed), "{found:?}");
-        assert!(!found.contains(&Finds::Memorising), "{found:?}");
+        assert!(found.contains(&Quality::OverSmoothed), "{found:?}");
+        assert!(!found.contains(&Quality::Memorising), "{found:?}");
     }
 
     #[test]
@@ -357,11 +344,11 @@ mod tests {
         let (samples, mixture) = drawn_modes("ring8", 1500, 3, |mode| mode != 3);
         let points = Points::new(&samples, 2);
         let modes = Modes::count(8, points, |row| mixture.nearest(row));
-        let found = words([&training, &held_out, &samples], 2, Some(&modes));
-        assert_eq!(found[0], Finds::Collapsed, "{found:?}");
+        let found = words([&training, &held_out, &samples], 2, Some(modes));
+        assert_eq!(found[0], Quality::Collapsed, "{found:?}");
         let (one, _) = drawn_modes("ring8", 1500, 4, |mode| mode == 0);
         let found = words([&training, &held_out, &one], 2, None);
-        assert_eq!(found[0], Finds::Collapsed, "{found:?}");
+        assert_eq!(found[0], Quality::Collapsed, "{found:?}");
     }
 
     #[test]
@@ -369,10 +356,10 @@ mod tests {
         let [training, held_out] = [1, 2].map(|seed| normal(1500, 20, seed, 0.0));
         let noise: Vec<f32> = normal(1500, 20, 3, 0.0).iter().map(|x| 4.0 * x).collect();
         let found = words([&training, &held_out, &noise], 20, None);
-        assert_eq!(found, [Finds::UnderTrained]);
+        assert_eq!(found, [Quality::UnderTrained]);
         let shifted = normal(1500, 20, 3, 0.3);
         let found = words([&training, &held_out, &shifted], 20, None);
-        assert_eq!(found, [Finds::Distinguishable]);
+        assert_eq!(found, [Quality::Distinguishable]);
     }
 
     /// Two thin arcs, and samples beside them: near the records, and told by whose neighbours they
@@ -401,7 +388,7 @@ mod tests {
         let neighbours = |finding: &Finding| finding.because.contains("nearest neighbour");
         assert!(beside.iter().any(neighbours), "{beside:?}");
         let fresh = of(&arcs(4, 0.0));
-        assert_eq!(fresh[0].finds, Finds::Good, "{fresh:?}");
+        assert_eq!(fresh[0].finds, Quality::Good, "{fresh:?}");
     }
 
     #[test]
@@ -421,7 +408,7 @@ mod tests {
                 ..Evidence::default()
             })
         };
-        assert_eq!(of(335.0)[0].finds, Finds::OverSmoothed);
+        assert_eq!(of(335.0)[0].finds, Quality::OverSmoothed);
         assert_eq!(
             of(335.0)[0].to_string(),
             "over-smoothed: log-likelihood 335.0 nats, above the 243.0 of real records"

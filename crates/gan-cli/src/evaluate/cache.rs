@@ -1,16 +1,15 @@
 //! Numbers of controls, which depend on the data and not on the model, kept from one evaluation to
 //! the next.
 //!
-//! One JSON file per data set and protocol in the user's cache folder (`GAN_CACHE_DIR`, else the
-//! system's), written beside its place and renamed.
-//! A file that is damaged, or that answers another question, is as good as none.
+//! There is one JSON file per data set, number of samples and precision in the user's cache folder
+//! (`GAN_CACHE_DIR`, or else the system's), written beside its place and renamed.
+//! A file that is damaged, or that answers another question, counts as absent.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -19,65 +18,61 @@ use crate::output::Output;
 use crate::record::hexadecimal;
 use crate::run_dir::RunDir;
 
-/// The folder, if the user names one.
+/// The variable by which the user names the folder.
 const VARIABLE: &str = "GAN_CACHE_DIR";
-/// Ours, in a folder that other programs use too.
+/// The name of this program's folder in one that other programs use too.
 const FOLDER: &str = "gan-cli";
 
-/// Numbers by name, and what they depend on.
+/// Numbers by name.
+pub(super) type Numbers = BTreeMap<String, Value>;
+
+/// The content of a file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
-    /// All that the numbers depend on.
+    /// Everything that the numbers depend on.
     key: Value,
-    /// The numbers.
-    numbers: BTreeMap<String, Value>,
+    numbers: Numbers,
 }
 
-/// The numbers of one key.
-pub(crate) struct Cache {
-    /// None where there is no folder to keep them in.
+/// The place of the numbers that depend on one key.
+pub(super) struct Cache {
+    /// `None` where there is no folder to keep them in.
     path: Option<PathBuf>,
-    kept: Kept,
+    key: Value,
 }
 
 impl Cache {
-    /// What is kept under `key`; `name` begins the file's.
-    pub(crate) fn open(name: &str, key: Value, output: &Output) -> Self {
+    /// The place of the numbers that depend on `key`.
+    pub(super) fn new(key: Value) -> Self {
         let digest = hexadecimal(&Sha256::digest(key.to_string()));
-        let path = folder().map(|folder| folder.join(format!("{name}-{}.json", &digest[..16])));
-        let numbers = path
-            .as_deref()
-            .and_then(|path| read(path, &key, output))
-            .unwrap_or_default();
+        let name = format!("controls-{}.json", &digest[..16]);
         Self {
-            path,
-            kept: Kept { key, numbers },
+            path: folder().map(|folder| folder.join(name)),
+            key,
         }
     }
 
-    /// The number of this name.
-    pub(crate) fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let value = self.kept.numbers.get(name)?;
-        serde_json::from_value(value.clone()).ok()
+    /// The numbers that an earlier evaluation kept.
+    pub(super) fn read(&self, output: &Output) -> Numbers {
+        let path = self.path.as_deref();
+        let numbers = path.and_then(|path| read(path, &self.key, output));
+        numbers.unwrap_or_default()
     }
 
-    /// Keeps a number; a folder that cannot be written costs time later and nothing now.
-    pub(crate) fn put(&mut self, name: &str, number: &impl Serialize) {
-        let Ok(value) = serde_json::to_value(number) else {
-            return;
-        };
-        self.kept.numbers.insert(name.to_owned(), value);
+    /// Keeps `numbers`; a folder that cannot be written costs time later and nothing now.
+    pub(super) fn write(&self, numbers: &Numbers) {
         let Some(path) = &self.path else { return };
         if let Some(folder) = path.parent() {
             let _ = fs::create_dir_all(folder);
         }
-        if let Ok(text) = serde_json::to_vec_pretty(&self.kept) {
+        let (key, numbers) = (self.key.clone(), numbers.clone());
+        if let Ok(text) = serde_json::to_vec_pretty(&Kept { key, numbers }) {
             let _ = RunDir::replace(path, &text);
         }
     }
 }
 
-fn read(path: &Path, key: &Value, output: &Output) -> Option<BTreeMap<String, Value>> {
+fn read(path: &Path, key: &Value, output: &Output) -> Option<Numbers> {
     let text = fs::read(path).ok()?;
     match serde_json::from_slice::<Kept>(&text) {
         Ok(kept) if kept.key == *key => Some(kept.numbers),
@@ -91,7 +86,7 @@ fn read(path: &Path, key: &Value, output: &Output) -> Option<BTreeMap<String, Va
     }
 }
 
-/// Where such files go.
+/// The folder of such files.
 fn folder() -> Option<PathBuf> {
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     if let Some(folder) = variable(VARIABLE) {

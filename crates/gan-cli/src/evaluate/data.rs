@@ -1,11 +1,10 @@
 //! The records that samples are compared with.
 
-use gan_data::{Dataset, RecordShape, Transform};
-use gan_eval::{Modes, Points, gather, mean_and_standard_error};
+use gan_data::{Dataset, Mixture, RecordShape, Transform};
+use gan_eval::{Estimate, KnownModes, Labels, Points, Reference, gather, mean_and_standard_error};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::probe::modes_of;
 use crate::problem::Problem;
 use crate::record::{self, hexadecimal};
 use crate::run_data::RunData;
@@ -16,32 +15,21 @@ use crate::session::thousands;
 const MNIST: &str = "a0f3ad6759e4f04293e3b27efe1137351a94612d85d36830fcb24cfc80d531da";
 
 /// Records of each split, in the players' units.
-pub(crate) struct EvaluationData {
+pub(super) struct EvaluationData {
     dataset: Dataset,
     train: Vec<f32>,
     valid: Vec<f32>,
     test: Vec<f32>,
     /// SHA-256 of the training records.
     fingerprint: String,
-    /// Why the numbers may mean less than they say.
-    pub(crate) warning: Option<String>,
+    /// A reason why the numbers may mean less than they say.
+    pub(super) warning: Option<String>,
 }
 
-/// The class of each record of two splits.
-#[derive(Clone, Copy)]
-pub(crate) struct Labels<'a> {
-    /// Of [`EvaluationData::train`].
-    pub(crate) train: &'a [u8],
-    /// Of [`EvaluationData::test`].
-    pub(crate) test: &'a [u8],
-    /// How many classes there are.
-    pub(crate) classes: usize,
-}
-
-/// What a report says of the data.
+/// The data in a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct DataFacts {
-    /// Where it comes from.
+pub(super) struct DataFacts {
+    /// The path, or the built-in source.
     source: String,
     /// SHA-256 of the training records.
     sha256: String,
@@ -51,9 +39,9 @@ pub(crate) struct DataFacts {
     valid: usize,
     /// Test records.
     test: usize,
-    /// What the numbers of a record are, to the players and to every metric.
+    /// The meaning of a record's numbers, to the players and to every metric.
     units: String,
-    /// Why the numbers may mean less than they say.
+    /// A reason why the numbers may mean less than they say.
     warning: Option<String>,
 }
 
@@ -62,7 +50,7 @@ impl EvaluationData {
     ///
     /// # Errors
     /// If it is not there, its records are not what the generator makes, or none are held out.
-    pub(crate) fn load(model: &Model, given: Option<&str>) -> anyhow::Result<Self> {
+    pub(super) fn load(model: &Model, given: Option<&str>) -> anyhow::Result<Self> {
         let RunData {
             dataset,
             fingerprint,
@@ -84,99 +72,90 @@ impl EvaluationData {
     }
 
     /// Values per record.
-    pub(crate) fn cols(&self) -> usize {
+    pub(super) fn cols(&self) -> usize {
         self.dataset.records.cols()
     }
 
-    /// Records that the generator was trained on.
-    pub(crate) fn train(&self) -> Points<'_> {
-        Points::new(&self.train, self.cols())
-    }
-
-    /// Records to choose settings on; if there are none, those to report on.
-    pub(crate) fn valid(&self) -> Points<'_> {
-        let rows = if self.valid.is_empty() {
-            &self.test
-        } else {
-            &self.valid
-        };
-        Points::new(rows, self.cols())
-    }
-
-    /// Records to report on; if there are none, those to choose settings on.
-    pub(crate) fn test(&self) -> Points<'_> {
-        let rows = if self.test.is_empty() {
-            &self.valid
-        } else {
-            &self.test
-        };
-        Points::new(rows, self.cols())
-    }
-
-    /// What [`Self::valid`] and [`Self::test`] are, where they are one set.
-    pub(crate) fn only_set(&self) -> Option<&'static str> {
-        match (self.valid.is_empty(), self.test.is_empty()) {
-            (false, false) => None,
-            (true, _) => Some("test"),
-            (_, true) => Some("validation"),
+    /// The modes of a mixture, if the data was drawn from one of several: a function from a sample
+    /// to the nearest mode and its distance in standard deviations.
+    pub(super) fn nearest_mode(&self) -> impl Fn(&[f32]) -> (usize, f32) {
+        // The mixture is in the units of the data as they came.
+        |row| {
+            let mut row = row.to_vec();
+            self.dataset.transform.invert(&mut row);
+            let mixture = self.dataset.mixture.as_ref();
+            mixture.map_or((0, f32::INFINITY), |mixture| mixture.nearest(&row))
         }
     }
 
-    /// The ends that every value is between, where there are such.
-    pub(crate) fn range(&self) -> Option<[f32; 2]> {
-        matches!(self.dataset.transform, Transform::Pixels).then_some([0.0, 1.0])
+    /// The records as metrics see them; `nearest` is [`Self::nearest_mode`].
+    pub(super) fn reference<'a>(
+        &'a self,
+        nearest: &'a dyn Fn(&[f32]) -> (usize, f32),
+    ) -> Reference<'a> {
+        let Dataset {
+            transform,
+            mixture,
+            splits,
+            ..
+        } = &self.dataset;
+        let points = |rows: &'a [f32]| Points::new(rows, self.cols());
+        let (valid, test, only_set) = match (self.valid.is_empty(), self.test.is_empty()) {
+            (false, false) => (&self.valid, &self.test, None),
+            (true, _) => (&self.test, &self.test, Some("test")),
+            (_, true) => (&self.valid, &self.valid, Some("validation")),
+        };
+        let modes = mixture.as_ref().map_or(0, Mixture::modes);
+        let range = matches!(transform, Transform::Pixels).then_some([0.0, 1.0]);
+        let images = matches!(self.dataset.shape, RecordShape::Image { .. });
+        let labels = self.dataset.labels.as_ref().filter(|_| images);
+        let labels = labels.zip(self.dataset.classes).map(|(labels, classes)| {
+            let test = match only_set {
+                Some("validation") => &splits.valid,
+                _ => &splits.test,
+            };
+            Labels {
+                train: &labels[splits.train.clone()],
+                test: &labels[test.clone()],
+                classes,
+            }
+        });
+        Reference {
+            train: points(&self.train),
+            valid: points(valid),
+            test: points(test),
+            only_set,
+            units: self.units(),
+            range,
+            labels,
+            modes: (modes > 1).then_some(KnownModes {
+                count: modes,
+                nearest,
+            }),
+            log_density: self.mean_log_density(points(test)),
+            is_mnist: self.fingerprint == MNIST
+                && range.is_some()
+                && test.len() == 10_000 * self.cols(),
+        }
     }
 
-    /// Mean of the logarithm of the records' own density over the test records, in nats, and its
-    /// standard error; where the density is known.
-    pub(crate) fn mean_log_density(&self) -> Option<(f64, f64)> {
+    /// Mean of the logarithm of the records' own density over the test records, in nats, where the
+    /// density is known.
+    fn mean_log_density(&self, test: Points<'_>) -> Option<Estimate> {
         let known = self.dataset.mixture.as_ref()?;
         let own_units = matches!(self.dataset.transform, Transform::Identity);
-        let logs = self.test().iter().map(|row| known.density(row).ln());
-        own_units.then(|| mean_and_standard_error(&logs.collect::<Vec<_>>()))
-    }
-
-    /// Whether the data has modes that are known, and more than one.
-    pub(crate) fn has_modes(&self) -> bool {
-        let mixture = self.dataset.mixture.as_ref();
-        mixture.is_some_and(|mixture| mixture.modes() > 1)
-    }
-
-    /// Which of them `samples` have found.
-    pub(crate) fn modes(&self, samples: Points<'_>) -> Option<Modes> {
-        let mixture = self.dataset.mixture.as_ref().filter(|_| self.has_modes())?;
-        // The mixture is in the units of the data as they came.
-        let mut values = samples.values().to_vec();
-        for row in values.chunks_exact_mut(samples.cols()) {
-            self.dataset.transform.invert(row);
-        }
-        Some(modes_of(mixture, &values))
-    }
-
-    /// Classes of the records, if they are images and their classes are known.
-    pub(crate) fn labels(&self) -> Option<Labels<'_>> {
-        let images = matches!(self.dataset.shape, RecordShape::Image { .. });
-        let labels = self.dataset.labels.as_ref().filter(|_| images)?;
-        let splits = &self.dataset.splits;
-        let test = if self.test.is_empty() {
-            &splits.valid
-        } else {
-            &splits.test
-        };
-        Some(Labels {
-            train: &labels[splits.train.clone()],
-            test: &labels[test.clone()],
-            classes: self.dataset.classes?,
+        own_units.then(|| {
+            let logs = test.iter().map(|row| known.density(row).ln());
+            let (value, standard_error) = mean_and_standard_error(&logs.collect::<Vec<_>>());
+            Estimate {
+                value,
+                standard_error,
+            }
         })
     }
 
-    /// Whether these are the authors' images of MNIST, whole, in the authors' units.
-    pub(crate) fn is_mnist(&self) -> bool {
-        self.fingerprint == MNIST && self.range().is_some() && self.test().rows() == 10_000
-    }
-
-    /// What the numbers of a record are.
-    pub(crate) fn units(&self) -> &'static str {
+    /// The meaning of a record's numbers.
+    fn units(&self) -> &'static str {
         match (&self.dataset.transform, &self.dataset.shape) {
             (Transform::Pixels, _) => "pixels in [0, 1]",
             (Transform::Standardize { .. }, _) => {
@@ -188,8 +167,8 @@ impl EvaluationData {
         }
     }
 
-    /// A digest of all splits in the units of the players: what numbers of controls depend on.
-    pub(crate) fn digest(&self) -> String {
+    /// A digest of all splits in the units of the players, on which numbers of controls depend.
+    pub(super) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         let splits = &self.dataset.splits;
         for range in [&splits.train, &splits.valid, &splits.test] {
@@ -202,10 +181,14 @@ impl EvaluationData {
         hexadecimal(&hash.finalize())
     }
 
-    /// A line for people.
-    pub(crate) fn in_words(&self) -> String {
-        let [train, valid, test] =
-            [&self.train, &self.valid, &self.test].map(|rows| thousands(rows.len() / self.cols()));
+    /// Numbers of training, validation and test records.
+    fn counts(&self) -> [usize; 3] {
+        [&self.train, &self.valid, &self.test].map(|rows| rows.len() / self.cols())
+    }
+
+    /// The data in one line for people.
+    pub(super) fn in_words(&self) -> String {
+        let [train, valid, test] = self.counts().map(thousands);
         format!(
             "{}: {train} to train, {valid} to validate, {test} to test; {}",
             self.dataset.source,
@@ -213,10 +196,9 @@ impl EvaluationData {
         )
     }
 
-    /// For the report.
-    pub(crate) fn facts(&self) -> DataFacts {
-        let [train, valid, test] =
-            [&self.train, &self.valid, &self.test].map(|rows| rows.len() / self.cols());
+    /// The data for the report.
+    pub(super) fn facts(&self) -> DataFacts {
+        let [train, valid, test] = self.counts();
         DataFacts {
             source: self.dataset.source.clone(),
             sha256: self.fingerprint.clone(),

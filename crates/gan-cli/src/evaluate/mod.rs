@@ -1,169 +1,86 @@
-//! `gan-cli evaluate`: how good the samples of a checkpoint are, in numbers.
+//! `gan-cli evaluate`: measures how good the samples of a checkpoint are.
 //!
-//! [`Sections`] turns samples and records into a [`Section`] per metric; this module loads both,
-//! calls the metrics in the order of [`Metric::ALL`], and writes what they say.
+//! Loads the data of a run and draws samples of its generator; the metrics of [`gan_eval`] turn both
+//! into sections, which are written and printed here.
 
 mod cache;
 mod data;
-mod parzen;
 mod report;
-mod sections;
-mod sets;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use gan_eval::{EvalError, Points, Section};
-use gan_kernels::Backend;
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use gan_eval::{Caller, EvalError, Evaluation, Metric, PROTOCOL_VERSION, Points, Reference};
+use gan_kernels::{Backend, Native};
 use gan_model::Sampler;
+use serde_json::json;
 
-use crate::cli::EvaluateArgs;
-use crate::devices::{Device, PrecisionChoice};
+use crate::cli::positive;
+use crate::devices::{Device, DeviceChoice, PrecisionChoice};
 use crate::output::Output;
 use crate::problem::{Problem, nearest};
 use crate::progress::Stage;
 use crate::run_dir;
 use crate::sample::{Model, check_amount};
+use cache::Cache;
 use data::EvaluationData;
 use report::Report;
-use sections::Sections;
-use sets::FEWEST;
 
 /// Samples between two reports of progress.
 const CHUNK: usize = 1024;
 
-/// What `--metrics` can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Metric {
-    /// The paper's log-likelihood, with its controls.
-    Parzen,
-    /// Maximum mean discrepancy, with a permutation test.
-    Mmd,
-    /// Precision, recall, density, coverage.
-    Prdc,
-    /// Classifier two-sample test.
-    C2st,
-    /// What a point's nearest neighbour is.
-    Nn,
-    /// Sliced Wasserstein distance.
-    Wasserstein,
-    /// Modes of a known mixture.
-    Modes,
-    /// Distance to the closest training record.
-    Memorisation,
-    /// Classes of labelled images, in a classifier's eyes.
-    Classes,
-}
-
-impl Metric {
-    /// All of them, in the order in which they are reported.
-    const ALL: [Self; 9] = [
-        Self::Parzen,
-        Self::Mmd,
-        Self::Prdc,
-        Self::C2st,
-        Self::Nn,
-        Self::Wasserstein,
-        Self::Modes,
-        Self::Memorisation,
-        Self::Classes,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Parzen => "parzen",
-            Self::Mmd => "mmd",
-            Self::Prdc => "prdc",
-            Self::C2st => "c2st",
-            Self::Nn => "nn",
-            Self::Wasserstein => "wasserstein",
-            Self::Modes => "modes",
-            Self::Memorisation => "memorisation",
-            Self::Classes => "classes",
-        }
-    }
-
-    /// What the data lacks for this metric, if anything.
-    fn lacks(self, data: &EvaluationData, samples: usize) -> Option<&'static str> {
-        let enough = data.valid().rows().min(data.test().rows()).min(samples) >= FEWEST;
-        match self {
-            Self::Parzen => None,
-            Self::Modes => (!data.has_modes()).then_some("known modes"),
-            Self::Classes if data.labels().is_none() => Some("images with labels"),
-            _ => (!enough).then_some("20 held-out records and samples"),
-        }
-    }
-
-    /// The metrics that `names` asks for; all if it asks for none.
-    fn parse(names: &[String]) -> Result<Vec<Self>, Problem> {
-        let mut asked = Vec::new();
-        for name in names {
-            let metric = Self::ALL.into_iter().find(|metric| metric.name() == name);
-            asked.push(metric.ok_or_else(|| unknown(name))?);
-        }
-        let chosen = |metric: &Self| asked.is_empty() || asked.contains(metric);
-        Ok(Self::ALL.into_iter().filter(chosen).collect())
-    }
-}
-
-/// Those of `metrics` that the data has what it takes for.
-///
-/// # Errors
-/// If one that was `named` is not among them.
-fn applicable(
-    metrics: Vec<Metric>,
-    named: bool,
-    data: &EvaluationData,
+/// `gan-cli evaluate`.
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// Directory of a run, or a checkpoint file.
+    #[arg(value_name = "RUN | CHECKPOINT")]
+    from: PathBuf,
+    /// Path of the data, if it has moved since the training.
+    #[arg(long, value_name = "PATH")]
+    data: Option<String>,
+    /// Number of samples.
+    #[arg(long, value_name = "N", default_value = "10000", allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(2..=10_000_000))]
     samples: usize,
-) -> Result<Vec<Metric>, Problem> {
-    let lacks = |metric: &Metric| metric.lacks(data, samples).map(|lack| (*metric, lack));
-    match metrics.iter().find_map(lacks) {
-        Some((metric, lack)) if named => Err(Problem::usage(format!(
-            "--metrics {}: found no {lack}, expected them in the data and samples",
-            metric.name()
-        ))
-        .hint("without --metrics, all that apply to the data are computed")),
-        _ => Ok(metrics
-            .into_iter()
-            .filter(|metric| lacks(metric).is_none())
-            .collect()),
-    }
-}
-
-fn unknown(name: &str) -> Problem {
-    let known = Metric::ALL.map(Metric::name);
-    let near = nearest(name, known);
-    Problem::usage(format!(
-        "--metrics {name}: found no metric of this name, expected one of {}",
-        known.join(", ")
-    ))
-    .maybe_hint(near.map(|near| format!("did you mean {near}?")))
-}
-
-/// All that a metric may look at.
-struct Subject<'a, B: Backend> {
-    backend: &'a B,
-    /// In the players' units.
-    samples: Points<'a>,
-    /// In the players' units.
-    data: &'a EvaluationData,
-    /// Iterations that the generator was trained for.
-    step: u64,
-    /// Width of the Parzen window, if it was given.
+    /// Metrics, separated by commas [default: all that apply to the data].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    metrics: Vec<String>,
+    /// Width of the Parzen window [default: the best on the validation records].
+    #[arg(long, value_name = "S", value_parser = positive)]
     sigma: Option<f64>,
-    /// How products are rounded, which the numbers may depend on.
+    /// Seed of the latents [default: the run's].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<u64>,
+    /// Device, as for `train`.
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    /// Rounding of the factors of matrix products; the CPU has f32, and on some processors bf16.
+    #[arg(long, value_enum, default_value_t)]
     precision: PrecisionChoice,
-    output: &'a Output,
+    /// CPU threads [default: all]; the numbers do not depend on it.
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    threads: Option<usize>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Folder for evaluation.json and the pictures [default: `RUN/evaluation/step-N`].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 /// `gan-cli evaluate`.
 pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> anyhow::Result<ExitCode> {
-    let metrics = Metric::parse(&args.metrics)?;
+    let metrics = asked(&args.metrics)?;
     let model = Model::load(&args.from)?;
     let data = EvaluationData::load(&model, args.data.as_deref())?;
     check_amount("--samples", args.samples, data.cols())?;
-    let metrics = applicable(metrics, !args.metrics.is_empty(), &data, args.samples)?;
+    let nearest_mode = data.nearest_mode();
+    let reference = data.reference(&nearest_mode);
+    let metrics = applicable(metrics, !args.metrics.is_empty(), &reference, args.samples)?;
     let (device, why) = Device::open(args.device, args.precision, args.threads)?;
     output.line(format!("model    {}", model.path.display()));
     output.line(format!("data     {}", data.in_words()));
@@ -171,48 +88,116 @@ pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> anyhow::Result<ExitCo
     if let Some(warning) = &data.warning {
         output.notice(format!("warning: {warning}"));
     }
+    let subject = Subject {
+        model,
+        data: &data,
+        reference,
+        metrics,
+    };
     match device {
-        Device::Cpu(backend) => evaluate(&backend, &model, &data, &metrics, args, output),
+        Device::Cpu(backend) => evaluate(&backend, &subject, args, output),
         #[cfg(feature = "gpu")]
-        Device::Gpu(backend) => evaluate(&backend, &model, &data, &metrics, args, output),
+        Device::Gpu(backend) => evaluate(&backend, &subject, args, output),
     }
+}
+
+/// The names of all metrics, in the order in which they are reported.
+fn names() -> impl Iterator<Item = &'static str> {
+    // The names do not depend on the back end.
+    Metric::<Native<f32>>::ALL.iter().map(|metric| metric.name)
+}
+
+/// The metrics that `--metrics` asks for, in the order of the report; all if it asks for none.
+fn asked(wanted: &[String]) -> Result<Vec<&'static str>, Problem> {
+    if let Some(name) = wanted
+        .iter()
+        .find(|&name| names().all(|known| known != name))
+    {
+        let known: Vec<_> = names().collect();
+        let near = nearest(name, names());
+        return Err(Problem::usage(format!(
+            "--metrics {name}: found no metric of this name, expected one of {}",
+            known.join(", ")
+        ))
+        .maybe_hint(near.map(|near| format!("did you mean {near}?"))));
+    }
+    let is_wanted = |name: &&str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    Ok(names().filter(is_wanted).collect())
+}
+
+/// The metrics among `wanted` for which the data suffices.
+///
+/// # Errors
+/// If they were named and the data does not suffice for one of them.
+fn applicable(
+    mut wanted: Vec<&'static str>,
+    named: bool,
+    reference: &Reference<'_>,
+    samples: usize,
+) -> Result<Vec<&'static str>, Problem> {
+    for metric in &Metric::<Native<f32>>::ALL {
+        let Some(need) = metric.unmet_need(reference, samples) else {
+            continue;
+        };
+        if named && wanted.contains(&metric.name) {
+            let message = format!("--metrics {} needs {need}", metric.name);
+            return Err(Problem::usage(message)
+                .hint("without --metrics, all that apply to the data are computed"));
+        }
+        wanted.retain(|&name| name != metric.name);
+    }
+    Ok(wanted)
+}
+
+/// A checkpoint, the records to compare its samples with, and the metrics to take.
+struct Subject<'a> {
+    model: Model,
+    data: &'a EvaluationData,
+    reference: Reference<'a>,
+    metrics: Vec<&'static str>,
 }
 
 fn evaluate<B: Backend>(
     backend: &B,
-    model: &Model,
-    data: &EvaluationData,
-    metrics: &[Metric],
+    subject: &Subject<'_>,
     args: &EvaluateArgs,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
+    let Subject { model, data, .. } = subject;
     let start = Instant::now();
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
     let samples = draw(backend, model, seed, args.samples, output)?;
     let samples = Points::new(&samples, data.cols());
     samples.check_range("samples").map_err(explained)?;
-    let subject = Subject {
-        backend,
-        samples,
-        data,
-        step: model.checkpoint.step,
-        sigma: args.sigma,
-        precision: args.precision,
-        output,
+
+    let cache = Cache::new(json!({
+        "version": PROTOCOL_VERSION, "data_sha256": data.digest(),
+        "samples": samples.rows(), "precision": format!("{:?}", args.precision),
+    }));
+    let mut stages = Stages::new(output);
+    let caller = Caller {
+        progress: &mut |name, done| stages.show(name, done),
+        kept: cache.read(output),
+        keep: &mut |numbers| cache.write(numbers),
     };
-    let mut numbers = Sections::new(&subject);
-    let sections = metrics
+    let step = model.checkpoint.step;
+    let reference = &subject.reference;
+    let mut evaluation = Evaluation::new(backend, reference, samples, step, args.sigma, caller);
+    let sections = Metric::ALL
         .iter()
-        .map(|&metric| numbers.section(metric))
-        .collect::<anyhow::Result<Vec<Section>>>()?;
-    let verdict = numbers.verdict();
+        .filter(|metric| subject.metrics.contains(&metric.name))
+        .map(|metric| metric.section(&mut evaluation).map_err(explained))
+        .collect::<Result<Vec<_>, Problem>>()?;
+    let verdict = evaluation.verdict();
+    drop(evaluation);
+    drop(stages);
 
     let folder = args.out.clone().unwrap_or_else(|| default_out(model));
     let report = Report {
         checkpoint: model.path.clone(),
         run: model.run.clone(),
         preset: model.record.preset.clone(),
-        step: model.checkpoint.step,
+        step,
         seed,
         samples: args.samples,
         data: data.facts(),
@@ -224,6 +209,35 @@ fn evaluate<B: Backend>(
     let files = report.write(&folder)?;
     report.print(&files, output);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the stage that an evaluation is at.
+struct Stages<'a> {
+    output: &'a Output,
+    current: Option<(String, Stage<'a>)>,
+}
+
+impl<'a> Stages<'a> {
+    fn new(output: &'a Output) -> Self {
+        let current = None;
+        Self { output, current }
+    }
+
+    /// Shows that the share `done` of the stage `name` is done.
+    fn show(&mut self, name: &str, done: f64) {
+        if self
+            .current
+            .as_ref()
+            .is_none_or(|(current, _)| current != name)
+        {
+            // The line of the stage before goes first.
+            self.current = None;
+            self.current = Some((name.to_owned(), Stage::new(self.output, name)));
+        }
+        if let Some((_, stage)) = &mut self.current {
+            stage.tick(done);
+        }
+    }
 }
 
 /// The first `number` samples of `seed`, in the players' units.
@@ -244,7 +258,7 @@ fn draw<B: Backend>(
     Ok(samples)
 }
 
-/// Beside the run's samples; for a lone checkpoint in the working directory.
+/// The folder beside the run's samples; for a lone checkpoint, one in the working directory.
 fn default_out(model: &Model) -> PathBuf {
     let step = format!("step-{:06}", model.checkpoint.step);
     match &model.run {
@@ -265,10 +279,10 @@ mod tests {
 
     #[test]
     fn metrics_are_all_unless_some_are_named() {
-        assert_eq!(Metric::parse(&[]).unwrap(), Metric::ALL);
-        let twice = ["parzen".to_owned(), "parzen".to_owned()];
-        assert_eq!(Metric::parse(&twice).unwrap(), [Metric::Parzen]);
-        let error = Metric::parse(&["parsen".to_owned()]).unwrap_err();
+        assert_eq!(asked(&[]).unwrap(), names().collect::<Vec<_>>());
+        let twice = ["mmd", "parzen", "mmd"].map(str::to_owned);
+        assert_eq!(asked(&twice).unwrap(), ["parzen", "mmd"]);
+        let error = asked(&["parsen".to_owned()]).unwrap_err();
         assert!(
             error.to_string().contains("expected one of parzen, mmd"),
             "{error}"

@@ -1,10 +1,10 @@
-//! What an evaluation says, as a table, as JSON and as pictures.
+//! The report of an evaluation: a table, a JSON document and charts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use gan_eval::{Finding, Kind, Row, Section, Uncertainty};
+use gan_eval::{Finding, Row, RowKind, Section, Uncertainty};
 use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, ORANGE, SILVER};
 use serde::{Deserialize, Serialize};
 
@@ -14,37 +14,37 @@ use crate::problem::Problem;
 use crate::run_dir::RunDir;
 use crate::session::thousands;
 
-/// The name of the file that holds it all.
+/// The file that holds the whole report.
 const FILE: &str = "evaluation.json";
 /// Pixels of a chart per unit, so that it is sharp on today's screens.
 const SCALE: f64 = 2.0;
 /// Sections whose rows are one quantity, so that their bars compare.
 const CHARTED: [&str; 2] = ["parzen", "wasserstein"];
 
-/// All that an evaluation found, and of what.
+/// The findings of an evaluation, and their subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// The checkpoint's file.
     pub(super) checkpoint: PathBuf,
     /// The run that it lies in, if any.
     pub(super) run: Option<PathBuf>,
-    /// What the run was started from.
+    /// The preset that the run was started from.
     pub(super) preset: String,
     /// Iterations that the generator was trained for.
     pub(super) step: u64,
     /// Seed of the latents.
     pub(super) seed: u64,
-    /// How many samples.
+    /// Number of samples.
     pub(super) samples: usize,
-    /// What they were compared with.
+    /// The records that they were compared with.
     pub(super) data: DataFacts,
-    /// What computed.
+    /// The device that computed.
     pub(super) device: String,
-    /// How long it took.
+    /// Duration of the evaluation.
     pub(super) seconds: f64,
-    /// What the metrics say.
+    /// The findings of each metric.
     pub(super) sections: Vec<Section>,
-    /// And what that means, the gravest first.
+    /// Their meaning, the gravest finding first.
     #[serde(default)]
     pub(super) verdict: Vec<Finding>,
 }
@@ -122,9 +122,9 @@ fn chart<'a>(section: &Section, title: &'a str) -> BarChart<'a> {
         name: row.name.clone(),
         bars: vec![Bar {
             series: match row.kind {
-                Kind::Model => 0,
-                Kind::Control => 1,
-                Kind::Published => 2,
+                RowKind::Model => 0,
+                RowKind::Control => 1,
+                RowKind::Published => 2,
             },
             value: row.value,
             error: match row.uncertainty {
@@ -223,15 +223,15 @@ mod tests {
     #[test]
     fn table_aligns_its_columns() {
         let rows = [
-            Row::new("a", "short", Kind::Model, 225.345)
-                .with_uncertainty(Uncertainty::StandardError(1.94))
+            Row::new("a", "short", RowKind::Model, 225.345)
+                .with_standard_error(1.94)
                 .with_detail("sigma", 0.166_81),
-            Row::new("b", "a longer name", Kind::Control, -59.1)
-                .with_uncertainty(Uncertainty::StandardError(0.96))
+            Row::new("b", "a longer name", RowKind::Control, -59.1)
+                .with_standard_error(0.96)
                 .with_detail("sigma", 0.278_3)
                 .with_note("a note"),
-            Row::new("c", "test", Kind::Model, 0.012)
-                .with_uncertainty(Uncertainty::PValue(0.25))
+            Row::new("c", "test", RowKind::Model, 0.012)
+                .with_p_value(0.25)
                 .with_ideal("0"),
         ];
         assert_eq!(

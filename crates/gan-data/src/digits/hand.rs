@@ -66,7 +66,7 @@ fn shake(stroke: &[skeletons::Point], jitter: f32, rng: &mut impl Rng) -> Vec<Po
     shaken
 }
 
-/// What a hand does to the whole digit: proportions, slant, turn, and smooth waves.
+/// A hand's effect on the whole digit: proportions, slant, turn, and smooth waves.
 struct Bend {
     width: f32,
     slant: f32,

@@ -10,10 +10,8 @@ mod skeletons;
 
 use rand::RngExt;
 
-use crate::Normalize;
-use crate::builtin::{Source, draw_rows};
-use crate::dataset::{Loaded, RecordShape};
-use crate::normalize::Raw;
+use crate::draw::{Source, draw_rows};
+use crate::record::Loaded;
 
 /// Pixels per side, as MNIST.
 const SIDE: usize = 28;
@@ -30,25 +28,13 @@ pub(crate) fn draw(count: usize, seed: u64) -> Loaded {
         pen::ink(&hand::write(skeleton, &mut rng), image);
         label
     });
-    Loaded {
-        raw: Raw::Bytes(data),
-        cols: SIDE * SIDE,
-        shape: RecordShape::Image {
-            height: SIDE,
-            width: SIDE,
-            channels: 1,
-        },
-        labels: Some(labels),
-        classes: Some(CLASSES.into()),
-        test_rows: None,
-        auto: Normalize::Pixels,
-        mixture: None,
-    }
+    Loaded::images([SIDE, SIDE, 1], data).with_labels(labels, CLASSES.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Raw;
 
     fn images(count: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
         let loaded = draw(count, seed);

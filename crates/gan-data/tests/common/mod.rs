@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
-use gan_data::{DataConfig, DataError, Dataset, load};
+use gan_data::{DataConfig, DataError, Dataset, Normalize, load};
 
 /// An IDX file of images whose bytes count up.
 pub(crate) fn idx_images(count: u32, height: u32, width: u32) -> Vec<u8> {
@@ -84,6 +84,14 @@ impl Folder {
 
 pub(crate) fn config(path: &Path) -> DataConfig {
     DataConfig::new(path.to_str().unwrap())
+}
+
+/// Leaves the values as the file has them.
+pub(crate) fn unnormalized(path: &Path) -> DataConfig {
+    DataConfig {
+        normalize: Normalize::None,
+        ..config(path)
+    }
 }
 
 pub(crate) fn load_path(path: &Path) -> Result<Dataset, DataError> {

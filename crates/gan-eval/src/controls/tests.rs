@@ -2,38 +2,25 @@
 
 use std::f64::consts::TAU;
 
-use gan_kernels::Native;
-use rand_distr::{Distribution, StandardNormal};
-
 use super::*;
+use crate::testing::{backend, normal};
 use crate::{Bandwidth, ParzenProtocol};
 
 /// Deviations of the columns of [`records`] before they are mixed.
 const DEVIATIONS: [f64; 3] = [2.0, 0.5, 0.1];
 
 /// Rows of N(μ, R·diag(DEVIATIONS²)·Rᵀ) with μ = (1, −2, 3) and R a turn in the first two axes.
-fn records(count: usize, layer: usize) -> Vec<f32> {
-    let address = Address {
-        seed: 11,
-        stream: Stream::new(Purpose::Evaluation, 8, layer),
-        step: 0,
+fn records(count: usize, seed: u64) -> Vec<f32> {
+    let (sin, cos) = 0.6f32.sin_cos();
+    let [a, b, c] = DEVIATIONS.map(|deviation| deviation as f32);
+    let turned = |x: &[f32]| {
+        let [x, y, z] = [a * x[0], b * x[1], c * x[2]];
+        [1.0 + cos * x - sin * y, -2.0 + sin * x + cos * y, 3.0 + z]
     };
-    let mut rng = address.rng();
-    let (sin, cos) = 0.6f64.sin_cos();
-    let mut rows = Vec::new();
-    for _ in 0..count {
-        let [a, b, c] = DEVIATIONS.map(|deviation| {
-            let normal: f64 = StandardNormal.sample(&mut rng);
-            deviation * normal
-        });
-        let turned = [1.0 + cos * a - sin * b, -2.0 + sin * a + cos * b, 3.0 + c];
-        rows.extend(turned.map(|x| x as f32));
-    }
-    rows
-}
-
-fn native() -> Native<f32> {
-    Native::new(Some(2)).unwrap()
+    normal(count, 3, seed, 0.0)
+        .chunks_exact(3)
+        .flat_map(turned)
+        .collect()
 }
 
 fn covariance(points: Points<'_>) -> [[f64; 3]; 3] {
@@ -53,7 +40,7 @@ fn covariance(points: Points<'_>) -> [[f64; 3]; 3] {
 fn draws_have_the_mean_and_covariance_of_the_records() {
     let train = records(5000, 0);
     let train = Points::new(&train, 3);
-    let backend = native();
+    let backend = backend();
     let moments = Moments::of(&backend, train).unwrap();
     let draw = |components| {
         let address = Address {
@@ -90,9 +77,9 @@ fn draws_have_the_mean_and_covariance_of_the_records() {
 fn gaussian_control_scores_as_the_gaussian_of_the_records() {
     // As in the protocol's own test, along each axis of the covariance: windows on draws of
     // variance λ make λ + σ², and records of variance λ are scored under that.
-    let [train, test] = [(4000, 0), (3000, 1)].map(|(count, layer)| records(count, layer));
+    let [train, test] = [(4000, 0), (3000, 1)].map(|(count, seed)| records(count, seed));
     let [train, test] = [&train, &test].map(|rows| Points::new(rows, 3));
-    let backend = native();
+    let backend = backend();
     let sigma = 0.5;
     let protocol = ParzenProtocol::new(&backend, test, test, Bandwidth::Fixed(sigma));
     let mut controls = Controls::new(&backend, train, 6000, None);
@@ -114,9 +101,9 @@ fn gaussian_control_scores_as_the_gaussian_of_the_records() {
 
 #[test]
 fn mean_control_scores_as_one_window() {
-    let [train, test] = [(4000, 0), (3000, 1)].map(|(count, layer)| records(count, layer));
+    let [train, test] = [(4000, 0), (3000, 1)].map(|(count, seed)| records(count, seed));
     let [train, test] = [&train, &test].map(|rows| Points::new(rows, 3));
-    let backend = native();
+    let backend = backend();
     let sigma = 1.2;
     let protocol = ParzenProtocol::new(&backend, test, test, Bandwidth::Fixed(sigma));
     let mean = Controls::new(&backend, train, 6000, None)
@@ -137,7 +124,7 @@ fn mean_control_scores_as_one_window() {
 fn records_control_takes_no_record_twice_and_is_the_same_every_time() {
     let train: Vec<f32> = (0..103).map(|i| i as f32).collect();
     let train = Points::new(&train, 1);
-    let backend = native();
+    let backend = backend();
     let mut controls = Controls::new(&backend, train, 40, None);
     let first = controls.draw(Control::Records, &mut |_| {}).unwrap();
     assert_eq!(first, controls.draw(Control::Records, &mut |_| {}).unwrap());
@@ -157,7 +144,7 @@ fn records_control_takes_no_record_twice_and_is_the_same_every_time() {
 #[test]
 fn draws_stay_within_the_range_of_the_values() {
     let train = records(500, 0);
-    let backend = native();
+    let backend = backend();
     let range = Some([0.0, 1.0]);
     let mut controls = Controls::new(&backend, Points::new(&train, 3), 200, range);
     let draws = controls.draw(Control::Gaussian, &mut |_| {}).unwrap();

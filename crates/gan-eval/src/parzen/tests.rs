@@ -2,30 +2,13 @@
 
 use std::f64::consts::TAU;
 
-use gan_kernels::Native;
-use gan_kernels::random::{Address, Purpose, Stream};
-use rand_distr::{Distribution, StandardNormal};
-
 use super::*;
+use crate::testing::{backend, normal};
 
 /// Normal numbers of standard deviation `scale`.
-fn normals(count: usize, layer: usize, scale: f64) -> Vec<f32> {
-    let address = Address {
-        seed: 7,
-        stream: Stream::new(Purpose::Evaluation, 9, layer),
-        step: 0,
-    };
-    let mut rng = address.rng();
-    (0..count)
-        .map(|_| {
-            let normal: f64 = StandardNormal.sample(&mut rng);
-            (scale * normal) as f32
-        })
-        .collect()
-}
-
-fn native() -> Native<f32> {
-    Native::new(Some(2)).unwrap()
+fn normals(count: usize, seed: u64, scale: f32) -> Vec<f32> {
+    let normals = normal(count, 1, seed, 0.0);
+    normals.into_iter().map(|x| scale * x).collect()
 }
 
 /// log p(x) by the formula, without a thought for overflow.
@@ -52,7 +35,7 @@ fn score(
     test: Points<'_>,
     samples: Points<'_>,
 ) -> LogLikelihood {
-    let backend = native();
+    let backend = backend();
     ParzenProtocol::new(&backend, valid, test, bandwidth)
         .score(samples, &mut |_| {})
         .unwrap()
@@ -62,7 +45,7 @@ fn score(
 fn score_equals_plain_loops_in_f64() {
     let cols = 5;
     let [valid, test, samples] = [(37, 1), (1203, 2), (61, 3)]
-        .map(|(rows, layer)| normals(rows * cols, layer, 0.3))
+        .map(|(rows, seed)| normals(rows * cols, seed, 0.3))
         .map(|x| x.leak() as &[f32])
         .map(|values| Points::new(values, cols));
     let found = score(Bandwidth::Authors, valid, test, samples);
@@ -106,8 +89,8 @@ fn sigma_is_chosen_on_the_first_1000_validation_records_alone() {
 
 #[test]
 fn grid_grows_to_the_best_sigma_of_data_in_other_units() {
-    for (scale, layer) in [(1e-3, 10), (300.0, 20)] {
-        let [valid, test, samples] = [0, 1, 2].map(|part| normals(2 * 400, layer + part, scale));
+    for (scale, seed) in [(1e-3, 10), (300.0, 20)] {
+        let [valid, test, samples] = [0, 1, 2].map(|part| normals(2 * 400, seed + part, scale));
         let [valid, test, samples] = [&valid, &test, &samples].map(|values| Points::new(values, 2));
         let stays = score(Bandwidth::Authors, valid, test, samples);
         assert!(stays.at_edge(), "{stays:?}");
@@ -139,8 +122,8 @@ fn gaussian_under_gaussian_windows_is_the_integral() {
     // Windows of width σ on draws of N(0, s²) make N(0, s² + σ²) when there are many; the mean of
     // its logarithm over N(0, t²) is −d/2·(log 2π(s² + σ²) + t²/(s² + σ²)).
     let (d, s, t, sigma) = (2, 0.7, 0.5, 0.4);
-    let samples = normals(d * 6000, 30, s);
-    let test = normals(d * 3000, 31, t);
+    let samples = normals(d * 6000, 30, s as f32);
+    let test = normals(d * 3000, 31, t as f32);
     let [samples, test] = [&samples, &test].map(|values| Points::new(values, d));
     let found = score(Bandwidth::Fixed(sigma), test, test, samples);
     let variance = s * s + sigma * sigma;
@@ -163,7 +146,7 @@ fn mean_and_standard_error_are_those_of_a_hand_computation() {
 
 #[test]
 fn samples_that_are_no_numbers_are_an_error() {
-    let backend = native();
+    let backend = backend();
     let points = Points::new(&[0.0, 1.0], 1);
     let protocol = ParzenProtocol::new(&backend, points, points, Bandwidth::Authors);
     let error = protocol

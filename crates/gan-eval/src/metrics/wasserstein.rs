@@ -1,13 +1,13 @@
 //! Sliced Wasserstein distance: how far mass has to move, along many directions.
 
-use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Real};
+use gan_kernels::{Backend, BackendError, Real};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use crate::Points;
-use crate::distances::write_centred;
+use crate::affine::{Affine, write_centred};
 use crate::draws::Draw;
-use crate::gaussian::stateless;
+use crate::evaluation::{Evaluation, PAIRS};
+use crate::{EvalError, Points, Row, Section};
 
 /// Directions that are enough for a standard error of a few percent.
 pub const DIRECTIONS: usize = 512;
@@ -16,7 +16,30 @@ const TOGETHER: usize = 64;
 /// Points projected together.
 const CHUNK: usize = 1024;
 
-/// What [`sliced_wasserstein`] finds.
+/// The metric `wasserstein`.
+pub(super) fn section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    evaluation.begin("projections");
+    let name = "wasserstein";
+    let [found, real] = evaluation.compare(name, name, PAIRS, |backend, records, samples| {
+        sliced_wasserstein(backend, records, samples, DIRECTIONS, 0)
+    })?;
+    let title = format!(
+        "Sliced Wasserstein distance of {} and as many samples ({}; {DIRECTIONS} directions)",
+        evaluation.reference.test_records(found.records),
+        evaluation.reference.units
+    );
+    let rows = vec![
+        Row::model("samples", "samples", found.distance)
+            .with_standard_error(found.standard_error)
+            .with_ideal("that of training records"),
+        Row::training_records(real.distance).with_standard_error(real.standard_error),
+    ];
+    Ok(Section::new(name, title, rows))
+}
+
+/// The result of [`sliced_wasserstein`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlicedWasserstein {
     /// Records.
@@ -41,7 +64,7 @@ pub struct SlicedWasserstein {
 /// # Panics
 /// If the columns disagree, or there are no rows or directions.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 /// # Source
 /// Rabin et al. 2011; Bonneel et al. 2015.
 #[track_caller]
@@ -110,31 +133,18 @@ fn projected<B: Backend>(
     thetas: &[f64],
     count: usize,
 ) -> Result<Vec<Vec<f64>>, BackendError> {
-    let state = backend.state(stateless());
     let cols = points.cols();
     let weights: Vec<B::Elem> = (0..cols * count)
         .map(|at| B::Elem::from_f64(thetas[at % count * cols + at / count]))
         .collect();
-    let mut w = backend.matrix(cols, count);
-    backend.write(&mut w, &weights);
-    let b = backend.matrix(1, count);
+    let affine = Affine::new(backend, &weights, &vec![B::Elem::ZERO; count]);
     let mut x = backend.matrix(CHUNK, cols);
     let mut y = backend.matrix(CHUNK, count);
     let mut projections = vec![Vec::with_capacity(points.rows()); count];
     for first in (0..points.rows()).step_by(CHUNK) {
         let rows = CHUNK.min(points.rows() - first);
         write_centred(backend, &mut x, points.slice(first..first + rows), mean);
-        backend.linear_fwd(LinearFwd {
-            x: x.rows(0, rows),
-            w: &w,
-            b: &b,
-            y: y.rows_mut(0, rows),
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-            state: &state,
-        });
-        for row in backend.read(y.rows(0, rows))?.chunks_exact(count) {
+        for row in affine.apply(&x, rows, &mut y)?.chunks_exact(count) {
             let places = projections.iter_mut().zip(row);
             places.for_each(|(place, value)| place.push(value.to_f64()));
         }
@@ -165,7 +175,7 @@ mod tests {
     use crate::testing::{backend, drawn_modes, normal};
 
     #[track_caller]
-    fn judge(records: &[f32], samples: &[f32], cols: usize) -> SlicedWasserstein {
+    fn measure(records: &[f32], samples: &[f32], cols: usize) -> SlicedWasserstein {
         let (records, samples) = (Points::new(records, cols), Points::new(samples, cols));
         sliced_wasserstein(&backend(), records, samples, DIRECTIONS, 5).unwrap()
     }
@@ -190,20 +200,20 @@ mod tests {
                     .map(|(col, x)| x + if col == 4 { 3.0 } else { 0.0 })
             })
             .collect();
-        let found = judge(&points, &shifted, cols);
+        let found = measure(&points, &shifted, cols);
         let expected = 3.0 / (cols as f64).sqrt();
         assert!(
             (found.distance - expected).abs() < 3.0 * found.standard_error,
             "{found:?}"
         );
         assert!(found.standard_error < 0.05 * expected, "{found:?}");
-        assert_eq!(judge(&points, &points, cols).distance, 0.0);
+        assert_eq!(measure(&points, &points, cols).distance, 0.0);
     }
 
     #[test]
     fn sliced_wasserstein_of_wider_gaussians_is_the_difference_of_deviations() {
         let wide: Vec<f32> = normal(5000, 6, 2, 0.0).iter().map(|x| 2.5 * x).collect();
-        let found = judge(&normal(4000, 6, 1, 0.0), &wide, 6);
+        let found = measure(&normal(4000, 6, 1, 0.0), &wide, 6);
         assert!((found.distance - 1.5).abs() < 0.05, "{found:?}");
     }
 
@@ -211,7 +221,7 @@ mod tests {
     fn sliced_wasserstein_notices_a_dropped_mode() {
         let [records, others] = [1, 2].map(|seed| drawn_modes("ring8", 2000, seed, |_| true).0);
         let dropped = drawn_modes("ring8", 2000, 3, |mode| mode != 3).0;
-        let floor = judge(&records, &others, 2);
-        assert!(judge(&records, &dropped, 2).distance > 2.0 * floor.distance);
+        let floor = measure(&records, &others, 2);
+        assert!(measure(&records, &dropped, 2).distance > 2.0 * floor.distance);
     }
 }

@@ -1,15 +1,85 @@
-//! What the nearest neighbours say: precision, recall, density, coverage, and whether a point's
-//! nearest neighbour is of its own kind.
+//! Neighbourhoods of records and samples: precision, recall, density and coverage, and the accuracy
+//! of the rule that a point is of its nearest neighbour's kind.
 
 use gan_kernels::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
 
-use crate::{Nearest, Points, nearest_others, squared_distances};
+use crate::distances::share_closer;
+use crate::evaluation::{Evaluation, PAIRS};
+use crate::{EvalError, Nearest, Points, Row, Section, nearest_others, squared_distances};
 
 /// Neighbours that make a ball: Naeem et al. 2020 take 5.
 pub const NEIGHBOURS: usize = 5;
 
-/// What [`neighbourhood`] finds, all shares of one but the density.
+/// The metric `prdc`.
+pub(super) fn prdc_section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    let [found, real] = neighbourhoods(evaluation)?;
+    let title = format!(
+        "Precision, recall, density, coverage against {} (as many samples, k = {})",
+        evaluation.reference.test_records(found.rows),
+        found.k
+    );
+    let row = |name, value, real, note| {
+        Row::model(name, name, value)
+            .with_detail("training records", real)
+            .with_note(note)
+    };
+    #[rustfmt::skip]
+    let rows = vec![
+        row("precision", found.precision, real.precision, "samples among records"),
+        row("recall", found.recall, real.recall, "records among samples"),
+        row("density", found.density, real.density, "1 as of data, more in its middle"),
+        row("coverage", found.coverage, real.coverage, "records with a sample near"),
+    ];
+    Ok(Section::new("prdc", title, rows))
+}
+
+/// The metric `nn`.
+pub(super) fn nn_section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    let [Neighbourhood { rows, one_nn, .. }, real] = neighbourhoods(evaluation)?;
+    let title = format!(
+        "Nearest neighbour's accuracy at telling {} from as many samples",
+        evaluation.reference.test_records(rows)
+    );
+    let (found, real, error) = (one_nn, real.one_nn, one_nn.standard_error);
+    let row = |id, name, value, real, note, error| {
+        Row::model(id, name, value)
+            .with_standard_error(error)
+            .with_detail("training records", real)
+            .with_ideal("0.5")
+            .with_note(note)
+    };
+    let half = error * std::f64::consts::SQRT_2;
+    #[rustfmt::skip]
+    let rows = vec![
+        row("both", "both", found.accuracy, real.accuracy, "above: told apart", error),
+        row("records", "of records", found.records, real.records, "below: copied", half),
+        row("samples", "of samples", found.samples, real.samples, "near 1: crowded", half),
+    ];
+    Ok(Section::new("nn", title, rows))
+}
+
+/// The neighbourhoods of the samples and of training records, computed once for both metrics.
+fn neighbourhoods<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<[Neighbourhood; 2], EvalError> {
+    if let Some(found) = evaluation.neighbourhoods {
+        return Ok(found);
+    }
+    evaluation.begin("neighbours of every sample and record");
+    let control = "neighbourhood";
+    let found = evaluation.compare("prdc", control, PAIRS, |backend, records, samples| {
+        neighbourhood(backend, records, samples, NEIGHBOURS)
+    })?;
+    evaluation.evidence.neighbourhood = Some(found[0]);
+    Ok(*evaluation.neighbourhoods.insert(found))
+}
+
+/// The result of [`neighbourhood`], all shares of one but the density.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Neighbourhood {
     /// Records, and samples.
@@ -32,11 +102,11 @@ pub struct Neighbourhood {
 /// Accuracy of the rule that a point is what its nearest neighbour is; 1/2 is ideal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OneNearestNeighbour {
-    /// Over both halves.
+    /// Accuracy on both.
     pub accuracy: f64,
-    /// Of records: below 1/2 where samples sit on records, which is to memorise them.
+    /// Accuracy on records: below 1/2 where samples sit on records, which is to memorise them.
     pub records: f64,
-    /// Of samples: near 1 where samples crowd together, as they do in a collapse.
+    /// Accuracy on samples: near 1 where samples crowd together, as they do in a collapse.
     pub samples: f64,
     /// Standard error of `accuracy` for equal distributions, as if all points were independent.
     pub standard_error: f64,
@@ -58,7 +128,7 @@ pub struct OneNearestNeighbour {
 /// # Panics
 /// If the columns or the numbers of rows disagree, or there are no more than `k` rows.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 /// # Source
 /// Kynkäänniemi et al. 2019 (precision, recall); Naeem et al. 2020 (density, coverage);
 /// Lopez-Paz and Oquab 2017, Xu et al. 2018 (nearest neighbour).
@@ -82,7 +152,7 @@ pub fn neighbourhood<B: Backend>(
     Ok(pairs.summary(k, [&among_records, &among_samples]))
 }
 
-/// What one look at every pair of record and sample leaves behind.
+/// Sums and minima over every pair of record and sample.
 struct Pairs {
     /// Per record: its squared radius, and the square of its distance to the nearest sample.
     record_radii: Vec<f64>,
@@ -139,6 +209,10 @@ impl Pairs {
         let rows = self.inside.len();
         let share = |count: usize| count as f64 / rows as f64;
         let covered = self.nearest_sample.iter().zip(&self.record_radii);
+        let own_kind = |own: &Nearest, squared_to_others: &[f64]| {
+            let to_others = squared_to_others.iter().map(|squared| squared.sqrt());
+            share_closer(own.distances(), to_others)
+        };
         let records = own_kind(among_records, &self.nearest_sample);
         let samples = own_kind(among_samples, &self.nearest_record);
         Neighbourhood {
@@ -158,16 +232,6 @@ impl Pairs {
     }
 }
 
-/// Share of points that are nearer to another of their own kind than to the other kind; a tie
-/// counts half.
-fn own_kind(own: &Nearest, squared_to_others: &[f64]) -> f64 {
-    let right = own.distances().zip(squared_to_others).map(|(own, others)| {
-        let others = others.sqrt();
-        f64::from(u8::from(own < others)) + 0.5 * f64::from(u8::from(own == others))
-    });
-    right.sum::<f64>() / squared_to_others.len() as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,12 +239,12 @@ mod tests {
     use crate::testing::{backend, blurred, drawn, drawn_modes, normal};
 
     #[track_caller]
-    fn judge(records: &[f32], samples: &[f32], cols: usize) -> Neighbourhood {
+    fn measure(records: &[f32], samples: &[f32], cols: usize) -> Neighbourhood {
         let (records, samples) = (Points::new(records, cols), Points::new(samples, cols));
         neighbourhood(&backend(), records, samples, NEIGHBOURS).unwrap()
     }
 
-    /// As the formulas say, over sorted lists of every distance.
+    /// The formulas, over sorted lists of every distance.
     fn by_definition(records: Points<'_>, samples: Points<'_>, k: usize) -> [f64; 6] {
         let to = |x: &[f32], others: Points<'_>| -> Vec<f64> {
             let mut all: Vec<f64> = others.iter().map(|r| squared_distance(x, r)).collect();
@@ -224,7 +288,7 @@ mod tests {
     fn neighbourhood_equals_the_definition() {
         for cols in [2, 24] {
             let (records, samples) = (normal(211, cols, 1, 0.0), normal(211, cols, 2, 0.3));
-            let found = judge(&records, &samples, cols);
+            let found = measure(&records, &samples, cols);
             let expected = by_definition(
                 Points::new(&records, cols),
                 Points::new(&samples, cols),
@@ -244,7 +308,7 @@ mod tests {
 
     #[test]
     fn neighbourhood_of_fresh_draws_is_ideal() {
-        let found = judge(&normal(2000, 20, 1, 0.0), &normal(2000, 20, 2, 0.0), 20);
+        let found = measure(&normal(2000, 20, 1, 0.0), &normal(2000, 20, 2, 0.0), 20);
         // Coverage of equal distributions is 1 − 2⁻⁵ to first order in 1/n (Naeem et al. 2020).
         assert!((found.coverage - 0.969).abs() < 0.02, "{found:?}");
         assert!((found.density - 1.0).abs() < 0.1, "{found:?}");
@@ -257,7 +321,7 @@ mod tests {
     fn recall_and_coverage_notice_a_dropped_mode_and_precision_does_not() {
         let (records, _) = drawn_modes("ring8", 1000, 1, |_| true);
         let (samples, _) = drawn_modes("ring8", 1000, 2, |mode| mode != 3);
-        let found = judge(&records, &samples, 2);
+        let found = measure(&records, &samples, 2);
         let dropped = 1.0 / 8.0;
         assert!(found.precision > 0.97, "{found:?}");
         assert!((found.recall - (1.0 - dropped)).abs() < 0.04, "{found:?}");
@@ -267,7 +331,7 @@ mod tests {
     #[test]
     fn one_nn_of_copies_is_zero_on_records() {
         let records = normal(500, 20, 1, 0.0);
-        let found = judge(&records, &records, 20);
+        let found = measure(&records, &records, 20);
         assert_eq!((found.one_nn.records, found.one_nn.samples), (0.0, 0.0));
         assert_eq!(
             (found.precision, found.recall, found.coverage),
@@ -279,10 +343,10 @@ mod tests {
     fn density_rises_and_recall_falls_with_blur() {
         let records = drawn("digits", 800, 1).0;
         let blur = blurred(&drawn("digits", 2400, 2).0, 784, 3);
-        let found = judge(&records, &blur, 784);
+        let found = measure(&records, &blur, 784);
         assert!(found.one_nn.samples > 0.95, "{found:?}");
         assert!(found.recall < 0.5, "{found:?}");
-        let honest = judge(&records, &drawn("digits", 800, 3).0, 784);
+        let honest = measure(&records, &drawn("digits", 800, 3).0, 784);
         assert!(
             honest.recall > 0.8 && honest.one_nn.samples < 0.6,
             "{honest:?}"

@@ -3,16 +3,50 @@
 use gan_kernels::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
 
-use crate::{Classifier, Points, Training, tail};
+use crate::evaluation::{Evaluation, PAIRS};
+use crate::{Classifier, EvalError, Points, Row, Section, Training, tail};
 
-/// What [`two_sample`] finds.
+/// Updates of the classifier, whatever the number of records.
+const UPDATES: usize = 1_500;
+
+/// The metric `c2st`.
+pub(super) fn section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    evaluation.begin("classifier of records and samples");
+    let control = "two_sample";
+    let [found, real] =
+        evaluation.compare("c2st", control, PAIRS, |backend, records, samples| {
+            let mut training = Training::new(1, 0);
+            // Half of each are trained on, so their number is that of one set.
+            let epochs = UPDATES * training.minibatch / records.rows();
+            training.epochs = epochs.clamp(1, 60);
+            two_sample(backend, &training, records, samples)
+        })?;
+    evaluation.evidence.two_sample = Some(found);
+    let title = format!(
+        "A fresh classifier's accuracy at telling {} from as many samples (half of each to train \
+         it)",
+        evaluation
+            .reference
+            .test_records((found.trained_on + found.tested_on) / 2)
+    );
+    let samples = Row::model("samples", "samples", found.accuracy).with_ideal("0.5");
+    let rows = vec![
+        samples.with_p_value(found.p_value),
+        Row::training_records(real.accuracy).with_p_value(real.p_value),
+    ];
+    Ok(Section::new("c2st", title, rows))
+}
+
+/// The result of [`two_sample`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TwoSample {
     /// Records and samples trained on.
     pub trained_on: usize,
-    /// Records and samples judged.
-    pub judged: usize,
-    /// Share of the judged told right; 1/2 is ideal.
+    /// Records and samples tested on.
+    pub tested_on: usize,
+    /// Share of those tested on that are told right; 1/2 is ideal.
     pub accuracy: f64,
     /// Standard error of that share at 1/2.
     pub standard_error: f64,
@@ -20,7 +54,7 @@ pub struct TwoSample {
     pub p_value: f64,
 }
 
-/// Trains a classifier on the first halves of `records` and `samples` and judges it on the second
+/// Trains a classifier on the first halves of `records` and `samples` and tests it on the second
 /// halves.
 ///
 /// At equal distributions the number told right is binomial with 1/2, which the p-value takes for
@@ -30,7 +64,7 @@ pub struct TwoSample {
 /// # Panics
 /// If the columns or numbers of rows disagree, or there are fewer than four.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 /// # Source
 /// Lopez-Paz and Oquab 2017.
 #[track_caller]
@@ -47,7 +81,7 @@ pub fn two_sample<B: Backend>(
         "two_sample: {count} records and {} samples, expected as many, four or more",
         samples.rows()
     );
-    let (train, judged) = (count / 2, count - count / 2);
+    let (train, tested) = (count / 2, count - count / 2);
     let pooled = |range: std::ops::Range<usize>| {
         [records, samples]
             .map(|points| points.slice(range.clone()).values())
@@ -58,11 +92,11 @@ pub fn two_sample<B: Backend>(
     let seen = Points::new(&seen, records.cols());
     let classifier = Classifier::fit(backend.clone(), training, seen, &labels(train), 2)?;
     let unseen = Points::new(&unseen, records.cols());
-    let accuracy = classifier.accuracy(unseen, &labels(judged))?;
-    let standard_error = (0.25 / (2 * judged) as f64).sqrt();
+    let accuracy = classifier.accuracy(unseen, &labels(tested))?;
+    let standard_error = (0.25 / (2 * tested) as f64).sqrt();
     Ok(TwoSample {
         trained_on: 2 * train,
-        judged: 2 * judged,
+        tested_on: 2 * tested,
         accuracy,
         standard_error,
         p_value: tail::above((accuracy - 0.5) / standard_error),
@@ -75,7 +109,7 @@ mod tests {
     use crate::testing::{backend, blurred, drawn, drawn_modes, normal};
 
     #[track_caller]
-    fn judge(records: &[f32], samples: &[f32], cols: usize, epochs: usize) -> TwoSample {
+    fn measure(records: &[f32], samples: &[f32], cols: usize, epochs: usize) -> TwoSample {
         let (records, samples) = (Points::new(records, cols), Points::new(samples, cols));
         two_sample(&backend(), &Training::new(epochs, 3), records, samples).unwrap()
     }
@@ -85,7 +119,7 @@ mod tests {
         // N(0, I) against N(μ, I): the best rule is right with probability Φ(‖μ‖/2).
         let cols = 5;
         let mean = 2.0 / (cols as f32).sqrt();
-        let found = judge(
+        let found = measure(
             &normal(4000, cols, 1, 0.0),
             &normal(4000, cols, 2, mean),
             cols,
@@ -98,7 +132,7 @@ mod tests {
 
     #[test]
     fn accuracy_on_equal_distributions_is_one_half_and_so_on_copies_of_other_records() {
-        let found = judge(&normal(2000, 12, 1, 0.0), &normal(2000, 12, 2, 0.0), 12, 5);
+        let found = measure(&normal(2000, 12, 1, 0.0), &normal(2000, 12, 2, 0.0), 12, 5);
         assert!(
             (found.accuracy - 0.5).abs() < 4.0 * found.standard_error,
             "{found:?}"
@@ -109,13 +143,13 @@ mod tests {
     #[test]
     fn accuracy_notices_blur_and_a_dropped_mode() {
         let blur = blurred(&drawn("digits", 6000, 2).0, 784, 4);
-        let found = judge(&drawn("digits", 1500, 1).0, &blur, 784, 15);
+        let found = measure(&drawn("digits", 1500, 1).0, &blur, 784, 15);
         assert!(found.accuracy > 0.8, "{found:?}");
         // The best rule says "record" in mode 3 and "sample" elsewhere: right with
         // 1/2·1/8 + 1/2 = 0.5625.
         let records = drawn_modes("ring8", 4000, 1, |_| true).0;
         let dropped = drawn_modes("ring8", 4000, 2, |mode| mode != 3).0;
-        let found = judge(&records, &dropped, 2, 40);
+        let found = measure(&records, &dropped, 2, 40);
         assert!((found.accuracy - 0.5625).abs() < 0.03, "{found:?}");
     }
 }

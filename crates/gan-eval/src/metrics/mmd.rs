@@ -1,20 +1,50 @@
 //! Maximum mean discrepancy: are two samples of one distribution?
 
-use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Real};
+use gan_kernels::{Backend, BackendError, Real};
 use serde::{Deserialize, Serialize};
 
+use crate::affine::Affine;
 use crate::draws::Draw;
-use crate::gaussian::stateless;
-use crate::memorisation::median;
-use crate::{Points, squared_distances};
+use crate::evaluation::Evaluation;
+use crate::metrics::memorisation::median;
+use crate::{EvalError, Points, Row, Section, squared_distances};
 
 /// Widths of the kernels, in medians of the distance between two of the pooled points.
 pub const BANDWIDTHS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 
+/// Records and samples in the kernel matrix, of each: a second of work.
+const KERNEL: usize = 1_000;
+/// Permutations of an evaluation: the smallest p-value is 1 in 501.
+const PERMUTATIONS: usize = 500;
 /// Permutations that are labelled and summed together.
 const TOGETHER: usize = 64;
 
-/// What [`mmd`] finds.
+/// The metric `mmd`.
+pub(super) fn section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    let [found, real] = evaluation.compare("mmd", "mmd", KERNEL, |backend, records, samples| {
+        mmd(backend, records, samples, PERMUTATIONS, 0)
+    })?;
+    evaluation.evidence.mmd = Some(found);
+    let title = format!(
+        "MMD² of {} and as many samples (kernels at 1/2, 1, 2 and 4 times the median distance, \
+         {PERMUTATIONS} permutations)",
+        evaluation.reference.test_records(found.records)
+    );
+    let row = |row: Row, found: &Mmd| {
+        row.with_p_value(found.p_value)
+            .with_detail("95 % of equal below", found.null_95)
+    };
+    let samples = Row::model("samples", "samples", found.squared).with_ideal("0");
+    let rows = vec![
+        row(samples, &found),
+        row(Row::training_records(real.squared), &real),
+    ];
+    Ok(Section::new("mmd", title, rows))
+}
+
+/// The result of [`mmd`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mmd {
     /// Records.
@@ -45,7 +75,7 @@ pub struct Mmd {
 /// # Panics
 /// If the columns disagree, or there are fewer than two records or samples.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 /// # Numerics
 /// The mean of the kernel is taken off before sums are taken in the back end's precision, which
 /// cancels in MMD²; `squared` itself is in f64 but for the rounding of the distances.
@@ -174,7 +204,6 @@ impl Kernel {
         permutations: usize,
         seed: u64,
     ) -> Result<Vec<f64>, BackendError> {
-        let state = backend.state(stateless());
         let mut kernel = backend.matrix(self.size, self.size);
         let values: Vec<_> = self
             .values
@@ -182,8 +211,6 @@ impl Kernel {
             .map(|&k| B::Elem::from_f64(k.into()))
             .collect();
         backend.write(&mut kernel, &values);
-        let mut indicators = backend.matrix(self.size, TOGETHER);
-        let zero = backend.matrix(1, TOGETHER);
         let mut sums = backend.matrix(self.size, TOGETHER);
         let mut null = Vec::with_capacity(permutations);
         for first in (0..permutations).step_by(TOGETHER) {
@@ -201,18 +228,8 @@ impl Kernel {
                     .iter()
                     .for_each(|&i| marks[i * TOGETHER + col] = B::Elem::ONE);
             }
-            backend.write(&mut indicators, &marks);
-            backend.linear_fwd(LinearFwd {
-                x: kernel.all(),
-                w: &indicators,
-                b: &zero,
-                y: sums.all_mut(),
-                act: Activation::Identity,
-                winners: None,
-                dropout: None,
-                state: &state,
-            });
-            let sums = backend.read(sums.all())?;
+            let indicators = Affine::new(backend, &marks, &[B::Elem::ZERO; TOGETHER]);
+            let sums = indicators.apply(&kernel, self.size, &mut sums)?;
             for (col, chosen) in choices.iter().enumerate() {
                 let within = chosen
                     .iter()
@@ -233,7 +250,7 @@ mod tests {
     use gan_kernels::Native;
 
     #[track_caller]
-    fn judge(records: &[f32], samples: &[f32], cols: usize) -> Mmd {
+    fn measure(records: &[f32], samples: &[f32], cols: usize) -> Mmd {
         let (records, samples) = (Points::new(records, cols), Points::new(samples, cols));
         mmd(&backend(), records, samples, 199, 5).unwrap()
     }
@@ -267,7 +284,7 @@ mod tests {
         for cols in [3, 31] {
             let (records, samples) = (normal(83, cols, 1, 0.0), normal(61, cols, 2, 0.2));
             let (x, y) = (Points::new(&records, cols), Points::new(&samples, cols));
-            let found = judge(&records, &samples, cols);
+            let found = measure(&records, &samples, cols);
             let expected = double_sum(x, y, found.median_distance);
             assert!(
                 (found.squared - expected).abs() < 1e-7,
@@ -306,7 +323,7 @@ mod tests {
     fn p_value_of_equal_distributions_is_uniform() {
         let small = (0..40)
             .filter(|seed| {
-                let found = judge(
+                let found = measure(
                     &normal(60, 4, 100 + seed, 0.0),
                     &normal(60, 4, 200 + seed, 0.0),
                     4,
@@ -321,19 +338,19 @@ mod tests {
     #[test]
     fn mmd_notices_a_shift_a_dropped_mode_and_blur_but_not_copies() {
         let records = normal(500, 20, 1, 0.0);
-        assert!(judge(&records, &normal(500, 20, 2, 0.3), 20).p_value < 0.01);
-        assert!(judge(&records, &records, 20).p_value > 0.9);
+        assert!(measure(&records, &normal(500, 20, 2, 0.3), 20).p_value < 0.01);
+        assert!(measure(&records, &records, 20).p_value > 0.9);
         let ring = drawn_modes("ring8", 500, 1, |_| true).0;
         let dropped = drawn_modes("ring8", 500, 2, |mode| mode != 3).0;
-        assert!(judge(&ring, &dropped, 2).p_value < 0.01);
+        assert!(measure(&ring, &dropped, 2).p_value < 0.01);
         let digits = drawn("digits", 300, 1).0;
         let blur = blurred(&drawn("digits", 600, 2).0, 784, 2);
-        assert!(judge(&digits, &blur, 784).p_value < 0.01);
+        assert!(measure(&digits, &blur, 784).p_value < 0.01);
     }
 
     #[test]
     fn mmd_of_points_that_are_all_equal_is_zero() {
-        let found = judge(&[1.0; 40], &[1.0; 30], 2);
+        let found = measure(&[1.0; 40], &[1.0; 30], 2);
         assert_eq!((found.squared, found.p_value), (0.0, 1.0));
     }
 }

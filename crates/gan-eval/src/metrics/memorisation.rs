@@ -1,11 +1,56 @@
-//! Whether samples repeat the training records: distance to the closest record.
+//! Copies of training records among the samples, by the distance to the closest record.
 
 use gan_kernels::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
 
-use crate::{Points, nearest};
+use crate::distances::share_closer;
+use crate::evaluation::{Evaluation, PAIRS, equal, thousands};
+use crate::report::{Row, RowKind};
+use crate::{EvalError, Points, Section, nearest};
 
-/// What [`memorisation`] finds; distances are in the units of the points.
+/// The metric `memorisation`.
+pub(super) fn section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    evaluation.begin("closest records");
+    let (train, valid) = (evaluation.drawn_train(), evaluation.drawn_valid());
+    let [training, held_out] = equal("memorisation", train, valid, PAIRS)?;
+    let samples = evaluation.samples.first(PAIRS);
+    let found = memorisation(evaluation.backend, training, held_out, samples)?;
+    evaluation.evidence.memorisation = Some(found);
+    let reference = evaluation.reference;
+    let title = format!(
+        "Closest records of {} samples, among {} training and as many {} records",
+        thousands(found.samples),
+        thousands(found.records),
+        reference.only_set.unwrap_or("validation")
+    );
+    let distance =
+        |id, name, kind, value| Row::new(id, name, kind, value).with_note("median distance");
+    let (model, control) = (RowKind::Model, RowKind::Control);
+    #[rustfmt::skip]
+    let rows = vec![
+        Row::model("closer_to_training", "share closer to training", found.closer_to_training)
+            .with_standard_error(found.standard_error)
+            .with_ideal("0.5"),
+        distance("to_training", "samples to training", model, found.to_training),
+        distance("to_held_out", "samples to held-out", model, found.to_held_out),
+        distance("between_records", "held-out to training", control, found.between_records),
+    ];
+    let mut section = Section::new("memorisation", title, rows);
+    let all = reference.train.rows();
+    if all > found.records {
+        section.notes.push(format!(
+            "{} of {} training records were looked at: of a share c of copies, c·{:.2} is seen",
+            thousands(found.records),
+            thousands(all),
+            found.records as f64 / all as f64
+        ));
+    }
+    Ok(section)
+}
+
+/// The result of [`memorisation`]; distances are in the units of the points.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Memorisation {
     /// Samples.
@@ -27,7 +72,7 @@ pub struct Memorisation {
 }
 
 impl Memorisation {
-    /// How far `closer_to_training` is above 1/2, in standard errors.
+    /// Excess of `closer_to_training` over 1/2, in standard errors.
     #[must_use]
     pub fn excess(&self) -> f64 {
         (self.closer_to_training - 0.5) / self.standard_error
@@ -45,7 +90,7 @@ impl Memorisation {
 /// # Panics
 /// If the columns disagree, the numbers of records disagree, or there is nothing to compare.
 /// # Errors
-/// What went wrong on the device.
+/// If the device fails.
 /// # Source
 /// Distance to the closest record, as the field of synthetic tables calls it (SDMetrics).
 #[track_caller]
@@ -69,19 +114,12 @@ pub fn memorisation<B: Backend>(
     let to_training = closest(samples, training)?;
     let to_held_out = closest(samples, held_out)?;
     let between_records = closest(held_out, training)?;
-    let count = samples.rows() as f64;
-    let pairs = to_training.iter().zip(&to_held_out);
-    let closer: f64 = pairs
-        .map(|(training, held_out)| {
-            f64::from(u8::from(training < held_out))
-                + 0.5 * f64::from(u8::from(training == held_out))
-        })
-        .sum();
+    let closer = share_closer(to_training.iter().copied(), to_held_out.iter().copied());
     Ok(Memorisation {
         samples: samples.rows(),
         records: training.rows(),
-        closer_to_training: closer / count,
-        standard_error: (0.25 / count).sqrt(),
+        closer_to_training: closer,
+        standard_error: (0.25 / samples.rows() as f64).sqrt(),
         to_training: median(to_training),
         to_held_out: median(to_held_out),
         between_records: median(between_records),
@@ -103,7 +141,7 @@ mod tests {
     use crate::testing::{backend, blurred, drawn_modes, normal};
 
     #[track_caller]
-    fn judge(training: &[f32], held_out: &[f32], samples: &[f32], cols: usize) -> Memorisation {
+    fn measure(training: &[f32], held_out: &[f32], samples: &[f32], cols: usize) -> Memorisation {
         let [training, held_out, samples] =
             [training, held_out, samples].map(|values| Points::new(values, cols));
         memorisation(&backend(), training, held_out, samples).unwrap()
@@ -111,7 +149,7 @@ mod tests {
 
     #[test]
     fn memorisation_of_hand_computed_points() {
-        let found = judge(&[0.0, 10.0], &[3.0, 7.0], &[1.0, 2.0, 5.0, 8.0, 10.0], 1);
+        let found = measure(&[0.0, 10.0], &[3.0, 7.0], &[1.0, 2.0, 5.0, 8.0, 10.0], 1);
         // Distances to training 1 2 5 2 0, to the hold-out 2 1 2 1 3: two closer to training.
         assert!((found.closer_to_training - 0.4).abs() < 1e-12);
         assert_eq!((found.to_training, found.to_held_out), (2.0, 2.0));
@@ -122,14 +160,14 @@ mod tests {
     #[test]
     fn memorisation_notices_copies_and_a_tenth_of_copies() {
         let [training, held_out, fresh] = [1, 2, 3].map(|seed| normal(1500, 20, seed, 0.0));
-        let honest = judge(&training, &held_out, &fresh, 20);
+        let honest = measure(&training, &held_out, &fresh, 20);
         assert!(honest.excess().abs() < 3.0, "{honest:?}");
         assert!((honest.to_training / honest.between_records - 1.0).abs() < 0.03);
-        let copied = judge(&training, &held_out, &training, 20);
+        let copied = measure(&training, &held_out, &training, 20);
         assert_eq!((copied.closer_to_training, copied.to_training), (1.0, 0.0));
         let mut mixed = fresh.clone();
         mixed[..150 * 20].copy_from_slice(&training[..150 * 20]);
-        let mixed = judge(&training, &held_out, &mixed, 20);
+        let mixed = measure(&training, &held_out, &mixed, 20);
         assert!(
             (mixed.closer_to_training - honest.closer_to_training - 0.05).abs() < 0.02,
             "{mixed:?}"
@@ -139,13 +177,13 @@ mod tests {
     #[test]
     fn memorisation_does_not_mistake_blur_or_a_dropped_mode_for_copies() {
         let [training, held_out, fresh] = [1, 2, 3].map(|seed| normal(1200, 20, seed, 0.0));
-        let blur = judge(&training, &held_out, &blurred(&fresh, 20, 3), 20);
+        let blur = measure(&training, &held_out, &blurred(&fresh, 20, 3), 20);
         assert!(blur.excess() < 3.5, "{blur:?}");
         // Blur is nearer to unseen records than they are to each other.
         assert!(blur.to_held_out < 0.9 * blur.between_records, "{blur:?}");
         let [training, held_out] = [1, 2].map(|seed| drawn_modes("ring8", 1000, seed, |_| true).0);
         let (samples, _) = drawn_modes("ring8", 1000, 3, |mode| mode > 3);
-        let collapsed = judge(&training, &held_out, &samples, 2);
+        let collapsed = measure(&training, &held_out, &samples, 2);
         assert!(collapsed.excess().abs() < 3.5, "{collapsed:?}");
     }
 }

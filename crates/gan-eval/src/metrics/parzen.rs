@@ -1,16 +1,12 @@
-//! The paper's number, and those without which it says little.
+//! The paper's log-likelihood, and the controls without which it says little.
 
-use gan_eval::{
-    Bandwidth, Control, Controls, Kind, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, Points,
-    Row, Section, Uncertainty,
-};
 use gan_kernels::Backend;
-use serde_json::json;
 
-use super::cache::Cache;
-use super::{Subject, explained};
-use crate::progress::Stage;
-use crate::session::thousands;
+use crate::controls::{Control, Controls};
+use crate::evaluation::{Evaluation, Reference, thousands};
+use crate::parzen::{Bandwidth, LogLikelihood, ParzenProtocol};
+use crate::report::{Row, RowKind};
+use crate::{Estimate, EvalError, Points, Section};
 
 /// The MNIST column of the paper's Table 1.
 const PUBLISHED: [(&str, &str, f64, f64); 4] = [
@@ -20,136 +16,165 @@ const PUBLISHED: [(&str, &str, f64, f64); 4] = [
     ("published_gan", "Adversarial nets", 225.0, 2.0),
 ];
 
-/// The log-likelihood of samples and controls.
-pub(super) fn section<B: Backend>(subject: &Subject<'_, B>) -> anyhow::Result<Section> {
-    let Subject { data, output, .. } = *subject;
-    let bandwidth = match (subject.sigma, data.range()) {
+/// A control, its number of points, and its log-likelihood.
+type Measured = (Control, usize, LogLikelihood);
+
+/// The metric `parzen`.
+pub(super) fn section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    let Evaluation {
+        reference, samples, ..
+    } = *evaluation;
+    let bandwidth = match (evaluation.sigma, reference.range) {
         (Some(sigma), _) => Bandwidth::Fixed(sigma),
         (None, Some(_)) => Bandwidth::Authors,
         (None, None) => Bandwidth::Growing,
     };
-    for (points, what) in [
-        (data.train(), "training records"),
-        (data.valid(), "validation records"),
-        (data.test(), "test records"),
-    ] {
-        points.check_range(what).map_err(explained)?;
-    }
-    let protocol = ParzenProtocol::new(subject.backend, data.valid(), data.test(), bandwidth);
-    let model = {
-        let mut stage = Stage::new(output, "log-likelihood of the samples");
-        let scored = protocol.score(subject.samples, &mut |done| stage.tick(done));
-        scored.map_err(explained)?
-    };
-    let controls = controls(subject, &protocol, bandwidth)?;
+    reference.train.check_range("training records")?;
+    reference.valid.check_range("validation records")?;
+    reference.test.check_range("test records")?;
+    let (valid, test) = (reference.valid, reference.test);
+    let protocol = ParzenProtocol::new(evaluation.backend, valid, test, bandwidth);
+    let model = protocol.score(samples, &mut |done| {
+        evaluation.progress("log-likelihood of the samples", done);
+    })?;
+    let controls = controls(evaluation, &protocol, bandwidth)?;
 
-    let mut notes = vec![reading(&model, &controls)];
-    notes.extend(data.only_set().map(only_set));
-    notes.extend(about_sigma(&model, bandwidth));
-    let samples = subject.samples.rows();
-    notes.extend((data.is_mnist() && samples != 10_000).then(|| {
+    // Fewer records than samples would be no fair comparison.
+    let fair = reference.train.rows() >= samples.rows();
+    let records = of(&controls, Control::Records).filter(|_| fair);
+    let estimate = |found: LogLikelihood| Estimate {
+        value: found.mean,
+        standard_error: found.standard_error,
+    };
+    evaluation.evidence.log_likelihood = records.map(|records| [model, records].map(estimate));
+
+    let for_sigma = protocol.records_for_sigma();
+    let title = title(reference, samples.rows(), bandwidth, for_sigma);
+    let rows = rows(evaluation, &model, &controls);
+    let mut section = Section::new("parzen", title, rows);
+    let notes = &mut section.notes;
+    notes.push(reading(&model, &controls));
+    notes.extend(reference.only_set.map(|set| {
         format!(
-            "the published numbers are of 10,000 samples, these of {}: more samples score higher",
-            thousands(samples)
+            "the data has one held-out set: sigma is chosen on the {set} records that the number \
+             is on, which makes it a little too high"
         )
     }));
-    Ok(Section {
-        id: "parzen".into(),
-        title: title(subject, bandwidth, protocol.records_for_sigma()),
-        rows: rows(subject, &model, &controls),
-        notes,
-    })
+    notes.extend(about_sigma(&model, bandwidth));
+    if reference.is_mnist && samples.rows() != 10_000 {
+        notes.push(format!(
+            "the published numbers are of 10,000 samples, these of {}: more samples score higher",
+            thousands(samples.rows())
+        ));
+    }
+    Ok(section)
 }
 
-/// The quantity, and what it is of.
-fn title<B: Backend>(subject: &Subject<'_, B>, bandwidth: Bandwidth, for_sigma: usize) -> String {
-    let data = subject.data;
+/// The quantity, and what it is measured on.
+fn title(
+    reference: &Reference<'_>,
+    samples: usize,
+    bandwidth: Bandwidth,
+    for_sigma: usize,
+) -> String {
     let sigma = match bandwidth {
         Bandwidth::Fixed(_) => "as given".to_owned(),
         _ => format!(
             "the best on {} {} records",
             thousands(for_sigma),
-            data.only_set().unwrap_or("validation")
+            reference.only_set.unwrap_or("validation")
         ),
     };
     format!(
-        "Parzen-window log-likelihood in nats, of {} {} records under {} samples (units: {}; \
-         sigma: {sigma})",
-        thousands(data.test().rows()),
-        data.only_set().unwrap_or("test"),
-        thousands(subject.samples.rows()),
-        data.units()
+        "Parzen-window log-likelihood in nats, of {} under {} samples (units: {}; sigma: {sigma})",
+        reference.test_records(reference.test.rows()),
+        thousands(samples),
+        reference.units
     )
 }
 
 /// The samples' number, the controls' and, for MNIST, the paper's.
 fn rows<B: Backend>(
-    subject: &Subject<'_, B>,
+    evaluation: &Evaluation<'_, B>,
     model: &LogLikelihood,
-    controls: &[(Control, usize, LogLikelihood)],
+    controls: &[Measured],
 ) -> Vec<Row> {
-    let name = format!("samples, step {}", thousands(subject.step as usize));
-    let samples = subject.samples.rows();
-    let mut rows = vec![row("samples", name, Kind::Model, model, samples)];
+    let row = |id: &str, name: &str, kind: RowKind, found: &LogLikelihood, points: usize| {
+        Row::new(id, name, kind, found.mean)
+            .with_standard_error(found.standard_error)
+            .with_detail("sigma", found.sigma)
+            .with_detail("points", points as f64)
+    };
+    let name = format!("samples, step {}", thousands(evaluation.step as usize));
+    let samples = evaluation.samples.rows();
+    let mut rows = vec![row("samples", &name, RowKind::Model, model, samples)];
     rows.extend(controls.iter().map(|(control, count, found)| {
-        let row = row(control.id(), control.name(), Kind::Control, found, *count);
+        let row = row(
+            control.id(),
+            control.name(),
+            RowKind::Control,
+            found,
+            *count,
+        );
         match control {
             Control::Records => row.with_note("what an honest sampler cannot beat"),
             Control::Centroids => row.with_note("blurred copies"),
             _ => row,
         }
     }));
-    rows.extend(subject.data.mean_log_density().map(|(mean, error)| {
-        Row::new("density", "the density itself", Kind::Control, mean)
-            .with_uncertainty(Uncertainty::StandardError(error))
-            .with_note("what nothing can beat on average")
+    rows.extend(evaluation.reference.log_density.map(|density| {
+        Row::new(
+            "density",
+            "the density itself",
+            RowKind::Control,
+            density.value,
+        )
+        .with_standard_error(density.standard_error)
+        .with_note("what nothing can beat on average")
     }));
-    if subject.data.is_mnist() {
+    if evaluation.reference.is_mnist {
         rows.extend(PUBLISHED.map(|(id, name, value, error)| {
-            Row::new(id, name, Kind::Published, value)
-                .with_uncertainty(Uncertainty::StandardError(error))
+            Row::new(id, name, RowKind::Published, value)
+                .with_standard_error(error)
                 .with_note("Goodfellow et al. 2014, Table 1")
         }));
     }
     rows
 }
 
-/// Each control with its number of points, from the cache or computed.
+/// The log-likelihood of each control.
 fn controls<B: Backend>(
-    subject: &Subject<'_, B>,
+    evaluation: &mut Evaluation<'_, B>,
     protocol: &ParzenProtocol<'_, B>,
     bandwidth: Bandwidth,
-) -> anyhow::Result<Vec<(Control, usize, LogLikelihood)>> {
-    let (data, output) = (subject.data, subject.output);
-    let samples = subject.samples.rows();
-    let key = json!({
-        "protocol": PROTOCOL_VERSION, "data_sha256": data.digest(), "samples": samples,
-        "bandwidth": bandwidth, "precision": format!("{:?}", subject.precision),
-    });
-    let mut cache = Cache::open("parzen-controls", key, output);
-    let mut controls = Controls::new(subject.backend, data.train(), samples, data.range());
+) -> Result<Vec<Measured>, EvalError> {
+    let Evaluation {
+        backend,
+        reference,
+        samples,
+        ..
+    } = *evaluation;
+    let mut controls = Controls::new(backend, reference.train, samples.rows(), reference.range);
     let mut found = Vec::new();
     for control in Control::ALL {
         let count = controls.count(control);
         if count == 0 {
             continue;
         }
-        let number = match cache.get(control.id()) {
-            Some(number) => number,
-            None => {
-                let mut stage = Stage::new(output, format!("control: {}", control.name()));
-                let points = controls.draw(control, &mut |done| stage.tick(done));
-                let points = points.map_err(explained)?;
-                drop(stage);
-                let name = format!("log-likelihood of the {}", control.name());
-                let mut stage = Stage::new(output, name);
-                let points = Points::new(&points, data.cols());
-                let scored = protocol.score(points, &mut |done| stage.tick(done));
-                let number = scored.map_err(explained)?;
-                cache.put(control.id(), &number);
-                number
-            }
+        // The other bandwidths follow from the data.
+        let name = match bandwidth {
+            Bandwidth::Fixed(sigma) => format!("{} at sigma {sigma}", control.id()),
+            _ => control.id().to_owned(),
         };
+        let number = evaluation.control(&name, |evaluation| {
+            let stage = format!("control: {}", control.name());
+            let points = controls.draw(control, &mut |done| evaluation.progress(&stage, done))?;
+            let stage = format!("log-likelihood of the {}", control.name());
+            let points = Points::new(&points, samples.cols());
+            protocol.score(points, &mut |done| evaluation.progress(&stage, done))
+        })?;
         found.push((control, count, number));
     }
     // Computed in the order of their cost, read in the order of their meaning.
@@ -157,43 +182,35 @@ fn controls<B: Backend>(
     Ok(found)
 }
 
-fn row(id: &str, name: impl Into<String>, kind: Kind, found: &LogLikelihood, points: usize) -> Row {
-    Row::new(id, name, kind, found.mean)
-        .with_uncertainty(Uncertainty::StandardError(found.standard_error))
-        .with_detail("sigma", found.sigma)
-        .with_detail("points", points as f64)
+/// The number of one control, if it was taken.
+fn of(controls: &[Measured], wanted: Control) -> Option<LogLikelihood> {
+    let found = controls.iter().find(|(control, ..)| *control == wanted);
+    found.map(|(.., number)| *number)
 }
 
-/// What the model's number says among those of the controls.
-fn reading(model: &LogLikelihood, controls: &[(Control, usize, LogLikelihood)]) -> String {
-    let of = |wanted: Control| {
-        let found = controls.iter().find(|(control, ..)| *control == wanted);
-        found.map(|(.., number)| *number)
+/// The place of the model's number among those of the controls, in words.
+fn reading(model: &LogLikelihood, controls: &[Measured]) -> String {
+    // Two standard errors, those of both numbers taken together.
+    let exceeds = |a: &LogLikelihood, b: &LogLikelihood| {
+        a.mean - b.mean > 2.0 * a.standard_error.hypot(b.standard_error)
     };
-    // Two standard errors, those of the model's and the control's number taken together.
-    let above = |number: &LogLikelihood| {
-        model.mean - number.mean > 2.0 * model.standard_error.hypot(number.standard_error)
-    };
-    let below = |number: &LogLikelihood| {
-        number.mean - model.mean > 2.0 * model.standard_error.hypot(number.standard_error)
-    };
-    let Some(records) = of(Control::Records) else {
+    let Some(records) = of(controls, Control::Records) else {
         return "no control to compare with".into();
     };
-    if above(&records) {
+    if exceeds(model, &records) {
         return "above the training records' own number: the samples are smoother than data or \
                 copies of them, not better"
             .into();
     }
-    if !below(&records) {
+    if !exceeds(&records, model) {
         return "no different from the training records' own number, which copies of them reach \
                 too: see how close the samples are to training records"
             .into();
     }
     let beaten = [Control::PrincipalGaussian, Control::Gaussian, Control::Mean]
         .into_iter()
-        .filter_map(|control| Some((control, of(control)?)))
-        .filter(|(_, number)| above(number))
+        .filter_map(|control| Some((control, of(controls, control)?)))
+        .filter(|(_, number)| exceeds(model, number))
         .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean));
     match beaten {
         Some((Control::Mean, _)) => {
@@ -210,14 +227,7 @@ fn reading(model: &LogLikelihood, controls: &[(Control, usize, LogLikelihood)]) 
     }
 }
 
-fn only_set(set: &str) -> String {
-    format!(
-        "the data has one held-out set: sigma is chosen on the {set} records that the number is \
-         on, which makes it a little too high"
-    )
-}
-
-/// What there is to say of how σ came about.
+/// A remark on the choice of σ, where one is due.
 fn about_sigma(model: &LogLikelihood, bandwidth: Bandwidth) -> Option<String> {
     let [low, high] = model.grid?;
     let ends = format!("{} to {}", short(low), short(high));

@@ -1,11 +1,40 @@
-//! Which modes of a known mixture the samples have found.
+//! The modes of a known mixture that the samples have found.
 
+use gan_kernels::Backend;
 use serde::{Deserialize, Serialize};
 
-use crate::Points;
+use crate::evaluation::{Evaluation, thousands};
+use crate::{EvalError, Points, Row, Section};
 
 /// A sample within so many standard deviations of a centre is of high quality (as PacGAN counts).
 pub const HIGH_QUALITY: f32 = 3.0;
+
+/// The metric `modes`.
+pub(super) fn section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    let samples = evaluation.samples;
+    let known = evaluation.reference.modes.ok_or(EvalError::UnmetNeed {
+        metric: "modes",
+        need: "data with known modes",
+    })?;
+    let found = Modes::count(known.count, samples, known.nearest);
+    let mut rows = vec![
+        Row::model("modes_found", "modes found", found.modes_found as f64)
+            .with_ideal(found.modes.to_string()),
+        Row::model("high_quality", "within 3 sigma", found.high_quality)
+            .with_ideal("0.989 in two dimensions"),
+    ];
+    rows.extend(found.reverse_kl.map(|divergence| {
+        Row::model("reverse_kl", "reverse KL of their counts", divergence)
+            .with_ideal("0")
+            .with_note("in nats, over samples within 3 sigma of a mode")
+    }));
+    evaluation.evidence.modes = Some(found);
+    let samples = thousands(samples.rows());
+    let title = format!("Modes of a known mixture, in {samples} samples");
+    Ok(Section::new("modes", title, rows))
+}
 
 /// Modes found, share of good samples, and how evenly they fill the modes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,15 +1,87 @@
-//! What a classifier's posteriors say of samples: which classes, how many, how sharply.
+//! The classes of the samples, by a classifier's posteriors: how many, how evenly, how sharply.
 
+use gan_kernels::Backend;
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::most_probable;
+use crate::evaluation::{Evaluation, PAIRS, thousands};
+use crate::{Classifier, EvalError, Points, Row, Section, Training, frechet};
+
+/// Epochs over the training records of the classifier that knows classes.
+const EPOCHS: usize = 3;
 
 /// A class with less than this part of its even share counts as missing: an honest sampler of
 /// 1,000 draws from ten classes would fall below with probability under 10⁻¹⁵, and errors of the
 /// classifier put a few samples into classes that are not there.
 pub const MISSING_SHARE: f64 = 0.1;
 
-/// What [`classes`] finds.
+/// The metric `classes`.
+pub(super) fn section<B: Backend>(
+    evaluation: &mut Evaluation<'_, B>,
+) -> Result<Section, EvalError> {
+    evaluation.begin("classifier of classes");
+    let (backend, reference) = (evaluation.backend, evaluation.reference);
+    let labels = reference.labels.ok_or(EvalError::UnmetNeed {
+        metric: "classes",
+        need: "images with labels",
+    })?;
+    let count = labels.classes;
+    let training = Training::new(EPOCHS, 0);
+    let train = (reference.train, labels.train);
+    let classifier = Classifier::fit(backend.clone(), &training, train.0, train.1, count)?;
+    let accuracy = classifier.accuracy(reference.test, labels.test)?;
+    let look = |points: Points<'_>| -> Result<_, EvalError> {
+        let posteriors = classifier.posteriors(points)?;
+        Ok((classes(&posteriors, count), classifier.features(points)?))
+    };
+    let samples = evaluation.samples.first(PAIRS);
+    let (found, features) = look(samples)?;
+    let (real, real_features) = look(evaluation.drawn_test())?;
+    let (_, train_features) = look(evaluation.drawn_train())?;
+
+    let row = |id, name, value, real| Row::model(id, name, value).with_detail("test records", real);
+    let distance = frechet(real_features.points(), features.points());
+    let usual = frechet(real_features.points(), train_features.points());
+    let even = (count as f64).ln();
+    let rows = vec![
+        row(
+            "found",
+            "classes found",
+            found.found as f64,
+            real.found as f64,
+        )
+        .with_ideal(count.to_string()),
+        row(
+            "entropy",
+            "entropy of the histogram",
+            found.entropy,
+            real.entropy,
+        )
+        .with_ideal(format!("{even:.3} if even")),
+        row("score", "classifier score", found.score, real.score).with_ideal(count.to_string()),
+        Row::model("frechet", "Fréchet distance", distance)
+            .with_detail("training records", usual)
+            .with_ideal("0"),
+    ];
+    let title = format!(
+        "Classes of {} samples, in the eyes of a classifier that is right on {:.1} % of test \
+         records",
+        thousands(samples.rows()),
+        100.0 * accuracy
+    );
+    let histogram: Vec<String> = found.histogram.iter().map(usize::to_string).collect();
+    let mut section = Section::new("classes", title, rows);
+    section.notes = vec![
+        format!("samples by class, from 0: {}", histogram.join(" ")),
+        "this classifier is not Inception: score and distance compare with nothing but numbers of \
+         this program on this data"
+            .into(),
+    ];
+    evaluation.evidence.classes = Some(found);
+    Ok(section)
+}
+
+/// The result of [`classes`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Classes {
     /// Samples by their most probable class.
