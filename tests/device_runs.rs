@@ -4,12 +4,11 @@
 //! tests are skipped, or fail where `CI` is set.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // What a test cannot unwrap has failed it.
 
-use std::path::Path;
-
 use gan_data::{DataConfig, Dataset};
 use gan_kernels::cube::{Cube, Precision};
 use gan_kernels::{Backend, Execution, Native};
 use gan_model::{Checkpoint, GameConfig, Metrics, Trainer, TrainingData};
+use gan_run::config::presets;
 
 /// The device under test; `None` says that the test is skipped.
 fn cube() -> Option<Cube> {
@@ -26,9 +25,7 @@ fn cube() -> Option<Cube> {
 
 /// The game and the data of a preset, with some values set.
 fn preset(name: &str, set: &str) -> (GameConfig, DataConfig) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../configs/{name}.toml"));
-    let text = std::fs::read_to_string(path).unwrap();
-    let mut table: toml::Table = text.parse().unwrap();
+    let mut table: toml::Table = presets::find(name).unwrap().text.parse().unwrap();
     for (key, value) in set.parse::<toml::Table>().unwrap() {
         table.insert(key, value);
     }

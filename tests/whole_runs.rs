@@ -2,23 +2,15 @@
 //! training must achieve.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // What a test cannot unwrap has failed it.
 
-use std::path::{Path, PathBuf};
-
 use gan_data::{DataConfig, Dataset};
 use gan_kernels::{Native, Real};
 use gan_model::{GameConfig, Metrics, Trainer, TrainingData};
+use gan_run::config::RunConfig;
 
-fn configs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
-}
-
-/// The game and the data of a preset that stands on its own.
+/// The game and the data of a preset.
 fn preset(name: &str) -> (GameConfig, DataConfig) {
-    let text = std::fs::read_to_string(configs().join(format!("{name}.toml"))).unwrap();
-    let mut table: toml::Table = text.parse().unwrap();
-    let data = table.remove("data").unwrap().try_into().unwrap();
-    table.retain(|key, _| ["generator", "discriminator", "optimizer", "game"].contains(&key));
-    (table.try_into().unwrap(), data)
+    let config = RunConfig::preset(name).unwrap();
+    (config.game(), config.data)
 }
 
 fn trainer<T: Real>(game: &GameConfig, data: &Dataset) -> Trainer<Native<T>> {

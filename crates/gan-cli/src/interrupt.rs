@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
 
-use crate::problem::INTERRUPTED;
+/// Exit code of a run that was interrupted after a clean save: 128 + SIGINT.
+pub(crate) const EXIT_CODE: u8 = 130;
 
 /// How often the user has asked.
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);
@@ -14,7 +15,7 @@ pub(crate) fn listen() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         if REQUESTS.fetch_add(1, Ordering::SeqCst) > 0 {
             // Files are written beside their place and renamed, so nothing half-written stays.
-            std::process::exit(i32::from(INTERRUPTED));
+            std::process::exit(i32::from(EXIT_CODE));
         }
     })
     .context("cannot listen for Ctrl-C")

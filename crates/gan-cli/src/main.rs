@@ -1,36 +1,58 @@
 //! `gan-cli`: what a person types.
 //!
 //! `main` reads the command line and hands over to one module per command; everything that computes
-//! is in `gan-model` and below.
+//! is in `gan-run` and below.
 
-mod cli;
-mod config;
-mod devices;
-mod diagnosis;
+mod commands;
 mod evaluate;
 mod figure;
-mod info;
 mod interrupt;
 mod output;
-mod pictures;
-mod presets;
-mod probe;
 mod problem;
 mod progress;
-mod reading;
 mod record;
-mod run_data;
-mod run_dir;
-mod sample;
-mod session;
-mod train;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use gan_run::model as sample;
+use gan_run::{config, device as devices, probe, run_data, run_dir, text as session};
 
-use cli::{Cli, Command};
+use commands::info::{self, InfoArgs};
+use commands::presets::{self, PresetsArgs};
+use commands::sample::{self as sample_command, SampleArgs};
+use commands::train::{self, TrainArgs};
+use evaluate::EvaluateArgs;
+use figure::FigureArgs;
 use output::{Format, Output};
+
+/// Trains the generative adversarial nets of Goodfellow et al. 2014.
+///
+/// `gan-cli train` alone trains on drawn digits and needs neither data nor a GPU.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a generator, from a preset or from a file, or continue a run.
+    Train(TrainArgs),
+    /// Draw samples from a run or a checkpoint; no data is needed.
+    Sample(SampleArgs),
+    /// Measure how good the samples of a run or a checkpoint are, beside controls.
+    Evaluate(EvaluateArgs),
+    /// Draw one of the paper's figures: 1, the game in one dimension; 2, samples beside the training
+    /// records that are nearest; 3, the way from one latent to another.
+    Figure(FigureArgs),
+    /// Say what a run or a checkpoint is; without one, what this machine offers.
+    Info(InfoArgs),
+    /// List the presets, or print one as TOML to start from.
+    Presets(PresetsArgs),
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -39,17 +61,37 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Train(args) => {
-            let output = Output::new(Format::of_flag(args.json));
-            session::run(&args, &output)
-        }
-        Command::Sample(args) => sample::run(&args, &Output::new(Format::Text)),
-        Command::Evaluate(args) => {
-            let output = Output::new(Format::of_flag(args.json));
-            evaluate::run(&args, &output)
-        }
+        Command::Train(args) => train::run(&args, &Output::new(Format::of_flag(args.json))),
+        Command::Sample(args) => sample_command::run(&args, &Output::new(Format::Text)),
+        Command::Evaluate(args) => evaluate::run(&args, &Output::new(Format::of_flag(args.json))),
         Command::Info(args) => info::run(&args, &Output::new(Format::of_flag(args.json))),
         Command::Figure(args) => figure::run(&args, &Output::new(Format::Text)),
         Command::Presets(args) => presets::run(&args, &Output::new(Format::Text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn resume_with_and_without_a_run_is_told_apart() {
+        let resume = |args: &[&str]| {
+            let args = ["gan-cli", "train"].iter().chain(args);
+            match Cli::try_parse_from(args).unwrap().command {
+                Command::Train(train) => train.resume,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(resume(&[]), None);
+        assert_eq!(resume(&["--resume"]), Some(None));
+        assert_eq!(resume(&["--resume", "runs/a"]), Some(Some("runs/a".into())));
+        assert_eq!(resume(&["--resume", "--epochs", "3"]), Some(None));
     }
 }

@@ -3,8 +3,8 @@
 //! A closed pipe is no reason to stop a training, so nothing here fails.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 
+pub(crate) use gan_run::text::shell_word as word;
 use serde::Serialize;
 
 /// Who reads stdout.
@@ -83,29 +83,5 @@ pub(crate) fn error(message: &str, hint: Option<&str>) {
     let _ = writeln!(stderr, "error: {message}");
     if let Some(hint) = hint {
         let _ = writeln!(stderr, "hint: {hint}");
-    }
-}
-
-/// `path` as a word of a command that can be typed into a shell.
-pub(crate) fn word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(word(Path::new("runs/ring8-1")), "runs/ring8-1");
-        assert_eq!(word(Path::new("my runs/a")), "'my runs/a'");
-        assert_eq!(word(Path::new("it's")), r"'it'\''s'");
-        assert_eq!(word(Path::new("a;b")), "'a;b'");
     }
 }

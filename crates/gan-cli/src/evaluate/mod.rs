@@ -18,8 +18,8 @@ use gan_kernels::{Backend, Native};
 use gan_model::Sampler;
 use serde_json::json;
 
-use crate::cli::positive;
-use crate::devices::{Device, DeviceChoice, PrecisionChoice};
+use crate::commands::{DeviceArgs, positive};
+use crate::devices::Device;
 use crate::output::Output;
 use crate::problem::{Problem, nearest};
 use crate::progress::Stage;
@@ -54,16 +54,8 @@ pub(crate) struct EvaluateArgs {
     /// Seed of the latents [default: the run's].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
-    /// Device, as for `train`.
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
-    device: DeviceChoice,
-    /// Rounding of the factors of matrix products; the CPU has f32, and on some processors bf16.
-    #[arg(long, value_enum, default_value_t)]
-    precision: PrecisionChoice,
-    /// CPU threads [default: all]; the numbers do not depend on it.
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
-          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
-    threads: Option<usize>,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
@@ -81,7 +73,7 @@ pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> anyhow::Result<ExitCo
     let nearest_mode = data.nearest_mode();
     let reference = data.reference(&nearest_mode);
     let metrics = applicable(metrics, !args.metrics.is_empty(), &reference, args.samples)?;
-    let (device, why) = Device::open(args.device, args.precision, args.threads)?;
+    let (device, why) = args.device.open()?;
     output.line(format!("model    {}", model.path.display()));
     output.line(format!("data     {}", data.in_words()));
     output.line(format!("device   {} ({why})", device.description()));
@@ -172,7 +164,7 @@ fn evaluate<B: Backend>(
 
     let cache = Cache::new(json!({
         "version": PROTOCOL_VERSION, "data_sha256": data.digest(),
-        "samples": samples.rows(), "precision": format!("{:?}", args.precision),
+        "samples": samples.rows(), "precision": format!("{:?}", args.device.precision),
     }));
     let mut stages = Stages::new(output);
     let caller = Caller {

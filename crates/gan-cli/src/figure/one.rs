@@ -8,7 +8,7 @@ use gan_model::{GameConfig, OptimizerConfig, PriorConfig, ScheduleConfig, Traine
 
 use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
 use super::{Form, OneArgs, Target, animation, panel, stages};
-use crate::config::{Layers, Overrides, RunConfig};
+use crate::config::{Overrides, RunConfig, Sources};
 use crate::output::Output;
 use crate::problem::Problem;
 use crate::progress::{Progress, duration};
@@ -65,7 +65,7 @@ fn play(args: &OneArgs, output: &Output) -> anyhow::Result<Played> {
         overrides.flag("--steps", "run.steps", steps as i64);
     }
     args.set.iter().try_for_each(|set| overrides.set(set))?;
-    let layers = Layers::read(PRESET, &overrides)?;
+    let layers = Sources::read(PRESET, &overrides)?;
     let mut config = layers.resolve()?;
     refuse_other_prior(&config)?;
     let dataset = gan_data::load(&config.data, config.seed)?;

@@ -1,32 +1,49 @@
-//! The lines of `metrics.jsonl`, read back: what curves and diagnosis are made from.
+//! The lines of `metrics.jsonl`, read back: curves and diagnosis are made from them.
 
 use serde::Deserialize;
 
 /// One line of `metrics.jsonl`, as far as curves and diagnosis need it; `None` is what was not
 /// measured, was no number, or is of a program that did not write it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-pub(crate) struct Reading {
-    pub(crate) step: u64,
-    pub(crate) value: Option<f64>,
-    pub(crate) d_data: Option<f64>,
-    pub(crate) d_samples: Option<f64>,
-    pub(crate) false_negatives: Option<f64>,
-    pub(crate) false_positives: Option<f64>,
-    pub(crate) discriminator_objective: Option<f64>,
-    pub(crate) generator_objective: Option<f64>,
-    pub(crate) discriminator_gradient: Option<f64>,
-    pub(crate) generator_gradient: Option<f64>,
-    pub(crate) first_non_finite: Option<u64>,
-    pub(crate) diversity: Option<f64>,
-    pub(crate) nearest: Option<f64>,
-    pub(crate) saturation: Option<f64>,
-    pub(crate) modes_found: Option<f64>,
-    pub(crate) modes: Option<f64>,
-    pub(crate) high_quality: Option<f64>,
+pub struct Reading {
+    /// Iterations done.
+    pub step: u64,
+    /// V(D, G) of eq. 1, in nats.
+    pub value: Option<f64>,
+    /// Mean D(x) over data.
+    pub d_data: Option<f64>,
+    /// Mean D(G(z)) over samples.
+    pub d_samples: Option<f64>,
+    /// Share of data that D takes for samples.
+    pub false_negatives: Option<f64>,
+    /// Share of samples that D takes for data.
+    pub false_positives: Option<f64>,
+    /// What D minimised, mean over the reading's minibatches.
+    pub discriminator_objective: Option<f64>,
+    /// What G minimised, mean over the reading's minibatches.
+    pub generator_objective: Option<f64>,
+    /// Norm of D's gradient.
+    pub discriminator_gradient: Option<f64>,
+    /// Norm of G's gradient.
+    pub generator_gradient: Option<f64>,
+    /// The first iteration whose objective is not a finite number.
+    pub first_non_finite: Option<u64>,
+    /// Root mean square distance of two samples, as a share of that of two records.
+    pub diversity: Option<f64>,
+    /// Mean distance of a sample to its nearest neighbour, as a share of that of records.
+    pub nearest: Option<f64>,
+    /// How far D is from being undecided, 0 to 1.
+    pub saturation: Option<f64>,
+    /// Modes of the data that the samples find.
+    pub modes_found: Option<f64>,
+    /// Modes of the data.
+    pub modes: Option<f64>,
+    /// Share of samples close to a mode.
+    pub high_quality: Option<f64>,
 }
 
 impl Reading {
-    /// A line of `metrics.jsonl`; `None` if it is of another form.
+    /// The reading of a line of `metrics.jsonl`; `None` if it is of another form.
     pub(crate) fn of(line: &serde_json::Value) -> Option<Self> {
         Self::deserialize(line).ok()
     }
@@ -61,16 +78,22 @@ impl Reading {
 
 /// All readings of a run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct History(Vec<Reading>);
+pub struct History(Vec<Reading>);
+
+impl FromIterator<Reading> for History {
+    fn from_iter<I: IntoIterator<Item = Reading>>(readings: I) -> Self {
+        Self(readings.into_iter().collect())
+    }
+}
 
 impl History {
     /// Adds the next one.
-    pub(crate) fn push(&mut self, reading: Reading) {
+    pub fn push(&mut self, reading: Reading) {
         self.0.push(reading);
     }
 
     /// At most `most` readings, each the mean of some consecutive ones.
-    pub(crate) fn thinned(&self, most: usize) -> Vec<Reading> {
+    pub fn thinned(&self, most: usize) -> Vec<Reading> {
         let group = self.0.len().div_ceil(most).max(1);
         self.0.chunks(group).map(Reading::mean).collect()
     }

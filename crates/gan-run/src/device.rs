@@ -1,12 +1,11 @@
-//! Which back end computes.
+//! Which back end computes: the processor or a GPU.
 //!
-//! A further back end costs a variant of [`Device`] and an arm where `session`, `sample` and
-//! `evaluate` hand the back end on; a further runtime of GPUs one word of [`RUNTIMES`].
+//! A further back end costs a variant of [`Device`] and an arm of each function that hands the back
+//! end on; a further runtime of GPUs costs one word of [`RUNTIMES`].
 
 use std::fmt;
 use std::str::FromStr;
 
-use clap::ValueEnum;
 #[cfg(feature = "gpu")]
 use gan_kernels::cube::{self, Cube};
 use gan_kernels::{Backend, BackendError, Native};
@@ -14,13 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
-/// What drives GPUs, each under the name of the feature that links it.
+/// The runtimes that drive GPUs, each under the name of the feature that links it.
 const RUNTIMES: [&str; 4] = ["cuda", "hip", "vulkan", "wgpu"];
 
-/// What the user asks for.
+/// The device that the user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DeviceChoice {
-    /// The fastest that this build can use.
+pub enum DeviceChoice {
+    /// The first hardware GPU, otherwise the processor.
     Auto,
     /// The processor.
     Cpu,
@@ -28,7 +27,7 @@ pub(crate) enum DeviceChoice {
     Gpu {
         /// One of [`RUNTIMES`].
         runtime: &'static str,
-        /// Which of the runtime's devices.
+        /// Number of the device within the runtime.
         index: usize,
     },
 }
@@ -64,9 +63,9 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// How factors of products are rounded; the doc comments are the program's help.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PrecisionChoice {
+/// How factors of matrix products are rounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PrecisionChoice {
     /// Not at all.
     #[default]
     F32,
@@ -74,14 +73,19 @@ pub(crate) enum PrecisionChoice {
     Tf32x3,
     /// To 10 bits, on tensor cores.
     Tf32,
-    /// To 7 bits, on tensor cores, or on a processor that has such products (AVX-512 with bf16).
+    /// To 7 bits, on tensor cores or by a processor's own instructions.
     Bf16,
     /// To 10 bits and a small range, on tensor cores.
     F16,
 }
 
 impl PrecisionChoice {
-    fn name(self) -> &'static str {
+    /// All of them, the default first.
+    pub const ALL: [Self; 5] = [Self::F32, Self::Tf32x3, Self::Tf32, Self::Bf16, Self::F16];
+
+    /// What the user types for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::Tf32x3 => "tf32x3",
@@ -91,8 +95,24 @@ impl PrecisionChoice {
         }
     }
 
+    /// How it rounds, in words.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::F32 => "Not at all",
+            Self::Tf32x3 => "Nearly not at all: three products for one on tensor cores of 10 bits",
+            Self::Tf32 => "To 10 bits, on tensor cores",
+            Self::Bf16 => {
+                "To 7 bits, on tensor cores, or on a processor that has such products (AVX-512 \
+                 with bf16)"
+            }
+            Self::F16 => "To 10 bits and a small range, on tensor cores",
+        }
+    }
+
     /// What to type for it, with a space before; nothing for the default.
-    pub(crate) fn flag(self) -> String {
+    #[must_use]
+    pub fn flag(self) -> String {
         if self == Self::default() {
             String::new()
         } else {
@@ -101,8 +121,24 @@ impl PrecisionChoice {
     }
 }
 
+impl fmt::Display for PrecisionChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for PrecisionChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|precision| precision.name() == text)
+            .ok_or_else(|| format!("expected one of {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
 /// A back end that was opened.
-pub(crate) enum Device {
+pub enum Device {
     /// Plain Rust on the processor.
     Cpu(Native<f32>),
     /// Kernels on a GPU.
@@ -111,18 +147,18 @@ pub(crate) enum Device {
 }
 
 impl Device {
-    /// Opens what `choice` means here, with `threads` threads if it is the processor, and says why
-    /// it is this one.
+    /// Opens the device that `choice` means here, with `threads` threads if it is the processor, and
+    /// says why it is this one.
     ///
-    /// What cannot be opened is an error and never replaced by something slower.
+    /// A device that cannot be opened is an error and never replaced by a slower one.
     ///
     /// # Errors
     /// If the back end cannot start, or does not compute in `precision`.
-    pub(crate) fn open(
+    pub fn open(
         choice: DeviceChoice,
         precision: PrecisionChoice,
         threads: Option<usize>,
-    ) -> anyhow::Result<(Self, &'static str)> {
+    ) -> Result<(Self, &'static str), Problem> {
         let (resolved, why) = resolve(choice);
         if resolved == DeviceChoice::Cpu {
             let native = Native::new(threads)?;
@@ -142,8 +178,9 @@ impl Device {
         Ok((gpu(resolved, precision)?, why))
     }
 
-    /// What computes.
-    pub(crate) fn description(&self) -> String {
+    /// The name of the device, and how it computes.
+    #[must_use]
+    pub fn description(&self) -> String {
         match self {
             Self::Cpu(native) => native.description(),
             #[cfg(feature = "gpu")]
@@ -152,13 +189,11 @@ impl Device {
     }
 }
 
-fn not_on_cpu(precision: PrecisionChoice, why: &str, offers: &str) -> anyhow::Error {
-    let precision = precision.name();
+fn not_on_cpu(precision: PrecisionChoice, why: &str, offers: &str) -> Problem {
     Problem::usage(format!(
         "--precision {precision}: found the device cpu ({why}), {offers}"
     ))
     .hint("leave --precision away, or name a GPU with --device; `gan-cli info` lists them")
-    .into()
 }
 
 #[cfg(feature = "gpu")]
@@ -185,7 +220,8 @@ fn gpu(choice: DeviceChoice, _: PrecisionChoice) -> Result<Device, BackendError>
 }
 
 /// The device that `choice` leads to here, by name, and why; opens none.
-pub(crate) fn resolve(choice: DeviceChoice) -> (DeviceChoice, &'static str) {
+#[must_use]
+pub fn resolve(choice: DeviceChoice) -> (DeviceChoice, &'static str) {
     match choice {
         DeviceChoice::Auto => best(),
         _ => (choice, "as asked"),
@@ -210,30 +246,30 @@ fn best() -> (DeviceChoice, &'static str) {
     (DeviceChoice::Cpu, "auto: this build has no other back end")
 }
 
-/// A device for `gan-cli info`.
+/// A device that this build can use.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct DeviceInfo {
-    /// What `--device` calls it.
-    pub(crate) name: String,
-    /// What its driver calls it.
-    pub(crate) description: String,
-    /// Bytes, where the driver tells.
-    pub(crate) memory: Option<u64>,
-    /// Bytes of the largest buffer, where there is such a limit.
-    pub(crate) largest_buffer: Option<u64>,
-    /// What `--precision` can be.
-    pub(crate) precisions: Vec<String>,
-    /// Whether an iteration is recorded and replayed.
-    pub(crate) replays: bool,
-    /// Whether it is a GPU played by the processor.
-    pub(crate) software: bool,
+pub struct DeviceInfo {
+    /// Its name for `--device`.
+    pub name: String,
+    /// Its name as the driver has it.
+    pub description: String,
+    /// Memory in bytes, where the driver tells.
+    pub memory: Option<u64>,
+    /// Size of the largest buffer in bytes, where there is such a limit.
+    pub largest_buffer: Option<u64>,
+    /// The precisions that it offers.
+    pub precisions: Vec<String>,
+    /// True if iterations are recorded once and then replayed.
+    pub replays: bool,
+    /// True if it is a GPU that the processor plays.
+    pub software: bool,
 }
 
 /// Every device that this build can use; opens each of them.
 ///
 /// # Errors
 /// If the processor's threads cannot start.
-pub(crate) fn all() -> Result<Vec<DeviceInfo>, BackendError> {
+pub fn all() -> Result<Vec<DeviceInfo>, BackendError> {
     let native = Native::<f32>::new(None)?;
     let mut all = vec![DeviceInfo {
         name: DeviceChoice::Cpu.to_string(),
@@ -277,7 +313,8 @@ fn gpus() -> Vec<DeviceInfo> {
 }
 
 /// The features that link a runtime and are on in this build.
-pub(crate) fn features() -> Vec<&'static str> {
+#[must_use]
+pub fn features() -> Vec<&'static str> {
     let all = [
         ("wgpu", cfg!(feature = "wgpu")),
         ("vulkan", cfg!(feature = "vulkan")),
@@ -319,7 +356,6 @@ mod tests {
             assert_eq!(name.to_string(), choice.to_string());
         }
         let names = cube::Precision::ALL.map(cube::Precision::name);
-        let choices = PrecisionChoice::value_variants();
-        assert!(choices.iter().map(|choice| choice.name()).eq(names));
+        assert_eq!(PrecisionChoice::ALL.map(PrecisionChoice::name), names);
     }
 }

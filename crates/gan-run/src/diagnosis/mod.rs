@@ -1,4 +1,4 @@
-//! What is wrong with a game, from its readings alone.
+//! Diagnosis: finds from the readings of a run what is wrong with its game.
 //!
 //! Nothing here measures, prints or reads a clock: the same readings give the same findings, so a
 //! continued run, and `info`, find again what a run found, from its `metrics.jsonl`.
@@ -12,12 +12,12 @@ use serde::Serialize;
 use crate::reading::Reading;
 use signs::{Memory, Sign, sign};
 
-pub(crate) use remedy::{lower_rates, remedy};
+pub use remedy::{lower_rates, remedy};
 
-/// What can be wrong.
+/// Something that can be wrong with a game.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
+pub enum Ailment {
     /// Gradients or objectives grow beyond what a game has, or are no numbers any more.
     Diverging,
     /// D is right throughout and G's gradient is gone.
@@ -32,9 +32,9 @@ pub(crate) enum Kind {
     ModesLost,
 }
 
-impl Kind {
-    /// All of them; one that explains others stands before them.
-    pub(crate) const ALL: [Self; 6] = [
+impl Ailment {
+    /// All of them; one that explains others stands before those.
+    pub const ALL: [Self; 6] = [
         Self::Diverging,
         Self::GradientVanished,
         Self::DiscriminatorWins,
@@ -43,8 +43,9 @@ impl Kind {
         Self::ModesLost,
     ];
 
-    /// In few words, for curves.
-    pub(crate) fn label(self) -> &'static str {
+    /// A name of few words, for curves.
+    #[must_use]
+    pub fn label(self) -> &'static str {
         match self {
             Self::Diverging => "diverging",
             Self::GradientVanished => "G's gradient vanished",
@@ -55,7 +56,7 @@ impl Kind {
         }
     }
 
-    /// As a clause.
+    /// A clause that says it.
     fn words(self) -> &'static str {
         match self {
             Self::Diverging => "the game is diverging",
@@ -67,7 +68,7 @@ impl Kind {
         }
     }
 
-    /// Whether it can be told in a game for `loss`.
+    /// True if it can be told in a game for `loss`.
     ///
     /// What D says is a probability, and objectives are in nats, under the paper's loss alone: the
     /// others leave the level of D's output free, or its scale.
@@ -80,19 +81,20 @@ impl Kind {
         }
     }
 
-    /// How many readings that speak for it, or against it, in a row make it a finding, or end it.
+    /// Number of readings in a row that must speak for it to make it a finding, or against it to end
+    /// the finding.
     fn patience(self) -> u32 {
         match self {
             // Numbers that blow up leave no time.
             Self::Diverging => 3,
-            // Judged by every reading; single minibatches are noisy.
+            // Every reading tells; single minibatches are noisy.
             Self::GradientVanished | Self::DiscriminatorWins => 10,
-            // Judged by looks, of which there is one in ten readings.
+            // Only probes tell, of which there is one in ten readings.
             Self::DiscriminatorBlind | Self::GeneratorCollapsed | Self::ModesLost => 3,
         }
     }
 
-    /// How many iterations these readings must span, at least.
+    /// Smallest number of iterations that these readings must span.
     ///
     /// A healthy game may look ill for long: with the authors' MNIST settings D does not err for
     /// about 300 iterations before G has learnt anything, and G, which begins at the mean record,
@@ -106,18 +108,19 @@ impl Kind {
     }
 }
 
-/// Something that is, or was, wrong.
+/// An ailment that a game has, or had.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Finding {
-    pub(crate) kind: Kind,
+pub struct Finding {
+    /// The ailment.
+    pub kind: Ailment,
     /// The first step that spoke for it.
-    pub(crate) since: u64,
+    pub since: u64,
     /// The step at which it was found.
-    pub(crate) found: u64,
+    pub found: u64,
     /// The number that says so.
-    pub(crate) evidence: String,
+    pub evidence: String,
     /// The step at which it was found to be over.
-    pub(crate) passed: Option<u64>,
+    pub passed: Option<u64>,
 }
 
 impl std::fmt::Display for Finding {
@@ -131,20 +134,32 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// All that was found in a run so far.
+impl Finding {
+    /// The finding, and while it is not over the flag that usually helps.
+    #[must_use]
+    pub fn with_remedy(&self, remedy: &str) -> String {
+        match self.passed {
+            Some(_) => self.to_string(),
+            // The rules of a game cannot change while it is played.
+            None => format!("{self}; in a new run this usually helps: {remedy}"),
+        }
+    }
+}
+
+/// All findings of a run so far.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Diagnosis {
-    /// What the game is played for.
+pub struct Diagnosis {
+    /// The loss of the game.
     loss: LossConfig,
     memory: Memory,
-    watches: [Watch; Kind::ALL.len()],
+    watches: [Watch; Ailment::ALL.len()],
     findings: Vec<Finding>,
 }
 
-/// How it stands with one [`Kind`].
+/// The state of one [`Ailment`].
 #[derive(Clone, Copy, Debug, Default)]
 struct Watch {
-    /// Whether it is a finding now.
+    /// True while it is a finding.
     open: bool,
     /// Readings in a row that ask for the other state, and the step of the first.
     streak: Option<(u32, u64)>,
@@ -152,7 +167,7 @@ struct Watch {
 
 impl Watch {
     /// Takes `sign` in; returns the first step of a streak that is long enough to turn it.
-    fn turn(&mut self, kind: Kind, sign: Sign, step: u64) -> Option<u64> {
+    fn turn(&mut self, kind: Ailment, sign: Sign, step: u64) -> Option<u64> {
         match (sign, self.open) {
             // It neither speaks for another state nor for this one.
             (Sign::Unclear, _) => return None,
@@ -169,8 +184,9 @@ impl Watch {
 }
 
 impl Diagnosis {
-    /// What was found in a run for `loss` with these lines of `metrics.jsonl`.
-    pub(crate) fn of(loss: LossConfig, lines: &[serde_json::Value]) -> Self {
+    /// The findings of a run for `loss` with these lines of `metrics.jsonl`.
+    #[must_use]
+    pub fn of(loss: LossConfig, lines: &[serde_json::Value]) -> Self {
         let mut diagnosis = Self {
             loss,
             ..Self::default()
@@ -183,11 +199,11 @@ impl Diagnosis {
 
     /// Takes the next reading in; returns what was found, or found to be over, by it: at most one
     /// thing, since what else is ripe will be at the next reading too.
-    pub(crate) fn observe(&mut self, reading: &Reading) -> Option<&Finding> {
+    pub fn observe(&mut self, reading: &Reading) -> Option<&Finding> {
         self.memory.take(reading);
         let step = reading.step;
         let mut news = None;
-        for (kind, watch) in Kind::ALL.into_iter().zip(&mut self.watches) {
+        for (kind, watch) in Ailment::ALL.into_iter().zip(&mut self.watches) {
             let sign = if kind.applies(self.loss) {
                 sign(kind, reading, &self.memory)
             } else {
@@ -195,7 +211,7 @@ impl Diagnosis {
             };
             let turned = watch.turn(kind, sign, step);
             // No later reading could speak for what ends the run.
-            let at_once = (kind == Kind::Diverging)
+            let at_once = (kind == Ailment::Diverging)
                 .then_some(reading.first_non_finite)
                 .flatten();
             if news.is_none()
@@ -225,12 +241,13 @@ impl Diagnosis {
     }
 
     /// All findings, the oldest first.
-    pub(crate) fn findings(&self) -> &[Finding] {
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
     /// The findings that are not over.
-    pub(crate) fn open(&self) -> impl Iterator<Item = &Finding> {
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|found| found.passed.is_none())
     }
 }

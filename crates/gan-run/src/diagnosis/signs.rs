@@ -1,12 +1,12 @@
-//! What one reading says for or against each kind of finding.
+//! Signs: what one reading says for or against each ailment; every threshold stands here.
 
 use std::collections::VecDeque;
 
-use super::Kind;
+use super::Ailment;
 use crate::reading::Reading;
-use crate::session::thousands;
+use crate::text::thousands;
 
-/// What a reading says about one kind.
+/// What a reading says about one ailment.
 ///
 /// Between the threshold that speaks for a finding and the one that speaks against it lies a band
 /// that says neither, so that a number that wavers about a threshold does not make it come and go.
@@ -78,7 +78,7 @@ const SETTLED: f64 = 0.5;
 /// Share of the most modes found so far that may be found at most where a G that has not settled
 /// has lost some.
 const FEWER: f64 = 0.5;
-/// An objective, in nats, beyond every game: all of a minibatch judged with a probability of e⁻⁵⁰.
+/// An objective, in nats, beyond every game: D gives all of a minibatch a probability of e⁻⁵⁰.
 const LARGE_OBJECTIVE: f64 = 50.0;
 /// And one that games have.
 const SMALL_OBJECTIVE: f64 = 20.0;
@@ -152,19 +152,19 @@ impl Memory {
     }
 }
 
-/// What `reading`, which `memory` has taken in, says about `kind`.
-pub(super) fn sign(kind: Kind, reading: &Reading, memory: &Memory) -> Sign {
-    if kind != Kind::Diverging && diverging(reading, memory) == Some(Sign::Present) {
+/// What `reading`, which `memory` has taken in, says about `ailment`.
+pub(super) fn sign(ailment: Ailment, reading: &Reading, memory: &Memory) -> Sign {
+    if ailment != Ailment::Diverging && diverging(reading, memory) == Some(Sign::Present) {
         // Numbers of a game that blows up mean nothing else.
         return Sign::Unclear;
     }
-    let found = match kind {
-        Kind::Diverging => diverging(reading, memory),
-        Kind::GradientVanished => vanished(reading, memory),
-        Kind::DiscriminatorWins => wins(reading, memory),
-        Kind::DiscriminatorBlind => blind(reading, memory),
-        Kind::GeneratorCollapsed => collapsed(reading, memory),
-        Kind::ModesLost => modes_lost(reading, memory),
+    let found = match ailment {
+        Ailment::Diverging => diverging(reading, memory),
+        Ailment::GradientVanished => vanished(reading, memory),
+        Ailment::DiscriminatorWins => wins(reading, memory),
+        Ailment::DiscriminatorBlind => blind(reading, memory),
+        Ailment::GeneratorCollapsed => collapsed(reading, memory),
+        Ailment::ModesLost => modes_lost(reading, memory),
     };
     // What was not measured says nothing.
     found.unwrap_or(Sign::Unclear)
@@ -259,13 +259,13 @@ fn modes_lost(reading: &Reading, memory: &Memory) -> Option<Sign> {
     )
 }
 
-/// The numbers that speak for `kind`.
-pub(super) fn evidence(kind: Kind, memory: &Memory) -> String {
+/// The numbers that speak for `ailment`.
+pub(super) fn evidence(ailment: Ailment, memory: &Memory) -> String {
     let last = &memory.last;
     let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
     let percent = |value: Option<f64>| 100.0 * number(value);
-    match kind {
-        Kind::Diverging => match last.first_non_finite {
+    match ailment {
+        Ailment::Diverging => match last.first_non_finite {
             Some(step) => format!(
                 "the objective of step {} is not a finite number",
                 thousands(step as usize)
@@ -278,30 +278,30 @@ pub(super) fn evidence(kind: Kind, memory: &Memory) -> String {
                 short(last.generator_gradient),
             ),
         },
-        Kind::GradientVanished => format!(
+        Ailment::GradientVanished => format!(
             "its norm is {:.1e}, once {:.1e}, with V = {:.4} nats",
             number(last.generator_gradient),
             memory.generator_peak,
             number(last.value),
         ),
-        Kind::DiscriminatorWins => format!(
+        Ailment::DiscriminatorWins => format!(
             "it errs on {:.1} % of data and {:.1} % of samples, V = {:.3} nats",
             percent(last.false_negatives),
             percent(last.false_positives),
             number(last.value),
         ),
-        Kind::DiscriminatorBlind => format!(
+        Ailment::DiscriminatorBlind => format!(
             "it errs on {:.0} % of data and {:.0} % of samples, whose diversity is {:.2}",
             percent(last.false_negatives),
             percent(last.false_positives),
             memory.usual_look().map_or(f64::NAN, |look| look[0]),
         ),
-        Kind::GeneratorCollapsed => format!(
+        Ailment::GeneratorCollapsed => format!(
             "its samples differ {:.3} times as much as records, nearest ones {:.3} times",
             memory.usual_look().map_or(f64::NAN, |look| look[0]),
             memory.usual_look().map_or(f64::NAN, |look| look[1]),
         ),
-        Kind::ModesLost => format!(
+        Ailment::ModesLost => format!(
             "{} of {} found, {} once, {:.0} % of samples close to one",
             number(last.modes_found),
             number(last.modes),

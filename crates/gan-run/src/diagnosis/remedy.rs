@@ -1,8 +1,8 @@
-//! What usually helps, as a flag of `gan-cli train` that fits the configuration.
+//! Remedies: flags of `gan-cli train` that usually help, fitted to the configuration.
 
 use gan_model::{GeneratorObjective, LossConfig, OptimizerConfig, ScheduleConfig};
 
-use super::Kind;
+use super::Ailment;
 use crate::config::RunConfig;
 
 /// A player's rate is changed by this factor where its balance with the other is wrong.
@@ -10,12 +10,13 @@ const BALANCE: f64 = 4.0;
 /// And by this one where numbers blow up.
 const CALM: f64 = 10.0;
 
-/// The flag that usually helps against `kind` in a game like `config`.
-pub(crate) fn remedy(kind: Kind, config: &RunConfig) -> String {
-    match kind {
-        Kind::Diverging => lower_rates(config),
-        Kind::GradientVanished | Kind::DiscriminatorWins => hold_back(config),
-        Kind::DiscriminatorBlind => {
+/// The flag that usually helps against `ailment` in a game like `config`.
+#[must_use]
+pub fn remedy(ailment: Ailment, config: &RunConfig) -> String {
+    match ailment {
+        Ailment::Diverging => lower_rates(config),
+        Ailment::GradientVanished | Ailment::DiscriminatorWins => hold_back(config),
+        Ailment::DiscriminatorBlind => {
             if rate_of(Player::Discriminator, config) < rate_of(Player::Generator, config) {
                 scale_rate(Player::Discriminator, config, BALANCE)
             } else {
@@ -23,7 +24,7 @@ pub(crate) fn remedy(kind: Kind, config: &RunConfig) -> String {
             }
         }
         // The paper's Helvetica scenario, §6: G must not be trained too much without updating D.
-        Kind::GeneratorCollapsed | Kind::ModesLost => {
+        Ailment::GeneratorCollapsed | Ailment::ModesLost => {
             if rate_of(Player::Generator, config) > rate_of(Player::Discriminator, config) {
                 scale_rate(Player::Generator, config, 1.0 / BALANCE)
             } else {
@@ -34,7 +35,8 @@ pub(crate) fn remedy(kind: Kind, config: &RunConfig) -> String {
 }
 
 /// Flags that take every learning rate down to a tenth.
-pub(crate) fn lower_rates(config: &RunConfig) -> String {
+#[must_use]
+pub fn lower_rates(config: &RunConfig) -> String {
     let own = [
         ("generator.optimizer", config.generator.optimizer),
         ("discriminator.optimizer", config.discriminator.optimizer),
@@ -50,7 +52,7 @@ pub(crate) fn lower_rates(config: &RunConfig) -> String {
     lower.join(" ")
 }
 
-/// Against a D that is too far ahead.
+/// The flag against a D that is too far ahead.
 fn hold_back(config: &RunConfig) -> String {
     let layers = &config.discriminator.layers;
     let cross_entropy = config.game.loss == LossConfig::CrossEntropy;
@@ -161,8 +163,7 @@ fn floor(optimizer: &OptimizerConfig) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Layers, Overrides};
-    use crate::presets;
+    use crate::config::{Overrides, presets};
 
     /// The configuration that preset `name` and flags, as a shell would take them, make.
     fn resolve(name: &str, flags: &str) -> RunConfig {
@@ -170,7 +171,7 @@ mod tests {
         for flag in flags.split("--set ").skip(1) {
             overrides.set(flag.trim().trim_matches('\'')).unwrap();
         }
-        let config = Layers::read(name, &overrides).unwrap().resolve().unwrap();
+        let config = RunConfig::read(name, &overrides).unwrap();
         config.validate().unwrap();
         config
     }
@@ -185,7 +186,7 @@ mod tests {
                 "--set discriminator.layers.1.keep=1 --set discriminator.layers.0.keep=1",
             ] {
                 let config = resolve(name, flags);
-                for kind in Kind::ALL {
+                for kind in Ailment::ALL {
                     let remedy = remedy(kind, &config);
                     let changed = resolve(name, &format!("{flags} {remedy}"));
                     assert!(changed.game() != config.game(), "{name}: {remedy}");
@@ -198,7 +199,7 @@ mod tests {
     fn remedies_fit_the_game() {
         let of = |kind, name: &str, flags: &str| remedy(kind, &resolve(name, flags));
         let minimax = "--set game.generator_objective=minimax";
-        let won = Kind::DiscriminatorWins;
+        let won = Ailment::DiscriminatorWins;
         assert!(of(won, "mnist", minimax).contains("generator_objective=non-saturating"));
         assert!(of(won, "figure1", "").contains("discriminator_steps=1"));
         assert!(of(won, "ring8", "").contains("discriminator.layers.2.keep=0.5"));
@@ -208,7 +209,7 @@ mod tests {
         let config = resolve("mnist", &slower);
         assert_eq!(rate_of(Player::Discriminator, &config), 0.025);
         assert_eq!(rate_of(Player::Generator, &config), 0.1);
-        let collapsed = Kind::GeneratorCollapsed;
+        let collapsed = Ailment::GeneratorCollapsed;
         assert!(of(collapsed, "ring8", "").contains("discriminator_steps=2"));
         let faster = "--set optimizer.learning_rate=0.0001";
         assert!(

@@ -1,18 +1,30 @@
 //! `gan-cli info`: what a run or a checkpoint is, and what this machine offers.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
 use gan_data::RecordShape;
+use gan_run::device::{self, DeviceChoice, DeviceInfo};
+use gan_run::diagnosis::{Diagnosis, Finding};
+use gan_run::model::Model;
+use gan_run::run_dir::{self, DEVICE_MARK, EXECUTION_MARK};
+use gan_run::text::{bytes, thousands};
 use serde_json::{Value, json};
 
-use crate::cli::InfoArgs;
-use crate::devices::{self, DeviceChoice, DeviceInfo};
-use crate::diagnosis::{Diagnosis, Finding};
 use crate::output::Output;
-use crate::run_dir::{self, DEVICE_MARK, EXECUTION_MARK};
-use crate::sample::Model;
-use crate::session::thousands;
+
+/// `gan-cli info`.
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// Directory of a run, or a checkpoint file.
+    #[arg(value_name = "RUN | CHECKPOINT")]
+    from: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// `gan-cli info`.
 pub(crate) fn run(args: &InfoArgs, output: &Output) -> anyhow::Result<ExitCode> {
@@ -47,14 +59,14 @@ const FINDINGS: &str = "findings";
 type Facts = Vec<(&'static str, Value)>;
 
 fn machine() -> anyhow::Result<Facts> {
-    let (device, why) = devices::resolve(DeviceChoice::Auto);
+    let (best, why) = device::resolve(DeviceChoice::Auto);
     Ok(vec![
         ("gan-cli", json!(env!("CARGO_PKG_VERSION"))),
         ("checkpoint_format", json!(gan_model::FORMAT_VERSION)),
-        ("device", json!(format!("{device} ({why})"))),
+        ("device", json!(format!("{best} ({why})"))),
         ("processor", json!(processor())),
-        ("features", json!(devices::features())),
-        ("devices", json!(devices::all()?)),
+        ("features", json!(device::features())),
+        ("devices", json!(device::all()?)),
     ])
 }
 
@@ -141,9 +153,13 @@ fn shape_in_words(shape: &RecordShape) -> String {
 /// A device and what it can do, in words.
 fn device_in_words(device: &DeviceInfo) -> String {
     let mut words = vec![format!("{}: {}", device.name, device.description)];
-    words.extend(device.memory.map(|bytes| format!("memory {}", size(bytes))));
+    words.extend(
+        device
+            .memory
+            .map(|count| format!("memory {}", bytes(count))),
+    );
     let largest = device.largest_buffer;
-    words.extend(largest.map(|bytes| format!("buffers up to {}", size(bytes))));
+    words.extend(largest.map(|count| format!("buffers up to {}", bytes(count))));
     words.push(device.precisions.join(" "));
     if device.replays {
         words.push("replays iterations".into());
@@ -152,19 +168,6 @@ fn device_in_words(device: &DeviceInfo) -> String {
         words.push("software rasteriser, never chosen by auto".into());
     }
     words.join("; ")
-}
-
-/// Bytes in a unit of which there are a few.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-    let mut amount = bytes as f64;
-    let mut unit = 0;
-    while amount >= 1024.0 && unit + 1 < UNITS.len() {
-        amount /= 1024.0;
-        unit += 1;
-    }
-    let digits = usize::from(unit > 0);
-    format!("{amount:.digits$} {}", UNITS[unit])
 }
 
 /// The value of `name` for people.

@@ -1,6 +1,6 @@
 //! The diagnosis of readings that are made up.
 
-use super::{Diagnosis, Finding, Kind};
+use super::{Ailment, Diagnosis, Finding};
 use crate::reading::Reading;
 
 /// A healthy game, with a look at every fifth reading.
@@ -65,7 +65,7 @@ fn d_wins_is_said_once_and_so_is_its_end() {
         }
     });
     assert_eq!(said.len(), 2, "{said:?}");
-    assert_eq!(said[0].kind, Kind::DiscriminatorWins);
+    assert_eq!(said[0].kind, Ailment::DiscriminatorWins);
     assert_eq!((said[0].since, said[0].found), (2000, 3000));
     assert_eq!(said[0].passed, None);
     assert_eq!((said[1].since, said[1].passed), (2000, Some(7000)));
@@ -113,7 +113,7 @@ fn gradient_that_vanishes_is_named_with_its_fall() {
         }
     });
     assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(said[0].kind, Kind::GradientVanished);
+    assert_eq!(said[0].kind, Ailment::GradientVanished);
     assert!(
         said[0].evidence.contains("1.0e-3, once 2.0e0"),
         "{}",
@@ -134,7 +134,7 @@ fn collapse_to_a_point_and_to_a_few_are_collapses() {
             }
         });
         assert_eq!(said.len(), 1, "{said:?}");
-        assert_eq!(said[0].kind, Kind::GeneratorCollapsed);
+        assert_eq!(said[0].kind, Ailment::GeneratorCollapsed);
         // The median of five looks, one every 50 iterations.
         assert_eq!(said[0].since, 3150);
     }
@@ -147,7 +147,7 @@ fn samples_that_never_differed_are_the_fault_of_a_d_that_wins() {
         look(&mut reading.diversity, 0.05);
     });
     assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(said[0].kind, Kind::DiscriminatorWins);
+    assert_eq!(said[0].kind, Ailment::DiscriminatorWins);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn d_that_guesses_is_blind_only_if_samples_are_not_like_data() {
     for diversity in [0.01, 5.0] {
         let said = guesses(diversity);
         assert_eq!(said.len(), 1, "{said:?}");
-        assert_eq!(said[0].kind, Kind::DiscriminatorBlind);
+        assert_eq!(said[0].kind, Ailment::DiscriminatorBlind);
     }
 }
 
@@ -176,7 +176,7 @@ fn modes_are_lost_where_g_has_settled_or_had_them() {
     };
     let said = lose(0.9, |_| 5.0);
     assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(said[0].kind, Kind::ModesLost);
+    assert_eq!(said[0].kind, Ailment::ModesLost);
     let said = lose(0.1, |step| if step < 3000 { 8.0 } else { 3.0 });
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
@@ -198,7 +198,7 @@ fn numbers_that_blow_up_are_named_at_once() {
         }
     });
     assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!((said[0].kind, said[0].since), (Kind::Diverging, 4200));
+    assert_eq!((said[0].kind, said[0].since), (Ailment::Diverging, 4200));
 
     let said = say(40, 10, |step, reading| {
         if step == 200 {
@@ -206,7 +206,7 @@ fn numbers_that_blow_up_are_named_at_once() {
             reading.first_non_finite = Some(193);
         }
     });
-    assert_eq!((said[0].kind, said[0].since), (Kind::Diverging, 193));
+    assert_eq!((said[0].kind, said[0].since), (Ailment::Diverging, 193));
 }
 
 #[test]

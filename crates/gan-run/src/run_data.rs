@@ -5,20 +5,20 @@ use std::path::Path;
 
 use gan_data::{DataError, Dataset, RecordShape, Records, Transform};
 
+use crate::config::presets;
+use crate::model::Model;
 use crate::problem::Problem;
 use crate::record::RecordInfo;
-use crate::sample::Model;
-use crate::session::named_data;
 
 /// A data set in the units of a run's players, and whether it is the run's.
-pub(crate) struct RunData {
-    pub(crate) dataset: Dataset,
+pub struct RunData {
+    pub dataset: Dataset,
     /// Its training records.
-    pub(crate) train: Records,
+    pub train: Records,
     /// SHA-256 of these.
-    pub(crate) fingerprint: String,
+    pub fingerprint: String,
     /// What to say if they are not those that the generator was trained on.
-    pub(crate) warning: Option<String>,
+    pub warning: Option<String>,
 }
 
 impl RunData {
@@ -26,7 +26,7 @@ impl RunData {
     ///
     /// # Errors
     /// If it is not there, or its records are not what the generator makes.
-    pub(crate) fn load(model: &Model, given: Option<&str>) -> anyhow::Result<Self> {
+    pub fn load(model: &Model, given: Option<&str>) -> Result<Self, Problem> {
         let mut config = model.config.data.clone();
         if let Some(given) = given {
             config.source = named_data(given);
@@ -34,9 +34,7 @@ impl RunData {
             config.count = config.count.filter(|_| built_in);
         }
         let dataset = gan_data::load(&config, model.config.seed).map_err(|error| match error {
-            DataError::Missing { .. } if given.is_none() => {
-                anyhow::Error::from(gone(&config.source, &model.path))
-            }
+            DataError::Missing { .. } if given.is_none() => gone(&config.source, &model.path),
             other => other.into(),
         })?;
         let train = dataset.records.slice(dataset.splits.train.clone());
@@ -57,6 +55,18 @@ impl RunData {
             train,
             warning,
         })
+    }
+}
+
+/// The source that `--data` means: typed there, `mnist` is a folder of that name if there is one, and
+/// not the data set that a preset means by it.
+#[must_use]
+pub fn named_data(given: &str) -> String {
+    let path = Path::new(".").join(given);
+    if presets::data_set(given).is_some() && path.exists() {
+        path.display().to_string()
+    } else {
+        given.to_owned()
     }
 }
 

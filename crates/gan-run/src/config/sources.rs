@@ -1,7 +1,7 @@
 //! Where a configuration comes from: presets, files that extend them, and flags on top.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gan_model::ConfigError;
 use toml::de::{DeTable, DeValue};
@@ -10,40 +10,74 @@ use toml::{Table, Value};
 use super::RunConfig;
 use super::keys::{self, Mistake};
 use super::merge::{merge, set};
-use crate::presets;
-use crate::problem::{Problem, nearest};
+use super::presets;
+use crate::problem::Problem;
+use crate::text::nearest;
 
 /// The key by which a file names what it builds on.
 const EXTENDS: &str = "extends";
 
-/// One text or flag.
-struct Layer {
-    /// Its name in messages: a path, `preset <name>`, or the flag as typed.
+/// One preset or file.
+struct Source {
+    /// Its name in messages: a path, or `preset <name>`.
     name: String,
-    /// Its text, if it has lines.
-    text: Option<String>,
-    /// What it says.
+    text: String,
+    /// What the text says.
     table: Table,
 }
 
-/// Values from flags, in the order in which they apply.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Overrides {
-    /// Flag as typed, dotted key, value.
-    values: Vec<(String, String, Value)>,
+/// A value from the command line.
+#[derive(Clone, Debug)]
+struct Override {
+    /// The flag as typed.
+    flag: String,
+    /// The dotted key.
+    key: String,
+    value: Value,
 }
 
-impl Overrides {
-    /// The value that flag `name` gives to `key`.
-    pub(crate) fn flag(&mut self, name: &str, key: &str, value: impl Into<Value>) {
-        self.values.push((name.into(), key.into(), value.into()));
+impl Override {
+    /// Puts the value into `table`.
+    fn put(&self, table: &mut Table) -> Result<(), Problem> {
+        let Self { flag, key, value } = self;
+        let path: Vec<_> = key.split('.').collect();
+        set(table, &path, value.clone())
+            .map_err(|at| Problem::usage(format!("{flag}: {key}: there is no {at}")))
     }
 
-    /// `key=value` from `--set`: a TOML value, or text that needs no quotes.
+    /// Whether the key leads into an array.
+    fn is_inside_array(&self) -> bool {
+        self.key
+            .split('.')
+            .any(|part| part.parse::<usize>().is_ok())
+    }
+
+    /// Whether it sets `key`, or a table that `key` is in.
+    fn sets(&self, key: &str) -> bool {
+        let rest = key.strip_prefix(self.key.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+}
+
+/// Values from the command line, in the order in which they apply.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides(Vec<Override>);
+
+impl Overrides {
+    /// Adds the value that `flag` gives to the dotted `key`.
+    pub fn flag(&mut self, flag: &str, key: &str, value: impl Into<Value>) {
+        self.0.push(Override {
+            flag: flag.into(),
+            key: key.into(),
+            value: value.into(),
+        });
+    }
+
+    /// Adds `key=value` from `--set`; anything that is not valid TOML is taken as a string.
     ///
     /// # Errors
     /// If there is no `=`.
-    pub(crate) fn set(&mut self, argument: &str) -> Result<(), Problem> {
+    pub fn set(&mut self, argument: &str) -> Result<(), Problem> {
         let (key, text) = argument.split_once('=').ok_or_else(|| {
             Problem::usage(format!("--set {argument}: found no =, expected key=value"))
                 .hint("for example --set optimizer.learning_rate=0.05")
@@ -63,41 +97,32 @@ impl Overrides {
     /// `--set optimizer.kind=…` and `--set optimizer.learning_rate=…` does not matter.
     fn apply(&self, base: &mut Table) -> Result<(), Problem> {
         let mut over = Table::new();
-        let into_array = |key: &str| key.split('.').any(|part| part.parse::<usize>().is_ok());
         let (inside, whole): (Vec<_>, Vec<_>) =
-            self.values.iter().partition(|(_, key, _)| into_array(key));
-        for (name, key, value) in whole {
-            put(&mut over, name, key, value)?;
-        }
-        merge(base, &over);
-        inside
+            self.0.iter().partition(|value| value.is_inside_array());
+        whole
             .into_iter()
-            .try_for_each(|(name, key, value)| put(base, name, key, value))
+            .try_for_each(|value| value.put(&mut over))?;
+        merge(base, &over);
+        inside.into_iter().try_for_each(|value| value.put(base))
     }
 }
 
-fn put(table: &mut Table, name: &str, key: &str, value: &Value) -> Result<(), Problem> {
-    let path: Vec<_> = key.split('.').collect();
-    set(table, &path, value.clone())
-        .map_err(|at| Problem::usage(format!("{name}: {key}: there is no {at}")))
-}
-
-/// All layers of a configuration, the lowest first.
-pub(crate) struct Layers {
-    layers: Vec<Layer>,
+/// All that a configuration is made from.
+pub struct Sources {
+    /// A preset or file and all that it extends, the lowest first.
+    sources: Vec<Source>,
     overrides: Overrides,
-    /// Short name for the run: of the preset, or of the file without extension.
-    pub(crate) name: String,
+    /// Short name for the run: that of the preset, or of the file without its extension.
+    pub name: String,
 }
 
-impl Layers {
+impl Sources {
     /// The preset or file `what`, all that it extends, and the flags.
     ///
     /// # Errors
     /// If it is neither, cannot be read or parsed, or extends itself.
-    pub(crate) fn read(what: &str, overrides: &Overrides) -> Result<Self, Problem> {
-        let (mut layers, mut seen) = (Vec::new(), Vec::new());
-        let name = if presets::text(what).is_some() {
+    pub fn read(what: &str, overrides: &Overrides) -> Result<Self, Problem> {
+        let name = if presets::find(what).is_some() {
             what.to_owned()
         } else if Path::new(what).is_file() || what.ends_with(".toml") {
             let stem = Path::new(what).file_stem().unwrap_or_default();
@@ -105,10 +130,11 @@ impl Layers {
         } else {
             return Err(presets::unknown(what));
         };
-        read_into(&mut layers, &mut seen, what)?;
-        layers.reverse();
+        let (mut sources, mut seen) = (Vec::new(), Vec::new());
+        read_into(&mut sources, &mut seen, what)?;
+        sources.reverse();
         Ok(Self {
-            layers,
+            sources,
             overrides: overrides.clone(),
             name,
         })
@@ -118,117 +144,92 @@ impl Layers {
     ///
     /// # Errors
     /// If it does not parse.
-    pub(crate) fn of_run(
-        path: &Path,
-        text: String,
-        overrides: &Overrides,
-    ) -> Result<Self, Problem> {
+    pub fn of_run(path: &Path, text: String, overrides: &Overrides) -> Result<Self, Problem> {
         let name = path.display().to_string();
         let table = parse(&name, &text)?;
-        let text = Some(text);
         Ok(Self {
-            layers: vec![Layer { name, text, table }],
+            sources: vec![Source { name, text, table }],
             overrides: overrides.clone(),
             name: String::new(),
         })
     }
 
-    /// The configuration that the layers make together.
+    /// The configuration that the sources make together.
     ///
     /// # Errors
     /// The first key that is unknown, of the wrong type, out of range or missing, with its place.
-    pub(crate) fn resolve(&self) -> Result<RunConfig, Problem> {
+    pub fn resolve(&self) -> Result<RunConfig, Problem> {
         let mut merged = Table::new();
-        for layer in &self.layers {
-            keys::check(&layer.table).map_err(|mistake| self.mistake(mistake))?;
-            merge(&mut merged, &layer.table);
+        for source in &self.sources {
+            keys::check(&source.table).map_err(|mistake| self.locate(mistake))?;
+            merge(&mut merged, &source.table);
         }
         self.overrides.apply(&mut merged)?;
-        keys::check(&merged).map_err(|mistake| self.mistake(mistake))?;
-        keys::check_complete(&merged).map_err(|mistake| self.mistake(mistake))?;
-        let config: RunConfig =
-            Value::Table(merged)
-                .try_into()
-                .map_err(|error: toml::de::Error| {
-                    Problem::usage(format!("{}: {}", self.top(), error.message()))
-                })?;
+        keys::check(&merged).map_err(|mistake| self.locate(mistake))?;
+        keys::check_complete(&merged).map_err(|mistake| self.locate(mistake))?;
+        let config: RunConfig = merged.try_into().map_err(|error: toml::de::Error| {
+            Problem::usage(format!("{}: {}", self.top(), error.message()))
+        })?;
         config.validate().map_err(|error| self.explain(&error))?;
         Ok(config)
     }
 
     /// `error` with the place of its key.
-    pub(crate) fn explain(&self, error: &ConfigError) -> Problem {
-        let place = match error {
-            ConfigError::Missing { key, .. } => self.place_of_missing(key),
-            _ => self.place(error.key()),
-        };
+    #[must_use]
+    pub fn explain(&self, error: &ConfigError) -> Problem {
+        let is_missing = matches!(error, ConfigError::Missing { .. });
+        let place = self.place(error.key(), is_missing);
         Problem::usage(format!("{place}: {error}"))
     }
 
-    fn mistake(&self, mistake: Mistake) -> Problem {
-        let place = if mistake.missing {
-            self.place_of_missing(&mistake.key)
-        } else {
-            self.place(&mistake.key)
-        };
+    /// `mistake` with the place of its key.
+    fn locate(&self, mistake: Mistake) -> Problem {
+        let place = self.place(&mistake.key, mistake.missing);
         let text = format!("{place}: {}: {}", mistake.key, mistake.what);
         Problem::usage(text).maybe_hint(mistake.hint)
     }
 
-    /// Where the table is that lacks `key`; the key itself may stand in a layer that another one
-    /// replaced.
-    fn place_of_missing(&self, key: &str) -> String {
-        match key.rsplit_once('.') {
-            Some((table, _)) => self.place(table),
-            None => self.top(),
-        }
-    }
-
-    /// The topmost layer that says something about `key`: a flag, or file and line.
-    fn place(&self, key: &str) -> String {
-        let says = |flag: &&(String, String, Value)| {
-            key == flag.1 || key.starts_with(&format!("{}.", flag.1))
+    /// The topmost source that says something about `key`: a flag, or a file and a line.
+    ///
+    /// Of a key that is missing it is the place of the table that lacks it: the key itself may
+    /// stand in a source that another one replaced.
+    fn place(&self, key: &str, is_missing: bool) -> String {
+        let key = match key.rsplit_once('.') {
+            Some((table, _)) if is_missing => table,
+            None if is_missing => return self.top(),
+            _ => key,
         };
-        if let Some((flag, ..)) = self.overrides.values.iter().rev().find(says) {
-            return flag.clone();
+        let mut flags = self.overrides.0.iter().rev();
+        if let Some(value) = flags.find(|value| value.sets(key)) {
+            return value.flag.clone();
         }
         let path: Vec<_> = key.split('.').collect();
-        // The layer that has the longest part of the key; of several, the topmost.
+        // The source that has the longest part of the key; of several, the topmost.
         let best = self
-            .layers
+            .sources
             .iter()
-            .filter_map(|layer| {
-                let text = layer.text.as_deref()?;
-                let (depth, line) = locate(text, &path)?;
-                Some((depth, format!("{}:{line}", layer.name)))
+            .filter_map(|source| {
+                let (depth, line) = find_line(&source.text, &path)?;
+                Some((depth, format!("{}:{line}", source.name)))
             })
             .max_by_key(|(depth, _)| *depth);
         best.map_or_else(|| self.top(), |(_, place)| place)
     }
 
+    /// The name of the source that stands above all others.
     fn top(&self) -> String {
-        self.layers
-            .last()
-            .map(|layer| layer.name.clone())
-            .unwrap_or_default()
+        let top = self.sources.last();
+        top.map(|source| source.name.clone()).unwrap_or_default()
     }
 }
 
-/// Pushes `what` and then what it extends.
-fn read_into(layers: &mut Vec<Layer>, seen: &mut Vec<String>, what: &str) -> Result<(), Problem> {
-    let preset = presets::text(what);
+/// Pushes `what` and then what it extends; `seen` holds what was pushed before.
+fn read_into(sources: &mut Vec<Source>, seen: &mut Vec<String>, what: &str) -> Result<(), Problem> {
     let path = Path::new(what);
+    let preset = presets::find(what);
     let (name, text) = match preset {
-        Some(text) => (format!("preset {what}"), text.to_owned()),
-        None => {
-            let text = fs::read_to_string(path).map_err(|error| {
-                let problem = Problem::usage(format!("{what}: cannot be read: {error}"));
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                let near = nearest(&stem, presets::names());
-                problem.maybe_hint(near.map(|near| format!("there is a preset {near}")))
-            })?;
-            (what.to_owned(), text)
-        }
+        Some(preset) => (format!("preset {what}"), preset.text.to_owned()),
+        None => (what.to_owned(), read_file(what)?),
     };
     let identity = match preset {
         Some(_) => name.clone(),
@@ -237,10 +238,10 @@ fn read_into(layers: &mut Vec<Layer>, seen: &mut Vec<String>, what: &str) -> Res
             .map_or_else(|_| name.clone(), |path| path.display().to_string()),
     };
     if seen.contains(&identity) {
-        let chain: Vec<_> = layers.iter().map(|layer| layer.name.as_str()).collect();
+        let chain: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
         return Err(Problem::usage(format!(
             "{}: extends itself: {} -> {name}",
-            layers.last().map_or(what, |layer| &layer.name),
+            chain.last().unwrap_or(&what),
             chain.join(" -> ")
         )));
     }
@@ -248,19 +249,19 @@ fn read_into(layers: &mut Vec<Layer>, seen: &mut Vec<String>, what: &str) -> Res
     let mut table = parse(&name, &text)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     if preset.is_none() {
-        rebase_source(&mut table, folder);
+        rebase_data(&mut table, folder);
     }
     let base = match table.remove(EXTENDS) {
         None => None,
-        Some(Value::String(base)) if presets::text(&base).is_some() => Some(base),
+        Some(Value::String(base)) if presets::find(&base).is_some() => Some(base),
         Some(Value::String(base)) => {
             let file = folder.join(&base);
             if !file.is_file() {
-                let known = presets::names().collect::<Vec<_>>().join(", ");
-                let line = locate(&text, &[EXTENDS]).map_or(1, |(_, line)| line);
+                let line = find_line(&text, &[EXTENDS]).map_or(1, |(_, line)| line);
                 let near = nearest(&base, presets::names());
                 return Err(Problem::usage(format!(
-                    "{name}:{line}: extends: found {base:?}, expected a preset ({known}) or a file"
+                    "{name}:{line}: extends: found {base:?}, expected a preset ({}) or a file",
+                    presets::listed()
                 ))
                 .maybe_hint(near.map(|near| format!("did you mean {near}?"))));
             }
@@ -272,22 +273,29 @@ fn read_into(layers: &mut Vec<Layer>, seen: &mut Vec<String>, what: &str) -> Res
             )));
         }
     };
-    let text = Some(text);
-    layers.push(Layer { name, text, table });
-    base.map_or(Ok(()), |base| read_into(layers, seen, &base))
+    sources.push(Source { name, text, table });
+    base.map_or(Ok(()), |base| read_into(sources, seen, &base))
+}
+
+fn read_file(path: &str) -> Result<String, Problem> {
+    fs::read_to_string(path).map_err(|error| {
+        let stem = Path::new(path).file_stem().unwrap_or_default();
+        let near = nearest(&stem.to_string_lossy(), presets::names());
+        Problem::usage(format!("{path}: cannot be read: {error}"))
+            .maybe_hint(near.map(|near| format!("there is a preset {near}")))
+    })
 }
 
 /// A relative path in a file is meant from where the file is.
-fn rebase_source(table: &mut Table, folder: &Path) {
-    let Some(Value::Table(data)) = table.get_mut("data") else {
-        return;
-    };
-    if let Some(Value::String(source)) = data.get_mut("source") {
-        let named = gan_data::builtin_names().contains(&source.as_str())
+fn rebase_data(table: &mut Table, folder: &Path) {
+    let data = table
+        .get_mut("data")
+        .and_then(|data| data.get_mut("source"));
+    if let Some(Value::String(source)) = data {
+        let is_name = gan_data::builtin_names().contains(&source.as_str())
             || presets::data_set(source).is_some();
-        if !named && Path::new(source.as_str()).is_relative() {
-            let path: PathBuf = folder.join(source.as_str());
-            *source = path.display().to_string();
+        if !is_name && Path::new(source.as_str()).is_relative() {
+            *source = folder.join(source.as_str()).display().to_string();
         }
     }
 }
@@ -301,7 +309,7 @@ fn parse(name: &str, text: &str) -> Result<Table, Problem> {
 }
 
 /// How much of `path` the text has, and the line of the last part that it has.
-fn locate(text: &str, path: &[&str]) -> Option<(usize, usize)> {
+fn find_line(text: &str, path: &[&str]) -> Option<(usize, usize)> {
     let document = DeTable::parse(text).ok()?;
     let mut found = None;
     let mut table = Some(document.get_ref());
@@ -348,12 +356,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn locate_finds_the_line_of_a_nested_key() {
+    fn find_line_finds_the_line_of_a_nested_key() {
         let text = "seed = 1\n[a]\nb = 2\n[[a.layers]]\nx = 1\n[[a.layers]]\nx = 2\n";
-        assert_eq!(locate(text, &["a", "b"]), Some((2, 3)));
-        assert_eq!(locate(text, &["a", "layers", "1", "x"]), Some((4, 7)));
-        assert_eq!(locate(text, &["a", "layers", "1", "y"]).unwrap().0, 3);
-        assert_eq!(locate(text, &["zebra"]), None);
+        assert_eq!(find_line(text, &["a", "b"]), Some((2, 3)));
+        assert_eq!(find_line(text, &["a", "layers", "1", "x"]), Some((4, 7)));
+        assert_eq!(find_line(text, &["a", "layers", "1", "y"]).unwrap().0, 3);
+        assert_eq!(find_line(text, &["zebra"]), None);
     }
 
     #[test]
@@ -369,7 +377,7 @@ mod tests {
             ("a=1\nb = 2", Value::String("1\nb = 2".into())),
         ] {
             overrides.set(argument).unwrap();
-            assert_eq!(overrides.values.pop().unwrap().2, expected, "{argument}");
+            assert_eq!(overrides.0.pop().unwrap().value, expected, "{argument}");
         }
         assert!(overrides.set("a").is_err());
     }
@@ -382,10 +390,7 @@ mod tests {
             for index in order {
                 overrides.set(flags[index]).unwrap();
             }
-            let config = Layers::read("mnist", &overrides)
-                .unwrap()
-                .resolve()
-                .unwrap();
+            let config = RunConfig::read("mnist", &overrides).unwrap();
             let optimizer = toml::to_string(&config.optimizer).unwrap();
             assert!(optimizer.contains("kind = \"adam\""), "{optimizer}");
             assert!(optimizer.contains("learning_rate = 0.25"), "{optimizer}");
@@ -395,8 +400,7 @@ mod tests {
     #[test]
     fn every_preset_resolves() {
         for name in presets::names() {
-            let layers = Layers::read(name, &Overrides::default()).unwrap();
-            layers.resolve().unwrap_or_else(|error| panic!("{error}"));
+            RunConfig::preset(name).unwrap_or_else(|error| panic!("{error}"));
         }
     }
 }

@@ -8,11 +8,11 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::output::word;
 use crate::problem::Problem;
+use crate::text::shell_word;
 
 /// Where runs go unless `--out` says otherwise.
-pub(crate) const RUNS: &str = "runs";
+pub const RUNS: &str = "runs";
 
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
@@ -25,7 +25,7 @@ const CHECKPOINT_EXTENSION: &str = "safetensors";
 
 /// What becomes of a run that is already where a new one should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Existing {
+pub enum Existing {
     /// It stays, and the new one is refused.
     Keep,
     /// It is removed.
@@ -34,7 +34,7 @@ pub(crate) enum Existing {
 
 /// The directory of one run; holds a lock, so that no two processes train in it.
 #[derive(Debug)]
-pub(crate) struct RunDir {
+pub struct RunDir {
     path: PathBuf,
     /// The open log, locked as long as this lives.
     log: File,
@@ -44,7 +44,7 @@ pub(crate) struct RunDir {
 ///
 /// # Errors
 /// If it does not.
-pub(crate) fn check_folder(out: &Path) -> Result<(), Problem> {
+pub fn check_folder(out: &Path) -> Result<(), Problem> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     let Some(folder) = folder.filter(|folder| !folder.is_dir()) else {
         return Ok(());
@@ -54,7 +54,7 @@ pub(crate) fn check_folder(out: &Path) -> Result<(), Problem> {
         out.display(),
         folder.display()
     ))
-    .hint(format!("mkdir -p {}", word(folder))))
+    .hint(format!("mkdir -p {}", shell_word(folder))))
 }
 
 impl RunDir {
@@ -63,11 +63,7 @@ impl RunDir {
     /// # Errors
     /// If it holds something already (a run that `existing` does not give up, or that another
     /// process trains), or cannot be written.
-    pub(crate) fn create(
-        out: Option<&Path>,
-        name: &str,
-        existing: Existing,
-    ) -> Result<Self, Problem> {
+    pub fn create(out: Option<&Path>, name: &str, existing: Existing) -> Result<Self, Problem> {
         let dir = match out {
             Some(path) => Self::claim(path, existing)?,
             None => Self::lock(next_free(name)?)?,
@@ -100,7 +96,7 @@ impl RunDir {
                 Problem::usage(format!("{shown}: already holds a run")).hint(format!(
                     "continue it with --resume {}, replace it with --overwrite, or choose \
                      another --out",
-                    word(path)
+                    shell_word(path)
                 )),
             ),
             Existing::Replace => {
@@ -134,7 +130,7 @@ impl RunDir {
     ///
     /// # Errors
     /// If it is none, or another process trains in it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
+    pub fn open(path: &Path) -> Result<Self, Problem> {
         if !is_run(path) {
             return Err(not_a_run(path));
         }
@@ -160,37 +156,37 @@ impl RunDir {
     }
 
     /// The directory.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// A second handle of the log, for the tracing subscriber.
-    pub(crate) fn log(&self) -> io::Result<File> {
+    pub fn log(&self) -> io::Result<File> {
         self.log.try_clone()
     }
 
     /// The resolved configuration.
-    pub(crate) fn config(&self) -> PathBuf {
+    pub fn config(&self) -> PathBuf {
         self.path.join(CONFIG)
     }
 
     /// One line of numbers per reading.
-    pub(crate) fn metrics(&self) -> PathBuf {
+    pub fn metrics(&self) -> PathBuf {
         self.path.join(METRICS)
     }
 
     /// The curves.
-    pub(crate) fn losses(&self) -> PathBuf {
+    pub fn losses(&self) -> PathBuf {
         self.path.join(LOSSES)
     }
 
     /// The picture of samples after `step` iterations.
-    pub(crate) fn samples(&self, step: u64) -> PathBuf {
+    pub fn samples(&self, step: u64) -> PathBuf {
         self.path.join(SAMPLES).join(format!("step-{step:06}.png"))
     }
 
     /// The checkpoint after `step` iterations.
-    pub(crate) fn checkpoint(&self, step: u64) -> PathBuf {
+    pub fn checkpoint(&self, step: u64) -> PathBuf {
         let name = format!("step-{step:06}.{CHECKPOINT_EXTENSION}");
         self.path.join(CHECKPOINTS).join(name)
     }
@@ -199,13 +195,13 @@ impl RunDir {
     ///
     /// # Errors
     /// The system's answer; the old file is still there then.
-    pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
         gan_data::replace_file(path, |file| file.write_all(bytes))
             .map_err(|error| unwritable(path, &error))
     }
 
     /// Removes all but the `keep` newest checkpoints.
-    pub(crate) fn prune_checkpoints(&self, keep: usize) {
+    pub fn prune_checkpoints(&self, keep: usize) {
         let checkpoints = checkpoints(&self.path);
         for (_, path) in &checkpoints[..checkpoints.len().saturating_sub(keep)] {
             // One too many does no harm.
@@ -214,7 +210,7 @@ impl RunDir {
     }
 
     /// Removes checkpoints after `step` and half-written files, which a killed process may leave.
-    pub(crate) fn rewind(&self, step: u64) {
+    pub fn rewind(&self, step: u64) {
         for (found, path) in checkpoints(&self.path) {
             if found > step {
                 let _ = fs::remove_file(path);
@@ -237,7 +233,7 @@ impl RunDir {
     ///
     /// # Errors
     /// If the file cannot be read or written.
-    pub(crate) fn truncate_metrics(&self, step: u64) -> Result<Vec<serde_json::Value>, Problem> {
+    pub fn truncate_metrics(&self, step: u64) -> Result<Vec<serde_json::Value>, Problem> {
         let path = self.metrics();
         let mut lines = metric_lines(&self.path);
         lines.retain(|(_, line)| line["step"].as_u64().is_some_and(|found| found <= step));
@@ -251,7 +247,7 @@ impl RunDir {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn append_metrics(&self) -> Result<File, Problem> {
+    pub fn append_metrics(&self) -> Result<File, Problem> {
         let path = self.metrics();
         OpenOptions::new()
             .create(true)
@@ -262,12 +258,19 @@ impl RunDir {
 }
 
 /// Whether `path` is the directory of a run.
-pub(crate) fn is_run(path: &Path) -> bool {
+pub fn is_run(path: &Path) -> bool {
     path.join(CONFIG).is_file()
 }
 
+/// The directory of the run that a checkpoint file belongs to, if it lies in one.
+#[must_use]
+pub(crate) fn of_checkpoint(checkpoint: &Path) -> Option<PathBuf> {
+    let run = checkpoint.parent()?.parent()?;
+    is_run(run).then(|| run.to_path_buf())
+}
+
 /// The run that the user means by `path`: the path itself, or a name in `runs/`.
-pub(crate) fn find(path: &Path) -> PathBuf {
+pub fn find(path: &Path) -> PathBuf {
     let inside = Path::new(RUNS).join(path);
     if !path.exists() && inside.exists() {
         inside
@@ -280,7 +283,7 @@ pub(crate) fn find(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If there is none.
-pub(crate) fn newest() -> Result<PathBuf, Problem> {
+pub fn newest() -> Result<PathBuf, Problem> {
     newest_first().into_iter().next().ok_or_else(|| {
         Problem::usage(format!("{RUNS}/: there is no run to continue"))
             .hint("name its directory: gan-cli train --resume DIR")
@@ -288,7 +291,7 @@ pub(crate) fn newest() -> Result<PathBuf, Problem> {
 }
 
 /// The runs in `runs/` that have a checkpoint, by the time of the last one.
-pub(crate) fn newest_first() -> Vec<PathBuf> {
+pub fn newest_first() -> Vec<PathBuf> {
     let written = |run: &Path| -> Option<SystemTime> {
         let (_, last) = checkpoints(run).pop()?;
         fs::metadata(last).ok()?.modified().ok()
@@ -306,7 +309,7 @@ pub(crate) fn newest_first() -> Vec<PathBuf> {
 }
 
 /// Steps and paths of the checkpoints in the directory of a run, the oldest first.
-pub(crate) fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
+pub fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
     let mut found: Vec<_> = fs::read_dir(run.join(CHECKPOINTS))
         .into_iter()
         .flatten()
@@ -324,7 +327,7 @@ pub(crate) fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
 }
 
 /// The lines of `metrics.jsonl`.
-pub(crate) fn metrics(run: &Path) -> Vec<serde_json::Value> {
+pub fn metrics(run: &Path) -> Vec<serde_json::Value> {
     metric_lines(run)
         .into_iter()
         .map(|(_, line)| line)
@@ -348,24 +351,24 @@ fn metric_lines(run: &Path) -> Vec<(String, serde_json::Value)> {
 }
 
 /// What the log of a run says last after `mark`.
-pub(crate) fn last_logged(run: &Path, mark: &str) -> Option<String> {
+pub fn last_logged(run: &Path, mark: &str) -> Option<String> {
     let log = fs::read_to_string(run.join(LOG)).ok()?;
     let line = log.lines().rev().find(|line| line.contains(mark))?;
     Some(line.split_once(mark)?.1.to_owned())
 }
 
 /// What stands before the device in the log.
-pub(crate) const DEVICE_MARK: &str = "device: ";
+pub const DEVICE_MARK: &str = "device: ";
 /// What stands in the log before how iterations are run.
-pub(crate) const EXECUTION_MARK: &str = "iteration: ";
+pub const EXECUTION_MARK: &str = "iteration: ";
 
 /// The folder of a run's pictures.
-pub(crate) fn samples_folder(run: &Path) -> PathBuf {
+pub fn samples_folder(run: &Path) -> PathBuf {
     run.join(SAMPLES)
 }
 
 /// The folder of what evaluations of a run's checkpoints say.
-pub(crate) fn evaluation_folder(run: &Path) -> PathBuf {
+pub fn evaluation_folder(run: &Path) -> PathBuf {
     run.join(EVALUATION)
 }
 
@@ -434,7 +437,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Problem {
 }
 
 /// Writes one line to an open file at once.
-pub(crate) fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Problem> {
+pub fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Problem> {
     file.write_all(format!("{line}\n").as_bytes())
         .map_err(|error| unwritable(path, &error))
 }

@@ -1,5 +1,5 @@
-//! A look at a few samples that are the same latents throughout a run: what sums over minibatches
-//! do not tell.
+//! The probe: from time to time it looks at samples of the same latents, and so tells what sums over
+//! minibatches do not.
 
 use gan_data::Mixture;
 use gan_eval::{Modes, Points};
@@ -12,8 +12,8 @@ use crate::record::RecordInfo;
 /// Samples looked at, and as many records: with 8 modes each has about 32 samples, with 25 about
 /// 10, so that a healthy G misses none by chance.
 const ROWS: usize = 256;
-/// Of these D judges so many of either kind.
-const JUDGED: usize = 128;
+/// D is asked about so many of the records, and so many of the samples.
+const ASKED: usize = 128;
 /// Readings from one look to the next.
 const READINGS: u64 = 10;
 /// Iterations from one look to the next, at least: a look costs about three quarters of one with the
@@ -21,7 +21,7 @@ const READINGS: u64 = 10;
 const ITERATIONS: u64 = 50;
 
 /// Looks at a trainer, always at the same latents and records.
-pub(crate) struct Probe {
+pub struct Probe {
     seed: u64,
     cols: usize,
     /// Records in the players' units, evenly spaced over the training split, since files may be
@@ -30,16 +30,16 @@ pub(crate) struct Probe {
     spread: Spread,
 }
 
-/// Whether the reading after `step` iterations, one of those every `log` iterations, comes with a
-/// look: a matter of the step alone, so that a continued run looks where one that was not
+/// True if the reading after `step` iterations, one of those every `log` iterations, comes with a
+/// look of the probe: a matter of the step alone, so that a continued run looks where one that was not
 /// interrupted does.
-pub(crate) fn is_due(step: u64, log: u64) -> bool {
+pub fn is_due(step: u64, log: u64) -> bool {
     step.is_multiple_of(log * READINGS.max(ITERATIONS.div_ceil(log)))
 }
 
-/// What one look shows.
+/// What one look of the [`Probe`] tells.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Sight {
+pub struct ProbeReading {
     /// Root mean square distance of two samples, as a share of that of two records.
     diversity: f64,
     /// Mean distance of a sample to its nearest neighbour, as a share of that of records.
@@ -52,7 +52,7 @@ pub(crate) struct Sight {
     found: Option<Found>,
 }
 
-/// What of [`Modes`] is written at every look.
+/// The part of [`Modes`] that is written at every look.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Found {
     modes_found: usize,
@@ -62,14 +62,16 @@ struct Found {
 }
 
 /// How `samples`, rows in the units of `mixture`, cover its modes.
-pub(crate) fn modes_of(mixture: &Mixture, samples: &[f32]) -> Modes {
+#[must_use]
+pub fn modes_of(mixture: &Mixture, samples: &[f32]) -> Modes {
     let samples = Points::new(samples, mixture.cols);
     Modes::count(mixture.modes(), samples, |row| mixture.nearest(row))
 }
 
 impl Probe {
-    /// For a run of `seed` on the training records `train`.
-    pub(crate) fn new(seed: u64, train: &Records) -> Self {
+    /// The probe of a run of `seed` on the training records `train`.
+    #[must_use]
+    pub fn new(seed: u64, train: &Records) -> Self {
         let (rows, cols) = (train.rows().min(ROWS), train.cols());
         let mut records = vec![0.0; rows * cols];
         for (i, row) in records.chunks_exact_mut(cols).enumerate() {
@@ -86,18 +88,18 @@ impl Probe {
     /// Looks at `trainer`'s players; `mixture` has the modes of the data, in the user's units.
     ///
     /// # Errors
-    /// What went wrong on the device.
-    pub(crate) fn look<B: Backend>(
+    /// If the device fails.
+    pub fn look<B: Backend>(
         &self,
         trainer: &mut Trainer<B>,
         record: &RecordInfo,
         mixture: Option<&Mixture>,
-    ) -> Result<Sight, BackendError> {
+    ) -> Result<ProbeReading, BackendError> {
         // As many as records, since nearest neighbours are nearer among more.
         let mut samples = trainer.sample(self.seed, 0, self.records.len() / self.cols)?;
-        let judged = self.records.len().min(JUDGED * self.cols);
-        let judged = [&self.records[..judged], &samples[..judged]].concat();
-        let saturation = saturation(&trainer.discriminate(&judged)?);
+        let asked = self.records.len().min(ASKED * self.cols);
+        let asked = [&self.records[..asked], &samples[..asked]].concat();
+        let saturation = saturation(&trainer.discriminate(&asked)?);
         let diversity = Diversity::of(&Spread::of(&samples, self.cols), &self.spread);
         let found = mixture.map(|mixture| {
             record.to_user_units(&mut samples, self.cols);
@@ -109,7 +111,7 @@ impl Probe {
                 reverse_kl: modes.reverse_kl,
             }
         });
-        Ok(Sight {
+        Ok(ProbeReading {
             diversity: diversity.distance,
             nearest: diversity.nearest,
             saturation,
@@ -119,11 +121,9 @@ impl Probe {
 }
 
 /// 1 − mean 4·D·(1 − D).
-fn saturation(judged: &[f32]) -> f64 {
-    let slopes = judged
-        .iter()
-        .map(|&d| 4.0 * f64::from(d) * f64::from(1.0 - d));
-    1.0 - slopes.sum::<f64>() / judged.len() as f64
+fn saturation(d: &[f32]) -> f64 {
+    let slopes = d.iter().map(|&d| 4.0 * f64::from(d) * f64::from(1.0 - d));
+    1.0 - slopes.sum::<f64>() / d.len() as f64
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! A run's configuration: files, presets and flags become one [`RunConfig`].
 
 mod keys;
-mod layers;
 mod merge;
+pub mod presets;
+mod sources;
 
 use gan_data::DataConfig;
 use gan_model::{
@@ -11,60 +12,60 @@ use gan_model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use layers::{Layers, Overrides};
-pub(crate) use merge::differences;
+pub use merge::differences;
+pub use sources::{Overrides, Sources};
 
 use crate::problem::Problem;
 
 /// Everything that a run depends on; what `config.toml` holds.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RunConfig {
+pub struct RunConfig {
     /// Seed of weights, latents, masks, order and built-in data.
-    pub(crate) seed: u64,
+    pub seed: u64,
     /// What to train on.
-    pub(crate) data: DataConfig,
+    pub data: DataConfig,
     /// How long to train and what to write.
-    pub(crate) run: RunSection,
+    pub run: RunSection,
     /// The rules.
-    pub(crate) game: RulesConfig,
+    pub game: RulesConfig,
     /// How the players learn.
-    pub(crate) optimizer: OptimizerConfig,
+    pub optimizer: OptimizerConfig,
     /// G.
-    pub(crate) generator: GeneratorConfig,
+    pub generator: GeneratorConfig,
     /// D.
-    pub(crate) discriminator: DiscriminatorConfig,
+    pub discriminator: DiscriminatorConfig,
 }
 
 /// How long to train and what to write; what is left out follows from the length of the run.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RunSection {
+pub struct RunSection {
     /// Passes over the training records; this or `steps`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) epochs: Option<f64>,
+    pub epochs: Option<f64>,
     /// Iterations; this or `epochs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) steps: Option<u64>,
+    pub steps: Option<u64>,
     /// Iterations from one line of `metrics.jsonl` to the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) log_every: Option<u64>,
+    pub log_every: Option<u64>,
     /// Iterations from one picture of samples to the next; 0 for none but the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sample_every: Option<u64>,
+    pub sample_every: Option<u64>,
     /// Iterations from one checkpoint to the next, rounded up to whole log intervals; 0 for none
     /// but those that time asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) checkpoint_every: Option<u64>,
+    pub checkpoint_every: Option<u64>,
     /// How many checkpoints stay.
     #[serde(default = "three")]
-    pub(crate) keep_checkpoints: usize,
+    pub keep_checkpoints: usize,
     /// Rows of a sheet of samples.
     #[serde(default = "ten")]
-    pub(crate) rows: usize,
+    pub rows: usize,
     /// Columns of a sheet of samples.
     #[serde(default = "ten")]
-    pub(crate) cols: usize,
+    pub cols: usize,
 }
 
 fn three() -> usize {
@@ -77,20 +78,36 @@ fn ten() -> usize {
 
 /// When things are due, in iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// Length of the run.
-    pub(crate) total: u64,
+    pub total: u64,
     /// Between two lines of metrics.
-    pub(crate) log: u64,
+    pub log: u64,
     /// Between two pictures; 0 for the last alone.
-    pub(crate) sample: u64,
+    pub sample: u64,
     /// Between two checkpoints, a multiple of `log`; 0 for those that time asks for.
-    pub(crate) checkpoint: u64,
+    pub checkpoint: u64,
 }
 
 impl RunConfig {
+    /// The configuration of a preset or a file, with flags on top.
+    ///
+    /// # Errors
+    /// If it is neither, cannot be read, or is not a valid configuration.
+    pub fn read(what: &str, overrides: &Overrides) -> Result<Self, Problem> {
+        Sources::read(what, overrides)?.resolve()
+    }
+
+    /// The configuration of the preset called `name`.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn preset(name: &str) -> Result<Self, Problem> {
+        Self::read(name, &Overrides::default())
+    }
+
     /// Both players and their rules.
-    pub(crate) fn game(&self) -> GameConfig {
+    pub fn game(&self) -> GameConfig {
         GameConfig {
             generator: self.generator.clone(),
             discriminator: self.discriminator.clone(),
@@ -101,7 +118,7 @@ impl RunConfig {
 
     /// The players that learn nothing after `step` iterations, because their schedule has taken the
     /// learning rate to 0.
-    pub(crate) fn at_rest(&self, step: u64) -> Vec<&'static str> {
+    pub fn at_rest(&self, step: u64) -> Vec<&'static str> {
         let updates_of_d = step.saturating_mul(self.game.discriminator_steps as u64);
         [
             ("generator", self.generator.optimizer, step),
@@ -124,7 +141,7 @@ impl RunConfig {
     ///
     /// What the configuration leaves out is chosen by the length and then stands in it, so that
     /// `config.toml` is complete and a longer continuation keeps the pace.
-    pub(crate) fn settle(&mut self, steps_per_epoch: u64) -> Pace {
+    pub fn settle(&mut self, steps_per_epoch: u64) -> Pace {
         let run = &mut self.run;
         let total = match (run.steps, run.epochs) {
             (Some(steps), _) => steps,
@@ -142,20 +159,29 @@ impl RunConfig {
     }
 
     /// As TOML.
-    pub(crate) fn to_toml(&self) -> Result<String, Problem> {
+    ///
+    /// # Errors
+    /// If a number is too large for TOML.
+    pub fn to_toml(&self) -> Result<String, Problem> {
         toml::to_string(self)
             .map_err(|error| Problem::failed(format!("cannot write the configuration: {error}")))
     }
 
-    /// From the TOML of a `config.toml` or a checkpoint.
-    pub(crate) fn from_toml(text: &str, name: &str) -> Result<Self, Problem> {
+    /// From the TOML of a `config.toml` or a checkpoint, called `name` in messages.
+    ///
+    /// # Errors
+    /// If it is not a configuration.
+    pub fn from_toml(text: &str, name: &str) -> Result<Self, Problem> {
         toml::from_str(text).map_err(|error| {
             Problem::failed(format!("{name}: not a configuration: {}", error.message()))
         })
     }
 
     /// Checks what does not depend on the data.
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    ///
+    /// # Errors
+    /// The first key that is missing, or whose value is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
         let run = &self.run;
         let wrong = |key: &str, found: String, expected: &str| {
             let (key, expected) = (key.into(), expected.into());
@@ -202,10 +228,7 @@ mod tests {
 
     #[test]
     fn settle_fills_in_the_pace_and_keeps_it_for_a_longer_run() {
-        let mut config = Layers::read("ring8", &Overrides::default())
-            .unwrap()
-            .resolve()
-            .unwrap();
+        let mut config = RunConfig::preset("ring8").unwrap();
         config.run = RunSection {
             epochs: Some(2.5),
             ..RunSection::default()
@@ -222,8 +245,7 @@ mod tests {
         let at_rest = |preset: &str, sets: &[&str], step| {
             let mut overrides = Overrides::default();
             sets.iter().for_each(|set| overrides.set(set).unwrap());
-            let layers = Layers::read(preset, &overrides).unwrap();
-            layers.resolve().unwrap().at_rest(step)
+            RunConfig::read(preset, &overrides).unwrap().at_rest(step)
         };
         let to_0 = ["optimizer.schedule.floor=0", "game.discriminator_steps=2"];
         assert_eq!(at_rest("ring8", &to_0, 7999), [""; 0]);
@@ -233,16 +255,15 @@ mod tests {
             ["generator", "discriminator"]
         );
         // What the program advises after a run of a preset must be of use.
-        for preset in crate::presets::names() {
+        for preset in presets::names() {
             assert_eq!(at_rest(preset, &[], u64::MAX), [""; 0], "{preset}");
         }
     }
 
     #[test]
     fn config_survives_a_round_trip_through_toml() {
-        for name in crate::presets::names() {
-            let layers = Layers::read(name, &Overrides::default()).unwrap();
-            let mut config = layers.resolve().unwrap();
+        for name in presets::names() {
+            let mut config = RunConfig::preset(name).unwrap();
             config.settle(77);
             let text = config.to_toml().unwrap();
             assert_eq!(RunConfig::from_toml(&text, name).unwrap(), config, "{text}");

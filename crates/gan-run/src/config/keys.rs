@@ -6,7 +6,7 @@
 use toml::{Table, Value};
 
 use super::merge::join;
-use crate::problem::nearest;
+use crate::text::nearest;
 
 /// A key of a table.
 pub(super) struct Key {

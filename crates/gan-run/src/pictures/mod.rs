@@ -7,6 +7,8 @@ use gan_pictures::{Density, PictureError, Scatter, sheet_of_images};
 
 pub(crate) use curves::curves;
 
+use crate::problem::{Problem, with_sources};
+
 /// Samples in a scatter plot.
 const POINTS: usize = 2000;
 /// Samples in a picture of one dimension, whose density needs more.
@@ -14,24 +16,26 @@ const POINTS_1D: usize = 10_000;
 
 /// What samples are drawn on top of, in the user's units.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Backdrop {
+pub struct Backdrop {
     /// Records of the data, `cols` values each.
-    pub(crate) data: Vec<f32>,
+    pub data: Vec<f32>,
     /// The density of the data, where it is known.
-    pub(crate) mixture: Option<Mixture>,
+    pub mixture: Option<Mixture>,
     /// For one dimension: points x of the axis with D(x).
-    pub(crate) discriminator: Vec<[f32; 2]>,
+    pub discriminator: Vec<[f32; 2]>,
 }
 
 impl Backdrop {
     /// The density of the data, if it has several modes.
-    pub(crate) fn modes(&self) -> Option<&Mixture> {
+    #[must_use]
+    pub fn modes(&self) -> Option<&Mixture> {
         self.mixture.as_ref().filter(|mixture| mixture.modes() > 1)
     }
 }
 
-/// How many samples the picture of records of `cols` values shows.
-pub(crate) fn sample_count(shape: &RecordShape, cols: usize, grid: [usize; 2]) -> usize {
+/// Number of samples that the picture of records of `cols` values shows.
+#[must_use]
+pub fn sample_count(shape: &RecordShape, cols: usize, grid: [usize; 2]) -> usize {
     match (shape, cols) {
         (RecordShape::Image { .. }, _) => grid[0] * grid[1],
         (_, 1) => POINTS_1D,
@@ -39,8 +43,9 @@ pub(crate) fn sample_count(shape: &RecordShape, cols: usize, grid: [usize; 2]) -
     }
 }
 
-/// How many records of the data [`Backdrop`] should hold.
-pub(crate) fn backdrop_count(shape: &RecordShape, cols: usize) -> usize {
+/// Number of records of the data that [`Backdrop`] should hold.
+#[must_use]
+pub fn backdrop_count(shape: &RecordShape, cols: usize) -> usize {
     match shape {
         RecordShape::Image { .. } => 0,
         _ => sample_count(shape, cols, [0, 0]),
@@ -54,20 +59,23 @@ pub(crate) fn backdrop_count(shape: &RecordShape, cols: usize) -> usize {
 ///
 /// # Errors
 /// If the picture is too large.
-pub(crate) fn draw(
+pub fn draw(
     title: &str,
     shape: &RecordShape,
     cols: usize,
     samples: &[f32],
     grid: [usize; 2],
     backdrop: &Backdrop,
-) -> Result<Vec<u8>, PictureError> {
+) -> Result<Vec<u8>, Problem> {
     let names = match shape {
         &RecordShape::Image {
             height,
             width,
             channels,
-        } => return sheet_of_images(samples, [height, width, channels], grid),
+        } => {
+            let sheet = sheet_of_images(samples, [height, width, channels], grid);
+            return sheet.map_err(|error| undrawn(&error));
+        }
         RecordShape::Vector { columns } => columns.as_deref(),
         _ => None,
     };
@@ -93,7 +101,11 @@ pub(crate) fn draw(
         };
         scatter.draw()
     };
-    drawing.to_png(1.0)
+    drawing.to_png(1.0).map_err(|error| undrawn(&error))
+}
+
+fn undrawn(error: &PictureError) -> Problem {
+    Problem::failed(format!("cannot draw the samples: {}", with_sources(error)))
 }
 
 /// The first two values of each row.

@@ -1,0 +1,52 @@
+//! The commands, one module each: its arguments, and `run`.
+
+pub(crate) mod info;
+pub(crate) mod presets;
+pub(crate) mod sample;
+pub(crate) mod train;
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
+use gan_run::problem::Problem;
+
+/// What computes, and how.
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
+    /// Device that computes: auto, cpu, or a GPU as cuda, hip, vulkan or wgpu, with a number as in
+    /// cuda:1; auto is the first hardware GPU, otherwise the CPU.
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    pub(crate) device: DeviceChoice,
+    /// How factors of matrix products are rounded; the CPU has f32, and on some processors bf16.
+    #[arg(long, value_parser = precision(), default_value_t)]
+    pub(crate) precision: PrecisionChoice,
+    /// CPU threads [default: all]; the numbers do not depend on it.
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    pub(crate) threads: Option<usize>,
+}
+
+impl DeviceArgs {
+    /// Opens the device, and says why it is this one.
+    ///
+    /// # Errors
+    /// If it cannot start, or does not compute in this precision.
+    pub(crate) fn open(&self) -> Result<(Device, &'static str), Problem> {
+        Device::open(self.device, self.precision, self.threads)
+    }
+}
+
+/// Reads a precision, and lists them all in the help.
+fn precision() -> impl TypedValueParser<Value = PrecisionChoice> {
+    let all = PrecisionChoice::ALL;
+    let listed = all.map(|choice| PossibleValue::new(choice.name()).help(choice.description()));
+    PossibleValuesParser::new(listed).try_map(|name| name.parse::<PrecisionChoice>())
+}
+
+/// Reads a finite number above 0.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    number
+        .filter(|number| *number > 0.0 && number.is_finite())
+        .ok_or_else(|| "expected a number above 0".to_owned())
+}

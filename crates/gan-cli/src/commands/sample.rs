@@ -1,0 +1,150 @@
+//! `gan-cli sample`: from a checkpoint to a picture or a file of values.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use gan_data::RecordShape;
+use gan_run::model::{Model, check_amount};
+use gan_run::pictures::{self, Backdrop};
+use gan_run::problem::Problem;
+use gan_run::run_dir::{self, RunDir, check_folder};
+use gan_run::text::nearest;
+
+use super::DeviceArgs;
+use crate::output::Output;
+
+/// The forms that samples can take.
+const EXTENSIONS: [&str; 3] = ["png", "npy", "csv"];
+/// More images than this make no sheet that a person could look at.
+const LARGEST_SHEET: usize = 10_000;
+
+/// `gan-cli sample`.
+// Samples are few: the CPU is there at once, and gives the same bits everywhere.
+#[derive(Debug, Args)]
+#[command(mut_arg("device", |arg| arg.default_value("cpu")))]
+pub(crate) struct SampleArgs {
+    /// Directory of a run, or a checkpoint file.
+    #[arg(value_name = "RUN | CHECKPOINT")]
+    from: PathBuf,
+    /// Number of samples.
+    #[arg(short, long, value_name = "N", default_value = "100", allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000_000))]
+    number: usize,
+    /// Seed of the latents [default: the run's].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<u64>,
+    /// File to write: .png is a picture, .npy and .csv hold the values [default: beside the run's samples].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// `gan-cli sample`.
+pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    if let Some(out) = &args.out {
+        extension(out)?;
+        check_folder(out)?;
+    }
+    let model = Model::load(&args.from)?;
+    let seed = args.seed.unwrap_or(model.checkpoint.seed);
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => default_out(&model, seed),
+    };
+    let kind = extension(&out)?;
+    let image = matches!(model.record.shape, RecordShape::Image { .. });
+    if kind == "png" && image && args.number > LARGEST_SHEET {
+        return Err(Problem::usage(format!(
+            "-n {}: found more than {LARGEST_SHEET} images for one sheet",
+            args.number
+        ))
+        .hint("write them to a .npy file")
+        .into());
+    }
+
+    let (device, _) = args.device.open()?;
+    let mut generator = model.generator(&device)?;
+    let cols = generator.cols();
+    check_amount("-n", args.number, cols)?;
+    let mut samples = generator.sample(seed, 0, args.number)?;
+    model.record.to_user_units(&mut samples, cols);
+    match kind {
+        "npy" => gan_data::write_npy(&out, &samples, cols)?,
+        "csv" => {
+            let columns = match &model.record.shape {
+                RecordShape::Vector { columns } => columns.as_deref(),
+                _ => None,
+            };
+            gan_data::write_csv(&out, &samples, cols, columns)?;
+        }
+        _ => {
+            let grid = near_square(args.number);
+            let shape = &model.record.shape;
+            let name = model.path.display();
+            let title = format!("{name}, step {}, seed {seed}", model.checkpoint.step);
+            let backdrop = Backdrop::default();
+            let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)?;
+            RunDir::replace(&out, &picture)?;
+        }
+    }
+    output.line(format!(
+        "{}: {} samples of {}, step {}, seed {seed}",
+        out.display(),
+        args.number,
+        model.path.display(),
+        model.checkpoint.step
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A picture beside the run's own; for a lone checkpoint in the working directory.
+fn default_out(model: &Model, seed: u64) -> PathBuf {
+    let step = model.checkpoint.step;
+    let name = format!("sample-step-{step:06}-seed-{seed}.png");
+    match &model.run {
+        Some(run) => run_dir::samples_folder(run).join(name),
+        None => PathBuf::from(name),
+    }
+}
+
+fn extension(path: &Path) -> Result<&'static str, Problem> {
+    let found = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    EXTENSIONS
+        .into_iter()
+        .find(|known| *known == found)
+        .ok_or_else(|| {
+            let near = nearest(&found, EXTENSIONS);
+            Problem::usage(format!(
+                "--out {}: found extension {found:?}, expected one of {}",
+                path.display(),
+                EXTENSIONS.join(", ")
+            ))
+            .maybe_hint(near.map(|near| format!("did you mean .{near}?")))
+        })
+}
+
+/// Rows and columns of a sheet of `count` images.
+fn near_square(count: usize) -> [usize; 2] {
+    let cols = (count as f64).sqrt().ceil().max(1.0) as usize;
+    [count.div_ceil(cols), cols]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sheets_are_nearly_square_and_hold_all() {
+        assert_eq!(near_square(1), [1, 1]);
+        assert_eq!(near_square(100), [10, 10]);
+        assert_eq!(near_square(7), [3, 3]);
+        assert!((1..500).all(|n| near_square(n).iter().product::<usize>() >= n));
+    }
+}

@@ -1,0 +1,248 @@
+//! `gan-cli train`: what a person types to train, and what they see of it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use gan_data::RecordShape;
+use gan_run::config::{Overrides, presets};
+use gan_run::device::PrecisionChoice;
+use gan_run::event::{Done, Event, Observer};
+use gan_run::plan::Plan;
+use gan_run::problem::Problem;
+use gan_run::run_data::named_data;
+use gan_run::run_dir::Existing;
+use gan_run::text::{duration, shell_word, thousands};
+use gan_run::training::{Ending, resume_command};
+
+use super::DeviceArgs;
+use crate::interrupt;
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// `gan-cli train`.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// Preset, or a TOML file that may begin with `extends = "<preset>"` [default: digits].
+    #[arg(value_name = "PRESET | FILE.toml", conflicts_with = "resume")]
+    config: Option<String>,
+    /// Data: a directory (MNIST, CIFAR-10), an IDX, .bin, .npy or .csv file, or a built-in source.
+    #[arg(long, value_name = "PATH")]
+    data: Option<String>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Seed of weights, latents, masks and order; the same seed gives the same run.
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Stop after so many passes over the training records.
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "steps",
+        allow_negative_numbers = true
+    )]
+    epochs: Option<f64>,
+    /// Stop after so many iterations.
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    steps: Option<u64>,
+    /// Directory of the run [default: `runs/PRESET-N`].
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Continue a run from its last checkpoint [default: the newest in runs/].
+    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    pub(crate) resume: Option<Option<PathBuf>>,
+    /// Change one key, such as `optimizer.learning_rate=0.05`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print events as JSON lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Replace the run that `--out` already holds.
+    #[arg(long, requires = "out", conflicts_with = "resume")]
+    overwrite: bool,
+}
+
+/// `gan-cli train`.
+pub(crate) fn run(args: &TrainArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    let overrides = overrides(args)?;
+    let precision = args.device.precision;
+    let mut reporter = Reporter {
+        output,
+        precision,
+        progress: None,
+    };
+    let plan = match &args.resume {
+        Some(run) => Plan::resume(run.as_deref(), &overrides, &mut reporter)?,
+        None => {
+            let what = args.config.as_deref().unwrap_or(presets::DEFAULT);
+            let existing = match args.overwrite {
+                true => Existing::Replace,
+                false => Existing::Keep,
+            };
+            Plan::new_run(what, &overrides, args.out.as_deref(), existing)?
+        }
+    };
+    interrupt::listen()?;
+    let (device, why) = args.device.open()?;
+    output.line(format!("device   {} ({why})", device.description()));
+    let ending = plan.train(device, precision, &mut reporter);
+    // However it ended: what is said next must not run into the bar.
+    reporter.end_progress();
+    Ok(match ending? {
+        Ending::Done => ExitCode::SUCCESS,
+        Ending::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
+    })
+}
+
+fn overrides(args: &TrainArgs) -> Result<Overrides, Problem> {
+    let mut overrides = Overrides::default();
+    if let Some(seed) = args.seed {
+        overrides.flag("--seed", "seed", seed as i64);
+    }
+    if let Some(epochs) = args.epochs {
+        overrides.flag("--epochs", "run.epochs", epochs);
+    }
+    if let Some(steps) = args.steps {
+        overrides.flag("--steps", "run.steps", steps as i64);
+    }
+    if let Some(data) = &args.data {
+        overrides.flag("--data", "data.source", named_data(data));
+    }
+    args.set.iter().try_for_each(|set| overrides.set(set))?;
+    Ok(overrides)
+}
+
+/// Shows a run to a person, or its events to a program.
+struct Reporter<'a> {
+    output: &'a Output,
+    /// How the device computes, which a command that continues the run must repeat.
+    precision: PrecisionChoice,
+    /// The bar, while the run trains.
+    progress: Option<Progress<'a>>,
+}
+
+impl Observer for Reporter<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Data { .. } => {}
+            Event::Warning { text } => self.output.notice(format!("warning: {text}")),
+            _ => self.output.event(event),
+        }
+        if !self.output.is_json() {
+            self.show(event);
+        }
+    }
+
+    fn progress(&mut self, step: u64) {
+        if let Some(progress) = &mut self.progress {
+            progress.tick(step);
+        }
+    }
+
+    fn stop_requested(&self) -> bool {
+        interrupt::requested()
+    }
+}
+
+impl Reporter<'_> {
+    fn show(&mut self, event: &Event<'_>) {
+        let out = self.output;
+        match *event {
+            Event::Data {
+                source,
+                train_records,
+                notes,
+            } => {
+                out.line(format!("data     {source}: {train_records} to train"));
+                for note in notes {
+                    out.line(format!("note     {note}"));
+                }
+            }
+            Event::Start {
+                run,
+                step,
+                steps,
+                steps_per_epoch,
+                resumed,
+                parameters,
+                ..
+            } => {
+                out.line(format!(
+                    "players  G {}, D {} parameters",
+                    thousands(parameters.generator),
+                    thousands(parameters.discriminator)
+                ));
+                let verb = if resumed { "continue" } else { "run     " };
+                out.line(format!("{verb} {}", run.display()));
+                self.progress = Some(Progress::new(out, step, steps, steps_per_epoch));
+            }
+            Event::Metrics { line, .. } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.reading(line.metrics);
+                }
+            }
+            Event::Diagnosis {
+                finding, remedy, ..
+            } => {
+                if let Some(progress) = &self.progress {
+                    progress.say(&format!("finding  {}", finding.with_remedy(remedy)));
+                }
+            }
+            Event::Interrupted { step, steps, run } => {
+                self.end_progress();
+                out.line(format!(
+                    "interrupted and saved at step {step} of {steps}\n  go on: {}",
+                    resume_command(run, self.precision)
+                ));
+            }
+            Event::Done(ref done) => {
+                self.end_progress();
+                self.show_done(done);
+            }
+            _ => {}
+        }
+    }
+
+    /// Says what there is now, and what can be done with it.
+    fn show_done(&self, done: &Done<'_>) {
+        let out = self.output;
+        let (step, run) = (done.step, shell_word(done.run));
+        let seconds = duration(done.session_seconds);
+        out.line(format!("\ndone: {step} steps in {seconds}"));
+        if let Some(quality) = done.quality {
+            out.line(format!("  quality       {quality}"));
+        }
+        for (finding, remedy) in done.findings.iter().zip(done.remedies) {
+            out.line(format!("  finding       {}", finding.with_remedy(remedy)));
+        }
+        if let Some(samples) = done.samples {
+            out.line(format!("  samples       {}", samples.display()));
+        }
+        out.line(format!("  curves        {}", done.curves.display()));
+        out.line(format!("  checkpoint    {}", done.checkpoint.display()));
+        let extension = match done.shape {
+            RecordShape::Image { .. } => "png",
+            _ => "csv",
+        };
+        out.line(format!(
+            "  more samples  gan-cli sample {run} -n 100 --seed 2 --out samples.{extension}{}",
+            self.precision.flag()
+        ));
+        let further = match done.epochs {
+            Some(epochs) => format!("--epochs {}", 2.0 * epochs.max(1.0)),
+            None => format!("--steps {}", 2 * step.max(1)),
+        };
+        let resume = resume_command(done.run, self.precision);
+        out.line(format!("  go on         {resume} {further}"));
+    }
+
+    /// Takes the bar away.
+    fn end_progress(&mut self) {
+        if let Some(progress) = self.progress.take() {
+            progress.finish();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The presets: the configurations of `configs/`, which come with the program.
+
+use crate::problem::Problem;
+use crate::text::nearest;
+
+/// A configuration that comes with the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// What the user types for it.
+    pub name: &'static str,
+    /// Its TOML.
+    pub text: &'static str,
+}
+
+macro_rules! presets {
+    ($($name:literal),+ $(,)?) => {
+        &[$(Preset {
+            name: $name,
+            text: include_str!(concat!("../../../../configs/", $name, ".toml")),
+        }),+]
+    };
+}
+
+/// All presets, the ones that need no data first.
+pub const PRESETS: &[Preset] = presets![
+    "digits",
+    "ring8",
+    "grid25",
+    "ring8-modern",
+    "grid25-modern",
+    "figure1",
+    "table",
+    "mnist",
+    "mnist-simultaneous",
+    "mnist-tuned",
+    "mnist-modern",
+    "cifar10-fc",
+    "tfd",
+];
+
+/// The preset that is trained when the user names none.
+pub const DEFAULT: &str = "digits";
+
+impl Preset {
+    /// The first line of its text, which says what it is.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        let line = self.text.lines().next().unwrap_or_default();
+        line.trim_start_matches('#').trim()
+    }
+}
+
+/// The preset called `name`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name)
+}
+
+/// The names of all presets.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|preset| preset.name)
+}
+
+/// The names of all presets, for messages.
+pub(super) fn listed() -> String {
+    names().collect::<Vec<_>>().join(", ")
+}
+
+/// The error for a word that is neither a preset nor a file.
+#[must_use]
+pub fn unknown(what: &str) -> Problem {
+    let near = nearest(what, names());
+    Problem::usage(format!(
+        "{what}: found no preset and no file of this name, expected one of {}, or FILE.toml",
+        listed()
+    ))
+    .maybe_hint(near.map(|near| format!("did you mean {near}?")))
+}
+
+/// A data set that a preset names and the user has to bring.
+pub struct DataSet {
+    /// The name that stands in `data.source`.
+    name: &'static str,
+    /// What `--data` must lead to.
+    files: &'static str,
+    /// What else there is to know.
+    note: &'static str,
+}
+
+const DATA_SETS: [DataSet; 4] = [
+    DataSet {
+        name: "table",
+        files: "a numeric .csv file, with or without a line of names, or a .npy file of floats",
+        note: "",
+    },
+    DataSet {
+        name: "mnist",
+        files: "a directory with train-images-idx3-ubyte, train-labels-idx1-ubyte, \
+                t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz",
+        note: "",
+    },
+    DataSet {
+        name: "cifar10",
+        files: "a directory with data_batch_1.bin to data_batch_5.bin and test_batch.bin \
+                (the \"binary version\"), or one such file",
+        note: "",
+    },
+    DataSet {
+        name: "tfd",
+        files: "a .npy file of bytes of shape records × 48 × 48",
+        note: "the Toronto Face Database was never public; the preset keeps the authors' settings \
+               for those who have it; ",
+    },
+];
+
+/// The data set that the user has to bring, if `source` names one.
+pub fn data_set(source: &str) -> Option<&'static DataSet> {
+    DATA_SETS.iter().find(|set| set.name == source)
+}
+
+impl DataSet {
+    /// The error for a data set that was not brought; `preset` is what the user typed.
+    pub fn missing(&self, preset: &str) -> Problem {
+        Problem::usage(format!(
+            "{}: this data does not come with the program",
+            self.name
+        ))
+        .hint(format!(
+            "{}type: gan-cli train {preset} --data PATH, where PATH is {}; \
+             ./{} would be one in this directory",
+            self.note, self.files, self.name
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_begins_with_its_summary() {
+        for preset in PRESETS {
+            assert!(preset.summary().len() > 20, "{}", preset.name);
+            assert!(!preset.summary().ends_with('.'), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn unknown_preset_names_the_nearest() {
+        assert!(unknown("minst").message.contains("mnist-simultaneous"));
+    }
+}

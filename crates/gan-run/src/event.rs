@@ -1,0 +1,176 @@
+//! What a run tells its caller while it trains.
+
+use std::path::Path;
+
+use gan_data::RecordShape;
+use gan_eval::Modes;
+use gan_model::Metrics;
+use serde::Serialize;
+
+use crate::diagnosis::Finding;
+use crate::probe::ProbeReading;
+
+/// The caller of a run: is told what happens, and may ask the run to stop.
+pub trait Observer {
+    /// Something happened that is worth a line.
+    fn event(&mut self, event: &Event<'_>);
+
+    /// An iteration is done, the `step`-th.
+    fn progress(&mut self, step: u64);
+
+    /// Asked before every iteration; if it returns true, the run saves what it has and ends.
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+/// Something that happens in a run, with a name for programs in `event`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The data is loaded.
+    Data {
+        /// Where it comes from.
+        source: &'a str,
+        /// Number of training records.
+        train_records: usize,
+        /// What the loader has to say about the data.
+        notes: &'a [String],
+    },
+    /// Something that the user should know, and that does not keep the run from training.
+    Warning {
+        /// A sentence without its first capital.
+        text: String,
+    },
+    /// Everything is ready, and training begins.
+    Start {
+        /// Directory of the run.
+        run: &'a Path,
+        /// Description of the device.
+        device: &'a str,
+        /// Name of the preset or file.
+        preset: &'a str,
+        /// Where the data comes from.
+        data: &'a str,
+        /// Number of training records.
+        train_records: usize,
+        /// Seed of the run.
+        seed: u64,
+        /// Iterations done before.
+        step: u64,
+        /// Iterations of the whole run.
+        steps: u64,
+        /// Iterations per epoch.
+        #[serde(skip)]
+        steps_per_epoch: u64,
+        /// True if the run goes on from a checkpoint.
+        #[serde(skip)]
+        resumed: bool,
+        /// Sizes of the players.
+        parameters: Parameters,
+    },
+    /// The numbers since the last reading: a line of `metrics.jsonl`.
+    Metrics {
+        /// The line.
+        #[serde(flatten)]
+        line: &'a MetricsLine,
+        /// How iterations are run; in the first of these events alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        execution: Option<String>,
+    },
+    /// Something is wrong with the game, or no longer.
+    Diagnosis {
+        /// Step of the reading that told.
+        step: u64,
+        /// What is wrong, or was.
+        #[serde(flatten)]
+        finding: &'a Finding,
+        /// A flag that usually helps in a new run.
+        remedy: &'a str,
+    },
+    /// A picture of samples is written.
+    Sample {
+        /// Iterations done.
+        step: u64,
+        /// The picture.
+        path: &'a Path,
+        /// How the samples cover the modes of the data, where these are known.
+        quality: Option<&'a Modes>,
+    },
+    /// A checkpoint is written.
+    Checkpoint {
+        /// Iterations done.
+        step: u64,
+        /// The file.
+        path: &'a Path,
+    },
+    /// The caller has stopped the run, and it is saved.
+    Interrupted {
+        /// Iterations done.
+        step: u64,
+        /// Iterations of the whole run.
+        #[serde(skip)]
+        steps: u64,
+        /// Directory of the run.
+        run: &'a Path,
+    },
+    /// All iterations are done.
+    Done(Done<'a>),
+}
+
+/// Numbers of parameters.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Parameters {
+    /// Those of G.
+    pub generator: usize,
+    /// Those of D.
+    pub discriminator: usize,
+}
+
+/// A line of `metrics.jsonl`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct MetricsLine {
+    /// Means over the iterations since the last reading.
+    #[serde(flatten)]
+    pub metrics: Metrics,
+    /// What the probe tells, where it looked.
+    #[serde(flatten)]
+    pub probe: Option<ProbeReading>,
+    /// Seconds of training so far.
+    pub seconds: f64,
+}
+
+/// A run that is done, and what there is now.
+#[derive(Debug, Serialize)]
+pub struct Done<'a> {
+    /// Iterations done.
+    pub step: u64,
+    /// Seconds of training, all sessions of the run together.
+    pub seconds: f64,
+    /// Seconds of training since this session began.
+    #[serde(skip)]
+    pub session_seconds: f64,
+    /// Directory of the run.
+    pub run: &'a Path,
+    /// The last picture of samples.
+    pub samples: Option<&'a Path>,
+    /// The curves.
+    #[serde(skip)]
+    pub curves: &'a Path,
+    /// The last checkpoint.
+    pub checkpoint: &'a Path,
+    /// How the last samples cover the modes of the data, where these are known.
+    pub quality: Option<&'a Modes>,
+    /// What is wrong with the game at its end.
+    pub findings: &'a [Finding],
+    /// A remedy for each of the findings.
+    #[serde(skip)]
+    pub remedies: &'a [String],
+    /// What the samples are.
+    #[serde(skip)]
+    pub shape: &'a RecordShape,
+    /// The length of the run in epochs, if that is how it was given.
+    #[serde(skip)]
+    pub epochs: Option<f64>,
+}

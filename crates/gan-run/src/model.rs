@@ -1,0 +1,218 @@
+//! A trained generator: a checkpoint file, and what it says about itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use gan_kernels::Native;
+#[cfg(feature = "gpu")]
+use gan_kernels::cube::Cube;
+use gan_model::{Checkpoint, Sampler};
+
+use crate::config::RunConfig;
+use crate::device::Device;
+use crate::problem::Problem;
+use crate::record::RecordInfo;
+use crate::run_dir;
+
+/// All samples are in memory at once: 400 MB of it.
+const MOST_VALUES: usize = 100_000_000;
+/// A checkpoint and what it says about itself.
+pub struct Model {
+    /// The file.
+    pub path: PathBuf,
+    /// The run that it lies in, if any.
+    pub run: Option<PathBuf>,
+    /// The contents of the file.
+    pub checkpoint: Checkpoint,
+    /// The configuration of its run.
+    pub config: RunConfig,
+    /// What its samples are.
+    pub record: RecordInfo,
+    /// Values per sample.
+    pub cols: usize,
+}
+
+impl Model {
+    /// The last checkpoint of a run, or a checkpoint file.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub fn load(from: &Path) -> Result<Self, Problem> {
+        let from = run_dir::find(from);
+        let path = if from.is_dir() {
+            let last = run_dir::checkpoints(&from).pop();
+            let (_, path) = last.ok_or_else(|| {
+                Problem::usage(format!("{}: found no checkpoint in it", from.display()))
+                    .hint("give the directory of a run, or a .safetensors file")
+            })?;
+            path
+        } else {
+            from
+        };
+        let checkpoint = Checkpoint::load(&path)?;
+        let name = path.display().to_string();
+        let config = RunConfig::from_toml(&checkpoint.config, &name)?;
+        let cols = generator_cols(&config, &checkpoint, &name)?;
+        let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
+        record.check(cols, &name)?;
+        Ok(Self {
+            run: run_dir::of_checkpoint(&path),
+            config,
+            record,
+            cols,
+            checkpoint,
+            path,
+        })
+    }
+
+    /// The generator, on `device`.
+    ///
+    /// # Errors
+    /// If the checkpoint does not fit its configuration.
+    pub fn generator(&self, device: &Device) -> Result<Generator, Problem> {
+        let (config, checkpoint) = (&self.config.generator, &self.checkpoint);
+        Ok(match device {
+            Device::Cpu(native) => {
+                Generator::Cpu(Sampler::new(native.clone(), config, checkpoint)?)
+            }
+            #[cfg(feature = "gpu")]
+            Device::Gpu(cube) => Generator::Gpu(Sampler::new(cube.clone(), config, checkpoint)?),
+        })
+    }
+}
+
+/// A trained generator on a device.
+pub enum Generator {
+    /// On the processor.
+    Cpu(Sampler<Native<f32>>),
+    /// On a GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(Sampler<Cube>),
+}
+
+/// Calls a method of the sampler within a [`Generator`].
+macro_rules! with_sampler {
+    ($generator:expr, $sampler:ident => $call:expr) => {
+        match $generator {
+            Generator::Cpu($sampler) => $call,
+            #[cfg(feature = "gpu")]
+            Generator::Gpu($sampler) => $call,
+        }
+    };
+}
+
+impl Generator {
+    /// Values per sample.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        with_sampler!(self, sampler => sampler.cols())
+    }
+
+    /// Dimension of the latent z.
+    #[must_use]
+    pub fn latent(&self) -> usize {
+        with_sampler!(self, sampler => sampler.latent())
+    }
+
+    /// Samples number `first .. first + count` of `seed`, row-major, in the players' units.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn sample(&mut self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
+        Ok(with_sampler!(self, sampler => sampler.sample(seed, first, count))?)
+    }
+
+    /// The latents that these samples are made from, row-major.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn latents(&self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
+        Ok(with_sampler!(self, sampler => sampler.latents(seed, first, count))?)
+    }
+
+    /// G(z) for each of `latents`, row-major, in the players' units.
+    ///
+    /// # Panics
+    /// If `latents` is no whole number of latents.
+    /// # Errors
+    /// If the device fails.
+    pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, Problem> {
+        Ok(with_sampler!(self, sampler => sampler.generate_from(latents))?)
+    }
+}
+
+/// Values per sample, once configuration and tensors are known to describe the same generator.
+///
+/// Files come from anywhere, and a generator is built by its configuration: nothing may be believed
+/// that the tensors do not bear out.
+fn generator_cols(
+    config: &RunConfig,
+    checkpoint: &Checkpoint,
+    name: &str,
+) -> Result<usize, Problem> {
+    let shapes: BTreeMap<_, _> = checkpoint.tensors().collect();
+    let wrong = |tensor: &str, expected: String| {
+        let found = shapes.get(tensor).map_or("none".into(), |[rows, cols]| {
+            format!("one of {rows}×{cols} values")
+        });
+        Problem::failed(format!(
+            "{name}: tensor {tensor}: found {found}, expected {expected}"
+        ))
+    };
+    let layers = &config.generator.layers;
+    let bias = format!("generator.{}.b", layers.len().saturating_sub(1));
+    let cols = match shapes.get(bias.as_str()) {
+        Some(&[1, cols]) if cols > 0 => cols,
+        _ => return Err(wrong(&bias, "one of one row".into())),
+    };
+    config
+        .game()
+        .validate(cols)
+        .map_err(|error| Problem::failed(format!("{name}: not a configuration: {error}")))?;
+    let mut fan_in = config.generator.latent;
+    for (index, layer) in layers.iter().enumerate() {
+        let units = layer.units.unwrap_or(cols);
+        let outputs = units.saturating_mul(layer.pieces.unwrap_or(1));
+        let weight = format!("generator.{index}.w");
+        if shapes.get(weight.as_str()) != Some(&[fan_in, outputs]) {
+            return Err(wrong(&weight, format!("one of {fan_in}×{outputs}")));
+        }
+        fan_in = units;
+    }
+    Ok(cols)
+}
+
+/// Checks that `number` samples of `cols` values fit into memory; `flag` is what the user typed.
+///
+/// # Errors
+/// If they do not.
+pub fn check_amount(flag: &str, number: usize, cols: usize) -> Result<(), Problem> {
+    let values = number.saturating_mul(cols);
+    if values <= MOST_VALUES {
+        return Ok(());
+    }
+    let most = MOST_VALUES / cols;
+    Err(Problem::usage(format!(
+        "{flag} {number}: found {values} values, {cols} in each sample, expected at most {MOST_VALUES}"
+    ))
+    .hint(format!(
+        "take {most} at a time, each time with another --seed and --out"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amount_is_bounded_by_values_and_not_by_samples() {
+        assert!(check_amount("-n", 10_000_000, 2).is_ok());
+        let error = check_amount("-n", 10_000_000, 784).unwrap_err().to_string();
+        assert!(
+            error.contains("-n 10000000: found 7840000000 values"),
+            "{error}"
+        );
+        assert!(check_amount("-n", usize::MAX, 3).is_err());
+        assert!(check_amount("-n", MOST_VALUES / 784, 784).is_ok());
+    }
+}

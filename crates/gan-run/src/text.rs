@@ -1,0 +1,127 @@
+//! Numbers, durations, words and paths as people read and type them.
+
+use std::path::Path;
+
+/// 1234567 as `1,234,567`.
+#[must_use]
+pub fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with three significant digits where it is below 1000: `2.50`, `25.0`, `2500`.
+#[must_use]
+pub fn three_digits(number: f64) -> String {
+    match number {
+        small if small < 10.0 => format!("{small:.2}"),
+        middle if middle < 100.0 => format!("{middle:.1}"),
+        large => format!("{large:.0}"),
+    }
+}
+
+/// Seconds as `1:02:03`, `2:03` or `4.5 s`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    if seconds < 10.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// A number of bytes in the largest unit of which there is at least one: `2.0 GiB`.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut amount = count as f64;
+    let mut unit = 0;
+    while amount >= 1024.0 && unit + 1 < UNITS.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0);
+    format!("{amount:.digits$} {}", UNITS[unit])
+}
+
+/// Bytes of a digest as two digits each.
+#[must_use]
+pub fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The candidate that `word` was probably meant to be.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Two words that are less alike are unrelated.
+    const ALIKE: f64 = 0.7;
+    let word = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&word, candidate), candidate))
+        .filter(|(alike, _)| *alike > ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// `path` as a word of a command that can be typed into a shell.
+#[must_use]
+pub fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped_from_the_right() {
+        assert_eq!(thousands(1), "1");
+        assert_eq!(thousands(123), "123");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn durations_read_like_a_clock() {
+        assert_eq!(duration(4.54), "4.5 s");
+        assert_eq!(duration(62.0), "1:02");
+        assert_eq!(duration(3723.4), "1:02:03");
+    }
+
+    #[test]
+    fn bytes_are_in_the_largest_unit_that_fits() {
+        assert_eq!(bytes(1023), "1023 bytes");
+        assert_eq!(bytes(2_147_483_647), "2.0 GiB");
+    }
+
+    #[test]
+    fn nearest_finds_the_typo_and_nothing_far_away() {
+        let known = ["learning_rate", "momentum", "schedule"];
+        assert_eq!(nearest("learnin_rate", known), Some("learning_rate"));
+        assert_eq!(nearest("Momentun", known), Some("momentum"));
+        assert_eq!(nearest("zebra", known), None);
+    }
+
+    #[test]
+    fn shell_words_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(shell_word(Path::new("runs/ring8-1")), "runs/ring8-1");
+        assert_eq!(shell_word(Path::new("my runs/a")), "'my runs/a'");
+        assert_eq!(shell_word(Path::new("it's")), r"'it'\''s'");
+        assert_eq!(shell_word(Path::new("a;b")), "'a;b'");
+    }
+}

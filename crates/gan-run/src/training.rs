@@ -1,0 +1,411 @@
+//! The loop that trains and writes: step by step, with everything that is written on the way.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gan_eval::Modes;
+use gan_kernels::{Backend, BackendError};
+use gan_model::Trainer;
+use gan_pictures::Event as CurvesEvent;
+use tracing::{error, info, warn};
+
+use crate::config::{Pace, RunConfig};
+use crate::device::PrecisionChoice;
+use crate::diagnosis::{Diagnosis, Finding, lower_rates, remedy};
+use crate::event::{Done, Event, MetricsLine, Observer};
+use crate::pictures::{self, Backdrop};
+use crate::probe::{self, Probe};
+use crate::problem::Problem;
+use crate::reading::{History, Reading};
+use crate::record::RecordInfo;
+use crate::run_dir::{self, EXECUTION_MARK, RunDir};
+use crate::text::shell_word;
+
+/// A checkpoint is at most so old when the machine fails.
+const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
+/// Saving takes at most one part in so many of the time.
+const CHECKPOINT_SHARE: u32 = 20;
+/// Points at which D is drawn over one dimension.
+const AXIS_POINTS: usize = 241;
+/// How a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All iterations are done.
+    Done,
+    /// The observer stopped it, and it was saved.
+    Interrupted,
+}
+
+/// The command that continues a run, for hints.
+#[must_use]
+pub fn resume_command(run: &Path, precision: PrecisionChoice) -> String {
+    let run = shell_word(run);
+    format!("gan-cli train --resume {run}{}", precision.flag())
+}
+
+/// What the players are shown with: the records, and what samples are compared with.
+pub(crate) struct Shown {
+    pub(crate) record: RecordInfo,
+    pub(crate) backdrop: Backdrop,
+    pub(crate) probe: Probe,
+}
+
+/// A game and the directory that it is written to.
+pub(crate) struct Training<'a, B: Backend> {
+    trainer: Trainer<B>,
+    config: RunConfig,
+    /// The configuration as `config.toml` and the checkpoints have it.
+    config_text: String,
+    pace: Pace,
+    shown: Shown,
+    /// A run does not remember it, so that hints must repeat it.
+    precision: PrecisionChoice,
+    dir: RunDir,
+    metrics: File,
+    history: History,
+    diagnosis: Diagnosis,
+    observer: &'a mut dyn Observer,
+    /// Seconds of training before this session.
+    seconds_before: f64,
+    started: Instant,
+    saved: Instant,
+    /// How long the last save took.
+    save_time: Duration,
+    saved_step: Option<u64>,
+    pictured_step: Option<u64>,
+    quality: Option<Modes>,
+    /// How iterations are run, until an event has told it.
+    execution: Option<String>,
+}
+
+impl<'a, B: Backend> Training<'a, B> {
+    /// Writes the configuration and, for a new run, the first checkpoint, so that a directory that
+    /// cannot take them is found out before any work is done.
+    ///
+    /// # Errors
+    /// If the directory cannot be written.
+    pub(crate) fn new(
+        trainer: Trainer<B>,
+        config: RunConfig,
+        pace: Pace,
+        shown: Shown,
+        dir: RunDir,
+        precision: PrecisionChoice,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, Problem> {
+        let step = trainer.steps_done();
+        let config_text = config.to_toml()?;
+        dir.rewind(step);
+        RunDir::replace(&dir.config(), config_text.as_bytes())?;
+        let lines = dir.truncate_metrics(step)?;
+        let now = Instant::now();
+        let mut training = Self {
+            metrics: dir.append_metrics()?,
+            history: lines.iter().filter_map(Reading::of).collect(),
+            // What the run has said before is known, and not said again.
+            diagnosis: Diagnosis::of(config.game.loss, &lines),
+            seconds_before: lines
+                .last()
+                .and_then(|line| line["seconds"].as_f64())
+                .unwrap_or(0.0),
+            trainer,
+            config,
+            config_text,
+            pace,
+            shown,
+            precision,
+            dir,
+            observer,
+            started: now,
+            saved: now,
+            save_time: Duration::ZERO,
+            saved_step: (step > 0).then_some(step),
+            pictured_step: None,
+            quality: None,
+            execution: None,
+        };
+        if step == 0 {
+            training.save()?;
+        }
+        Ok(training)
+    }
+
+    /// Trains until all iterations are done or the observer stops it.
+    ///
+    /// # Errors
+    /// If an objective or a parameter is no longer finite, or something cannot be written; the
+    /// last good checkpoint stays.
+    pub(crate) fn play(&mut self) -> Result<Ending, Problem> {
+        let Pace {
+            total,
+            log,
+            sample,
+            checkpoint,
+        } = self.pace;
+        let due = |step: u64, every: u64| every > 0 && step.is_multiple_of(every);
+        let first = self.trainer.steps_done();
+        self.started = Instant::now();
+        while self.trainer.steps_done() < total {
+            if self.observer.stop_requested() {
+                return self.stop();
+            }
+            self.trainer.step();
+            let step = self.trainer.steps_done();
+            if step == first + 1 {
+                self.note_execution();
+            }
+            let last = step == total;
+            let read = last || due(step, log);
+            if read {
+                self.read()?;
+            }
+            if last || due(step, sample) {
+                self.picture()?;
+            }
+            if last || due(step, checkpoint) || (read && self.checkpoint_is_old()) {
+                self.save()?;
+            }
+            self.observer.progress(step);
+        }
+        if total == 0 {
+            self.picture()?;
+        }
+        self.conclude();
+        Ok(Ending::Done)
+    }
+
+    /// Logs how iterations are run, which is known after the first.
+    fn note_execution(&mut self) {
+        if let Some(execution) = self.trainer.execution() {
+            info!("{EXECUTION_MARK}{execution}");
+            self.execution = Some(execution.to_string());
+        }
+    }
+
+    /// Takes the numbers since the last reading, writes them, and finds what they say is wrong;
+    /// beside saving and drawing, this is what waits for the device.
+    fn read(&mut self) -> Result<(), Problem> {
+        let metrics = self.trainer.take_metrics();
+        let metrics = metrics.map_err(|error| self.broken(&error))?;
+        let probe = probe::is_due(metrics.step, self.pace.log).then(|| {
+            let Shown {
+                record,
+                backdrop,
+                probe,
+            } = &self.shown;
+            probe.look(&mut self.trainer, record, backdrop.modes())
+        });
+        let probe = probe.transpose().map_err(|error| self.broken(&error))?;
+        let line = MetricsLine {
+            metrics,
+            probe,
+            seconds: self.seconds_before + self.started.elapsed().as_secs_f64(),
+        };
+        let text = serde_json::to_string(&line).map_err(|error| {
+            Problem::failed(format!("cannot write the metrics as JSON: {error}"))
+        })?;
+        run_dir::append(&mut self.metrics, &self.dir.metrics(), &text)?;
+        self.observer.event(&Event::Metrics {
+            line: &line,
+            execution: self.execution.take(),
+        });
+        // Read back, so that a continued run finds the same from the file.
+        let reading = serde_json::from_str(&text).ok();
+        if let Some(reading) = reading.as_ref().and_then(Reading::of) {
+            self.diagnose(reading);
+        }
+        match metrics.first_non_finite {
+            Some(step) => {
+                self.draw_curves()?;
+                Err(self.diverged(&format!("the objective of step {step}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a reading to those before; if something is wrong since, or no longer, says and logs it.
+    fn diagnose(&mut self, reading: Reading) {
+        self.history.push(reading);
+        let Some(finding) = self.diagnosis.observe(&reading) else {
+            return;
+        };
+        let remedy = remedy(finding.kind, &self.config);
+        warn!("finding  {}", finding.with_remedy(&remedy));
+        self.observer.event(&Event::Diagnosis {
+            step: reading.step,
+            finding,
+            remedy: &remedy,
+        });
+    }
+
+    /// The error for a game that has left the finite numbers.
+    fn diverged(&self, what: &str) -> Problem {
+        error!("{what} is not a finite number");
+        let kept = match self.saved_step {
+            Some(step) => self.dir.checkpoint(step).display().to_string(),
+            None => "none".into(),
+        };
+        Problem::failed(format!(
+            "{what} is not a finite number: the game has diverged"
+        ))
+        .hint(format!(
+            "the learning rate is probably too high; try {}; last good checkpoint: {kept}",
+            lower_rates(&self.config)
+        ))
+    }
+
+    /// The error for a device that has failed: what it still held is lost, what was saved is not.
+    fn broken(&self, error: &BackendError) -> Problem {
+        error!("{error}");
+        let own = error.hint().map(str::to_owned);
+        let hints: Vec<_> = own.into_iter().chain(self.intact("go on with")).collect();
+        let hint = (!hints.is_empty()).then(|| hints.join("; "));
+        Problem::failed(error.to_string()).maybe_hint(hint)
+    }
+
+    /// The hint that the last checkpoint is there, if there is one.
+    fn intact(&self, then: &str) -> Option<String> {
+        self.saved_step.map(|step| {
+            let command = resume_command(self.dir.path(), self.precision);
+            format!("the checkpoint of step {step} is intact; {then}: {command}")
+        })
+    }
+
+    fn checkpoint_is_old(&self) -> bool {
+        self.saved.elapsed() > CHECKPOINT_AGE.max(self.save_time * CHECKPOINT_SHARE)
+    }
+
+    /// Writes a checkpoint, unless there is one of this step or the state is not worth one.
+    fn save(&mut self) -> Result<(), Problem> {
+        let step = self.trainer.steps_done();
+        if self.saved_step == Some(step) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let annotations = self.shown.record.to_annotations()?;
+        let checkpoint = self
+            .trainer
+            .checkpoint(self.config_text.clone(), annotations)
+            .map_err(|error| self.broken(&error))?;
+        if !checkpoint.is_finite() {
+            return Err(self.diverged(&format!("a parameter after step {step}")));
+        }
+        let path = self.dir.checkpoint(step);
+        checkpoint.save(&path).map_err(|error| {
+            Problem::failed(error.to_string()).maybe_hint(self.intact("then go on with"))
+        })?;
+        self.dir.prune_checkpoints(self.config.run.keep_checkpoints);
+        self.saved_step = Some(step);
+        self.saved = Instant::now();
+        self.save_time = begun.elapsed();
+        info!("checkpoint of step {step}");
+        let path = &path;
+        self.observer.event(&Event::Checkpoint { step, path });
+        Ok(())
+    }
+
+    /// Draws the samples of the fixed latents, and the curves.
+    fn picture(&mut self) -> Result<(), Problem> {
+        let step = self.trainer.steps_done();
+        let seed = self.config.seed;
+        let one = self.trainer.sample(seed, 0, 1);
+        let cols = one.map_err(|error| self.broken(&error))?.len();
+        let grid = [self.config.run.rows, self.config.run.cols];
+        let count = pictures::sample_count(&self.shown.record.shape, cols, grid);
+        let samples = self.trainer.sample(seed, 0, count);
+        let mut samples = samples.map_err(|error| self.broken(&error))?;
+        self.shown.record.to_user_units(&mut samples, cols);
+        // The mixture is in the units of the data as they came.
+        let modes = self.shown.backdrop.modes();
+        self.quality = modes.map(|mixture| probe::modes_of(mixture, &samples));
+        if cols == 1 {
+            self.discriminate_axis()?;
+        }
+        let path = self.dir.samples(step);
+        let title = format!("{}, step {step}", self.dir.path().display());
+        let Shown {
+            record, backdrop, ..
+        } = &self.shown;
+        let picture = pictures::draw(&title, &record.shape, cols, &samples, grid, backdrop)?;
+        RunDir::replace(&path, &picture)?;
+        self.pictured_step = Some(step);
+        self.draw_curves()?;
+        info!("samples of step {step}");
+        self.observer.event(&Event::Sample {
+            step,
+            path: &path,
+            quality: self.quality.as_ref(),
+        });
+        Ok(())
+    }
+
+    /// Asks D over the axis of one dimension.
+    fn discriminate_axis(&mut self) -> Result<(), Problem> {
+        // The data are in the user's units; standardised ones span about ±4 in the players'.
+        let mut axis: Vec<f32> = (0..AXIS_POINTS)
+            .map(|i| 16.0 * i as f32 / (AXIS_POINTS - 1) as f32 - 8.0)
+            .collect();
+        let d = self.trainer.discriminate(&axis);
+        let d = d.map_err(|error| self.broken(&error))?;
+        self.shown.record.to_user_units(&mut axis, 1);
+        let points = axis.into_iter().zip(d).map(|(x, d)| [x, d]);
+        self.shown.backdrop.discriminator = points.collect();
+        Ok(())
+    }
+
+    fn draw_curves(&self) -> Result<(), Problem> {
+        let title = self.dir.path().display().to_string();
+        let findings = self.diagnosis.findings().iter().map(|finding| CurvesEvent {
+            step: finding.since as f64,
+            name: finding.kind.label(),
+        });
+        let curves = pictures::curves(&self.history, findings.collect(), &title);
+        RunDir::replace(&self.dir.losses(), curves.to_svg().as_bytes())
+    }
+
+    /// Saves what is there, since the observer wants to stop.
+    fn stop(&mut self) -> Result<Ending, Problem> {
+        let step = self.trainer.steps_done();
+        if self.saved_step != Some(step) {
+            if !step.is_multiple_of(self.pace.log) {
+                self.read()?;
+            }
+            self.save()?;
+        }
+        self.draw_curves()?;
+        info!("interrupted after step {step}");
+        self.observer.event(&Event::Interrupted {
+            step,
+            steps: self.pace.total,
+            run: self.dir.path(),
+        });
+        Ok(Ending::Interrupted)
+    }
+
+    /// Says what there is now.
+    fn conclude(&mut self) {
+        let step = self.trainer.steps_done();
+        let session_seconds = self.started.elapsed().as_secs_f64();
+        let samples: Option<PathBuf> = self.pictured_step.map(|step| self.dir.samples(step));
+        let findings: Vec<Finding> = self.diagnosis.open().cloned().collect();
+        let remedies = findings
+            .iter()
+            .map(|finding| remedy(finding.kind, &self.config));
+        info!("done: {step} steps");
+        self.observer.event(&Event::Done(Done {
+            step,
+            seconds: self.seconds_before + session_seconds,
+            session_seconds,
+            run: self.dir.path(),
+            samples: samples.as_deref(),
+            curves: &self.dir.losses(),
+            checkpoint: &self.dir.checkpoint(step),
+            quality: self.quality.as_ref(),
+            remedies: &remedies.collect::<Vec<_>>(),
+            findings: &findings,
+            shape: &self.shown.record.shape,
+            epochs: self.config.run.epochs,
+        }));
+    }
+}
