@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use gan_kernels::cube::{Launched, Paper, Precision};
 use gan_kernels::{Affine, ByteScale, Records, Values};
-use gan_model::{GameConfig, Trainer, TrainingData};
+use gan_model::{Trainer, TrainingData};
+use gan_run::config::RunConfig;
 use serde::Serialize;
 
 /// Values of a record: those of an MNIST image, unless the preset is of CIFAR-10.
@@ -112,11 +113,7 @@ fn compile(
 
 /// The game on records of zeros; what is launched does not depend on them.
 fn trainer(paper: &Paper, preset: &str) -> Result<Trainer<gan_kernels::cube::Cube>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../configs/{preset}.toml"));
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut table: toml::Table = text.parse()?;
-    table.retain(|key, _| ["generator", "discriminator", "optimizer", "game"].contains(&key));
-    let game: GameConfig = table.try_into()?;
+    let game = RunConfig::preset(preset)?.game();
     let size = if preset.starts_with("cifar10") {
         3072
     } else {

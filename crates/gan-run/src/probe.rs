@@ -21,7 +21,7 @@ const READINGS: u64 = 10;
 const ITERATIONS: u64 = 50;
 
 /// Looks at a trainer, always at the same latents and records.
-pub struct Probe {
+pub(crate) struct Probe {
     seed: u64,
     cols: usize,
     /// Records in the players' units, evenly spaced over the training split, since files may be
@@ -33,7 +33,7 @@ pub struct Probe {
 /// True if the reading after `step` iterations, one of those every `log` iterations, comes with a
 /// look of the probe: a matter of the step alone, so that a continued run looks where one that was not
 /// interrupted does.
-pub fn is_due(step: u64, log: u64) -> bool {
+pub(crate) fn is_due(step: u64, log: u64) -> bool {
     step.is_multiple_of(log * READINGS.max(ITERATIONS.div_ceil(log)))
 }
 
@@ -71,7 +71,7 @@ pub fn modes_of(mixture: &Mixture, samples: &[f32]) -> Modes {
 impl Probe {
     /// The probe of a run of `seed` on the training records `train`.
     #[must_use]
-    pub fn new(seed: u64, train: &Records) -> Self {
+    pub(crate) fn new(seed: u64, train: &Records) -> Self {
         let (rows, cols) = (train.rows().min(ROWS), train.cols());
         let mut records = vec![0.0; rows * cols];
         for (i, row) in records.chunks_exact_mut(cols).enumerate() {
@@ -89,7 +89,7 @@ impl Probe {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn look<B: Backend>(
+    pub(crate) fn look<B: Backend>(
         &self,
         trainer: &mut Trainer<B>,
         record: &RecordInfo,

@@ -27,7 +27,7 @@ pub struct RecordInfo {
 
 impl RecordInfo {
     /// What is known of `dataset`, whose training split is `train`.
-    pub fn new(preset: &str, dataset: &Dataset, train: &Records) -> Self {
+    pub(crate) fn new(preset: &str, dataset: &Dataset, train: &Records) -> Self {
         Self {
             preset: preset.to_owned(),
             data: dataset.source.clone(),
@@ -42,7 +42,7 @@ impl RecordInfo {
     ///
     /// # Errors
     /// If the transform holds numbers that JSON cannot.
-    pub fn to_annotations(&self) -> Result<BTreeMap<String, String>, Problem> {
+    pub(crate) fn to_annotations(&self) -> Result<BTreeMap<String, String>, Problem> {
         let json = |error| Problem::failed(format!("cannot describe the records: {error}"));
         // The name is a part of the format, whichever program trains.
         let program = concat!("gan-cli ", env!("CARGO_PKG_VERSION"));
@@ -67,7 +67,7 @@ impl RecordInfo {
     ///
     /// # Errors
     /// If an annotation is missing or damaged.
-    pub fn from_annotations(
+    pub(crate) fn from_annotations(
         annotations: &BTreeMap<String, String>,
         name: &str,
     ) -> Result<Self, Problem> {
@@ -100,7 +100,7 @@ impl RecordInfo {
     /// # Errors
     /// If an image has another number of pixels, or there are names or a transform for another
     /// number of columns.
-    pub fn check(&self, cols: usize, name: &str) -> Result<(), Problem> {
+    pub(crate) fn check(&self, cols: usize, name: &str) -> Result<(), Problem> {
         let wrong = |key: &str, found: String| {
             Err(Problem::failed(format!(
                 "{name}: annotation {key} is damaged: found {found}, expected {cols}, the number \

@@ -63,7 +63,7 @@ impl RunDir {
     /// # Errors
     /// If it holds something already (a run that `existing` does not give up, or that another
     /// process trains), or cannot be written.
-    pub fn create(out: Option<&Path>, name: &str, existing: Existing) -> Result<Self, Problem> {
+    pub(crate) fn create(out: Option<&Path>, name: &str, existing: Existing) -> Result<Self, Problem> {
         let dir = match out {
             Some(path) => Self::claim(path, existing)?,
             None => Self::lock(next_free(name)?)?,
@@ -130,7 +130,7 @@ impl RunDir {
     ///
     /// # Errors
     /// If it is none, or another process trains in it.
-    pub fn open(path: &Path) -> Result<Self, Problem> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
         if !is_run(path) {
             return Err(not_a_run(path));
         }
@@ -156,37 +156,37 @@ impl RunDir {
     }
 
     /// The directory.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// A second handle of the log, for the tracing subscriber.
-    pub fn log(&self) -> io::Result<File> {
+    pub(crate) fn log(&self) -> io::Result<File> {
         self.log.try_clone()
     }
 
     /// The resolved configuration.
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.path.join(CONFIG)
     }
 
     /// One line of numbers per reading.
-    pub fn metrics(&self) -> PathBuf {
+    pub(crate) fn metrics(&self) -> PathBuf {
         self.path.join(METRICS)
     }
 
     /// The curves.
-    pub fn losses(&self) -> PathBuf {
+    pub(crate) fn losses(&self) -> PathBuf {
         self.path.join(LOSSES)
     }
 
     /// The picture of samples after `step` iterations.
-    pub fn samples(&self, step: u64) -> PathBuf {
+    pub(crate) fn samples(&self, step: u64) -> PathBuf {
         self.path.join(SAMPLES).join(format!("step-{step:06}.png"))
     }
 
     /// The checkpoint after `step` iterations.
-    pub fn checkpoint(&self, step: u64) -> PathBuf {
+    pub(crate) fn checkpoint(&self, step: u64) -> PathBuf {
         let name = format!("step-{step:06}.{CHECKPOINT_EXTENSION}");
         self.path.join(CHECKPOINTS).join(name)
     }
@@ -201,7 +201,7 @@ impl RunDir {
     }
 
     /// Removes all but the `keep` newest checkpoints.
-    pub fn prune_checkpoints(&self, keep: usize) {
+    pub(crate) fn prune_checkpoints(&self, keep: usize) {
         let checkpoints = checkpoints(&self.path);
         for (_, path) in &checkpoints[..checkpoints.len().saturating_sub(keep)] {
             // One too many does no harm.
@@ -210,7 +210,7 @@ impl RunDir {
     }
 
     /// Removes checkpoints after `step` and half-written files, which a killed process may leave.
-    pub fn rewind(&self, step: u64) {
+    pub(crate) fn rewind(&self, step: u64) {
         for (found, path) in checkpoints(&self.path) {
             if found > step {
                 let _ = fs::remove_file(path);
@@ -233,7 +233,7 @@ impl RunDir {
     ///
     /// # Errors
     /// If the file cannot be read or written.
-    pub fn truncate_metrics(&self, step: u64) -> Result<Vec<serde_json::Value>, Problem> {
+    pub(crate) fn truncate_metrics(&self, step: u64) -> Result<Vec<serde_json::Value>, Problem> {
         let path = self.metrics();
         let mut lines = metric_lines(&self.path);
         lines.retain(|(_, line)| line["step"].as_u64().is_some_and(|found| found <= step));
@@ -247,7 +247,7 @@ impl RunDir {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn append_metrics(&self) -> Result<File, Problem> {
+    pub(crate) fn append_metrics(&self) -> Result<File, Problem> {
         let path = self.metrics();
         OpenOptions::new()
             .create(true)
@@ -258,7 +258,7 @@ impl RunDir {
 }
 
 /// Whether `path` is the directory of a run.
-pub fn is_run(path: &Path) -> bool {
+pub(crate) fn is_run(path: &Path) -> bool {
     path.join(CONFIG).is_file()
 }
 
@@ -270,7 +270,7 @@ pub(crate) fn of_checkpoint(checkpoint: &Path) -> Option<PathBuf> {
 }
 
 /// The run that the user means by `path`: the path itself, or a name in `runs/`.
-pub fn find(path: &Path) -> PathBuf {
+pub(crate) fn find(path: &Path) -> PathBuf {
     let inside = Path::new(RUNS).join(path);
     if !path.exists() && inside.exists() {
         inside
@@ -283,7 +283,7 @@ pub fn find(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If there is none.
-pub fn newest() -> Result<PathBuf, Problem> {
+pub(crate) fn newest() -> Result<PathBuf, Problem> {
     newest_first().into_iter().next().ok_or_else(|| {
         Problem::usage(format!("{RUNS}/: there is no run to continue"))
             .hint("name its directory: gan-cli train --resume DIR")
@@ -327,6 +327,7 @@ pub fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
 }
 
 /// The lines of `metrics.jsonl`.
+#[must_use]
 pub fn metrics(run: &Path) -> Vec<serde_json::Value> {
     metric_lines(run)
         .into_iter()
@@ -437,7 +438,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Problem {
 }
 
 /// Writes one line to an open file at once.
-pub fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Problem> {
+pub(crate) fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Problem> {
     file.write_all(format!("{line}\n").as_bytes())
         .map_err(|error| unwritable(path, &error))
 }

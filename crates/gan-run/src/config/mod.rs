@@ -12,7 +12,7 @@ use gan_model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use merge::differences;
+pub(crate) use merge::differences;
 pub use sources::{Overrides, Sources};
 
 use crate::problem::Problem;

@@ -78,7 +78,7 @@ pub fn unknown(what: &str) -> Problem {
 }
 
 /// A data set that a preset names and the user has to bring.
-pub struct DataSet {
+pub(crate) struct DataSet {
     /// The name that stands in `data.source`.
     name: &'static str,
     /// What `--data` must lead to.
@@ -114,13 +114,13 @@ const DATA_SETS: [DataSet; 4] = [
 ];
 
 /// The data set that the user has to bring, if `source` names one.
-pub fn data_set(source: &str) -> Option<&'static DataSet> {
+pub(crate) fn data_set(source: &str) -> Option<&'static DataSet> {
     DATA_SETS.iter().find(|set| set.name == source)
 }
 
 impl DataSet {
     /// The error for a data set that was not brought; `preset` is what the user typed.
-    pub fn missing(&self, preset: &str) -> Problem {
+    pub(crate) fn missing(&self, preset: &str) -> Problem {
         Problem::usage(format!(
             "{}: this data does not come with the program",
             self.name
