@@ -2,6 +2,8 @@
 //! training must achieve.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // What a test cannot unwrap has failed it.
 
+use std::path::Path;
+
 use gan_data::{DataConfig, Dataset};
 use gan_kernels::{Native, Real};
 use gan_model::{GameConfig, Metrics, Trainer, TrainingData};

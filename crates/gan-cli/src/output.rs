@@ -4,7 +4,6 @@
 
 use std::io::{IsTerminal, Write};
 
-pub(crate) use gan_run::text::shell_word as word;
 use serde::Serialize;
 
 /// Who reads stdout.

@@ -1,4 +1,4 @@
 //! What one record is.
 
-pub(crate) use gan_run::record::{RecordInfo, fingerprint};
+pub(crate) use gan_run::record::fingerprint;
 pub(crate) use gan_run::text::hexadecimal;

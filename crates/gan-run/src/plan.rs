@@ -11,7 +11,7 @@ use tracing::info;
 use crate::config::{Overrides, RunConfig, Sources, differences, presets};
 use crate::device::{Device, PrecisionChoice};
 use crate::event::{Event, Observer, Parameters};
-use crate::pictures::Backdrop;
+use crate::pictures::{self, Backdrop};
 use crate::probe::Probe;
 use crate::problem::Problem;
 use crate::record::RecordInfo;

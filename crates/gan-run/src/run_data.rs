@@ -12,6 +12,7 @@ use crate::record::RecordInfo;
 
 /// A data set in the units of a run's players, and whether it is the run's.
 pub struct RunData {
+    /// The data set, in the units of the players.
     pub dataset: Dataset,
     /// Its training records.
     pub train: Records,

@@ -63,7 +63,11 @@ impl RunDir {
     /// # Errors
     /// If it holds something already (a run that `existing` does not give up, or that another
     /// process trains), or cannot be written.
-    pub(crate) fn create(out: Option<&Path>, name: &str, existing: Existing) -> Result<Self, Problem> {
+    pub(crate) fn create(
+        out: Option<&Path>,
+        name: &str,
+        existing: Existing,
+    ) -> Result<Self, Problem> {
         let dir = match out {
             Some(path) => Self::claim(path, existing)?,
             None => Self::lock(next_free(name)?)?,
@@ -161,8 +165,12 @@ impl RunDir {
     }
 
     /// A second handle of the log, for the tracing subscriber.
-    pub(crate) fn log(&self) -> io::Result<File> {
-        self.log.try_clone()
+    ///
+    /// # Errors
+    /// If the system has none left.
+    pub(crate) fn log(&self) -> Result<File, Problem> {
+        let log = self.log.try_clone();
+        log.map_err(|error| unwritable(&self.path.join(LOG), &error))
     }
 
     /// The resolved configuration.

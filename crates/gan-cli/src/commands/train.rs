@@ -1,10 +1,9 @@
 //! `gan-cli train`: what a person types to train, and what they see of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
 use gan_data::RecordShape;
 use gan_run::config::{Overrides, presets};
 use gan_run::device::PrecisionChoice;

@@ -86,7 +86,7 @@ pub(super) fn join(a: &str, b: &str) -> String {
 }
 
 /// Full names of the values that differ between two configurations.
-pub fn differences(a: &Table, b: &Table) -> Vec<String> {
+pub(crate) fn differences(a: &Table, b: &Table) -> Vec<String> {
     let mut found = Vec::new();
     let (a, b) = (Value::Table(a.clone()), Value::Table(b.clone()));
     differ(Some(&a), Some(&b), "", &mut found);

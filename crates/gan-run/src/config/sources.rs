@@ -144,7 +144,11 @@ impl Sources {
     ///
     /// # Errors
     /// If it does not parse.
-    pub(crate) fn of_run(path: &Path, text: String, overrides: &Overrides) -> Result<Self, Problem> {
+    pub(crate) fn of_run(
+        path: &Path,
+        text: String,
+        overrides: &Overrides,
+    ) -> Result<Self, Problem> {
         let name = path.display().to_string();
         let table = parse(&name, &text)?;
         Ok(Self {

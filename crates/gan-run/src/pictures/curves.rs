@@ -112,7 +112,7 @@ const PANELS: [Panel; 7] = [
 const POINTS: usize = 600;
 
 /// The curves of `history`, with a vertical line for each of `events`.
-pub fn curves(history: &History, events: Vec<Event<'_>>, title: &str) -> Drawing {
+pub(crate) fn curves(history: &History, events: Vec<Event<'_>>, title: &str) -> Drawing {
     let readings = history.thinned(POINTS);
     let curve = |&(name, color, value): &Series| Curve {
         name,
