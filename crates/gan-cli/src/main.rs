@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use gan_run::model as sample;
-use gan_run::{config, device as devices, probe, run_data, run_dir, text as session};
+use gan_run::{config, device as devices, run_data, run_dir, text as session};
 
 use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
