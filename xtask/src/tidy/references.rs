@@ -8,8 +8,6 @@
 //!
 //! Decisions and the change log stay as they were written, and are exempt.
 
-use std::collections::BTreeSet;
-
 use syn::visit::{self, Visit};
 
 use super::documents::Document;
@@ -91,23 +89,20 @@ pub(super) fn names(tree: &Tree) -> Vec<Finding> {
         }
         let is_map = MAPS.contains(&document);
         let code = Document::parse(text).code;
+        let mut paths = 0;
         for (line, code) in &code {
-            let reference = Reference::parse(code)
-                .filter(|reference| is_map || matches!(reference, Reference::Symbol { .. }));
-            let missing = reference.and_then(|reference| reference.missing(tree));
-            findings.extend(missing.map(|expected| {
-                Finding::error(
-                    document,
-                    *line,
-                    format!("found `{code}`, expected {expected}"),
-                )
-            }));
+            let reference = match Reference::parse(code) {
+                Some(reference @ Reference::Symbol { .. }) => reference,
+                Some(reference @ Reference::Path(_)) if is_map => reference,
+                _ => continue,
+            };
+            paths += 1;
+            if let Some(expected) = reference.missing(tree) {
+                let message = format!("found `{code}`, expected {expected}");
+                findings.push(Finding::error(document, *line, message));
+            }
         }
-        if is_map
-            && !code
-                .iter()
-                .any(|(_, code)| Reference::parse(code).is_some())
-        {
+        if is_map && paths == 0 {
             let message = "found no path, expected some such as `path/from/root/file.rs::Type`";
             findings.push(Finding::error(document, 1, message));
         }
@@ -115,56 +110,27 @@ pub(super) fn names(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The code map names every package and every folder of modules directly below its `src`; a
-/// package inside another is part of it.
-///
-/// A folder is named by itself or by what is in it. One that holds the rest of a module, as
-/// `train/` does beside `train.rs`, is no folder of its own.
+/// The code map names every package and every folder of modules directly below its `src`, by
+/// itself or by what is in it.
 pub(super) fn folders(tree: &Tree) -> Vec<Finding> {
-    let Some(map) = tree.text(CODE_MAP) else {
-        return vec![Finding::error(
-            CODE_MAP,
-            1,
-            "found no file, expected a map of the code",
-        )];
-    };
-    let map = Document::parse(map).code;
+    let map = Document::parse(tree.text(CODE_MAP).unwrap_or_default()).code;
     let named = map.iter().filter_map(|(_, code)| Reference::parse(code));
     let named: Vec<_> = named.map(Reference::path).collect();
-    let manifests = tree.texts_ending("/Cargo.toml");
-    let packages = manifests.filter_map(|(path, _)| path.strip_suffix("Cargo.toml"));
-    let packages: Vec<_> = packages.collect();
-    let is_inside = |inner: &str| {
-        packages
-            .iter()
-            .any(|&outer| outer != inner && inner.starts_with(outer))
-    };
-    let mut folders: BTreeSet<_> = packages
-        .iter()
-        .filter(|package| !is_inside(package))
-        .map(|package| (*package).to_owned())
-        .collect();
-    for package in folders.clone() {
-        let src = format!("{package}src/");
-        let (sources, _): (Vec<_>, Vec<_>) = tree.texts_ending(".rs").unzip();
-        let modules = sources.iter().filter_map(|path| {
-            let (folder, _) = path.strip_prefix(&src)?.split_once('/')?;
-            let folder = format!("{src}{folder}");
-            let continues = sources.contains(&format!("{folder}.rs").as_str());
-            (!continues).then(|| folder + "/")
-        });
-        folders.extend(modules);
-    }
-    folders.retain(|folder| {
-        let is_in = |path: &&str| {
-            matches(folder, path) || path.trim_end_matches('/') == &folder[..folder.len() - 1]
+    let mut findings = Vec::new();
+    for path in tree.0.keys() {
+        let segments: Vec<_> = path.rsplit('/').collect();
+        let folder = match segments[..] {
+            ["Cargo.toml", _] | ["Cargo.toml", _, "crates"] => path.strip_suffix("Cargo.toml"),
+            ["mod.rs", _, "src", ..] => path.strip_suffix("mod.rs"),
+            _ => None,
         };
-        !named.iter().any(is_in)
-    });
-    let missing = folders.iter();
-    missing
-        .map(|folder| Finding::error(CODE_MAP, 1, format!("found no `{folder}`, expected a row")))
-        .collect()
+        let Some(folder) = folder else { continue };
+        if !named.iter().any(|path| path.starts_with(folder)) {
+            let message = format!("found no `{folder}`, expected every package and folder");
+            findings.push(Finding::error(CODE_MAP, 1, message));
+        }
+    }
+    findings
 }
 
 /// Whether `source` defines `symbol`, a name or the last names of its path, such as
@@ -297,111 +263,57 @@ macro_rules! launch { ($x:ident) => { fn in_macro() {} }; }
 "##;
 
     #[test]
-    fn defines_finds_every_sort_of_definition() {
-        for symbol in [
-            "RATE",
-            "COUNT",
-            "LinearFwd",
-            "LinearFwd::x",
-            "LinearFwd::y",
-            "Tuple",
-            "Activation::Relu",
-            "Activation::Leaky::slope",
-            "Activation::Bit",
-            "Bits::float",
-            "Backend::Buffer",
-            "Backend::NAME",
-            "Backend::read",
-            "Backend::defaulted",
-            "Trainer::step",
-            "step::helper",
-            "inner::Alias",
-            "launch",
-            "holds",
-        ] {
+    fn defines_finds_every_sort_of_definition_and_no_mention() {
+        let defined = "RATE COUNT LinearFwd LinearFwd::x LinearFwd::y Tuple Activation::Relu \
+                       Activation::Leaky::slope Activation::Bit Bits::float Backend::Buffer \
+                       Backend::NAME Backend::read Backend::defaulted Trainer::step step::helper \
+                       inner::Alias launch holds";
+        for symbol in defined.split_whitespace() {
             assert!(defines(SOURCE, symbol), "{symbol}");
         }
-    }
-
-    #[test]
-    fn defines_rejects_mentions() {
-        for symbol in [
-            "Imported",
-            "mentioned_in_doc",
-            "quoted",
-            "local_variable",
-            "a_field_use",
-            "in_macro",
-            "slope::Leaky",
-            "Backend::step",
-            "Trainer",
-            "Trainer::read",
-            "N",
-            "",
-        ] {
+        let mentioned = "Imported mentioned_in_doc quoted local_variable a_field_use in_macro \
+                         slope::Leaky Backend::step Trainer Trainer::read N";
+        for symbol in mentioned.split_whitespace().chain([""]) {
             assert!(!defines(SOURCE, symbol), "{symbol}");
         }
     }
 
-    const FILES: [(&str, &str); 2] = [
-        (
-            "crates/gan-model/src/train.rs",
-            "impl Trainer { fn step() {} }",
-        ),
-        (
-            "crates/gan-kernels/src/ops/linear_fwd/cpu.rs",
-            "fn linear_fwd() {}",
-        ),
-    ];
-
-    fn in_document(document: &str, text: &str) -> Vec<String> {
-        messages(names, &[FILES[0], FILES[1], (document, text)])
-    }
-
     #[test]
-    fn names_that_exist_pass() {
-        for code in [
-            "crates/gan-model/src/train.rs::Trainer::step",
-            "crates/gan-model/src/train.rs",
-            "crates/gan-kernels/src/ops/",
-            "crates/gan-kernels/src/ops/<op>/cpu.rs",
-            "crates/gan-kernels/src/ops/<op>/cpu.rs::linear_fwd",
-        ] {
+    fn names_exist() {
+        let found = |document: &str, code: &str| {
             let text = format!("| `{code}` |\n|-|\n| `cpu.rs`, `m/s`, `cargo xtask tidy ./x` |");
-            assert_eq!(in_document(CODE_MAP, &text), [""; 0], "{code}");
-        }
-    }
-
-    #[test]
-    fn names_that_do_not_exist_are_found() {
-        let text = "| eq. 1 |\n|-|\n| `crates/gan-model/src/train.rs::Trainer::stop` |";
-        assert_eq!(
-            in_document("docs/paper-map.md", text),
-            [
-                "docs/paper-map.md:3: found `crates/gan-model/src/train.rs::Trainer::stop`, \
-                 expected a definition of Trainer::stop in crates/gan-model/src/train.rs"
-            ]
-        );
-        for code in [
-            "gan-model/src/train.rs",
-            "crates/gan-model/src/gone.rs::Trainer",
-            "crates/gone/",
-            "crates/gan-kernels/src/<op>/cuda.rs",
-            "train.rs::Trainer::step",
+            let files = [
+                ("crates/a/src/train.rs", "impl Trainer { fn step() {} }"),
+                ("crates/a/src/ops/add/cpu.rs", "fn add() {}"),
+                (document, &text),
+            ];
+            messages(names, &files)
+        };
+        for (document, code, count) in [
+            (CODE_MAP, "crates/a/src/train.rs::Trainer::step", 0),
+            (CODE_MAP, "crates/a/src/train.rs", 0),
+            (CODE_MAP, "crates/a/src/ops/", 0),
+            (CODE_MAP, "crates/a/src/ops/<op>/cpu.rs", 0),
+            (CODE_MAP, "crates/a/src/ops/<op>/cpu.rs::add", 0),
+            (CODE_MAP, "a/src/train.rs", 1),
+            (CODE_MAP, "crates/a/src/gone.rs::Trainer", 1),
+            (CODE_MAP, "crates/gone/", 1),
+            (CODE_MAP, "crates/a/src/<op>/cuda.rs", 1),
+            (CODE_MAP, "train.rs::Trainer::step", 1),
+            // A map without a path.
+            (CODE_MAP, "train.rs", 1),
+            ("docs/numerics.md", "runs/a.png", 0),
+            ("docs/numerics.md", "a/b.rs::c", 1),
+            ("docs/decisions/0001-a.md", "a/b.rs::c", 0),
         ] {
-            let found = in_document(CODE_MAP, &format!("`{code}`"));
-            assert_eq!(found.len(), 1, "{code}");
+            assert_eq!(found(document, code).len(), count, "{document}: {code}");
         }
-        assert_eq!(in_document(CODE_MAP, "`train.rs`").len(), 1);
-    }
-
-    #[test]
-    fn names_outside_the_maps_are_symbols_alone() {
-        assert_eq!(in_document("docs/numerics.md", "`runs/a.png`"), [""; 0]);
-        assert_eq!(in_document("docs/numerics.md", "`a/b.rs::c`").len(), 1);
         assert_eq!(
-            in_document("docs/decisions/0001-a.md", "`a/b.rs::c`"),
-            [""; 0]
+            found("docs/paper-map.md", "crates/a/src/train.rs::Trainer::stop"),
+            [
+                "docs/paper-map.md:1: found `crates/a/src/train.rs::Trainer::stop`, \
+                 expected a definition of Trainer::stop in crates/a/src/train.rs"
+            ]
         );
     }
 
@@ -412,18 +324,20 @@ macro_rules! launch { ($x:ident) => { fn in_macro() {} }; }
                 (CODE_MAP, map),
                 ("crates/a/Cargo.toml", ""),
                 ("crates/a/src/lib.rs", ""),
-                ("crates/a/src/ops/add/mod.rs", ""),
+                ("crates/a/src/ops/mod.rs", ""),
                 ("crates/a/src/train.rs", ""),
-                ("crates/a/src/train/tests.rs", ""),
-                ("crates/b/Cargo.toml", ""),
-                ("crates/b/inner/Cargo.toml", ""),
+                ("crates/a/src/ops/add/mod.rs", ""),
+                ("b/Cargo.toml", ""),
+                ("b/inner/Cargo.toml", ""),
             ];
             messages(folders, &files)
         };
-        assert_eq!(with("`crates/a/src/ops/<op>/mod.rs`, `crates/b/`"), [""; 0]);
+        assert_eq!(with("`crates/a/src/ops/<op>/mod.rs`, `b/`"), [""; 0]);
         assert_eq!(
-            with("`crates/a/`, `crates/b/`"),
-            ["docs/architecture.md:1: found no `crates/a/src/ops/`, expected a row"]
+            with("`crates/a/`, `b/`"),
+            [
+                "docs/architecture.md:1: found no `crates/a/src/ops/`, expected every package and folder"
+            ]
         );
         assert_eq!(with("").len(), 3);
     }
