@@ -287,6 +287,7 @@ fn python_folders() -> Vec<PathBuf> {
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     text.unwrap_or_default()
         .lines()
+        .filter(|line| !line.is_empty())
         .map(PathBuf::from)
         .collect()
 }

@@ -71,22 +71,24 @@ struct Section {
 struct Row {
     id: String,
     name: String,
-    value: f64,
+    /// Missing where it is not a number.
+    value: Option<f64>,
     #[serde(default)]
     uncertainty: Uncertainty,
 }
 
-/// Another measure than the standard error is left out.
-#[derive(Default, Deserialize)]
+/// How far to trust a number; a p-value is left out.
+#[derive(Clone, Copy, Default, Deserialize)]
 struct Uncertainty {
     standard_error: Option<f64>,
 }
 
 impl Evaluation {
-    fn row(&self, section: &str, row: &str) -> Option<&Row> {
+    fn value(&self, section: &str, row: &str) -> Option<(f64, Uncertainty)> {
         let mut sections = self.sections.iter();
         let section = sections.find(|found| found.id == section)?;
-        section.rows.iter().find(|found| found.id == row)
+        let row = section.rows.iter().find(|found| found.id == row)?;
+        Some((row.value?, row.uncertainty))
     }
 }
 
@@ -218,15 +220,10 @@ fn table(preset: &str, outcomes: &[Outcome]) -> Result<String> {
         bail!("evaluation.json: found no row, expected sections with rows");
     }
     for (section, Row { id, name, .. }) in rows {
-        let find = |outcome: &Outcome| outcome.evaluation.row(section, id).map(|row| row.value);
-        let mean = outcomes.iter().map(find).sum::<Option<f64>>();
-        let mean = mean.map_or("–".into(), |sum| plain(sum / outcomes.len() as f64));
-        let shown = cells(&|outcome| {
-            let row = outcome.evaluation.row(section, id);
-            row.map_or("–".into(), |row| {
-                with_error(row.value, row.uncertainty.standard_error)
-            })
-        });
+        let value = |outcome: &Outcome| outcome.evaluation.value(section, id);
+        let shown = cells(&|outcome| value(outcome).map_or("–".into(), with_error));
+        let sum: Option<f64> = outcomes.iter().map(|outcome| Some(value(outcome)?.0)).sum();
+        let mean = sum.map_or("–".into(), |sum| plain(sum / outcomes.len() as f64));
         text += &format!("| {section}: {name} | {shown} | {mean} |\n");
     }
     let times = cells(&|outcome| format!("{:.0}", outcome.training.seconds));
@@ -237,8 +234,8 @@ fn table(preset: &str, outcomes: &[Outcome]) -> Result<String> {
 }
 
 /// With two digits of its error, or where it has none as a plain number.
-fn with_error(value: f64, error: Option<f64>) -> String {
-    match error.filter(|&error| error > 0.0) {
+fn with_error((value, uncertainty): (f64, Uncertainty)) -> String {
+    match uncertainty.standard_error.filter(|&error| error > 0.0) {
         Some(error) => {
             let digits = digits(error, 2);
             format!("{value:.digits$} ± {error:.digits$}")
@@ -300,7 +297,10 @@ mod tests {
             (8.0, None, "8.000"),
             (0.0, Some(0.0), "0.000"),
         ] {
-            assert_eq!(with_error(value, error), shown);
+            let uncertainty = Uncertainty {
+                standard_error: error,
+            };
+            assert_eq!(with_error((value, uncertainty)), shown);
         }
     }
 
