@@ -11,8 +11,8 @@ use anyhow::Result;
 use gan_kernels::cases::{CASES, Checker, Op};
 use gan_kernels::{Backend, Native, Real, Records, Values};
 use gan_model::{
-    ActivationConfig, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig, GeneratorObjective,
-    LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig, PenaltyOn, PriorConfig,
+    ActivationKind, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig, GeneratorObjective,
+    LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig, PenaltyOn, Prior,
     RulesConfig, ScheduleConfig, Trainer, TrainingData, Updates,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -170,8 +170,8 @@ fn later(mut config: GameConfig, loss: LossConfig) -> GameConfig {
     config
 }
 
-fn layer(units: Option<usize>, activation: ActivationConfig) -> LayerConfig {
-    let is_maxout = activation == ActivationConfig::Maxout;
+fn layer(units: Option<usize>, activation: ActivationKind) -> LayerConfig {
+    let is_maxout = activation == ActivationKind::Maxout;
     LayerConfig {
         units,
         activation,
@@ -185,11 +185,11 @@ fn layer(units: Option<usize>, activation: ActivationConfig) -> LayerConfig {
 }
 
 fn config(updates: Updates, optimizer: OptimizerConfig, steps: usize) -> GameConfig {
-    use ActivationConfig::{Maxout, Relu, Sigmoid};
+    use ActivationKind::{Maxout, Relu, Sigmoid};
     GameConfig {
         generator: GeneratorConfig {
             latent: 20,
-            prior: PriorConfig::Spherical,
+            prior: Prior::Spherical,
             output_bias: OutputBias::Marginals,
             layers: vec![layer(Some(150), Relu), layer(None, Sigmoid)],
             average: None,

@@ -171,7 +171,11 @@ pub fn mnist_iteration() -> Vec<Case> {
         step: 0,
         dropout: most,
     };
-    let loss = |rows, objective| Op::LogitLoss { rows, objective };
+    let loss = |rows, objective| Op::LogitLoss {
+        rows,
+        objective,
+        weight: 1.0,
+    };
     // Of a layer's input and of dZ so many of a hundred values are other than zero, as rectifiers,
     // dropout and maxout leave them, and images without zeros.
     let ops = [
@@ -185,11 +189,7 @@ pub fn mnist_iteration() -> Vec<Case> {
         (fwd(200, 240, PIXELS, MAXOUT, half), 80, 100),
         (fwd(200, 240, 240, MAXOUT, half), 50, 100),
         (fwd(200, 1, 240, Identity, None), 50, 100),
-        (
-            loss(200, Objective::Discriminator { weight: 1.0 }),
-            100,
-            100,
-        ),
+        (loss(200, Objective::Discriminator), 100, 100),
         (data(200, 1, 240, MAXOUT, half), 100, 100),
         (data(200, 1200, 240, MAXOUT, half), 100, 10),
         (params(200, 1200, PIXELS), 80, 10),

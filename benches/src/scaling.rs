@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use gan_model::{ActivationConfig, GameConfig, LayerConfig};
+use gan_model::{ActivationKind, GameConfig, LayerConfig};
 
 use crate::game::{PIXELS, images, preset};
 use crate::iterations::time_of;
@@ -99,7 +99,7 @@ fn doublings(all: usize) -> Vec<usize> {
 fn rectifiers(mnist: &GameConfig, width: usize, depth: usize) -> GameConfig {
     let hidden = LayerConfig {
         units: Some(width),
-        activation: ActivationConfig::Relu,
+        activation: ActivationKind::Relu,
         pieces: None,
         slope: None,
         init: None,

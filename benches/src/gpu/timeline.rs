@@ -75,7 +75,12 @@ pub(super) fn operations() -> Vec<Case> {
     for case in mnist_iteration() {
         let last = cases.last_mut();
         match (case.op, last) {
-            (Op::LogitLoss { rows, objective }, Some(last)) => last.op = head(rows, objective),
+            (
+                Op::LogitLoss {
+                    rows, objective, ..
+                },
+                Some(last),
+            ) => last.op = head(rows, objective),
             // Its gradient, which it has written already.
             (Op::LinearBwdData { shape, .. }, _) if shape.n == 1 => {}
             _ => cases.push(case),
@@ -98,6 +103,7 @@ fn head(rows: usize, objective: Objective) -> Op {
         rows,
         inputs,
         objective,
+        weight: 1.0,
         below: Some(below),
     }
 }

@@ -1,13 +1,13 @@
-//! A classifier of records, made of the operations that train the players.
+//! A classifier of records, the same multilayer perceptron as the players are.
 
 #[cfg(test)]
 mod tests;
 
 use gan_kernels::{
-    Activation, Adam, Advance, Backend, BackendError, Below, LearningRate, LinearBwdData,
-    LinearBwdParams, LinearFwd, Matrix, Momentum, Real, Schedule, SlotSchedule, Update,
+    Activation, Adam, Advance, Backend, BackendError, LearningRate, Matrix, Momentum, Real,
+    Schedule, SlotSchedule, Update,
 };
-use rand::RngExt;
+use gan_model::{LayerSpec, Mlp, Optimizer, Pass, Tape};
 
 use crate::Points;
 use crate::affine::{stateless, write_centred};
@@ -15,21 +15,21 @@ use crate::draws::Draw;
 
 /// Rows of one forward pass outside of training.
 const CHUNK: usize = 256;
-/// Where Adam's learning rate ends, as a share of where it starts.
+/// Adam's last learning rate, as a share of its first.
 const LAST_RATE: f64 = 0.05;
 
-/// How a [`Classifier`] is built and trained.
+/// Layers and training of a [`Classifier`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
     /// Units of each hidden layer, rectifiers all.
     pub hidden: Vec<usize>,
-    /// Visits of every record.
+    /// Times that every record is visited.
     pub epochs: usize,
     /// Records per update.
     pub minibatch: usize,
     /// Adam's η at the start; it falls linearly to a twentieth.
     pub learning_rate: f64,
-    /// Of weights and order.
+    /// Seed of the first weights and of the order of records.
     pub seed: u64,
 }
 
@@ -50,26 +50,9 @@ impl Training {
 /// A trained multilayer perceptron with one logit per class.
 pub struct Classifier<B: Backend> {
     backend: B,
-    /// Taken off the records before the first layer.
+    /// Mean record, subtracted before the first layer.
     mean: Vec<f64>,
-    layers: Vec<Layer<B>>,
-}
-
-/// `φ(X·W + b)` with Adam's moments.
-struct Layer<B: Backend> {
-    w: Matrix<B>,
-    b: Matrix<B>,
-    first: [Matrix<B>; 2],
-    second: [Matrix<B>; 2],
-    act: Activation,
-}
-
-/// What a pass over up to so many rows needs.
-struct Tape<B: Backend> {
-    x: Matrix<B>,
-    /// Outputs of the layers, and gradients of their pre-activations.
-    y: Vec<Matrix<B>>,
-    dz: Vec<Matrix<B>>,
+    mlp: Mlp<B>,
 }
 
 impl<B: Backend> Classifier<B> {
@@ -81,7 +64,7 @@ impl<B: Backend> Classifier<B> {
     /// # Panics
     /// If there is not one label per point, a label is not below `classes`, or a size is zero.
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     #[track_caller]
     pub fn fit(
         backend: B,
@@ -100,27 +83,14 @@ impl<B: Backend> Classifier<B> {
             labels.iter().all(|&label| usize::from(label) < classes),
             "classifier: a label is not below {classes}"
         );
-        let sizes: Vec<usize> = std::iter::once(points.cols())
-            .chain(training.hidden.iter().copied())
-            .chain([classes])
-            .collect();
-        let scale = inverse_deviation(points);
-        let layers = sizes.windows(2).enumerate().map(|(index, sizes)| {
-            let last = index + 2 == sizes_len(training);
-            Layer::new(
-                &backend,
-                [sizes[0], sizes[1]],
-                index,
-                last,
-                training.seed,
-                scale,
-            )
-        });
-        let layers = layers.collect();
+        let optimizer = Optimizer {
+            update: Update::Adam(ADAM),
+            max_column_norm: None,
+        };
         let mut classifier = Self {
-            backend,
+            mlp: Mlp::new(&backend, layers(training, points, classes), optimizer),
             mean: points.mean(),
-            layers,
+            backend,
         };
         classifier.train(training, points, labels)?;
         Ok(classifier)
@@ -136,7 +106,8 @@ impl<B: Backend> Classifier<B> {
         let updates = training.epochs * (points.rows() / minibatch);
         let schedule = schedule(training.learning_rate, updates);
         let mut state = self.backend.state(schedule.state(training.seed, 0));
-        let mut tape = self.tape(minibatch);
+        let mut tape = Tape::new(&self.backend, &self.mlp, minibatch, minibatch);
+        let mut x = self.backend.matrix(minibatch, points.cols());
         let mut rows = vec![0.0; minibatch * points.cols()];
         let mut classes = vec![0; minibatch];
         let mut step = 0;
@@ -150,7 +121,8 @@ impl<B: Backend> Classifier<B> {
                 }
                 self.backend.upload_rates(&mut state, &schedule, step);
                 let rows = Points::new(&rows, points.cols());
-                self.update(rows, &classes, &mut tape, &state)?;
+                write_centred(&self.backend, &mut x, rows, &self.mean);
+                self.update(&x, &classes, &mut tape, &state)?;
                 self.backend.advance(Advance {
                     state: &mut state,
                     schedule: &schedule,
@@ -164,93 +136,30 @@ impl<B: Backend> Classifier<B> {
     /// One step of Adam along the gradient of a minibatch.
     fn update(
         &mut self,
-        rows: Points<'_>,
+        x: &Matrix<B>,
         classes: &[u8],
         tape: &mut Tape<B>,
         state: &B::State,
     ) -> Result<(), BackendError> {
-        let last = self.layers.len() - 1;
-        self.forward(rows, tape, state);
-        let logits = self.backend.read(tape.y[last].all())?;
+        let pass = Pass::without_dropout(&self.backend, state, classes.len());
+        self.mlp.forward(&pass, x.all(), tape);
+        let logits = self.backend.read(tape.output(self.last()).all())?;
         let dz = logits_gradient::<B::Elem>(&logits, classes);
-        self.backend.write(&mut tape.dz[last], &dz);
-        for index in (1..=last).rev() {
-            let (below, above) = tape.dz.split_at_mut(index);
-            self.backend.linear_bwd_data(LinearBwdData {
-                dz: above[0].all(),
-                w: &self.layers[index].w,
-                below: Below {
-                    y: tape.y[index - 1].all(),
-                    act: self.layers[index - 1].act,
-                    winners: None,
-                    dropout: None,
-                },
-                dz_below: below[index - 1].all_mut(),
-                state,
-            });
-        }
-        for (index, layer) in self.layers.iter_mut().enumerate() {
-            let x = if index == 0 {
-                &tape.x
-            } else {
-                &tape.y[index - 1]
-            };
-            self.backend.linear_bwd_params(LinearBwdParams {
-                x: x.all(),
-                dz: tape.dz[index].all(),
-                bias_weights: None,
-                w: &mut layer.w,
-                b: &mut layer.b,
-                update: Update::Adam {
-                    first: layer.first.each_mut(),
-                    second: layer.second.each_mut(),
-                    adam: ADAM,
-                    slot: 0,
-                    max_column_norm: None,
-                },
-                state,
-                monitor: None,
-            });
-        }
+        self.backend.write(tape.gradient_mut(), &dz);
+        self.mlp.backward(&pass, tape);
+        self.mlp.update(&pass, x.all(), tape, 0, None);
         Ok(())
     }
 
-    fn tape(&self, rows: usize) -> Tape<B> {
-        let matrices = || {
-            let layers = self.layers.iter();
-            layers
-                .map(|layer| self.backend.matrix(rows, layer.b.cols()))
-                .collect()
-        };
-        Tape {
-            x: self.backend.matrix(rows, self.mean.len()),
-            y: matrices(),
-            dz: matrices(),
-        }
-    }
-
-    /// Leaves the outputs of every layer in the tape.
-    fn forward(&self, rows: Points<'_>, tape: &mut Tape<B>, state: &B::State) {
-        write_centred(&self.backend, &mut tape.x, rows, &self.mean);
-        for (index, layer) in self.layers.iter().enumerate() {
-            let (below, above) = tape.y.split_at_mut(index);
-            self.backend.linear_fwd(LinearFwd {
-                x: below.last().unwrap_or(&tape.x).all(),
-                w: &layer.w,
-                b: &layer.b,
-                y: above[0].all_mut(),
-                act: layer.act,
-                winners: None,
-                dropout: None,
-                state,
-            });
-        }
+    /// Number of the last layer.
+    fn last(&self) -> usize {
+        self.mlp.units().count() - 1
     }
 
     /// Number of classes.
     #[must_use]
     pub fn classes(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.b.cols())
+        self.mlp.units().next_back().unwrap_or(0)
     }
 
     /// p(class | point), one row of [`Classifier::classes`] per point, in f64.
@@ -258,11 +167,11 @@ impl<B: Backend> Classifier<B> {
     /// # Panics
     /// If the points have other columns than those it was trained on.
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     #[track_caller]
     pub fn posteriors(&self, points: Points<'_>) -> Result<Vec<f64>, BackendError> {
         let mut posteriors: Vec<f64> = self
-            .outputs(points, self.layers.len() - 1)?
+            .outputs(points, self.last())?
             .into_iter()
             .map(Real::to_f64)
             .collect();
@@ -277,17 +186,14 @@ impl<B: Backend> Classifier<B> {
     /// # Panics
     /// As [`Classifier::posteriors`].
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     #[track_caller]
     pub fn features(&self, points: Points<'_>) -> Result<Features, BackendError> {
-        let layer = self.layers.len().saturating_sub(2);
-        let values = self.outputs(points, layer)?;
+        let layer = self.last().saturating_sub(1);
+        let values = self.outputs(points, layer)?.into_iter();
         Ok(Features {
-            values: values
-                .into_iter()
-                .map(|value| value.to_f64() as f32)
-                .collect(),
-            cols: self.layers[layer].b.cols(),
+            cols: self.mlp.units().nth(layer).unwrap_or(0),
+            values: values.map(|value| value.to_f64() as f32).collect(),
         })
     }
 
@@ -296,7 +202,7 @@ impl<B: Backend> Classifier<B> {
     /// # Panics
     /// As [`Classifier::posteriors`], or if there is not one label per point.
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     #[track_caller]
     pub fn accuracy(&self, points: Points<'_>, labels: &[u8]) -> Result<f64, BackendError> {
         assert!(
@@ -320,18 +226,22 @@ impl<B: Backend> Classifier<B> {
             self.mean.len()
         );
         let state = self.backend.state(stateless());
-        let mut tape = self.tape(CHUNK);
-        let mut outputs = Vec::with_capacity(points.rows() * tape.y[layer].cols());
+        let mut tape = Tape::new(&self.backend, &self.mlp, CHUNK, 0);
+        let mut x = self.backend.matrix(CHUNK, points.cols());
+        let mut outputs = Vec::with_capacity(points.rows() * tape.output(layer).cols());
         for first in (0..points.rows()).step_by(CHUNK) {
             let count = CHUNK.min(points.rows() - first);
-            self.forward(points.slice(first..first + count), &mut tape, &state);
-            outputs.extend(self.backend.read(tape.y[layer].rows(0, count))?);
+            let rows = points.slice(first..first + count);
+            write_centred(&self.backend, &mut x, rows, &self.mean);
+            let pass = Pass::without_dropout(&self.backend, &state, count);
+            self.mlp.forward(&pass, x.rows(0, count), &mut tape);
+            outputs.extend(self.backend.read(tape.output(layer).rows(0, count))?);
         }
         Ok(outputs)
     }
 }
 
-/// What a classifier's last hidden layer says of some points.
+/// Outputs of a classifier's last hidden layer for some points.
 #[derive(Clone, Debug)]
 pub struct Features {
     values: Vec<f32>,
@@ -339,7 +249,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// As points, one row per point that was looked at.
+    /// The outputs as points, one row per point that was classified.
     #[must_use]
     pub fn points(&self) -> Points<'_> {
         Points::new(&self.values, self.cols)
@@ -370,8 +280,29 @@ fn schedule(learning_rate: f64, updates: usize) -> Schedule {
     }
 }
 
-fn sizes_len(training: &Training) -> usize {
-    training.hidden.len() + 2
+/// Weights uniform on ±√(6/fan-in) (He et al. 2015), the first layer's divided by the deviation of
+/// the columns, which stands for scaling the records.
+fn layers(training: &Training, points: Points<'_>, classes: usize) -> Vec<LayerSpec> {
+    let mut scale = inverse_deviation(points);
+    let mut inputs = points.cols();
+    let hidden = training
+        .hidden
+        .iter()
+        .map(|&units| (units, Activation::Relu));
+    let layers = hidden.chain([(classes, Activation::Identity)]).enumerate();
+    let spec = |(index, (units, act))| {
+        let fan_in = std::mem::replace(&mut inputs, units);
+        LayerSpec {
+            inputs: fan_in,
+            units,
+            act,
+            init: (6.0 / fan_in as f64).sqrt() * std::mem::replace(&mut scale, 1.0),
+            address: Draw::Weights.address(training.seed, index),
+            bias: 0.0,
+            dropout: None,
+        }
+    };
+    layers.map(spec).collect()
 }
 
 /// One over the root of the columns' mean variance; 1 for points that are all equal.
@@ -387,39 +318,6 @@ fn inverse_deviation(points: Points<'_>) -> f64 {
         variance.sqrt().recip()
     } else {
         1.0
-    }
-}
-
-impl<B: Backend> Layer<B> {
-    /// Weights uniform on ±√(6/fan-in) (He et al. 2015), the first layer's times `scale`, which
-    /// stands for scaling the records.
-    fn new(
-        backend: &B,
-        [fan_in, units]: [usize; 2],
-        index: usize,
-        last: bool,
-        seed: u64,
-        scale: f64,
-    ) -> Self {
-        let bound = (6.0 / fan_in as f64).sqrt() * if index == 0 { scale } else { 1.0 };
-        let mut rng = Draw::Weights.address(seed, index).rng();
-        let weights: Vec<B::Elem> = (0..fan_in * units)
-            .map(|_| B::Elem::from_f64(bound * (2.0 * f64::from(rng.random::<f32>()) - 1.0)))
-            .collect();
-        let mut w = backend.matrix(fan_in, units);
-        backend.write(&mut w, &weights);
-        let moment = || [backend.matrix(fan_in, units), backend.matrix(1, units)];
-        Self {
-            w,
-            b: backend.matrix(1, units),
-            first: moment(),
-            second: moment(),
-            act: if last {
-                Activation::Identity
-            } else {
-                Activation::Relu
-            },
-        }
     }
 }
 

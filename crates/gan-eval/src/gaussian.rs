@@ -112,7 +112,10 @@ fn covariance<B: Backend>(
             bias_weights: None,
             w: &mut w,
             b: &mut b,
+            moments: &mut [],
             update: Update::Store,
+            slot: 0,
+            max_column_norm: None,
             state: &state,
             monitor: None,
         });

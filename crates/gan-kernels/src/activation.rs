@@ -1,4 +1,6 @@
-//! What stands between the affine maps of two layers.
+//! The functions between the affine maps of two layers.
+
+use serde::{Deserialize, Serialize};
 
 /// φ of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +26,55 @@ pub enum Activation {
     },
 }
 
+/// An [`Activation`] without its numbers, as configuration files name it and kernels are compiled
+/// for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ActivationKind {
+    /// φ(z) = z.
+    Identity,
+    /// φ(z) = max(0, z).
+    Relu,
+    /// φ(z) = z or `slope · z`.
+    LeakyRelu,
+    /// φ(z) = 1 / (1 + e⁻ᶻ).
+    Sigmoid,
+    /// φ(z) = tanh z.
+    Tanh,
+    /// The largest of `pieces` linear maps.
+    Maxout,
+}
+
+impl ActivationKind {
+    /// The activation of this kind; `slope` is leaky relu's, `pieces` maxout's.
+    #[must_use]
+    pub fn with(self, slope: f64, pieces: usize) -> Activation {
+        match self {
+            Self::Identity => Activation::Identity,
+            Self::Relu => Activation::Relu,
+            Self::LeakyRelu => Activation::LeakyRelu { slope },
+            Self::Sigmoid => Activation::Sigmoid,
+            Self::Tanh => Activation::Tanh,
+            Self::Maxout => Activation::Maxout { pieces },
+        }
+    }
+}
+
 impl Activation {
+    /// The activation without its numbers.
+    #[must_use]
+    pub fn kind(self) -> ActivationKind {
+        match self {
+            Self::Identity => ActivationKind::Identity,
+            Self::Relu => ActivationKind::Relu,
+            Self::LeakyRelu { .. } => ActivationKind::LeakyRelu,
+            Self::Sigmoid => ActivationKind::Sigmoid,
+            Self::Tanh => ActivationKind::Tanh,
+            Self::Maxout { .. } => ActivationKind::Maxout,
+        }
+    }
+
     /// Columns of z per output column.
     #[must_use]
     pub fn pieces(self) -> usize {

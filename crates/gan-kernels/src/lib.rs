@@ -22,7 +22,7 @@ mod state;
 pub mod cases;
 pub mod random;
 
-pub use activation::Activation;
+pub use activation::{Activation, ActivationKind};
 pub use backend::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners,
     WinnersRows, WinnersRowsMut,

@@ -286,6 +286,7 @@ fn loss(objective: Objective, logits: &[f64]) -> (Vec<f64>, MonitorSums) {
     cpu.logit_loss(LogitLoss {
         logits: l.all(),
         objective,
+        weight: 1.0,
         dz: dz.all_mut(),
         monitors: &mut monitors,
         state: &state(0),
@@ -305,7 +306,7 @@ fn logit_loss_at_plus_minus_1000_is_finite_and_right() {
         }
     };
     let logits = [1000.0, -1000.0, 100.0, -100.0];
-    let (dz, sums) = loss(Objective::Discriminator { weight: 1.0 }, &logits);
+    let (dz, sums) = loss(Objective::Discriminator, &logits);
     near(&dz, [0.0, -0.5, 0.5, 0.5 * (-100.0_f64).exp()]);
     assert_eq!(sums[Monitor::LogData], -1000.0);
     assert_eq!(sums[Monitor::LogSamples], -100.0 - (-100.0_f64).exp());
@@ -322,7 +323,7 @@ fn logit_loss_at_plus_minus_1000_is_finite_and_right() {
 
 #[test]
 fn logit_loss_value_is_minus_log_4_where_d_is_one_half() {
-    let (dz, sums) = loss(Objective::Discriminator { weight: 1.0 }, &[0.0; 6]);
+    let (dz, sums) = loss(Objective::Discriminator, &[0.0; 6]);
     assert_eq!(dz, [-1.0, -1.0, -1.0, 1.0, 1.0, 1.0].map(|sign| sign / 6.0));
     let objective = sums[Monitor::DiscriminatorObjective];
     assert!((objective - 4.0_f64.ln()).abs() < 1e-15);

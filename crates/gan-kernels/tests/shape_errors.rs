@@ -244,9 +244,18 @@ impl Params {
 
     fn run(self, cpu: &Cpu, adam: bool) {
         let [x, dz, mut w, mut b] = [self.x, self.dz, self.w, self.b].map(|s| matrix(cpu, s));
-        let [mut w1, mut b1, mut w2, mut b2] = self.moments.map(|s| matrix(cpu, s));
+        let [w1, b1, w2, b2] = self.moments.map(|s| matrix(cpu, s));
+        let mut moments = [[w1, b1], [w2, b2]];
         let s = self.s.map(|size| matrix(cpu, size));
-        let (slot, max_column_norm) = (self.slot, None);
+        let update = if adam {
+            Update::Adam(Adam {
+                beta1: 0.9,
+                beta2: 0.999,
+                epsilon: 1e-8,
+            })
+        } else {
+            Update::Momentum
+        };
         let rates = Rates {
             learning_rate: 0.1,
             momentum: 0.5,
@@ -259,25 +268,10 @@ impl Params {
             bias_weights: s.as_ref().map(Matrix::all),
             w: &mut w,
             b: &mut b,
-            update: if adam {
-                Update::Adam {
-                    first: [&mut w1, &mut b1],
-                    second: [&mut w2, &mut b2],
-                    adam: Adam {
-                        beta1: 0.9,
-                        beta2: 0.999,
-                        epsilon: 1e-8,
-                    },
-                    slot,
-                    max_column_norm,
-                }
-            } else {
-                Update::Momentum {
-                    velocity: [&mut w1, &mut b1],
-                    slot,
-                    max_column_norm,
-                }
-            },
+            moments: &mut moments[..update.moments()],
+            update,
+            slot: self.slot,
+            max_column_norm: None,
             state: &StepState {
                 rates: vec![rates],
                 ..STATE
@@ -334,13 +328,14 @@ fn logit_loss_wrong_operands_are_named() {
             cpu.logit_loss(LogitLoss {
                 logits: logits.all(),
                 objective,
+                weight: 1.0,
                 dz: dz.all_mut(),
                 monitors: &mut cpu.monitors(),
                 state: &STATE,
             });
         }
     };
-    let (g, d) = (Objective::Minimax, Objective::Discriminator { weight: 1.0 });
+    let (g, d) = (Objective::Minimax, Objective::Discriminator);
     panics_with(
         &["logit_loss: logits", "(4, 2)", "(4, 1)"],
         loss((4, 2), (4, 1), g),
@@ -377,6 +372,7 @@ fn linear_logit_loss_names_wrong_operands_as_its_parts_do() {
                 b: &b,
                 logits: logits.all_mut(),
                 objective: Objective::Minimax,
+                weight: 1.0,
                 dz: dz.all_mut(),
                 below: Some((lower, dz_below.all_mut())),
                 monitors: &mut cpu.monitors(),

@@ -1,12 +1,14 @@
 //! Checkpoints: one safetensors file that holds all that the rest of a run depends on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use gan_kernels::{Backend, BackendError, Matrix, Real};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +23,7 @@ pub const FORMAT_VERSION: u32 = 1;
 /// the same bytes.
 const METADATA_KEY: &str = "gan_checkpoint";
 
-/// What a checkpoint says beside its tensors.
+/// The contents of a checkpoint beside its tensors.
 #[derive(Deserialize, Serialize)]
 struct Header {
     format_version: u32,
@@ -71,7 +73,7 @@ pub enum CheckpointError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// The answer.
         source: std::io::Error,
@@ -81,7 +83,7 @@ pub enum CheckpointError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// Written by another version.
@@ -159,7 +161,7 @@ impl Checkpoint {
         })
     }
 
-    /// Whether the tensors of `player` are the same bits in both.
+    /// True if the tensors of `player` are the same bits in both.
     #[cfg(test)]
     pub(crate) fn same_tensors(&self, other: &Self, player: &str) -> bool {
         let of = |checkpoint: &'_ Self| -> Vec<(String, Tensor)> {
@@ -171,7 +173,7 @@ impl Checkpoint {
         of(self) == of(other)
     }
 
-    /// Whether every parameter and moment is finite.
+    /// True if every parameter and moment is finite.
     #[must_use]
     pub fn is_finite(&self) -> bool {
         self.tensors.values().all(|tensor| match &tensor.values {
@@ -190,14 +192,6 @@ impl Checkpoint {
         // Hidden, and nobody else's: two processes may save side by side.
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        let fail = |action| {
-            let path = path.to_path_buf();
-            move |source| CheckpointError::Io {
-                path,
-                action,
-                source,
-            }
-        };
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&beside)?;
             file.write_all(&bytes)?;
@@ -208,7 +202,11 @@ impl Checkpoint {
             .map_err(|source| {
                 // Half a file helps nobody, and on a full disk it is in the way.
                 let _ = fs::remove_file(&beside);
-                fail("cannot write the checkpoint")(source)
+                CheckpointError::Io {
+                    path: path.to_path_buf(),
+                    action: "cannot write the checkpoint",
+                    source,
+                }
             })?;
         // The rename itself must reach the disk too; not every platform can sync a directory.
         if let Some(Ok(folder)) = path.parent().map(File::open) {
@@ -218,10 +216,6 @@ impl Checkpoint {
     }
 
     fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, CheckpointError> {
-        let format = |reason: String| CheckpointError::Format {
-            path: path.to_path_buf(),
-            reason,
-        };
         let header = Header {
             format_version: FORMAT_VERSION,
             step: self.step,
@@ -230,35 +224,11 @@ impl Checkpoint {
             config_sha256: self.config_hash(),
             annotations: self.annotations.clone(),
         };
-        let header = serde_json::to_string(&header).map_err(|error| format(error.to_string()))?;
+        let header =
+            serde_json::to_string(&header).map_err(|error| not_a_checkpoint(path, error))?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
-        let bytes: Vec<(&String, Dtype, [usize; 2], Vec<u8>)> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| match &tensor.values {
-                Values::F32(v) => (
-                    name,
-                    Dtype::F32,
-                    tensor.shape,
-                    le_bytes(v, |v| v.to_le_bytes()),
-                ),
-                Values::F64(v) => (
-                    name,
-                    Dtype::F64,
-                    tensor.shape,
-                    le_bytes(v, |v| v.to_le_bytes()),
-                ),
-            })
-            .collect();
-        let mut views = Vec::new();
-        for (name, dtype, shape, data) in &bytes {
-            views.push((
-                *name,
-                TensorView::new(*dtype, shape.to_vec(), data)
-                    .map_err(|error| format(error.to_string()))?,
-            ));
-        }
-        safetensors::serialize(views, Some(metadata)).map_err(|error| format(error.to_string()))
+        safetensors::serialize(&self.tensors, Some(metadata))
+            .map_err(|error| not_a_checkpoint(path, error))
     }
 
     /// Reads the file at `path`.
@@ -271,144 +241,115 @@ impl Checkpoint {
             action: "cannot read the checkpoint",
             source,
         })?;
-        let format = |reason: String| CheckpointError::Format {
-            path: path.to_path_buf(),
-            reason,
-        };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| format(e.to_string()))?;
-        let metadata = header
-            .metadata()
-            .as_ref()
-            .and_then(|metadata| metadata.get(METADATA_KEY));
-        let header = metadata.ok_or_else(|| format(format!("metadata has no {METADATA_KEY}")))?;
+        let format = |reason: &dyn Display| not_a_checkpoint(path, reason);
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| format(&error))?;
+        let metadata = header.metadata().as_ref();
+        let header = metadata
+            .and_then(|metadata| metadata.get(METADATA_KEY))
+            .ok_or_else(|| format(&format_args!("metadata has no {METADATA_KEY}")))?;
         // The version first: the other fields may differ in another one.
         #[derive(Deserialize)]
         struct Version {
             format_version: u32,
         }
-        let Version {
-            format_version: found,
-        } = serde_json::from_str(header).map_err(|error| format(error.to_string()))?;
-        if found != FORMAT_VERSION {
+        let version: Version = serde_json::from_str(header).map_err(|error| format(&error))?;
+        if version.format_version != FORMAT_VERSION {
             return Err(CheckpointError::Version {
                 path: path.to_path_buf(),
-                found,
+                found: version.format_version,
             });
         }
-        let Header {
-            step,
-            seed,
-            config,
-            config_sha256,
-            annotations,
-            ..
-        } = serde_json::from_str(header).map_err(|error| format(error.to_string()))?;
-        let mut checkpoint = Self::new(step, seed, config, annotations);
-        if checkpoint.config_hash() != config_sha256 {
-            return Err(format(
-                "configuration and its hash disagree: the file is damaged".into(),
-            ));
+        let header: Header = serde_json::from_str(header).map_err(|error| format(&error))?;
+        let (step, seed) = (header.step, header.seed);
+        let mut checkpoint = Self::new(step, seed, header.config, header.annotations);
+        if checkpoint.config_hash() != header.config_sha256 {
+            let reason = "configuration and its hash disagree: the file is damaged";
+            return Err(format(&reason));
         }
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| format(e.to_string()))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| format(&error))?;
         for (name, view) in tensors.iter() {
             let [rows, cols] = *view.shape() else {
-                return Err(format(format!(
-                    "tensor {name} has {} axes",
-                    view.shape().len()
-                )));
+                let axes = view.shape().len();
+                return Err(format(&format_args!("tensor {name} has {axes} axes")));
             };
             let values = match view.dtype() {
                 Dtype::F32 => Values::F32(from_le_bytes(view.data(), f32::from_le_bytes)),
                 Dtype::F64 => Values::F64(from_le_bytes(view.data(), f64::from_le_bytes)),
-                other => return Err(format(format!("tensor {name} has type {other:?}"))),
+                other => return Err(format(&format_args!("tensor {name} has type {other:?}"))),
             };
-            checkpoint.tensors.insert(
-                name.to_owned(),
-                Tensor {
-                    shape: [rows, cols],
-                    values,
-                },
-            );
+            let shape = [rows, cols];
+            let tensor = Tensor { shape, values };
+            checkpoint.tensors.insert(name.to_owned(), tensor);
         }
         Ok(checkpoint)
     }
 
-    /// Copies a player's parameters and moments in.
+    /// Copies a matrix in, under `name`.
     pub(crate) fn store<B: Backend>(
         &mut self,
         backend: &B,
-        player: &str,
-        mlp: &Mlp<B>,
+        name: String,
+        matrix: &Matrix<B>,
     ) -> Result<(), BackendError> {
-        for (name, matrix) in matrices(player, mlp) {
-            let values = backend.read(matrix.all())?;
-            let values = if size_of::<B::Elem>() == size_of::<f32>() {
-                Values::F32(values.iter().map(|value| value.to_f64() as f32).collect())
-            } else {
-                Values::F64(values.iter().map(|value| value.to_f64()).collect())
-            };
-            self.tensors.insert(
-                name,
-                Tensor {
-                    shape: [matrix.row_count(), matrix.cols()],
-                    values,
-                },
-            );
-        }
+        let values = backend.read(matrix.all())?;
+        let values = values.into_iter().map(Real::to_f64);
+        let values = if size_of::<B::Elem>() == size_of::<f32>() {
+            Values::F32(values.map(|value| value as f32).collect())
+        } else {
+            Values::F64(values.collect())
+        };
+        let shape = [matrix.row_count(), matrix.cols()];
+        self.tensors.insert(name, Tensor { shape, values });
         Ok(())
     }
 
-    /// Copies a player's parameters and moments out.
+    /// Copies the matrix `name` out.
     pub(crate) fn fetch<B: Backend>(
         &self,
         backend: &B,
-        player: &str,
-        mlp: &mut Mlp<B>,
+        name: &str,
+        matrix: &mut Matrix<B>,
     ) -> Result<(), CheckpointError> {
-        self.check(player, mlp)?;
-        for (name, matrix) in matrices_mut(player, mlp) {
-            let values: Vec<B::Elem> = match &self.tensors[&name].values {
-                Values::F32(values) => values
-                    .iter()
-                    .map(|&v| B::Elem::from_f64(v.into()))
-                    .collect(),
-                Values::F64(values) => values.iter().map(|&v| B::Elem::from_f64(v)).collect(),
-            };
-            backend.write(matrix, &values);
-        }
+        let values: Vec<B::Elem> = match &self.expect(name, matrix)?.values {
+            Values::F32(values) => values
+                .iter()
+                .map(|&v| B::Elem::from_f64(v.into()))
+                .collect(),
+            Values::F64(values) => values.iter().map(|&v| B::Elem::from_f64(v)).collect(),
+        };
+        backend.write(matrix, &values);
         Ok(())
     }
 
-    /// Checks that every tensor of the player is here in its shape.
-    fn check<B: Backend>(&self, player: &str, mlp: &Mlp<B>) -> Result<(), CheckpointError> {
-        for (name, matrix) in matrices(player, mlp) {
-            let expected = [matrix.row_count(), matrix.cols()];
-            match self.tensors.get(&name).map(|tensor| tensor.shape) {
-                None => return Err(CheckpointError::Missing { name, expected }),
-                Some(found) if found != expected => {
-                    return Err(CheckpointError::Shape {
-                        name,
-                        found,
-                        expected,
-                    });
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that the players' tensors are all here, in their shapes, and no others.
-    pub(crate) fn expect_only<B: Backend>(
+    /// The tensor `name`, which must have the shape of `matrix`.
+    fn expect<B: Backend>(
         &self,
-        players: &[(&str, &Mlp<B>)],
-    ) -> Result<(), CheckpointError> {
-        let mut known = Vec::new();
-        for (player, mlp) in players {
-            self.check(player, mlp)?;
-            known.extend(matrices(player, mlp).map(|(name, _)| name));
+        name: &str,
+        matrix: &Matrix<B>,
+    ) -> Result<&Tensor, CheckpointError> {
+        let (name, expected) = (name.to_owned(), [matrix.row_count(), matrix.cols()]);
+        match self.tensors.get(&name) {
+            None => Err(CheckpointError::Missing { name, expected }),
+            Some(Tensor { shape, .. }) if *shape != expected => Err(CheckpointError::Shape {
+                name,
+                found: *shape,
+                expected,
+            }),
+            Some(tensor) => Ok(tensor),
         }
-        match self.tensors.keys().find(|name| !known.contains(name)) {
+    }
+
+    /// Checks that the tensors are those of `matrices`, in their shapes, and no others.
+    pub(crate) fn check_all<'a, B: Backend + 'a>(
+        &self,
+        matrices: impl Iterator<Item = (String, &'a Matrix<B>)>,
+    ) -> Result<(), CheckpointError> {
+        let mut unknown: BTreeSet<_> = self.tensors.keys().collect();
+        for (name, matrix) in matrices {
+            self.expect(&name, matrix)?;
+            unknown.remove(&name);
+        }
+        match unknown.pop_first() {
             None => Ok(()),
             Some(name) => Err(CheckpointError::Unknown { name: name.clone() }),
         }
@@ -417,7 +358,7 @@ impl Checkpoint {
     /// Values per record, from the bias of the last of G's `layers` layers.
     pub(crate) fn generator_cols(&self, layers: usize) -> Result<usize, CheckpointError> {
         let name = format!("generator.{}.b", layers.saturating_sub(1));
-        match self.tensors.get(&name) {
+        match self.tensors.get(&name).filter(|_| layers > 0) {
             Some(tensor) => Ok(tensor.shape[1]),
             None => Err(CheckpointError::Missing {
                 name,
@@ -427,60 +368,87 @@ impl Checkpoint {
     }
 }
 
-/// `generator.0.w`, `generator.0.b`, `generator.0.moment0.w`, … with what they name.
-fn matrices<'a, B: Backend>(
-    player: &str,
+/// `generator.0.w`, `generator.0.b`, `generator.0.moment0.w`, … with what they name; `part` stands
+/// behind the layer's number.
+pub(crate) fn named<'a, B: Backend>(
     mlp: &'a Mlp<B>,
+    player: &'a str,
+    part: &'a str,
 ) -> impl Iterator<Item = (String, &'a Matrix<B>)> {
-    names(player, mlp)
-        .into_iter()
-        .zip(mlp.layers.iter().flat_map(|layer| {
-            [&layer.w, &layer.b]
-                .into_iter()
-                .chain(layer.moments.iter().flatten())
-                .chain(layer.average.iter().flatten())
-                .chain(&layer.direction)
-        }))
+    mlp.layers.iter().enumerate().flat_map(move |(i, layer)| {
+        let pairs = layer.moments.iter().map(|[w, b]| [w, b]);
+        in_pairs(format!("{player}.{i}{part}"), [&layer.w, &layer.b], pairs)
+    })
 }
 
-fn matrices_mut<'a, B: Backend>(
-    player: &str,
+/// The same, to write.
+pub(crate) fn named_mut<'a, B: Backend>(
     mlp: &'a mut Mlp<B>,
+    player: &'a str,
+    part: &'a str,
 ) -> impl Iterator<Item = (String, &'a mut Matrix<B>)> {
-    names(player, mlp)
-        .into_iter()
-        .zip(mlp.layers.iter_mut().flat_map(|layer| {
-            [&mut layer.w, &mut layer.b]
-                .into_iter()
-                .chain(layer.moments.iter_mut().flatten())
-                .chain(layer.average.iter_mut().flatten())
-                .chain(&mut layer.direction)
-        }))
+    let layers = mlp.layers.iter_mut().enumerate();
+    layers.flat_map(move |(i, layer)| {
+        let pairs = layer.moments.iter_mut().map(|pair| pair.each_mut());
+        let parameters = [&mut layer.w, &mut layer.b];
+        in_pairs(format!("{player}.{i}{part}"), parameters, pairs)
+    })
 }
 
-/// The names of a player's matrices, each layer's parameters before what is kept of them.
-fn names<B: Backend>(player: &str, mlp: &Mlp<B>) -> Vec<String> {
-    let mut names = Vec::new();
-    for (index, layer) in mlp.layers.iter().enumerate() {
-        let own = format!("{player}.{index}");
-        let moments = (0..layer.moments.len()).map(|moment| format!("{own}.moment{moment}"));
-        let average = layer.average.as_ref().map(|_| format!("{own}.average"));
-        for prefix in std::iter::once(own.clone()).chain(moments).chain(average) {
-            names.extend([format!("{prefix}.w"), format!("{prefix}.b")]);
-        }
-        names.extend(layer.direction.as_ref().map(|_| format!("{own}.direction")));
+/// A layer's weights and bias by name, and its moments of both.
+fn in_pairs<M>(
+    layer: String,
+    parameters: [M; 2],
+    moments: impl Iterator<Item = [M; 2]>,
+) -> impl Iterator<Item = (String, M)> {
+    let moments = moments.enumerate();
+    let moments = moments.map(|(i, pair)| (format!(".moment{i}"), pair));
+    let pairs = std::iter::once((String::new(), parameters)).chain(moments);
+    pairs.flat_map(move |(kept, [w, b])| {
+        [
+            (format!("{layer}{kept}.w"), w),
+            (format!("{layer}{kept}.b"), b),
+        ]
+    })
+}
+
+/// The file at `path` is no checkpoint, for `reason`.
+fn not_a_checkpoint(path: &Path, reason: impl Display) -> CheckpointError {
+    CheckpointError::Format {
+        path: path.to_path_buf(),
+        reason: reason.to_string(),
     }
-    names
 }
 
-fn le_bytes<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    values.iter().flat_map(|&value| bytes(value)).collect()
+impl View for &Tensor {
+    fn dtype(&self) -> Dtype {
+        match self.values {
+            Values::F32(_) => Dtype::F32,
+            Values::F64(_) => Dtype::F64,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let bytes: Vec<u8> = match &self.values {
+            Values::F32(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Values::F64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        };
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        match &self.values {
+            Values::F32(values) => size_of_val(&values[..]),
+            Values::F64(values) => size_of_val(&values[..]),
+        }
+    }
 }
 
 fn from_le_bytes<T, const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> T) -> Vec<T> {
-    data.as_chunks::<N>()
-        .0
-        .iter()
-        .map(|&bytes| value(bytes))
-        .collect()
+    let chunks = data.as_chunks::<N>().0.iter();
+    chunks.map(|&bytes| value(bytes)).collect()
 }

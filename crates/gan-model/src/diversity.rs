@@ -1,6 +1,6 @@
 //! How much samples differ from each other, measured against records.
 
-/// How far the rows of a set lie from each other, in the rows' own units.
+/// Distances between the rows of a set, in the rows' own units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// Root mean square distance of two rows drawn with replacement.
@@ -12,10 +12,10 @@ pub struct Spread {
 /// The spread of samples as a share of the spread of records: 1 is ideal, 0 is one point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Diversity {
-    /// Of the root mean square distances; small where all samples are about the same.
+    /// Share of the root mean square distances; small where all samples are about the same.
     pub distance: f64,
-    /// Of the mean nearest distances; small too where the samples are copies of a few that are far
-    /// apart, which the other number does not notice.
+    /// Share of the mean nearest distances; small also where the samples are copies of a few that
+    /// are far apart, which the other number does not notice.
     pub nearest: f64,
 }
 

@@ -15,13 +15,15 @@ mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION};
 pub use config::{
-    ActivationConfig, AutoGamma, ConfigError, DiscriminatorConfig, GameConfig, Gamma,
-    GeneratorConfig, GeneratorObjective, LayerConfig, LossConfig, MomentumConfig, OptimizerConfig,
-    OutputBias, PenaltyConfig, PenaltyOn, PriorConfig, RulesConfig, ScheduleConfig, Updates,
+    AutoGamma, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
+    GeneratorObjective, LayerConfig, LossConfig, MomentumConfig, OptimizerConfig, OutputBias,
+    PenaltyConfig, PenaltyOn, RulesConfig, ScheduleConfig, Updates,
 };
 pub use diversity::{Diversity, Spread};
+/// The kernels' words that stand in a configuration.
+pub use gan_kernels::{ActivationKind, Prior};
 pub use metrics::Metrics;
-pub use mlp::Mlp;
+pub use mlp::{InputDropout, LayerSpec, Mlp, Optimizer, Pass, Tape};
 pub use penalty::auto_gamma;
 pub use sample::Sampler;
 pub use train::{Moves, Trainer, TrainingData};

@@ -3,7 +3,7 @@
 use gan_kernels::{Monitor, MonitorSums};
 use serde::Serialize;
 
-/// What the monitors say; all means are over the iterations since the reading before.
+/// One reading of the monitors; all means are over the iterations since the reading before.
 ///
 /// A number that was not observed is NaN.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -22,9 +22,9 @@ pub struct Metrics {
     pub false_negatives: f64,
     /// Share of samples that D takes for data: D(G(z)) > 1/2.
     pub false_positives: f64,
-    /// What D minimises.
+    /// Mean of D's loss.
     pub discriminator_objective: f64,
-    /// What G minimises.
+    /// Mean of G's loss.
     pub generator_objective: f64,
     /// Root mean square of ‖∇θ_d‖.
     pub discriminator_gradient: f64,

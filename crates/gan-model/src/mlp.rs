@@ -1,195 +1,203 @@
-//! A multilayer perceptron: what both players are.
+//! A multilayer perceptron: its layers, and their forward pass, backward pass and update.
+//!
+//! Both players are one, and so is the classifier of the evaluation.
 
+mod average;
+mod loss;
 mod penalised;
+mod spectrum;
+
+use std::ops::Range;
 
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Activation, Adam, Average, Backend, Below, Dropout, LimitSpectrum, LinearBwdData,
-    LinearBwdParams, LinearFwd, LinearLogitLoss, Matrix, Monitor, Objective, Real, Rows, RowsMut,
-    Update, Winners,
+    Activation, Backend, Below, Dropout, LinearBwdData, LinearBwdParams, LinearFwd, Matrix,
+    Monitor, Real, Rows, RowsMut, Update, Winners,
 };
 use rand::RngExt;
 
-use crate::config::{LayerConfig, OptimizerConfig};
-
-pub(crate) use penalised::{Step, Tangents};
+pub(crate) use average::RunningMean;
+pub(crate) use loss::Loss;
+pub(crate) use penalised::{PenalisedUpdate, Tangents};
+pub(crate) use spectrum::SpectralLimit;
 
 /// Layers of affine maps and activations, with what their optimiser keeps.
 pub struct Mlp<B: Backend> {
     pub(crate) layers: Vec<Layer<B>>,
     optimizer: Optimizer,
-    /// Largest singular value that each layer's weights may have.
-    max_spectral_norm: Option<f64>,
-    /// Zeros, one a row, where the last bias stays as it is: its rows' weights.
+    /// Zeros, one a row: factors of the rows in the gradient of a last bias that stays as it is.
     held_bias: Option<Matrix<B>>,
-    /// Distinguishes the two players' random streams.
-    player: Player,
 }
 
-/// `y = φ(x·w + b)` over a dropped-out x.
+/// `y = φ(x·w + b)`.
 pub(crate) struct Layer<B: Backend> {
-    /// fan-in × fan-out·pieces.
+    /// inputs × units·pieces.
     pub(crate) w: Matrix<B>,
-    /// 1 × fan-out·pieces.
+    /// 1 × units·pieces.
     pub(crate) b: Matrix<B>,
-    /// What the optimiser keeps of w and b: nothing, velocities, or two moments.
+    /// Moments of w and b that the optimiser keeps: none, velocities, or Adam's two.
     pub(crate) moments: Vec<[Matrix<B>; 2]>,
-    /// Running means of w and b, which evaluation then uses in their place.
-    pub(crate) average: Option<[Matrix<B>; 2]>,
-    /// 1 × fan-out·pieces: what power iteration knows of w's largest singular value.
-    pub(crate) direction: Option<Matrix<B>>,
     pub(crate) act: Activation,
-    /// Dropout of this layer's input: probability of keeping, and factor.
-    dropout: Option<(f64, f64)>,
+    dropout: Option<InputDropout>,
 }
 
-/// Which of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Player {
-    Generator,
-    Discriminator,
+/// One layer of an [`Mlp`] and what its parameters start from.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerSpec {
+    /// Values of a row of its input.
+    pub inputs: usize,
+    /// Values of a row of its output; a maxout unit counts once.
+    pub units: usize,
+    /// φ.
+    pub act: Activation,
+    /// Weights start uniform on ±`init`.
+    pub init: f64,
+    /// Address of the random numbers that they are.
+    pub address: Address,
+    /// Start of every bias.
+    pub bias: f64,
+    /// Dropout of the layer's input in training.
+    pub dropout: Option<InputDropout>,
 }
 
-/// How parameters follow their gradient.
-#[derive(Clone, Copy)]
-pub(crate) enum Optimizer {
-    /// They become it, and nothing is kept; for a generator that only samples.
-    Store,
-    Momentum {
-        max_column_norm: Option<f64>,
-    },
-    Adam {
-        adam: Adam,
-        max_column_norm: Option<f64>,
-    },
+/// Dropout of a layer's input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputDropout {
+    /// Probability of keeping an element.
+    pub keep: f64,
+    /// Factor of what is kept.
+    pub scale: f64,
+    /// The layer's number in the address of its masks.
+    pub layer: usize,
+}
+
+/// The rule by which the parameters of an [`Mlp`] follow their gradient.
+#[derive(Clone, Copy, Debug)]
+pub struct Optimizer {
+    /// The rule.
+    pub update: Update,
+    /// Largest norm of the weights into one unit (of each piece, for maxout).
+    pub max_column_norm: Option<f64>,
 }
 
 impl Optimizer {
-    pub(crate) fn new(config: OptimizerConfig) -> Self {
-        let max_column_norm = config.max_column_norm();
-        match config.adam() {
-            None => Self::Momentum { max_column_norm },
-            Some(adam) => Self::Adam {
-                adam,
-                max_column_norm,
-            },
-        }
-    }
-
-    /// Matrices that it keeps for each parameter matrix.
-    fn moments(self) -> usize {
-        match self {
-            Self::Store => 0,
-            Self::Momentum { .. } => 1,
-            Self::Adam { .. } => 2,
-        }
-    }
+    /// Keeps nothing: for an [`Mlp`] that is not trained.
+    pub const NONE: Self = Self {
+        update: Update::Store,
+        max_column_norm: None,
+    };
 }
 
-/// What a forward pass leaves for the backward pass, and the gradients of the latter.
-pub(crate) struct Tape<B: Backend> {
-    /// Each layer's output, dropout of the layer above applied; the last only if it stays here.
-    pub(crate) y: Vec<Matrix<B>>,
-    pub(crate) winners: Vec<Option<Winners<B>>>,
+/// Outputs of a forward pass, for the backward pass, and the gradients of the latter.
+pub struct Tape<B: Backend> {
+    /// Each layer's output, dropout of the layer above applied.
+    y: Vec<Matrix<B>>,
+    /// The winning pieces of maxout layers.
+    winners: Vec<Option<Winners<B>>>,
     /// Gradient of each layer's pre-activation.
     pub(crate) dz: Vec<Matrix<B>>,
 }
 
 impl<B: Backend> Tape<B> {
     /// Room for `rows` rows forward and `back` rows backward.
-    pub(crate) fn new(backend: &B, mlp: &Mlp<B>, rows: usize, back: usize) -> Self {
-        let units = |layer: &Layer<B>| layer.b.cols() / layer.act.pieces();
+    #[must_use]
+    pub fn new(backend: &B, mlp: &Mlp<B>, rows: usize, back: usize) -> Self {
+        let matrix = |layer: &Layer<B>| backend.matrix(rows, layer.units());
         let winners = |layer: &Layer<B>| {
-            let maxout = layer.act.pieces() > 1;
-            maxout.then(|| backend.winners(rows, units(layer)))
+            let is_maxout = layer.act.pieces() > 1;
+            is_maxout.then(|| backend.winners(rows, layer.units()))
         };
+        let gradient = |layer: &Layer<B>| backend.matrix(back, layer.b.cols());
         Self {
-            y: mlp
-                .layers
-                .iter()
-                .map(|l| backend.matrix(rows, units(l)))
-                .collect(),
+            y: mlp.layers.iter().map(matrix).collect(),
             winners: mlp.layers.iter().map(winners).collect(),
-            dz: mlp
-                .layers
-                .iter()
-                .map(|l| backend.matrix(back, l.b.cols()))
-                .collect(),
+            dz: mlp.layers.iter().map(gradient).collect(),
+        }
+    }
+
+    /// Without room for the last layer's output, which [`Mlp::forward_into`] puts elsewhere.
+    pub(crate) fn without_output(mut self) -> Self {
+        self.y.pop();
+        self
+    }
+
+    /// Output of layer `layer`, counted from 0: a row per row of the forward pass.
+    #[must_use]
+    pub fn output(&self, layer: usize) -> &Matrix<B> {
+        &self.y[layer]
+    }
+
+    /// Gradient of the last layer's pre-activation, which [`Mlp::backward`] starts from.
+    pub fn gradient_mut(&mut self) -> &mut Matrix<B> {
+        let last = self.dz.len() - 1;
+        &mut self.dz[last]
+    }
+
+    /// The input of layer `layer`, where `x` is that of the first.
+    fn input<'a>(&'a self, layer: usize, pass: &Pass<'_, B>, x: Rows<'a, B>) -> Rows<'a, B> {
+        match layer {
+            0 => x,
+            _ => self.y[layer - 1].rows(pass.rows.start, pass.rows.len()),
         }
     }
 }
 
-/// Rows `first .. first + count` of a tape, and where their dropout masks live.
-pub(crate) struct Pass<'a, B: Backend> {
-    pub(crate) state: &'a B::State,
-    /// Which pass of the iteration the masks belong to; `None` is for evaluation: without dropout,
-    /// with averaged parameters where there are any.
-    pub(crate) masks: Option<usize>,
-    pub(crate) first: usize,
-    pub(crate) count: usize,
+/// A pass over some rows of a [`Tape`].
+///
+/// Gradients stand in the tape from its row 0 on, whichever rows they are of.
+pub struct Pass<'a, B: Backend> {
+    backend: &'a B,
+    /// Seed, step and rates.
+    state: &'a B::State,
+    /// Index of the pass within the iteration, which addresses its dropout masks; `None` is without
+    /// dropout.
+    masks: Option<usize>,
+    /// Rows of the tape.
+    rows: Range<usize>,
+}
+
+impl<'a, B: Backend> Pass<'a, B> {
+    /// A training pass over `rows`, number `index` of its iteration.
+    pub fn new(backend: &'a B, state: &'a B::State, index: usize, rows: Range<usize>) -> Self {
+        Self {
+            backend,
+            state,
+            masks: Some(index),
+            rows,
+        }
+    }
+
+    /// A pass without dropout over the first `rows` rows.
+    pub fn without_dropout(backend: &'a B, state: &'a B::State, rows: usize) -> Self {
+        Self {
+            backend,
+            state,
+            masks: None,
+            rows: 0..rows,
+        }
+    }
 }
 
 impl<B: Backend> Mlp<B> {
-    /// Layers of the given sizes, weights drawn from `seed`.
-    pub(crate) fn new(
+    /// Layers with their first parameters, drawn at the addresses of `layers`.
+    ///
+    /// # Panics
+    /// If there is no layer.
+    #[must_use]
+    pub fn new(
         backend: &B,
-        player: Player,
-        layers: &[LayerConfig],
-        sizes: &[usize],
+        layers: impl IntoIterator<Item = LayerSpec>,
         optimizer: Optimizer,
-        seed: u64,
     ) -> Self {
-        let layers = layers
-            .iter()
-            .zip(sizes.windows(2))
-            .enumerate()
-            .map(|(index, (config, size))| {
-                let stream = Stream::new(Purpose::Weights, player as usize, index);
-                let address = Address {
-                    seed,
-                    stream,
-                    step: 0,
-                };
-                Layer::new(backend, config, [size[0], size[1]], optimizer, address)
-            })
+        let layers = layers.into_iter();
+        let layers: Vec<_> = layers
+            .map(|spec| Layer::new(backend, spec, optimizer))
             .collect();
+        assert!(!layers.is_empty(), "mlp: no layer");
         Self {
             layers,
             optimizer,
-            max_spectral_norm: None,
             held_bias: None,
-            player,
-        }
-    }
-
-    /// Keeps running means of the parameters, which start where these are.
-    pub(crate) fn keep_average(&mut self, backend: &B) {
-        for layer in &mut self.layers {
-            let zeros = |of: &Matrix<B>| backend.matrix(of.row_count(), of.cols());
-            layer.average = Some([zeros(&layer.w), zeros(&layer.b)]);
-        }
-        self.average(backend, 0.0);
-    }
-
-    /// Keeps every layer's largest singular value at or below `limit`, as far as power iteration,
-    /// which starts from directions drawn from `seed`, knows it.
-    pub(crate) fn limit_spectrum(&mut self, backend: &B, limit: f64, seed: u64) {
-        self.max_spectral_norm = Some(limit);
-        for (index, layer) in self.layers.iter_mut().enumerate() {
-            // Beside the streams of the weights, of which there are at most 256.
-            let stream = Stream::new(Purpose::Weights, self.player as usize, 256 + index);
-            let address = Address {
-                seed,
-                stream,
-                step: 0,
-            };
-            let mut rng = address.rng();
-            let values: Vec<_> = (0..layer.w.cols())
-                .map(|_| B::Elem::from_f64(f64::from(rng.random::<f32>()) - 0.5))
-                .collect();
-            let mut direction = backend.matrix(1, layer.w.cols());
-            backend.write(&mut direction, &values);
-            layer.direction = Some(direction);
         }
     }
 
@@ -201,159 +209,75 @@ impl<B: Backend> Mlp<B> {
         self.held_bias = Some(backend.matrix(rows, 1));
     }
 
-    /// Moves the running means towards the parameters.
-    pub(crate) fn average(&mut self, backend: &B, decay: f64) {
-        for layer in &mut self.layers {
-            let Some([w, b]) = &mut layer.average else {
-                continue;
-            };
-            for (w, average) in [(&layer.w, w), (&layer.b, b)] {
-                backend.average(Average { w, average, decay });
-            }
-        }
+    /// Values of a row of the first layer's input.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.w.row_count())
+    }
+
+    /// Units of each layer; a maxout unit counts once.
+    pub fn units(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.layers.iter().map(Layer::units)
     }
 
     /// Number of parameters.
-    pub(crate) fn parameter_count(&self) -> usize {
-        self.layers
-            .iter()
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        let layers = self.layers.iter();
+        layers
             .map(|layer| (layer.w.row_count() + 1) * layer.w.cols())
             .sum()
     }
 
-    /// The dropout that is applied to the input of `layer`.
-    pub(crate) fn dropout(&self, layer: usize, pass: &Pass<'_, B>) -> Option<Dropout> {
-        let (keep, scale) = self.layers.get(layer)?.dropout?;
-        // The two players' layers must not share masks: D's count from 0, G's from 256.
-        let layer = layer
-            + if self.player == Player::Generator {
-                256
-            } else {
-                0
-            };
-        let stream = Stream::new(Purpose::Dropout, pass.masks?, layer);
-        Some(Dropout {
-            keep,
-            scale,
-            stream,
-            first_row: pass.first,
-        })
+    /// Runs `x` through all layers; their outputs stay in the tape.
+    pub fn forward(&self, pass: &Pass<'_, B>, x: Rows<'_, B>, tape: &mut Tape<B>) {
+        self.forward_layers(self.layers.len(), pass, x, tape);
     }
 
-    /// Runs `x` through all layers; the last one's output goes into `output`, under the dropout
-    /// beside it, if given, else into the tape.
-    pub(crate) fn forward(
+    /// Runs `x` through all layers but the last, which the loss comes with.
+    pub(crate) fn forward_hidden(&self, pass: &Pass<'_, B>, x: Rows<'_, B>, tape: &mut Tape<B>) {
+        self.forward_layers(self.layers.len() - 1, pass, x, tape);
+    }
+
+    /// Runs `x` through all layers; the last one's output goes into `y`, under `dropout`.
+    pub(crate) fn forward_into(
         &self,
-        backend: &B,
         pass: &Pass<'_, B>,
         x: Rows<'_, B>,
         tape: &mut Tape<B>,
-        output: Option<(RowsMut<'_, B>, Option<Dropout>)>,
+        y: RowsMut<'_, B>,
+        dropout: Option<Dropout>,
     ) {
-        self.forward_through(self.layers.len(), backend, pass, x, tape, output);
-    }
-
-    /// Likewise for all layers but the last, which [`Mlp::lose`] runs.
-    pub(crate) fn forward_hidden(
-        &self,
-        backend: &B,
-        pass: &Pass<'_, B>,
-        x: Rows<'_, B>,
-        tape: &mut Tape<B>,
-    ) {
-        self.forward_through(self.layers.len() - 1, backend, pass, x, tape, None);
-    }
-
-    fn forward_through(
-        &self,
-        layers: usize,
-        backend: &B,
-        pass: &Pass<'_, B>,
-        x: Rows<'_, B>,
-        tape: &mut Tape<B>,
-        mut output: Option<(RowsMut<'_, B>, Option<Dropout>)>,
-    ) {
+        self.forward_hidden(pass, x, tape);
         let last = self.layers.len() - 1;
-        for (index, layer) in self.layers[..layers].iter().enumerate() {
+        self.layers[last].forward(pass, tape.input(last, pass, x), y, None, dropout);
+    }
+
+    fn forward_layers(&self, count: usize, pass: &Pass<'_, B>, x: Rows<'_, B>, tape: &mut Tape<B>) {
+        let (first, rows) = (pass.rows.start, pass.rows.len());
+        for (index, layer) in self.layers[..count].iter().enumerate() {
             let (below, above) = tape.y.split_at_mut(index);
-            let x = below.last().map_or(x, |y| y.rows(pass.first, pass.count));
-            let (y, dropout) = match output.take_if(|_| index == last) {
-                Some(output) => output,
-                None => (
-                    above[0].rows_mut(pass.first, pass.count),
-                    self.dropout(index + 1, pass),
-                ),
-            };
-            let [w, b] = match &layer.average {
-                Some([w, b]) if pass.masks.is_none() => [w, b],
-                _ => [&layer.w, &layer.b],
-            };
-            backend.linear_fwd(LinearFwd {
-                x,
-                w,
-                b,
-                y,
-                act: layer.act,
-                winners: tape.winners[index]
-                    .as_mut()
-                    .map(|w| w.from_row_mut(pass.first)),
-                dropout,
-                state: pass.state,
-            });
+            let x = below.last().map_or(x, |y| y.rows(first, rows));
+            let y = above[0].rows_mut(first, rows);
+            let winners = tape.winners[index].as_mut();
+            layer.forward(pass, x, y, winners, self.dropout(index + 1, pass));
         }
     }
 
-    /// Runs the last layer, whose output is one logit a row, the objective on it, and both their
-    /// gradients: that of the layer below is in the tape afterwards.
-    ///
-    /// `x` is what the first layer saw.
-    pub(crate) fn lose(
-        &self,
-        backend: &B,
-        pass: &Pass<'_, B>,
-        x: Rows<'_, B>,
-        tape: &mut Tape<B>,
-        objective: Objective,
-        monitors: &mut B::Monitors,
-    ) {
-        let last = self.layers.len() - 1;
-        let (hidden, logits) = tape.y.split_at_mut(last);
-        let (dz_below, dz) = tape.dz.split_at_mut(last);
-        let below = dz_below.last_mut().map(|dz| {
-            let below = self.below(last, pass, hidden, &tape.winners);
-            (below, dz.rows_mut(0, pass.count))
-        });
-        backend.linear_logit_loss(LinearLogitLoss {
-            x: hidden.last().map_or(x, |y| y.rows(pass.first, pass.count)),
-            w: &self.layers[last].w,
-            b: &self.layers[last].b,
-            logits: logits[0].rows_mut(pass.first, pass.count),
-            objective,
-            dz: dz[0].rows_mut(0, pass.count),
-            below,
-            monitors,
-            state: pass.state,
-        });
+    /// From the gradient of the last layer's pre-activation, which is in the tape, down to that of
+    /// the first layer's.
+    pub fn backward(&self, pass: &Pass<'_, B>, tape: &mut Tape<B>) {
+        self.backward_from(self.layers.len() - 1, pass, tape);
     }
 
-    /// From the gradient of layer `from`'s pre-activation, which is in the tape, down to that of
-    /// the first layer's.
-    pub(crate) fn backward(
-        &self,
-        backend: &B,
-        pass: &Pass<'_, B>,
-        tape: &mut Tape<B>,
-        from: usize,
-    ) {
+    /// From the gradient of layer `from`'s pre-activation down to that of the first layer's.
+    fn backward_from(&self, from: usize, pass: &Pass<'_, B>, tape: &mut Tape<B>) {
         for index in (1..=from).rev() {
             let (below, above) = tape.dz.split_at_mut(index);
-            backend.linear_bwd_data(LinearBwdData {
-                dz: above[0].rows(0, pass.count),
-                w: &self.layers[index].w,
-                below: self.below(index, pass, &tape.y, &tape.winners),
-                dz_below: below[index - 1].rows_mut(0, pass.count),
-                state: pass.state,
-            });
+            let dz = above[0].rows(0, pass.rows.len());
+            let dz_below = below[index - 1].rows_mut(0, pass.rows.len());
+            let below = self.below(index, pass, &tape.y, &tape.winners);
+            self.layers[index].backward(pass, dz, below, dz_below);
         }
     }
 
@@ -368,126 +292,145 @@ impl<B: Backend> Mlp<B> {
         let below = index - 1;
         let winners = winners[below].as_ref();
         Below {
-            y: y[below].rows(pass.first, pass.count),
+            y: y[below].rows(pass.rows.start, pass.rows.len()),
             act: self.layers[below].act,
-            winners: winners.map(|winners| winners.from_row(pass.first)),
+            winners: winners.map(|winners| winners.from_row(pass.rows.start)),
             dropout: self.dropout(index, pass),
         }
     }
 
-    /// Steps every layer along its gradient, which [`Mlp::backward`] left in the tape.
-    pub(crate) fn update(
+    /// Steps every layer along its gradient, which [`Mlp::backward`] left in the tape, by the rates
+    /// of `slot`; adds the gradient's square to `monitor`.
+    ///
+    /// `x` is the first layer's input.
+    pub fn update(
         &mut self,
-        backend: &B,
         pass: &Pass<'_, B>,
         x: Rows<'_, B>,
         tape: &Tape<B>,
         slot: usize,
-        monitors: &mut B::Monitors,
+        monitor: Option<(&mut B::Monitors, Monitor)>,
     ) {
-        let monitor = match self.player {
-            Player::Generator => Monitor::GeneratorGradient,
-            Player::Discriminator => Monitor::DiscriminatorGradient,
-        };
-        let last = self.layers.len() - 1;
-        let steps = self.layers.iter_mut().enumerate().map(|(index, layer)| {
-            let x = if index == 0 {
-                x
-            } else {
-                tape.y[index - 1].rows(pass.first, pass.count)
-            };
+        let (optimizer, last) = (self.optimizer, self.layers.len() - 1);
+        let rows = pass.rows.len();
+        let updates = self.layers.iter_mut().enumerate().map(|(index, layer)| {
+            let x = tape.input(index, pass, x);
             let held = self.held_bias.as_ref().filter(|_| index == last);
-            LinearBwdParams {
-                x,
-                dz: tape.dz[index].rows(0, pass.count),
-                bias_weights: held.map(|zeros| zeros.rows(0, pass.count)),
-                w: &mut layer.w,
-                b: &mut layer.b,
-                update: update(self.optimizer, &mut layer.moments, slot),
-                state: pass.state,
-                monitor: None,
-            }
+            let bias_weights = held.map(|zeros| zeros.rows(0, rows));
+            let dz = tape.dz[index].rows(0, rows);
+            layer.update(pass, x, dz, bias_weights, optimizer, slot)
         });
-        backend.linear_bwd_params_each(steps, Some((monitors, monitor)));
-        for layer in &mut self.layers {
-            layer.limit_spectrum(backend, self.max_spectral_norm);
-        }
+        pass.backend.linear_bwd_params_each(updates, monitor);
     }
-}
 
-fn update<B: Backend>(
-    optimizer: Optimizer,
-    moments: &mut [[Matrix<B>; 2]],
-    slot: usize,
-) -> Update<'_, B> {
-    match (optimizer, moments) {
-        (Optimizer::Momentum { max_column_norm }, [velocity]) => Update::Momentum {
-            velocity: velocity.each_mut(),
-            slot,
-            max_column_norm,
-        },
-        (
-            Optimizer::Adam {
-                adam,
-                max_column_norm,
-            },
-            [first, second],
-        ) => {
-            let (first, second) = (first.each_mut(), second.each_mut());
-            Update::Adam {
-                first,
-                second,
-                adam,
-                slot,
-                max_column_norm,
-            }
-        }
-        _ => Update::Store,
+    /// The dropout of the input of layer `layer` in `pass`.
+    pub(crate) fn dropout(&self, layer: usize, pass: &Pass<'_, B>) -> Option<Dropout> {
+        let InputDropout { keep, scale, layer } = self.layers.get(layer)?.dropout?;
+        Some(Dropout {
+            keep,
+            scale,
+            stream: Stream::new(Purpose::Dropout, pass.masks?, layer),
+            first_row: pass.rows.start,
+        })
     }
 }
 
 impl<B: Backend> Layer<B> {
-    /// Scales w back where its largest singular value exceeds `limit`.
-    fn limit_spectrum(&mut self, backend: &B, limit: Option<f64>) {
-        if let (Some(limit), Some(direction)) = (limit, &mut self.direction) {
-            backend.limit_spectrum(LimitSpectrum {
-                w: &mut self.w,
-                direction,
-                limit,
-            });
-        }
+    fn new(backend: &B, spec: LayerSpec, optimizer: Optimizer) -> Self {
+        let size = [spec.inputs, spec.units * spec.act.pieces()];
+        let mut layer = Self::zeros(backend, size, spec.act, spec.dropout, optimizer);
+        let mut rng = spec.address.rng();
+        let weights: Vec<B::Elem> = (0..size[0] * size[1])
+            .map(|_| 2.0 * f64::from(rng.random::<f32>()) - 1.0)
+            .map(|uniform| B::Elem::from_f64(spec.init * uniform))
+            .collect();
+        backend.write(&mut layer.w, &weights);
+        backend.write(&mut layer.b, &vec![B::Elem::from_f64(spec.bias); size[1]]);
+        layer
     }
 
-    fn new(
+    fn zeros(
         backend: &B,
-        config: &LayerConfig,
-        [fan_in, units]: [usize; 2],
+        [inputs, cols]: [usize; 2],
+        act: Activation,
+        dropout: Option<InputDropout>,
         optimizer: Optimizer,
-        address: Address,
     ) -> Self {
-        let act = config.kernel_activation();
-        let cols = units * act.pieces();
-        let bound = config
-            .init
-            .unwrap_or_else(|| config.default_init(fan_in, units));
-        let mut rng = address.rng();
-        let weights: Vec<B::Elem> = (0..fan_in * cols)
-            .map(|_| B::Elem::from_f64(bound * (2.0 * f64::from(rng.random::<f32>()) - 1.0)))
-            .collect();
-        let mut w = backend.matrix(fan_in, cols);
-        backend.write(&mut w, &weights);
-        let mut b = backend.matrix(1, cols);
-        backend.write(&mut b, &vec![B::Elem::from_f64(config.bias); cols]);
-        let moment = || [backend.matrix(fan_in, cols), backend.matrix(1, cols)];
+        let pair = || [backend.matrix(inputs, cols), backend.matrix(1, cols)];
+        let [w, b] = pair();
         Self {
             w,
             b,
-            moments: (0..optimizer.moments()).map(|_| moment()).collect(),
-            average: None,
-            direction: None,
+            moments: (0..optimizer.update.moments()).map(|_| pair()).collect(),
             act,
-            dropout: (config.keep < 1.0)
-                .then(|| (config.keep, config.scale.unwrap_or(1.0 / config.keep))),
+            dropout,
+        }
+    }
+
+    fn units(&self) -> usize {
+        self.b.cols() / self.act.pieces()
+    }
+
+    /// `y = dropout(φ(x·w + b))`, with the dropout of the layer above.
+    fn forward(
+        &self,
+        pass: &Pass<'_, B>,
+        x: Rows<'_, B>,
+        y: RowsMut<'_, B>,
+        winners: Option<&mut Winners<B>>,
+        dropout: Option<Dropout>,
+    ) {
+        pass.backend.linear_fwd(LinearFwd {
+            x,
+            w: &self.w,
+            b: &self.b,
+            y,
+            act: self.act,
+            winners: winners.map(|winners| winners.from_row_mut(pass.rows.start)),
+            dropout,
+            state: pass.state,
+        });
+    }
+
+    /// The gradient of the pre-activation of the layer below, from `dz`, that of this one's.
+    pub(crate) fn backward(
+        &self,
+        pass: &Pass<'_, B>,
+        dz: Rows<'_, B>,
+        below: Below<'_, B>,
+        dz_below: RowsMut<'_, B>,
+    ) {
+        pass.backend.linear_bwd_data(LinearBwdData {
+            dz,
+            w: &self.w,
+            below,
+            dz_below,
+            state: pass.state,
+        });
+    }
+
+    /// The step of w and b along their gradient; `bias_weights` are the rows' factors in that of b.
+    fn update<'a>(
+        &'a mut self,
+        pass: &Pass<'a, B>,
+        x: Rows<'a, B>,
+        dz: Rows<'a, B>,
+        bias_weights: Option<Rows<'a, B>>,
+        optimizer: Optimizer,
+        slot: usize,
+    ) -> LinearBwdParams<'a, B> {
+        LinearBwdParams {
+            x,
+            dz,
+            bias_weights,
+            w: &mut self.w,
+            b: &mut self.b,
+            moments: &mut self.moments,
+            update: optimizer.update,
+            slot,
+            max_column_norm: optimizer.max_column_norm,
+            state: pass.state,
+            monitor: None,
         }
     }
 }

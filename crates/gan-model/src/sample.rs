@@ -3,9 +3,9 @@
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{Backend, BackendError, FillLatent, Matrix, Prior, Real, StepState};
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, named_mut};
 use crate::config::GeneratorConfig;
-use crate::mlp::{Mlp, Optimizer, Pass, Player, Tape};
+use crate::mlp::{Mlp, Optimizer, Pass, Tape};
 
 /// Rows of one forward pass.
 const CHUNK: usize = 256;
@@ -29,43 +29,29 @@ impl<B: Backend> Sampler<B> {
         checkpoint: &Checkpoint,
     ) -> Result<Self, CheckpointError> {
         let cols = checkpoint.generator_cols(config.layers.len())?;
-        let sizes: Vec<usize> = std::iter::once(config.latent)
-            .chain(
-                config
-                    .layers
-                    .iter()
-                    .map(|layer| layer.units.unwrap_or(cols)),
-            )
-            .collect();
-        let layers = &config.layers;
-        let mut generator = Mlp::new(
-            &backend,
-            Player::Generator,
-            layers,
-            &sizes,
-            Optimizer::Store,
-            0,
-        );
-        if config.average.is_some() {
-            generator.keep_average(&backend);
+        let layers = config.layer_specs(cols, 0);
+        let mut generator = Mlp::new(&backend, layers, Optimizer::NONE);
+        let part = if config.average.is_some() {
+            ".average"
+        } else {
+            ""
+        };
+        for (name, matrix) in named_mut(&mut generator, "generator", part) {
+            checkpoint.fetch(&backend, &name, matrix)?;
         }
-        checkpoint.fetch(&backend, "generator", &mut generator)?;
         let tape = sampling_tape(&backend, &generator);
         Ok(Self {
             backend,
             generator,
             tape,
-            prior: config.prior.kernel_prior(),
+            prior: config.prior,
         })
     }
 
     /// Values per sample.
     #[must_use]
     pub fn cols(&self) -> usize {
-        self.generator
-            .layers
-            .last()
-            .map_or(0, |layer| layer.b.cols())
+        self.generator.units().next_back().unwrap_or(0)
     }
 
     /// Samples number `first .. first + count` of `seed`, row-major.
@@ -73,7 +59,7 @@ impl<B: Backend> Sampler<B> {
     /// The same samples whatever `count` is.
     ///
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     pub fn sample(
         &mut self,
         seed: u64,
@@ -87,16 +73,13 @@ impl<B: Backend> Sampler<B> {
     /// Dimension of the latent z.
     #[must_use]
     pub fn latent(&self) -> usize {
-        self.generator
-            .layers
-            .first()
-            .map_or(0, |layer| layer.w.row_count())
+        self.generator.inputs()
     }
 
     /// The latents that samples number `first .. first + count` of `seed` are made from, row-major.
     ///
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     pub fn latents(&self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, BackendError> {
         let mut draw = drawn(&self.backend, self.prior, seed, first);
         let mut z = self.backend.matrix(CHUNK, self.latent());
@@ -117,7 +100,7 @@ impl<B: Backend> Sampler<B> {
     /// # Panics
     /// If `latents` is no whole number of latents.
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, BackendError> {
         generate_from(&self.backend, &self.generator, &mut self.tape, latents)
     }
@@ -128,20 +111,6 @@ pub(crate) fn sampling_tape<B: Backend>(backend: &B, generator: &Mlp<B>) -> Tape
     Tape::new(backend, generator, CHUNK, 0)
 }
 
-/// Samples number `first .. first + count` of `seed`.
-pub(crate) fn sample_rows<B: Backend>(
-    backend: &B,
-    generator: &Mlp<B>,
-    tape: &mut Tape<B>,
-    prior: Prior,
-    seed: u64,
-    first: usize,
-    count: usize,
-) -> Result<Vec<f32>, BackendError> {
-    let z = drawn(backend, prior, seed, first);
-    forward(backend, generator, tape, count, z)
-}
-
 /// G(z) for each of `latents`.
 #[track_caller]
 pub(crate) fn generate_from<B: Backend>(
@@ -150,10 +119,7 @@ pub(crate) fn generate_from<B: Backend>(
     tape: &mut Tape<B>,
     latents: &[f32],
 ) -> Result<Vec<f32>, BackendError> {
-    let Some(bottom) = generator.layers.first() else {
-        return Ok(Vec::new());
-    };
-    let cols = bottom.w.row_count();
+    let cols = generator.inputs();
     assert!(
         latents.len().is_multiple_of(cols),
         "generate_from: no whole number of latents"
@@ -170,7 +136,7 @@ pub(crate) fn generate_from<B: Backend>(
 }
 
 /// Fills the first rows of a chunk with the latents of `seed` from number `first` on.
-fn drawn<B: Backend>(
+pub(crate) fn drawn<B: Backend>(
     backend: &B,
     prior: Prior,
     seed: u64,
@@ -190,32 +156,25 @@ fn drawn<B: Backend>(
 
 /// Runs `count` latents through G; `latents` writes the chunk from a given latent on, of so many
 /// rows.
-fn forward<B: Backend>(
+pub(crate) fn forward<B: Backend>(
     backend: &B,
     generator: &Mlp<B>,
     tape: &mut Tape<B>,
     count: usize,
     mut latents: impl FnMut(&mut Matrix<B>, usize, usize),
 ) -> Result<Vec<f32>, BackendError> {
-    let (Some(bottom), Some(top)) = (generator.layers.first(), generator.layers.last()) else {
-        return Ok(Vec::new());
-    };
     // No mask is drawn: a pass needs some state, and any will do.
     let state = evaluation_state(backend, 0);
-    let mut z = backend.matrix(CHUNK, bottom.w.row_count());
-    let mut samples = Vec::with_capacity(count * top.b.cols());
+    let mut z = backend.matrix(CHUNK, generator.inputs());
     let last = generator.layers.len() - 1;
+    let mut samples = Vec::with_capacity(count * tape.output(last).cols());
     for chunk in (0..count).step_by(CHUNK) {
         let rows = CHUNK.min(count - chunk);
         latents(&mut z, chunk, rows);
-        let pass = Pass {
-            state: &state,
-            masks: None,
-            first: 0,
-            count: rows,
-        };
-        generator.forward(backend, &pass, z.rows(0, rows), tape, None);
-        samples.extend(to_singles(&backend.read(tape.y[last].rows(0, rows))?));
+        let pass = Pass::without_dropout(backend, &state, rows);
+        generator.forward(&pass, z.rows(0, rows), tape);
+        let output = backend.read(tape.output(last).rows(0, rows))?;
+        samples.extend(to_singles(&output));
     }
     Ok(samples)
 }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use gan_kernels::{Native, Records, Values};
 use gan_model::{
-    ActivationConfig, Checkpoint, CheckpointError, DiscriminatorConfig, GameConfig,
-    GeneratorConfig, GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias,
-    PriorConfig, RulesConfig, ScheduleConfig, Trainer, TrainingData, Updates,
+    ActivationKind, Checkpoint, CheckpointError, DiscriminatorConfig, GameConfig, GeneratorConfig,
+    GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias, Prior, RulesConfig,
+    ScheduleConfig, Trainer, TrainingData, Updates,
 };
 
-fn layer(units: usize, activation: ActivationConfig) -> LayerConfig {
+fn layer(units: usize, activation: ActivationKind) -> LayerConfig {
     LayerConfig {
         units: Some(units),
         activation,
@@ -28,16 +28,16 @@ fn trainer(hidden: usize, hidden_layers: usize) -> Trainer<Native<f32>> {
     let config = GameConfig {
         generator: GeneratorConfig {
             latent: 3,
-            prior: PriorConfig::Normal,
+            prior: Prior::Normal,
             output_bias: OutputBias::Constant,
-            layers: std::iter::repeat_n(layer(hidden, ActivationConfig::Relu), hidden_layers)
-                .chain([layer(2, ActivationConfig::Identity)])
+            layers: std::iter::repeat_n(layer(hidden, ActivationKind::Relu), hidden_layers)
+                .chain([layer(2, ActivationKind::Identity)])
                 .collect(),
             average: None,
             optimizer: None,
         },
         discriminator: DiscriminatorConfig {
-            layers: vec![layer(1, ActivationConfig::Sigmoid)],
+            layers: vec![layer(1, ActivationKind::Sigmoid)],
             max_spectral_norm: None,
             optimizer: None,
         },

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use gan_data::{Dataset, RecordShape};
 use gan_kernels::Backend;
-use gan_model::{ActivationConfig, Checkpoint, CheckpointError, Trainer, TrainingData};
+use gan_model::{ActivationKind, Checkpoint, CheckpointError, Trainer, TrainingData};
 use tracing::info;
 
 use crate::config::{Overrides, RunConfig, Sources, differences, presets};
@@ -311,7 +311,7 @@ fn nothing_left(run: &Path, step: u64, precision: PrecisionChoice) -> Problem {
 /// The output of a sigmoid is between 0 and 1, as images are; columns are standardised.
 fn warn_of_sigmoid(config: &RunConfig, record: &RecordInfo, observer: &mut dyn Observer) {
     let last = config.generator.layers.last();
-    let is_sigmoid = last.is_some_and(|layer| layer.activation == ActivationConfig::Sigmoid);
+    let is_sigmoid = last.is_some_and(|layer| layer.activation == ActivationKind::Sigmoid);
     if is_sigmoid && !matches!(record.shape, RecordShape::Image { .. }) {
         let text = "G's output is a sigmoid, between 0 and 1, as images are; columns have mean 0 and \
                     deviation 1 in training. Data that is no image has a preset: gan-cli train table \

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use gan_kernels::Native;
-use gan_model::{GameConfig, OptimizerConfig, PriorConfig, ScheduleConfig, Trainer, TrainingData};
+use gan_model::{GameConfig, OptimizerConfig, Prior, ScheduleConfig, Trainer, TrainingData};
 
 use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
 use super::{Form, OneArgs, Target, animation, panel, stages};
@@ -151,7 +151,7 @@ fn refuse_other_prior(config: &RunConfig) -> Result<(), Problem> {
             generator.latent
         )));
     }
-    if generator.prior != PriorConfig::Uniform {
+    if generator.prior != Prior::Uniform {
         return Err(Problem::usage(
             "generator.prior: expected uniform, as in the figure",
         ));

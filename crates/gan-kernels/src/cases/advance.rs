@@ -79,37 +79,29 @@ impl<B: Backend> Clock<B> {
         // With gradient, velocity and moments 1, an update tells its rates.
         let [momentum, adam] = &mut self.theta;
         let one = || checker.input(1, &[1.0], 0);
-        let update = |w: &mut Matrix<B>, update: Update<'_, B>| {
+        let update = |w: &mut Matrix<B>, update: Update| {
+            let mut moments: Vec<_> = (0..update.moments()).map(|_| [one(), one()]).collect();
             backend.linear_bwd_params(LinearBwdParams {
                 x: one().all(),
                 dz: one().all(),
                 bias_weights: None,
                 w,
                 b: &mut one(),
+                moments: &mut moments,
                 update,
+                slot: 1,
+                max_column_norm: None,
                 state: &self.state,
                 monitor: None,
             });
         };
-        let rule = Update::Momentum {
-            velocity: [&mut one(), &mut one()],
-            slot: 1,
-            max_column_norm: None,
-        };
-        update(momentum, rule);
+        update(momentum, Update::Momentum);
         let constants = Adam {
             beta1: BETAS[0],
             beta2: BETAS[1],
             epsilon: 0.0,
         };
-        let rule = Update::Adam {
-            first: [&mut one(), &mut one()],
-            second: [&mut one(), &mut one()],
-            adam: constants,
-            slot: 1,
-            max_column_norm: None,
-        };
-        update(adam, rule);
+        update(adam, Update::Adam(constants));
         [&self.z, &self.theta[0], &self.theta[1]]
     }
 

@@ -60,8 +60,10 @@ pub enum Op {
     LogitLoss {
         /// m.
         rows: usize,
-        /// Whose objective.
+        /// What the player minimises.
         objective: Objective,
+        /// Its factor.
+        weight: f64,
     },
     /// [`LinearLogitLoss`](crate::LinearLogitLoss).
     LinearLogitLoss {
@@ -69,8 +71,10 @@ pub enum Op {
         rows: usize,
         /// k.
         inputs: usize,
-        /// Whose objective.
+        /// What the player minimises.
         objective: Objective,
+        /// Its factor.
+        weight: f64,
         /// φ of the layer below and the dropout that it applied; without, nothing goes below.
         below: Option<(Activation, Option<Dropout>)>,
     },
@@ -326,14 +330,20 @@ impl fmt::Display for Case {
                     write!(f, "+bias weights")?;
                 }
             }
-            Op::LogitLoss { rows, objective } => write!(f, "logit_loss/{rows}x1/{objective:?}")?,
+            Op::LogitLoss {
+                rows,
+                objective,
+                weight,
+            } => write!(f, "logit_loss/{rows}x1/{}", loss(objective, weight))?,
             Op::LinearLogitLoss {
                 rows,
                 inputs,
                 objective,
+                weight,
                 below,
             } => {
-                write!(f, "linear_logit_loss/{rows}x1x{inputs}/{objective:?}")?;
+                let loss = loss(objective, weight);
+                write!(f, "linear_logit_loss/{rows}x1x{inputs}/{loss}")?;
                 if let Some((act, dropout)) = below {
                     write!(f, "+{}", variant(act, dropout))?;
                 }
@@ -405,6 +415,14 @@ fn name(penalty: Penalty) -> String {
     match penalty {
         Penalty::ZeroCentred { data, samples } => format!("zero-centred {data} and {samples}"),
         Penalty::UnitNorm { weight } => format!("unit norm {weight}"),
+    }
+}
+
+fn loss(objective: Objective, weight: f64) -> String {
+    if weight == 1.0 {
+        format!("{objective:?}")
+    } else {
+        format!("{objective:?}+weight{weight}")
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) struct Head<B: Backend> {
     rows: usize,
     inputs: usize,
     objective: Objective,
+    weight: f64,
     margin: usize,
     /// X, w and b.
     host: [Vec<f64>; 3],
@@ -29,6 +30,7 @@ impl<B: Backend> Head<B> {
             rows,
             inputs,
             objective,
+            weight,
             below,
         } = case.op
         else {
@@ -48,6 +50,7 @@ impl<B: Backend> Head<B> {
             rows,
             inputs,
             objective,
+            weight,
             margin: case.margin,
             x: match &lower {
                 Some(_) => None,
@@ -77,6 +80,7 @@ impl<B: Backend> Head<B> {
             b: &self.b,
             logits: self.logits.rows_mut(margin, rows),
             objective: self.objective,
+            weight: self.weight,
             dz: self.dz.rows_mut(margin, rows),
             below,
             monitors: &mut self.monitors,
@@ -104,7 +108,7 @@ impl<B: Backend> Head<B> {
             z.magnitude += b[0].abs();
         }
         let unit = checker.unit(case);
-        let gradient = |row: usize| gradient(self.objective, &z, row, unit);
+        let gradient = |row: usize| gradient((self.objective, self.weight), &z, row, unit);
         let mut comparisons = vec![
             checker.compare(case, "logits", &self.logits, |row, _| z[row])?,
             checker.compare(case, "dz", &self.dz, |row, _| gradient(row))?,
@@ -121,8 +125,9 @@ impl<B: Backend> Head<B> {
                 }
             })?);
         }
+        let loss = (self.objective, self.weight);
         let found = checker.backend.take_monitors(&mut self.monitors)?;
-        comparisons.push(compare_monitors(checker, case, self.objective, &z, found));
+        comparisons.push(compare_monitors(checker, case, loss, &z, found));
         Ok(comparisons)
     }
 }

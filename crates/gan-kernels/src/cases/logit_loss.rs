@@ -3,8 +3,11 @@
 use super::{Case, Checker, Comparison, Expected, Inputs, Op, STEP, state};
 use crate::{Backend, BackendError, LogitLoss, Matrix, Monitor, MonitorSums, Objective};
 
+/// An objective and its factor.
+type Weighted = (Objective, f64);
+
 pub(super) struct Loss<B: Backend> {
-    objective: Objective,
+    objective: Weighted,
     margin: usize,
     host: Vec<f64>,
     logits: Matrix<B>,
@@ -15,7 +18,12 @@ pub(super) struct Loss<B: Backend> {
 
 impl<B: Backend> Loss<B> {
     pub(super) fn new(checker: &Checker<'_, B>, case: &Case) -> Self {
-        let Op::LogitLoss { rows, objective } = case.op else {
+        let Op::LogitLoss {
+            rows,
+            objective,
+            weight,
+        } = case.op
+        else {
             unreachable!("logit_loss: another operation's case")
         };
         // Logits that overflow a careless exponential stand among ordinary ones.
@@ -34,7 +42,7 @@ impl<B: Backend> Loss<B> {
             }
         }
         Self {
-            objective,
+            objective: (objective, weight),
             margin: case.margin,
             logits: checker.input(1, &logits, case.margin),
             dz: checker.output(rows, 1, case.margin),
@@ -48,7 +56,8 @@ impl<B: Backend> Loss<B> {
         let (margin, rows) = (self.margin, self.host.len());
         backend.logit_loss(LogitLoss {
             logits: self.logits.rows(margin, rows),
-            objective: self.objective,
+            objective: self.objective.0,
+            weight: self.objective.1,
             dz: self.dz.rows_mut(margin, rows),
             monitors: &mut self.monitors,
             state: &self.state,
@@ -75,7 +84,7 @@ impl<B: Backend> Loss<B> {
 pub(super) fn compare_monitors<B: Backend>(
     checker: &Checker<'_, B>,
     case: &Case,
-    objective: Objective,
+    objective: Weighted,
     logits: &[Expected],
     found: MonitorSums,
 ) -> Comparison {
@@ -86,7 +95,7 @@ pub(super) fn compare_monitors<B: Backend>(
 
 /// The objective's derivative by the logit of `row`; magnitudes are in units of `unit`.
 pub(super) fn gradient(
-    objective: Objective,
+    objective: Weighted,
     logits: &[Expected],
     row: usize,
     unit: f64,
@@ -97,7 +106,7 @@ pub(super) fn gradient(
     let least = 2.0 * f64::from(f32::MIN_POSITIVE) / unit;
     let blur = curvature(objective, &values, row) * argument_blur(objective, logits, row);
     // Which side of the kink a logit is on may be its rounding's choice.
-    let torn = match objective {
+    let torn = match objective.0 {
         Objective::HingeDiscriminator => {
             let half = logits.len() / 2;
             let kink = if row < half { 1.0 } else { -1.0 };
@@ -116,8 +125,8 @@ pub(super) fn gradient(
 
 /// How far that may be off of which an objective's slope is a function in `row`: a logit, or what
 /// is between the two of a pair.
-fn argument_blur(objective: Objective, logits: &[Expected], row: usize) -> f64 {
-    match objective {
+fn argument_blur(objective: Weighted, logits: &[Expected], row: usize) -> f64 {
+    match objective.0 {
         Objective::RelativisticDiscriminator | Objective::RelativisticGenerator => {
             let half = logits.len() / 2;
             let (data, sample) = (logits[row % half], logits[row % half + half]);
@@ -128,14 +137,15 @@ fn argument_blur(objective: Objective, logits: &[Expected], row: usize) -> f64 {
 }
 
 /// The value of [`gradient`].
-fn slope(objective: Objective, logits: &[f64], row: usize) -> f64 {
+fn slope(objective: Weighted, logits: &[f64], row: usize) -> f64 {
     use Objective::*;
     let (l, rows) = (logits[row], logits.len());
     let half = rows / 2;
     let data = row < half;
-    match objective {
-        Discriminator { weight } if data => -weight * fake(l) / half as f64,
-        Discriminator { weight } => weight * real(l) / half as f64,
+    let (objective, weight) = objective;
+    let unweighted = match objective {
+        Discriminator if data => -fake(l) / half as f64,
+        Discriminator => real(l) / half as f64,
         Minimax => -real(l) / rows as f64,
         NonSaturating => -fake(l) / rows as f64,
         RelativisticDiscriminator if data => -fake(apart(logits, row)) / half as f64,
@@ -150,7 +160,8 @@ fn slope(objective: Objective, logits: &[f64], row: usize) -> f64 {
         WassersteinDiscriminator if data => -1.0 / half as f64,
         WassersteinDiscriminator => 1.0 / half as f64,
         WassersteinGenerator => -1.0 / rows as f64,
-    }
+    };
+    weight * unweighted
 }
 
 /// Of the pair that `row` belongs to, data less sample.
@@ -160,14 +171,15 @@ fn apart(logits: &[f64], row: usize) -> f64 {
 }
 
 /// The size of the slope's own derivative by its argument.
-fn curvature(objective: Objective, logits: &[f64], row: usize) -> f64 {
+fn curvature(objective: Weighted, logits: &[f64], row: usize) -> f64 {
     use Objective::*;
     let (l, rows) = (logits[row], logits.len());
     let half = rows / 2;
     // Every slope of a cross-entropy is D or D − 1 times a factor.
     let logistic = |l: f64| real(l) * fake(l);
-    match objective {
-        Discriminator { weight } => weight * logistic(l) / half as f64,
+    let (objective, weight) = objective;
+    let unweighted = match objective {
+        Discriminator => logistic(l) / half as f64,
         Minimax | NonSaturating => logistic(l) / rows as f64,
         RelativisticDiscriminator | RelativisticGenerator => {
             logistic(apart(logits, row)) / half as f64
@@ -176,19 +188,21 @@ fn curvature(objective: Objective, logits: &[f64], row: usize) -> f64 {
         LeastSquaresGenerator => 1.0 / rows as f64,
         // Straight lines; the kink is seen to where it is.
         HingeDiscriminator | WassersteinDiscriminator | WassersteinGenerator => 0.0,
-    }
+    };
+    weight * unweighted
 }
 
 /// One row's part of the objective.
-fn term(objective: Objective, logits: &[f64], row: usize) -> f64 {
+fn term(objective: Weighted, logits: &[f64], row: usize) -> f64 {
     use Objective::*;
     let (l, rows) = (logits[row], logits.len());
     let half = rows / 2;
     let data = row < half;
     let log_real = |l: f64| fake_log(-l);
-    match objective {
-        Discriminator { weight } if data => -weight * log_real(l) / half as f64,
-        Discriminator { weight } => -weight * fake_log(l) / half as f64,
+    let (objective, weight) = objective;
+    let unweighted = match objective {
+        Discriminator if data => -log_real(l) / half as f64,
+        Discriminator => -fake_log(l) / half as f64,
         Minimax => fake_log(l) / rows as f64,
         NonSaturating => -log_real(l) / rows as f64,
         RelativisticDiscriminator if data => -log_real(apart(logits, row)) / half as f64,
@@ -203,17 +217,18 @@ fn term(objective: Objective, logits: &[f64], row: usize) -> f64 {
         WassersteinDiscriminator if data => -l / half as f64,
         WassersteinDiscriminator => l / half as f64,
         WassersteinGenerator => -l / rows as f64,
-    }
+    };
+    weight * unweighted
 }
 
 /// What the monitors should hold after one call; magnitudes are in units of `unit`.
-fn sums(objective: Objective, logits: &[Expected], unit: f64) -> [Expected; Monitor::COUNT] {
+fn sums(objective: Weighted, logits: &[Expected], unit: f64) -> [Expected; Monitor::COUNT] {
     use Objective::*;
     let mut sums = [Expected::exactly(0.0); Monitor::COUNT];
     let mut set = |monitor: Monitor, sum| sums[monitor as usize] = sum;
     let one = Expected::exactly(1.0);
     let value = objective_value(objective, logits);
-    match objective {
+    match objective.0 {
         Minimax
         | NonSaturating
         | RelativisticGenerator
@@ -223,7 +238,7 @@ fn sums(objective: Objective, logits: &[Expected], unit: f64) -> [Expected; Moni
             set(Monitor::GeneratorObjective, value);
             return sums;
         }
-        Discriminator { .. }
+        Discriminator
         | RelativisticDiscriminator
         | HingeDiscriminator
         | LeastSquaresDiscriminator
@@ -264,7 +279,7 @@ fn sums(objective: Objective, logits: &[Expected], unit: f64) -> [Expected; Moni
 }
 
 /// The objective, a sum of terms of both signs.
-fn objective_value(objective: Objective, logits: &[Expected]) -> Expected {
+fn objective_value(objective: Weighted, logits: &[Expected]) -> Expected {
     let values: Vec<_> = logits.iter().map(|l| l.value).collect();
     let rows = logits.len() as f64;
     let mut sum = Expected::default();
@@ -272,7 +287,7 @@ fn objective_value(objective: Objective, logits: &[Expected]) -> Expected {
         let term = term(objective, &values, row);
         // The slope where the logit is and, for where it may be, that of a steep part.
         let steep = slope(objective, &values, row).abs().max(2.0 / rows);
-        let blur = match objective {
+        let blur = match objective.0 {
             Objective::RelativisticDiscriminator | Objective::RelativisticGenerator => {
                 l.magnitude + apart(&values, row).abs()
             }

@@ -23,8 +23,10 @@ pub(super) struct Params<B: Backend> {
     x: Matrix<B>,
     dz: Matrix<B>,
     s: Option<Matrix<B>>,
-    weights: Parameter<B>,
-    bias: Parameter<B>,
+    /// θ of the weights and of the bias.
+    theta: [Matrix<B>; 2],
+    /// Their first moments and their second.
+    moments: [[Matrix<B>; 2]; 2],
     state: B::State,
     pub(super) monitors: B::Monitors,
 }
@@ -38,13 +40,6 @@ struct Host {
     /// θ and its moments, of the weights and of the bias.
     weights: [Vec<f64>; 3],
     bias: [Vec<f64>; 3],
-}
-
-/// A parameter with its two moments.
-struct Parameter<B: Backend> {
-    theta: Matrix<B>,
-    first: Matrix<B>,
-    second: Matrix<B>,
 }
 
 impl<B: Backend> Params<B> {
@@ -82,10 +77,8 @@ impl<B: Backend> Params<B> {
             weights: parameter(8, k * n),
             bias: parameter(11, n),
         };
-        let upload = |[theta, first, second]: &[Vec<f64>; 3]| Parameter {
-            theta: checker.input(n, theta, 0),
-            first: checker.input(n, first, 0),
-            second: checker.input(n, second, 0),
+        let upload = |which: usize| {
+            [&host.weights, &host.bias].map(|values| checker.input(n, &values[which], 0))
         };
         Self {
             shape,
@@ -96,8 +89,8 @@ impl<B: Backend> Params<B> {
             x: checker.input(k, &host.x, case.margin),
             dz: checker.input(n, &host.dz, case.margin),
             s: (bias == BiasRows::Weighted).then(|| checker.input(1, &host.s, case.margin)),
-            weights: upload(&host.weights),
-            bias: upload(&host.bias),
+            theta: upload(0),
+            moments: [upload(1), upload(2)],
             state: checker.backend.state(state(STEP)),
             monitors: checker.backend.monitors(),
             host,
@@ -106,29 +99,22 @@ impl<B: Backend> Params<B> {
 
     pub(super) fn run(&mut self, backend: &B) {
         let (m, margin) = (self.shape.m, self.margin);
-        let (weights, bias) = (&mut self.weights, &mut self.bias);
-        let (slot, max_column_norm) = (1, self.max_column_norm);
+        let update = match self.rule {
+            Rule::Store => Update::Store,
+            Rule::Momentum => Update::Momentum,
+            Rule::Adam | Rule::AdamFromZero => Update::Adam(ADAM),
+        };
+        let [w, b] = &mut self.theta;
         backend.linear_bwd_params(LinearBwdParams {
             x: self.x.rows(margin, m),
             dz: self.dz.rows(margin, m),
             bias_weights: self.s.as_ref().map(|s| s.rows(margin, m)),
-            w: &mut weights.theta,
-            b: &mut bias.theta,
-            update: match self.rule {
-                Rule::Store => Update::Store,
-                Rule::Momentum => Update::Momentum {
-                    velocity: [&mut weights.first, &mut bias.first],
-                    slot,
-                    max_column_norm,
-                },
-                Rule::Adam | Rule::AdamFromZero => Update::Adam {
-                    first: [&mut weights.first, &mut bias.first],
-                    second: [&mut weights.second, &mut bias.second],
-                    adam: ADAM,
-                    slot,
-                    max_column_norm,
-                },
-            },
+            w,
+            b,
+            moments: &mut self.moments[..update.moments()],
+            update,
+            slot: 1,
+            max_column_norm: self.max_column_norm,
             state: &self.state,
             monitor: (self.norm == Norm::Watched).then_some((&mut self.monitors, MONITOR)),
         });
@@ -136,15 +122,8 @@ impl<B: Backend> Params<B> {
 
     /// What the operation may write.
     pub(super) fn matrices(&self) -> [&Matrix<B>; 6] {
-        let (weights, bias) = (&self.weights, &self.bias);
-        [
-            &weights.theta,
-            &weights.first,
-            &weights.second,
-            &bias.theta,
-            &bias.first,
-            &bias.second,
-        ]
+        let ([w, b], [[w1, b1], [w2, b2]]) = (&self.theta, &self.moments);
+        [w, w1, w2, b, b1, b2]
     }
 
     pub(super) fn verify(
@@ -176,9 +155,10 @@ impl<B: Backend> Params<B> {
             0.0
         };
         let mut comparisons = Vec::new();
-        for (name, parameter, before, gradient) in [
-            ("weights", &self.weights, weights, &dw),
-            ("bias", &self.bias, bias, &db),
+        let [w, w1, w2, b, b1, b2] = self.matrices();
+        for (name, matrices, before, gradient) in [
+            ("weights", [w, w1, w2], weights, &dw),
+            ("bias", [b, b1, b2], bias, &db),
         ] {
             let mut after: Vec<_> = gradient
                 .iter()
@@ -188,18 +168,11 @@ impl<B: Backend> Params<B> {
             if let (Some(limit), "weights") = (self.max_column_norm, name) {
                 limit_columns(&mut after, n, limit);
             }
-            let [theta, first, second]: [&'static str; 3] = match name {
+            let names: [&'static str; 3] = match name {
                 "weights" => ["w", "first moment of w", "second moment of w"],
                 _ => ["b", "first moment of b", "second moment of b"],
             };
-            for (which, (name, matrix)) in [
-                (theta, &parameter.theta),
-                (first, &parameter.first),
-                (second, &parameter.second),
-            ]
-            .into_iter()
-            .enumerate()
-            {
+            for (which, (name, matrix)) in names.into_iter().zip(matrices).enumerate() {
                 let expected = |i: usize, j: usize| after[i * n + j][which];
                 comparisons.push(checker.compare(case, name, matrix, expected)?);
             }

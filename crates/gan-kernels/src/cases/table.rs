@@ -130,14 +130,14 @@ pub const CASES: &[Case] = &[
     params(3079, 19, 101, Rule::Store).weighted().exact(),
     params(300, 1200, 784, Rule::Adam).norm().weighted().paper(),
     // Objectives.
-    loss(2, Objective::Discriminator { weight: 1.0 }),
-    loss(46, Objective::Discriminator { weight: 0.5 }),
-    loss(62, Objective::Discriminator { weight: 1.0 }).margin(2),
+    loss(2, Objective::Discriminator),
+    loss(46, Objective::Discriminator).weight(0.5),
+    loss(62, Objective::Discriminator).margin(2),
     loss(1, Objective::Minimax),
     loss(61, Objective::Minimax),
     loss(1, Objective::NonSaturating),
     loss(61, Objective::NonSaturating).margin(1),
-    loss(200, Objective::Discriminator { weight: 0.5 }).paper(),
+    loss(200, Objective::Discriminator).weight(0.5).paper(),
     loss(100, Objective::Minimax).paper(),
     loss(100, Objective::NonSaturating).paper(),
     loss(2, Objective::RelativisticDiscriminator),
@@ -156,29 +156,31 @@ pub const CASES: &[Case] = &[
     loss(200, Objective::RelativisticGenerator).paper(),
     loss(200, Objective::HingeDiscriminator).paper(),
     // The same behind the layer that computes the logits, and back to the layer below.
-    head(2, 1, Objective::Discriminator { weight: 1.0 }),
-    head(46, 13, Objective::Discriminator { weight: 0.5 }),
+    head(2, 1, Objective::Discriminator),
+    head(46, 13, Objective::Discriminator).weight(0.5),
     head(1, 131, Objective::Minimax),
     head(61, 3, Objective::NonSaturating).margin(1),
     head(13, 1, Objective::NonSaturating).below(Relu),
     head(7, 11, Objective::Minimax).below(Identity),
-    head(30, 17, Objective::Discriminator { weight: 1.0 }).below(LEAKY),
-    head(6, 129, Objective::Discriminator { weight: 1.0 }).below(Sigmoid),
+    head(30, 17, Objective::Discriminator).below(LEAKY),
+    head(6, 129, Objective::Discriminator).below(Sigmoid),
     head(9, 6, Objective::NonSaturating).below(Tanh),
     head(11, 5, Objective::Minimax).below(MAXOUT_3),
-    head(22, 35, Objective::Discriminator { weight: 0.5 })
+    head(22, 35, Objective::Discriminator)
+        .weight(0.5)
         .below(Tanh)
         .drop(MOST)
         .margin(3),
     head(11, 19, Objective::NonSaturating)
         .below(Relu)
         .drop(HALF),
-    head(10, 9, Objective::Discriminator { weight: 1.0 })
+    head(10, 9, Objective::Discriminator)
         .below(MAXOUT_5)
         .drop(HALF)
         .margin(2),
     head(3, 3079, Objective::Minimax).below(MAXOUT_2),
-    head(200, 240, Objective::Discriminator { weight: 0.5 })
+    head(200, 240, Objective::Discriminator)
+        .weight(0.5)
         .below(MAXOUT_5)
         .drop(HALF)
         .paper(),
@@ -428,7 +430,12 @@ const fn params(m: usize, n: usize, k: usize, rule: Rule) -> Case {
 }
 
 const fn loss(rows: usize, objective: Objective) -> Case {
-    case(Op::LogitLoss { rows, objective }, LOSS)
+    let op = Op::LogitLoss {
+        rows,
+        objective,
+        weight: 1.0,
+    };
+    case(op, LOSS)
 }
 
 const fn head(rows: usize, inputs: usize, objective: Objective) -> Case {
@@ -436,6 +443,7 @@ const fn head(rows: usize, inputs: usize, objective: Objective) -> Case {
         rows,
         inputs,
         objective,
+        weight: 1.0,
         below: None,
     };
     case(op, LOSS)
@@ -559,6 +567,13 @@ impl Case {
         } = &mut self.op
         {
             *dropout = Some(mask);
+        }
+        self
+    }
+
+    const fn weight(mut self, factor: f64) -> Self {
+        if let Op::LogitLoss { weight, .. } | Op::LinearLogitLoss { weight, .. } = &mut self.op {
+            *weight = factor;
         }
         self
     }

@@ -8,7 +8,7 @@ use super::tile::{Along, Cores, Extra, MEDIUM, PlaceLaunch, Product, SMALL, TILE
 use super::{Cube, DeviceState};
 use crate::ops::Dropout;
 use crate::random::keep_threshold;
-use crate::{Activation, Matrix, Rows};
+use crate::{Activation, ActivationKind, Matrix, Rows};
 
 /// Cubes along one axis of a grid, below what every runtime takes.
 const LONGEST: usize = 1 << 15;
@@ -125,26 +125,14 @@ pub(crate) fn mask(dropout: Option<Dropout>) -> MaskLaunch {
     }
 }
 
-/// φ in a kernel's compile-time key; slopes are arguments.
-#[derive_cube_comptime]
-pub(crate) enum Phi {
-    Identity,
-    Relu,
-    LeakyRelu,
-    Sigmoid,
-    Tanh,
-}
-
-impl Phi {
-    /// φ and its slope on the negative side; maxout, which is not elementwise, as the identity.
-    pub(crate) fn of(act: Activation) -> (Self, f32) {
-        match act {
-            Activation::Identity | Activation::Maxout { .. } => (Self::Identity, 1.0),
-            Activation::Relu => (Self::Relu, 0.0),
-            Activation::LeakyRelu { slope } => (Self::LeakyRelu, slope as f32),
-            Activation::Sigmoid => (Self::Sigmoid, 0.0),
-            Activation::Tanh => (Self::Tanh, 0.0),
-        }
+/// φ of a kernel's compile-time key and its slope on the negative side; maxout, which is not
+/// elementwise, counts as the identity.
+pub(crate) fn phi_of(act: Activation) -> (ActivationKind, f32) {
+    match act {
+        Activation::Maxout { .. } => (ActivationKind::Identity, 1.0),
+        Activation::LeakyRelu { slope } => (ActivationKind::LeakyRelu, slope as f32),
+        Activation::Identity => (ActivationKind::Identity, 1.0),
+        _ => (act.kind(), 0.0),
     }
 }
 

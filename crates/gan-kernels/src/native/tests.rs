@@ -264,7 +264,10 @@ fn layer<T: Real>(native: &Native<T>, [m, n, k]: [usize; 3], kept: u64) -> [Vec<
         bias_weights: None,
         w: &mut w,
         b: &mut b,
+        moments: &mut [],
         update: Update::Store,
+        slot: 0,
+        max_column_norm: None,
         state,
         monitor: None,
     });
@@ -411,7 +414,10 @@ fn padding_between_rows_is_never_written() {
             bias_weights: None,
             w: &mut w,
             b: &mut b,
+            moments: &mut [],
             update: Update::Store,
+            slot: 0,
+            max_column_norm: None,
             state,
             monitor: None,
         });

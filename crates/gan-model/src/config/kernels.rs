@@ -1,10 +1,29 @@
-//! From a configuration's words to the kernels' arguments.
+//! A configuration's words as layers, optimisers and schedules.
 
-use gan_kernels::{Activation, Adam, LearningRate, Momentum, Prior};
+use gan_kernels::random::{Address, Purpose, Stream};
+use gan_kernels::{Activation, ActivationKind, Adam, LearningRate, Momentum, Update};
 
 use super::{
-    ActivationConfig, LayerConfig, MomentumConfig, OptimizerConfig, PriorConfig, ScheduleConfig,
+    GameConfig, GeneratorConfig, LayerConfig, MomentumConfig, OptimizerConfig, ScheduleConfig,
 };
+use crate::mlp::{InputDropout, LayerSpec, Optimizer};
+
+/// A player, as the addresses of random numbers tell the two apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Player {
+    Generator,
+    Discriminator,
+}
+
+impl Player {
+    /// Number of the player's first layer in the addresses of dropout masks.
+    fn first_masked_layer(self) -> usize {
+        match self {
+            Self::Discriminator => 0,
+            Self::Generator => 256,
+        }
+    }
+}
 
 impl OptimizerConfig {
     /// η as the schedule has it.
@@ -56,16 +75,16 @@ impl OptimizerConfig {
         }
     }
 
-    /// Adam's constants, if this is Adam.
-    pub(crate) fn adam(self) -> Option<Adam> {
+    /// The kernels' update.
+    pub(crate) fn update(self) -> Update {
         match self {
-            Self::Momentum { .. } => None,
+            Self::Momentum { .. } => Update::Momentum,
             Self::Adam {
                 beta1,
                 beta2,
                 epsilon,
                 ..
-            } => Some(Adam {
+            } => Update::Adam(Adam {
                 beta1,
                 beta2,
                 epsilon,
@@ -73,22 +92,78 @@ impl OptimizerConfig {
         }
     }
 
-    pub(crate) fn max_column_norm(self) -> Option<f64> {
+    pub(crate) fn optimizer(self) -> Optimizer {
         let (Self::Momentum {
             max_column_norm, ..
         }
         | Self::Adam {
             max_column_norm, ..
         }) = self;
-        max_column_norm
+        Optimizer {
+            update: self.update(),
+            max_column_norm,
+        }
     }
+}
+
+impl GeneratorConfig {
+    /// G's layers for records of `cols` values, with the random numbers of `seed`.
+    pub(crate) fn layer_specs(&self, cols: usize, seed: u64) -> Vec<LayerSpec> {
+        specs(Player::Generator, &self.layers, [self.latent, cols], seed)
+    }
+}
+
+impl GameConfig {
+    /// D's layers for records of `cols` values, with the random numbers of `seed`.
+    pub(crate) fn discriminator_specs(&self, cols: usize, seed: u64) -> Vec<LayerSpec> {
+        let (layers, ends) = (&self.discriminator.layers, [self.game.pack * cols, 1]);
+        let mut specs = specs(Player::Discriminator, layers, ends, seed);
+        if let Some(output) = specs.last_mut() {
+            // D returns logits; its sigmoid is in the objectives, where it cannot overflow.
+            output.act = Activation::Identity;
+        }
+        specs
+    }
+}
+
+fn specs(
+    player: Player,
+    layers: &[LayerConfig],
+    [input, output]: [usize; 2],
+    seed: u64,
+) -> Vec<LayerSpec> {
+    let mut inputs = input;
+    let spec = |(index, layer): (usize, &LayerConfig)| {
+        let units = layer.units.unwrap_or(output);
+        let fan_in = std::mem::replace(&mut inputs, units);
+        LayerSpec {
+            inputs: fan_in,
+            units,
+            act: layer.activation(),
+            init: layer
+                .init
+                .unwrap_or_else(|| layer.default_init(fan_in, units)),
+            address: Address {
+                seed,
+                stream: Stream::new(Purpose::Weights, player as usize, index),
+                step: 0,
+            },
+            bias: layer.bias,
+            dropout: (layer.keep < 1.0).then(|| InputDropout {
+                keep: layer.keep,
+                scale: layer.scale.unwrap_or(1.0 / layer.keep),
+                layer: player.first_masked_layer() + index,
+            }),
+        }
+    };
+    layers.iter().enumerate().map(spec).collect()
 }
 
 impl LayerConfig {
     /// Half-width of the initial weights where `init` is left out.
     pub(crate) fn default_init(&self, fan_in: usize, units: usize) -> f64 {
         match self.activation {
-            ActivationConfig::Relu | ActivationConfig::LeakyRelu | ActivationConfig::Maxout => {
+            ActivationKind::Relu | ActivationKind::LeakyRelu | ActivationKind::Maxout => {
                 (6.0 / fan_in as f64).sqrt()
             }
             _ => (6.0 / (fan_in + units) as f64).sqrt(),
@@ -101,29 +176,8 @@ impl LayerConfig {
     }
 
     /// φ for the kernels.
-    pub(crate) fn kernel_activation(&self) -> Activation {
-        match self.activation {
-            ActivationConfig::Identity => Activation::Identity,
-            ActivationConfig::Relu => Activation::Relu,
-            ActivationConfig::LeakyRelu => Activation::LeakyRelu {
-                slope: self.slope_or_default(),
-            },
-            ActivationConfig::Sigmoid => Activation::Sigmoid,
-            ActivationConfig::Tanh => Activation::Tanh,
-            ActivationConfig::Maxout => Activation::Maxout {
-                pieces: self.pieces.unwrap_or(2),
-            },
-        }
-    }
-}
-
-impl PriorConfig {
-    /// p_z for the kernels.
-    pub(crate) fn kernel_prior(self) -> Prior {
-        match self {
-            Self::Uniform => Prior::Uniform,
-            Self::Normal => Prior::Normal,
-            Self::Spherical => Prior::Spherical,
-        }
+    pub(crate) fn activation(&self) -> Activation {
+        let pieces = self.pieces.unwrap_or(2);
+        self.activation.with(self.slope_or_default(), pieces)
     }
 }

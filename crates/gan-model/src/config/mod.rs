@@ -1,10 +1,12 @@
-//! What a game is made of, as it stands in a configuration file.
+//! A game as a configuration file describes it.
 
 mod kernels;
 mod validate;
 
+use gan_kernels::{ActivationKind, Prior};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use kernels::Player;
 pub use validate::ConfigError;
 
 /// Both players and the rules of their game.
@@ -15,7 +17,7 @@ pub struct GameConfig {
     pub generator: GeneratorConfig,
     /// D.
     pub discriminator: DiscriminatorConfig,
-    /// How both players learn, unless a player has an optimiser of its own.
+    /// The optimiser of both players, unless a player has one of its own.
     pub optimizer: OptimizerConfig,
     /// The rules.
     pub game: RulesConfig,
@@ -29,8 +31,8 @@ pub struct GeneratorConfig {
     pub latent: usize,
     /// The prior p_z.
     #[serde(default)]
-    pub prior: PriorConfig,
-    /// What the bias of the last layer starts from.
+    pub prior: Prior,
+    /// Start of the last layer's bias.
     #[serde(default)]
     pub output_bias: OutputBias,
     /// The layers, from the latent up; the last one makes the records, and its `units` may be left
@@ -40,7 +42,7 @@ pub struct GeneratorConfig {
     /// without it samples come from the parameters as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<f64>,
-    /// How G learns, if otherwise than D.
+    /// G's own optimiser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerConfig>,
 }
@@ -55,7 +57,7 @@ pub struct DiscriminatorConfig {
     /// per update (see [`LimitSpectrum`](gan_kernels::LimitSpectrum)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_spectral_norm: Option<f64>,
-    /// How D learns, if otherwise than G.
+    /// D's own optimiser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerConfig>,
 }
@@ -68,7 +70,7 @@ pub struct LayerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<usize>,
     /// φ.
-    pub activation: ActivationConfig,
+    pub activation: ActivationKind,
     /// Linear maps per maxout unit, for maxout alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pieces: Option<usize>,
@@ -79,7 +81,7 @@ pub struct LayerConfig {
     /// maxout (He et al. 2015), else ±√(6 / (fan-in + fan-out)) (Glorot and Bengio 2010).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<f64>,
-    /// What the bias starts from.
+    /// Start of the bias.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bias: f64,
     /// Dropout of this layer's input: probability of keeping an element; 1 is no dropout.
@@ -102,40 +104,7 @@ fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
 
-/// φ by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum ActivationConfig {
-    /// φ(z) = z.
-    Identity,
-    /// φ(z) = max(0, z).
-    Relu,
-    /// φ(z) = z or `slope · z`.
-    LeakyRelu,
-    /// φ(z) = 1 / (1 + e⁻ᶻ).
-    Sigmoid,
-    /// φ(z) = tanh z.
-    Tanh,
-    /// The largest of `pieces` linear maps.
-    Maxout,
-}
-
-/// p_z by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum PriorConfig {
-    /// Uniform on [−√3, √3].
-    #[default]
-    Uniform,
-    /// Standard normal.
-    Normal,
-    /// Normal, scaled to unit length.
-    Spherical,
-}
-
-/// What the bias of G's last layer starts from.
+/// Start of the bias of G's last layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -147,7 +116,7 @@ pub enum OutputBias {
     Marginals,
 }
 
-/// How a player's parameters follow its gradient.
+/// The rule by which a player's parameters follow their gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -156,10 +125,10 @@ pub enum OptimizerConfig {
     Momentum {
         /// η before the first update.
         learning_rate: f64,
-        /// How η falls.
+        /// Schedule of the learning rate η.
         #[serde(default)]
         schedule: ScheduleConfig,
-        /// How μ rises.
+        /// Schedule of the momentum μ.
         #[serde(default)]
         momentum: MomentumConfig,
         /// Largest norm of the weights into one unit (of each piece, for maxout).
@@ -170,7 +139,7 @@ pub enum OptimizerConfig {
     Adam {
         /// η before the first update.
         learning_rate: f64,
-        /// How η falls.
+        /// Schedule of the learning rate η.
         #[serde(default)]
         schedule: ScheduleConfig,
         /// β₁.
@@ -200,7 +169,7 @@ fn default_epsilon() -> f64 {
     1e-8
 }
 
-/// How η falls.
+/// Schedule of the learning rate η.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -224,7 +193,7 @@ pub enum ScheduleConfig {
     },
 }
 
-/// How μ rises.
+/// Schedule of the momentum μ.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MomentumConfig {
@@ -262,16 +231,16 @@ pub struct RulesConfig {
     pub discriminator_steps: usize,
     /// The paper's m: records, and samples, per update.
     pub minibatch: usize,
-    /// What the players play for.
+    /// The loss that both players play for.
     #[serde(default)]
     pub loss: LossConfig,
-    /// What G minimises under [`LossConfig::CrossEntropy`].
+    /// G's objective under [`LossConfig::CrossEntropy`].
     #[serde(default)]
     pub generator_objective: GeneratorObjective,
     /// Factor of D's objective: 1 as in eq. 1, 0.5 as in the authors' code.
     #[serde(default = "one")]
     pub discriminator_weight: f64,
-    /// What D's gradient by its input costs D.
+    /// The penalty on D's gradient by its input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub penalty: Option<PenaltyConfig>,
     /// Records that D sees at once, as one (Lin et al. 2018).
@@ -287,7 +256,7 @@ fn is_one_record(pack: &usize) -> bool {
     *pack == 1
 }
 
-/// What the players play for; l is D's output before its sigmoid.
+/// The loss that both players play for; l is D's output before its sigmoid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -306,7 +275,7 @@ pub enum LossConfig {
     Wasserstein,
 }
 
-/// What D's gradient q by its input costs D.
+/// A penalty on D's gradient q by its input, which D minimises beside its loss.
 ///
 /// It needs the gradient of q, which is simple where D is piecewise linear, so D's hidden layers
 /// must be (identity, relu, leaky relu or maxout), and without dropout.
@@ -318,7 +287,7 @@ pub enum PenaltyConfig {
     ZeroCentred {
         /// γ.
         gamma: Gamma,
-        /// Where.
+        /// The records that it is taken at.
         #[serde(default)]
         on: PenaltyOn,
     },
@@ -347,7 +316,7 @@ pub enum AutoGamma {
     Auto,
 }
 
-/// Where D's gradient is penalised.
+/// The records at which D's gradient is penalised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -377,7 +346,7 @@ pub enum Updates {
     Simultaneous,
 }
 
-/// What G minimises (§3).
+/// G's objective (§3 of the paper).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -1,8 +1,11 @@
 //! Whether a configuration describes a game.
 
+use std::fmt::Display;
+
+use gan_kernels::ActivationKind;
+
 use super::{
-    ActivationConfig, GameConfig, Gamma, LayerConfig, LossConfig, MomentumConfig, OptimizerConfig,
-    PenaltyConfig, ScheduleConfig,
+    GameConfig, Gamma, LayerConfig, LossConfig, OptimizerConfig, PenaltyConfig, ScheduleConfig,
 };
 
 /// A configuration that parses but describes no game.
@@ -16,7 +19,7 @@ pub enum ConfigError {
         key: String,
         /// The value.
         found: String,
-        /// What would do.
+        /// The values that the key can have.
         expected: String,
     },
     /// A key that is needed and missing.
@@ -24,7 +27,7 @@ pub enum ConfigError {
     Missing {
         /// Full name of the key.
         key: String,
-        /// What would do.
+        /// The values that the key can have.
         expected: String,
     },
 }
@@ -55,86 +58,57 @@ impl GameConfig {
     /// The first key that cannot be.
     pub fn validate(&self, cols: usize) -> Result<(), ConfigError> {
         let (g, d, rules) = (&self.generator, &self.discriminator, &self.game);
-        let steps = 1..=MOST_DISCRIMINATOR_STEPS;
-        range(
-            "generator.latent",
-            g.latent,
-            (1..=MOST).contains(&g.latent),
-            "1 to 1,048,576",
-        )?;
-        range(
-            "game.minibatch",
-            rules.minibatch,
-            (1..=MOST).contains(&rules.minibatch),
-            "1 to 1,048,576",
-        )?;
-        range(
-            "game.discriminator_steps",
-            rules.discriminator_steps,
-            steps.contains(&rules.discriminator_steps),
-            "1 to 200",
-        )?;
+        size("generator.latent", g.latent)?;
+        size("game.minibatch", rules.minibatch)?;
+        let (steps, most) = (rules.discriminator_steps, MOST_DISCRIMINATOR_STEPS);
+        let ok = (1..=most).contains(&steps);
+        range("game.discriminator_steps", steps, ok, "1 to 200")?;
         positive("game.discriminator_weight", rules.discriminator_weight)?;
         validate_layers("generator", &g.layers)?;
         validate_layers("discriminator", &d.layers)?;
-        range(
-            "generator.layers.0.keep",
-            g.layers[0].keep,
-            g.layers[0].keep == 1.0,
-            "1: the latent is not dropped out",
-        )?;
-        let (last, output) = (g.layers.len() - 1, &g.layers[g.layers.len() - 1]);
+        self.validate_ends(cols)?;
+        self.validate_extensions(cols)?;
+        if let Some(optimizer) = g.optimizer {
+            optimizer.validate("generator.optimizer")?;
+        }
+        if let Some(optimizer) = d.optimizer {
+            optimizer.validate("discriminator.optimizer")?;
+        }
+        self.optimizer.validate("optimizer")?;
+        let ok = self.values(cols) < MOST_VALUES;
+        let expected = "players and minibatches of less than 4,294,967,296 values in all";
+        range("game.minibatch", rules.minibatch, ok, expected)
+    }
+
+    /// Checks G's first layer and the last layers of both players.
+    fn validate_ends(&self, cols: usize) -> Result<(), ConfigError> {
+        let (g, d) = (&self.generator.layers, &self.discriminator.layers);
+        let expected = "1: the latent is not dropped out";
+        without_dropout("generator.layers.0.keep", &g[0], expected)?;
+
+        let (last, output) = (g.len() - 1, &g[g.len() - 1]);
+        let key = |name| format!("generator.layers.{last}.{name}");
         let units = output.units.unwrap_or(cols);
         let expected = format!("{cols}, the number of values in a record");
-        range(
-            &format!("generator.layers.{last}.units"),
-            units,
-            units == cols,
-            &expected,
-        )?;
-        if output.activation == ActivationConfig::Maxout {
-            let key = format!("generator.layers.{last}.activation");
-            return value(
-                &key,
-                "maxout",
-                "an elementwise activation in G's last layer",
-            );
-        }
-        let (last, output) = (d.layers.len() - 1, &d.layers[d.layers.len() - 1]);
+        range(&key("units"), units, units == cols, &expected)?;
+        let ok = output.activation != ActivationKind::Maxout;
+        let expected = "an elementwise activation in G's last layer";
+        range(&key("activation"), name(output.activation), ok, expected)?;
+
+        let (last, output) = (d.len() - 1, &d[d.len() - 1]);
         let key = |name| format!("discriminator.layers.{last}.{name}");
         let units = output.units.unwrap_or(1);
         range(&key("units"), units, units == 1, "1: D returns one number")?;
-        if output.activation != ActivationConfig::Sigmoid {
-            let found = format!("{:?}", output.activation).to_lowercase();
-            return value(
-                &key("activation"),
-                &found,
-                "sigmoid: D returns a probability",
-            );
-        }
-        self.validate_extensions(cols)?;
-        for (name, own) in [("generator", g.optimizer), ("discriminator", d.optimizer)] {
-            if let Some(optimizer) = own {
-                optimizer.validate(&format!("{name}.optimizer"))?;
-            }
-        }
-        self.optimizer.validate("optimizer")?;
-        let values = self.values(cols);
-        let expected = "players and minibatches of less than 4,294,967,296 values in all";
-        range(
-            "game.minibatch",
-            rules.minibatch,
-            values < MOST_VALUES,
-            expected,
-        )
+        let ok = output.activation == ActivationKind::Sigmoid;
+        let expected = "sigmoid: D returns a probability";
+        range(&key("activation"), name(output.activation), ok, expected)
     }
 
-    /// Checks what games after 2014 have and what it does not go together with.
+    /// Checks the keys of games after 2014, and that they go together with the others.
     fn validate_extensions(&self, cols: usize) -> Result<(), ConfigError> {
         let (g, d, rules) = (&self.generator, &self.discriminator, &self.game);
         if let Some(average) = g.average {
-            let ok = (0.0..1.0).contains(&average);
-            range("generator.average", average, ok, "at least 0, below 1")?;
+            share("generator.average", average)?;
         }
         if let Some(norm) = d.max_spectral_norm {
             positive("discriminator.max_spectral_norm", norm)?;
@@ -149,9 +123,8 @@ impl GameConfig {
         let expected = "at most 1,048,576 values in what D sees at once";
         range("game.pack", rules.pack, ok, expected)?;
         if rules.pack > 1 {
-            let keep = d.layers[0].keep;
             let expected = "1: packed records are not dropped out";
-            range("discriminator.layers.0.keep", keep, keep == 1.0, expected)?;
+            without_dropout("discriminator.layers.0.keep", &d.layers[0], expected)?;
         }
         rules
             .penalty
@@ -171,16 +144,14 @@ impl GameConfig {
         let last = layers.len() - 1;
         for (index, layer) in layers.iter().enumerate() {
             let key = |name| format!("discriminator.layers.{index}.{name}");
-            use ActivationConfig::{Identity, LeakyRelu, Maxout, Relu};
-            let linear = matches!(layer.activation, Identity | Relu | LeakyRelu | Maxout);
-            if index < last && !linear {
-                let found = format!("{:?}", layer.activation).to_lowercase();
-                let expected = "identity, relu, leaky-relu or maxout: a penalty on D's gradient \
-                                needs a D of linear pieces";
-                return value(&key("activation"), &found, expected);
-            }
+            use ActivationKind::{Identity, LeakyRelu, Maxout, Relu};
+            let is_linear = matches!(layer.activation, Identity | Relu | LeakyRelu | Maxout);
+            let (found, ok) = (name(layer.activation), index == last || is_linear);
+            let expected = "identity, relu, leaky-relu or maxout: a penalty on D's gradient needs \
+                            a D of linear pieces";
+            range(&key("activation"), found, ok, expected)?;
             let expected = "1: a penalty on D's gradient goes without dropout in D";
-            range(&key("keep"), layer.keep, layer.keep == 1.0, expected)?;
+            without_dropout(&key("keep"), layer, expected)?;
         }
         Ok(())
     }
@@ -188,142 +159,61 @@ impl GameConfig {
     /// Values of the parameters, their moments and an iteration's matrices, roughly.
     fn values(&self, cols: usize) -> f64 {
         let minibatches = (self.game.discriminator_steps + 2) * self.game.minibatch;
-        let players = [
-            (self.generator_sizes(cols), &self.generator.layers),
-            (self.discriminator_sizes(cols), &self.discriminator.layers),
-        ];
-        players
-            .iter()
-            .flat_map(|(sizes, layers)| sizes.windows(2).zip(*layers))
-            .map(|(size, layer)| {
-                let columns = size[1] as f64 * layer.pieces.unwrap_or(1) as f64;
-                3.0 * size[0] as f64 * columns + minibatches as f64 * (columns + size[0] as f64)
-            })
-            .sum()
+        let (g, d) = (
+            self.generator.layer_specs(cols, 0),
+            self.discriminator_specs(cols, 0),
+        );
+        let values = g.iter().chain(&d).map(|layer| {
+            let columns = layer.units as f64 * layer.act.pieces() as f64;
+            let inputs = layer.inputs as f64;
+            3.0 * inputs * columns + minibatches as f64 * (columns + inputs)
+        });
+        values.sum()
     }
-
-    /// Sizes of G's layers: fan-in of the first, then each layer's units.
-    pub(crate) fn generator_sizes(&self, cols: usize) -> Vec<usize> {
-        sizes(self.generator.latent, &self.generator.layers, cols)
-    }
-
-    /// Sizes of D's layers.
-    pub(crate) fn discriminator_sizes(&self, cols: usize) -> Vec<usize> {
-        sizes(self.game.pack * cols, &self.discriminator.layers, 1)
-    }
-}
-
-fn sizes(input: usize, layers: &[LayerConfig], output: usize) -> Vec<usize> {
-    std::iter::once(input)
-        .chain(layers.iter().map(|layer| layer.units.unwrap_or(output)))
-        .collect()
 }
 
 fn validate_layers(player: &str, layers: &[LayerConfig]) -> Result<(), ConfigError> {
-    if layers.is_empty() {
-        let key = format!("{player}.layers");
-        return Err(ConfigError::Missing {
-            key,
-            expected: "at least one layer".into(),
-        });
+    let (key, count) = (format!("{player}.layers"), layers.len());
+    if count == 0 {
+        return missing(key, "at least one layer");
     }
-    let key = format!("{player}.layers");
-    range(
-        &key,
-        layers.len(),
-        layers.len() <= MOST_LAYERS,
-        "at most 255 layers",
-    )?;
+    range(&key, count, count <= MOST_LAYERS, "at most 255 layers")?;
     for (index, layer) in layers.iter().enumerate() {
         let key = |name: &str| format!("{player}.layers.{index}.{name}");
         match layer.units {
-            None if index + 1 < layers.len() => {
-                let expected =
-                    "a number of units: only the last layer's follows from the data".into();
-                return Err(ConfigError::Missing {
-                    key: key("units"),
-                    expected,
-                });
+            None if index + 1 < count => {
+                let expected = "a number of units: only the last layer's follows from the data";
+                return missing(key("units"), expected);
             }
             None => {}
-            Some(units) => {
-                range(
-                    &key("units"),
-                    units,
-                    (1..=MOST).contains(&units),
-                    "1 to 1,048,576",
-                )?;
-            }
+            Some(units) => size(&key("units"), units)?,
         }
-        match (layer.activation, layer.pieces) {
-            (ActivationConfig::Maxout, None) => {
-                let expected = "2 to 255 pieces for maxout".into();
-                return Err(ConfigError::Missing {
-                    key: key("pieces"),
-                    expected,
-                });
+        let is_maxout = layer.activation == ActivationKind::Maxout;
+        match layer.pieces {
+            None if is_maxout => return missing(key("pieces"), "2 to 255 pieces for maxout"),
+            None => {}
+            Some(pieces) => {
+                let key = key("pieces");
+                range(&key, pieces, is_maxout, "none: only maxout has pieces")?;
+                range(&key, pieces, (2..=255).contains(&pieces), "2 to 255")?;
             }
-            (ActivationConfig::Maxout, Some(pieces)) => {
-                range(
-                    &key("pieces"),
-                    pieces,
-                    (2..=255).contains(&pieces),
-                    "2 to 255",
-                )?;
-            }
-            (_, Some(pieces)) => {
-                return value(
-                    &key("pieces"),
-                    &pieces.to_string(),
-                    "none: only maxout has pieces",
-                );
-            }
-            (_, None) => {}
         }
         if let Some(slope) = layer.slope {
-            let leaky = layer.activation == ActivationConfig::LeakyRelu;
-            range(
-                &key("slope"),
-                slope,
-                leaky,
-                "none: only leaky-relu has a slope",
-            )?;
-            range(
-                &key("slope"),
-                slope,
-                slope > 0.0 && slope <= 1.0,
-                "above 0, at most 1",
-            )?;
+            let (key, is_leaky) = (key("slope"), layer.activation == ActivationKind::LeakyRelu);
+            range(&key, slope, is_leaky, "none: only leaky-relu has a slope")?;
+            probability(&key, slope)?;
         }
-        range(
-            &key("keep"),
-            layer.keep,
-            layer.keep > 0.0 && layer.keep <= 1.0,
-            "above 0, at most 1",
-        )?;
+        probability(&key("keep"), layer.keep)?;
         if let Some(scale) = layer.scale {
-            range(
-                &key("scale"),
-                scale,
-                layer.keep < 1.0,
-                "none: keep = 1 is no dropout",
-            )?;
-            positive(&key("scale"), scale)?;
+            let (key, is_dropped) = (key("scale"), layer.keep < 1.0);
+            range(&key, scale, is_dropped, "none: keep = 1 is no dropout")?;
+            positive(&key, scale)?;
         }
         if let Some(init) = layer.init {
-            range(
-                &key("init"),
-                init,
-                init >= 0.0 && init.is_finite(),
-                "at least 0",
-            )?;
+            not_negative(&key("init"), init)?;
         }
-        range(
-            &key("bias"),
-            layer.bias,
-            layer.bias.is_finite(),
-            "a finite number",
-        )?;
+        let bias = layer.bias;
+        range(&key("bias"), bias, bias.is_finite(), "a finite number")?;
     }
     Ok(())
 }
@@ -338,22 +228,11 @@ impl OptimizerConfig {
                 momentum,
                 max_column_norm,
             } => {
-                for (name, mu) in [("initial", momentum.initial), ("final", momentum.last)] {
-                    let name = at(&format!("momentum.{name}"));
-                    range(&name, mu, (0.0..1.0).contains(&mu), "at least 0, below 1")?;
-                }
-                let MomentumConfig {
-                    from_epoch,
-                    to_epoch,
-                    ..
-                } = momentum;
-                let name = at("momentum.to_epoch");
-                range(
-                    &name,
-                    to_epoch,
-                    to_epoch >= from_epoch,
-                    "from_epoch or later",
-                )?;
+                share(&at("momentum.initial"), momentum.initial)?;
+                share(&at("momentum.final"), momentum.last)?;
+                let (from, to) = (momentum.from_epoch, momentum.to_epoch);
+                let key = at("momentum.to_epoch");
+                range(&key, to, to >= from, "from_epoch or later")?;
                 (learning_rate, schedule, max_column_norm)
             }
             Self::Adam {
@@ -364,39 +243,26 @@ impl OptimizerConfig {
                 epsilon,
                 max_column_norm,
             } => {
-                for (name, beta) in [("beta1", beta1), ("beta2", beta2)] {
-                    range(
-                        &at(name),
-                        beta,
-                        (0.0..1.0).contains(&beta),
-                        "at least 0, below 1",
-                    )?;
-                }
+                share(&at("beta1"), beta1)?;
+                share(&at("beta2"), beta2)?;
                 positive(&at("epsilon"), epsilon)?;
                 (learning_rate, schedule, max_column_norm)
             }
         };
-        range(
-            &at("learning_rate"),
-            rate,
-            rate >= 0.0 && rate.is_finite(),
-            "at least 0",
-        )?;
+        not_negative(&at("learning_rate"), rate)?;
+        let floor_is_below = |floor: f64| {
+            let ok = (0.0..=rate).contains(&floor);
+            range(&at("schedule.floor"), floor, ok, "0 to the learning rate")
+        };
         match schedule {
             ScheduleConfig::Constant => {}
             ScheduleConfig::Exponential { decay, floor } => {
-                range(
-                    &at("schedule.decay"),
-                    decay,
-                    decay >= 1.0 && decay.is_finite(),
-                    "at least 1",
-                )?;
-                let ok = (0.0..=rate).contains(&floor);
-                range(&at("schedule.floor"), floor, ok, "0 to the learning rate")?;
+                let ok = decay >= 1.0 && decay.is_finite();
+                range(&at("schedule.decay"), decay, ok, "at least 1")?;
+                floor_is_below(floor)?;
             }
             ScheduleConfig::Linear { floor, updates } => {
-                let ok = (0.0..=rate).contains(&floor);
-                range(&at("schedule.floor"), floor, ok, "0 to the learning rate")?;
+                floor_is_below(floor)?;
                 range(&at("schedule.updates"), updates, updates > 0, "at least 1")?;
             }
         }
@@ -404,37 +270,71 @@ impl OptimizerConfig {
     }
 }
 
-fn range(
-    key: &str,
-    found: impl std::fmt::Display,
-    ok: bool,
-    expected: &str,
-) -> Result<(), ConfigError> {
-    if ok {
-        Ok(())
-    } else {
-        value(key, &found.to_string(), expected)
-    }
+/// The name of an activation, spelt as in the configuration.
+fn name(activation: ActivationKind) -> String {
+    let quoted = serde_json::to_string(&activation).unwrap_or_default();
+    quoted.trim_matches('"').to_owned()
+}
+
+fn size(key: &str, found: usize) -> Result<(), ConfigError> {
+    range(key, found, (1..=MOST).contains(&found), "1 to 1,048,576")
 }
 
 fn positive(key: &str, found: f64) -> Result<(), ConfigError> {
     range(key, found, found > 0.0 && found.is_finite(), "above 0")
 }
 
-fn value(key: &str, found: &str, expected: &str) -> Result<(), ConfigError> {
+fn not_negative(key: &str, found: f64) -> Result<(), ConfigError> {
+    range(key, found, found >= 0.0 && found.is_finite(), "at least 0")
+}
+
+/// Below 1, such as a share of what was before.
+fn share(key: &str, found: f64) -> Result<(), ConfigError> {
+    range(
+        key,
+        found,
+        (0.0..1.0).contains(&found),
+        "at least 0, below 1",
+    )
+}
+
+/// Above 0.
+fn probability(key: &str, found: f64) -> Result<(), ConfigError> {
+    range(
+        key,
+        found,
+        found > 0.0 && found <= 1.0,
+        "above 0, at most 1",
+    )
+}
+
+fn without_dropout(key: &str, layer: &LayerConfig, expected: &str) -> Result<(), ConfigError> {
+    range(key, layer.keep, layer.keep == 1.0, expected)
+}
+
+fn range(key: &str, found: impl Display, ok: bool, expected: &str) -> Result<(), ConfigError> {
+    if ok {
+        return Ok(());
+    }
     Err(ConfigError::Value {
         key: key.into(),
-        found: found.into(),
+        found: found.to_string(),
         expected: expected.into(),
     })
+}
+
+fn missing(key: String, expected: &str) -> Result<(), ConfigError> {
+    let expected = expected.into();
+    Err(ConfigError::Missing { key, expected })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MomentumConfig;
     use crate::train::test_game;
 
-    /// What `change` makes of a good configuration.
+    /// The error of a good configuration after `change`.
     fn broken(change: impl FnOnce(&mut GameConfig)) -> String {
         let mut config = test_game();
         assert_eq!(config.validate(5), Ok(()));
@@ -489,7 +389,7 @@ mod tests {
                 "generator.layers.2.units: found 6",
             ),
             (
-                broken(|c| c.generator.layers[2].activation = ActivationConfig::Maxout),
+                broken(|c| c.generator.layers[2].activation = ActivationKind::Maxout),
                 "generator.layers.2.pieces: missing",
             ),
             (
@@ -517,7 +417,7 @@ mod tests {
                 "D returns one number",
             ),
             (
-                broken(|c| c.discriminator.layers[2].activation = ActivationConfig::Tanh),
+                broken(|c| c.discriminator.layers[2].activation = ActivationKind::Tanh),
                 "discriminator.layers.2.activation: found tanh, expected sigmoid",
             ),
             (

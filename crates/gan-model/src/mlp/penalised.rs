@@ -17,13 +17,13 @@
 //! objective alone would need, plus what the penalty adds along the same way.
 
 use gan_kernels::{
-    Activation, Backend, Below, InputPenalty, LinearBwdData, LinearBwdParams, LinearFwd,
-    LinearTangent, LogitLoss, Matrix, Objective, Penalty, Rows,
+    Activation, Backend, Below, InputPenalty, LinearBwdParams, LinearTangent, LogitLoss, Matrix,
+    Monitor, Penalty, Real, Rows,
 };
 
-use super::{Mlp, Pass, Tape, update};
+use super::{Loss, Mlp, Pass, Tape};
 
-/// What the update keeps beside a tape.
+/// Room that the update needs beside a tape.
 pub(crate) struct Tangents<B: Backend> {
     penalty: Penalty,
     /// The gradient of D's output by itself.
@@ -38,167 +38,127 @@ impl<B: Backend> Tangents<B> {
     /// Room for `rows` rows of what `mlp` sees.
     pub(crate) fn new(backend: &B, mlp: &Mlp<B>, rows: usize, penalty: Penalty) -> Self {
         let mut ones = backend.matrix(rows, 1);
-        backend.write(&mut ones, &vec![gan_kernels::Real::ONE; rows]);
+        backend.write(&mut ones, &vec![Real::ONE; rows]);
         let inputs = mlp.layers.iter().map(|layer| layer.w.row_count());
         let c: Vec<_> = inputs.map(|cols| backend.matrix(rows, cols)).collect();
         Self {
             penalty,
-            q: backend.matrix(rows, c.first().map_or(0, Matrix::cols)),
+            q: backend.matrix(rows, mlp.inputs()),
             ones,
             c,
         }
     }
 }
 
-impl<B: Backend> Mlp<B> {
-    /// The objective on the first `judged` of the pass's rows, the penalty on what it applies to,
-    /// and a step of every layer along the gradient of their sum; `x` is what the first layer saw.
-    pub(crate) fn update_penalised(
-        &mut self,
-        backend: &B,
-        pass: &Pass<'_, B>,
-        x: Rows<'_, B>,
-        tape: &mut Tape<B>,
-        tangents: &mut Tangents<B>,
-        mut step: Step<'_, B>,
-    ) {
-        self.judge(backend, pass, x, tape, &mut step);
-        self.descend_from_output(backend, pass, x, tape, tangents);
-        self.ascend(backend, pass, x, tape, tangents, step.monitors);
-        let last = self.layers.len() - 1;
-        for (index, layer) in self.layers.iter_mut().enumerate() {
+/// The operands of an update under a penalty, beside D.
+pub(crate) struct PenalisedUpdate<'a, B: Backend> {
+    /// The pass that D's hidden layers have done.
+    pub(crate) pass: Pass<'a, B>,
+    /// The first layer's input.
+    pub(crate) x: Rows<'a, B>,
+    pub(crate) tape: &'a mut Tape<B>,
+    pub(crate) tangents: &'a mut Tangents<B>,
+    pub(crate) loss: Loss,
+    /// Rows that the loss is of, before those that only the penalty is of.
+    pub(crate) loss_rows: usize,
+    /// Index of the rates in the state.
+    pub(crate) slot: usize,
+    pub(crate) monitors: &'a mut B::Monitors,
+}
+
+impl<B: Backend> PenalisedUpdate<'_, B> {
+    /// A step of every layer of `mlp` along the gradient of loss and penalty.
+    pub(crate) fn run(mut self, mlp: &mut Mlp<B>) {
+        self.output_and_slope(mlp);
+        self.descend_from_output(mlp);
+        self.ascend_to_output(mlp);
+        let (rows, last) = (self.pass.rows.len(), mlp.layers.len() - 1);
+        for (index, layer) in mlp.layers.iter_mut().enumerate() {
             let g = if index == last {
-                &tangents.ones
+                &self.tangents.ones
             } else {
-                &tape.dz[index]
+                &self.tape.dz[index]
             };
-            let held = self.held_bias.as_ref().filter(|_| index == last);
-            backend.linear_bwd_params(LinearBwdParams {
-                x: tangents.c[index].rows(0, pass.count),
-                dz: g.rows(0, pass.count),
-                bias_weights: Some(held.unwrap_or(&tape.dz[last]).rows(0, pass.count)),
-                w: &mut layer.w,
-                b: &mut layer.b,
-                update: update(self.optimizer, &mut layer.moments, step.slot),
-                state: pass.state,
-                monitor: Some((step.monitors, gan_kernels::Monitor::DiscriminatorGradient)),
-            });
-            layer.limit_spectrum(backend, self.max_spectral_norm);
+            let held = mlp.held_bias.as_ref().filter(|_| index == last);
+            let bias_weights = held.unwrap_or(&self.tape.dz[last]).rows(0, rows);
+            let c = self.tangents.c[index].rows(0, rows);
+            let (optimizer, slot) = (mlp.optimizer, self.slot);
+            let weights = Some(bias_weights);
+            let update = layer.update(&self.pass, c, g.rows(0, rows), weights, optimizer, slot);
+            let monitor = Some((&mut *self.monitors, Monitor::DiscriminatorGradient));
+            let backend = self.pass.backend;
+            backend.linear_bwd_params(LinearBwdParams { monitor, ..update });
         }
     }
 
-    /// D's output, and s: of rows that are not judged it stays zero.
-    fn judge(
-        &self,
-        backend: &B,
-        pass: &Pass<'_, B>,
-        x: Rows<'_, B>,
-        tape: &mut Tape<B>,
-        step: &mut Step<'_, B>,
-    ) {
-        let last = self.layers.len() - 1;
-        let (hidden, logits) = tape.y.split_at_mut(last);
-        backend.linear_fwd(LinearFwd {
-            x: hidden.last().map_or(x, |y| y.rows(0, pass.count)),
-            w: &self.layers[last].w,
-            b: &self.layers[last].b,
-            y: logits[0].rows_mut(0, pass.count),
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-            state: pass.state,
-        });
-        backend.logit_loss(LogitLoss {
-            logits: logits[0].rows(0, step.judged),
-            objective: step.objective,
-            dz: tape.dz[last].rows_mut(0, step.judged),
-            monitors: &mut *step.monitors,
+    /// D's output, and s: of rows that the loss is not of it stays zero.
+    fn output_and_slope(&mut self, mlp: &Mlp<B>) {
+        let (pass, rows) = (&self.pass, self.pass.rows.len());
+        let last = mlp.layers.len() - 1;
+        let (hidden, logits) = self.tape.y.split_at_mut(last);
+        let x = hidden.last().map_or(self.x, |y| y.rows(0, rows));
+        mlp.layers[last].forward(pass, x, logits[0].rows_mut(0, rows), None, None);
+        pass.backend.logit_loss(LogitLoss {
+            logits: logits[0].rows(0, self.loss_rows),
+            objective: self.loss.objective,
+            weight: self.loss.weight,
+            dz: self.tape.dz[last].rows_mut(0, self.loss_rows),
+            monitors: &mut *self.monitors,
             state: pass.state,
         });
     }
 
     /// g of every layer below the last, in the tape, and q.
-    fn descend_from_output(
-        &self,
-        backend: &B,
-        pass: &Pass<'_, B>,
-        x: Rows<'_, B>,
-        tape: &mut Tape<B>,
-        tangents: &mut Tangents<B>,
-    ) {
-        let last = self.layers.len() - 1;
+    fn descend_from_output(&mut self, mlp: &Mlp<B>) {
+        let (pass, rows) = (&self.pass, self.pass.rows.len());
+        let (tape, tangents) = (&mut *self.tape, &mut *self.tangents);
+        let last = mlp.layers.len() - 1;
         if last > 0 {
-            let below = self.below(last, pass, &tape.y, &tape.winners);
-            backend.linear_bwd_data(LinearBwdData {
-                dz: tangents.ones.rows(0, pass.count),
-                w: &self.layers[last].w,
-                below,
-                dz_below: tape.dz[last - 1].rows_mut(0, pass.count),
-                state: pass.state,
-            });
-            self.backward(backend, pass, tape, last - 1);
+            let below = mlp.below(last, pass, &tape.y, &tape.winners);
+            let dz_below = tape.dz[last - 1].rows_mut(0, rows);
+            mlp.layers[last].backward(pass, tangents.ones.rows(0, rows), below, dz_below);
+            mlp.backward_from(last - 1, pass, tape);
         }
         let g = if last == 0 {
             &tangents.ones
         } else {
             &tape.dz[0]
         };
-        backend.linear_bwd_data(LinearBwdData {
-            dz: g.rows(0, pass.count),
-            w: &self.layers[0].w,
-            below: Below {
-                y: x,
-                act: Activation::Identity,
-                winners: None,
-                dropout: None,
-            },
-            dz_below: tangents.q.rows_mut(0, pass.count),
-            state: pass.state,
-        });
+        let input = Below {
+            y: self.x,
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+        };
+        mlp.layers[0].backward(pass, g.rows(0, rows), input, tangents.q.rows_mut(0, rows));
     }
 
     /// c of every layer's input.
-    fn ascend(
-        &self,
-        backend: &B,
-        pass: &Pass<'_, B>,
-        x: Rows<'_, B>,
-        tape: &Tape<B>,
-        tangents: &mut Tangents<B>,
-        monitors: &mut B::Monitors,
-    ) {
-        let last = self.layers.len() - 1;
-        let s = tape.dz[last].rows(0, pass.count);
-        backend.input_penalty(InputPenalty {
-            x,
-            q: tangents.q.rows(0, pass.count),
+    fn ascend_to_output(&mut self, mlp: &Mlp<B>) {
+        let (pass, rows) = (&self.pass, self.pass.rows.len());
+        let (tape, tangents) = (&*self.tape, &mut *self.tangents);
+        let last = mlp.layers.len() - 1;
+        let s = tape.dz[last].rows(0, rows);
+        pass.backend.input_penalty(InputPenalty {
+            x: self.x,
+            q: tangents.q.rows(0, rows),
             s,
-            c: tangents.c[0].rows_mut(0, pass.count),
+            c: tangents.c[0].rows_mut(0, rows),
             penalty: tangents.penalty,
-            monitors,
+            monitors: &mut *self.monitors,
         });
-        for (index, layer) in self.layers[..last].iter().enumerate() {
+        for (index, layer) in mlp.layers[..last].iter().enumerate() {
             let (c, above) = tangents.c.split_at_mut(index + 1);
-            backend.linear_tangent(LinearTangent {
-                c: c[index].rows(0, pass.count),
+            pass.backend.linear_tangent(LinearTangent {
+                c: c[index].rows(0, rows),
                 s,
                 w: &layer.w,
                 b: &layer.b,
-                y: tape.y[index].rows(0, pass.count),
+                y: tape.y[index].rows(0, rows),
                 act: layer.act,
                 winners: tape.winners[index].as_ref().map(|w| w.from_row(0)),
-                c_above: above[0].rows_mut(0, pass.count),
+                c_above: above[0].rows_mut(0, rows),
             });
         }
     }
-}
-
-/// What an update under a penalty is made of, beside what the passes left.
-pub(crate) struct Step<'a, B: Backend> {
-    pub(crate) objective: Objective,
-    /// Rows that the objective sees, before those that only the penalty does.
-    pub(crate) judged: usize,
-    /// Which of the state's rates apply.
-    pub(crate) slot: usize,
-    pub(crate) monitors: &'a mut B::Monitors,
 }

@@ -1,6 +1,6 @@
 //! Gradients of whole players against central differences, in f64.
 
-use gan_kernels::{Backend, Matrix, Monitor, Native};
+use gan_kernels::{ActivationKind, Backend, Matrix, Monitor, Native, Prior};
 
 use super::tests::{data, game, layer, set_rates};
 use super::*;
@@ -188,7 +188,7 @@ fn gradcheck_simultaneous_updates_and_half_weight() {
 
 #[test]
 fn gradcheck_every_activation_in_both_players() {
-    use ActivationConfig::{Identity, LeakyRelu, Maxout, Relu, Sigmoid, Tanh};
+    use ActivationKind::{Identity, LeakyRelu, Maxout, Relu, Sigmoid, Tanh};
     for activation in [Identity, Relu, LeakyRelu, Sigmoid, Tanh, Maxout] {
         let mut config = game();
         config.generator.layers[1] = layer(6, activation);
@@ -205,12 +205,8 @@ fn gradcheck_every_activation_in_both_players() {
 
 #[test]
 fn gradcheck_every_output_of_generator_and_every_prior() {
-    use ActivationConfig::{Identity, LeakyRelu, Relu, Sigmoid, Tanh};
-    let priors = [
-        PriorConfig::Uniform,
-        PriorConfig::Normal,
-        PriorConfig::Spherical,
-    ];
+    use ActivationKind::{Identity, LeakyRelu, Relu, Sigmoid, Tanh};
+    let priors = [Prior::Uniform, Prior::Normal, Prior::Spherical];
     let outputs = [Identity, LeakyRelu, Relu, Sigmoid, Tanh];
     for (activation, prior) in outputs.into_iter().zip(priors.into_iter().cycle()) {
         let mut config = game();
@@ -234,12 +230,12 @@ fn gradcheck_maxout_pieces_2_and_5() {
 }
 
 /// The game with a D of linear pieces, without dropout, whose hidden layers have `activation`.
-fn bare(activation: ActivationConfig) -> GameConfig {
+fn bare(activation: ActivationKind) -> GameConfig {
     let mut config = game();
     config.discriminator.layers = vec![
         layer(6, activation),
         layer(4, activation),
-        layer(1, ActivationConfig::Sigmoid),
+        layer(1, ActivationKind::Sigmoid),
     ];
     config
 }
@@ -257,7 +253,7 @@ fn gradcheck_every_loss() {
         for updates in [Updates::Alternating, Updates::Simultaneous] {
             // Without dropout: where it leaves nothing of a row all pieces are tied, and a loss of
             // straight lines has the same difference at either width there.
-            let mut config = bare(ActivationConfig::Maxout);
+            let mut config = bare(ActivationKind::Maxout);
             config.game.loss = loss;
             config.game.updates = updates;
             config.game.discriminator_steps = 2;
@@ -268,7 +264,7 @@ fn gradcheck_every_loss() {
 
 #[test]
 fn gradcheck_zero_centred_penalty_under_every_linear_piece() {
-    use ActivationConfig::{Identity, LeakyRelu, Maxout, Relu};
+    use ActivationKind::{Identity, LeakyRelu, Maxout, Relu};
     for activation in [Identity, Relu, LeakyRelu, Maxout] {
         for loss in [LossConfig::CrossEntropy, LossConfig::Relativistic] {
             let mut config = bare(activation);
@@ -285,7 +281,7 @@ fn gradcheck_penalty_on_one_side_in_both_orders_and_k() {
         (PenaltyOn::Data, Updates::Simultaneous),
         (PenaltyOn::Samples, Updates::Alternating),
     ] {
-        let mut config = bare(ActivationConfig::LeakyRelu);
+        let mut config = bare(ActivationKind::LeakyRelu);
         config.game.updates = updates;
         config.game.discriminator_steps = 3;
         let gamma = Gamma::Fixed(2.0);
@@ -301,7 +297,7 @@ fn gradcheck_unit_norm_penalty_between_data_and_samples() {
         (3, Updates::Alternating),
         (1, Updates::Simultaneous),
     ] {
-        let mut config = bare(ActivationConfig::Maxout);
+        let mut config = bare(ActivationKind::Maxout);
         config.game.loss = LossConfig::Wasserstein;
         config.game.updates = updates;
         config.game.discriminator_steps = 2;
@@ -321,7 +317,7 @@ fn gradcheck_packed_records() {
             config.game.updates = updates;
             config.game.pack = 3;
             check(&format!("{loss:?}, 3 at once, {updates:?}"), &config);
-            let mut config = bare(ActivationConfig::LeakyRelu);
+            let mut config = bare(ActivationKind::LeakyRelu);
             config.game.loss = loss;
             config.game.updates = updates;
             config.game.pack = 3;
@@ -333,8 +329,8 @@ fn gradcheck_packed_records() {
 
 #[test]
 fn gradcheck_penalty_on_a_discriminator_of_one_layer() {
-    let mut config = bare(ActivationConfig::Relu);
-    config.discriminator.layers = vec![layer(1, ActivationConfig::Sigmoid)];
+    let mut config = bare(ActivationKind::Relu);
+    config.discriminator.layers = vec![layer(1, ActivationKind::Sigmoid)];
     config.game.penalty = Some(ZERO_CENTRED);
     check("penalty, one layer", &config);
 }

@@ -1,24 +1,18 @@
-//! What a game shows from outside: how it stands, samples, what D says, checkpoints.
+//! A game as its caller sees it: how it stands, samples, what D says, checkpoints.
 
-use gan_kernels::{Backend, BackendError, Execution, Real};
+use gan_kernels::{Backend, BackendError, Matrix, Real};
 
 use super::Trainer;
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, named, named_mut};
 use crate::metrics::Metrics;
-use crate::mlp::Pass;
-use crate::sample::{generate_from, sample_rows};
+use crate::mlp::{Mlp, Pass, RunningMean};
+use crate::sample::{drawn, forward, generate_from};
 
 impl<B: Backend> Trainer<B> {
-    /// How iterations are run; `None` before the first.
-    #[must_use]
-    pub fn execution(&self) -> Option<Execution> {
-        self.backend.execution(&self.recording)
-    }
-
     /// Waits for the device.
     ///
     /// # Errors
-    /// What has gone wrong on it so far.
+    /// If anything has failed on it so far.
     pub fn check(&self) -> Result<(), BackendError> {
         self.backend.check()
     }
@@ -55,7 +49,7 @@ impl<B: Backend> Trainer<B> {
     /// Reads the monitors, which waits for the device, and starts them anew.
     ///
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     pub fn take_metrics(&mut self) -> Result<Metrics, BackendError> {
         let sums = self.backend.take_monitors(&mut self.monitors)?;
         let records = self.step * self.schedule.records_per_step;
@@ -72,15 +66,16 @@ impl<B: Backend> Trainer<B> {
     /// Samples number `first .. first + count` of `seed`, row-major, without dropout.
     ///
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     pub fn sample(
         &mut self,
         seed: u64,
         first: usize,
         count: usize,
     ) -> Result<Vec<f32>, BackendError> {
-        let (g, tape) = (&self.generator, &mut self.sampling_tape);
-        sample_rows(&self.backend, g, tape, self.rules.prior, seed, first, count)
+        let z = drawn(&self.backend, self.rules.prior, seed, first);
+        let g = sampled(&self.generator, self.average.as_ref());
+        forward(&self.backend, g, &mut self.sampling_tape, count, z)
     }
 
     /// G(z) for each of `latents`, row-major, without dropout.
@@ -88,10 +83,10 @@ impl<B: Backend> Trainer<B> {
     /// # Panics
     /// If `latents` is no whole number of latents.
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, BackendError> {
-        let (g, tape) = (&self.generator, &mut self.sampling_tape);
-        generate_from(&self.backend, g, tape, latents)
+        let g = sampled(&self.generator, self.average.as_ref());
+        generate_from(&self.backend, g, &mut self.sampling_tape, latents)
     }
 
     /// D(x), the probability of being data, of each of `records`, row-major, without dropout.
@@ -101,9 +96,9 @@ impl<B: Backend> Trainer<B> {
     /// # Panics
     /// If `records` is no whole number of records.
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     pub fn discriminate(&mut self, records: &[f32]) -> Result<Vec<f32>, BackendError> {
-        let cols = self.x.cols();
+        let cols = self.minibatches.cols();
         assert!(
             records.len().is_multiple_of(cols),
             "discriminate: no whole number of records"
@@ -122,16 +117,11 @@ impl<B: Backend> Trainer<B> {
             }
             values.resize(rows * cols * pack, B::Elem::ZERO);
             self.backend.write(&mut x, &values);
-            let pass = Pass {
-                state: &self.state,
-                masks: None,
-                first: 0,
-                count,
-            };
-            let tape = &mut self.discriminator_tape;
-            self.discriminator
-                .forward(&self.backend, &pass, x.rows(0, count), tape, None);
-            let logits = self.backend.read(tape.y[tape.y.len() - 1].rows(0, count))?;
+            let (d, tape) = (&self.discriminator, &mut self.discriminator_tape);
+            let pass = Pass::without_dropout(&self.backend, &self.state, count);
+            d.forward(&pass, x.rows(0, count), tape);
+            let logits = tape.output(d.layers.len() - 1);
+            let logits = self.backend.read(logits.rows(0, count))?;
             probabilities.extend(
                 logits
                     .iter()
@@ -144,15 +134,16 @@ impl<B: Backend> Trainer<B> {
     /// Everything that the rest of the run depends on.
     ///
     /// # Errors
-    /// What went wrong on the device.
+    /// If the device failed.
     pub fn checkpoint(
         &self,
         config: String,
         annotations: std::collections::BTreeMap<String, String>,
     ) -> Result<Checkpoint, BackendError> {
         let mut checkpoint = Checkpoint::new(self.step, self.seed, config, annotations);
-        checkpoint.store(&self.backend, "generator", &self.generator)?;
-        checkpoint.store(&self.backend, "discriminator", &self.discriminator)?;
+        for (name, matrix) in self.matrices() {
+            checkpoint.store(&self.backend, name, matrix)?;
+        }
         Ok(checkpoint)
     }
 
@@ -161,20 +152,51 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If a tensor is missing, unknown or of another shape; nothing has changed then.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
-        checkpoint.expect_only(&[
-            ("generator", &self.generator),
-            ("discriminator", &self.discriminator),
-        ])?;
-        checkpoint.fetch(&self.backend, "generator", &mut self.generator)?;
-        checkpoint.fetch(&self.backend, "discriminator", &mut self.discriminator)?;
+        checkpoint.check_all(self.matrices())?;
+        let backend = self.backend.clone();
+        for (name, matrix) in self.matrices_mut() {
+            checkpoint.fetch(&backend, &name, matrix)?;
+        }
         self.step = checkpoint.step;
         self.seed = checkpoint.seed;
-        self.state = self
-            .backend
-            .state(self.schedule.state(self.seed, self.step));
-        self.monitors = self.backend.monitors();
+        self.state = backend.state(self.schedule.state(self.seed, self.step));
+        self.monitors = backend.monitors();
         // The record names the state and the monitors that were.
-        self.recording = B::Recording::default();
+        self.forget_recording();
         Ok(())
     }
+
+    /// All that changes from one iteration to the next, by its name in a checkpoint.
+    fn matrices(&self) -> impl Iterator<Item = (String, &Matrix<B>)> {
+        let average = self.average.iter();
+        let average = average.flat_map(|mean| named(&mean.mlp, "generator", ".average"));
+        let directions = self.spectral_limit.iter().flat_map(|l| &l.directions);
+        named(&self.generator, "generator", "")
+            .chain(average)
+            .chain(named(&self.discriminator, "discriminator", ""))
+            .chain(directions.enumerate().map(named_direction))
+    }
+
+    fn matrices_mut(&mut self) -> impl Iterator<Item = (String, &mut Matrix<B>)> {
+        let average = self.average.iter_mut();
+        let average = average.flat_map(|mean| named_mut(&mut mean.mlp, "generator", ".average"));
+        let directions = self
+            .spectral_limit
+            .iter_mut()
+            .flat_map(|l| &mut l.directions);
+        named_mut(&mut self.generator, "generator", "")
+            .chain(average)
+            .chain(named_mut(&mut self.discriminator, "discriminator", ""))
+            .chain(directions.enumerate().map(named_direction))
+    }
+}
+
+/// The name of the direction that limits the spectrum of a layer of D.
+fn named_direction<M>((index, matrix): (usize, M)) -> (String, M) {
+    (format!("discriminator.{index}.direction"), matrix)
+}
+
+/// G as samples are drawn from it.
+fn sampled<'a, B: Backend>(g: &'a Mlp<B>, average: Option<&'a RunningMean<B>>) -> &'a Mlp<B> {
+    average.map_or(g, |mean| &mean.mlp)
 }

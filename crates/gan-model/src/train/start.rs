@@ -1,13 +1,105 @@
-//! What a game starts from: its rules, who moves, its schedule, G's first bias.
+//! The start of a game: its rules, its players, their schedule.
 
-use gan_kernels::{Backend, Objective, Penalty, Prior, Real, Records, Schedule, SlotSchedule};
-
-use crate::config::{
-    ActivationConfig, GameConfig, Gamma, GeneratorObjective, LossConfig, OptimizerConfig,
-    PenaltyConfig, PenaltyOn, Updates,
+use gan_kernels::random::{Address, Purpose, Stream};
+use gan_kernels::{
+    ActivationKind, Backend, Objective, Penalty, Prior, Real, Records, Schedule, SlotSchedule,
+    Update,
 };
-use crate::mlp::Mlp;
+
+use super::minibatch::Minibatches;
+use super::{Trainer, TrainingData};
+use crate::config::{
+    ConfigError, GameConfig, Gamma, GeneratorObjective, LossConfig, OptimizerConfig, OutputBias,
+    PenaltyConfig, PenaltyOn, Player, Updates,
+};
+use crate::mlp::{Loss, Mlp, RunningMean, SpectralLimit, Tangents, Tape};
 use crate::penalty::auto_gamma;
+use crate::sample::sampling_tape;
+
+impl<B: Backend> Trainer<B> {
+    /// Both players at their start, and `data` resident.
+    ///
+    /// # Errors
+    /// If the configuration does not fit the data or itself.
+    pub fn new(
+        backend: B,
+        config: &GameConfig,
+        seed: u64,
+        data: TrainingData,
+    ) -> Result<Self, ConfigError> {
+        let cols = data.records.cols();
+        config.validate(cols)?;
+        if data.records.rows() == 0 {
+            return Err(ConfigError::Missing {
+                key: "data".into(),
+                expected: "at least one training record".into(),
+            });
+        }
+        let rules = Rules::new(config, &data.records);
+        let [g, d] = [config.generator.optimizer, config.discriminator.optimizer]
+            .map(|own| own.unwrap_or(config.optimizer));
+        let schedule = schedule(rules, [d, g], data.records.rows());
+
+        let layers = config.generator.layer_specs(cols, seed);
+        let mut generator = Mlp::new(&backend, layers, g.optimizer());
+        if config.generator.output_bias == OutputBias::Marginals {
+            start_from_mean(&backend, &mut generator, config, &data.mean);
+        }
+        let average = config.generator.average;
+        let average = average.map(|decay| RunningMean::new(&backend, &generator, decay));
+
+        let layers = config.discriminator_specs(cols, seed);
+        let mut discriminator = Mlp::new(&backend, layers, d.optimizer());
+        let (m, samples) = (rules.minibatch, rules.sample_minibatches());
+        let rows = rules.parts() * m / rules.pack;
+        if !rules.discriminator.objective.sees_level() {
+            discriminator.hold_last_bias(&backend, rows);
+        }
+        let limit = config.discriminator.max_spectral_norm.map(|limit| {
+            let address = |layer| direction_address(seed, layer);
+            SpectralLimit::new(&backend, &discriminator, limit, address)
+        });
+        let tangents = |penalty| Tangents::new(&backend, &discriminator, rows, penalty);
+        Ok(Self {
+            // G's samples go into what D sees.
+            generator_tape: Tape::new(&backend, &generator, samples * m, m).without_output(),
+            discriminator_tape: Tape::new(&backend, &discriminator, rows, rows),
+            tangents: rules.penalty.map(tangents),
+            sampling_tape: sampling_tape(&backend, &generator),
+            generator,
+            average,
+            discriminator,
+            spectral_limit: limit,
+            minibatches: Minibatches::new(&backend, &rules, cols),
+            rules,
+            moves: Moves::Both,
+            state: backend.state(schedule.state(seed, 0)),
+            schedule,
+            step: 0,
+            seed,
+            monitors: backend.monitors(),
+            z: backend.matrix(samples * m, config.generator.latent),
+            data: backend.resident(data.records),
+            recording: B::Recording::default(),
+            backend,
+        })
+    }
+}
+
+/// Address of the direction that power iteration starts from in a layer of D.
+fn direction_address(seed: u64, layer: usize) -> Address {
+    // Beside the streams of the weights, of which there are at most 256.
+    let stream = Stream::new(
+        Purpose::Weights,
+        Player::Discriminator as usize,
+        256 + layer,
+    );
+    Address {
+        seed,
+        stream,
+        step: 0,
+    }
+}
 
 /// The rules of the game, as the step needs them.
 #[derive(Clone, Copy)]
@@ -17,45 +109,37 @@ pub(super) struct Rules {
     pub(super) discriminator_steps: usize,
     /// The paper's m.
     pub(super) minibatch: usize,
-    pub(super) discriminator: Objective,
-    pub(super) generator: Objective,
+    pub(super) discriminator: Loss,
+    pub(super) generator: Loss,
     pub(super) prior: Prior,
-    /// What D's gradient by its input costs D.
+    /// The penalty on D's gradient by its input.
     pub(super) penalty: Option<Penalty>,
     /// Records that D sees at once.
     pub(super) pack: usize,
-    /// β of the running mean of G's parameters.
-    pub(super) average: Option<f64>,
 }
 
 impl Rules {
     pub(super) fn new(config: &GameConfig, records: &Records) -> Self {
-        let [discriminator, generator] = objectives(config);
+        let [discriminator, generator] = losses(config);
         Self {
             updates: config.game.updates,
             discriminator_steps: config.game.discriminator_steps,
             minibatch: config.game.minibatch,
             discriminator,
             generator,
-            prior: config.generator.prior.kernel_prior(),
+            prior: config.generator.prior,
             penalty: config
                 .game
                 .penalty
                 .map(|penalty| penalty_of(penalty, records)),
             pack: config.game.pack,
-            average: config.generator.average,
         }
     }
 
     /// Minibatches of data that one iteration takes.
     pub(super) fn data_minibatches(self) -> usize {
-        let fresh = self.updates == Updates::Alternating && self.generator.sees_data();
+        let fresh = self.updates == Updates::Alternating && self.generator.objective.sees_data();
         self.discriminator_steps + usize::from(fresh)
-    }
-
-    /// Whether D sees a copy of the data and samples, packed or with points between them.
-    pub(super) fn sees_copy(self) -> bool {
-        self.pack > 1 || self.parts() > 2
     }
 
     /// Parts of what D sees in its update, of one minibatch each: data, samples, and perhaps
@@ -73,13 +157,11 @@ impl Rules {
     }
 }
 
-/// What D and G minimise.
-fn objectives(config: &GameConfig) -> [Objective; 2] {
-    match config.game.loss {
+/// The losses of D and of G.
+fn losses(config: &GameConfig) -> [Loss; 2] {
+    let objectives = match config.game.loss {
         LossConfig::CrossEntropy => [
-            Objective::Discriminator {
-                weight: config.game.discriminator_weight,
-            },
+            Objective::Discriminator,
             match config.game.generator_objective {
                 GeneratorObjective::Minimax => Objective::Minimax,
                 GeneratorObjective::NonSaturating => Objective::NonSaturating,
@@ -101,9 +183,13 @@ fn objectives(config: &GameConfig) -> [Objective; 2] {
             Objective::WassersteinDiscriminator,
             Objective::WassersteinGenerator,
         ],
-    }
+    };
+    let [d, g] = objectives;
+    [(d, config.game.discriminator_weight), (g, 1.0)]
+        .map(|(objective, weight)| Loss { objective, weight })
 }
 
+/// The penalty with the numbers that the data give it.
 fn penalty_of(config: PenaltyConfig, records: &Records) -> Penalty {
     match config {
         PenaltyConfig::ZeroCentred { gamma, on } => {
@@ -121,7 +207,7 @@ fn penalty_of(config: PenaltyConfig, records: &Records) -> Penalty {
     }
 }
 
-/// Which players move in an iteration.
+/// The players that move in an iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Moves {
     /// Both: Algorithm 1.
@@ -135,13 +221,16 @@ pub enum Moves {
 }
 
 /// Rates of D's k updates, then of G's.
-pub(super) fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usize) -> Schedule {
+fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usize) -> Schedule {
     let slot = |optimizer: OptimizerConfig, updates_per_step: usize, position: usize| {
-        let adam = optimizer.adam();
+        let betas = match optimizer.update() {
+            Update::Adam(adam) => [adam.beta1, adam.beta2],
+            _ => [0.0, 0.0],
+        };
         SlotSchedule {
             learning_rate: optimizer.learning_rate(),
             momentum: optimizer.momentum(),
-            betas: adam.map_or([0.0, 0.0], |adam| [adam.beta1, adam.beta2]),
+            betas,
             updates_per_step: updates_per_step as u64,
             position: position as u64,
         }
@@ -158,7 +247,7 @@ pub(super) fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usiz
 }
 
 /// Sets the bias of G's last layer so that φ(b) is the data's mean.
-pub(super) fn start_from_mean<B: Backend>(
+fn start_from_mean<B: Backend>(
     backend: &B,
     generator: &mut Mlp<B>,
     config: &GameConfig,
@@ -170,14 +259,14 @@ pub(super) fn start_from_mean<B: Backend>(
         return;
     };
     let inverse = |mean: f64| match output.activation {
-        ActivationConfig::Sigmoid => {
+        ActivationKind::Sigmoid => {
             let p = mean.clamp(EDGE, 1.0 - EDGE);
             (p / (1.0 - p)).ln()
         }
-        ActivationConfig::LeakyRelu if mean < 0.0 => mean / output.slope_or_default(),
+        ActivationKind::LeakyRelu if mean < 0.0 => mean / output.slope_or_default(),
         // As near as φ comes.
-        ActivationConfig::Relu => mean.max(0.0),
-        ActivationConfig::Tanh => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
+        ActivationKind::Relu => mean.max(0.0),
+        ActivationKind::Tanh => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
         _ => mean,
     };
     let bias: Vec<B::Elem> = mean

@@ -1,7 +1,9 @@
 //! The game against theory, and against itself.
 
 use gan_kernels::random::{Address, Purpose, Stream};
-use gan_kernels::{Backend, LearningRate, Momentum, Native, Real, Records, Values};
+use gan_kernels::{
+    ActivationKind, Backend, LearningRate, Momentum, Native, Prior, Real, Records, Values,
+};
 use rand::RngExt;
 
 use super::*;
@@ -9,8 +11,8 @@ use crate::config::*;
 use crate::{Checkpoint, Sampler};
 
 /// A layer with the initial weights that its activation asks for.
-pub(super) fn layer(units: usize, activation: ActivationConfig) -> LayerConfig {
-    let maxout = activation == ActivationConfig::Maxout;
+pub(super) fn layer(units: usize, activation: ActivationKind) -> LayerConfig {
+    let maxout = activation == ActivationKind::Maxout;
     LayerConfig {
         units: Some(units),
         activation,
@@ -53,12 +55,12 @@ pub(super) fn adam(learning_rate: f64) -> OptimizerConfig {
 
 /// A small game with every kind of layer that the authors have, and dropout.
 pub(crate) fn game() -> GameConfig {
-    use ActivationConfig::{Maxout, Relu, Sigmoid};
+    use ActivationKind::{Maxout, Relu, Sigmoid};
     let dropped = |keep, layer| LayerConfig { keep, ..layer };
     GameConfig {
         generator: GeneratorConfig {
             latent: 3,
-            prior: PriorConfig::Uniform,
+            prior: Prior::Uniform,
             output_bias: OutputBias::Marginals,
             layers: vec![layer(7, Relu), layer(6, Relu), layer(5, Sigmoid)],
             average: None,
@@ -129,7 +131,7 @@ fn variants() -> Vec<GameConfig> {
 
 /// A game with what came after 2014: pairs of packed records, a penalty, averages.
 fn modern() -> GameConfig {
-    use ActivationConfig::{LeakyRelu, Sigmoid};
+    use ActivationKind::{LeakyRelu, Sigmoid};
     let mut config = game();
     config.generator.average = Some(0.7);
     config.discriminator.layers = vec![layer(8, LeakyRelu), layer(6, LeakyRelu), layer(1, Sigmoid)];
@@ -285,8 +287,8 @@ fn discriminator_of_fixed_generator_converges_to_optimum_on_two_points() {
     let mut config = game();
     config.generator.latent = 1;
     config.generator.output_bias = OutputBias::Constant;
-    config.generator.layers = vec![layer(1, ActivationConfig::Sigmoid)];
-    config.discriminator.layers = vec![layer(1, ActivationConfig::Sigmoid)];
+    config.generator.layers = vec![layer(1, ActivationKind::Sigmoid)];
+    config.discriminator.layers = vec![layer(1, ActivationKind::Sigmoid)];
     config.generator.optimizer = Some(momentum(0.0));
     config.optimizer = OptimizerConfig::Momentum {
         learning_rate: 1.0,
@@ -331,15 +333,14 @@ fn discriminator_of_fixed_generator_converges_to_optimum_on_two_points() {
 #[test]
 fn generator_step_leaves_discriminator_bits_unchanged() {
     let mut trainer = trainer::<f32>(&game(), 1);
-    trainer.sample_latents();
-    trainer.generate();
+    trainer.sample_latents(0);
     trainer.sample_data(0);
-    let judged = trainer.judge(0, 2);
+    let pass = trainer.run_discriminator(0, Over::Update);
     let before = snapshot(&trainer);
-    trainer.ascend_discriminator(judged);
+    trainer.ascend_discriminator(pass);
     let between = snapshot(&trainer);
-    let judged = trainer.judge(1, 1);
-    trainer.descend_generator(judged);
+    let pass = trainer.run_discriminator(1, Over::Samples);
+    trainer.descend_generator(pass);
     let after = snapshot(&trainer);
     assert!(before.same_tensors(&between, "generator"));
     assert!(!before.same_tensors(&between, "discriminator"));
@@ -433,7 +434,7 @@ fn samples_do_not_depend_on_how_many_are_drawn() {
 
 #[test]
 fn samples_are_generated_from_the_latents_of_their_seed() {
-    use PriorConfig::{Normal, Spherical, Uniform};
+    use Prior::{Normal, Spherical, Uniform};
     for prior in [Uniform, Normal, Spherical] {
         let mut config = game();
         config.generator.prior = prior;

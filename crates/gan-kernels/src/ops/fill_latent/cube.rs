@@ -12,14 +12,6 @@ use crate::cube::tile::{Place, Vec4, within};
 /// Units of a cube.
 const UNITS: usize = 32;
 
-/// The prior in the compile-time key.
-#[derive_cube_comptime]
-enum Kind {
-    Uniform,
-    Normal,
-    Spherical,
-}
-
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: FillLatent<'_, Cube>) {
     let (m, n) = op.z.shape();
@@ -29,11 +21,6 @@ pub(crate) fn run(cube: &Cube, op: FillLatent<'_, Cube>) {
         "fill_latent: row {} lies beyond the address space",
         op.first_row + m
     );
-    let kind = match op.prior {
-        Prior::Uniform => Kind::Uniform,
-        Prior::Normal => Kind::Normal,
-        Prior::Spherical => Kind::Spherical,
-    };
     cube.launch("fill_latent", |client| {
         // SAFETY: the kernel tests every index against the shape of z.
         unsafe {
@@ -47,7 +34,7 @@ pub(crate) fn run(cube: &Cube, op: FillLatent<'_, Cube>) {
                 m as u32,
                 op.stream.word(),
                 op.first_row as u32,
-                kind,
+                op.prior,
             );
         }
     });
@@ -61,7 +48,7 @@ fn fill(
     rows: u32,
     stream: u32,
     first_row: u32,
-    #[comptime] kind: Kind,
+    #[comptime] prior: Prior,
 ) {
     let row = CUBE_POS;
     if row >= rows as usize {
@@ -76,14 +63,14 @@ fn fill(
         let column4 = pass * UNITS + UNIT_POS as usize;
         if column4 < columns4 {
             let words = block(state, stream, first_block + column4 as u32);
-            let v = within(values(words, kind), column4, columns);
+            let v = within(values(words, prior), column4, columns);
             z[first + column4] = v;
             let vv = v * v;
             square += (vv.extract(0usize) + vv.extract(1usize))
                 + (vv.extract(2usize) + vv.extract(3usize));
         }
     }
-    if comptime!(kind == Kind::Spherical) {
+    if comptime!(prior == Prior::Spherical) {
         let mut scratch = Shared::<[f32]>::new_slice(UNITS);
         let length = cube_sum(&mut scratch, square, UNITS).sqrt();
         for pass in 0..columns4.div_ceil(UNITS) {
@@ -98,9 +85,9 @@ fn fill(
 
 /// Four latents from four words.
 #[cube]
-fn values(words: Vector<u32, Const<4>>, #[comptime] kind: Kind) -> Vec4 {
+fn values(words: Vector<u32, Const<4>>, #[comptime] prior: Prior) -> Vec4 {
     let mut z = Vec4::empty();
-    if comptime!(kind == Kind::Uniform) {
+    if comptime!(prior == Prior::Uniform) {
         #[unroll]
         for lane in 0..4usize {
             let centred = 2.0f32 * unit_open(words.extract(lane)) - 1.0f32;

@@ -4,6 +4,8 @@ pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 
+use serde::{Deserialize, Serialize};
+
 use crate::random::Stream;
 use crate::{Backend, RowsMut};
 
@@ -36,11 +38,13 @@ pub struct FillLatent<'a, B: Backend> {
     pub state: &'a B::State,
 }
 
-/// p_z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The prior p_z, as configuration files name it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Prior {
     /// Uniform on [−√3, √3]: mean 0, variance 1.
+    #[default]
     Uniform,
     /// Standard normal, by Box and Muller.
     Normal,

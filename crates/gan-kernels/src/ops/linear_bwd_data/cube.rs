@@ -3,8 +3,9 @@
 use cubecl::prelude::*;
 
 use super::LinearBwdData;
+use crate::ActivationKind;
 use crate::cube::Cube;
-use crate::cube::launch::{Phi, buffer, floats, grid, mask, now, place, place_all, vectors};
+use crate::cube::launch::{buffer, floats, grid, mask, now, phi_of, place, place_all, vectors};
 use crate::cube::philox::{Mask, mask1, mask4};
 use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Vec4, element, product, within};
 
@@ -15,7 +16,7 @@ pub(crate) fn run(cube: &Cube, op: LinearBwdData<'_, Cube>) {
         return run_maxout(cube, op);
     }
     let p = cube.product(Along::Depth, Along::Depth, |tile| tile.cover(m, k));
-    let (phi, slope) = Phi::of(op.below.act);
+    let (phi, slope) = phi_of(op.below.act);
     let cubes = p.tile.cover(m, k);
     cube.launch("linear_bwd_data", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.
@@ -59,7 +60,7 @@ fn elementwise(
     slope: f32,
     mask: &Mask,
     #[comptime] p: Product,
-    #[comptime] phi: Phi,
+    #[comptime] phi: ActivationKind,
     #[comptime] dropout: bool,
 ) {
     let t = comptime!(p.tile);
@@ -100,23 +101,23 @@ pub(crate) fn slope_from_output(
     y: Vec4,
     slope: f32,
     inverse_scale: f32,
-    #[comptime] phi: Phi,
+    #[comptime] phi: ActivationKind,
 ) -> Vec4 {
     let mut dz = g;
-    if comptime!(phi != Phi::Identity) {
+    if comptime!(phi != ActivationKind::Identity) {
         #[unroll]
         for lane in 0..4usize {
             let g = g.extract(lane);
             let y = y.extract(lane);
             let value = match phi {
-                Phi::Identity => g,
-                Phi::Relu => select(y > 0.0f32, g, 0.0f32),
-                Phi::LeakyRelu => select(y > 0.0f32, g, g * slope),
-                Phi::Sigmoid => {
+                ActivationKind::Identity | ActivationKind::Maxout => g,
+                ActivationKind::Relu => select(y > 0.0f32, g, 0.0f32),
+                ActivationKind::LeakyRelu => select(y > 0.0f32, g, g * slope),
+                ActivationKind::Sigmoid => {
                     let y = y * inverse_scale;
                     g * y * (1.0f32 - y)
                 }
-                Phi::Tanh => {
+                ActivationKind::Tanh => {
                     let y = y * inverse_scale;
                     g * (1.0f32 - y * y)
                 }

@@ -9,8 +9,7 @@ use crate::{Matrix, Rates, Real, Rows, StepState};
 #[track_caller]
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Native<T>>) {
     let (k, n, m) = op.check();
-    let (weights, bias) = rules(op.update, op.state);
-    let max_column_norm = weights.max_column_norm;
+    let [weights, bias] = rules(op.update, op.moments, op.state, op.slot);
     let mut epilogue = Params {
         dz: op.dz.operand(),
         bias_weights: op.bias_weights,
@@ -19,7 +18,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Nativ
         b: SharedRows::new(&mut op.b.storage, op.b.stride),
         weights,
         bias,
-        max_column_norm,
+        max_column_norm: op.max_column_norm.map(T::from_f64),
         norms: None,
         rows: k,
     };
@@ -43,13 +42,8 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Nativ
     monitors[monitor] += norms.iter().sum::<f64>();
 }
 
-/// How a parameter follows from its gradient, with the moments it needs.
-struct Rule<'a, T> {
-    kind: Kind<'a, T>,
-    max_column_norm: Option<T>,
-}
-
-enum Kind<'a, T> {
+/// How a parameter follows its gradient, with the moments and rates it takes.
+enum Rule<'a, T> {
     Store,
     Momentum {
         velocity: SharedRows<'a, T>,
@@ -92,10 +86,12 @@ impl<T: Real> AdamNumbers<T> {
 
 /// The rules of the weights and of the bias.
 fn rules<'a, T: Real>(
-    update: Update<'a, Native<T>>,
+    update: Update,
+    moments: &'a mut [[Matrix<Native<T>>; 2]],
     state: &StepState,
-) -> (Rule<'a, T>, Rule<'a, T>) {
-    let rates = |slot: usize| {
+    slot: usize,
+) -> [Rule<'a, T>; 2] {
+    let rates = || {
         let rates = state.rates.get(slot).copied();
         rates.unwrap_or_else(|| {
             let slots = state.rates.len();
@@ -104,52 +100,25 @@ fn rules<'a, T: Real>(
     };
     let shared =
         |matrix: &'a mut Matrix<Native<T>>| SharedRows::new(&mut matrix.storage, matrix.stride);
-    let (kinds, norm): ([Kind<'a, T>; 2], Option<f64>) = match update {
-        Update::Store => ([Kind::Store, Kind::Store], None),
-        Update::Momentum {
-            velocity,
-            slot,
-            max_column_norm,
-        } => {
-            let Rates {
-                learning_rate,
-                momentum,
-                ..
-            } = rates(slot);
-            let kinds = velocity.map(|velocity| Kind::Momentum {
+    match (update, moments) {
+        (Update::Momentum, [velocity]) => {
+            let rates = rates();
+            velocity.each_mut().map(|velocity| Rule::Momentum {
                 velocity: shared(velocity),
-                learning_rate: T::from_f64(learning_rate),
-                momentum: T::from_f64(momentum),
-            });
-            (kinds, max_column_norm)
+                learning_rate: T::from_f64(rates.learning_rate),
+                momentum: T::from_f64(rates.momentum),
+            })
         }
-        Update::Adam {
-            first: [w1, b1],
-            second: [w2, b2],
-            adam,
-            slot,
-            max_column_norm,
-        } => {
-            let numbers = AdamNumbers::new(adam, rates(slot));
-            let kinds = [(w1, w2), (b1, b2)].map(|(first, second)| Kind::Adam {
+        (Update::Adam(adam), [[w1, b1], [w2, b2]]) => {
+            let numbers = AdamNumbers::new(adam, rates());
+            [(w1, w2), (b1, b2)].map(|(first, second)| Rule::Adam {
                 first: shared(first),
                 second: shared(second),
                 numbers,
-            });
-            (kinds, max_column_norm)
+            })
         }
-    };
-    let [weights, bias] = kinds;
-    (
-        Rule {
-            kind: weights,
-            max_column_norm: norm.map(T::from_f64),
-        },
-        Rule {
-            kind: bias,
-            max_column_norm: None,
-        },
-    )
+        _ => [Rule::Store, Rule::Store],
+    }
 }
 
 impl<T: Real> Rule<'_, T> {
@@ -160,9 +129,9 @@ impl<T: Real> Rule<'_, T> {
     #[inline(always)]
     unsafe fn update(&self, row: usize, col: usize, theta: &mut [T], gradient: &[T]) {
         let len = theta.len();
-        match &self.kind {
-            Kind::Store => theta.copy_from_slice(gradient),
-            Kind::Momentum {
+        match self {
+            Rule::Store => theta.copy_from_slice(gradient),
+            Rule::Momentum {
                 velocity,
                 learning_rate,
                 momentum,
@@ -176,7 +145,7 @@ impl<T: Real> Rule<'_, T> {
                     *theta += *v;
                 }
             }
-            Kind::Adam {
+            Rule::Adam {
                 first,
                 second,
                 numbers: a,
@@ -196,10 +165,10 @@ impl<T: Real> Rule<'_, T> {
 
     /// The moments.
     fn touched(&self) -> [Touched; 2] {
-        match &self.kind {
-            Kind::Store => [Touched::NOTHING; 2],
-            Kind::Momentum { velocity, .. } => [velocity.touched(), Touched::NOTHING],
-            Kind::Adam { first, second, .. } => [first.touched(), second.touched()],
+        match self {
+            Rule::Store => [Touched::NOTHING; 2],
+            Rule::Momentum { velocity, .. } => [velocity.touched(), Touched::NOTHING],
+            Rule::Adam { first, second, .. } => [first.touched(), second.touched()],
         }
     }
 }

@@ -7,7 +7,7 @@ use cubecl::server::Handle;
 use cubecl::tf32;
 use half::{bf16, f16};
 
-use super::{Adam, LinearBwdParams, Update};
+use super::{LinearBwdParams, Update};
 use crate::cube::launch::{add_to_pair, buffer, cube_sum, grid, now, place, vectors};
 use crate::cube::philox::RATES;
 use crate::cube::tile::{
@@ -71,22 +71,19 @@ pub(crate) fn run_each<'a>(
 /// Whether one kernel can step both layers.
 fn are_alike(one: &LinearBwdParams<'_, Cube>, other: &LinearBwdParams<'_, Cube>) -> bool {
     let of = |op: &LinearBwdParams<'_, Cube>| {
-        let (rule, limit) = rule_of(&op.update);
-        (rule, limit.is_some(), op.bias_weights.is_some())
+        let limited = op.max_column_norm.is_some();
+        (Rule::of(op.update), limited, op.bias_weights.is_some())
     };
     of(one) == of(other) && std::ptr::eq(one.state, other.state)
 }
 
-/// What becomes of the gradient, and the limit on a column's norm.
-fn rule_of(update: &Update<'_, Cube>) -> (Rule, Option<f64>) {
-    match *update {
-        Update::Store => (Rule::Store, None),
-        Update::Momentum {
-            max_column_norm, ..
-        } => (Rule::Momentum, max_column_norm),
-        Update::Adam {
-            max_column_norm, ..
-        } => (Rule::Adam, max_column_norm),
+impl Rule {
+    fn of(update: Update) -> Self {
+        match update {
+            Update::Store => Self::Store,
+            Update::Momentum => Self::Momentum,
+            Update::Adam(_) => Self::Adam,
+        }
     }
 }
 
@@ -109,32 +106,17 @@ fn layer(
     let spare = cube.spare();
     let place_of = |matrix: &Matrix<Cube>| buffer(&matrix.storage, matrix.rows * matrix.stride / 4);
     let spare_at = |at: usize| buffer(&spare[at], 1);
-    let (_, limit) = rule_of(&op.update);
-    let (moments, adam, slot) = match &op.update {
-        Update::Store => ([0, 1, 2, 3].map(spare_at), None, 0),
-        Update::Momentum {
-            velocity: [w, b],
-            slot,
-            ..
-        } => {
-            let moments = [place_of(w), place_of(b), spare_at(0), spare_at(1)];
-            (moments, None, *slot)
-        }
-        Update::Adam {
-            first,
-            second,
-            adam,
-            slot,
-            ..
-        } => {
-            let [w1, b1] = first.each_ref().map(|matrix| place_of(matrix));
-            let [w2, b2] = second.each_ref().map(|matrix| place_of(matrix));
-            ([w1, b1, w2, b2], Some(*adam), *slot)
-        }
-    };
+    let [mut first_w, mut first_b, mut second_w, mut second_b] = [0, 1, 2, 3].map(spare_at);
+    if let Some([w, b]) = op.moments.first() {
+        (first_w, first_b) = (place_of(w), place_of(b));
+    }
+    if let Some([w, b]) = op.moments.get(1) {
+        (second_w, second_b) = (place_of(w), place_of(b));
+    }
+    let (slot, limit) = (op.slot, op.max_column_norm);
     let slots = op.state.slots;
     assert!(
-        matches!(op.update, Update::Store) || slot < slots,
+        op.update == Update::Store || slot < slots,
         "linear_bwd_params: slot {slot} of a state with {slots}"
     );
     // Without s its argument is not read.
@@ -144,7 +126,6 @@ fn layer(
     } else {
         p.tile.cover(k + 1, n)
     };
-    let [first_w, first_b, second_w, second_b] = moments;
     let layer = LayerLaunch::new(
         vectors(op.x.matrix),
         vectors(op.dz.matrix),
@@ -159,7 +140,7 @@ fn layer(
         place(&op.dz, n),
         place(&s, 1),
         m as u32,
-        constants(adam, limit, slot),
+        constants(op.update, limit, slot),
         first_cube as u32,
         cubes as u32,
     );
@@ -174,7 +155,7 @@ fn launch(
     monitor: Option<(&mut DeviceMonitors, Monitor)>,
 ) {
     let Some(first) = ops.first() else { return };
-    let (rule, limit) = rule_of(&first.update);
+    let (rule, limit) = (Rule::of(first.update), first.max_column_norm);
     let state = first.state;
     let mut p = if limit.is_some() {
         cube.product_on(Along::Free, Along::Free, WHOLE_COLUMNS)
@@ -227,16 +208,11 @@ fn launch(
     });
 }
 
-fn constants(adam: Option<Adam>, limit: Option<f64>, slot: usize) -> ConstantsLaunch {
-    let Adam {
-        beta1,
-        beta2,
-        epsilon,
-    } = adam.unwrap_or(Adam {
-        beta1: 0.0,
-        beta2: 0.0,
-        epsilon: 0.0,
-    });
+fn constants(update: Update, limit: Option<f64>, slot: usize) -> ConstantsLaunch {
+    let [beta1, beta2, epsilon] = match update {
+        Update::Adam(adam) => [adam.beta1, adam.beta2, adam.epsilon],
+        Update::Store | Update::Momentum => [0.0; 3],
+    };
     ConstantsLaunch::new(
         beta1 as f32,
         beta2 as f32,

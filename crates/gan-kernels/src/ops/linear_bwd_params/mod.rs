@@ -39,40 +39,42 @@ pub struct LinearBwdParams<'a, B: Backend> {
     pub w: &'a mut Matrix<B>,
     /// b.
     pub b: &'a mut Matrix<B>,
-    /// What becomes of the gradient.
-    pub update: Update<'a, B>,
+    /// What the update keeps of W and of b, in pairs of their shapes: as many as
+    /// [`Update::moments`] says, updated in place.
+    pub moments: &'a mut [[Matrix<B>; 2]],
+    /// How W and b follow the gradient.
+    pub update: Update,
+    /// Which of the state's rates apply.
+    pub slot: usize,
+    /// Largest norm of a column of W; longer ones are scaled back after the update.
+    pub max_column_norm: Option<f64>,
     /// Gives the rates of the update.
     pub state: &'a B::State,
     /// Where `‖dW‖² + ‖db‖²` is added, if anywhere.
     pub monitor: Option<(&'a mut B::Monitors, Monitor)>,
 }
 
-/// What an epilogue does with the gradient `g` of a parameter θ.
-pub enum Update<'a, B: Backend> {
+/// How a parameter θ follows its gradient g.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Update {
     /// θ ← g: the gradient itself, so that checks exercise the kernel that trains.
     Store,
-    /// v ← μ·v − η·g, θ ← θ + v, as in the authors' code.
-    Momentum {
-        /// v of the weights and of the bias.
-        velocity: [&'a mut Matrix<B>; 2],
-        /// Which of the state's rates apply.
-        slot: usize,
-        /// Largest norm of a column of W; longer ones are scaled back after the update.
-        max_column_norm: Option<f64>,
-    },
-    /// Adam (Kingma and Ba 2015).
-    Adam {
-        /// First moments of the weights and of the bias.
-        first: [&'a mut Matrix<B>; 2],
-        /// Second moments of the weights and of the bias.
-        second: [&'a mut Matrix<B>; 2],
-        /// β₁, β₂ and ε.
-        adam: Adam,
-        /// Which of the state's rates apply.
-        slot: usize,
-        /// Largest norm of a column of W; longer ones are scaled back after the update.
-        max_column_norm: Option<f64>,
-    },
+    /// v ← μ·v − η·g, θ ← θ + v, as in the authors' code; v is the one moment.
+    Momentum,
+    /// Adam (Kingma and Ba 2015), whose moments are the first and the second.
+    Adam(Adam),
+}
+
+impl Update {
+    /// Values that are kept for each parameter.
+    #[must_use]
+    pub fn moments(self) -> usize {
+        match self {
+            Self::Store => 0,
+            Self::Momentum => 1,
+            Self::Adam(_) => 2,
+        }
+    }
 }
 
 /// The constants of Adam.
@@ -97,12 +99,12 @@ impl<B: Backend> LinearBwdParams<'_, B> {
         }
         assert_shape!("linear_bwd_params", "w", (self.w.rows, self.w.cols), (k, n));
         assert_shape!("linear_bwd_params", "b", (self.b.rows, self.b.cols), (1, n));
-        let moments: &[&[&mut Matrix<B>; 2]] = match &self.update {
-            Update::Store => &[],
-            Update::Momentum { velocity, .. } => &[velocity],
-            Update::Adam { first, second, .. } => &[first, second],
-        };
-        for [weights, bias] in moments {
+        let (found, expected) = (self.moments.len(), self.update.moments());
+        assert!(
+            found == expected,
+            "linear_bwd_params: {found} pairs of moments, expected {expected}"
+        );
+        for [weights, bias] in &*self.moments {
             assert_shape!(
                 "linear_bwd_params",
                 "moment of w",

@@ -3,12 +3,12 @@
 use cubecl::prelude::*;
 
 use super::LinearFwd;
-use crate::Activation;
 use crate::cube::Cube;
-use crate::cube::launch::{Phi, buffer, floats, grid, mask, now, place, place_all, vectors};
+use crate::cube::launch::{buffer, floats, grid, mask, now, phi_of, place, place_all, vectors};
 use crate::cube::math::{sigmoid, tanh};
 use crate::cube::philox::{Mask, mask1, mask4};
 use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Tile, Vec4, element, product, within};
+use crate::{Activation, ActivationKind};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: LinearFwd<'_, Cube>) {
@@ -17,7 +17,7 @@ pub(crate) fn run(cube: &Cube, op: LinearFwd<'_, Cube>) {
         return run_maxout(cube, op, pieces);
     }
     let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
-    let (phi, slope) = Phi::of(op.act);
+    let (phi, slope) = phi_of(op.act);
     let cubes = p.tile.cover(m, columns);
     cube.launch("linear_fwd", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.
@@ -59,7 +59,7 @@ fn linear(
     slope: f32,
     mask: &Mask,
     #[comptime] p: Product,
-    #[comptime] phi: Phi,
+    #[comptime] phi: ActivationKind,
     #[comptime] dropout: bool,
 ) {
     let t = comptime!(p.tile);
@@ -91,19 +91,19 @@ fn linear(
 
 /// φ.
 #[cube]
-fn activate(z: Vec4, slope: f32, #[comptime] phi: Phi) -> Vec4 {
+fn activate(z: Vec4, slope: f32, #[comptime] phi: ActivationKind) -> Vec4 {
     let mut y = z;
-    if comptime!(phi != Phi::Identity) {
+    if comptime!(phi != ActivationKind::Identity) {
         #[unroll]
         for lane in 0..4usize {
             let z = z.extract(lane);
             let value = match phi {
-                Phi::Identity => z,
+                ActivationKind::Identity | ActivationKind::Maxout => z,
                 // NaN stays NaN, so that a run that has diverged shows it.
-                Phi::Relu => select(z < 0.0f32, 0.0f32, z),
-                Phi::LeakyRelu => select(z > 0.0f32, z, z * slope),
-                Phi::Sigmoid => sigmoid(z),
-                Phi::Tanh => tanh(z),
+                ActivationKind::Relu => select(z < 0.0f32, 0.0f32, z),
+                ActivationKind::LeakyRelu => select(z > 0.0f32, z, z * slope),
+                ActivationKind::Sigmoid => sigmoid(z),
+                ActivationKind::Tanh => tanh(z),
             };
             y.insert(lane, value);
         }

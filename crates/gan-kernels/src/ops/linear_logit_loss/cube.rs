@@ -3,15 +3,16 @@
 
 use cubecl::prelude::*;
 
-use super::{LinearLogitLoss, LogitLoss};
-use crate::cube::launch::{PER_ROW, Phi, buffer, floats, grid, mask, now, place, row_sum, vectors};
+use super::{LinearLogitLoss, LogitLoss, Objective};
+use crate::ActivationKind;
+use crate::cube::launch::{
+    PER_ROW, buffer, floats, grid, mask, now, phi_of, place, row_sum, vectors,
+};
 use crate::cube::philox::{Mask, mask4};
 use crate::cube::tile::{Place, Vec4};
 use crate::cube::{Cube, Summed};
 use crate::ops::linear_bwd_data::cube::slope_from_output;
-use crate::ops::logit_loss::cube::{
-    BLOCK, Factors, Game, ROWS, TERMS, describe, factors, judge, watch,
-};
+use crate::ops::logit_loss::cube::{BLOCK, Factors, ROWS, TERMS, describe, factors, judge, watch};
 
 const UNITS: usize = ROWS * PER_ROW;
 
@@ -28,7 +29,7 @@ struct Layers {
 #[derive_cube_comptime]
 enum Lower {
     None,
-    Elementwise(Phi),
+    Elementwise(ActivationKind),
     Maxout,
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn run(cube: &Cube, mut op: LinearLogitLoss<'_, Cube>) {
     let cubes = m.div_ceil(ROWS);
     let sums = op.monitors.partial(cube, Summed::All, cubes);
     let sums = || buffer(&sums, cubes * Summed::All.words());
-    let (game, factors) = factors(op.objective, m);
+    let factors = factors(op.objective, op.weight, m);
     let mut layers = Layers {
         linear: true,
         below: Lower::None,
@@ -60,7 +61,7 @@ pub(crate) fn run(cube: &Cube, mut op: LinearLogitLoss<'_, Cube>) {
             layers.below = Lower::Maxout;
         } else {
             let phi;
-            (phi, slope) = Phi::of(below.act);
+            (phi, slope) = phi_of(below.act);
             layers.below = Lower::Elementwise(phi);
             y = (vectors(below.y.matrix), place(&below.y, k));
         }
@@ -94,7 +95,7 @@ pub(crate) fn run(cube: &Cube, mut op: LinearLogitLoss<'_, Cube>) {
                 slope,
                 factors,
                 mask(dropout),
-                game,
+                op.objective,
                 layers,
             );
         }
@@ -109,7 +110,7 @@ pub(crate) fn run_loss(cube: &Cube, op: LogitLoss<'_, Cube>) {
     let cubes = m.div_ceil(ROWS);
     let sums = op.monitors.partial(cube, Summed::All, cubes);
     let sums = || buffer(&sums, cubes * Summed::All.words());
-    let (game, factors) = factors(op.objective, m);
+    let factors = factors(op.objective, op.weight, m);
     let none = |at: usize| buffer(&spare[at], 1);
     cube.launch("logit_loss", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.
@@ -140,7 +141,7 @@ pub(crate) fn run_loss(cube: &Cube, op: LogitLoss<'_, Cube>) {
                 1.0,
                 factors,
                 mask(None),
-                game,
+                op.objective,
                 Layers {
                     linear: false,
                     below: Lower::None,
@@ -175,7 +176,7 @@ fn head(
     slope: f32,
     factors: &Factors,
     mask: &Mask,
-    #[comptime] game: Game,
+    #[comptime] objective: Objective,
     #[comptime] layers: Layers,
 ) {
     let rows = rows as usize;
@@ -203,7 +204,7 @@ fn head(
         layers.linear,
     );
     let mut other = l;
-    if comptime!(game.pairs()) {
+    if comptime!(objective.pairs()) {
         // The partner's logit may be another cube's: computed again, it is the same bits.
         sync_cube();
         let partner = (row + factors.data as usize) % rows;
@@ -230,10 +231,10 @@ fn head(
                 logits[at * 4] = l;
             }
             let is_data = row < factors.data as usize;
-            if comptime!(game.is_discriminator()) {
+            if comptime!(objective.is_discriminator()) {
                 describe(&mut terms, l, in_cube, is_data);
             }
-            let (term, slope) = judge(l, other, is_data, game);
+            let (term, slope) = judge(l, other, is_data, objective);
             terms[TERMS * ROWS + in_cube] = term;
             let g = slope * factors.share;
             gradient[in_cube] = g;
@@ -243,7 +244,7 @@ fn head(
     }
     sync_cube();
     let block = CUBE_POS * BLOCK;
-    watch(sums, words, state, &terms, block, factors, game);
+    watch(sums, words, state, &terms, block, factors, objective);
 
     if comptime!(layers.below != Lower::None) && row < rows {
         let g = gradient[in_cube];

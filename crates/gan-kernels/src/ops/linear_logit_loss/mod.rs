@@ -35,8 +35,10 @@ pub struct LinearLogitLoss<'a, B: Backend> {
     pub b: &'a Matrix<B>,
     /// l.
     pub logits: RowsMut<'a, B>,
-    /// Whose objective.
+    /// What the player minimises.
     pub objective: Objective,
+    /// Factor of the objective.
+    pub weight: f64,
     /// Gradient of the logits.
     pub dz: RowsMut<'a, B>,
     /// The layer below, whose output is X, and the gradient of its pre-activation, dZ↓.
@@ -87,6 +89,7 @@ impl<B: Backend> LinearLogitLoss<'_, B> {
         LogitLoss {
             logits: self.logits.as_rows(),
             objective: self.objective,
+            weight: self.weight,
             dz: self.dz.reborrow(),
             monitors: self.monitors,
             state: self.state,

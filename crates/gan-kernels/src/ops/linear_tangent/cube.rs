@@ -3,8 +3,9 @@
 use cubecl::prelude::*;
 
 use super::LinearTangent;
+use crate::ActivationKind;
 use crate::cube::Cube;
-use crate::cube::launch::{Phi, buffer, floats, grid, place, place_all, vectors};
+use crate::cube::launch::{buffer, floats, grid, phi_of, place, place_all, vectors};
 use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Vec4, element, product, within};
 use crate::ops::linear_bwd_data::cube::slope_from_output;
 
@@ -15,7 +16,7 @@ pub(crate) fn run(cube: &Cube, op: LinearTangent<'_, Cube>) {
         return run_maxout(cube, op);
     }
     let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
-    let (phi, slope) = Phi::of(op.act);
+    let (phi, slope) = phi_of(op.act);
     let cubes = p.tile.cover(m, columns);
     cube.launch("linear_tangent", |client| {
         // SAFETY: the kernel tests every index against the operands' shapes.
@@ -60,7 +61,7 @@ fn elementwise(
     depth: u32,
     slope: f32,
     #[comptime] p: Product,
-    #[comptime] phi: Phi,
+    #[comptime] phi: ActivationKind,
 ) {
     let t = comptime!(p.tile);
     let rows = c_place.free as usize;

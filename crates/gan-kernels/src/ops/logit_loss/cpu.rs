@@ -9,7 +9,7 @@ pub(crate) fn run<T: Real>(mut op: LogitLoss<'_, Native<T>>) {
     let m = op.check();
     let logit = |row: usize| op.logits.row(row)[0].to_f64();
     let sums = op.monitors;
-    let (objective, weight) = (op.objective, op.objective.weight());
+    let (objective, weight) = (op.objective, op.weight);
     let count = if objective.sees_data() { m / 2 } else { m };
     let mut total = 0.0;
     for row in 0..m {
@@ -46,7 +46,7 @@ fn judge(objective: Objective, l: f64, other: f64, data: bool) -> (f64, f64) {
     let sign = if data { -1.0 } else { 1.0 };
     match objective {
         // −D(−l) for data and not D − 1, which is 0 where D rounds to 1.
-        Objective::Discriminator { .. } => (softplus(sign * l), sign * sigmoid(sign * l)),
+        Objective::Discriminator => (softplus(sign * l), sign * sigmoid(sign * l)),
         Objective::NonSaturating => (softplus(-l), -sigmoid(-l)),
         Objective::Minimax => (-softplus(l), -sigmoid(l)),
         // The pair's one term stands in its data row.

@@ -15,59 +15,6 @@ use crate::cube::philox::STEP;
 /// Rows of a cube.
 pub(crate) const ROWS: usize = 8;
 
-/// Whose objective, in the compile-time key.
-#[derive_cube_comptime]
-pub(crate) enum Game {
-    Discriminator,
-    Minimax,
-    NonSaturating,
-    RelativisticDiscriminator,
-    RelativisticGenerator,
-    HingeDiscriminator,
-    LeastSquaresDiscriminator,
-    LeastSquaresGenerator,
-    WassersteinDiscriminator,
-    WassersteinGenerator,
-}
-
-impl Game {
-    fn of(objective: Objective) -> Self {
-        match objective {
-            Objective::Discriminator { .. } => Self::Discriminator,
-            Objective::Minimax => Self::Minimax,
-            Objective::NonSaturating => Self::NonSaturating,
-            Objective::RelativisticDiscriminator => Self::RelativisticDiscriminator,
-            Objective::RelativisticGenerator => Self::RelativisticGenerator,
-            Objective::HingeDiscriminator => Self::HingeDiscriminator,
-            Objective::LeastSquaresDiscriminator => Self::LeastSquaresDiscriminator,
-            Objective::LeastSquaresGenerator => Self::LeastSquaresGenerator,
-            Objective::WassersteinDiscriminator => Self::WassersteinDiscriminator,
-            Objective::WassersteinGenerator => Self::WassersteinGenerator,
-        }
-    }
-
-    /// Whether a row's term depends on the other half's row of the same number.
-    pub(crate) fn pairs(&self) -> bool {
-        *self == Self::RelativisticDiscriminator || *self == Self::RelativisticGenerator
-    }
-
-    /// Whether it is D's.
-    pub(crate) fn is_discriminator(&self) -> bool {
-        match self {
-            Self::Discriminator
-            | Self::RelativisticDiscriminator
-            | Self::HingeDiscriminator
-            | Self::LeastSquaresDiscriminator
-            | Self::WassersteinDiscriminator => true,
-            Self::Minimax
-            | Self::NonSaturating
-            | Self::RelativisticGenerator
-            | Self::LeastSquaresGenerator
-            | Self::WassersteinGenerator => false,
-        }
-    }
-}
-
 /// Numbers of the objective.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub(crate) struct Factors {
@@ -78,11 +25,10 @@ pub(crate) struct Factors {
 }
 
 /// Taken on the host: not every device divides to the last digit.
-pub(crate) fn factors(objective: Objective, m: usize) -> (Game, FactorsLaunch) {
+pub(crate) fn factors(objective: Objective, weight: f64, m: usize) -> FactorsLaunch {
     let data = if objective.sees_data() { m / 2 } else { 0 };
-    let share = objective.weight() / (m - data) as f64;
-    let factors = FactorsLaunch::new(data as u32, share as f32);
-    (Game::of(objective), factors)
+    let share = weight / (m - data) as f64;
+    FactorsLaunch::new(data as u32, share as f32)
 }
 
 /// Puts what a row says of D beside what the cube's other rows do.
@@ -100,41 +46,46 @@ pub(crate) fn describe(terms: &mut [f32], l: f32, in_cube: usize, is_data: bool)
 /// A row's term of the objective and its slope by the row's own logit `l`; `other` is the logit of
 /// the row that it is paired with.
 #[cube]
-pub(crate) fn judge(l: f32, other: f32, is_data: bool, #[comptime] game: Game) -> (f32, f32) {
+pub(crate) fn judge(
+    l: f32,
+    other: f32,
+    is_data: bool,
+    #[comptime] objective: Objective,
+) -> (f32, f32) {
     // The sign of a data row's logit where data and samples pull in opposite directions.
     let sign = select(is_data, -1.0f32, 1.0f32);
     // By how much a pair's data is ahead of its sample.
     let ahead = sign * (other - l);
-    match game {
+    match objective {
         // −D(−l) for data and not D − 1, which is 0 where D rounds to 1.
-        Game::Discriminator => (softplus(sign * l), sign * sigmoid(sign * l)),
-        Game::NonSaturating => (softplus(-l), -sigmoid(-l)),
-        Game::Minimax => (-softplus(l), -sigmoid(l)),
+        Objective::Discriminator => (softplus(sign * l), sign * sigmoid(sign * l)),
+        Objective::NonSaturating => (softplus(-l), -sigmoid(-l)),
+        Objective::Minimax => (-softplus(l), -sigmoid(l)),
         // The pair's one term stands in its data row.
-        Game::RelativisticDiscriminator => {
+        Objective::RelativisticDiscriminator => {
             let term = select(is_data, softplus(-ahead), 0.0f32);
             (term, sign * sigmoid(-ahead))
         }
-        Game::RelativisticGenerator => {
+        Objective::RelativisticGenerator => {
             let term = select(is_data, softplus(ahead), 0.0f32);
             (term, -sign * sigmoid(ahead))
         }
-        Game::HingeDiscriminator => {
+        Objective::HingeDiscriminator => {
             // NaN is on neither side of the kink, and stays.
             let short = 1.0f32 + sign * l;
             let beyond = short <= 0.0f32;
             (select(beyond, 0.0f32, short), select(beyond, 0.0f32, sign))
         }
-        Game::LeastSquaresDiscriminator => {
+        Objective::LeastSquaresDiscriminator => {
             let off = select(is_data, l - 1.0f32, l);
             (0.5f32 * off * off, off)
         }
-        Game::LeastSquaresGenerator => {
+        Objective::LeastSquaresGenerator => {
             let off = l - 1.0f32;
             (0.5f32 * off * off, off)
         }
-        Game::WassersteinDiscriminator => (sign * l, sign),
-        Game::WassersteinGenerator => (-l, DOWNHILL.runtime()),
+        Objective::WassersteinDiscriminator => (sign * l, sign),
+        Objective::WassersteinGenerator => (-l, DOWNHILL.runtime()),
     }
 }
 
@@ -150,22 +101,22 @@ pub(crate) fn watch(
     terms: &[f32],
     block: usize,
     factors: &Factors,
-    #[comptime] game: Game,
+    #[comptime] objective: Objective,
 ) {
     let unit = UNIT_POS as usize;
-    let (objective, updates) = comptime!(if game.is_discriminator() {
+    let (mean, updates) = comptime!(if objective.is_discriminator() {
         (DISCRIMINATOR_OBJECTIVE, DISCRIMINATOR_UPDATES)
     } else {
         (GENERATOR_OBJECTIVE, GENERATOR_UPDATES)
     });
     if unit == TERMS {
         let value = over_rows(terms, TERMS) * factors.share;
-        add_to_pair(sums, block + objective, value);
+        add_to_pair(sums, block + mean, value);
         latch_non_finite(words, state, block, value);
         if block == 0 {
             add_to_pair(sums, updates, 1.0f32);
         }
-    } else if comptime!(game.is_discriminator()) && unit < TERMS {
+    } else if comptime!(objective.is_discriminator()) && unit < TERMS {
         // The terms stand in the order of their monitors.
         add_to_pair(sums, block + 2 * unit, over_rows(terms, unit));
     }

@@ -27,8 +27,10 @@ use crate::{Backend, Rows, RowsMut};
 pub struct LogitLoss<'a, B: Backend> {
     /// l.
     pub logits: Rows<'a, B>,
-    /// Whose objective.
+    /// What the player minimises.
     pub objective: Objective,
+    /// Factor of the objective: 1 for eq. 1; the authors' code has 1/2 for D.
+    pub weight: f64,
     /// Gradient.
     pub dz: RowsMut<'a, B>,
     /// Where the sums are added.
@@ -39,15 +41,12 @@ pub struct LogitLoss<'a, B: Backend> {
 
 /// What a player minimises, as a mean over its minibatch; l is D's output before its sigmoid, and
 /// s(t) = log(1 + eᵗ).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Objective {
-    /// D: `weight · (mean s(−l_data) + mean s(l_sample))`, that is −`weight`·V; the first half of
-    /// the rows is data, the second samples, as for all of D's objectives.
-    Discriminator {
-        /// 1 for eq. 1; the authors' code has 1/2.
-        weight: f64,
-    },
+    /// D: mean s(−l_data) + mean s(l_sample), that is −V; the first half of the rows is data, the
+    /// second samples, as for all of D's objectives.
+    Discriminator,
     /// G in the minimax game: mean log(1 − D(G(z))) = −mean s(l).
     Minimax,
     /// G in the non-saturating game: −mean log D(G(z)) = mean s(−l).
@@ -76,7 +75,7 @@ impl Objective {
     pub fn is_discriminator(self) -> bool {
         matches!(
             self,
-            Self::Discriminator { .. }
+            Self::Discriminator
                 | Self::RelativisticDiscriminator
                 | Self::HingeDiscriminator
                 | Self::LeastSquaresDiscriminator
@@ -90,6 +89,15 @@ impl Objective {
         self.is_discriminator() || self == Self::RelativisticGenerator
     }
 
+    /// Whether a row's term depends on the other half's row of the same number.
+    #[cfg(feature = "cube")]
+    pub(crate) fn pairs(self) -> bool {
+        matches!(
+            self,
+            Self::RelativisticDiscriminator | Self::RelativisticGenerator
+        )
+    }
+
     /// Whether it changes when all logits change by the same amount.
     #[must_use]
     pub fn sees_level(self) -> bool {
@@ -99,14 +107,6 @@ impl Objective {
                 | Self::RelativisticGenerator
                 | Self::WassersteinDiscriminator
         )
-    }
-
-    /// Factor of the whole.
-    pub(crate) fn weight(self) -> f64 {
-        match self {
-            Self::Discriminator { weight } => weight,
-            _ => 1.0,
-        }
     }
 }
 
