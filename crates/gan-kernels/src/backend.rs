@@ -1,11 +1,18 @@
 //! What a machine can do: the [`Backend`] trait and the memory its operations work on.
 
-use crate::ops::{
-    Advance, Average, FillLatent, GatherRows, InputPenalty, Interpolate, LimitSpectrum,
-    LinearBwdData, LinearBwdParams, LinearFwd, LinearLogitLoss, LinearTangent, LogitLoss, Parzen,
-    Repack,
-};
+use crate::ops::{LinearBwdParams, for_each_operation};
 use crate::{Real, Records, Schedule, StepState};
+
+/// One method for each operation, named after its module.
+macro_rules! declare {
+    ($($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {
+        $(
+            #[doc = concat!("See [`", stringify!($Arguments), "`](crate::", stringify!($Arguments), ").")]
+            #[track_caller]
+            fn $module(&self, op: crate::ops::$Arguments<'_, Self>) $(-> $Result)?;
+        )*
+    };
+}
 
 /// Fused operations over row-major matrices.
 ///
@@ -64,12 +71,8 @@ pub trait Backend: Clone {
     /// What went wrong on the device in computing them.
     fn take_monitors(&self, monitors: &mut Self::Monitors) -> Result<MonitorSums, BackendError>;
 
-    /// See [`LinearFwd`].
-    fn linear_fwd(&self, op: LinearFwd<'_, Self>);
-    /// See [`LinearBwdData`].
-    fn linear_bwd_data(&self, op: LinearBwdData<'_, Self>);
-    /// See [`LinearBwdParams`].
-    fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>);
+    for_each_operation!(declare);
+
     /// [`LinearBwdParams`] of several layers, none of whose operands is another's result, and where
     /// the gradients of all are summed; as provided, one after the other.
     ///
@@ -87,36 +90,6 @@ pub trait Backend: Clone {
             self.linear_bwd_params(LinearBwdParams { monitor, ..op });
         }
     }
-    /// See [`LogitLoss`].
-    fn logit_loss(&self, op: LogitLoss<'_, Self>);
-    /// See [`LinearLogitLoss`]; as provided, its three operations one after the other.
-    #[track_caller]
-    fn linear_logit_loss(&self, op: LinearLogitLoss<'_, Self>) {
-        op.one_by_one(self);
-    }
-    /// See [`FillLatent`].
-    fn fill_latent(&self, op: FillLatent<'_, Self>);
-    /// See [`GatherRows`].
-    fn gather_rows(&self, op: GatherRows<'_, Self>);
-    /// See [`Parzen`].
-    ///
-    /// # Errors
-    /// What went wrong on the device.
-    fn parzen(&self, op: Parzen<'_, Self>) -> Result<Vec<f64>, BackendError>;
-    /// See [`Advance`].
-    fn advance(&self, op: Advance<'_, Self>);
-    /// See [`LinearTangent`].
-    fn linear_tangent(&self, op: LinearTangent<'_, Self>);
-    /// See [`InputPenalty`].
-    fn input_penalty(&self, op: InputPenalty<'_, Self>);
-    /// See [`Interpolate`].
-    fn interpolate(&self, op: Interpolate<'_, Self>);
-    /// See [`Repack`].
-    fn repack(&self, op: Repack<'_, Self>);
-    /// See [`Average`].
-    fn average(&self, op: Average<'_, Self>);
-    /// See [`LimitSpectrum`].
-    fn limit_spectrum(&self, op: LimitSpectrum<'_, Self>);
 
     /// Runs `iteration`, a list of operations that is the same at every call.
     ///
@@ -153,7 +126,7 @@ pub enum Execution {
     },
 }
 
-/// For people: `24 launches, replayed`.
+/// For people: `19 launches, replayed`.
 impl std::fmt::Display for Execution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

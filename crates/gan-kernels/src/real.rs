@@ -3,11 +3,12 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
-use crate::native::Registers;
+use crate::native::{Kernels, Registers};
 
 /// `f32`, which trains, or `f64`, which is the oracle that gradients are checked against.
 pub trait Real:
     Registers
+    + Kernels
     + Copy
     + Debug
     + Default

@@ -31,7 +31,7 @@ pub(crate) use memory::{
 #[cfg(feature = "cuda")]
 pub use paper::{Compiled, Launched, Paper};
 
-use crate::ops::{self, *};
+use crate::ops::{LinearBwdParams, for_each_operation, linear_bwd_params};
 use crate::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Records, Rows, Schedule,
     StepState, Winners,
@@ -275,6 +275,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+macro_rules! forward {
+    ($($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {
+        $(
+            fn $module(&self, op: crate::ops::$Arguments<'_, Self>) $(-> $Result)? {
+                crate::ops::$module::cube::run(self, op)
+            }
+        )*
+    };
+}
+
 impl Backend for Cube {
     type Elem = f32;
     type Storage = Handle;
@@ -360,88 +370,14 @@ impl Backend for Cube {
         monitors.take(self)
     }
 
-    #[track_caller]
-    fn linear_fwd(&self, op: LinearFwd<'_, Self>) {
-        ops::linear_fwd_cube::run(self, op);
-    }
+    for_each_operation!(forward);
 
-    #[track_caller]
-    fn linear_bwd_data(&self, op: LinearBwdData<'_, Self>) {
-        ops::linear_bwd_data_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>) {
-        ops::linear_bwd_params_cube::run(self, op);
-    }
-
-    #[track_caller]
     fn linear_bwd_params_each<'a>(
         &self,
         ops: impl Iterator<Item = LinearBwdParams<'a, Self>>,
         monitor: Option<(&mut DeviceMonitors, Monitor)>,
     ) {
-        ops::linear_bwd_params_cube::run_each(self, ops, monitor);
-    }
-
-    #[track_caller]
-    fn logit_loss(&self, op: LogitLoss<'_, Self>) {
-        ops::linear_logit_loss_cube::run_loss(self, op);
-    }
-
-    #[track_caller]
-    fn linear_logit_loss(&self, op: LinearLogitLoss<'_, Self>) {
-        ops::linear_logit_loss_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn fill_latent(&self, op: FillLatent<'_, Self>) {
-        ops::fill_latent_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn gather_rows(&self, op: GatherRows<'_, Self>) {
-        ops::gather_rows_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn parzen(&self, op: Parzen<'_, Self>) -> Result<Vec<f64>, BackendError> {
-        ops::parzen_cube::run(self, op)
-    }
-
-    #[track_caller]
-    fn advance(&self, op: Advance<'_, Self>) {
-        ops::advance_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn linear_tangent(&self, op: LinearTangent<'_, Self>) {
-        ops::linear_tangent_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn input_penalty(&self, op: InputPenalty<'_, Self>) {
-        ops::input_penalty_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn interpolate(&self, op: Interpolate<'_, Self>) {
-        ops::interpolate_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn repack(&self, op: Repack<'_, Self>) {
-        ops::repack_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn average(&self, op: Average<'_, Self>) {
-        ops::average_cube::run(self, op);
-    }
-
-    #[track_caller]
-    fn limit_spectrum(&self, op: LimitSpectrum<'_, Self>) {
-        ops::limit_spectrum_cube::run(self, op);
+        linear_bwd_params::cube::run_each(self, ops, monitor);
     }
 
     fn repeat(&self, recording: &mut Recording, iteration: impl FnMut()) {

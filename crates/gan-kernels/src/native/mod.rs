@@ -19,7 +19,7 @@ pub(crate) use product::{Cut, Epilogue, Operand, Product, TaskInfo, Zeros, run};
 use shared_rows::LINE;
 pub(crate) use shared_rows::{SharedRows, Touched};
 
-use crate::ops::{self, *};
+use crate::ops::for_each_operation;
 use crate::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Real, Records, Rows, RowsMut,
     Schedule, StepState, Winners,
@@ -216,6 +216,55 @@ impl<T: Real> RowsMut<'_, Native<T>> {
     }
 }
 
+macro_rules! declare {
+    ($($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {
+        /// The CPU's operations on one element type.
+        ///
+        /// They are methods of the element type, and not of [`Native`], so that they are compiled
+        /// here, once, and not again in every crate that names `Native<f32>`.
+        pub trait Kernels: Sized {
+            $(
+                #[track_caller]
+                fn $module(
+                    native: &Native<Self>,
+                    op: crate::ops::$Arguments<'_, Native<Self>>,
+                ) $(-> $Result)?
+                where
+                    Self: Real;
+            )*
+        }
+    };
+}
+for_each_operation!(declare);
+
+macro_rules! compile {
+    (($Elem:ty) $($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {
+        impl Kernels for $Elem {
+            $(
+                #[inline(never)]
+                fn $module(
+                    native: &Native<Self>,
+                    op: crate::ops::$Arguments<'_, Native<Self>>,
+                ) $(-> $Result)? {
+                    crate::ops::$module::cpu::run(native, op)
+                }
+            )*
+        }
+    };
+}
+for_each_operation!(compile (f32));
+for_each_operation!(compile (f64));
+
+macro_rules! forward {
+    ($($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {
+        $(
+            fn $module(&self, op: crate::ops::$Arguments<'_, Self>) $(-> $Result)? {
+                T::$module(self, op)
+            }
+        )*
+    };
+}
+
 impl<T: Real> Backend for Native<T> {
     type Elem = T;
     type Storage = Vec<T>;
@@ -295,74 +344,7 @@ impl<T: Real> Backend for Native<T> {
         Ok(std::mem::take(monitors))
     }
 
-    #[track_caller]
-    fn linear_fwd(&self, op: LinearFwd<'_, Self>) {
-        ops::linear_fwd_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn linear_bwd_data(&self, op: LinearBwdData<'_, Self>) {
-        ops::linear_bwd_data_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn linear_bwd_params(&self, op: LinearBwdParams<'_, Self>) {
-        ops::linear_bwd_params_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn logit_loss(&self, op: LogitLoss<'_, Self>) {
-        ops::logit_loss_cpu::run(op);
-    }
-
-    fn fill_latent(&self, op: FillLatent<'_, Self>) {
-        ops::fill_latent_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn gather_rows(&self, op: GatherRows<'_, Self>) {
-        ops::gather_rows_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn parzen(&self, op: Parzen<'_, Self>) -> Result<Vec<f64>, BackendError> {
-        Ok(ops::parzen_cpu::run(self, op))
-    }
-
-    #[track_caller]
-    fn advance(&self, op: Advance<'_, Self>) {
-        ops::advance_cpu::run(op);
-    }
-
-    #[track_caller]
-    fn linear_tangent(&self, op: LinearTangent<'_, Self>) {
-        ops::linear_tangent_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn input_penalty(&self, op: InputPenalty<'_, Self>) {
-        ops::input_penalty_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn interpolate(&self, op: Interpolate<'_, Self>) {
-        ops::interpolate_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn repack(&self, op: Repack<'_, Self>) {
-        ops::repack_cpu::run(op);
-    }
-
-    #[track_caller]
-    fn average(&self, op: Average<'_, Self>) {
-        ops::average_cpu::run(self, op);
-    }
-
-    #[track_caller]
-    fn limit_spectrum(&self, op: LimitSpectrum<'_, Self>) {
-        ops::limit_spectrum_cpu::run(self, op);
-    }
+    for_each_operation!(forward);
 
     fn repeat(&self, _recording: &mut (), mut iteration: impl FnMut()) {
         iteration();

@@ -1,57 +1,63 @@
 //! The operations, one folder each: contract and algebra in `mod.rs`, the CPU's in `cpu.rs`,
 //! the kernels in `cube.rs`.
 
-mod advance;
-mod average;
-mod fill_latent;
-mod gather_rows;
-mod input_penalty;
-mod interpolate;
-mod limit_spectrum;
-mod linear_bwd_data;
-mod linear_bwd_params;
-mod linear_fwd;
-mod linear_logit_loss;
-mod linear_tangent;
-mod logit_loss;
-mod parzen;
-mod repack;
+/// Every operation, as `module: Arguments` and what it returns, handed to the macro `$then`.
+///
+/// The only list of them: the methods of [`Backend`](crate::Backend), the calls of both back ends,
+/// the cases of the checker and the exports all follow from it.
+macro_rules! for_each_operation {
+    ($then:ident $($argument:tt)*) => {
+        $then! {
+            $($argument)*
+            linear_fwd: LinearFwd,
+            linear_bwd_data: LinearBwdData,
+            linear_bwd_params: LinearBwdParams,
+            logit_loss: LogitLoss,
+            linear_logit_loss: LinearLogitLoss,
+            fill_latent: FillLatent,
+            gather_rows: GatherRows,
+            parzen: Parzen -> Result<Vec<f64>, $crate::BackendError>,
+            advance: Advance,
+            linear_tangent: LinearTangent,
+            input_penalty: InputPenalty,
+            interpolate: Interpolate,
+            repack: Repack,
+            average: Average,
+            limit_spectrum: LimitSpectrum,
+        }
+    };
+}
+pub(crate) use for_each_operation;
 
-pub use advance::Advance;
-pub use average::Average;
-pub use fill_latent::{FillLatent, Prior};
-pub use gather_rows::GatherRows;
-pub use input_penalty::{InputPenalty, Penalty};
-pub use interpolate::Interpolate;
-pub use limit_spectrum::LimitSpectrum;
-pub use linear_bwd_data::{Below, LinearBwdData};
-pub use linear_bwd_params::{Adam, LinearBwdParams, Update};
-pub use linear_fwd::LinearFwd;
-pub use linear_logit_loss::LinearLogitLoss;
-pub use linear_tangent::LinearTangent;
-pub use logit_loss::{LogitLoss, Objective};
-pub use parzen::Parzen;
-pub use repack::Repack;
+// Written out, since rustfmt does not look for modules inside of macros.
+pub(crate) mod advance;
+pub(crate) mod average;
+pub(crate) mod fill_latent;
+pub(crate) mod gather_rows;
+pub(crate) mod input_penalty;
+pub(crate) mod interpolate;
+pub(crate) mod limit_spectrum;
+pub(crate) mod linear_bwd_data;
+pub(crate) mod linear_bwd_params;
+pub(crate) mod linear_fwd;
+pub(crate) mod linear_logit_loss;
+pub(crate) mod linear_tangent;
+pub(crate) mod logit_loss;
+pub(crate) mod parzen;
+pub(crate) mod repack;
 
-pub(crate) use {
-    advance::cpu as advance_cpu, average::cpu as average_cpu, fill_latent::cpu as fill_latent_cpu,
-    gather_rows::cpu as gather_rows_cpu, input_penalty::cpu as input_penalty_cpu,
-    interpolate::cpu as interpolate_cpu, limit_spectrum::cpu as limit_spectrum_cpu,
-    linear_bwd_data::cpu as linear_bwd_data_cpu, linear_bwd_params::cpu as linear_bwd_params_cpu,
-    linear_fwd::cpu as linear_fwd_cpu, linear_tangent::cpu as linear_tangent_cpu,
-    logit_loss::cpu as logit_loss_cpu, parzen::cpu as parzen_cpu, repack::cpu as repack_cpu,
-};
+macro_rules! export {
+    ($($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {
+        $(pub use $module::$Arguments;)*
+    };
+}
+for_each_operation!(export);
 
-#[cfg(feature = "cube")]
-pub(crate) use {
-    advance::cube as advance_cube, average::cube as average_cube,
-    fill_latent::cube as fill_latent_cube, gather_rows::cube as gather_rows_cube,
-    input_penalty::cube as input_penalty_cube, interpolate::cube as interpolate_cube,
-    limit_spectrum::cube as limit_spectrum_cube, linear_bwd_data::cube as linear_bwd_data_cube,
-    linear_bwd_params::cube as linear_bwd_params_cube, linear_fwd::cube as linear_fwd_cube,
-    linear_logit_loss::cube as linear_logit_loss_cube, linear_tangent::cube as linear_tangent_cube,
-    parzen::cube as parzen_cube, repack::cube as repack_cube,
-};
+pub use fill_latent::Prior;
+pub use input_penalty::Penalty;
+pub use linear_bwd_data::Below;
+pub use linear_bwd_params::{Adam, Update};
+pub use logit_loss::Objective;
 
 use crate::Activation;
 use crate::random::Stream;

@@ -5,7 +5,7 @@ use crate::Real;
 use crate::native::Native;
 
 #[track_caller]
-pub(crate) fn run<T: Real>(op: Advance<'_, Native<T>>) {
+pub(crate) fn run<T: Real>(_native: &Native<T>, op: Advance<'_, Native<T>>) {
     let (slots, scheduled) = (op.state.rates.len(), op.schedule.slots.len());
     assert!(
         slots == scheduled,

@@ -1,5 +1,6 @@
 //! D's output layer, the objective on its logits, and the way back to the layer below, in one.
 
+pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 
@@ -50,16 +51,6 @@ pub struct LinearLogitLoss<'a, B: Backend> {
 }
 
 impl<B: Backend> LinearLogitLoss<'_, B> {
-    /// Runs the three operations that this one is.
-    #[track_caller]
-    pub(crate) fn one_by_one(mut self, backend: &B) {
-        backend.linear_fwd(self.forward());
-        backend.logit_loss(self.loss());
-        if let Some(backward) = self.backward() {
-            backend.linear_bwd_data(backward);
-        }
-    }
-
     /// Checks every operand; returns m and k.
     #[cfg(feature = "cube")]
     #[track_caller]

@@ -5,7 +5,7 @@ use crate::native::Native;
 use crate::{Monitor, MonitorSums, Real};
 
 #[track_caller]
-pub(crate) fn run<T: Real>(mut op: LogitLoss<'_, Native<T>>) {
+pub(crate) fn run<T: Real>(_native: &Native<T>, mut op: LogitLoss<'_, Native<T>>) {
     let m = op.check();
     let logit = |row: usize| op.logits.row(row)[0].to_f64();
     let sums = op.monitors;

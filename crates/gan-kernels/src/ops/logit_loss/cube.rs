@@ -11,6 +11,7 @@ use crate::cube::Summed;
 use crate::cube::launch::add_to_pair;
 use crate::cube::math::{is_finite, sigmoid, softplus};
 use crate::cube::philox::STEP;
+pub(crate) use crate::ops::linear_logit_loss::cube::run_loss as run;
 
 /// Rows of a cube.
 pub(crate) const ROWS: usize = 8;

@@ -4,10 +4,13 @@ use std::ops::Range;
 
 use super::Parzen;
 use crate::native::{Epilogue, Native, Operand, Product, SharedRows, TaskInfo, run as product};
-use crate::{Real, Rows};
+use crate::{BackendError, Real, Rows};
 
 #[track_caller]
-pub(crate) fn run<T: Real>(native: &Native<T>, op: Parzen<'_, Native<T>>) -> Vec<f64> {
+pub(crate) fn run<T: Real>(
+    native: &Native<T>,
+    op: Parzen<'_, Native<T>>,
+) -> Result<Vec<f64>, BackendError> {
     let (n, m, d) = op.check();
     let mean = mean(op.samples, m, d);
     let (points, point_squares) = centred(native, op.points, n, &mean);
@@ -33,7 +36,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, op: Parzen<'_, Native<T>>) -> Vec
     let a = Operand::plain(&samples, d);
     let b = Operand::plain(&points, d).transposed();
     product(native, &Product { a, b, m, n, k: d }, &epilogue);
-    result
+    Ok(result)
 }
 
 fn mean<T: Real>(samples: Rows<'_, Native<T>>, m: usize, d: usize) -> Vec<f64> {

@@ -5,7 +5,7 @@ use crate::Real;
 use crate::native::Native;
 
 #[track_caller]
-pub(crate) fn run<T: Real>(mut op: Repack<'_, Native<T>>) {
+pub(crate) fn run<T: Real>(_native: &Native<T>, mut op: Repack<'_, Native<T>>) {
     let values = op.check();
     let (from, to) = (op.x.shape().1, op.y.shape().1);
     let mut at = 0;
