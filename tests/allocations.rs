@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
-use gan_kernels::cases::{CASES, Checker, Op};
+use gan_kernels::cases::{self, Checker, Op, linear_bwd_data, linear_bwd_params, linear_fwd};
 use gan_kernels::{Backend, Native, Real, Records, Values};
 use gan_model::{
     ActivationKind, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig, GeneratorObjective,
@@ -68,9 +68,8 @@ fn operations<T: Real>(rounds: usize, is_left_out: fn(&Op) -> bool) -> Result<()
     let matrix = |rows, cols| native.matrix(rows, cols);
     let checker = Checker::new(&native, &matrix);
     // A log-likelihood is no part of an iteration, and returns its result in a new vector.
-    let is_counted = |op: &Op| !matches!(op, Op::Parzen { .. }) && !is_left_out(op);
-    let mut prepared: Vec<_> = CASES
-        .iter()
+    let is_counted = |op: &Op| !matches!(op, Op::Parzen(_)) && !is_left_out(op);
+    let mut prepared: Vec<_> = cases::all()
         .filter(|case| is_counted(&case.op))
         .map(|case| checker.prepare(case))
         .collect();
@@ -87,9 +86,11 @@ fn operations<T: Real>(rounds: usize, is_left_out: fn(&Op) -> bool) -> Result<()
 
 fn operations_in_f32() -> Result<()> {
     operations::<f32>(100, |op| match op {
-        Op::LinearFwd { shape, .. }
-        | Op::LinearBwdData { shape, .. }
-        | Op::LinearBwdParams { shape, .. } => shape.m * shape.n * shape.k > 4_000_000,
+        Op::LinearFwd(linear_fwd::Call { shape, .. })
+        | Op::LinearBwdData(linear_bwd_data::Call { shape, .. })
+        | Op::LinearBwdParams(linear_bwd_params::Call { shape, .. }) => {
+            shape.m * shape.n * shape.k > 4_000_000
+        }
         _ => false,
     })
 }

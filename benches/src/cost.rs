@@ -3,7 +3,11 @@
 use std::ops::AddAssign;
 
 use anyhow::{Context, Result, ensure};
-use gan_kernels::cases::{Kept, Op, Rule, Shape};
+use gan_kernels::cases::gather_rows::Kept;
+use gan_kernels::cases::{
+    Op, Shape, fill_latent, gather_rows, linear_bwd_data, linear_bwd_params, linear_fwd,
+};
+use gan_kernels::Update;
 use gan_model::{GameConfig, LayerConfig, OptimizerConfig, Updates};
 
 /// FLOP of products, and bytes of their operands.
@@ -77,23 +81,24 @@ pub fn operation(op: &Op) -> Cost {
         bytes: bytes as f64,
     };
     match *op {
-        Op::LinearFwd { shape, act, .. } => layer(shape, act.pieces(), 1).forward(shape.m as f64),
-        Op::LinearBwdData { shape, act, .. } => {
+        Op::LinearFwd(linear_fwd::Call { shape, act, .. }) => {
+            layer(shape, act.pieces(), 1).forward(shape.m as f64)
+        }
+        Op::LinearBwdData(linear_bwd_data::Call { shape, act, .. }) => {
             layer(shape, 1, act.pieces()).backward_data(shape.m as f64)
         }
-        Op::LinearBwdParams { shape, rule, .. } => {
+        Op::LinearBwdParams(linear_bwd_params::Call { shape, update, .. }) => {
             let mut layer = layer(shape, 1, 1);
-            layer.per_parameter = match rule {
-                Rule::Adam | Rule::AdamFromZero => 6.0,
-                Rule::Momentum => 4.0,
-                _ => 1.0,
+            layer.per_parameter = match update {
+                Update::Store => 1.0,
+                update => 2.0 * (1 + update.moments()) as f64,
             };
             layer.backward_params(shape.m as f64)
         }
-        Op::FillLatent { rows, cols, .. } => moved(4 * rows * cols),
-        Op::GatherRows {
+        Op::FillLatent(fill_latent::Call { rows, cols, .. }) => moved(4 * rows * cols),
+        Op::GatherRows(gather_rows::Call {
             rows, cols, kept, ..
-        } => {
+        }) => {
             let each = if kept == Kept::Floats { 8 } else { 5 };
             moved(each * rows * cols)
         }
@@ -209,18 +214,18 @@ mod tests {
         let shape = Shape { m: 3, n: 5, k: 7 };
         let (act, dropout) = (Activation::Maxout { pieces: 2 }, None);
         // X and Y of 5 units, W of 5 × 2 maps.
-        let forward = Op::LinearFwd {
+        let forward = Op::LinearFwd(linear_fwd::Call {
             shape,
             act,
             dropout,
-        };
+        });
         assert_eq!(operation(&forward).bytes, 4.0 * (21.0 + 15.0 + 70.0));
         // dZ, W, the output below, the gradient of 7 × 2 maps below.
-        let data = Op::LinearBwdData {
+        let data = Op::LinearBwdData(linear_bwd_data::Call {
             shape,
             act,
             dropout,
-        };
+        });
         assert_eq!(operation(&data).bytes, 4.0 * (15.0 + 35.0 + 21.0 + 42.0));
         assert_eq!(operation(&data).flop, 2.0 * 105.0);
     }

@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use gan_kernels::cases::{BiasRows, CASES, Case, Inputs, Kept, Norm, Op, Role, Rule, Shape};
+use gan_kernels::cases::gather_rows::Kept;
+use gan_kernels::cases::linear_bwd_params::{BiasRows, Norm};
+use gan_kernels::cases::{
+    Case, Inputs, Op, Role, Shape, fill_latent, gather_rows, linear_bwd_data, linear_bwd_params,
+    linear_fwd, logit_loss,
+};
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Activation, Affine, Backend, ByteScale, Dropout, Native, Objective, Prior, Records, Values,
+    Activation, Affine, Backend, ByteScale, Dropout, Native, Objective, Prior, Records, Update, Values,
 };
 use gan_model::{GameConfig, Trainer, TrainingData};
 use rand::Rng;
@@ -140,41 +145,50 @@ pub fn mnist_iteration() -> Vec<Case> {
     let (most, half) = (dropout(0.8), dropout(0.5));
     let shape = |m, n, k| Shape { m, n, k };
     // n of a forward case counts units, of a backward case columns of dZ.
-    let fwd = |m, n, k, act, dropout| Op::LinearFwd {
-        shape: shape(m, n, k),
-        act,
-        dropout,
+    let fwd = |m, n, k, act, dropout| {
+        Op::LinearFwd(linear_fwd::Call {
+            shape: shape(m, n, k),
+            act,
+            dropout,
+        })
     };
-    let data = |m, n, k, act, dropout| Op::LinearBwdData {
-        shape: shape(m, n, k),
-        act,
-        dropout,
+    let data = |m, n, k, act, dropout| {
+        Op::LinearBwdData(linear_bwd_data::Call {
+            shape: shape(m, n, k),
+            act,
+            dropout,
+        })
     };
-    let params = |m, n, k| Op::LinearBwdParams {
-        shape: shape(m, n, k),
-        rule: Rule::Momentum,
-        max_column_norm: None,
-        norm: Norm::Watched,
-        bias: BiasRows::Alike,
+    let params = |m, n, k| {
+        Op::LinearBwdParams(linear_bwd_params::Call {
+            shape: shape(m, n, k),
+            update: Update::Momentum,
+        from_zero: false,
+            max_column_norm: None,
+            norm: Norm::Watched,
+            bias: BiasRows::Alike,
+        })
     };
-    let latent = Op::FillLatent {
+    let latent = Op::FillLatent(fill_latent::Call {
         rows: 200,
         cols: 100,
         prior: Prior::Uniform,
         first_row: 0,
-    };
-    let gather = Op::GatherRows {
+    });
+    let gather = Op::GatherRows(gather_rows::Call {
         rows: 100,
         records: IMAGES,
         cols: PIXELS,
         kept: Kept::Bytes,
         step: 0,
         dropout: most,
-    };
-    let loss = |rows, objective| Op::LogitLoss {
-        rows,
-        objective,
-        weight: 1.0,
+    });
+    let loss = |rows, objective| {
+        Op::LogitLoss(logit_loss::Call {
+            rows,
+            objective,
+            weight: 1.0,
+        })
     };
     // Of a layer's input and of dZ so many of a hundred values are other than zero, as rectifiers,
     // dropout and maxout leave them, and images without zeros.
@@ -209,13 +223,10 @@ pub fn mnist_iteration() -> Vec<Case> {
         (params(100, 1200, 1200), 50, 50),
         (params(100, PIXELS, 1200), 50, 100),
     ];
-    let tolerance = CASES[0].tolerance;
     ops.map(|(op, x, dz)| Case {
-        op,
         inputs: Inputs::Sparse { x, dz },
-        margin: 0,
         role: Role::Paper,
-        tolerance,
+        ..op.case()
     })
     .into()
 }

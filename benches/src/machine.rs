@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
-use gan_kernels::cases::{CASES, Case, Checker, Inputs, Op, Role, Shape};
+use gan_kernels::cases::{Checker, Op, Shape, linear_fwd};
 use gan_kernels::{Activation, Backend, Native};
 
 use crate::fma;
@@ -151,18 +151,12 @@ pub fn product_rates(threads: usize) -> Result<Vec<Rate>> {
         n: SIDE,
         k: SIDE,
     };
-    let op = Op::LinearFwd {
+    let op = Op::LinearFwd(linear_fwd::Call {
         shape,
         act: Activation::Identity,
         dropout: None,
-    };
-    let case = Case {
-        op,
-        inputs: Inputs::Uniform,
-        margin: 0,
-        role: Role::Paper,
-        ..CASES[0]
-    };
+    });
+    let case = op.case();
     let mut prepared = checker.prepare(&case);
     rates.push(best("this library", &mut |_| {
         // The processor's operations do not fail.

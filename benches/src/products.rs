@@ -2,7 +2,7 @@
 //! those are, what they are checked against, and timing in turns.
 
 use anyhow::Result;
-use gan_kernels::cases::{Case, Op, Shape};
+use gan_kernels::cases::{Case, Op, Shape, linear_bwd_data, linear_bwd_params, linear_fwd};
 use serde::{Deserialize, Serialize};
 
 use crate::timing::Times;
@@ -53,29 +53,29 @@ impl Product {
     #[must_use]
     pub fn of(case: &Case) -> Option<Self> {
         match case.op {
-            Op::LinearFwd {
+            Op::LinearFwd(linear_fwd::Call {
                 shape: Shape { m, n, k },
                 act,
                 ..
-            } => Some(Self {
+            }) => Some(Self {
                 m,
                 n: n * act.pieces(),
                 k,
                 factors: Factors::Nn,
             }),
-            Op::LinearBwdData {
+            Op::LinearBwdData(linear_bwd_data::Call {
                 shape: Shape { m, n, k },
                 ..
-            } => Some(Self {
+            }) => Some(Self {
                 m,
                 n: k,
                 k: n,
                 factors: Factors::Nt,
             }),
-            Op::LinearBwdParams {
+            Op::LinearBwdParams(linear_bwd_params::Call {
                 shape: Shape { m, n, k },
                 ..
-            } => Some(Self {
+            }) => Some(Self {
                 m: k,
                 n,
                 k: m,

@@ -4,7 +4,7 @@
 //! What fusing is worth; on one thread, with masks drawn as the fused operations draw theirs.
 
 use gan_kernels::Activation;
-use gan_kernels::cases::{Case, Op, Shape};
+use gan_kernels::cases::{Case, Op, Shape, linear_bwd_data, linear_bwd_params, linear_fwd};
 use gan_kernels::random::{Address, Purpose, Stream, keep_threshold};
 
 /// One operation with its buffers.
@@ -26,23 +26,23 @@ impl Unfused {
     pub fn new(case: &Case) -> Option<Self> {
         // Operands of the product, its result, and what the result becomes.
         let (a, b, product, result) = match case.op {
-            Op::LinearFwd {
+            Op::LinearFwd(linear_fwd::Call {
                 shape: Shape { m, n, k },
                 act,
                 ..
-            } => {
+            }) => {
                 let cols = n * act.pieces();
                 (m * k, k * cols, m * cols, m * n)
             }
-            Op::LinearBwdData {
+            Op::LinearBwdData(linear_bwd_data::Call {
                 shape: Shape { m, n, k },
                 act,
                 ..
-            } => (m * n, k * n, m * k, m * k * act.pieces()),
-            Op::LinearBwdParams {
+            }) => (m * n, k * n, m * k, m * k * act.pieces()),
+            Op::LinearBwdParams(linear_bwd_params::Call {
                 shape: Shape { m, n, k },
                 ..
-            } => (m * k, m * n, k * n, k * n),
+            }) => (m * k, m * n, k * n, k * n),
             _ => return None,
         };
         let fill = |len: usize| (0..len).map(|i| (i % 17) as f32 * 0.01 - 0.08).collect();
@@ -62,11 +62,11 @@ impl Unfused {
     /// All passes, once.
     pub fn run(&mut self) {
         match self.op {
-            Op::LinearFwd {
+            Op::LinearFwd(linear_fwd::Call {
                 shape: Shape { m, n, k },
                 act,
                 dropout,
-            } => {
+            }) => {
                 let cols = n * act.pieces();
                 multiply(
                     m,
@@ -85,11 +85,11 @@ impl Unfused {
                     self.mask(m * n, dropout.keep);
                 }
             }
-            Op::LinearBwdData {
+            Op::LinearBwdData(linear_bwd_data::Call {
                 shape: Shape { m, n, k },
                 act,
                 dropout,
-            } => {
+            }) => {
                 multiply(m, k, n, (&self.a, n, 1), (&self.b, 1, n), &mut self.product);
                 if let Some(dropout) = dropout {
                     std::mem::swap(&mut self.product, &mut self.result);
@@ -98,10 +98,10 @@ impl Unfused {
                 }
                 self.differentiate(act);
             }
-            Op::LinearBwdParams {
+            Op::LinearBwdParams(linear_bwd_params::Call {
                 shape: Shape { m, n, k },
                 ..
-            } => {
+            }) => {
                 multiply(k, n, m, (&self.a, 1, k), (&self.b, n, 1), &mut self.product);
                 let (mu, eta) = (0.5, 0.1);
                 self.velocity

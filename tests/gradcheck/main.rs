@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use gan_kernels::cases::{CASES, Checker};
+use gan_kernels::cases::{self, Checker};
 use gan_kernels::cube::{Cube, Precision};
 use gan_kernels::{Backend, BackendError, Native};
 
@@ -66,7 +66,7 @@ fn check<B: Backend>(backend: &B, precision: Precision) -> Result<bool> {
     };
     let mut table = Table::new(io::stdout().lock());
     table.head(&backend.description())?;
-    for case in CASES {
+    for case in cases::all() {
         table.row(&Row::of_report(&checker.report(case)?))?;
     }
     for game in players::GAMES {

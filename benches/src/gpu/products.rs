@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use gan_kernels::Backend;
-use gan_kernels::cases::{Case, Checker, Op, Shape};
+use gan_kernels::cases::{
+    Case, Checker, Op, Shape, linear_bwd_data, linear_bwd_params, linear_fwd,
+};
 use gan_kernels::cube::{Precision, Recording, Runtime};
 
 use super::cubek::{self, Cubek};
@@ -80,9 +82,9 @@ fn cases(quick: bool) -> Vec<(Case, Product)> {
 
 /// The same operation at a tenth of the shape.
 fn tiny(mut case: Case) -> Case {
-    let (Op::LinearFwd { shape, .. }
-    | Op::LinearBwdData { shape, .. }
-    | Op::LinearBwdParams { shape, .. }) = &mut case.op
+    let (Op::LinearFwd(linear_fwd::Call { shape, .. })
+    | Op::LinearBwdData(linear_bwd_data::Call { shape, .. })
+    | Op::LinearBwdParams(linear_bwd_params::Call { shape, .. })) = &mut case.op
     else {
         return case;
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use gan_kernels::cases::{Case, Checker, Op};
+use gan_kernels::cases::{Case, Checker, Op, linear_bwd_data, linear_logit_loss, logit_loss};
 use gan_kernels::cube::{Precision, Recording};
 use gan_kernels::{Activation, Backend, Objective};
 
@@ -75,14 +75,9 @@ pub(super) fn operations() -> Vec<Case> {
     for case in mnist_iteration() {
         let last = cases.last_mut();
         match (case.op, last) {
-            (
-                Op::LogitLoss {
-                    rows, objective, ..
-                },
-                Some(last),
-            ) => last.op = head(rows, objective),
+            (Op::LogitLoss(call), Some(last)) => last.op = head(call.rows, call.objective),
             // Its gradient, which it has written already.
-            (Op::LinearBwdData { shape, .. }, _) if shape.n == 1 => {}
+            (Op::LinearBwdData(linear_bwd_data::Call { shape, .. }), _) if shape.n == 1 => {}
             _ => cases.push(case),
         }
     }
@@ -91,27 +86,27 @@ pub(super) fn operations() -> Vec<Case> {
 
 fn head(rows: usize, objective: Objective) -> Op {
     let inputs = mnist_iteration().iter().find_map(|case| match case.op {
-        Op::LinearBwdData {
+        Op::LinearBwdData(linear_bwd_data::Call {
             shape,
             act: act @ Activation::Maxout { .. },
             dropout,
-        } if shape.n == 1 => Some((shape.k, (act, dropout))),
+        }) if shape.n == 1 => Some((shape.k, (act, dropout))),
         _ => None,
     });
     let (inputs, below) = inputs.unwrap_or((1, (Activation::Identity, None)));
-    Op::LinearLogitLoss {
+    Op::LinearLogitLoss(linear_logit_loss::Call {
         rows,
         inputs,
         objective,
         weight: 1.0,
         below: Some(below),
-    }
+    })
 }
 
 fn cost_of(case: &Case) -> Cost {
     match case.op {
         // Inputs of both kinds of rows, and the gradient of all five pieces.
-        Op::LinearLogitLoss { rows, inputs, .. } => Cost {
+        Op::LinearLogitLoss(linear_logit_loss::Call { rows, inputs, .. }) => Cost {
             flop: case.flop() as f64,
             bytes: (4 * rows * inputs * 6) as f64,
         },
@@ -128,9 +123,12 @@ mod tests {
         // Of the 19 launches `advance` is no operation of a case here, and each of the two that
         // step a player's three layers is timed as three.
         assert_eq!(operations().len(), 22);
-        let heads = operations()
-            .into_iter()
-            .filter(|case| matches!(case.op, Op::LinearLogitLoss { inputs: 240, .. }));
+        let heads = operations().into_iter().filter(|case| {
+            matches!(
+                case.op,
+                Op::LinearLogitLoss(linear_logit_loss::Call { inputs: 240, .. })
+            )
+        });
         assert_eq!(heads.count(), 2);
     }
 }

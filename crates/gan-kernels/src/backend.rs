@@ -22,7 +22,7 @@ macro_rules! declare {
 /// which are the only calls that wait.
 ///
 /// Clones share the device, and are cheap.
-pub trait Backend: Clone {
+pub trait Backend: Clone + 'static {
     /// Type of a matrix element on the host.
     type Elem: Real;
     /// Elements on the device.

@@ -17,6 +17,7 @@ pub mod cube;
 mod native;
 mod ops;
 mod real;
+mod recorder;
 mod records;
 mod state;
 
@@ -31,6 +32,7 @@ pub use backend::{
 pub use native::Native;
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;
+pub use recorder::{RecordedCall, Recorder};
 pub use records::{Affine, ByteScale, Records, Values};
 pub use state::{LearningRate, Momentum, Rates, Schedule, SlotSchedule, StepState};
 

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use crate::{Activation, Dropout, Objective, Penalty, Prior};
+use super::Op;
+use crate::random::{Purpose, Stream};
+use crate::{Activation, Dropout};
 
-/// An operation at one shape in one variant, and how closely it must follow the oracle.
+/// A call of an operation, what its operands hold, and how closely it must follow the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Case {
-    /// What is computed.
+    /// The call: shapes and variant.
     pub op: Op,
     /// What the operands hold.
     pub inputs: Inputs,
@@ -21,159 +23,6 @@ pub struct Case {
     pub tolerance: Tolerance,
 }
 
-/// What a [`Case`] computes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Op {
-    /// [`LinearFwd`](crate::LinearFwd) with m rows, n units and k inputs.
-    LinearFwd {
-        /// m, n, k.
-        shape: Shape,
-        /// φ.
-        act: Activation,
-        /// Dropout of the output.
-        dropout: Option<Dropout>,
-    },
-    /// [`LinearBwdData`](crate::LinearBwdData) with dZ of m × n and k units below.
-    LinearBwdData {
-        /// m, n, k.
-        shape: Shape,
-        /// φ of the layer below.
-        act: Activation,
-        /// Dropout that the layer below applied.
-        dropout: Option<Dropout>,
-    },
-    /// [`LinearBwdParams`](crate::LinearBwdParams) with W of k × n and m rows.
-    LinearBwdParams {
-        /// m, n, k.
-        shape: Shape,
-        /// What becomes of the gradient.
-        rule: Rule,
-        /// Largest norm of a column of W after an update; `Store` has none.
-        max_column_norm: Option<f64>,
-        /// Whether the norm of the gradient is watched.
-        norm: Norm,
-        /// What the rows count in the gradient of the bias.
-        bias: BiasRows,
-    },
-    /// [`LogitLoss`](crate::LogitLoss).
-    LogitLoss {
-        /// m.
-        rows: usize,
-        /// What the player minimises.
-        objective: Objective,
-        /// Its factor.
-        weight: f64,
-    },
-    /// [`LinearLogitLoss`](crate::LinearLogitLoss).
-    LinearLogitLoss {
-        /// m.
-        rows: usize,
-        /// k.
-        inputs: usize,
-        /// What the player minimises.
-        objective: Objective,
-        /// Its factor.
-        weight: f64,
-        /// φ of the layer below and the dropout that it applied; without, nothing goes below.
-        below: Option<(Activation, Option<Dropout>)>,
-    },
-    /// [`FillLatent`](crate::FillLatent).
-    FillLatent {
-        /// m.
-        rows: usize,
-        /// n.
-        cols: usize,
-        /// p_z.
-        prior: Prior,
-        /// Row of the address space.
-        first_row: usize,
-    },
-    /// [`GatherRows`](crate::GatherRows).
-    GatherRows {
-        /// m.
-        rows: usize,
-        /// N.
-        records: usize,
-        /// n.
-        cols: usize,
-        /// How the records are kept.
-        kept: Kept,
-        /// Iteration.
-        step: u64,
-        /// Dropout of the rows.
-        dropout: Option<Dropout>,
-    },
-    /// [`Parzen`](crate::Parzen).
-    Parzen {
-        /// N.
-        points: usize,
-        /// M.
-        samples: usize,
-        /// d.
-        dim: usize,
-        /// Bandwidths.
-        sigmas: &'static [f64],
-    },
-    /// [`Advance`](crate::Advance), seen through an update and a latent that follow it.
-    Advance {
-        /// Iteration that ends first.
-        step: u64,
-        /// How often the state advances.
-        times: u64,
-    },
-    /// [`LinearTangent`](crate::LinearTangent) with m rows, n units and k inputs.
-    LinearTangent {
-        /// m, n, k.
-        shape: Shape,
-        /// φ.
-        act: Activation,
-    },
-    /// [`InputPenalty`](crate::InputPenalty).
-    InputPenalty {
-        /// m.
-        rows: usize,
-        /// d.
-        cols: usize,
-        /// P.
-        penalty: Penalty,
-    },
-    /// [`Interpolate`](crate::Interpolate).
-    Interpolate {
-        /// m.
-        rows: usize,
-        /// n.
-        cols: usize,
-    },
-    /// [`Repack`](crate::Repack).
-    Repack {
-        /// Rows of X.
-        rows: usize,
-        /// Length of X's rows.
-        from: usize,
-        /// Length of Y's rows.
-        to: usize,
-    },
-    /// [`Average`](crate::Average).
-    Average {
-        /// k.
-        rows: usize,
-        /// n.
-        cols: usize,
-        /// β.
-        decay: f64,
-    },
-    /// [`LimitSpectrum`](crate::LimitSpectrum).
-    LimitSpectrum {
-        /// k.
-        rows: usize,
-        /// n.
-        cols: usize,
-        /// Largest singular value.
-        limit: f64,
-    },
-}
-
 /// The letters of a product, as the operation's own table defines them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -185,48 +34,19 @@ pub struct Shape {
     pub k: usize,
 }
 
-/// What becomes of a parameter's gradient, without the memory it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Rule {
-    /// The gradient is stored.
-    Store,
-    /// Momentum.
-    Momentum,
-    /// Adam with moments that have seen some updates.
-    Adam,
-    /// Adam's first update, from moments that are zero.
-    AdamFromZero,
+impl Shape {
+    /// Floating-point operations of the product: two per multiply-add.
+    #[must_use]
+    pub fn flop(self) -> u64 {
+        2 * (self.m * self.n * self.k) as u64
+    }
 }
 
-/// Whether the squared norm of a gradient is added to a monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Norm {
-    /// It is.
-    Watched,
-    /// It is not.
-    Ignored,
-}
-
-/// What the rows of dZ count in the gradient of the bias.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BiasRows {
-    /// One each.
-    Alike,
-    /// Each its own number.
-    Weighted,
-}
-
-/// How records are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kept {
-    /// As bytes under one affine map.
-    Bytes,
-    /// As bytes under one affine map per record.
-    BytesPerRow,
-    /// As floats.
-    Floats,
+/// `m×n×k`.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.m, self.n, self.k)
+    }
 }
 
 /// What operands hold.
@@ -237,12 +57,12 @@ pub enum Inputs {
     Uniform,
     /// Integers from −2 to 2: sums are exact, ties and zeros are frequent.
     Integers,
-    /// As `Uniform`, but of a layer's input `x` and of `dz` only so many of a hundred values are
-    /// other than zero, as after rectifiers, dropout and maxout.
+    /// As `Uniform`, but of a layer's input and of the gradient only so many of a hundred values
+    /// are other than zero, as after rectifiers, dropout and maxout.
     Sparse {
-        /// Of x.
+        /// Values of a layer's input other than zero, of a hundred.
         x: u8,
-        /// Of dZ.
+        /// Values of dZ other than zero, of a hundred.
         dz: u8,
     },
 }
@@ -265,134 +85,105 @@ pub struct Tolerance {
     pub reason: &'static str,
 }
 
+impl Tolerance {
+    /// Of sums of products.
+    pub(crate) const PRODUCT: Self = Self {
+        factor: 4.0,
+        reason: "k roundings of random sign grow like √k; the worst of a million elements is five \
+                 standard deviations out",
+    };
+    /// Of a few operations on each element.
+    pub(crate) const ELEMENTWISE: Self = Self {
+        factor: 4.0,
+        reason: "a few roundings and two ulp of a sine, a logarithm or an exponential",
+    };
+    /// Of objectives and their gradients.
+    pub(crate) const LOSS: Self = Self {
+        factor: 8.0,
+        reason: "an exponential within 2 ulp, a quotient within the 2.5 ulp that WGSL allows, and \
+                 a few roundings",
+    };
+    /// Of what is divided by a norm.
+    pub(crate) const NORM: Self = Self {
+        factor: 4.0,
+        reason: "sums as those of products; a root and quotients within the 2.5 ulp that WGSL \
+                 allows",
+    };
+    /// Of copies.
+    pub(crate) const COPY: Self = Self {
+        factor: 0.0,
+        reason: "values are copied",
+    };
+    /// Of operands that are small integers.
+    const EXACT: Self = Self {
+        factor: 0.0,
+        reason: "sums of small integers are exact in any order",
+    };
+}
+
 impl Case {
+    pub(crate) const fn new(op: Op, tolerance: Tolerance) -> Self {
+        Self {
+            op,
+            inputs: Inputs::Uniform,
+            margin: 0,
+            role: Role::Edge,
+            tolerance,
+        }
+    }
+
+    /// Integers, where all that follows the sums is exact as well.
+    pub(crate) const fn exact(self) -> Self {
+        Self {
+            tolerance: Tolerance::EXACT,
+            ..self.integers()
+        }
+    }
+
+    /// Integers where what follows the sums rounds all the same.
+    pub(crate) const fn integers(self) -> Self {
+        Self {
+            inputs: Inputs::Integers,
+            ..self
+        }
+    }
+
+    /// Another factor than the operation's usual one; the row says why.
+    pub(crate) const fn factor(mut self, factor: f64) -> Self {
+        self.tolerance.factor = factor;
+        self
+    }
+
+    /// Zeros as activations and masks leave them.
+    pub(crate) const fn sparse(self, x: u8, dz: u8) -> Self {
+        Self {
+            inputs: Inputs::Sparse { x, dz },
+            ..self
+        }
+    }
+
+    pub(crate) const fn paper(self) -> Self {
+        Self {
+            role: Role::Paper,
+            ..self
+        }
+    }
+
+    pub(crate) const fn margin(self, margin: usize) -> Self {
+        Self { margin, ..self }
+    }
+
     /// Floating-point operations of the products in one run; 0 where there is none.
     #[must_use]
     pub fn flop(&self) -> u64 {
-        let product = |m: usize, n: usize, k: usize| 2 * m as u64 * n as u64 * k as u64;
-        match self.op {
-            Op::LinearFwd { shape, act, .. } | Op::LinearTangent { shape, act } => {
-                product(shape.m, shape.n * act.pieces(), shape.k)
-            }
-            Op::LinearBwdData { shape, .. } | Op::LinearBwdParams { shape, .. } => {
-                product(shape.m, shape.n, shape.k)
-            }
-            Op::LinearLogitLoss {
-                rows,
-                inputs,
-                below,
-                ..
-            } => product(rows, 1, inputs) * if below.is_some() { 2 } else { 1 },
-            Op::Parzen {
-                points,
-                samples,
-                dim,
-                ..
-            } => product(points, samples, dim),
-            Op::LimitSpectrum { rows, cols, .. } => product(2, cols, rows),
-            _ => 0,
-        }
+        self.op.flop()
     }
 }
 
 /// `op/m×n×k/variant`, as benches and reports name it.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.op {
-            Op::LinearFwd {
-                shape: Shape { m, n, k },
-                act,
-                dropout,
-            } => {
-                let n = n * act.pieces();
-                write!(f, "linear_fwd/{m}x{n}x{k}/{}", variant(act, dropout))?;
-            }
-            Op::LinearBwdData {
-                shape: Shape { m, n, k },
-                act,
-                dropout,
-            } => write!(f, "linear_bwd_data/{m}x{n}x{k}/{}", variant(act, dropout))?,
-            Op::LinearBwdParams {
-                shape: Shape { m, n, k },
-                rule,
-                max_column_norm,
-                norm,
-                bias,
-            } => {
-                write!(f, "linear_bwd_params/{m}x{n}x{k}/{rule:?}")?;
-                if let Some(limit) = max_column_norm {
-                    write!(f, "+limit{limit}")?;
-                }
-                if norm == Norm::Watched {
-                    write!(f, "+norm")?;
-                }
-                if bias == BiasRows::Weighted {
-                    write!(f, "+bias weights")?;
-                }
-            }
-            Op::LogitLoss {
-                rows,
-                objective,
-                weight,
-            } => write!(f, "logit_loss/{rows}x1/{}", loss(objective, weight))?,
-            Op::LinearLogitLoss {
-                rows,
-                inputs,
-                objective,
-                weight,
-                below,
-            } => {
-                let loss = loss(objective, weight);
-                write!(f, "linear_logit_loss/{rows}x1x{inputs}/{loss}")?;
-                if let Some((act, dropout)) = below {
-                    write!(f, "+{}", variant(act, dropout))?;
-                }
-            }
-            Op::FillLatent {
-                rows,
-                cols,
-                prior,
-                first_row,
-            } => write!(f, "fill_latent/{rows}x{cols}/{prior:?}+{first_row}")?,
-            Op::GatherRows {
-                rows,
-                records,
-                cols,
-                kept,
-                dropout,
-                ..
-            } => {
-                write!(f, "gather_rows/{rows}x{cols}/{kept:?} of {records}")?;
-                if dropout.is_some() {
-                    write!(f, "+dropout")?;
-                }
-            }
-            Op::Parzen {
-                points,
-                samples,
-                dim,
-                sigmas,
-            } => write!(f, "parzen/{points}x{samples}x{dim}/{} sigmas", sigmas.len())?,
-            Op::Advance { step, times } => write!(f, "advance/{times}/from step {step}")?,
-            Op::LinearTangent {
-                shape: Shape { m, n, k },
-                act,
-            } => {
-                let n = n * act.pieces();
-                write!(f, "linear_tangent/{m}x{n}x{k}/{}", variant(act, None))?;
-            }
-            Op::InputPenalty {
-                rows,
-                cols,
-                penalty,
-            } => write!(f, "input_penalty/{rows}x{cols}/{}", name(penalty))?,
-            Op::Interpolate { rows, cols } => write!(f, "interpolate/{rows}x{cols}")?,
-            Op::Repack { rows, from, to } => write!(f, "repack/{rows}x{from}/to {to}")?,
-            Op::Average { rows, cols, decay } => write!(f, "average/{rows}x{cols}/decay{decay}")?,
-            Op::LimitSpectrum { rows, cols, limit } => {
-                write!(f, "limit_spectrum/{rows}x{cols}/limit{limit}")?;
-            }
-        }
+        write!(f, "{}", self.op)?;
         match self.inputs {
             Inputs::Uniform => {}
             Inputs::Integers => write!(f, "+integers")?,
@@ -411,22 +202,8 @@ impl fmt::Display for Case {
     }
 }
 
-fn name(penalty: Penalty) -> String {
-    match penalty {
-        Penalty::ZeroCentred { data, samples } => format!("zero-centred {data} and {samples}"),
-        Penalty::UnitNorm { weight } => format!("unit norm {weight}"),
-    }
-}
-
-fn loss(objective: Objective, weight: f64) -> String {
-    if weight == 1.0 {
-        format!("{objective:?}")
-    } else {
-        format!("{objective:?}+weight{weight}")
-    }
-}
-
-fn variant(act: Activation, dropout: Option<Dropout>) -> String {
+/// The variant of a layer, as a case's name has it.
+pub(crate) fn variant(act: Activation, dropout: Option<Dropout>) -> String {
     let act = match act {
         Activation::Identity => "identity".into(),
         Activation::Relu => "relu".into(),
@@ -438,3 +215,23 @@ fn variant(act: Activation, dropout: Option<Dropout>) -> String {
     let dropout = if dropout.is_some() { "+dropout" } else { "" };
     format!("{act}{dropout}")
 }
+
+pub(crate) const LEAKY: Activation = Activation::LeakyRelu { slope: 0.25 };
+pub(crate) const MAXOUT_2: Activation = Activation::Maxout { pieces: 2 };
+pub(crate) const MAXOUT_3: Activation = Activation::Maxout { pieces: 3 };
+pub(crate) const MAXOUT_5: Activation = Activation::Maxout { pieces: 5 };
+
+/// Dropout of a hidden layer, in the lower half of a stacked minibatch.
+pub(crate) const HALF: Dropout = Dropout {
+    keep: 0.5,
+    scale: 2.0,
+    stream: Stream::new(Purpose::Dropout, 1, 2),
+    first_row: 100,
+};
+/// Dropout of an input.
+pub(crate) const MOST: Dropout = Dropout {
+    keep: 0.8,
+    scale: 1.25,
+    stream: Stream::new(Purpose::Dropout, 0, 0),
+    first_row: 0,
+};

@@ -1,11 +1,11 @@
-//! How closely the results of one run follow the oracle: the only comparison there is.
+//! How closely the results of one run follow the reference: the only comparison there is.
 //!
 //! [`check`](super::check) asks whether a report has a miss, `cargo xtask gradcheck` prints it.
 
-use super::Expected;
+use super::checker::Expected;
 use crate::BackendError;
 
-/// Everything that a case's operation wrote, beside what the oracle expects.
+/// Everything that a case's operation wrote, beside what the reference gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// Name of the case.
@@ -58,7 +58,7 @@ impl Report {
     }
 }
 
-/// One result of an operation beside the oracle's.
+/// One result of an operation beside the reference's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     operand: &'static str,
@@ -104,7 +104,7 @@ impl Element {
 }
 
 impl Comparison {
-    pub(super) fn new(operand: &'static str) -> Self {
+    pub(crate) fn new(operand: &'static str) -> Self {
         Self {
             operand,
             compared: 0,
@@ -116,13 +116,13 @@ impl Comparison {
     }
 
     /// Adds an element to which the operation gave a value.
-    pub(super) fn add(&mut self, element: Element) {
+    pub(crate) fn add(&mut self, element: Element) {
         self.size = self.size.max(element.expected.abs());
         self.add_outside(element);
     }
 
     /// Adds an element that the operation had to leave alone: it says nothing of the result's size.
-    pub(super) fn add_outside(&mut self, element: Element) {
+    pub(crate) fn add_outside(&mut self, element: Element) {
         self.compared += 1;
         self.wrong += usize::from(element.share() > 1.0);
         if self.worst.is_none_or(|w| element.share() > w.share()) {
@@ -131,7 +131,7 @@ impl Comparison {
     }
 
     /// Counts an element of which rounding decides on which side of a kink it is.
-    pub(super) fn skip(&mut self) {
+    pub(crate) fn skip(&mut self) {
         self.skipped += 1;
     }
 
@@ -165,7 +165,7 @@ impl Comparison {
         self.worst.as_ref()
     }
 
-    /// An error or a tolerance of this result relative to the largest value the oracle has in it;
+    /// An error or a tolerance of this result relative to the largest value the reference has in it;
     /// as it is where that is 0.
     #[must_use]
     pub fn relative(&self, difference: f64) -> f64 {
@@ -179,7 +179,7 @@ impl Comparison {
 
 impl Expected {
     /// What was `found` at a place where this is expected, within `unit` times the magnitude.
-    pub(super) fn beside(self, row: usize, col: usize, found: f64, unit: f64) -> Element {
+    pub(crate) fn beside(self, row: usize, col: usize, found: f64, unit: f64) -> Element {
         Element {
             row,
             col,
@@ -225,8 +225,8 @@ pub enum Mismatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::{CASES, Checker};
-    use crate::{Backend, Matrix, Native};
+    use crate::cases::{Checker, all};
+    use crate::{Backend, Native};
 
     fn expected(value: f64, magnitude: f64) -> Expected {
         Expected { value, magnitude }
@@ -311,61 +311,13 @@ mod tests {
         let native = Native::<f32>::new(Some(2)).unwrap();
         let matrix = |rows, cols| native.matrix(rows, cols);
         let checker = Checker::new(&native, &matrix);
-        let of_edges = CASES.iter().filter(|case| case.flop() < 1_000_000);
+        let of_edges = all().filter(|case| case.flop() < 1_000_000);
         for case in of_edges {
             let report = checker.report(case).unwrap();
             assert!(report.is_within_tolerance(), "{case}");
             let (comparison, worst) = report.worst().unwrap();
             assert!(comparison.relative(worst.error()) < 1e-3, "{case}");
             assert!(worst.share() <= 1.0, "{case}");
-        }
-    }
-
-    /// Of all cases with a product that is not exact, those that fail with one factor rounded to
-    /// `bits` of mantissa in the operands' place, at `factor_epsilon`.
-    fn failures(bits: u32, factor_epsilon: f64) -> (usize, usize) {
-        let native = Native::<f32>::new(Some(2)).unwrap();
-        let matrix = |rows, cols| native.matrix(rows, cols);
-        let checker = Checker {
-            factor_epsilon,
-            ..Checker::new(&native, &matrix)
-        };
-        let (mut failed, mut all) = (0, 0);
-        let forward = |case: &&crate::cases::Case| {
-            matches!(case.op, crate::cases::Op::LinearFwd { .. }) && case.flop() < 1_000_000
-        };
-        for case in CASES.iter().filter(forward) {
-            let mut prepared = checker.prepare(case);
-            prepared.map_factors(&mut |matrix: &mut Matrix<Native<f32>>| {
-                let mut values = native.read(matrix.all()).unwrap();
-                values
-                    .iter_mut()
-                    .for_each(|value| *value = rounded(*value, bits));
-                native.write(matrix, &values);
-            });
-            prepared.run(&native).unwrap();
-            all += 1;
-            failed += usize::from(prepared.verify(&checker).is_err());
-        }
-        (failed, all)
-    }
-
-    /// To the nearest of the numbers with `bits` of mantissa.
-    fn rounded(value: f32, bits: u32) -> f32 {
-        let dropped = 23 - bits;
-        let half = 1 << (dropped - 1);
-        f32::from_bits((value.to_bits() + half) & !((1 << dropped) - 1))
-    }
-
-    #[test]
-    fn factors_rounded_to_10_or_7_bits_are_within_their_own_tolerance_and_no_finer_one() {
-        for bits in [10, 7] {
-            let epsilon = 0.5_f64.powi(bits as i32);
-            let (failed, all) = failures(bits, epsilon);
-            assert_eq!(failed, 0, "of {all}, {bits} bits");
-            // Integers are exact in any format; all others but the smallest must notice.
-            let (failed, _) = failures(bits, epsilon / 64.0);
-            assert!(3 * failed > all, "{failed} of {all}, {bits} bits");
         }
     }
 }

@@ -252,8 +252,8 @@ macro_rules! compile {
         }
     };
 }
-for_each_operation!(compile (f32));
-for_each_operation!(compile (f64));
+for_each_operation!(compile(f32));
+for_each_operation!(compile(f64));
 
 macro_rules! forward {
     ($($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {

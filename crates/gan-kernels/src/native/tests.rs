@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::{Isa, Native, Side, Zeros};
-use crate::cases::{BiasRows, CASES, Case, Checker, Inputs, Norm, Op, Role, Rule, Shape};
+use crate::cases::linear_bwd_params::{ADAM, BiasRows, Norm};
+use crate::cases::{
+    Case, Checker, Op, Role, Shape, all, linear_bwd_data, linear_bwd_params, linear_fwd,
+    linear_tangent,
+};
 use crate::random::{Purpose, Stream};
 use crate::{
     Activation, Backend, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearBwdParams,
@@ -43,7 +47,7 @@ fn native_edge_cases_match_oracle_under_every_tile_and_stride() {
     fn check_all<T: Real>() {
         for isa in isas() {
             let native = Native::<T>::new(Some(3)).unwrap().with_isa(isa);
-            for case in CASES.iter().filter(|case| case.role == Role::Edge) {
+            for case in all().filter(|case| case.role == Role::Edge) {
                 for (padding, zeros) in [0, 3].into_iter().flat_map(|p| ZEROS.map(|z| (p, z))) {
                     let native = native.clone().with_zeros(zeros);
                     check_with(&native, padding, case).unwrap();
@@ -67,7 +71,7 @@ fn native_bf16_edge_cases_match_oracle_within_its_rounding() {
         }
     };
     let mut rounded = 0;
-    for case in CASES.iter().filter(|case| case.role == Role::Edge) {
+    for case in all().filter(|case| case.role == Role::Edge) {
         for padding in [0, 3] {
             let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + padding);
             let mut checker = Checker::new(&native, &matrix);
@@ -102,40 +106,42 @@ fn linear() -> impl Strategy<Value = Case> {
             first_row,
         })
     });
-    let rule = prop_oneof![
-        Just(Rule::Store),
-        Just(Rule::Momentum),
-        Just(Rule::Adam),
-        Just(Rule::AdamFromZero)
+    // With whether the moments are zero.
+    let update = prop_oneof![
+        Just((Update::Store, false)),
+        Just((Update::Momentum, false)),
+        Just((ADAM, false)),
+        Just((ADAM, true)),
     ];
     let bias = prop_oneof![Just(BiasRows::Alike), Just(BiasRows::Weighted)];
-    let params = (rule, proptest::option::of(0.1..5.0), any::<bool>(), bias);
+    let params = (update, proptest::option::of(0.1..5.0), any::<bool>(), bias);
     (shape, act, dropout, params, 0..4, 0..4_usize).prop_map(
-        |(shape, act, dropout, (rule, max_column_norm, norm, bias), which, margin)| Case {
-            op: match which {
-                0 => Op::LinearFwd {
+        |(shape, act, dropout, ((update, from_zero), max_column_norm, norm, bias), which, margin)| {
+            let op = match which {
+                0 => Op::LinearFwd(linear_fwd::Call {
                     shape,
                     act,
                     dropout,
-                },
-                1 => Op::LinearBwdData {
+                }),
+                1 => Op::LinearBwdData(linear_bwd_data::Call {
                     shape,
                     act,
                     dropout,
-                },
-                2 => Op::LinearTangent { shape, act },
-                _ => Op::LinearBwdParams {
+                }),
+                2 => Op::LinearTangent(linear_tangent::Call { shape, act }),
+                _ => Op::LinearBwdParams(linear_bwd_params::Call {
                     shape,
-                    rule,
-                    max_column_norm: max_column_norm.filter(|_| rule != Rule::Store),
+                    update,
+                    from_zero,
+                    max_column_norm: max_column_norm.filter(|_| update != Update::Store),
                     norm: if norm { Norm::Watched } else { Norm::Ignored },
                     bias,
-                },
-            },
-            inputs: Inputs::Uniform,
-            margin,
-            role: Role::Edge,
-            tolerance: CASES[0].tolerance,
+                }),
+            };
+            Case {
+                margin,
+                ..op.case()
+            }
         },
     )
 }
@@ -176,7 +182,7 @@ fn bits<T: Real>(threads: usize, isa: Isa, case: &Case) -> Vec<u64> {
 
 #[test]
 fn native_results_are_the_same_bits_for_any_number_of_threads() {
-    for case in CASES {
+    for case in all() {
         for isa in [Isa::detect(), Isa::Baseline] {
             if isa == Isa::Baseline && case.role == Role::Paper {
                 continue;

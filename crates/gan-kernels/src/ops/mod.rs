@@ -46,6 +46,8 @@ pub(crate) mod logit_loss;
 pub(crate) mod parzen;
 pub(crate) mod repack;
 
+pub(crate) mod reference;
+
 macro_rules! export {
     ($($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {
         $(pub use $module::$Arguments;)*

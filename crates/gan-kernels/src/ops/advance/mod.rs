@@ -1,8 +1,10 @@
 //! The end of an iteration.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use crate::{Backend, Schedule};
 

@@ -1,8 +1,10 @@
 //! A running mean of parameters.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use super::assert_shape;
 use crate::{Backend, Matrix};

@@ -1,8 +1,10 @@
 //! Latents from the prior.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,10 @@
 //! A minibatch of the data set.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use super::{Dropout, assert_shape};
 use crate::{Backend, RowsMut};

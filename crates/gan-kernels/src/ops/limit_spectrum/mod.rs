@@ -1,8 +1,10 @@
 //! A limit on how much a layer can stretch its input.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use super::assert_shape;
 use crate::{Backend, Matrix};

@@ -1,5 +1,6 @@
 //! D's output layer, the objective on its logits, and the way back to the layer below, in one.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
@@ -52,7 +53,6 @@ pub struct LinearLogitLoss<'a, B: Backend> {
 
 impl<B: Backend> LinearLogitLoss<'_, B> {
     /// Checks every operand; returns m and k.
-    #[cfg(feature = "cube")]
     #[track_caller]
     pub(crate) fn check(&mut self) -> (usize, usize) {
         let (m, _, k) = self.forward().check();

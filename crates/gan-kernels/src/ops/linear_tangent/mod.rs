@@ -1,8 +1,10 @@
 //! A layer's derivative along a direction, in the place where the forward pass left the layer.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use super::{assert_shape, check_pieces};
 use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRows};

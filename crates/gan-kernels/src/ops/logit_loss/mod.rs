@@ -1,8 +1,10 @@
 //! Both players' objectives, from D's logits.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use super::assert_shape;
 use crate::{Backend, Rows, RowsMut};

@@ -1,8 +1,10 @@
 //! The same values in rows of another length.
 
+pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use crate::{Backend, Rows, RowsMut};
 

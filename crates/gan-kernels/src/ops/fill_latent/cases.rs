@@ -1,0 +1,126 @@
+//! The cases of [`FillLatent`].
+
+use super::reference::fill_latent;
+use super::{FillLatent, Prior};
+use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, state};
+use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
+use crate::random::{Purpose, Stream};
+use crate::recorder::{Recorder, inputs_of};
+use crate::{Backend, BackendError};
+
+pub(crate) const CASES: &[Case] = &[
+    case(7, 13, Prior::Uniform, 0),
+    case(7, 13, Prior::Normal, 0),
+    case(7, 13, Prior::Spherical, 0),
+    case(5, 1, Prior::Uniform, 0),
+    case(5, 1, Prior::Normal, 0),
+    case(5, 1, Prior::Spherical, 0),
+    case(3, 131, Prior::Normal, 0).margin(2),
+    case(3, 67, Prior::Spherical, 12_345),
+    case(101, 43, Prior::Uniform, 1_000_000),
+    case(100, 100, Prior::Uniform, 0).paper(),
+    case(100, 100, Prior::Normal, 0).paper(),
+    case(100, 100, Prior::Spherical, 0).paper(),
+];
+
+pub(crate) const TOLERANCE: Tolerance = Tolerance::ELEMENTWISE;
+
+const STREAM: Stream = Stream::new(Purpose::Noise, 1, 2);
+
+/// m × n latents.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Call {
+    /// m.
+    pub rows: usize,
+    /// n.
+    pub cols: usize,
+    /// p_z.
+    pub prior: Prior,
+    /// Row of the address space.
+    pub first_row: usize,
+}
+
+const fn case(rows: usize, cols: usize, prior: Prior, first_row: usize) -> Case {
+    let call = Call {
+        rows,
+        cols,
+        prior,
+        first_row,
+    };
+    call.case()
+}
+
+impl Operation for Call {
+    fn name(&self) -> String {
+        let Self {
+            rows,
+            cols,
+            prior,
+            first_row,
+        } = self;
+        format!("{rows}x{cols}/{prior:?}+{first_row}")
+    }
+
+    fn bytes(&self) -> u64 {
+        4 * (self.rows * self.cols) as u64
+    }
+
+    fn prepare<B: Backend>(&self, draw: &Draw<'_, B>) -> Box<dyn Operands<B>> {
+        Box::new(Latent {
+            call: *self,
+            z: draw.output(self.rows, self.cols),
+            state: draw.state(),
+        })
+    }
+}
+
+struct Latent<B: Backend> {
+    call: Call,
+    z: Operand<B>,
+    state: B::State,
+}
+
+impl<B: Backend> Operands<B> for Latent<B> {
+    fn run(&mut self, backend: &B) -> Result<(), BackendError> {
+        backend.fill_latent(FillLatent {
+            z: self.z.rows_mut(),
+            prior: self.call.prior,
+            stream: STREAM,
+            first_row: self.call.first_row,
+            state: &self.state,
+        });
+        Ok(())
+    }
+
+    fn results(&mut self, checker: &Checker<'_, B>) -> Result<Vec<Found>, BackendError> {
+        Ok(vec![self.z.read("z", checker.backend)?])
+    }
+
+    fn compare(&self, rounding: Rounding, found: &[Found]) -> Vec<Comparison> {
+        let Call {
+            rows,
+            cols,
+            prior,
+            first_row,
+        } = self.call;
+        let z = fill_latent((rows, cols), prior, STREAM, first_row, &state());
+        // A sine near its zero is as far off as the radius is long.
+        let expected = |row, col| Expected::new(z[(row, col)], 6.0);
+        vec![found[0].compare(rounding, expected)]
+    }
+}
+
+impl FillLatent<'_, Recorder> {
+    /// The call.
+    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+        self.z.matrix.storage = 1.0;
+        let (rows, cols) = self.z.shape();
+        let call = Call {
+            rows,
+            cols,
+            prior: self.prior,
+            first_row: self.first_row,
+        };
+        (call, inputs_of(1.0, 1.0))
+    }
+}

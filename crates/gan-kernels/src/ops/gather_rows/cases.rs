@@ -1,0 +1,224 @@
+//! The cases of [`GatherRows`].
+
+use super::GatherRows;
+use super::reference::gather_rows;
+use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, address, state};
+use crate::cases::{Case, Checker, Comparison, HALF, Inputs, MOST, Operation, Tolerance};
+use crate::ops::reference::Table;
+use crate::recorder::{Recorder, inputs_of, share_kept};
+use crate::{Affine, Backend, BackendError, ByteScale, Dropout, Records, StepState, Values};
+
+pub(crate) const CASES: &[Case] = &[
+    case(7, 19, 13, Kept::Bytes, 0),
+    case(7, 19, 13, Kept::BytesPerRow, 0),
+    case(7, 19, 13, Kept::Floats, 0),
+    case(7, 19, 13, Kept::Floats, 1_000_003),
+    case(47, 19, 3, Kept::Floats, 2).margin(2),
+    case(5, 1, 1, Kept::Floats, 0),
+    dropped(11, 19, 37, Kept::BytesPerRow, 0, HALF),
+    dropped(101, 307, 53, Kept::Floats, 8, MOST),
+    case(100, 5000, 784, Kept::Bytes, 0).paper(),
+    dropped(100, 5000, 784, Kept::Bytes, 0, MOST).paper(),
+];
+
+pub(crate) const TOLERANCE: Tolerance = Tolerance::ELEMENTWISE;
+
+/// Minibatches of an iteration, and which of them a case takes.
+const MINIBATCHES: [usize; 2] = [3, 1];
+
+/// m of N records of n values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Call {
+    /// m.
+    pub rows: usize,
+    /// N.
+    pub records: usize,
+    /// n.
+    pub cols: usize,
+    /// The format of the records.
+    pub kept: Kept,
+    /// Iteration.
+    pub step: u64,
+    /// Dropout of the rows.
+    pub dropout: Option<Dropout>,
+}
+
+/// How records are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kept {
+    /// As bytes under one affine map.
+    Bytes,
+    /// As bytes under one affine map per record.
+    BytesPerRow,
+    /// As floats.
+    Floats,
+}
+
+const fn case(rows: usize, records: usize, cols: usize, kept: Kept, step: u64) -> Case {
+    let call = Call {
+        rows,
+        records,
+        cols,
+        kept,
+        step,
+        dropout: None,
+    };
+    call.case()
+}
+
+const fn dropped(
+    rows: usize,
+    records: usize,
+    cols: usize,
+    kept: Kept,
+    step: u64,
+    mask: Dropout,
+) -> Case {
+    let call = Call {
+        rows,
+        records,
+        cols,
+        kept,
+        step,
+        dropout: Some(mask),
+    };
+    call.case()
+}
+
+impl Call {
+    fn state(&self) -> StepState {
+        StepState {
+            step: self.step,
+            ..state()
+        }
+    }
+}
+
+impl Operation for Call {
+    fn name(&self) -> String {
+        let Self {
+            rows,
+            records,
+            cols,
+            kept,
+            ..
+        } = self;
+        let dropout = if self.dropout.is_some() {
+            "+dropout"
+        } else {
+            ""
+        };
+        format!("{rows}x{cols}/{kept:?} of {records}{dropout}")
+    }
+
+    fn bytes(&self) -> u64 {
+        let each = match self.kept {
+            Kept::Bytes | Kept::BytesPerRow => 1 + 4,
+            Kept::Floats => 4 + 4,
+        };
+        (each * self.rows * self.cols) as u64
+    }
+
+    fn prepare<B: Backend>(&self, draw: &Draw<'_, B>) -> Box<dyn Operands<B>> {
+        let (values, records) = drawn(self.kept, self.records, self.cols);
+        Box::new(Gather {
+            call: *self,
+            records,
+            resident: draw.backend().resident(Records::new(self.cols, values)),
+            y: draw.output(self.rows, self.cols),
+            state: draw.backend().state(self.state()),
+        })
+    }
+}
+
+struct Gather<B: Backend> {
+    call: Call,
+    records: Table,
+    resident: B::Resident,
+    y: Operand<B>,
+    state: B::State,
+}
+
+impl<B: Backend> Operands<B> for Gather<B> {
+    fn run(&mut self, backend: &B) -> Result<(), BackendError> {
+        let [minibatches_per_step, minibatch] = MINIBATCHES;
+        backend.gather_rows(GatherRows {
+            records: &self.resident,
+            y: self.y.rows_mut(),
+            minibatches_per_step,
+            minibatch,
+            dropout: self.call.dropout,
+            state: &self.state,
+        });
+        Ok(())
+    }
+
+    fn results(&mut self, checker: &Checker<'_, B>) -> Result<Vec<Found>, BackendError> {
+        Ok(vec![self.y.read("y", checker.backend)?])
+    }
+
+    fn compare(&self, rounding: Rounding, found: &[Found]) -> Vec<Comparison> {
+        let Call { rows, dropout, .. } = self.call;
+        let state = self.call.state();
+        let y = gather_rows(&self.records, rows, MINIBATCHES, dropout, &state);
+        let expected = |row, col| Expected::new(y[(row, col)], y[(row, col)].abs() + 1.0);
+        vec![found[0].compare(rounding, expected)]
+    }
+}
+
+/// Records, and their values.
+fn drawn(kept: Kept, records: usize, cols: usize) -> (Values, Table) {
+    let mut words = vec![0; records * cols];
+    address(15).fill_words(0, &mut words);
+    if kept == Kept::Floats {
+        let floats: Vec<_> = words.iter().map(|&w| w as f32 / 2.0_f32.powi(31)).collect();
+        let values = floats.iter().map(|&x| f64::from(x)).collect();
+        return (Values::Floats(floats), Table::new(records, cols, values));
+    }
+    let data: Vec<_> = words.iter().map(|&word| word as u8).collect();
+    let maps: Vec<_> = (0..records)
+        .map(|record| match kept {
+            Kept::Bytes => Affine::PIXELS,
+            _ => Affine {
+                scale: 1.0 / (100.0 + record as f32),
+                offset: record as f32 * 0.01 - 0.7,
+            },
+        })
+        .collect();
+    let values = data.iter().enumerate().map(|(i, &byte)| {
+        let Affine { scale, offset } = maps[i / cols];
+        // The operation promises f32 arithmetic whatever the element type is.
+        f64::from(f32::from(byte) * scale + offset)
+    });
+    let values = Table::new(records, cols, values.collect());
+    let scale = match kept {
+        Kept::Bytes => ByteScale::Uniform(Affine::PIXELS),
+        _ => ByteScale::PerRow(maps),
+    };
+    (Values::Bytes { data, scale }, values)
+}
+
+impl GatherRows<'_, Recorder> {
+    /// The call; what it leaves in Y is noted there.
+    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+        let (records, cols) = (self.records.rows(), self.records.cols());
+        self.check(records, cols);
+        self.y.matrix.storage = share_kept(self.dropout);
+        let call = Call {
+            rows: self.y.shape().0,
+            records,
+            cols,
+            kept: match self.records.values() {
+                Values::Floats(_) => Kept::Floats,
+                Values::Bytes { scale, .. } => match scale {
+                    ByteScale::Uniform(_) => Kept::Bytes,
+                    ByteScale::PerRow(_) => Kept::BytesPerRow,
+                },
+            },
+            step: self.state.step,
+            dropout: self.dropout,
+        };
+        (call, inputs_of(1.0, 1.0))
+    }
+}
