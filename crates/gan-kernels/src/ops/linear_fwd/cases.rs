@@ -4,8 +4,8 @@ use super::LinearFwd;
 use super::reference::linear_fwd;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, state};
 use crate::cases::{
-    Case, Checker, Comparison, HALF, Inputs, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST,
-    Operation, Shape, Tolerance, variant,
+    Case, Checker, Comparison, HALF, Inputs, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST, Operation,
+    Shape, Tolerance, variant,
 };
 use crate::ops::linear_bwd_data::cases::read_winners;
 use crate::ops::reference::dropout_factor;
