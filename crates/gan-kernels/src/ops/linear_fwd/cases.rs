@@ -233,6 +233,7 @@ impl LinearFwd<'_, Recorder> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cases::Op;
     use crate::{Matrix, Native};
 
     /// Of all cases with a product that is not exact, those that fail with one factor rounded to
