@@ -3,11 +3,11 @@
 use std::ops::AddAssign;
 
 use anyhow::{Context, Result, ensure};
+use gan_kernels::Update;
 use gan_kernels::cases::gather_rows::Kept;
 use gan_kernels::cases::{
     Op, Shape, fill_latent, gather_rows, linear_bwd_data, linear_bwd_params, linear_fwd,
 };
-use gan_kernels::Update;
 use gan_model::{GameConfig, LayerConfig, OptimizerConfig, Updates};
 
 /// FLOP of products, and bytes of their operands.

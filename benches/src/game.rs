@@ -11,7 +11,8 @@ use gan_kernels::cases::{
 };
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Activation, Affine, Backend, ByteScale, Dropout, Native, Objective, Prior, Records, Update, Values,
+    Activation, Affine, Backend, ByteScale, Dropout, Native, Objective, Prior, Records, Update,
+    Values,
 };
 use gan_model::{GameConfig, Trainer, TrainingData};
 use rand::Rng;
@@ -163,7 +164,7 @@ pub fn mnist_iteration() -> Vec<Case> {
         Op::LinearBwdParams(linear_bwd_params::Call {
             shape: shape(m, n, k),
             update: Update::Momentum,
-        from_zero: false,
+            from_zero: false,
             max_column_norm: None,
             norm: Norm::Watched,
             bias: BiasRows::Alike,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use gan_kernels::cases::{Case, Checker, Op, linear_bwd_data, linear_logit_loss, logit_loss};
+use gan_kernels::cases::{Case, Checker, Op, linear_bwd_data, linear_logit_loss};
 use gan_kernels::cube::{Precision, Recording};
 use gan_kernels::{Activation, Backend, Objective};
 

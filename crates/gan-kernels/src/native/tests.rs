@@ -116,7 +116,14 @@ fn linear() -> impl Strategy<Value = Case> {
     let bias = prop_oneof![Just(BiasRows::Alike), Just(BiasRows::Weighted)];
     let params = (update, proptest::option::of(0.1..5.0), any::<bool>(), bias);
     (shape, act, dropout, params, 0..4, 0..4_usize).prop_map(
-        |(shape, act, dropout, ((update, from_zero), max_column_norm, norm, bias), which, margin)| {
+        |(
+            shape,
+            act,
+            dropout,
+            ((update, from_zero), max_column_norm, norm, bias),
+            which,
+            margin,
+        )| {
             let op = match which {
                 0 => Op::LinearFwd(linear_fwd::Call {
                     shape,

@@ -254,7 +254,10 @@ impl<B: Backend> Operands<B> for Params<B> {
             ["second moment of w", "second moment of b"],
         ];
         let mut found = Vec::new();
-        for (names, matrices) in NAMES.iter().zip([&self.theta].into_iter().chain(&self.moments)) {
+        for (names, matrices) in NAMES
+            .iter()
+            .zip([&self.theta].into_iter().chain(&self.moments))
+        {
             for (name, matrix) in names.iter().zip(matrices) {
                 found.push(Found::whole(name, matrix, checker.backend)?);
             }

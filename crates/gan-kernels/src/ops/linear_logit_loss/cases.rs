@@ -8,7 +8,9 @@ use crate::cases::{
 };
 use crate::ops::linear_bwd_data::cases::{Lower, share_below};
 use crate::ops::linear_fwd::reference::linear_fwd;
-use crate::ops::logit_loss::cases::{compare_monitors, expected_gradient, loss_name, read_monitors};
+use crate::ops::logit_loss::cases::{
+    compare_monitors, expected_gradient, loss_name, read_monitors,
+};
 use crate::ops::reference::Table;
 use crate::recorder::{Recorder, inputs_of};
 use crate::{Activation, Backend, BackendError, Dropout, Objective};
@@ -145,7 +147,10 @@ impl Operation for Call {
         } = self;
         let below = below.map(|(act, dropout)| format!("+{}", variant(act, dropout)));
         let below = below.unwrap_or_default();
-        format!("{rows}x1x{inputs}/{}{below}", loss_name(*objective, *weight))
+        format!(
+            "{rows}x1x{inputs}/{}{below}",
+            loss_name(*objective, *weight)
+        )
     }
 
     fn flop(&self) -> u64 {

@@ -1,6 +1,8 @@
 //! The cases of [`LogitLoss`].
 
-use super::reference::{Weighted, d, gradient, lead, log_d, log_one_minus_d, one_minus_d, sums, term};
+use super::reference::{
+    Weighted, d, gradient, lead, log_d, log_one_minus_d, one_minus_d, sums, term,
+};
 use super::{LogitLoss, Objective};
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
 use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
@@ -157,11 +159,7 @@ pub(crate) fn read_monitors<B: Backend>(
 
 /// The gradient by each logit; the logits' magnitudes, and those of the gradient, are in units of
 /// `unit`.
-pub(crate) fn expected_gradient(
-    loss: Weighted,
-    logits: &[Expected],
-    unit: f64,
-) -> Vec<Expected> {
+pub(crate) fn expected_gradient(loss: Weighted, logits: &[Expected], unit: f64) -> Vec<Expected> {
     let values: Vec<_> = logits.iter().map(|l| l.value).collect();
     let half = logits.len() / 2;
     let of_row = |row: usize| {
@@ -250,10 +248,7 @@ pub(crate) fn compare_monitors(
             size_of_objective(loss, logits),
         );
     } else {
-        set(
-            Monitor::GeneratorObjective,
-            size_of_objective(loss, logits),
-        );
+        set(Monitor::GeneratorObjective, size_of_objective(loss, logits));
     }
     found.compare(rounding, |_, col| Expected::new(sums.0[col], sizes[col]))
 }

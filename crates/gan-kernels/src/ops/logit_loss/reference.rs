@@ -61,9 +61,7 @@ pub(crate) fn gradient((objective, weight): Weighted, logits: &[f64], row: usize
 /// What one call adds to the monitors.
 pub(crate) fn sums(loss: Weighted, logits: &[f64]) -> MonitorSums {
     let mut sums = MonitorSums::default();
-    let value = (0..logits.len())
-        .map(|row| term(loss, logits, row))
-        .sum();
+    let value = (0..logits.len()).map(|row| term(loss, logits, row)).sum();
     if !loss.0.is_discriminator() {
         sums[Monitor::GeneratorUpdates] = 1.0;
         sums[Monitor::GeneratorObjective] = value;
