@@ -4,25 +4,23 @@
 //! is in `gan-run` and below.
 
 mod commands;
-mod evaluate;
 mod figure;
 mod interrupt;
 mod output;
 mod problem;
 mod progress;
-mod record;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use gan_run::model as sample;
-use gan_run::{config, device as devices, run_data, run_dir, text as session};
+use gan_run::{config, run_data, run_dir};
 
+use commands::evaluate::{self, EvaluateArgs};
 use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
 use commands::sample::{self as sample_command, SampleArgs};
 use commands::train::{self, TrainArgs};
-use evaluate::EvaluateArgs;
 use figure::FigureArgs;
 use output::{Format, Output};
 

@@ -1,5 +1,6 @@
 //! The commands, one module each: its arguments, and `run`.
 
+pub(crate) mod evaluate;
 pub(crate) mod info;
 pub(crate) mod presets;
 pub(crate) mod sample;

@@ -10,13 +10,13 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gan_run::run_dir::RunDir;
+use gan_run::text::hexadecimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::output::Output;
-use crate::record::hexadecimal;
-use crate::run_dir::RunDir;
 
 /// The variable by which the user names the folder.
 const VARIABLE: &str = "GAN_CACHE_DIR";

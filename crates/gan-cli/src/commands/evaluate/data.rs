@@ -2,14 +2,13 @@
 
 use gan_data::{Dataset, Mixture, RecordShape, Transform};
 use gan_eval::{Estimate, KnownModes, Labels, Points, Reference, gather, mean_and_standard_error};
+use gan_run::model::Model;
+use gan_run::problem::Problem;
+use gan_run::record;
+use gan_run::run_data::RunData;
+use gan_run::text::{hexadecimal, thousands};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::problem::Problem;
-use crate::record::{self, hexadecimal};
-use crate::run_data::RunData;
-use crate::sample::Model;
-use crate::session::thousands;
 
 /// SHA-256 of the authors' 50,000 training images of MNIST, as checkpoints carry it.
 const MNIST: &str = "a0f3ad6759e4f04293e3b27efe1137351a94612d85d36830fcb24cfc80d531da";

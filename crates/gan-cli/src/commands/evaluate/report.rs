@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use gan_eval::{Finding, Row, RowKind, Section, Uncertainty};
 use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, ORANGE, SILVER};
+use gan_run::problem::Problem;
+use gan_run::run_dir::RunDir;
+use gan_run::text::thousands;
 use serde::{Deserialize, Serialize};
 
 use super::data::DataFacts;
 use crate::output::Output;
-use crate::problem::Problem;
-use crate::run_dir::RunDir;
-use crate::session::thousands;
 
 /// The file that holds the whole report.
 const FILE: &str = "evaluation.json";
