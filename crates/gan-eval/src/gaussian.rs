@@ -44,12 +44,6 @@ impl Moments {
         })
     }
 
-    /// The mean of each column.
-    #[must_use]
-    pub fn mean(&self) -> &[f64] {
-        &self.mean
-    }
-
     /// `count` draws from the Gaussian of this mean and of the covariance of the largest
     /// `components` principal components, row-major; with all of them, from the one that fits.
     ///

@@ -47,17 +47,13 @@ pub(super) fn section<B: Backend>(
 /// The result of [`mmd`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mmd {
-    /// Records.
+    /// Number of records.
     pub records: usize,
-    /// Samples.
-    pub samples: usize,
     /// Unbiased estimate of MMD²; 0 is ideal, and it may be below.
     pub squared: f64,
     /// Share of permutations whose MMD² is at least this, the identity among them: small where
     /// records and samples differ.
     pub p_value: f64,
-    /// Permutations drawn.
-    pub permutations: usize,
     /// MMD² that one permutation in twenty exceeds.
     pub null_95: f64,
     /// Median distance between two of the pooled points, in their units.
@@ -100,10 +96,8 @@ pub fn mmd<B: Backend>(
     null.sort_by(f64::total_cmp);
     Ok(Mmd {
         records: n,
-        samples: m,
         squared,
         p_value: (1 + at_least) as f64 / (1 + permutations) as f64,
-        permutations,
         null_95: *null.get(permutations * 19 / 20).unwrap_or(&f64::NAN),
         median_distance,
     })

@@ -42,12 +42,8 @@ pub(super) fn section<B: Backend>(
 /// The result of [`sliced_wasserstein`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlicedWasserstein {
-    /// Records.
+    /// Number of records.
     pub records: usize,
-    /// Samples.
-    pub samples: usize,
-    /// Directions.
-    pub directions: usize,
     /// √(mean over directions of W₂²), in the units of the points; 0 is ideal.
     pub distance: f64,
     /// Standard error of `distance` from the choice of directions.
@@ -102,8 +98,6 @@ pub fn sliced_wasserstein<B: Backend>(
     let distance = mean.sqrt();
     Ok(SlicedWasserstein {
         records: records.rows(),
-        samples: samples.rows(),
-        directions,
         distance,
         // Of √m̂, by the delta method.
         standard_error: if distance > 0.0 {
