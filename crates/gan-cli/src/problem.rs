@@ -6,7 +6,6 @@ use gan_data::DataError;
 use gan_kernels::BackendError;
 pub(crate) use gan_run::problem::Problem;
 use gan_run::problem::{Cause, with_sources};
-pub(crate) use gan_run::text::nearest;
 
 use crate::output;
 
