@@ -1,5 +1,7 @@
 //! What a machine can do: the [`Backend`] trait and the memory its operations work on.
 
+use std::sync::Arc;
+
 use crate::ops::{LinearBwdParams, for_each_operation};
 use crate::{Real, Records, Schedule, StepState};
 
@@ -138,7 +140,7 @@ impl std::fmt::Display for Execution {
 }
 
 /// Something went wrong on the device.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackendError {
     /// More threads were asked for than can be started.
@@ -147,7 +149,7 @@ pub enum BackendError {
         /// Threads asked for.
         threads: usize,
         /// The operating system's answer.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// The device that was asked for is not there.
     #[error("no device {asked}: found {found}")]

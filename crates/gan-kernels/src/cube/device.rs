@@ -8,7 +8,7 @@ use cubecl::ir::features::MmaConfig;
 use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::Client;
 
-use super::tile::{Cores, Format, Fragment, Product};
+use super::tile::{Cores, Fragment, Product};
 use crate::BackendError;
 
 /// A device by its runtime and its number there, as `cuda:1`.
@@ -154,13 +154,9 @@ impl Precision {
 
     /// What multiplies so on `client`, if it can.
     pub(crate) fn cores(self, client: &Client) -> Option<Cores> {
-        let (kind, format) = match self {
-            Self::F32 => return Some(Cores::Units),
-            Self::Tf32x3 => (FloatKind::TF32, Format::Tf32x3),
-            Self::Tf32 => (FloatKind::TF32, Format::Tf32),
-            Self::Bf16 => (FloatKind::BF16, Format::Bf16),
-            Self::F16 => (FloatKind::F16, Format::F16),
-        };
+        if self == Self::F32 {
+            return Some(Cores::Units);
+        }
         let properties = client.properties();
         let hardware = &properties.hardware;
         // Which units are a plane must be known to the kernel.
@@ -168,20 +164,20 @@ impl Precision {
             return None;
         }
         let plane = hardware.plane_size_max as usize;
-        let [factor, sum] = [kind, FloatKind::F32].map(ElemType::Float);
+        let [factor, sum] = [self.kind(), FloatKind::F32].map(ElemType::Float);
         let sums = |config: &&MmaConfig| {
             (config.a_type, config.b_type, config.cd_type) == (factor, factor, sum)
         };
         let matmul = &properties.features.matmul;
-        let depth = if kind == FloatKind::TF32 { 8 } else { 16 };
+        let depth = 8 * self.packed() as u32;
         let is_registers = |it: &MmaConfig| (it.m, it.n, it.k) == (16, 8, depth);
-        let room = hardware.max_shared_memory_size;
-        let registers = Cores::Registers(format);
+        let has_room =
+            |&cores: &Cores| Product::is_possible(cores, self, hardware.max_shared_memory_size);
         if plane == 32
             && matmul.mma.iter().filter(sums).any(is_registers)
-            && Product::is_possible(registers, room)
+            && has_room(&Cores::Registers)
         {
-            return Some(registers);
+            return Some(Cores::Registers);
         }
         let fragments = matmul.cmma.iter().filter(sums).map(|config| Fragment {
             m: config.m as usize,
@@ -189,12 +185,21 @@ impl Precision {
             k: config.k as usize,
             plane,
         });
-        let usable = fragments
-            .filter(|&fragment| Product::is_possible(Cores::Fragments(format, fragment), room));
         // A square one reads the least for what it computes.
-        usable
+        fragments
+            .filter(|&fragment| has_room(&Cores::Fragments(fragment)))
             .max_by_key(|fragment| (fragment.m.min(fragment.n), fragment.k))
-            .map(|fragment| Cores::Fragments(format, fragment))
+            .map(Cores::Fragments)
+    }
+
+    /// That `device` does not offer it, but `offered`.
+    pub(crate) fn not_offered(self, device: String, offered: &[Self]) -> BackendError {
+        let names: Vec<_> = offered.iter().map(|offered| offered.name()).collect();
+        BackendError::Precision {
+            device,
+            asked: self.name(),
+            found: names.join(", "),
+        }
     }
 
     /// The precisions that `client` offers.

@@ -32,7 +32,7 @@ impl Recording {
                 // SAFETY: the caller of `repeat` keeps all that the iteration names, and uses it
                 // from this thread alone.
                 if let Err(error) = unsafe { graph.replay() } {
-                    cube.fail_with(&error);
+                    cube.fail_recording(&error);
                 }
             }
         }
@@ -77,7 +77,7 @@ fn record(cube: &Cube, mut iteration: impl FnMut()) -> Recorded {
         Err(error) => {
             // What the recorded launches would have written, the parameters among it, cannot be
             // read any more.
-            cube.fail_with(&error);
+            cube.fail_recording(&error);
             eager
         }
     }

@@ -6,7 +6,7 @@ use cubecl::prelude::CubeElement;
 use cubecl::server::Handle;
 
 use super::philox::RATES;
-use super::{Cube, Failure, lock};
+use super::{Cube, lock};
 use crate::{
     Affine, BackendError, ByteScale, Monitor, MonitorSums, Rates, Records, Schedule, StepState,
     Values,
@@ -92,17 +92,17 @@ impl Cube {
         Some(all.saturating_sub(report.usage().bytes_reserved))
     }
 
-    fn fits(&self, bytes: u64) -> Result<(), Failure> {
+    fn fits(&self, bytes: u64) -> Result<(), BackendError> {
         let largest = self.client().properties().memory.max_page_size;
         if bytes > largest {
-            return Err(Failure::BufferTooLarge { bytes, largest });
+            return Err(BackendError::BufferTooLarge { bytes, largest });
         }
         // Small ones come from pages that are there already.
         const WORTH_ASKING: u64 = 1 << 24;
         match self.free_memory() {
-            Some(free) if bytes > WORTH_ASKING && bytes > free => Err(Failure::OutOfMemory {
+            Some(free) if bytes > WORTH_ASKING && bytes > free => Err(BackendError::OutOfMemory {
                 needed: bytes,
-                free,
+                free: Some(free),
             }),
             _ => Ok(()),
         }
@@ -308,26 +308,29 @@ pub struct DeviceRecords {
     /// Factor and summand of all records or of each.
     pub(crate) maps: Handle,
     pub(crate) map_words: usize,
-    pub(crate) kept: Kept,
+    pub(crate) format: RecordFormat,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
 }
 
-/// How a data set is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
+/// How the records of a data set are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RecordFormat {
+    /// As floats.
     Floats,
+    /// As bytes, which one affine map takes to floats.
     Bytes,
+    /// As bytes, of which each record has its own map.
     BytesPerRow,
 }
 
 impl DeviceRecords {
     pub(super) fn new(cube: &Cube, records: &Records) -> Self {
         let pair = |map: &Affine| [map.scale, map.offset];
-        let (words, maps, kept): (Vec<u32>, Vec<f32>, Kept) = match records.values() {
+        let (words, maps, format): (Vec<u32>, Vec<f32>, RecordFormat) = match records.values() {
             Values::Floats(data) => {
                 let words = data.iter().map(|value| value.to_bits()).collect();
-                (words, vec![1.0, 0.0], Kept::Floats)
+                (words, vec![1.0, 0.0], RecordFormat::Floats)
             }
             Values::Bytes { data, scale } => {
                 let word = |bytes: &[u8]| {
@@ -337,10 +340,10 @@ impl DeviceRecords {
                 };
                 let words = data.chunks(4).map(word).collect();
                 match scale {
-                    ByteScale::Uniform(map) => (words, pair(map).to_vec(), Kept::Bytes),
+                    ByteScale::Uniform(map) => (words, pair(map).to_vec(), RecordFormat::Bytes),
                     ByteScale::PerRow(maps) => {
                         let maps = maps.iter().flat_map(pair).collect();
-                        (words, maps, Kept::BytesPerRow)
+                        (words, maps, RecordFormat::BytesPerRow)
                     }
                 }
             }
@@ -350,7 +353,7 @@ impl DeviceRecords {
             map_words: maps.len(),
             data: cube.buffer_of(&words),
             maps: cube.buffer_of(&maps),
-            kept,
+            format,
             rows: records.rows(),
             cols: records.cols(),
         }

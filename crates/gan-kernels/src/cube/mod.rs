@@ -5,14 +5,18 @@
 //! (shapes and grids), of which the last two are in `ops/<op>/cube.rs`.
 
 mod device;
+pub(crate) mod epilogue;
 mod error;
 mod graph;
 pub(crate) mod launch;
 pub(crate) mod math;
 mod memory;
+pub(crate) mod objective;
+pub(crate) mod operand;
 #[cfg(feature = "cuda")]
 mod paper;
 pub(crate) mod philox;
+pub(crate) mod sums;
 pub(crate) mod tile;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +30,7 @@ pub use device::{
 };
 pub use graph::Recording;
 pub(crate) use memory::{
-    DeviceMonitors, DeviceRecords, DeviceState, Kept, RATE_WORDS, Summed, TABLE_HEAD,
+    DeviceMonitors, DeviceRecords, DeviceState, RATE_WORDS, RecordFormat, Summed, TABLE_HEAD,
 };
 #[cfg(feature = "cuda")]
 pub use paper::{Compiled, Launched, Paper};
@@ -36,7 +40,7 @@ use crate::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Records, Rows, Schedule,
     StepState, Winners,
 };
-use tile::{Along, Cores, Format, Product, TILES};
+use tile::{Cores, Product, TILES};
 
 /// The back end of a GPU.
 ///
@@ -65,35 +69,10 @@ struct Device {
     launches: AtomicUsize,
     /// Names of the kernels launched, while somebody listens.
     trace: Mutex<Option<Vec<&'static str>>>,
-    /// Small buffers for what a kernel can write but, in the variant at hand, does not.
-    spare: [Handle; 5],
     /// Numbers that kernels of one operation hand to each other, by how many there is room for.
     scratch: Mutex<Vec<(usize, Handle)>>,
     /// What went wrong before a kernel could be launched; none is launched afterwards.
-    failure: Mutex<Option<Failure>>,
-}
-
-/// What can go wrong before a launch.
-#[derive(Clone, Debug)]
-enum Failure {
-    BufferTooLarge { bytes: u64, largest: u64 },
-    OutOfMemory { needed: u64, free: u64 },
-    Graph { reason: String },
-}
-
-impl From<Failure> for BackendError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::BufferTooLarge { bytes, largest } => Self::BufferTooLarge { bytes, largest },
-            Failure::OutOfMemory { needed, free } => Self::OutOfMemory {
-                needed,
-                free: Some(free),
-            },
-            Failure::Graph { reason } => Self::Failed {
-                reason: format!("a recorded iteration: {reason}"),
-            },
-        }
-    }
+    failure: Mutex<Option<BackendError>>,
 }
 
 impl Cube {
@@ -105,12 +84,7 @@ impl Cube {
         let (client, description) = device::open(name)?;
         let Some(cores) = precision.cores(&client) else {
             let offered = Precision::offered(&client);
-            let names: Vec<_> = offered.iter().map(|offered| offered.name()).collect();
-            return Err(BackendError::Precision {
-                device: format!("{name} ({description})"),
-                asked: precision.name(),
-                found: names.join(", "),
-            });
+            return Err(precision.not_offered(format!("{name} ({description})"), &offered));
         };
         let name = format!("{name}, {description}, {precision}");
         Ok(Self::new(client, name, precision, cores))
@@ -125,28 +99,14 @@ impl Cube {
     /// If the build does not link its runtime, it is not there, or it lacks shared memory.
     pub fn open_emulated(name: DeviceName, precision: Precision) -> Result<Self, BackendError> {
         let (client, description) = device::open(name)?;
-        let emulated = |bits, packed, parts| {
-            let format = Format::Emulated {
-                bits,
-                packed,
-                parts,
-            };
-            (" emulated", Cores::Registers(format))
-        };
         let (how, cores) = match precision {
             Precision::F32 => ("", Cores::Units),
-            Precision::Tf32x3 => emulated(10, 1, 2),
-            Precision::Tf32 => emulated(10, 1, 1),
-            Precision::Bf16 => emulated(7, 2, 1),
-            Precision::F16 => emulated(10, 2, 1),
+            _ => (" emulated", Cores::Emulated),
         };
         let hardware = &client.properties().hardware;
-        if !Product::is_possible(cores, hardware.max_shared_memory_size) {
-            return Err(BackendError::Precision {
-                device: format!("{name} ({description})"),
-                asked: precision.name(),
-                found: Precision::F32.name().into(),
-            });
+        if !Product::is_possible(cores, precision, hardware.max_shared_memory_size) {
+            let device = format!("{name} ({description})");
+            return Err(precision.not_offered(device, &[Precision::F32]));
         }
         let name = format!("{name}, {description}, {precision}{how}");
         Ok(Self::new(client, name, precision, cores))
@@ -157,7 +117,6 @@ impl Cube {
             records: true,
             only_tile: None,
             device: Arc::new(Device {
-                spare: std::array::from_fn(|_| client.create_from_slice(&[0; 16])),
                 client,
                 description,
                 precision,
@@ -196,14 +155,12 @@ impl Cube {
     pub fn with_tile(mut self, at: usize, step: usize) -> Option<Self> {
         assert!(at < TILES.len(), "with_tile: {at} of {}", TILES.len());
         self.only_tile = Some((at, step));
-        let lies = [Along::Depth, Along::Free];
-        let mut pairs = lies.into_iter().flat_map(|a| lies.map(|b| (a, b)));
         let is_pinned = |(a, b)| {
             let p = self.product(a, b, |_| 1);
             let tile = TILES[at];
             (p.tile.bm, p.tile.bn, p.tile.step) == (tile.bm, tile.bn, step)
         };
-        pairs.all(is_pinned).then_some(self)
+        Product::LAYOUTS.into_iter().all(is_pinned).then_some(self)
     }
 
     /// How factors of products are rounded.
@@ -237,10 +194,6 @@ impl Cube {
         kernel(&self.device.client);
     }
 
-    pub(crate) fn spare(&self) -> &[Handle; 5] {
-        &self.device.spare
-    }
-
     /// Multiprocessors that want work; a guess where the driver does not tell.
     pub(crate) fn multiprocessors(&self) -> usize {
         const GUESS: u32 = 32;
@@ -252,18 +205,17 @@ impl Cube {
         self.device.launches.load(Ordering::Relaxed)
     }
 
-    fn fail(&self, failure: Failure) {
+    fn fail(&self, failure: BackendError) {
         lock(&self.device.failure).get_or_insert(failure);
     }
 
-    fn fail_with(&self, error: &cubecl::server::ServerError) {
-        let reason = self.error(error).to_string();
-        self.fail(Failure::Graph { reason });
+    fn fail_recording(&self, error: &cubecl::server::ServerError) {
+        let reason = format!("a recorded iteration: {}", self.error(error));
+        self.fail(BackendError::Failed { reason });
     }
 
     fn failed(&self) -> Result<(), BackendError> {
-        let failure = lock(&self.device.failure).clone();
-        failure.map_or(Ok(()), |failure| Err(failure.into()))
+        lock(&self.device.failure).clone().map_or(Ok(()), Err)
     }
 
     fn error(&self, error: &cubecl::server::ServerError) -> BackendError {

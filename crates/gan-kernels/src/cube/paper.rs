@@ -88,11 +88,7 @@ impl Paper {
         };
         let client = Client::load::<Drawn>(DeviceId::new(0, number as u16));
         let Some(cores) = precision.cores(&client) else {
-            return Err(BackendError::Precision {
-                device: "an NVIDIA device on paper".into(),
-                asked: precision.name(),
-                found: String::new(),
-            });
+            return Err(precision.not_offered("an NVIDIA device on paper".into(), &[]));
         };
         let name = format!("an NVIDIA device on paper, {precision}");
         let cube = Cube::new(client, name, precision, cores);
@@ -209,7 +205,7 @@ impl Launched {
 }
 
 /// What cubecl's CUDA runtime says of a Hopper device, as far as our kernels ask.
-pub(super) fn properties() -> DeviceProperties {
+fn properties() -> DeviceProperties {
     let mut features = Features::default();
     let float = ElemType::Float;
     for (kind, k) in [
@@ -217,14 +213,16 @@ pub(super) fn properties() -> DeviceProperties {
         (FloatKind::BF16, 16),
         (FloatKind::F16, 16),
     ] {
-        features.matmul.mma.insert(MmaConfig {
+        let config = |n| MmaConfig {
             a_type: float(kind),
             b_type: float(kind),
             cd_type: float(FloatKind::F32),
             m: 16,
-            n: 8,
+            n,
             k,
-        });
+        };
+        features.matmul.mma.insert(config(8));
+        features.matmul.cmma.insert(config(16));
     }
     let hardware = HardwareProperties {
         load_width: 128,

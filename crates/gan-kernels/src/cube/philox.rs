@@ -2,6 +2,8 @@
 
 use cubecl::prelude::*;
 
+use super::operand::lane_of;
+
 /// The multipliers and the key's increments of Philox4x32 (Salmon et al. 2011).
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
@@ -65,64 +67,11 @@ pub(crate) fn block(state: &[u32], stream: u32, block: u32) -> Vector<u32, Const
 #[cube]
 pub(crate) fn word(state: &[u32], stream: u32, index: u32) -> u32 {
     let words = block(state, stream, index / 4);
-    let lane = index % 4;
-    let mut word = words.extract(0usize);
-    #[unroll]
-    for other in 1..4usize {
-        word = select(lane == other as u32, words.extract(other), word);
-    }
-    word
+    lane_of(words, (index % 4) as usize)
 }
 
 /// A word as a number in (0, 1): see [`unit_open`](crate::random::unit_open).
 #[cube]
 pub(crate) fn unit_open(word: u32) -> f32 {
     (f32::cast_from(word >> 9) + 0.5f32) * 1.192_092_9e-7f32
-}
-
-/// A dropout mask as kernels take it.
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
-pub(crate) struct Mask {
-    /// Word of the stream.
-    pub(crate) stream: u32,
-    /// Words below this one are kept.
-    pub(crate) threshold: u32,
-    /// Factor of what is kept.
-    pub(crate) scale: f32,
-    /// Row of the mask that belongs to the first row of the operand.
-    pub(crate) first_row: u32,
-}
-
-/// The factors, `scale` or 0, of the four columns from `4·column4` on in `row`, of `columns4`
-/// blocks of four columns.
-#[cube]
-pub(crate) fn mask4(
-    state: &[u32],
-    mask: &Mask,
-    row: usize,
-    column4: usize,
-    columns4: usize,
-) -> Vector<f32, Const<4>> {
-    let index = (mask.first_row + row as u32) * columns4 as u32 + column4 as u32;
-    let words = block(state, mask.stream, index);
-    let mut factors = Vector::<f32, Const<4>>::empty();
-    #[unroll]
-    for lane in 0..4usize {
-        let kept = words.extract(lane) < mask.threshold;
-        factors.insert(lane, select(kept, mask.scale, 0.0f32));
-    }
-    factors
-}
-
-/// The factor of one column.
-#[cube]
-pub(crate) fn mask1(state: &[u32], mask: &Mask, row: usize, column: usize, columns4: usize) -> f32 {
-    let factors = mask4(state, mask, row, column / 4, columns4);
-    let lane = column % 4;
-    let mut factor = factors.extract(0usize);
-    #[unroll]
-    for other in 1..4usize {
-        factor = select(lane == other, factors.extract(other), factor);
-    }
-    factor
 }

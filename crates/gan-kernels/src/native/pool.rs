@@ -108,7 +108,10 @@ impl Pool {
             let thread = std::thread::Builder::new()
                 .name(format!("gan-worker-{worker}"))
                 .spawn(move || shared.work(worker))
-                .map_err(|source| BackendError::Threads { threads, source })?;
+                .map_err(|source| BackendError::Threads {
+                    threads,
+                    source: source.into(),
+                })?;
             pool.threads.push(thread);
         }
         // A thread allocates as it starts, which on a busy machine may be many forks later, and

@@ -2,7 +2,9 @@
 
 use cubecl::prelude::*;
 
-use super::{Along, Fragment, Place, Product, Side, Vec4, Walk, fetch, put};
+use super::factors::{Walks, bring, end_step, fetch};
+use super::shape::Side;
+use super::{Along, Factor, Fragment, Operand, Product, Stage, Vec4, share_of_plane};
 
 /// The groups' tiles into `stage`, one behind the other; a barrier has yet to follow.
 ///
@@ -10,29 +12,19 @@ use super::{Along, Fragment, Place, Product, Side, Vec4, Walk, fetch, put};
 /// there by rows or by columns, so that none is transposed.
 #[cube]
 #[allow(clippy::too_many_arguments)]
-pub(super) fn by_fragments<E: Float>(
-    a: &[Vec4],
-    b: &[Vec4],
-    extra: &[Vec4],
-    extra_place: &Place,
-    a_walk: &mut Walk,
-    b_walk: &mut Walk,
-    a_stage: &mut [Vector<E, Const<4>>],
-    b_stage: &mut [Vector<E, Const<4>>],
-    stage: &mut [Vec4],
+pub(super) fn by_fragments(
+    a: &Operand<Vec4>,
+    extra: &ComptimeOption<Operand<Vec4>>,
+    b: &Operand<Vec4>,
+    walks: &mut Walks,
+    stage: &mut Stage,
     depth: usize,
     #[comptime] p: Product,
     #[comptime] f: Fragment,
 ) {
     let t = comptime!(p.tile);
-    let parts = comptime!(p.cores.parts());
-    let (a_side, b_side) = comptime!((p.a(), p.b()));
     let groups = comptime!(p.groups());
-    let plane = UNIT_POS as usize / f.plane;
-    let group = plane / comptime!(p.regions());
-    let region = plane % comptime!(p.regions());
-    let row = region / comptime!(t.bn / t.pn) * t.pm;
-    let col = region % comptime!(t.bn / t.pn) * t.pn;
+    let (group, row, col) = share_of_plane(UNIT_POS as usize / f.plane, p);
 
     let mut acc = Sequence::<cmma::Matrix<f32>>::new();
     #[unroll]
@@ -46,32 +38,20 @@ pub(super) fn by_fragments<E: Float>(
             0.0f32,
         ));
     }
-    fetch(a, extra, extra_place, a_walk, 0usize, depth, a_side);
-    fetch(b, extra, extra_place, b_walk, 0usize, depth, b_side);
+    fetch(a, extra, b, walks, 0usize, depth, p);
     for step in 0..depth.div_ceil(t.step) {
-        let a_at = step % t.buffers * comptime!(a_side.room() * parts);
-        let b_at = step % t.buffers * comptime!(b_side.room() * parts);
-        put::<E>(&*a_walk, a_stage, a_at, a_side, p);
-        put::<E>(&*b_walk, b_stage, b_at, b_side, p);
-        sync_cube();
-        // Behind the last step it reads nothing.
-        fetch(a, extra, extra_place, a_walk, step + 1, depth, a_side);
-        fetch(b, extra, extra_place, b_walk, step + 1, depth, b_side);
+        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, depth, p);
         // All units of a plane are in one group, and a plane without a share goes on to wait.
         if group < groups {
             #[unroll]
             for share in 0..comptime!(p.share()) {
                 let k = (group * comptime!(p.share()) + share) * f.k;
-                let rows = fragments::<E>(&*a_stage, a_at, row, k, t.pm, a_side, f, true, parts);
-                let columns =
-                    fragments::<E>(&*b_stage, b_at, col, k, t.pn, b_side, f, false, parts);
-                multiply::<E>(&rows, &columns, &acc, t.pm / f.m, t.pn / f.n, parts);
+                let rows = fragments(&stage.a, a_at, row, k, p.a(), p, f, true);
+                let columns = fragments(&stage.b, b_at, col, k, p.b(), p, f, false);
+                multiply(&rows, &columns, &acc, p, f);
             }
         }
-        // With a buffer more, the next step is written beside what others still read.
-        if comptime!(t.buffers == 1) {
-            sync_cube();
-        }
+        end_step(p);
     }
     let c = comptime!(t.vectors());
     if group < groups {
@@ -82,7 +62,7 @@ pub(super) fn by_fragments<E: Float>(
                 let at = group * c + ((row + i * f.m) * t.bn + col + j * f.n) / 4;
                 let end = comptime!(c * groups);
                 cmma::store(
-                    &mut stage[at..end],
+                    &mut stage.c[at..end],
                     acc.index(comptime!(i * (t.pn / f.n) + j)),
                     comptime!(t.bn as u32),
                     cmma::MatrixLayout::RowMajor,
@@ -92,24 +72,24 @@ pub(super) fn by_fragments<E: Float>(
     }
 }
 
-/// Adds the products of a plane's fragments, `down` of A by `across` of B, to its elements.
+/// Adds the products of a plane's fragments to its elements.
 ///
 /// Of factors in two parts the small products come first, and that of both small parts not at all.
 #[cube]
-fn multiply<E: Float>(
-    rows: &Sequence<cmma::Matrix<E>>,
-    columns: &Sequence<cmma::Matrix<E>>,
+fn multiply(
+    rows: &Sequence<cmma::Matrix<Factor>>,
+    columns: &Sequence<cmma::Matrix<Factor>>,
     acc: &Sequence<cmma::Matrix<f32>>,
-    #[comptime] down: usize,
-    #[comptime] across: usize,
-    #[comptime] parts: usize,
+    #[comptime] p: Product,
+    #[comptime] f: Fragment,
 ) {
+    let (down, across) = comptime!((p.tile.pm / f.m, p.tile.pn / f.n));
     #[unroll]
     for i in 0..down {
         #[unroll]
         for j in 0..across {
             let c = acc.index(comptime!(i * across + j));
-            if comptime!(parts > 1) {
+            if comptime!(p.precision.parts() > 1) {
                 let low = rows.index(comptime!(down + i));
                 cmma::execute(low, columns.index(j), c, c);
                 let low = columns.index(comptime!(across + j));
@@ -124,18 +104,21 @@ fn multiply<E: Float>(
 /// in two parts, those of the first and then those of the second.
 #[cube]
 #[allow(clippy::too_many_arguments)]
-fn fragments<E: Float>(
-    stage: &[Vector<E, Const<4>>],
+fn fragments(
+    stage: &[Vector<Factor, Const<4>>],
     at: usize,
     free: usize,
     k: usize,
-    #[comptime] count: usize,
     #[comptime] side: Side,
+    #[comptime] p: Product,
     #[comptime] f: Fragment,
     #[comptime] is_a: bool,
-    #[comptime] parts: usize,
-) -> Sequence<cmma::Matrix<E>> {
-    let each = comptime!(if is_a { f.m } else { f.n });
+) -> Sequence<cmma::Matrix<Factor>> {
+    let (count, each) = comptime!(if is_a {
+        (p.tile.pm, f.m)
+    } else {
+        (p.tile.pn, f.n)
+    });
     // A's rows and B's columns are what is not summed over.
     let (ident, layout) = comptime!(match (side.along, is_a) {
         (Along::Depth, true) => (cmma::MatrixIdent::A, cmma::MatrixLayout::RowMajor),
@@ -143,9 +126,9 @@ fn fragments<E: Float>(
         (Along::Depth, false) => (cmma::MatrixIdent::B, cmma::MatrixLayout::ColMajor),
         (Along::Free, false) => (cmma::MatrixIdent::B, cmma::MatrixLayout::RowMajor),
     });
-    let mut all = Sequence::<cmma::Matrix<E>>::new();
+    let mut all = Sequence::<cmma::Matrix<Factor>>::new();
     #[unroll]
-    for part in 0..parts {
+    for part in 0..comptime!(p.precision.parts()) {
         #[unroll]
         for i in 0..comptime!(count / each) {
             let free = free + i * each;
@@ -157,7 +140,7 @@ fn fragments<E: Float>(
             let end = stage.len();
             // SAFETY: it is loaded before anything reads it.
             let mut fragment =
-                unsafe { cmma::Matrix::<E>::uninitialized(ident, f.m, f.n, f.k, layout) };
+                unsafe { cmma::Matrix::<Factor>::uninitialized(ident, f.m, f.n, f.k, layout) };
             cmma::load(
                 &mut fragment,
                 &stage[first..end],

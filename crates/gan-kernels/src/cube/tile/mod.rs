@@ -4,10 +4,12 @@
 //! A cube computes `bm × bn` elements of C = A·B.
 //! Its units form groups, each of which takes its share of the depth of every step, so that the
 //! few tiles of a small minibatch still keep the device busy.
-//! While a step is multiplied, the factors of the next are on their way from memory.
+//! While a step is multiplied, the factors of the next are on their way from memory
+//! ([`factors`]).
 //! Operands are read in vectors of four along their rows, whose stride is a multiple of four and
 //! whose padding is zero.
 
+mod factors;
 mod fragments;
 mod registers;
 mod shape;
@@ -16,170 +18,103 @@ mod tests;
 mod units;
 
 use cubecl::prelude::*;
-use cubecl::tf32;
-use half::{bf16, f16};
 
+use super::operand::{Operand, Vec4};
+use factors::{Walks, walk};
 use fragments::by_fragments;
 use registers::by_registers;
-use shape::Side;
 pub(crate) use shape::{
-    ALIGNMENT, Along, Cores, Extra, Format, Fragment, MEDIUM, Product, Rounding, SMALL, TILES,
-    Tile, WHOLE_COLUMNS,
+    Along, Cores, Fragment, MEDIUM, Product, SMALL, TILES, Tile, WHOLE_COLUMNS,
 };
 use units::by_units;
 
-/// Four neighbouring elements of a row.
-pub(crate) type Vec4 = Vector<f32, Const<4>>;
+/// Bytes at multiples of which shared memory begins that tensor cores read or write.
+const ALIGNMENT: usize = 32;
 
-/// Where an operand lies: its first vector, vectors from row to row, and how many rows or columns
-/// it has.
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) first: u32,
-    pub(crate) stride: u32,
-    pub(crate) free: u32,
+// The type of a factor as it is multiplied, which `Stage::new` fills in when it builds a kernel, so
+// that the code of a product is compiled once for all precisions.
+define_scalar!(pub(crate) Factor);
+
+/// The shared memory of a product.
+///
+/// A kernel of several products, one after the other, has one.
+#[derive(CubeType)]
+pub(crate) struct Stage {
+    /// C, in the first `bm·bn/4` vectors, row by row; while units multiply, their factors.
+    pub(crate) c: Shared<[Vec4]>,
+    /// The factors that tensor cores read.
+    a: Shared<[Vector<Factor, Const<4>>]>,
+    b: Shared<[Vector<Factor, Const<4>>]>,
+    /// What units hand to each other in place of tensor cores' registers.
+    exchange: Shared<[f32]>,
 }
 
-/// The tile of C whose first element is (`row0`, `col0`), both multiples of four, into the first
-/// `bm·bn/4` vectors of `stage`, row by row.
+#[cube]
+impl Stage {
+    pub(crate) fn new(#[comptime] p: Product) -> Stage {
+        set_factor(comptime!(p.factor()));
+        let (a_room, b_room) = comptime!(p.room());
+        Stage {
+            c: Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT),
+            a: Shared::<[Vector<Factor, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT),
+            b: Shared::<[Vector<Factor, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT),
+            exchange: Shared::<[f32]>::new_slice(comptime!(p.exchanged())),
+        }
+    }
+}
+
+/// Makes [`Factor`] stand for `kind` in the kernel that is being built.
+#[cube]
+#[allow(unused_variables)]
+fn set_factor(#[comptime] kind: ElemType) {
+    intrinsic!(|scope| scope.register_type::<Factor>(kind))
+}
+
+/// The tile of C whose first element is (`row0`, `col0`), both multiples of four, into `stage.c`.
 ///
 /// Every unit of the cube must come here; it ends with a barrier.
 #[cube]
-#[allow(clippy::too_many_arguments)]
 pub(crate) fn product(
-    a: &[Vec4],
-    b: &[Vec4],
-    stage: &mut [Vec4],
-    a_place: &Place,
-    b_place: &Place,
-    depth: u32,
+    a: &Operand<Vec4>,
+    b: &Operand<Vec4>,
+    stage: &mut Stage,
     row0: usize,
     col0: usize,
     #[comptime] p: Product,
 ) {
-    match p.cores.format() {
-        None | Some(Format::Emulated { .. }) => {
-            product_alone::<f32>(a, b, stage, a_place, b_place, depth, row0, col0, p)
-        }
-        Some(Format::Tf32 | Format::Tf32x3) => {
-            product_alone::<tf32>(a, b, stage, a_place, b_place, depth, row0, col0, p)
-        }
-        Some(Format::Bf16) => {
-            product_alone::<bf16>(a, b, stage, a_place, b_place, depth, row0, col0, p)
-        }
-        Some(Format::F16) => {
-            product_alone::<f16>(a, b, stage, a_place, b_place, depth, row0, col0, p)
-        }
-    }
+    product_and_row(a, &ComptimeOption::new_None(), b, stage, row0, col0, p);
 }
 
-/// The same of factors rounded to `E`, in shared memory of their own.
+/// The same; where [`Product::extra_row`] says so, A has one more row below its last: `extra`, the
+/// only column of another matrix, or ones where there is none.
 #[cube]
-#[allow(clippy::too_many_arguments)]
-fn product_alone<E: Float>(
-    a: &[Vec4],
-    b: &[Vec4],
-    stage: &mut [Vec4],
-    a_place: &Place,
-    b_place: &Place,
-    depth: u32,
+pub(crate) fn product_and_row(
+    a: &Operand<Vec4>,
+    extra: &ComptimeOption<Operand<Vec4>>,
+    b: &Operand<Vec4>,
+    stage: &mut Stage,
     row0: usize,
     col0: usize,
     #[comptime] p: Product,
 ) {
-    let (a_room, b_room) = comptime!(p.room());
-    let mut a_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT);
-    let mut b_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT);
-    let mut exchange = Shared::<[f32]>::new_slice(comptime!(p.exchanged()));
-    // Without a column of its own A's one more row reads nothing.
-    product_in::<E>(
-        a,
-        b,
-        a,
-        stage,
-        &mut a_stage,
-        &mut b_stage,
-        &mut exchange,
-        a_place,
-        b_place,
-        a_place,
-        depth,
-        row0,
-        col0,
-        p,
-    );
-}
-
-/// The same where A has one more row, the first element of each row of `extra`, and factors lie in
-/// `a_stage` and `b_stage`, of [`Product::room`], rounded to `E`; `exchange`, of
-/// [`Product::exchanged`], is for units that play tensor cores.
-///
-/// For kernels of several products, which so have room for one.
-#[cube]
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn product_in<E: Float>(
-    a: &[Vec4],
-    b: &[Vec4],
-    extra: &[Vec4],
-    stage: &mut [Vec4],
-    a_stage: &mut [Vector<E, Const<4>>],
-    b_stage: &mut [Vector<E, Const<4>>],
-    exchange: &mut [f32],
-    a_place: &Place,
-    b_place: &Place,
-    extra_place: &Place,
-    depth: u32,
-    row0: usize,
-    col0: usize,
-    #[comptime] p: Product,
-) {
-    let depth = depth as usize;
-    let mut a_walk = walk(a_place, row0, p.a());
-    let mut b_walk = walk(b_place, col0, p.b());
+    let mut walks = Walks {
+        a: walk(a, row0, p.a()),
+        b: walk(b, col0, p.b()),
+    };
+    let depth = match p.a {
+        Along::Depth => a.columns as usize,
+        Along::Free => a.rows as usize,
+    };
     match p.cores {
-        Cores::Units => by_units(
-            a,
-            b,
-            extra,
-            extra_place,
-            &mut a_walk,
-            &mut b_walk,
-            stage,
-            depth,
-            p,
-        ),
-        Cores::Fragments(_, fragment) => by_fragments::<E>(
-            a,
-            b,
-            extra,
-            extra_place,
-            &mut a_walk,
-            &mut b_walk,
-            a_stage,
-            b_stage,
-            stage,
-            depth,
-            p,
-            fragment,
-        ),
-        Cores::Registers(_) => by_registers::<E>(
-            a,
-            b,
-            extra,
-            extra_place,
-            &mut a_walk,
-            &mut b_walk,
-            a_stage,
-            b_stage,
-            exchange,
-            stage,
-            depth,
-            p,
-        ),
+        Cores::Units => by_units(a, extra, b, &mut walks, stage, depth, p),
+        Cores::Fragments(f) => by_fragments(a, extra, b, &mut walks, stage, depth, p, f),
+        Cores::Registers | Cores::Emulated => {
+            by_registers(a, extra, b, &mut walks, stage, depth, p)
+        }
     }
     if comptime!(p.cores != Cores::Units) {
         sync_cube();
-        sum_groups(stage, p);
+        sum_groups(&mut stage.c, p);
     }
 }
 
@@ -205,194 +140,101 @@ fn sum_groups(stage: &mut [Vec4], #[comptime] p: Product) {
     }
 }
 
-/// This unit's way along an operand.
+/// The group of a plane, and the first row and column of its part of the tile, where tensor cores
+/// multiply.
+#[cube]
+fn share_of_plane(plane: usize, #[comptime] p: Product) -> (usize, usize, usize) {
+    let t = comptime!(p.tile);
+    let group = plane / comptime!(p.regions());
+    let region = plane % comptime!(p.regions());
+    let row = region / comptime!(t.bn / t.pn) * t.pm;
+    let col = region % comptime!(t.bn / t.pn) * t.pn;
+    (group, row, col)
+}
+
+/// One of the values of C that a unit takes care of after the product.
 #[derive(CubeType)]
-struct Walk {
-    /// Where its vectors of the first step lie: all of them where rows may end, else the first.
-    first: Array<usize>,
-    /// Vectors from row to row.
-    stride: usize,
-    /// Which row and column of a step the first of them is.
-    row: usize,
-    col: usize,
-    /// Its column in the operand, and that of one more row of A.
-    column: usize,
-    extra: usize,
-    /// What it has fetched.
-    next: Array<Vec4>,
+pub(crate) struct Spot {
+    /// Where it stands in `stage.c`.
+    pub(crate) at: usize,
+    /// Its row in C.
+    pub(crate) row: usize,
+    /// Its column in C, counted in values.
+    pub(crate) column: usize,
+    /// Whether C has it; nothing else may be asked of one that lies outside.
+    pub(crate) inside: bool,
 }
 
-/// The way along an operand from row or column `free0` on.
-///
-/// Beyond the operand's last row or column it reads the last again: what comes of that stands
-/// beyond the last row or column of C, where nobody looks.
+/// A unit's value of one of [`Tile::passes`], where a value is `width` elements and C has `rows`
+/// rows and `columns` columns of values.
 #[cube]
-fn walk(place: &Place, free0: usize, #[comptime] side: Side) -> Walk {
-    let free = place.free as usize;
-    let stride = place.stride as usize;
-    let row = UNIT_POS as usize / side.width;
-    let col = UNIT_POS as usize % side.width;
-    let column = free0 / 4 + col;
-    let mut first = Array::<usize>::new(comptime!(side.passes()));
-    match side.along {
-        Along::Depth =>
-        {
-            #[unroll]
-            for pass in 0..comptime!(side.passes()) {
-                let row = free0 + row + pass * comptime!(side.rows_per_pass());
-                let row = select(row < free, row, free - 1);
-                first[pass] = place.first as usize + row * stride + col;
-            }
-        }
-        Along::Free => {
-            let last = free.div_ceil(4) - 1;
-            let column = select(column < last, column, last);
-            first[0] = place.first as usize + row * stride + column;
-        }
-    }
-    Walk {
-        first,
-        stride,
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn spot(
+    pass: usize,
+    row0: usize,
+    col0: usize,
+    rows: usize,
+    columns: usize,
+    #[comptime] width: usize,
+    #[comptime] tile: Tile,
+) -> Spot {
+    let at = UNIT_POS as usize + pass * comptime!(tile.units());
+    let row = row0 + at / comptime!(tile.bn / width);
+    let column = col0 / width + at % comptime!(tile.bn / width);
+    Spot {
+        at,
         row,
-        col,
         column,
-        extra: free,
-        next: Array::<Vec4>::new(comptime!(side.passes())),
+        inside: row < rows && column < columns && at < comptime!(tile.bm * tile.bn / width),
     }
 }
 
-/// Fetches this unit's vectors of a step, zeros where the depth ends.
-#[cube]
-fn fetch(
-    global: &[Vec4],
-    extra: &[Vec4],
-    extra_place: &Place,
-    walk: &mut Walk,
-    step: usize,
-    depth: usize,
-    #[comptime] side: Side,
-) {
-    let depth0 = step * comptime!(side.depth());
-    #[unroll]
-    for pass in 0..comptime!(side.passes()) {
-        let row = depth0 + walk.row + pass * comptime!(side.rows_per_pass());
-        let (at, inside) = match side.along {
-            Along::Depth => (
-                walk.first[pass] + depth0 / 4,
-                depth0 / 4 + walk.col < depth.div_ceil(4),
-            ),
-            Along::Free => (
-                walk.first[0] + (depth0 + pass * comptime!(side.rows_per_pass())) * walk.stride,
-                row < depth,
-            ),
-        };
-        let mut v = Vec4::new(0.0f32);
-        if comptime!(side.extra == Extra::None) {
-            if inside {
-                v = global[at];
-            }
-        } else if inside {
-            // The one more row stands behind the last column, where nothing is read again.
-            if walk.column < walk.extra.div_ceil(4) {
-                v = global[at];
-            }
-            if walk.column == walk.extra / 4 {
-                let mut one = 1.0f32;
-                if comptime!(side.extra == Extra::Column) {
-                    let at = extra_place.first as usize + row * extra_place.stride as usize;
-                    one = extra[at].extract(0usize);
-                }
-                #[unroll]
-                for lane in 0..4usize {
-                    if lane == walk.extra % 4 {
-                        v.insert(lane, one);
-                    }
-                }
-            }
-        }
-        walk.next[pass] = v;
-    }
+/// The tile of C = A·B that is this cube's share, for a kernel whose cubes have a tile each.
+#[derive(CubeType)]
+pub(crate) struct OwnTile {
+    pub(crate) stage: Stage,
+    row0: usize,
+    col0: usize,
+    rows: usize,
+    columns: usize,
 }
 
-/// Puts what was fetched into `stage` from vector `at` on, rounded to `E`; what rounding takes away
-/// stands [`Side::room`] further, where it is wanted.
+/// Computes it, of C with so many rows and columns, which the cube's tiles cover row by row; cubes
+/// that have none end here.
 #[cube]
-fn put<E: Float>(
-    walk: &Walk,
-    stage: &mut [Vector<E, Const<4>>],
-    at: usize,
-    #[comptime] side: Side,
+pub(crate) fn own_tile(
+    a: &Operand<Vec4>,
+    b: &Operand<Vec4>,
+    rows: u32,
+    columns: u32,
     #[comptime] p: Product,
-) {
-    #[unroll]
-    for pass in 0..comptime!(side.passes()) {
-        let row = walk.row + pass * comptime!(side.rows_per_pass());
-        if comptime!(side.is_exact()) || row < side.rows {
-            let v = walk.next[pass];
-            let slot = at + slot(row, walk.col, side);
-            let high = Vector::<E, Const<4>>::cast_from(round(v, p.rounding()));
-            stage[slot] = high;
-            if comptime!(p.cores.parts() > 1) {
-                let rest = round(v - Vec4::cast_from(high), p.rounding());
-                stage[slot + comptime!(side.room())] = Vector::<E, Const<4>>::cast_from(rest);
-            }
-        }
+) -> OwnTile {
+    let (rows, columns) = (rows as usize, columns as usize);
+    let across = columns.div_ceil(p.tile.bn);
+    let row0 = CUBE_POS / across * p.tile.bm;
+    let col0 = CUBE_POS % across * p.tile.bn;
+    if row0 >= rows {
+        terminate!();
+    }
+    let mut stage = Stage::new(p);
+    product(a, b, &mut stage, row0, col0, p);
+    OwnTile {
+        stage,
+        row0,
+        col0,
+        rows,
+        columns,
     }
 }
 
-/// Where a vector of an operand lies in shared memory.
-///
-/// Columns of neighbouring fours of rows are permuted, so that units which read them at once find
-/// them in different banks.
+/// A unit's value of one of [`Tile::passes`], likewise.
 #[cube]
-fn slot(row: usize, col: usize, #[comptime] side: Side) -> usize {
-    let mut col = col;
-    if comptime!(side.turns > 1) {
-        col ^= row / 4 % side.turns * side.by;
-    }
-    row * side.pitch + col
-}
-
-/// Rounds to the nearest, ties to even.
-#[cube]
-fn round(v: Vec4, #[comptime] rounding: Rounding) -> Vec4 {
-    match rounding {
-        Rounding::None => v,
-        Rounding::Bits(bits) => {
-            let dropped = comptime!(23 - bits);
-            let words = Vector::<u32, Const<4>>::reinterpret(v);
-            let odd = (words >> Vector::new(dropped)) & Vector::new(1u32);
-            let half = Vector::new(comptime!((1u32 << (dropped - 1)) - 1));
-            let kept = Vector::new(comptime!(!((1u32 << dropped) - 1)));
-            Vec4::reinterpret((words + half + odd) & kept)
-        }
-    }
-}
-
-/// Zeros beyond the last column: padding stays zero.
-#[cube]
-pub(crate) fn within(v: Vec4, column4: usize, columns: usize) -> Vec4 {
-    let mut kept = v;
-    if column4 * 4 + 4 > columns {
-        #[unroll]
-        for lane in 0..4usize {
-            if column4 * 4 + lane >= columns {
-                kept.insert(lane, 0.0f32);
-            }
-        }
-    }
-    kept
-}
-
-/// Element `at` of vectors.
-#[cube]
-pub(crate) fn element(vectors: &[Vec4], at: usize) -> f32 {
-    let v = vectors[at / 4];
-    let lane = at % 4;
-    let mut value = v.extract(0usize);
-    #[unroll]
-    for other in 1..4usize {
-        value = select(lane == other, v.extract(other), value);
-    }
-    value
+pub(crate) fn own_spot(
+    own: &OwnTile,
+    pass: usize,
+    #[comptime] width: usize,
+    #[comptime] tile: Tile,
+) -> Spot {
+    let columns = own.columns.div_ceil(width);
+    spot(pass, own.row0, own.col0, own.rows, columns, width, tile)
 }

@@ -15,94 +15,69 @@
 
 use cubecl::prelude::*;
 
-use super::shape::{BLOCK, BLOCK_DEPTH};
-use super::{Along, Place, Product, Side, Vec4, Walk, fetch, put, slot};
+use super::factors::{Walks, bring, end_step, fetch, slot};
+use super::shape::{BLOCK, BLOCK_DEPTH, Side};
+use super::units::zeros;
+use super::{Along, Cores, Factor, Operand, Product, Stage, Vec4, share_of_plane};
 
 /// The groups' tiles into `stage`, one behind the other; a barrier has yet to follow.
 #[cube]
-#[allow(clippy::too_many_arguments)]
-pub(super) fn by_registers<E: Float>(
-    a: &[Vec4],
-    b: &[Vec4],
-    extra: &[Vec4],
-    extra_place: &Place,
-    a_walk: &mut Walk,
-    b_walk: &mut Walk,
-    a_stage: &mut [Vector<E, Const<4>>],
-    b_stage: &mut [Vector<E, Const<4>>],
-    exchange: &mut [f32],
-    stage: &mut [Vec4],
+pub(super) fn by_registers(
+    a: &Operand<Vec4>,
+    extra: &ComptimeOption<Operand<Vec4>>,
+    b: &Operand<Vec4>,
+    walks: &mut Walks,
+    stage: &mut Stage,
     depth: usize,
     #[comptime] p: Product,
 ) {
     let t = comptime!(p.tile);
-    let parts = comptime!(p.cores.parts());
-    let (a_side, b_side) = comptime!((p.a(), p.b()));
     let groups = comptime!(p.groups());
-    let plane = UNIT_POS as usize / 32;
-    let group = plane / comptime!(p.regions());
-    let region = plane % comptime!(p.regions());
-    let row = region / comptime!(t.bn / t.pn) * t.pm;
-    let col = region % comptime!(t.bn / t.pn) * t.pn;
+    let (group, row, col) = share_of_plane(UNIT_POS as usize / 32, p);
 
-    let mut acc = Array::<f32>::new(comptime!(t.pm * t.pn / 32));
-    #[unroll]
-    for i in 0..comptime!(t.pm * t.pn / 32) {
-        acc[i] = 0.0f32;
-    }
-    fetch(a, extra, extra_place, a_walk, 0usize, depth, a_side);
-    fetch(b, extra, extra_place, b_walk, 0usize, depth, b_side);
+    let mut acc = zeros(comptime!(t.pm * t.pn / 32));
+    fetch(a, extra, b, walks, 0usize, depth, p);
     for step in 0..depth.div_ceil(t.step) {
-        let a_at = step % t.buffers * comptime!(a_side.room() * parts);
-        let b_at = step % t.buffers * comptime!(b_side.room() * parts);
-        put::<E>(&*a_walk, a_stage, a_at, a_side, p);
-        put::<E>(&*b_walk, b_stage, b_at, b_side, p);
-        sync_cube();
-        // Behind the last step it reads nothing.
-        fetch(a, extra, extra_place, a_walk, step + 1, depth, a_side);
-        fetch(b, extra, extra_place, b_walk, step + 1, depth, b_side);
+        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, depth, p);
         // A plane without a share goes on to wait, unless it has to hand over numbers.
-        if comptime!(p.cores.are_emulated()) || group < groups {
+        if comptime!(p.cores == Cores::Emulated) || group < groups {
             #[unroll]
             for share in 0..comptime!(p.share()) {
                 let block = group % groups * comptime!(p.share()) + share;
-                let rows = blocks::<E>(&*a_stage, a_at, row, block, t.pm, a_side);
-                let columns = blocks::<E>(&*b_stage, b_at, col, block, t.pn, b_side);
-                if comptime!(parts > 1) {
-                    let a_at = a_at + comptime!(a_side.room());
-                    let b_at = b_at + comptime!(b_side.room());
-                    let low = blocks::<E>(&*a_stage, a_at, row, block, t.pm, a_side);
-                    multiply::<E>(&low, &columns, &mut acc, exchange, p);
-                    let low = blocks::<E>(&*b_stage, b_at, col, block, t.pn, b_side);
-                    multiply::<E>(&rows, &low, &mut acc, exchange, p);
+                let rows = blocks(&stage.a, a_at, row, block, t.pm, p.a());
+                let columns = blocks(&stage.b, b_at, col, block, t.pn, p.b());
+                if comptime!(p.precision.parts() > 1) {
+                    let a_at = a_at + comptime!(p.a().room());
+                    let b_at = b_at + comptime!(p.b().room());
+                    let low = blocks(&stage.a, a_at, row, block, t.pm, p.a());
+                    multiply(&low, &columns, &mut acc, &mut stage.exchange, p);
+                    let low = blocks(&stage.b, b_at, col, block, t.pn, p.b());
+                    multiply(&rows, &low, &mut acc, &mut stage.exchange, p);
                 }
-                multiply::<E>(&rows, &columns, &mut acc, exchange, p);
+                multiply(&rows, &columns, &mut acc, &mut stage.exchange, p);
             }
         }
-        // With a buffer more, the next step is written beside what others still read.
-        if comptime!(t.buffers == 1) {
-            sync_cube();
-        }
+        end_step(p);
     }
     if group < groups {
-        store(stage, &acc, group, row, col, p);
+        store(&mut stage.c, &acc, group, row, col, p);
     }
 }
 
 /// What a unit holds of an operand's `count` rows or columns from `free` on, over a block of
 /// depth: four vectors of each block, see [`element`].
 #[cube]
-fn blocks<E: Float>(
-    stage: &[Vector<E, Const<4>>],
+fn blocks(
+    stage: &[Vector<Factor, Const<4>>],
     at: usize,
     free: usize,
     block: usize,
     #[comptime] count: usize,
     #[comptime] side: Side,
-) -> Array<Vector<E, Const<4>>> {
+) -> Array<Vector<Factor, Const<4>>> {
     let lane = UNIT_POS as usize % 32;
     let (g, t) = (lane / 4, lane % 4);
-    let mut values = Array::<Vector<E, Const<4>>>::new(comptime!(count / 8));
+    let mut values = Array::<Vector<Factor, Const<4>>>::new(comptime!(count / 8));
     #[unroll]
     for i in 0..comptime!(count / BLOCK) {
         let free = free + i * BLOCK;
@@ -124,13 +99,13 @@ fn blocks<E: Float>(
 
 /// Row or column `q` of a unit's four of a block, at its depth `d`.
 #[cube]
-fn element<E: Float>(
-    values: &Array<Vector<E, Const<4>>>,
+fn element(
+    values: &Array<Vector<Factor, Const<4>>>,
     #[comptime] block: usize,
     #[comptime] q: usize,
     #[comptime] d: usize,
     #[comptime] along: Along,
-) -> E {
+) -> Factor {
     match along {
         Along::Depth => values[comptime!(block * 4 + q)].extract(d),
         Along::Free => values[comptime!(block * 4 + d)].extract(q),
@@ -139,30 +114,31 @@ fn element<E: Float>(
 
 /// Adds the products of a plane's rows of A and columns of B over a block of depth.
 #[cube]
-fn multiply<E: Float>(
-    rows: &Array<Vector<E, Const<4>>>,
-    columns: &Array<Vector<E, Const<4>>>,
+fn multiply(
+    rows: &Array<Vector<Factor, Const<4>>>,
+    columns: &Array<Vector<Factor, Const<4>>>,
     acc: &mut Array<f32>,
     exchange: &mut [f32],
     #[comptime] p: Product,
 ) {
-    let packed = comptime!(p.cores.packed());
+    let packed = comptime!(p.precision.packed());
     let size!(N) = packed;
-    let a = registers::<E, N>(columns, true, p);
-    let b = registers::<E, N>(rows, false, p);
-    if comptime!(p.cores.are_emulated()) {
-        emulate::<E, N>(&a, &b, acc, exchange, p);
+    let a = registers::<N>(columns, true, p);
+    let b = registers::<N>(rows, false, p);
+    if comptime!(p.cores == Cores::Emulated) {
+        emulate::<N>(&a, &b, acc, exchange, p);
     } else {
         let (down, across) = comptime!((p.tile.pn / 16, p.tile.pm / 8));
-        let instruction = cmma::MmaDefinition::<E, E, f32>::new(16usize, 8usize, 8 * packed);
+        let instruction =
+            cmma::MmaDefinition::<Factor, Factor, f32>::new(16usize, 8usize, 8 * packed);
         #[unroll]
         for s in 0..comptime!(2 / packed) {
             #[unroll]
             for i in 0..down {
-                let a = some::<Vector<E, N>>(&a, comptime!((s * down + i) * 4), 4usize);
+                let a = some::<Vector<Factor, N>>(&a, comptime!((s * down + i) * 4), 4usize);
                 #[unroll]
                 for j in 0..across {
-                    let b = some::<Vector<E, N>>(&b, comptime!((s * across + j) * 2), 2usize);
+                    let b = some::<Vector<Factor, N>>(&b, comptime!((s * across + j) * 2), 2usize);
                     let at = comptime!((i * across + j) * 4);
                     let mut c = Array::<Vector<f32, Const<2>>>::new(2usize);
                     #[unroll]
@@ -187,12 +163,12 @@ fn multiply<E: Float>(
 /// The registers of a unit's part of a block: of an instruction's first factor, our B, rows g and
 /// g + 8, then both again four words deeper; of its second, our A, a column, and again.
 #[cube]
-fn registers<E: Float, N: Size>(
-    values: &Array<Vector<E, Const<4>>>,
+fn registers<N: Size>(
+    values: &Array<Vector<Factor, Const<4>>>,
     #[comptime] is_a: bool,
     #[comptime] p: Product,
-) -> Array<Vector<E, N>> {
-    let packed = comptime!(p.cores.packed());
+) -> Array<Vector<Factor, N>> {
+    let packed = comptime!(p.precision.packed());
     // Instructions side by side, registers of each, and how many of those lie at one depth.
     let (count, each, flat) = comptime!(if is_a {
         (p.tile.pn / 16, 4, 2)
@@ -200,7 +176,7 @@ fn registers<E: Float, N: Size>(
         (p.tile.pm / 8, 2, 1)
     });
     let along = comptime!(if is_a { p.b } else { p.a });
-    let mut all = Array::<Vector<E, N>>::new(comptime!(2 / packed * count * each));
+    let mut all = Array::<Vector<Factor, N>>::new(comptime!(2 / packed * count * each));
     #[unroll]
     for s in 0..comptime!(2 / packed) {
         #[unroll]
@@ -209,12 +185,12 @@ fn registers<E: Float, N: Size>(
             for r in 0..each {
                 // Of the four rows or columns of block i · flat / 4.
                 let free = comptime!(i * flat + r % flat);
-                let mut register = Vector::<E, N>::empty();
+                let mut register = Vector::<Factor, N>::empty();
                 #[unroll]
                 for e in 0..packed {
                     let d = comptime!((s * 2 + r / flat) * packed + e);
                     let (block, q) = comptime!((free / 4, free % 4));
-                    register.insert(e, element::<E>(values, block, q, d, along));
+                    register.insert(e, element(values, block, q, d, along));
                 }
                 all[comptime!((s * count + i) * each + r)] = register;
             }
@@ -241,14 +217,14 @@ fn some<T: CubePrimitive>(
 /// What the instructions would do with a plane's registers, by its units; every unit of the cube
 /// must come here.
 #[cube]
-fn emulate<E: Float, N: Size>(
-    a: &Array<Vector<E, N>>,
-    b: &Array<Vector<E, N>>,
+fn emulate<N: Size>(
+    a: &Array<Vector<Factor, N>>,
+    b: &Array<Vector<Factor, N>>,
     acc: &mut Array<f32>,
     exchange: &mut [f32],
     #[comptime] p: Product,
 ) {
-    let packed = comptime!(p.cores.packed());
+    let packed = comptime!(p.precision.packed());
     let (down, across) = comptime!((p.tile.pn / 16, p.tile.pm / 8));
     let unit = UNIT_POS as usize;
     let lane = unit % 32;

@@ -2,24 +2,22 @@
 
 use cubecl::prelude::*;
 
-use super::{Along, Place, Product, Side, Tile, Vec4, Walk, fetch, put, slot};
+use super::factors::{Walks, bring, end_step, fetch, slot};
+use super::shape::Side;
+use super::{Along, Operand, Product, Stage, Tile, Vec4};
 
-/// The tile into `stage`, where its factors lay; it ends with a barrier.
+/// The tile into `stage.c`, where its factors lay; it ends with a barrier.
 #[cube]
-#[allow(clippy::too_many_arguments)]
 pub(super) fn by_units(
-    a: &[Vec4],
-    b: &[Vec4],
-    extra: &[Vec4],
-    extra_place: &Place,
-    a_walk: &mut Walk,
-    b_walk: &mut Walk,
-    stage: &mut [Vec4],
+    a: &Operand<Vec4>,
+    extra: &ComptimeOption<Operand<Vec4>>,
+    b: &Operand<Vec4>,
+    walks: &mut Walks,
+    stage: &mut Stage,
     depth: usize,
     #[comptime] p: Product,
 ) {
     let t = comptime!(p.tile);
-    let (a_side, b_side) = comptime!((p.a(), p.b()));
     let per_row = comptime!(t.bn / t.tn);
     let unit = UNIT_POS as usize;
     let group = unit / comptime!(t.group());
@@ -27,35 +25,31 @@ pub(super) fn by_units(
     let tx = in_group % per_row;
     let ty = in_group / per_row;
 
-    let mut acc = Array::<f32>::new(comptime!(t.tm * t.tn));
-    #[unroll]
-    for i in 0..comptime!(t.tm * t.tn) {
-        acc[i] = 0.0f32;
-    }
-    fetch(a, extra, extra_place, a_walk, 0usize, depth, a_side);
-    fetch(b, extra, extra_place, b_walk, 0usize, depth, b_side);
+    let mut acc = zeros(comptime!(t.tm * t.tn));
+    fetch(a, extra, b, walks, 0usize, depth, p);
     for step in 0..depth.div_ceil(t.step) {
-        let a_at = step % t.buffers * comptime!(a_side.room() + b_side.room());
-        let b_at = a_at + comptime!(a_side.room());
-        put::<f32>(&*a_walk, stage, a_at, a_side, p);
-        put::<f32>(&*b_walk, stage, b_at, b_side, p);
-        sync_cube();
-        // Behind the last step it reads nothing.
-        fetch(a, extra, extra_place, a_walk, step + 1, depth, a_side);
-        fetch(b, extra, extra_place, b_walk, step + 1, depth, b_side);
+        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, depth, p);
         for four in 0..comptime!(t.step / t.split / 4) {
             let depth4 = group * comptime!(t.step / t.split / 4) + four;
-            multiply(&*stage, &mut acc, a_at, b_at, depth4, tx, ty, p);
+            multiply(&stage.c, &mut acc, a_at, b_at, depth4, tx, ty, p);
         }
-        // With a buffer more, the next step is written beside what others still read.
-        if comptime!(t.buffers == 1) {
-            sync_cube();
-        }
+        end_step(p);
     }
     if comptime!(t.buffers > 1) {
         sync_cube();
     }
-    store(stage, &acc, group, tx, ty, t);
+    store(&mut stage.c, &acc, group, tx, ty, t);
+}
+
+/// A unit's sums, before anything is added.
+#[cube]
+pub(super) fn zeros(#[comptime] count: usize) -> Array<f32> {
+    let mut zeros = Array::<f32>::new(count);
+    #[unroll]
+    for i in 0..count {
+        zeros[i] = 0.0f32;
+    }
+    zeros
 }
 
 /// Adds the products of four steps of depth to a unit's elements.

@@ -4,7 +4,8 @@ use cubecl::prelude::*;
 
 use super::Advance;
 use crate::Backend;
-use crate::cube::launch::{buffer, now};
+use crate::cube::launch::launch;
+use crate::cube::operand::{buffer, now};
 use crate::cube::philox::{RATES, STEP};
 use crate::cube::{Cube, RATE_WORDS, TABLE_HEAD};
 
@@ -17,19 +18,13 @@ pub(crate) fn run(cube: &Cube, op: Advance<'_, Cube>) {
     );
     let step = op.state.step;
     cube.upload_rates(op.state, op.schedule, step);
-    cube.launch("advance", |client| {
-        // SAFETY: the kernel stays within the state and one row of the table.
-        unsafe {
-            advance::launch_unchecked(
-                client,
-                CubeCount::new_single(),
-                CubeDim::new_1d(32),
-                now(op.state),
-                buffer(&op.state.table, op.state.table_len()),
-                (slots * RATE_WORDS) as u32,
-            );
-        }
-    });
+    launch!(advance(
+        cube,
+        [1, 32],
+        now(op.state),
+        buffer(&op.state.table, op.state.table_len()),
+        (slots * RATE_WORDS) as u32
+    ));
     op.state.step += 1;
 }
 

@@ -4,10 +4,11 @@ use cubecl::prelude::*;
 
 use super::{FillLatent, Prior};
 use crate::cube::Cube;
-use crate::cube::launch::{cube_sum, grid, now, place, vectors};
+use crate::cube::launch::launch;
 use crate::cube::math::{cos_sin_turn, ln};
+use crate::cube::operand::{Operand, Vec4, load, now, store, vectors, within};
 use crate::cube::philox::{block, unit_open};
-use crate::cube::tile::{Place, Vec4, within};
+use crate::cube::sums::{cube_sum, lane_sum};
 
 /// Units of a cube.
 const UNITS: usize = 32;
@@ -21,42 +22,31 @@ pub(crate) fn run(cube: &Cube, op: FillLatent<'_, Cube>) {
         "fill_latent: row {} lies beyond the address space",
         op.first_row + m
     );
-    cube.launch("fill_latent", |client| {
-        // SAFETY: the kernel tests every index against the shape of z.
-        unsafe {
-            fill::launch_unchecked(
-                client,
-                grid(m),
-                CubeDim::new_1d(UNITS as u32),
-                vectors(op.z.matrix),
-                now(op.state),
-                place(&op.z.as_rows(), n),
-                m as u32,
-                op.stream.word(),
-                op.first_row as u32,
-                op.prior,
-            );
-        }
-    });
+    launch!(fill_latent(
+        cube,
+        [m, UNITS],
+        vectors(op.z.as_rows()),
+        now(op.state),
+        op.stream.word(),
+        op.first_row as u32,
+        op.prior
+    ));
 }
 
 #[cube(launch_unchecked)]
-fn fill(
-    z: &mut [Vec4],
+fn fill_latent(
+    z: &mut Operand<Vec4>,
     state: &[u32],
-    place: &Place,
-    rows: u32,
     stream: u32,
     first_row: u32,
     #[comptime] prior: Prior,
 ) {
     let row = CUBE_POS;
-    if row >= rows as usize {
+    if row >= z.rows as usize {
         terminate!();
     }
-    let columns = place.free as usize;
+    let columns = z.columns as usize;
     let columns4 = columns.div_ceil(4);
-    let first = place.first as usize + row * place.stride as usize;
     let first_block = (first_row + row as u32) * columns4 as u32;
     let mut square = 0.0f32;
     for pass in 0..columns4.div_ceil(UNITS) {
@@ -64,10 +54,8 @@ fn fill(
         if column4 < columns4 {
             let words = block(state, stream, first_block + column4 as u32);
             let v = within(values(words, prior), column4, columns);
-            z[first + column4] = v;
-            let vv = v * v;
-            square += (vv.extract(0usize) + vv.extract(1usize))
-                + (vv.extract(2usize) + vv.extract(3usize));
+            store(z, row, column4, v);
+            square += lane_sum(v * v);
         }
     }
     if comptime!(prior == Prior::Spherical) {
@@ -76,8 +64,8 @@ fn fill(
         for pass in 0..columns4.div_ceil(UNITS) {
             let column4 = pass * UNITS + UNIT_POS as usize;
             if column4 < columns4 {
-                let v = z[first + column4];
-                z[first + column4] = v / Vec4::new(length);
+                let v = load(&*z, row, column4) / Vec4::new(length);
+                store(z, row, column4, v);
             }
         }
     }

@@ -3,78 +3,53 @@
 use cubecl::prelude::*;
 
 use super::GatherRows;
-use crate::cube::launch::{buffer, grid, mask, now, place, vectors};
-use crate::cube::philox::{Mask, SEED, STEP, mask4, philox};
-use crate::cube::tile::{Place, Vec4};
-use crate::cube::{Cube, Kept};
+use crate::cube::epilogue::{Mask, drop_out, mask};
+use crate::cube::launch::launch;
+use crate::cube::operand::{Operand, Vec4, buffer, now, store, vectors};
+use crate::cube::philox::{SEED, STEP, philox};
+use crate::cube::{Cube, RecordFormat};
 use crate::random::{Permutation, Purpose, Stream};
 
 /// Units of a cube.
 const UNITS: usize = 64;
 
-/// How records are kept, in the compile-time key.
-#[derive_cube_comptime]
-enum Kind {
-    Floats,
-    Bytes,
-    BytesPerRow,
-}
-
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: GatherRows<'_, Cube>) {
     let records = op.records;
     op.check(records.rows, records.cols);
-    let (m, n) = op.y.shape();
-    let kind = match records.kept {
-        Kept::Floats => Kind::Floats,
-        Kept::Bytes => Kind::Bytes,
-        Kept::BytesPerRow => Kind::BytesPerRow,
-    };
+    let (m, _) = op.y.shape();
     let half_bits = Permutation::new(0, 0, records.rows).half_bits();
-    cube.launch("gather_rows", |client| {
-        // SAFETY: the kernel tests every index against the shape of y, and the permutation stays
-        // within the records.
-        unsafe {
-            gather::launch_unchecked(
-                client,
-                grid(m),
-                CubeDim::new_1d(UNITS as u32),
-                buffer(&records.data, records.words),
-                buffer(&records.maps, records.map_words),
-                vectors(op.y.matrix),
-                now(op.state),
-                place(&op.y.as_rows(), n),
-                m as u32,
-                records.rows as u32,
-                half_bits,
-                op.minibatches_per_step as u32,
-                op.minibatch as u32,
-                mask(op.dropout),
-                kind,
-                op.dropout.is_some(),
-            );
-        }
-    });
+    launch!(gather_rows(
+        cube,
+        [m, UNITS],
+        buffer(&records.data, records.words),
+        buffer(&records.maps, records.map_words),
+        vectors(op.y.as_rows()),
+        now(op.state),
+        records.rows as u32,
+        half_bits,
+        op.minibatches_per_step as u32,
+        op.minibatch as u32,
+        mask(op.dropout, records.cols, op.state),
+        records.format
+    ));
 }
 
 #[cube(launch_unchecked)]
-fn gather(
+fn gather_rows(
     data: &[u32],
     maps: &[f32],
-    y: &mut [Vec4],
+    y: &mut Operand<Vec4>,
     state: &[u32],
-    place: &Place,
-    rows: u32,
     records: u32,
     half_bits: u32,
     minibatches: u32,
     minibatch: u32,
-    mask: &Mask,
-    #[comptime] kind: Kind,
-    #[comptime] dropout: bool,
+    dropout: &ComptimeOption<Mask>,
+    #[comptime] format: RecordFormat,
 ) {
     let row = CUBE_POS;
-    if row >= rows as usize {
+    if row >= y.rows as usize {
         terminate!();
     }
     let mut shared = Shared::<[u32]>::new_slice(1usize);
@@ -82,7 +57,7 @@ fn gather(
         shared[0] = record_of(
             state,
             row as u32,
-            rows,
+            y.rows,
             records,
             half_bits,
             minibatches,
@@ -91,16 +66,15 @@ fn gather(
     }
     sync_cube();
     let record = shared[0] as usize;
-    let columns = place.free as usize;
+    let columns = y.columns as usize;
     let columns4 = columns.div_ceil(4);
-    let first = place.first as usize + row * place.stride as usize;
     let mut scale = 1.0f32;
     let mut offset = 0.0f32;
-    if comptime!(kind == Kind::Bytes) {
+    if comptime!(format == RecordFormat::Bytes) {
         scale = maps[0];
         offset = maps[1];
     }
-    if comptime!(kind == Kind::BytesPerRow) {
+    if comptime!(format == RecordFormat::BytesPerRow) {
         scale = maps[2 * record];
         offset = maps[2 * record + 1];
     }
@@ -113,7 +87,7 @@ fn gather(
                 let column = column4 * 4 + lane;
                 if column < columns {
                     let at = record * columns + column;
-                    if comptime!(kind == Kind::Floats) {
+                    if comptime!(format == RecordFormat::Floats) {
                         v.insert(lane, f32::reinterpret(data[at]));
                     } else {
                         let byte = (data[at / 4] >> ((at % 4) as u32 * 8)) & 0xff;
@@ -121,10 +95,8 @@ fn gather(
                     }
                 }
             }
-            if comptime!(dropout) {
-                v *= mask4(state, mask, row, column4, columns4);
-            }
-            y[first + column4] = v;
+            let v = drop_out(v, dropout, row, column4);
+            store(y, row, column4, v);
         }
     }
 }

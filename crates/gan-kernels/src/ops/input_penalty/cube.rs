@@ -4,25 +4,21 @@ use cubecl::prelude::*;
 
 use super::{InputPenalty, Penalty, UNIT_NORM_EPSILON};
 use crate::Monitor;
-use crate::cube::launch::{PER_ROW, add_to_pair, buffer, floats, grid, place, row_sum, vectors};
-use crate::cube::tile::{Place, Vec4, within};
+use crate::cube::launch::launch;
+use crate::cube::operand::{
+    Operand, Vec4, buffer, elements, load, row_start, store, vectors, within,
+};
+use crate::cube::sums::{PER_ROW, add_to_pair, lane_sum, row_and_lane, row_sum};
 use crate::cube::{Cube, Summed};
 
 /// Rows of a cube.
 const ROWS: usize = 8;
 const UNITS: usize = ROWS * PER_ROW;
 
-/// P, in the compile-time key.
-#[derive_cube_comptime]
-enum Kind {
-    ZeroCentred,
-    UnitNorm,
-}
-
 /// Rows of a part, and of each part its factor, γ or λ divided by these rows.
 ///
 /// Taken on the host: not every device divides to the last digit.
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
+#[derive(CubeType, CubeLaunch)]
 struct Parts {
     rows: u32,
     first: f32,
@@ -32,78 +28,53 @@ struct Parts {
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: InputPenalty<'_, Cube>) {
-    let (m, d) = op.check();
+    let (m, _) = op.check();
     let part = m / op.penalty.parts();
     let [first, second, third] = op
         .penalty
         .factors()
         .map(|factor| (factor / part as f64) as f32);
-    let kind = match op.penalty {
-        Penalty::ZeroCentred { .. } => Kind::ZeroCentred,
-        Penalty::UnitNorm { .. } => Kind::UnitNorm,
-    };
     let cubes = m.div_ceil(ROWS);
     let sums = op.monitors.partial(cube, Summed::All, cubes);
-    cube.launch("input_penalty", |client| {
-        // SAFETY: the kernel tests every index against the operands' shapes.
-        unsafe {
-            direction::launch_unchecked(
-                client,
-                grid(cubes),
-                CubeDim::new_1d(UNITS as u32),
-                vectors(op.x.matrix),
-                vectors(op.q.matrix),
-                floats(op.s.matrix),
-                vectors(op.c.matrix),
-                buffer(&sums, cubes * Summed::All.words()),
-                place(&op.x, d),
-                place(&op.q, d),
-                place(&op.s, 1),
-                place(&op.c.as_rows(), d),
-                m as u32,
-                PartsLaunch::new(part as u32, first, second, third),
-                kind,
-            );
-        }
-    });
+    launch!(input_penalty(
+        cube,
+        [cubes, UNITS],
+        vectors(op.x),
+        vectors(op.q),
+        elements(op.s),
+        vectors(op.c.as_rows()),
+        buffer(&sums, cubes * Summed::All.words()),
+        PartsLaunch::new(part as u32, first, second, third),
+        matches!(op.penalty, Penalty::UnitNorm { .. })
+    ));
 }
 
 #[cube(launch_unchecked)]
-fn direction(
-    x: &[Vec4],
-    q: &[Vec4],
-    s: &[f32],
-    c: &mut [Vec4],
+fn input_penalty(
+    x: &Operand<Vec4>,
+    q: &Operand<Vec4>,
+    s: &Operand<f32>,
+    c: &mut Operand<Vec4>,
     sums: &mut [f32],
-    x_place: &Place,
-    q_place: &Place,
-    s_place: &Place,
-    c_place: &Place,
-    rows: u32,
     parts: &Parts,
-    #[comptime] kind: Kind,
+    #[comptime] unit_norm: bool,
 ) {
-    let rows = rows as usize;
-    let columns = x_place.free as usize;
+    let (rows, columns) = (x.rows as usize, x.columns as usize);
     let columns4 = columns.div_ceil(4);
-    let in_cube = UNIT_POS as usize / PER_ROW;
-    let lane = UNIT_POS as usize % PER_ROW;
-    let row = CUBE_POS * ROWS + in_cube;
+    let (row, lane) = row_and_lane(ROWS);
+    let in_cube = row % ROWS;
     if CUBE_POS * ROWS >= rows {
         terminate!();
     }
     let mut scratch = Shared::<[f32]>::new_slice(UNITS);
     let mut terms = Shared::<[f32]>::new_slice(comptime!(ROWS * TERMS));
-    let q_first = q_place.first as usize + row * q_place.stride as usize;
 
     let mut square = 0.0f32;
     if row < rows {
         let mut column4 = lane;
         while column4 < columns4 {
-            let q = within(q[q_first + column4], column4, columns);
-            let qq = q * q;
-            square += (qq.extract(0usize) + qq.extract(1usize))
-                + (qq.extract(2usize) + qq.extract(3usize));
+            let q = within(load(q, row, column4), column4, columns);
+            square += lane_sum(q * q);
             column4 += PER_ROW;
         }
     }
@@ -113,7 +84,7 @@ fn direction(
     factor = select(which == 2, parts.third, factor);
     let mut value = 0.5f32 * factor * square;
     let mut kappa = factor;
-    if comptime!(kind == Kind::UnitNorm) {
+    if comptime!(unit_norm) {
         let norm = (square + EPSILON).sqrt();
         let off = norm - 1.0f32;
         value = factor * off * off;
@@ -142,13 +113,12 @@ fn direction(
     }
 
     if row < rows {
-        let s = s[(s_place.first as usize + row * s_place.stride as usize) * 4];
-        let x_first = x_place.first as usize + row * x_place.stride as usize;
-        let c_first = c_place.first as usize + row * c_place.stride as usize;
+        let s = Vec4::new(s.values[row_start(s, row)]);
+        let kappa = Vec4::new(kappa);
         let mut column4 = lane;
         while column4 < columns4 {
-            let v = Vec4::new(s) * x[x_first + column4] + Vec4::new(kappa) * q[q_first + column4];
-            c[c_first + column4] = within(v, column4, columns);
+            let v = s * load(x, row, column4) + kappa * load(q, row, column4);
+            store(c, row, column4, v);
             column4 += PER_ROW;
         }
     }

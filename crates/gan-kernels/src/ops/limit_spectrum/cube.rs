@@ -7,8 +7,9 @@ use cubecl::prelude::*;
 
 use super::LimitSpectrum;
 use crate::cube::Cube;
-use crate::cube::launch::{PER_ROW, buffer, cube_sum, grid, row_sum, vectors};
-use crate::cube::tile::Vec4;
+use crate::cube::launch::launch;
+use crate::cube::operand::{Operand, Vec4, buffer, load, vectors};
+use crate::cube::sums::{PER_ROW, cube_sum, lane_sum, row_and_lane, row_sum};
 
 /// Units of a cube.
 const UNITS: usize = 256;
@@ -25,68 +26,39 @@ pub(crate) fn run(cube: &Cube, op: LimitSpectrum<'_, Cube>) {
     if k * n == 0 {
         return;
     }
-    // t, and r from the next vector on.
-    let (t, n4) = (k.next_multiple_of(4), op.w.stride / 4);
-    let len = t + op.w.stride;
+    let n4 = op.w.stride / 4;
+    let len = k.next_multiple_of(4) + op.w.stride;
     let sums = cube.scratch(len);
     let sums = || buffer(&sums, len);
-    let units = || CubeDim::new_1d(UNITS as u32);
-    let (height, width, r) = (k as u32, n4 as u32, t as u32);
-    cube.launch("limit_spectrum_rows", |client| {
-        // SAFETY: the kernel tests every index against the operands' shapes.
-        unsafe {
-            rows::launch_unchecked(
-                client,
-                grid(k.div_ceil(ROWS)),
-                units(),
-                vectors(op.w),
-                vectors(op.direction),
-                sums(),
-                height,
-                width,
-            );
-        }
-    });
-    cube.launch("limit_spectrum_columns", |client| {
-        // SAFETY: as above.
-        unsafe {
-            columns::launch_unchecked(
-                client,
-                grid(n4.div_ceil(STRIP)),
-                units(),
-                vectors(op.w),
-                sums(),
-                height,
-                width,
-                r,
-            );
-        }
-    });
-    cube.launch("limit_spectrum_scale", |client| {
-        // SAFETY: as above.
-        unsafe {
-            scale::launch_unchecked(
-                client,
-                grid((k * n4).div_ceil(UNITS * PER_UNIT)),
-                units(),
-                vectors(op.w),
-                vectors(op.direction),
-                sums(),
-                height,
-                width,
-                r,
-                op.limit as f32,
-            );
-        }
-    });
+    let (w, u) = (|| vectors(op.w.all()), || vectors(op.direction.all()));
+    launch!(limit_spectrum_rows(
+        cube,
+        [k.div_ceil(ROWS), UNITS],
+        w(),
+        u(),
+        sums()
+    ));
+    launch!(limit_spectrum_columns(
+        cube,
+        [n4.div_ceil(STRIP), UNITS],
+        w(),
+        sums()
+    ));
+    launch!(limit_spectrum_scale(
+        cube,
+        [(k * n4).div_ceil(UNITS * PER_UNIT), UNITS],
+        w(),
+        u(),
+        sums(),
+        op.limit as f32
+    ));
 }
 
 /// t = W·u.
 #[cube(launch_unchecked)]
-fn rows(w: &[Vec4], u: &[Vec4], sums: &mut [f32], k: u32, n4: u32) {
-    let (k, n4) = (k as usize, n4 as usize);
-    let lane = UNIT_POS as usize % PER_ROW;
-    let row = CUBE_POS * ROWS + UNIT_POS as usize / PER_ROW;
+fn limit_spectrum_rows(w: &Operand<Vec4>, u: &Operand<Vec4>, sums: &mut [f32]) {
+    let (k, n4) = (w.rows as usize, w.stride as usize);
+    let (row, lane) = row_and_lane(ROWS);
     if CUBE_POS * ROWS >= k {
         terminate!();
     }
@@ -95,11 +67,11 @@ fn rows(w: &[Vec4], u: &[Vec4], sums: &mut [f32], k: u32, n4: u32) {
     if row < k {
         let mut column4 = lane;
         while column4 < n4 {
-            sum += w[row * n4 + column4] * u[column4];
+            sum += load(w, row, column4) * u.values[column4];
             column4 += PER_ROW;
         }
     }
-    let sum = row_sum(&mut scratch, over_lanes(sum), lane);
+    let sum = row_sum(&mut scratch, lane_sum(sum), lane);
     if lane == 0 && row < k {
         sums[row] = sum;
     }
@@ -107,8 +79,9 @@ fn rows(w: &[Vec4], u: &[Vec4], sums: &mut [f32], k: u32, n4: u32) {
 
 /// r = Wᵀ·t / ‖t‖, or 0 where t is.
 #[cube(launch_unchecked)]
-fn columns(w: &[Vec4], sums: &mut [f32], k: u32, n4: u32, r: u32) {
-    let (k, n4, r) = (k as usize, n4 as usize, r as usize);
+fn limit_spectrum_columns(w: &Operand<Vec4>, sums: &mut [f32]) {
+    let (k, n4) = (w.rows as usize, w.stride as usize);
+    let r = first_of_r(k);
     let unit = UNIT_POS as usize;
     if CUBE_POS * STRIP >= n4 {
         terminate!();
@@ -127,7 +100,7 @@ fn columns(w: &[Vec4], sums: &mut [f32], k: u32, n4: u32, r: u32) {
     if column4 < n4 {
         let mut row = unit / STRIP;
         while row < k {
-            sum += Vec4::new(sums[row]) * w[row * n4 + column4];
+            sum += Vec4::new(sums[row]) * load(w, row, column4);
             row += comptime!(UNITS / STRIP);
         }
     }
@@ -157,9 +130,9 @@ fn columns(w: &[Vec4], sums: &mut [f32], k: u32, n4: u32, r: u32) {
 
 /// u ← r / σ and W ← W · min(1, limit / σ), or nothing where σ = ‖r‖ is zero.
 #[cube(launch_unchecked)]
-fn scale(w: &mut [Vec4], u: &mut [Vec4], sums: &mut [f32], k: u32, n4: u32, r: u32, limit: f32) {
-    let (n4, r) = (n4 as usize, r as usize);
-    let count = k as usize * n4;
+fn limit_spectrum_scale(w: &mut Operand<Vec4>, u: &mut Operand<Vec4>, sums: &[f32], limit: f32) {
+    let (k, n4) = (w.rows as usize, w.stride as usize);
+    let (r, count) = (first_of_r(k), k * n4);
     let unit = UNIT_POS as usize;
     let first = CUBE_POS * comptime!(UNITS * PER_UNIT);
     if first >= count {
@@ -181,7 +154,7 @@ fn scale(w: &mut [Vec4], u: &mut [Vec4], sums: &mut [f32], k: u32, n4: u32, r: u
             for lane in 0..4usize {
                 v.insert(lane, sums[r + column4 * 4 + lane] / sigma);
             }
-            u[column4] = v;
+            u.values[column4] = v;
             column4 += UNITS;
         }
     }
@@ -191,14 +164,14 @@ fn scale(w: &mut [Vec4], u: &mut [Vec4], sums: &mut [f32], k: u32, n4: u32, r: u
         for pass in 0..PER_UNIT {
             let at = first + pass * UNITS + unit;
             if at < count {
-                w[at] *= factor;
+                w.values[at] *= factor;
             }
         }
     }
 }
 
-/// The sum of a vector's four elements.
+/// Where r begins in the sums: at the next vector behind the `k` elements of t.
 #[cube]
-fn over_lanes(v: Vec4) -> f32 {
-    (v.extract(0usize) + v.extract(1usize)) + (v.extract(2usize) + v.extract(3usize))
+fn first_of_r(k: usize) -> usize {
+    k.div_ceil(4) * 4
 }

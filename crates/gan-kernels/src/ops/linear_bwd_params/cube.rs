@@ -3,41 +3,15 @@
 //! The bias is one more row of W: its gradient is the product's row where X is all ones, or s.
 
 use cubecl::prelude::*;
-use cubecl::server::Handle;
-use cubecl::tf32;
-use half::{bf16, f16};
 
 use super::{LinearBwdParams, Update};
-use crate::cube::launch::{add_to_pair, buffer, cube_sum, grid, now, place, vectors};
+use crate::cube::launch::launch;
+use crate::cube::operand::{Operand, Vec4, buffer, now, vectors, within};
 use crate::cube::philox::RATES;
-use crate::cube::tile::{
-    ALIGNMENT, Along, Extra, Format, Place, Product, Tile, Vec4, WHOLE_COLUMNS, product_in, within,
-};
-use crate::cube::{Cube, DeviceMonitors, Summed};
+use crate::cube::sums::{add_to_pair, cube_sum, lane_sum};
+use crate::cube::tile::{Along, Product, Stage, Tile, WHOLE_COLUMNS, product_and_row, spot};
+use crate::cube::{Cube, DeviceMonitors, RATE_WORDS, Summed};
 use crate::{Matrix, Monitor};
-
-/// What becomes of a gradient, in the compile-time key.
-#[derive_cube_comptime]
-enum Rule {
-    Store,
-    Momentum,
-    Adam,
-}
-
-/// Numbers of an update that do not change from step to step.
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
-struct Constants {
-    beta1: f32,
-    beta2: f32,
-    /// 1 − β, taken in f64: in f32 the difference would lose β's last digits.
-    others1: f32,
-    others2: f32,
-    epsilon: f32,
-    /// Largest norm of a column.
-    limit: f32,
-    /// Where the rates of the slot begin in the state.
-    rates: u32,
-}
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
@@ -68,13 +42,164 @@ pub(crate) fn run_each<'a>(
     }
 }
 
-/// Whether one kernel can step both layers.
+/// Whether one kernel can update both layers.
 fn are_alike(one: &LinearBwdParams<'_, Cube>, other: &LinearBwdParams<'_, Cube>) -> bool {
-    let of = |op: &LinearBwdParams<'_, Cube>| {
+    let key = |op: &LinearBwdParams<'_, Cube>| {
         let limited = op.max_column_norm.is_some();
         (Rule::of(op.update), limited, op.bias_weights.is_some())
     };
-    of(one) == of(other) && std::ptr::eq(one.state, other.state)
+    key(one) == key(other) && std::ptr::eq(one.state, other.state)
+}
+
+/// Whether a kernel of so many layers has room for what each of them needs.
+fn has_room(cube: &Cube, layers: usize) -> bool {
+    // Nine of each at most, the squares and the state.
+    let bindings = 9 * layers + 2;
+    let hardware = &cube.client().properties().hardware;
+    bindings <= hardware.max_bindings as usize
+}
+
+/// Launches the kernel of layers that are alike.
+#[track_caller]
+fn launch(
+    cube: &Cube,
+    ops: Vec<LinearBwdParams<'_, Cube>>,
+    monitor: Option<(&mut DeviceMonitors, Monitor)>,
+) {
+    let Some(first) = ops.first() else { return };
+    let state = first.state;
+    let whole_columns = first.max_column_norm.is_some();
+    let rule = Rule::of(first.update);
+    let shapes: Vec<_> = ops.iter().map(LinearBwdParams::check).collect();
+    let mut p = if whole_columns {
+        cube.product_on(Along::Free, Along::Free, WHOLE_COLUMNS)
+    } else {
+        cube.product(Along::Free, Along::Free, |tile| {
+            shapes.iter().map(|&(k, n, _)| tile.cover(k + 1, n)).sum()
+        })
+    };
+    p.extra_row = true;
+    let mut layers = SequenceArg::new();
+    let mut cubes = 0;
+    for (op, (k, n, _)) in ops.iter().zip(shapes) {
+        let count = if whole_columns {
+            n.div_ceil(p.tile.bn)
+        } else {
+            p.tile.cover(k + 1, n)
+        };
+        layers.push(layer(op, cubes, count));
+        cubes += count;
+    }
+    let squares = monitor.map(|(monitors, monitor)| {
+        let squares = monitors.partial(cube, Summed::One(monitor), cubes);
+        buffer(&squares, 2 * cubes)
+    });
+    launch!(linear_bwd_params(
+        cube,
+        [cubes, p.tile.units()],
+        layers,
+        squares.into(),
+        now(state),
+        p,
+        rule
+    ));
+}
+
+/// One layer, as the kernel takes it, of which `cubes` cubes from `first_cube` on take care.
+#[track_caller]
+fn layer(op: &LinearBwdParams<'_, Cube>, first_cube: usize, cubes: usize) -> LayerLaunch {
+    let (slot, slots) = (op.slot, op.state.slots);
+    assert!(
+        op.update == Update::Store || slot < slots,
+        "linear_bwd_params: slot {slot} of a state with {slots}"
+    );
+    let limit = op.max_column_norm.map(|limit| limit as f32);
+    LayerLaunch::new(
+        vectors(op.x),
+        op.bias_weights.map(vectors).into(),
+        vectors(op.dz),
+        ParametersLaunch::new(whole(op.w), moments(op, 0)),
+        ParametersLaunch::new(whole(op.b), moments(op, 1)),
+        limit.into(),
+        constants(op.update, slot),
+        first_cube as u32,
+        cubes as u32,
+    )
+}
+
+/// All vectors of a matrix.
+fn whole(matrix: &Matrix<Cube>) -> BufferArg {
+    buffer(&matrix.storage, matrix.rows * matrix.stride / 4)
+}
+
+/// What an update keeps of the weights (`at` 0) or of the bias (`at` 1).
+fn moments(op: &LinearBwdParams<'_, Cube>, at: usize) -> SequenceArg<Box<[Vec4]>> {
+    let mut kept = SequenceArg::new();
+    for pair in &*op.moments {
+        kept.push(whole(&pair[at]));
+    }
+    kept
+}
+
+/// Numbers of an update that do not change from step to step.
+#[derive(CubeType, CubeLaunch)]
+struct Constants {
+    beta1: f32,
+    beta2: f32,
+    /// 1 − β, taken in f64: in f32 the difference would lose β's last digits.
+    others1: f32,
+    others2: f32,
+    epsilon: f32,
+    /// Where the rates of the slot begin in the state.
+    rates: u32,
+}
+
+/// The constants of an update, of which all but Adam's leave most unread.
+fn constants(update: Update, slot: usize) -> ConstantsLaunch {
+    let [beta1, beta2, epsilon] = match update {
+        Update::Adam(adam) => [adam.beta1, adam.beta2, adam.epsilon],
+        Update::Store | Update::Momentum => [0.0; 3],
+    };
+    ConstantsLaunch::new(
+        beta1 as f32,
+        beta2 as f32,
+        (1.0 - beta1) as f32,
+        (1.0 - beta2) as f32,
+        epsilon as f32,
+        (RATES + slot * RATE_WORDS) as u32,
+    )
+}
+
+/// One layer's operands.
+#[derive(CubeType, CubeLaunch)]
+struct Layer {
+    x: Operand<Vec4>,
+    /// The row of X that makes the bias's gradient; without, all ones.
+    bias_weights: ComptimeOption<Operand<Vec4>>,
+    dz: Operand<Vec4>,
+    w: Parameters,
+    b: Parameters,
+    max_column_norm: ComptimeOption<f32>,
+    constants: Constants,
+    /// Which of the launch's cubes are this layer's.
+    first_cube: u32,
+    cubes: u32,
+}
+
+/// Weights or biases, and what their update keeps of earlier gradients: nothing, a velocity, or the
+/// first and the second moment.
+#[derive(CubeType, CubeLaunch)]
+struct Parameters {
+    values: Box<[Vec4]>,
+    moments: Sequence<Box<[Vec4]>>,
+}
+
+/// What becomes of a gradient, in the compile-time key: see [`Update`].
+#[derive_cube_comptime]
+enum Rule {
+    Store,
+    Momentum,
+    Adam,
 }
 
 impl Rule {
@@ -87,213 +212,30 @@ impl Rule {
     }
 }
 
-/// Whether a kernel of so many layers has room for what each of them needs.
-fn has_room(cube: &Cube, layers: usize) -> bool {
-    // Nine of each, the squares and the state.
-    let bindings = 9 * layers + 2;
-    let hardware = &cube.client().properties().hardware;
-    bindings <= hardware.max_bindings as usize
-}
-
-/// One layer, as the kernel takes it.
-fn layer(
-    cube: &Cube,
-    op: LinearBwdParams<'_, Cube>,
-    p: &Product,
-    first_cube: usize,
-) -> (LayerLaunch, usize) {
-    let (k, n, m) = op.check();
-    let spare = cube.spare();
-    let place_of = |matrix: &Matrix<Cube>| buffer(&matrix.storage, matrix.rows * matrix.stride / 4);
-    let spare_at = |at: usize| buffer(&spare[at], 1);
-    let [mut first_w, mut first_b, mut second_w, mut second_b] = [0, 1, 2, 3].map(spare_at);
-    if let Some([w, b]) = op.moments.first() {
-        (first_w, first_b) = (place_of(w), place_of(b));
-    }
-    if let Some([w, b]) = op.moments.get(1) {
-        (second_w, second_b) = (place_of(w), place_of(b));
-    }
-    let (slot, limit) = (op.slot, op.max_column_norm);
-    let slots = op.state.slots;
-    assert!(
-        op.update == Update::Store || slot < slots,
-        "linear_bwd_params: slot {slot} of a state with {slots}"
-    );
-    // Without s its argument is not read.
-    let s = op.bias_weights.unwrap_or(op.x);
-    let cubes = if limit.is_some() {
-        n.div_ceil(p.tile.bn)
-    } else {
-        p.tile.cover(k + 1, n)
-    };
-    let layer = LayerLaunch::new(
-        vectors(op.x.matrix),
-        vectors(op.dz.matrix),
-        vectors(s.matrix),
-        vectors(op.w),
-        vectors(op.b),
-        first_w,
-        first_b,
-        second_w,
-        second_b,
-        place(&op.x, k),
-        place(&op.dz, n),
-        place(&s, 1),
-        m as u32,
-        constants(op.update, limit, slot),
-        first_cube as u32,
-        cubes as u32,
-    );
-    (layer, cubes)
-}
-
-/// Launches the kernel of layers that are alike.
-#[track_caller]
-fn launch(
-    cube: &Cube,
-    ops: Vec<LinearBwdParams<'_, Cube>>,
-    monitor: Option<(&mut DeviceMonitors, Monitor)>,
-) {
-    let Some(first) = ops.first() else { return };
-    let (rule, limit) = (Rule::of(first.update), first.max_column_norm);
-    let state = first.state;
-    let mut p = if limit.is_some() {
-        cube.product_on(Along::Free, Along::Free, WHOLE_COLUMNS)
-    } else {
-        let shapes: Vec<_> = ops.iter().map(LinearBwdParams::check).collect();
-        cube.product(Along::Free, Along::Free, |tile| {
-            shapes.iter().map(|&(k, n, _)| tile.cover(k + 1, n)).sum()
-        })
-    };
-    p.extra = match first.bias_weights {
-        None => Extra::Ones,
-        Some(_) => Extra::Column,
-    };
-    let mut layers = SequenceArg::new();
-    let mut cubes = 0;
-    for op in ops {
-        let (layer, count) = layer(cube, op, &p, cubes);
-        layers.push(layer);
-        cubes += count;
-    }
-    let squares: Option<Handle> =
-        monitor.map(|(monitors, monitor)| monitors.partial(cube, Summed::One(monitor), cubes));
-    let monitored = squares.is_some();
-    let (squares, squares_len) = match squares {
-        Some(squares) => (squares, 2 * cubes),
-        None => (cube.spare()[4].clone(), 2),
-    };
-    let kernel = match p.cores.format() {
-        None | Some(Format::Emulated { .. }) => update_params::launch_unchecked::<f32>,
-        Some(Format::Tf32 | Format::Tf32x3) => update_params::launch_unchecked::<tf32>,
-        Some(Format::Bf16) => update_params::launch_unchecked::<bf16>,
-        Some(Format::F16) => update_params::launch_unchecked::<f16>,
-    };
-    cube.launch("linear_bwd_params", |client| {
-        // SAFETY: the kernel tests every index against the operands' shapes.
-        unsafe {
-            kernel(
-                client,
-                grid(cubes),
-                CubeDim::new_1d(p.tile.units() as u32),
-                layers,
-                buffer(&squares, squares_len),
-                now(state),
-                p,
-                rule,
-                limit.is_some(),
-                monitored,
-            );
-        }
-    });
-}
-
-fn constants(update: Update, limit: Option<f64>, slot: usize) -> ConstantsLaunch {
-    let [beta1, beta2, epsilon] = match update {
-        Update::Adam(adam) => [adam.beta1, adam.beta2, adam.epsilon],
-        Update::Store | Update::Momentum => [0.0; 3],
-    };
-    ConstantsLaunch::new(
-        beta1 as f32,
-        beta2 as f32,
-        (1.0 - beta1) as f32,
-        (1.0 - beta2) as f32,
-        epsilon as f32,
-        limit.unwrap_or(0.0) as f32,
-        (RATES + slot * crate::cube::RATE_WORDS) as u32,
-    )
-}
-
-/// One layer's operands.
-#[derive(CubeType, CubeLaunch)]
-struct Layer {
-    x: Box<[Vec4]>,
-    dz: Box<[Vec4]>,
-    s: Box<[Vec4]>,
-    w: Box<[Vec4]>,
-    b: Box<[Vec4]>,
-    first_w: Box<[Vec4]>,
-    first_b: Box<[Vec4]>,
-    second_w: Box<[Vec4]>,
-    second_b: Box<[Vec4]>,
-    x_place: Place,
-    dz_place: Place,
-    s_place: Place,
-    depth: u32,
-    constants: Constants,
-    /// Which of the launch's cubes are this layer's.
-    first_cube: u32,
-    cubes: u32,
-}
-
 #[cube(launch_unchecked)]
-fn update_params<E: Float>(
+fn linear_bwd_params(
     layers: &mut Sequence<Layer>,
-    squares: &mut [f32],
+    squares: &mut ComptimeOption<Box<[f32]>>,
     state: &[u32],
     #[comptime] p: Product,
     #[comptime] rule: Rule,
-    #[comptime] limited: bool,
-    #[comptime] monitored: bool,
 ) {
-    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
+    let mut stage = Stage::new(p);
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(p.tile.units()));
-    let (a_room, b_room) = comptime!(p.room());
-    let mut x_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(a_room, ALIGNMENT);
-    let mut dz_stage = Shared::<[Vector<E, Const<4>>]>::new_aligned_slice(b_room, ALIGNMENT);
-    let mut exchange = Shared::<[f32]>::new_slice(comptime!(p.exchanged()));
     #[unroll]
     for index in 0..layers.len() {
         let layer = layers.index_mut(index);
         let first = layer.first_cube as usize;
         if CUBE_POS >= first && CUBE_POS < first + layer.cubes as usize {
-            update_layer::<E>(
-                &layer.x,
-                &layer.dz,
-                &layer.s,
-                &mut layer.w,
-                &mut layer.b,
-                &mut layer.first_w,
-                &mut layer.first_b,
-                &mut layer.second_w,
-                &mut layer.second_b,
+            update_layer(
+                layer,
                 &mut stage,
-                &mut x_stage,
-                &mut dz_stage,
-                &mut exchange,
                 &mut scratch,
                 squares,
                 state,
-                &layer.x_place,
-                &layer.dz_place,
-                &layer.s_place,
-                layer.depth,
-                &layer.constants,
                 CUBE_POS - first,
                 p,
                 rule,
-                limited,
-                monitored,
             );
         }
     }
@@ -301,146 +243,131 @@ fn update_params<E: Float>(
 
 /// One cube's share of a layer.
 #[cube]
-#[allow(clippy::too_many_arguments)]
-fn update_layer<E: Float>(
-    x: &[Vec4],
-    dz: &[Vec4],
-    s: &[Vec4],
-    w: &mut [Vec4],
-    b: &mut [Vec4],
-    first_w: &mut [Vec4],
-    first_b: &mut [Vec4],
-    second_w: &mut [Vec4],
-    second_b: &mut [Vec4],
-    stage: &mut [Vec4],
-    x_stage: &mut [Vector<E, Const<4>>],
-    dz_stage: &mut [Vector<E, Const<4>>],
-    exchange: &mut [f32],
+fn update_layer(
+    layer: &mut Layer,
+    stage: &mut Stage,
     scratch: &mut [f32],
-    squares: &mut [f32],
+    squares: &mut ComptimeOption<Box<[f32]>>,
     state: &[u32],
-    x_place: &Place,
-    dz_place: &Place,
-    s_place: &Place,
-    depth: u32,
-    constants: &Constants,
     cube: usize,
     #[comptime] p: Product,
     #[comptime] rule: Rule,
-    #[comptime] limited: bool,
-    #[comptime] monitored: bool,
 ) {
     let t = comptime!(p.tile);
-    let rows = x_place.free as usize;
-    let columns = dz_place.free as usize;
+    let (rows, columns) = (layer.x.columns as usize, layer.dz.columns as usize);
     let stride = columns.div_ceil(4);
     let across = columns.div_ceil(t.bn);
-    let row_tiles = (rows + 1).div_ceil(t.bm);
     let mut first_tile = cube / across;
     let mut tiles = 1usize;
-    if comptime!(limited) {
+    if comptime!(layer.max_column_norm.is_some()) {
         first_tile = 0usize;
-        tiles = row_tiles;
+        tiles = (rows + 1).div_ceil(t.bm);
     }
     let col0 = cube % across * t.bn;
     let mut square = 0.0f32;
     // Squares of the updated weights of this unit's four columns.
     let mut length = Vec4::new(0.0f32);
-    let passes = comptime!((t.bm * t.bn / 4).div_ceil(t.units()));
     for tile in 0..tiles {
         let row0 = (first_tile + tile) * t.bm;
-        product_in::<E>(
-            x, dz, s, stage, x_stage, dz_stage, exchange, x_place, dz_place, s_place, depth, row0,
-            col0, p,
+        product_and_row(
+            &layer.x,
+            &layer.bias_weights,
+            &layer.dz,
+            stage,
+            row0,
+            col0,
+            p,
         );
-        for pass in 0..passes {
-            let e = UNIT_POS as usize + pass * comptime!(t.units());
-            let row = row0 + e / comptime!(t.bn / 4);
-            let column4 = col0 / 4 + e % comptime!(t.bn / 4);
-            if e < comptime!(t.bm * t.bn / 4) && row <= rows && column4 < stride {
-                let g = stage[e];
-                if comptime!(monitored) {
-                    let gg = g * g;
-                    square += (gg.extract(0usize) + gg.extract(1usize))
-                        + (gg.extract(2usize) + gg.extract(3usize));
+        for pass in 0..comptime!(t.passes(4)) {
+            let here = spot(pass, row0, col0, rows + 1, stride, 4usize, t);
+            if here.inside {
+                let g = stage.c[here.at];
+                if comptime!(squares.is_some()) {
+                    square += lane_sum(g * g);
                 }
-                if row < rows {
-                    let at = row * stride + column4;
-                    let v = step(w[at], first_w, second_w, at, g, state, constants, rule);
+                let column4 = here.column;
+                if here.row < rows {
+                    let at = here.row * stride + column4;
+                    let v = updated(&mut layer.w, at, g, state, &layer.constants, rule);
                     let v = within(v, column4, columns);
-                    w[at] = v;
+                    layer.w.values[at] = v;
                     length += v * v;
                 } else {
-                    let v = step(
-                        b[column4], first_b, second_b, column4, g, state, constants, rule,
-                    );
-                    b[column4] = within(v, column4, columns);
+                    let v = updated(&mut layer.b, column4, g, state, &layer.constants, rule);
+                    layer.b.values[column4] = within(v, column4, columns);
                 }
             }
         }
         // The next tile overwrites the stage.
         sync_cube();
     }
-    if comptime!(monitored) {
-        let sum = cube_sum(scratch, square, comptime!(t.units()));
-        if UNIT_POS == 0 {
-            add_to_pair(squares, 2 * CUBE_POS, sum);
-        }
-    }
-    if comptime!(limited) {
-        let mut factors = Vec4::new(1.0f32);
-        #[unroll]
-        for lane in 0..4usize {
-            let sum = column_sum(scratch, length.extract(lane), comptime!(t.bn / 4), t);
-            let norm = sum.sqrt();
-            if norm > constants.limit {
-                factors.insert(lane, constants.limit / norm);
+    #[comptime]
+    match squares {
+        ComptimeOption::Some(squares) => {
+            let sum = cube_sum(scratch, square, comptime!(t.units()));
+            if UNIT_POS == 0 {
+                add_to_pair(squares, 2 * CUBE_POS, sum);
             }
         }
-        // Every unit goes back to the elements that it wrote itself.
-        for tile in 0..tiles {
-            for pass in 0..passes {
-                let e = UNIT_POS as usize + pass * comptime!(t.units());
-                let row = tile * t.bm + e / comptime!(t.bn / 4);
-                let column4 = col0 / 4 + e % comptime!(t.bn / 4);
-                if e < comptime!(t.bm * t.bn / 4) && row < rows && column4 < stride {
-                    let at = row * stride + column4;
-                    w[at] *= factors;
+        ComptimeOption::None => {}
+    }
+    #[comptime]
+    match &layer.max_column_norm {
+        ComptimeOption::Some(limit) => {
+            let limit = *limit;
+            let mut factors = Vec4::new(1.0f32);
+            #[unroll]
+            for lane in 0..4usize {
+                let sum = column_sum(scratch, length.extract(lane), comptime!(t.bn / 4), t);
+                let norm = sum.sqrt();
+                if norm > limit {
+                    factors.insert(lane, limit / norm);
+                }
+            }
+            // Every unit goes back to the elements that it wrote itself.
+            for tile in 0..tiles {
+                for pass in 0..comptime!(t.passes(4)) {
+                    let here = spot(pass, tile * t.bm, col0, rows, stride, 4usize, t);
+                    if here.inside {
+                        layer.w.values[here.row * stride + here.column] *= factors;
+                    }
                 }
             }
         }
+        ComptimeOption::None => {}
     }
 }
 
-/// The updated parameters, by their gradient; their moments, at `at`, are updated in place.
+/// The updated parameters `at` a vector, by their gradient; their moments are updated in place.
 #[cube]
-#[allow(clippy::too_many_arguments)]
-fn step(
-    theta: Vec4,
-    first: &mut [Vec4],
-    second: &mut [Vec4],
+fn updated(
+    parameters: &mut Parameters,
     at: usize,
     g: Vec4,
     state: &[u32],
     constants: &Constants,
     #[comptime] rule: Rule,
 ) -> Vec4 {
+    let theta = parameters.values[at];
     let rates = constants.rates as usize;
     match rule {
         Rule::Store => g,
         Rule::Momentum => {
             let eta = f32::reinterpret(state[rates]);
             let mu = f32::reinterpret(state[rates + 1]);
-            let v = Vec4::new(mu) * first[at] - Vec4::new(eta) * g;
-            first[at] = v;
+            let velocity = parameters.moments.index_mut(0usize);
+            let v = Vec4::new(mu) * velocity[at] - Vec4::new(eta) * g;
+            velocity[at] = v;
             theta + v
         }
         Rule::Adam => {
             let eta = f32::reinterpret(state[rates + 2]);
             let correction = f32::reinterpret(state[rates + 3]);
+            let first = parameters.moments.index_mut(0usize);
             let m = Vec4::new(constants.beta1) * first[at] + Vec4::new(constants.others1) * g;
-            let v = Vec4::new(constants.beta2) * second[at] + Vec4::new(constants.others2) * g * g;
             first[at] = m;
+            let second = parameters.moments.index_mut(1usize);
+            let v = Vec4::new(constants.beta2) * second[at] + Vec4::new(constants.others2) * g * g;
             second[at] = v;
             let mut after = theta;
             #[unroll]

@@ -3,112 +3,54 @@
 use cubecl::prelude::*;
 
 use super::LinearFwd;
+use crate::Activation;
 use crate::cube::Cube;
-use crate::cube::launch::{buffer, floats, grid, mask, now, phi_of, place, place_all, vectors};
-use crate::cube::math::{sigmoid, tanh};
-use crate::cube::philox::{Mask, mask1, mask4};
-use crate::cube::tile::{ALIGNMENT, Along, Place, Product, Tile, Vec4, element, product, within};
-use crate::{Activation, ActivationKind};
+use crate::cube::epilogue::{
+    Elementwise, Mask, activate, drop_out, drop_out_one, elementwise, mask,
+};
+use crate::cube::launch::launch;
+use crate::cube::operand::{Operand, Vec4, element, elements, row_start, store, vectors, winners};
+use crate::cube::tile::{Along, Product, Stage, Tile, own_spot, own_tile, product};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: LinearFwd<'_, Cube>) {
-    let (m, columns, k) = op.check();
+    let (m, columns, _) = op.check();
     if let Activation::Maxout { pieces } = op.act {
         return run_maxout(cube, op, pieces);
     }
     let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
-    let (phi, slope) = phi_of(op.act);
-    let cubes = p.tile.cover(m, columns);
-    cube.launch("linear_fwd", |client| {
-        // SAFETY: the kernel tests every index against the operands' shapes.
-        unsafe {
-            linear::launch_unchecked(
-                client,
-                grid(cubes),
-                CubeDim::new_1d(p.tile.units() as u32),
-                vectors(op.x.matrix),
-                vectors(op.w),
-                vectors(op.b),
-                vectors(op.y.matrix),
-                now(op.state),
-                place(&op.x, m),
-                place_all(op.w, columns),
-                place(&op.y.as_rows(), columns),
-                k as u32,
-                slope,
-                mask(op.dropout),
-                p,
-                phi,
-                op.dropout.is_some(),
-            );
-        }
-    });
+    launch!(linear_fwd(
+        cube,
+        [p.tile.cover(m, columns), p.tile.units()],
+        vectors(op.x),
+        vectors(op.w.all()),
+        vectors(op.b.all()),
+        vectors(op.y.as_rows()),
+        elementwise(op.act),
+        mask(op.dropout, op.y.matrix.cols, op.state),
+        p
+    ));
 }
 
 #[cube(launch_unchecked)]
-fn linear(
-    x: &[Vec4],
-    w: &[Vec4],
-    b: &[Vec4],
-    y: &mut [Vec4],
-    state: &[u32],
-    x_place: &Place,
-    w_place: &Place,
-    y_place: &Place,
-    depth: u32,
-    slope: f32,
-    mask: &Mask,
+fn linear_fwd(
+    x: &Operand<Vec4>,
+    w: &Operand<Vec4>,
+    b: &Operand<Vec4>,
+    y: &mut Operand<Vec4>,
+    activation: &Elementwise,
+    dropout: &ComptimeOption<Mask>,
     #[comptime] p: Product,
-    #[comptime] phi: ActivationKind,
-    #[comptime] dropout: bool,
 ) {
-    let t = comptime!(p.tile);
-    let rows = x_place.free as usize;
-    let columns = w_place.free as usize;
-    let columns4 = columns.div_ceil(4);
-    let across = columns.div_ceil(t.bn);
-    let row0 = CUBE_POS / across * t.bm;
-    let col0 = CUBE_POS % across * t.bn;
-    if row0 >= rows {
-        terminate!();
-    }
-    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
-    product(x, w, &mut stage, x_place, w_place, depth, row0, col0, p);
-    for pass in 0..comptime!((t.bm * t.bn / 4).div_ceil(t.units())) {
-        let e = UNIT_POS as usize + pass * comptime!(t.units());
-        let row = row0 + e / comptime!(t.bn / 4);
-        let column4 = col0 / 4 + e % comptime!(t.bn / 4);
-        if row < rows && column4 < columns4 && e < comptime!(t.bm * t.bn / 4) {
-            let mut v = activate(stage[e] + b[column4], slope, phi);
-            if comptime!(dropout) {
-                v *= mask4(state, mask, row, column4, columns4);
-            }
-            let at = y_place.first as usize + row * y_place.stride as usize + column4;
-            y[at] = within(v, column4, columns);
+    let z = own_tile(x, w, y.rows, y.columns, p);
+    for pass in 0..comptime!(p.tile.passes(4)) {
+        let here = own_spot(&z, pass, 4usize, p.tile);
+        if here.inside {
+            let v = activate(z.stage.c[here.at] + b.values[here.column], activation);
+            let v = drop_out(v, dropout, here.row, here.column);
+            store(y, here.row, here.column, v);
         }
     }
-}
-
-/// φ.
-#[cube]
-fn activate(z: Vec4, slope: f32, #[comptime] phi: ActivationKind) -> Vec4 {
-    let mut y = z;
-    if comptime!(phi != ActivationKind::Identity) {
-        #[unroll]
-        for lane in 0..4usize {
-            let z = z.extract(lane);
-            let value = match phi {
-                ActivationKind::Identity | ActivationKind::Maxout => z,
-                // NaN stays NaN, so that a run that has diverged shows it.
-                ActivationKind::Relu => select(z < 0.0f32, 0.0f32, z),
-                ActivationKind::LeakyRelu => select(z > 0.0f32, z, z * slope),
-                ActivationKind::Sigmoid => sigmoid(z),
-                ActivationKind::Tanh => tanh(z),
-            };
-            y.insert(lane, value);
-        }
-    }
-    y
 }
 
 /// Units of `pieces` columns that a tile of `bn` columns takes, and how many tiles one after the
@@ -123,88 +65,61 @@ fn units_per_tile(pieces: usize, bn: usize) -> (usize, usize) {
 }
 
 fn run_maxout(cube: &Cube, mut op: LinearFwd<'_, Cube>, pieces: usize) {
-    let (m, columns, k) = op.check();
-    let units = columns / pieces;
+    let (m, columns, _) = op.check();
     let cubes = |tile: &Tile| {
         let (per_tile, chunks) = units_per_tile(pieces, tile.bn);
-        (m.div_ceil(tile.bm) * units.div_ceil(per_tile), chunks)
+        let cubes = m.div_ceil(tile.bm) * (columns / pieces).div_ceil(per_tile);
+        (cubes, chunks)
     };
     let p = cube.product(Along::Depth, Along::Free, |tile| {
         let (cubes, chunks) = cubes(tile);
         cubes * chunks
     });
-    let (per_tile, chunks) = units_per_tile(pieces, p.tile.bn);
-    let (cubes, _) = cubes(&p.tile);
-    let Some(winners) = op.winners.take() else {
+    let Some(won) = op.winners.take() else {
         return;
     };
-    let winner_words = winners.winners.rows * winners.winners.cols;
-    cube.launch("linear_fwd_maxout", |client| {
-        // SAFETY: the kernel tests every index against the operands' shapes.
-        unsafe {
-            maxout::launch_unchecked(
-                client,
-                grid(cubes),
-                CubeDim::new_1d(p.tile.units() as u32),
-                vectors(op.x.matrix),
-                vectors(op.w),
-                floats(op.b),
-                floats(op.y.matrix),
-                buffer(&winners.winners.bytes, winner_words),
-                now(op.state),
-                place(&op.x, m),
-                place_all(op.w, columns),
-                place(&op.y.as_rows(), units),
-                k as u32,
-                (winners.first * units) as u32,
-                mask(op.dropout),
-                p,
-                pieces,
-                per_tile,
-                chunks,
-                op.dropout.is_some(),
-            );
-        }
-    });
+    launch!(linear_fwd_maxout(
+        cube,
+        [cubes(&p.tile).0, p.tile.units()],
+        vectors(op.x),
+        vectors(op.w.all()),
+        elements(op.b.all()),
+        elements(op.y.as_rows()),
+        winners(won.winners.from_row(won.first)),
+        mask(op.dropout, op.y.matrix.cols, op.state),
+        p,
+        pieces
+    ));
 }
 
 #[cube(launch_unchecked)]
-fn maxout(
-    x: &[Vec4],
-    w: &[Vec4],
-    b: &[f32],
-    y: &mut [f32],
-    winners: &mut [u32],
-    state: &[u32],
-    x_place: &Place,
-    w_place: &Place,
-    y_place: &Place,
-    depth: u32,
-    winners_first: u32,
-    mask: &Mask,
+fn linear_fwd_maxout(
+    x: &Operand<Vec4>,
+    w: &Operand<Vec4>,
+    b: &Operand<f32>,
+    y: &mut Operand<f32>,
+    winners: &mut Operand<u32>,
+    dropout: &ComptimeOption<Mask>,
     #[comptime] p: Product,
     #[comptime] pieces: usize,
-    #[comptime] per_tile: usize,
-    #[comptime] chunks: usize,
-    #[comptime] dropout: bool,
 ) {
     let t = comptime!(p.tile);
-    let rows = x_place.free as usize;
-    let units = y_place.free as usize;
+    let (per_tile, chunks) = comptime!(units_per_tile(pieces, t.bn));
+    let (rows, units) = (y.rows as usize, y.columns as usize);
     let across = units.div_ceil(per_tile);
     let row0 = CUBE_POS / across * t.bm;
     let unit0 = CUBE_POS % across * per_tile;
     if row0 >= rows {
         terminate!();
     }
-    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
+    let mut stage = Stage::new(p);
     let passes = comptime!((t.bm * per_tile).div_ceil(t.units()));
     // The largest piece so far of each of this unit's elements, and which it is.
     let mut largest = Array::<f32>::new(passes);
     let mut winner = Array::<u32>::new(passes);
     for chunk in 0..chunks {
         let col0 = unit0 * pieces / 4 * 4 + chunk * t.bn;
-        product(x, w, &mut stage, x_place, w_place, depth, row0, col0, p);
+        product(x, w, &mut stage, row0, col0, p);
         #[unroll]
         for pass in 0..passes {
             let e = UNIT_POS as usize + pass * comptime!(t.units());
@@ -214,7 +129,7 @@ fn maxout(
                     let column = unit * pieces + piece;
                     if column >= col0 && column < col0 + t.bn {
                         let in_tile = e / per_tile * t.bn + (column - col0);
-                        let z = element(&stage, in_tile) + b[column];
+                        let z = element(&stage.c, in_tile) + b.values[column];
                         if piece == 0 || z > largest[pass] {
                             largest[pass] = z;
                             winner[pass] = piece as u32;
@@ -231,12 +146,10 @@ fn maxout(
         let row = row0 + e / per_tile;
         let unit = unit0 + e % per_tile;
         if e < comptime!(t.bm * per_tile) && unit < units && row < rows {
-            let mut value = largest[pass];
-            if comptime!(dropout) {
-                value *= mask1(state, mask, row, unit, units.div_ceil(4));
-            }
-            y[(y_place.first as usize + row * y_place.stride as usize) * 4 + unit] = value;
-            winners[winners_first as usize + row * units + unit] = winner[pass];
+            let at = row_start(&*y, row) + unit;
+            y.values[at] = drop_out_one(largest[pass], dropout, row, unit);
+            let at = row_start(&*winners, row) + unit;
+            winners.values[at] = winner[pass];
         }
     }
 }

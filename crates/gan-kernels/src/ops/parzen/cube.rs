@@ -7,9 +7,13 @@ use cubecl::prelude::*;
 
 use super::Parzen;
 use crate::cube::Cube;
-use crate::cube::launch::{buffer, cube_sum, floats, grid, place, vectors};
+use crate::cube::launch::launch;
 use crate::cube::math::exp;
-use crate::cube::tile::{ALIGNMENT, Along, Place, PlaceLaunch, Product, Vec4, element, product};
+use crate::cube::operand::{
+    Operand, Vec4, buffer, element, elements, load, row_start, store, vectors,
+};
+use crate::cube::sums::{cube_sum, lane_sum};
+use crate::cube::tile::{Along, Product, Stage, product};
 use crate::{Backend, BackendError, Matrix, Rows};
 
 /// Units of the cubes that centre rows.
@@ -43,29 +47,19 @@ pub(crate) fn run(cube: &Cube, op: Parzen<'_, Cube>) -> Result<Vec<f64>, Backend
     let partial = cube.matrix(n * shares * lanes, width);
     let factors = factors(sigmas);
     let factors_buffer = cube.buffer_of(&factors);
-    cube.launch("parzen", |client| {
-        // SAFETY: the kernel tests every index against the operands' shapes.
-        unsafe {
-            log_sum_exp::launch_unchecked(
-                client,
-                grid(strips * shares),
-                CubeDim::new_1d(p.tile.units() as u32),
-                vectors(&samples.rows),
-                vectors(&points.rows),
-                floats(&samples.squares),
-                floats(&points.squares),
-                buffer(&factors_buffer, factors.len()),
-                floats(&partial),
-                place(&samples.rows.all(), m),
-                place(&points.rows.all(), n),
-                d as u32,
-                shares as u32,
-                partial.stride as u32,
-                p,
-                count,
-            );
-        }
-    });
+    launch!(parzen(
+        cube,
+        [strips * shares, p.tile.units()],
+        vectors(samples.rows.all()),
+        vectors(points.rows.all()),
+        elements(samples.squares.all()),
+        elements(points.squares.all()),
+        buffer(&factors_buffer, factors.len()),
+        elements(partial.all()),
+        shares as u32,
+        p,
+        count
+    ));
     let partial = cube.read(partial.all())?;
     let constant =
         |sigma: f64| -(m as f64).ln() - d as f64 * (sigma * std::f64::consts::TAU.sqrt()).ln();
@@ -115,56 +109,38 @@ impl Centred {
             rows: cube.matrix(count, d),
             squares: cube.matrix(1, count),
         };
-        cube.launch("parzen_centre", |client| {
-            // SAFETY: the kernel tests every index against the shape of the rows.
-            unsafe {
-                centre::launch_unchecked(
-                    client,
-                    grid(count),
-                    CubeDim::new_1d(UNITS as u32),
-                    vectors(rows.matrix),
-                    vectors(mean),
-                    vectors(&centred.rows),
-                    floats(&centred.squares),
-                    place(rows, d),
-                    count as u32,
-                );
-            }
-        });
+        launch!(parzen_centre(
+            cube,
+            [count, UNITS],
+            vectors(*rows),
+            vectors(mean.all()),
+            vectors(centred.rows.all()),
+            elements(centred.squares.all())
+        ));
         centred
     }
 }
 
 fn launch_mean(cube: &Cube, samples: &Rows<'_, Cube>, mean: &Matrix<Cube>) {
-    let (m, d) = samples.shape();
-    let place: PlaceLaunch = place(samples, d);
-    cube.launch("parzen_mean", |client| {
-        // SAFETY: the kernel tests every index against the shape of the samples.
-        unsafe {
-            column_means::launch_unchecked(
-                client,
-                grid(d.div_ceil(4)),
-                CubeDim::new_1d(UNITS as u32),
-                vectors(samples.matrix),
-                vectors(mean),
-                place,
-                m as u32,
-            );
-        }
-    });
+    let (_, d) = samples.shape();
+    launch!(parzen_mean(
+        cube,
+        [d.div_ceil(4), UNITS],
+        vectors(*samples),
+        vectors(mean.all())
+    ));
 }
 
 #[cube(launch_unchecked)]
-fn column_means(samples: &[Vec4], mean: &mut [Vec4], place: &Place, rows: u32) {
+fn parzen_mean(samples: &Operand<Vec4>, mean: &mut Operand<Vec4>) {
     let column4 = CUBE_POS;
-    let rows = rows as usize;
-    if column4 >= (place.free as usize).div_ceil(4) {
+    if column4 >= (samples.columns as usize).div_ceil(4) {
         terminate!();
     }
     let mut sum = Vec4::new(0.0f32);
     let mut row = UNIT_POS as usize;
-    while row < rows {
-        sum += samples[place.first as usize + row * place.stride as usize + column4];
+    while row < samples.rows as usize {
+        sum += load(samples, row, column4);
         row += UNITS;
     }
     let mut scratch = Shared::<[f32]>::new_slice(UNITS);
@@ -172,65 +148,55 @@ fn column_means(samples: &[Vec4], mean: &mut [Vec4], place: &Place, rows: u32) {
     #[unroll]
     for lane in 0..4usize {
         let total = cube_sum(&mut scratch, sum.extract(lane), UNITS);
-        means.insert(lane, total / f32::cast_from(rows as u32));
+        means.insert(lane, total / f32::cast_from(samples.rows));
     }
     if UNIT_POS == 0 {
-        mean[column4] = means;
+        mean.values[column4] = means;
     }
 }
 
 #[cube(launch_unchecked)]
-fn centre(
-    rows: &[Vec4],
-    mean: &[Vec4],
-    centred: &mut [Vec4],
-    squares: &mut [f32],
-    place: &Place,
-    count: u32,
+fn parzen_centre(
+    rows: &Operand<Vec4>,
+    mean: &Operand<Vec4>,
+    centred: &mut Operand<Vec4>,
+    squares: &mut Operand<f32>,
 ) {
     let row = CUBE_POS;
-    if row >= count as usize {
+    if row >= rows.rows as usize {
         terminate!();
     }
-    let columns4 = (place.free as usize).div_ceil(4);
+    let columns4 = (rows.columns as usize).div_ceil(4);
     let mut square = 0.0f32;
     for pass in 0..columns4.div_ceil(UNITS) {
         let column4 = pass * UNITS + UNIT_POS as usize;
         if column4 < columns4 {
-            let at = place.first as usize + row * place.stride as usize + column4;
-            let v = rows[at] - mean[column4];
-            centred[row * columns4 + column4] = v;
-            let vv = v * v;
-            square += (vv.extract(0usize) + vv.extract(1usize))
-                + (vv.extract(2usize) + vv.extract(3usize));
+            let v = load(rows, row, column4) - mean.values[column4];
+            store(centred, row, column4, v);
+            square += lane_sum(v * v);
         }
     }
     let mut scratch = Shared::<[f32]>::new_slice(UNITS);
     let square = cube_sum(&mut scratch, square, UNITS);
     if UNIT_POS == 0 {
-        squares[row] = square;
+        squares.values[row] = square;
     }
 }
 
 #[cube(launch_unchecked)]
-fn log_sum_exp(
-    samples: &[Vec4],
-    points: &[Vec4],
-    sample_squares: &[f32],
-    point_squares: &[f32],
+fn parzen(
+    samples: &Operand<Vec4>,
+    points: &Operand<Vec4>,
+    sample_squares: &Operand<f32>,
+    point_squares: &Operand<f32>,
     factors: &[f32],
-    partial: &mut [f32],
-    samples_place: &Place,
-    points_place: &Place,
-    depth: u32,
+    partial: &mut Operand<f32>,
     shares: u32,
-    pitch: u32,
     #[comptime] p: Product,
     #[comptime] count: usize,
 ) {
     let t = comptime!(p.tile);
-    let n = points_place.free as usize;
-    let m = samples_place.free as usize;
+    let (m, n) = (samples.rows as usize, points.rows as usize);
     let shares = shares as usize;
     let strips = n.div_ceil(t.bn);
     let col0 = CUBE_POS % strips * t.bn;
@@ -242,8 +208,8 @@ fn log_sum_exp(
     let column = UNIT_POS as usize % t.bn;
     let lane = UNIT_POS as usize / t.bn;
     let point = col0 + column;
-    let point_square = point_squares[select(point < n, point, 0)];
-    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(p.stage()), ALIGNMENT);
+    let point_square = point_squares.values[select(point < n, point, 0)];
+    let mut stage = Stage::new(p);
     let mut nearest = FAR.runtime();
     let mut sums = Array::<f32>::new(count);
     #[unroll]
@@ -253,23 +219,13 @@ fn log_sum_exp(
     let mut tile = share;
     while tile * t.bm < m {
         let row0 = tile * t.bm;
-        product(
-            samples,
-            points,
-            &mut stage,
-            samples_place,
-            points_place,
-            depth,
-            row0,
-            col0,
-            p,
-        );
+        product(samples, points, &mut stage, row0, col0, p);
         for turn in 0..comptime!(t.bm / lanes) {
             let row = turn * lanes + lane;
             let sample = row0 + row;
             if sample < m {
-                let x = element(&stage, row * t.bn + column);
-                let distance = point_square + sample_squares[sample] - 2.0f32 * x;
+                let x = element(&stage.c, row * t.bn + column);
+                let distance = point_square + sample_squares.values[sample] - 2.0f32 * x;
                 // NaN stays NaN: a sample that is no number must not pass for a perfect one.
                 let distance = select(distance < 0.0f32, 0.0f32, distance);
                 if distance < nearest {
@@ -290,11 +246,11 @@ fn log_sum_exp(
         tile += shares;
     }
     if point < n {
-        let at = ((point * shares + share) * lanes + lane) * pitch as usize;
-        partial[at] = nearest;
+        let at = row_start(&*partial, (point * shares + share) * lanes + lane);
+        partial.values[at] = nearest;
         #[unroll]
         for sigma in 0..count {
-            partial[at + 1 + sigma] = sums[sigma];
+            partial.values[at + 1 + sigma] = sums[sigma];
         }
     }
 }
