@@ -18,12 +18,12 @@ cd "$(dirname "$0")/.."
 features=benches/$runtime,gan-cli/$runtime
 [ "$runtime" = wgpu ] || features=$features,gan-tests/$runtime
 messages=$(cargo build --workspace --profile "${BUNDLE_PROFILE:-release}" --features "$features" \
-    --bin gan-cli --example gradcheck --bench device --message-format json)
+    --bin gan-cli --example gradcheck --bench report --message-format json)
 
 tree=$folder/gan-gpu
 rm -rf "$tree"
 mkdir -p "$tree/configs" "$tree/benches/peers"
-for name in gan-cli gradcheck device; do
+for name in gan-cli gradcheck report; do
     built=$(printf '%s\n' "$messages" |
         sed -n "/\"name\":\"$name\"/s/.*\"executable\":\"\([^\"]*\)\".*/\1/p" | head -n 1)
     [ -n "$built" ] || { echo "error: cargo has not built $name" >&2; exit 1; }

@@ -8,7 +8,7 @@
 # GPU_DEVICE    cuda (the default), vulkan, wgpu, with or without a number as in cuda:1
 # GPU_BUDGET    seconds for everything together, in place of 600
 # GPU_QUICK     not empty: tiny budgets, to see that everything runs
-# GPU_PATIENCE  times as long for every step, such as 4 for the processor in disguise
+# GPU_PATIENCE  times as long for every step, such as 4 for an emulated device
 # PEERS_VENV    Python's environment with PyTorch; without, the python3 that is found
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -57,7 +57,7 @@ measure() {
     shift 2
     # The word splits into none or one.
     # shellcheck disable=SC2086
-    step "$name" "$seconds" ./device --device "$device" --results "$results" $quick "$@"
+    step "$name" "$seconds" ./report --device "$device" --results "$results" $quick "$@"
 }
 
 # The products of an iteration in a precision, beside other libraries; it stops by itself as well.
@@ -127,7 +127,7 @@ measure records 60 --part records
 
 echo
 echo "== targets, after $(($(date +%s) - start)) s"
-./device --bars --results "$results"
+./report --targets --results "$results"
 [ -z "$cut" ] || echo "cut, of ${budget} s:$cut"
 if [ -n "$failed" ]; then
     echo "failed:$failed (logs are in $results)"

@@ -1,12 +1,11 @@
 //! Criterion benches, to see whether a change made something slower.
 //!
-//! Nothing is prepared for a bench that was not asked for.
+//! Only the benches that were asked for prepare their operands.
 
 use anyhow::Result;
-use benches::cost;
-use benches::game::{PIXELS, mnist_iteration, mnist_trainer, preset};
-use benches::iterations::GAMES;
-use benches::tasks::{Digits, SAMPLES, sigmas};
+use benches::cost::{self, on_processors};
+use benches::game::{GAMES, PIXELS, mnist_operations, mnist_trainer, preset};
+use benches::tasks::{SAMPLES, Window, digits, sigmas};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use gan_kernels::cases::Checker;
@@ -60,14 +59,14 @@ fn operations(criterion: &mut Criterion) -> Result<()> {
     let native = Native::<f32>::new(Some(threads()))?;
     let matrix = |rows, cols| native.matrix(rows, cols);
     let checker = Checker::new(&native, &matrix);
-    for case in mnist_iteration() {
+    for case in on_processors(&mnist_operations()?) {
         let mut group = criterion.benchmark_group("op");
         group.sample_size(20);
         let make = || {
             checker.check(&case)?;
             Ok(checker.prepare(&case))
         };
-        let flop = case.flop() as f64;
+        let flop = case.op.flop() as f64;
         lazily(&mut group, &case.to_string(), flop, make, |it| {
             // The processor's operations do not fail.
             it.run(&native).unwrap_or_default();
@@ -80,11 +79,12 @@ fn operations(criterion: &mut Criterion) -> Result<()> {
 fn iterations(criterion: &mut Criterion) -> Result<()> {
     for game in &GAMES {
         let mut group = criterion.benchmark_group("train_step");
-        group.sample_size(if game.heavy { 10 } else { 20 });
+        group.sample_size(if game.is_heavy { 10 } else { 20 });
         group.sampling_mode(SamplingMode::Flat);
-        let flop = cost::iteration(&preset(game.name)?, game.cols)?.flop;
         let make = || game.trainer(threads(), "f32");
-        lazily(&mut group, game.name, flop, make, |it| it.step())?;
+        lazily(&mut group, game.name, game.cost()?.flop, make, |it| {
+            it.step()
+        })?;
         group.finish();
     }
     Ok(())
@@ -98,11 +98,11 @@ fn tasks(criterion: &mut Criterion) -> Result<()> {
         let name = format!("{POINTS}x{POINTS}x{PIXELS}/{} sigmas", sigmas.len());
         let make = || {
             let native = Native::<f32>::new(Some(threads()))?;
-            Ok(Digits::new(POINTS)?.window(native, POINTS, POINTS))
+            Ok(Window::new(native, &digits(POINTS)?))
         };
         lazily(&mut group, &name, flop, make, |it| {
             // The processor's operations do not fail.
-            drop(it.logs(&sigmas));
+            drop(it.all_logs(&sigmas));
         })?;
     }
     group.finish();

@@ -1,6 +1,6 @@
 """What every peer in Python shares: where the game starts, its schedules, and the protocol.
 
-The launcher, `benches/src/peers.rs`, writes lines to a peer and reads one line of JSON for each:
+The launcher, `benches/src/peers/`, writes lines to a peer and reads one line of JSON for each:
 
     (start)   {"ready": NAME, "versions": {...}}   or   {"skip": REASON}, and the peer ends
     check     {"losses": [[v_d, v_g], ...]}        the first iterations of the folder --start

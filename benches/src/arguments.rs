@@ -1,98 +1,96 @@
-//! The command line of the reports.
+//! The command line of the report.
 
-use anyhow::{Context, Result, bail, ensure};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
 
 use crate::game::precisions;
-use crate::iterations::Plan;
 use crate::results::Fact;
+use crate::timing::Effort;
 
-/// What the command line asks for.
-#[derive(Clone, Debug, PartialEq)]
+/// Measures a device; docs/benchmarks.md says what is measured, and how to read it.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "cargo xtask bench")]
 pub struct Arguments {
     /// Leave out what was not named.
+    #[arg(long)]
     pub only: bool,
     /// Other frameworks as well.
+    #[arg(long)]
     pub peers: bool,
     /// Scaling curves as well.
+    #[arg(long)]
     pub scaling: bool,
-    /// Next to no repetitions.
+    /// Next to no repetitions: whether everything works, not how fast it is.
+    #[arg(long)]
     pub quick: bool,
-    /// Keep the results and render the document.
+    /// Keep the results in benches/results/ and render the document anew.
+    #[arg(long, conflicts_with = "quick")]
     pub write: bool,
     /// Render the document and measure nothing.
+    #[arg(long)]
     pub render: bool,
     /// This number of threads alone.
-    pub threads: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    threads: Option<u64>,
     /// This precision alone.
+    #[arg(long)]
     pub precision: Option<String>,
-    /// What computes.
+    /// The device: cpu, or a GPU as cuda, hip, vulkan, wgpu, with or without a number as in cuda:1.
+    #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Numbers from elsewhere, such as the times of builds.
+    /// Numbers from elsewhere, such as the times of builds, as `name=value unit`.
+    #[arg(long = "fact", value_parser = fact)]
     pub facts: Vec<Fact>,
+    /// One part of a GPU's report alone.
+    #[arg(long)]
+    pub part: Option<Part>,
+    /// Folder for results that are not kept in the repository; parts are joined to what is there.
+    #[arg(long)]
+    pub results: Option<PathBuf>,
+    /// Seconds within which other frameworks, and other libraries' products, must have answered.
+    #[arg(long)]
+    pub seconds: Option<u64>,
+    /// Measure nothing, and print what the results in --results amount to.
+    #[arg(long, requires = "results")]
+    pub targets: bool,
+    /// Cargo's own.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// A part of a GPU's report, in the order of measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Rates of large products and of a copy, and what a launch costs.
+    Limits,
+    /// Launches, FLOP and traffic of the MNIST iteration.
+    Facts,
+    /// The MNIST iteration.
+    Mnist,
+    /// The CIFAR-10 iteration.
+    Cifar10Fc,
+    /// An iteration of players 8,192 wide.
+    Large,
+    /// Operations beside the products of other libraries.
+    Products,
+    /// Each operation of the MNIST iteration.
+    Operations,
+    /// The Parzen window.
+    Parzen,
+    /// Time per iteration against the number of records.
+    Records,
 }
 
 impl Arguments {
-    /// Reads the words behind the program's name.
-    ///
-    /// # Errors
-    /// If a word is unknown or a value is missing or no value.
-    pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Self> {
-        let mut found = Self {
-            only: false,
-            peers: false,
-            scaling: false,
-            quick: false,
-            write: false,
-            render: false,
-            threads: None,
-            precision: None,
-            device: "cpu".into(),
-            facts: Vec::new(),
-        };
-        let mut words = words.into_iter();
-        while let Some(word) = words.next() {
-            let (flag, given) = match word.split_once('=') {
-                Some((flag, value)) => (flag, Some(value.to_owned())),
-                None => (word.as_str(), None),
-            };
-            let mut value = || {
-                let value = given.clone().or_else(|| words.next());
-                value.with_context(|| format!("{flag}: a value is missing"))
-            };
-            match flag {
-                // Cargo's own.
-                "--bench" => {}
-                "--only" => found.only = true,
-                "--peers" => found.peers = true,
-                "--scaling" => found.scaling = true,
-                "--quick" => found.quick = true,
-                "--write" => found.write = true,
-                "--render" => found.render = true,
-                "--precision" => found.precision = Some(value()?),
-                "--device" => found.device = value()?,
-                "--threads" => {
-                    let value = value()?;
-                    let threads = value.parse().ok().filter(|&threads| threads > 0);
-                    let wrong = || format!("--threads {value}: expected a number from 1 on");
-                    found.threads = Some(threads.with_context(wrong)?);
-                }
-                "--fact" => found.facts.push(fact(&value()?)?),
-                _ => bail!("{word}: unknown; hint: docs/benchmarks.md lists what there is"),
-            }
-        }
-        ensure!(
-            !(found.quick && found.write),
-            "--quick --write: numbers of a smoke test are not kept"
-        );
-        Ok(found)
-    }
-
     /// The numbers of threads that a processor is measured with: one, two, all.
     #[must_use]
     pub fn thread_counts(&self) -> Vec<usize> {
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         match self.threads {
-            Some(threads) => vec![threads],
+            Some(threads) => vec![threads as usize],
             None => {
                 let mut counts = vec![1, 2.min(all), all];
                 counts.dedup();
@@ -110,10 +108,20 @@ impl Arguments {
         }
     }
 
-    /// How long to measure.
+    /// The effort for something that takes milliseconds.
     #[must_use]
-    pub fn plan(&self) -> Plan {
-        Plan { quick: self.quick }
+    pub fn light(&self, budget: Duration) -> Effort {
+        if self.quick {
+            Effort::few(2)
+        } else {
+            Effort::of(budget)
+        }
+    }
+
+    /// The effort for something that takes about a second.
+    #[must_use]
+    pub fn heavy(&self, rounds: usize) -> Effort {
+        Effort::few(if self.quick { 1 } else { rounds })
     }
 }
 
@@ -121,48 +129,41 @@ impl Arguments {
 fn fact(text: &str) -> Result<Fact> {
     let parts = text.split_once('=').and_then(|(name, rest)| {
         let (value, unit) = rest.split_once(' ')?;
-        Some((name, value.parse().ok()?, unit))
+        Some(Fact::new(name, value.parse().ok()?, unit))
     });
-    let (name, value, unit) =
-        parts.with_context(|| format!("--fact {text}: expected name=value unit"))?;
-    Ok(Fact {
-        name: name.into(),
-        value: Some(value),
-        unit: unit.into(),
-    })
+    parts.with_context(|| format!("--fact {text}: expected name=value unit"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(words: &[&str]) -> Result<Arguments> {
-        Arguments::parse(words.iter().map(|&word| word.to_owned()))
+    fn parsed(line: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from([&["report"], line].concat())
     }
 
     #[test]
-    fn parse_takes_values_behind_and_in_a_word() {
-        for words in [&["--device", "cuda:1"][..], &["--device=cuda:1"]] {
-            assert_eq!(parsed(words).unwrap().device, "cuda:1");
-        }
+    fn arguments_are_read_as_cargo_and_xtask_hand_them_over() {
         let found = parsed(&["--bench", "--threads", "3", "--write"]).unwrap();
         assert!(found.write && !found.only);
         assert_eq!(found.thread_counts(), [3]);
-        let found = parsed(&["--fact", "build/default=33.5 s"]).unwrap();
-        assert_eq!(found.facts[0].value, Some(33.5));
-        assert_eq!(found.facts[0].unit, "s");
+        let found = parsed(&["--fact", "build/default=33.5 s", "--part=cifar10-fc"]).unwrap();
+        assert_eq!(found.facts, [Fact::new("build/default", 33.5, "s")]);
+        assert_eq!(found.part, Some(Part::Cifar10Fc));
     }
 
     #[test]
-    fn parse_says_what_is_wrong() {
-        for (words, expected) in [
-            (&["--threads", "0"][..], "expected a number from 1 on"),
-            (&["--device"], "a value is missing"),
-            (&["--fast"], "unknown"),
+    fn arguments_that_cannot_be_meant_are_refused() {
+        for (line, expected) in [
+            (&["--threads", "0"][..], "0 is not in 1.."),
+            (&["--device"], "a value is required"),
+            (&["--fast"], "unexpected argument"),
             (&["--fact", "x=y"], "expected name=value unit"),
-            (&["--quick", "--write"], "are not kept"),
+            (&["--quick", "--write"], "cannot be used with"),
+            (&["--part", "all"], "limits, facts, mnist, cifar10-fc"),
+            (&["--targets"], "--results"),
         ] {
-            let error = parsed(words).unwrap_err().to_string();
+            let error = parsed(line).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

@@ -40,63 +40,46 @@ fn once(threads: usize, run: Loop) -> f64 {
     })
 }
 
-#[cfg(target_arch = "x86_64")]
 fn widest() -> Option<(&'static str, Loop)> {
-    if is_x86_feature_detected!("avx512f") {
-        // SAFETY: the processor has it.
-        return Some(("AVX-512", |steps| unsafe { avx512(steps) }));
-    }
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has both.
-        return Some(("AVX2", |steps| unsafe { avx2(steps) }));
-    }
-    None
-}
-
-#[cfg(target_arch = "aarch64")]
-fn widest() -> Option<(&'static str, Loop)> {
-    Some(("NEON", neon))
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn widest() -> Option<(&'static str, Loop)> {
-    None
-}
-
-/// `STEPS` multiply-adds in each of the chains; the factor keeps every value near 1.
-macro_rules! chains {
-    ($steps:expr, $lanes:expr, $set:path, $fma:expr) => {{
-        let (factor, summand) = ($set(black_box(0.5)), $set(black_box(0.5)));
-        let mut sums = [$set(black_box(1.0)); CHAINS];
-        for _ in 0..$steps {
-            for sum in &mut sums {
-                *sum = $fma(*sum, factor, summand);
-            }
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has it.
+            return Some(("AVX-512", |steps| unsafe { avx512(steps) }));
         }
-        black_box(sums);
-        (2 * $lanes * CHAINS * $steps) as f64
-    }};
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has both.
+            return Some(("AVX2", |steps| unsafe { avx2(steps) }));
+        }
+    }
+    // Every aarch64 processor that this builds for has NEON.
+    cfg!(target_arch = "aarch64").then_some(("NEON", chains::<4>))
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 fn avx512(steps: usize) -> f64 {
-    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_set1_ps};
-    chains!(steps, 16, _mm512_set1_ps, |a, b, c| _mm512_fmadd_ps(
-        a, b, c
-    ))
+    chains::<16>(steps)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2(steps: usize) -> f64 {
-    use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_set1_ps};
-    chains!(steps, 8, _mm256_set1_ps, |a, b, c| _mm256_fmadd_ps(a, b, c))
+    chains::<8>(steps)
 }
 
-#[cfg(target_arch = "aarch64")]
-fn neon(steps: usize) -> f64 {
-    use std::arch::aarch64::{vdupq_n_f32, vfmaq_f32};
-    // SAFETY: every aarch64 processor that this builds for has NEON.
-    unsafe { chains!(steps, 4, vdupq_n_f32, |a, b, c| vfmaq_f32(c, a, b)) }
+/// `steps` multiply-adds in each chain of vectors of `LANES`; the factor keeps every value near 1.
+#[inline(always)]
+fn chains<const LANES: usize>(steps: usize) -> f64 {
+    let [factor, summand] = [black_box([0.5_f32; LANES]), black_box([0.5; LANES])];
+    let mut sums = [black_box([1.0_f32; LANES]); CHAINS];
+    for _ in 0..steps {
+        for sum in &mut sums {
+            for lane in 0..LANES {
+                sum[lane] = sum[lane].mul_add(factor[lane], summand[lane]);
+            }
+        }
+    }
+    black_box(sums);
+    (2 * LANES * CHAINS * steps) as f64
 }

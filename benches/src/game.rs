@@ -1,21 +1,18 @@
-//! The paper's MNIST game and the operations of one of its iterations.
+//! The games that are timed, their data and trainers, and the duration of their iterations.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use gan_kernels::cases::gather_rows::Kept;
-use gan_kernels::cases::linear_bwd_params::{BiasRows, Norm};
-use gan_kernels::cases::{
-    Case, Inputs, Op, Role, Shape, fill_latent, gather_rows, linear_bwd_data, linear_bwd_params,
-    linear_fwd, logit_loss,
-};
+use gan_kernels::cases::Case;
 use gan_kernels::random::{Address, Purpose, Stream};
-use gan_kernels::{
-    Activation, Affine, Backend, ByteScale, Dropout, Native, Objective, Prior, Records, Update,
-    Values,
-};
+use gan_kernels::{Affine, Backend, ByteScale, Native, Records, Values};
 use gan_model::{GameConfig, Trainer, TrainingData};
+use gan_run::config::RunConfig;
 use rand::Rng;
+
+use crate::cost::{self, Cost};
+use crate::results::Row;
+use crate::timing::{Effort, Times, turn};
 
 /// Values of an MNIST image.
 pub const PIXELS: usize = 784;
@@ -24,20 +21,23 @@ pub const IMAGES: usize = 50_000;
 /// Seed of the game and of its images.
 pub const SEED: u64 = 1;
 
-/// The game of `configs/mnist.toml`, or of another preset.
+/// The game of a preset.
 ///
 /// # Errors
-/// If the preset cannot be read.
+/// If there is none of this name.
 pub fn preset(name: &str) -> Result<GameConfig> {
-    let path = root().join(format!("configs/{name}.toml"));
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut table: toml::Table = text.parse()?;
-    // The rest of a preset says where data comes from and how long to train.
-    table.retain(|key, _| ["generator", "discriminator", "optimizer", "game"].contains(&key));
-    Ok(table.try_into()?)
+    Ok(RunConfig::preset(name)?.game())
 }
 
-/// What this processor's back end rounds factors of products to.
+/// The operations of an iteration of the MNIST game on 50,000 images, as a GPU runs them.
+///
+/// # Errors
+/// If the preset is missing.
+pub fn mnist_operations() -> Result<Vec<Case>> {
+    cost::operations(&preset("mnist")?, images(IMAGES, PIXELS))
+}
+
+/// The precisions of this processor's back end.
 #[must_use]
 pub fn precisions() -> Vec<&'static str> {
     let known = ["f32", "bf16"].into_iter();
@@ -68,6 +68,122 @@ pub fn native(threads: usize, precision: &str) -> Result<Native<f32>> {
     }
 }
 
+/// A game that is timed, and the size of its data.
+pub struct Game {
+    /// Name of the preset.
+    pub name: &'static str,
+    /// Values of a record.
+    pub cols: usize,
+    records: usize,
+    /// Whether an iteration takes about a second on a processor.
+    pub is_heavy: bool,
+}
+
+/// The games whose iterations are timed.
+pub const GAMES: [Game; 3] = [
+    Game {
+        name: "mnist",
+        cols: PIXELS,
+        records: IMAGES,
+        is_heavy: false,
+    },
+    Game {
+        name: "cifar10-fc",
+        cols: 3072,
+        records: 10_000,
+        is_heavy: true,
+    },
+    Game {
+        name: "ring8",
+        cols: 2,
+        records: 50_000,
+        is_heavy: false,
+    },
+];
+
+impl Game {
+    /// A trainer of it on a processor.
+    ///
+    /// # Errors
+    /// If the preset cannot be read or the back end has no such precision.
+    pub fn trainer(&self, threads: usize, precision: &str) -> Result<Trainer<Native<f32>>> {
+        let native = native(threads, precision)?;
+        let data = data(self.records, self.cols);
+        Ok(Trainer::new(native, &preset(self.name)?, SEED, data)?)
+    }
+
+    /// The cost of an iteration.
+    ///
+    /// # Errors
+    /// If the preset cannot be read.
+    pub fn cost(&self) -> Result<Cost> {
+        cost::iteration(&preset(self.name)?, self.cols)
+    }
+
+    /// The duration of its iteration in each of `precisions`, in turn.
+    ///
+    /// # Errors
+    /// As [`Game::trainer`].
+    pub fn rows(&self, threads: usize, precisions: &[&str], effort: Effort) -> Result<Vec<Row>> {
+        let (mut names, mut turns) = (Vec::new(), Vec::new());
+        for precision in precisions {
+            let mut trainer = self.trainer(threads, precision)?;
+            names.push(*precision);
+            turns.push(turn(move || trainer.step()));
+        }
+        let mut turns = turns.into_iter();
+        let first = turns.next().context("no precision")?;
+        let (first, others) = effort.in_turn(first, turns.map(Ok).collect())?;
+        let others = others.into_iter().map(|other| Ok(other?.times));
+        let all: Vec<Times> = std::iter::once(Ok(first))
+            .chain(others)
+            .collect::<Result<_>>()?;
+        let Cost { flop, bytes } = self.cost()?;
+        let row = |(precision, times): (&str, Times)| Row {
+            flop,
+            bytes,
+            ..Row::new(
+                format!("train_step/{}", self.name),
+                Some(threads),
+                precision,
+                &times,
+            )
+        };
+        Ok(names.into_iter().zip(all).map(row).collect())
+    }
+}
+
+/// The duration of an iteration of any game, on a processor.
+///
+/// # Errors
+/// If the configuration does not fit the data.
+pub fn iteration_row(
+    name: &str,
+    config: &GameConfig,
+    data: TrainingData,
+    threads: usize,
+    effort: Effort,
+) -> Result<Row> {
+    let Cost { flop, bytes } = cost::iteration(config, data.records.cols())?;
+    let mut trainer = Trainer::new(native(threads, "f32")?, config, SEED, data)?;
+    let times = effort.alone(turn(|| trainer.step()))?;
+    Ok(Row {
+        flop,
+        bytes,
+        ..Row::new(name, Some(threads), "f32", &times)
+    })
+}
+
+/// Records of two values as floats, as mixtures have them, and longer ones as bytes.
+#[must_use]
+pub fn data(records: usize, cols: usize) -> TrainingData {
+    if cols == 2 {
+        points(records, cols)
+    } else {
+        images(records, cols)
+    }
+}
+
 /// Images that show nothing and have hardly a zero, which would make an iteration faster.
 #[must_use]
 pub fn images(rows: usize, cols: usize) -> TrainingData {
@@ -85,7 +201,7 @@ pub fn images(rows: usize, cols: usize) -> TrainingData {
 
 /// Records of floats, as mixtures have.
 #[must_use]
-pub fn points(rows: usize, cols: usize) -> TrainingData {
+fn points(rows: usize, cols: usize) -> TrainingData {
     let values = (0..rows * cols).map(|i| (i as f32).sin()).collect();
     TrainingData {
         records: Records::new(cols, Values::Floats(values)),
@@ -127,107 +243,4 @@ pub fn noise_images() -> Vec<u8> {
     let mut data = vec![0; IMAGES * PIXELS];
     address.rng().fill_bytes(&mut data);
     data
-}
-
-/// The operations of one iteration of the MNIST game, alternating, k = 1, m = 100, in their order.
-#[must_use]
-pub fn mnist_iteration() -> Vec<Case> {
-    const MAXOUT: Activation = Activation::Maxout { pieces: 5 };
-    use Activation::{Identity, Relu, Sigmoid};
-    let dropout = |keep: f64| {
-        let stream = Stream::new(Purpose::Dropout, 0, 0);
-        Some(Dropout {
-            keep,
-            scale: 1.0 / keep,
-            stream,
-            first_row: 0,
-        })
-    };
-    let (most, half) = (dropout(0.8), dropout(0.5));
-    let shape = |m, n, k| Shape { m, n, k };
-    // n of a forward case counts units, of a backward case columns of dZ.
-    let fwd = |m, n, k, act, dropout| {
-        Op::LinearFwd(linear_fwd::Call {
-            shape: shape(m, n, k),
-            act,
-            dropout,
-        })
-    };
-    let data = |m, n, k, act, dropout| {
-        Op::LinearBwdData(linear_bwd_data::Call {
-            shape: shape(m, n, k),
-            act,
-            dropout,
-        })
-    };
-    let params = |m, n, k| {
-        Op::LinearBwdParams(linear_bwd_params::Call {
-            shape: shape(m, n, k),
-            update: Update::Momentum,
-            from_zero: false,
-            max_column_norm: None,
-            norm: Norm::Watched,
-            bias: BiasRows::Alike,
-        })
-    };
-    let latent = Op::FillLatent(fill_latent::Call {
-        rows: 200,
-        cols: 100,
-        prior: Prior::Uniform,
-        first_row: 0,
-    });
-    let gather = Op::GatherRows(gather_rows::Call {
-        rows: 100,
-        records: IMAGES,
-        cols: PIXELS,
-        kept: Kept::Bytes,
-        step: 0,
-        dropout: most,
-    });
-    let loss = |rows, objective| {
-        Op::LogitLoss(logit_loss::Call {
-            rows,
-            objective,
-            weight: 1.0,
-        })
-    };
-    // Of a layer's input and of dZ so many of a hundred values are other than zero, as rectifiers,
-    // dropout and maxout leave them, and images without zeros.
-    let ops = [
-        // G's samples for both players.
-        (latent, 100, 100),
-        (fwd(200, 1200, 100, Relu, None), 100, 100),
-        (fwd(200, 1200, 1200, Relu, None), 50, 100),
-        (fwd(200, PIXELS, 1200, Sigmoid, most), 50, 100),
-        // D's step.
-        (gather, 100, 100),
-        (fwd(200, 240, PIXELS, MAXOUT, half), 80, 100),
-        (fwd(200, 240, 240, MAXOUT, half), 50, 100),
-        (fwd(200, 1, 240, Identity, None), 50, 100),
-        (loss(200, Objective::Discriminator), 100, 100),
-        (data(200, 1, 240, MAXOUT, half), 100, 100),
-        (data(200, 1200, 240, MAXOUT, half), 100, 10),
-        (params(200, 1200, PIXELS), 80, 10),
-        (params(200, 1200, 240), 50, 10),
-        (params(200, 1, 240), 50, 100),
-        // G's step, through D.
-        (fwd(100, 240, PIXELS, MAXOUT, half), 80, 100),
-        (fwd(100, 240, 240, MAXOUT, half), 50, 100),
-        (fwd(100, 1, 240, Identity, None), 50, 100),
-        (loss(100, Objective::NonSaturating), 100, 100),
-        (data(100, 1, 240, MAXOUT, half), 100, 100),
-        (data(100, 1200, 240, MAXOUT, half), 100, 10),
-        (data(100, 1200, PIXELS, Sigmoid, most), 100, 10),
-        (data(100, PIXELS, 1200, Relu, None), 100, 100),
-        (data(100, 1200, 1200, Relu, None), 100, 50),
-        (params(100, 1200, 100), 100, 50),
-        (params(100, 1200, 1200), 50, 50),
-        (params(100, PIXELS, 1200), 50, 100),
-    ];
-    ops.map(|(op, x, dz)| Case {
-        inputs: Inputs::Sparse { x, dz },
-        role: Role::Paper,
-        ..op.case()
-    })
-    .into()
 }

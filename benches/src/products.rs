@@ -1,11 +1,11 @@
-//! Matrix products without anything fused, as baselines of the operations that contain them: which
-//! those are, what they are checked against, and timing in turns.
+//! Matrix products without anything fused: the ones that an iteration's operations contain, the
+//! check that any library's product passes before it is timed, and the products of this library and
+//! of two crates.
 
-use anyhow::Result;
-use gan_kernels::cases::{Case, Op, Shape, linear_bwd_data, linear_bwd_params, linear_fwd};
+use anyhow::{Result, ensure};
+use gan_kernels::cases::{Case, Op, linear_bwd_data, linear_bwd_params, linear_fwd};
+use gan_kernels::{Activation, Backend, LinearFwd, Matrix, StepState};
 use serde::{Deserialize, Serialize};
-
-use crate::timing::Times;
 
 /// Multiply-adds of a check, half a second of them; more than any product of an iteration has.
 const CHECKED: usize = 1 << 29;
@@ -36,15 +36,15 @@ pub enum Factors {
     Tn,
 }
 
-impl Factors {
-    /// Its letters.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nn => "nn",
-            Self::Nt => "nt",
-            Self::Tn => "tn",
-        }
+impl std::fmt::Display for Product {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { m, n, k, factors } = self;
+        let letters = match factors {
+            Factors::Nn => "nn",
+            Factors::Nt => "nt",
+            Factors::Tn => "tn",
+        };
+        write!(f, "{m} × {n} × {k} {letters}")
     }
 }
 
@@ -52,40 +52,22 @@ impl Product {
     /// The product that a linear operation contains.
     #[must_use]
     pub fn of(case: &Case) -> Option<Self> {
-        match case.op {
-            Op::LinearFwd(linear_fwd::Call {
-                shape: Shape { m, n, k },
-                act,
-                ..
-            }) => Some(Self {
-                m,
-                n: n * act.pieces(),
-                k,
-                factors: Factors::Nn,
-            }),
-            Op::LinearBwdData(linear_bwd_data::Call {
-                shape: Shape { m, n, k },
-                ..
-            }) => Some(Self {
-                m,
-                n: k,
-                k: n,
-                factors: Factors::Nt,
-            }),
-            Op::LinearBwdParams(linear_bwd_params::Call {
-                shape: Shape { m, n, k },
-                ..
-            }) => Some(Self {
-                m: k,
-                n,
-                k: m,
-                factors: Factors::Tn,
-            }),
-            _ => None,
-        }
+        let (m, n, k, factors) = match case.op {
+            Op::LinearFwd(linear_fwd::Call { shape, act, .. }) => {
+                (shape.m, shape.n * act.pieces(), shape.k, Factors::Nn)
+            }
+            Op::LinearBwdData(linear_bwd_data::Call { shape, .. }) => {
+                (shape.m, shape.k, shape.n, Factors::Nt)
+            }
+            Op::LinearBwdParams(linear_bwd_params::Call { shape, .. }) => {
+                (shape.k, shape.n, shape.m, Factors::Tn)
+            }
+            _ => return None,
+        };
+        Some(Self { m, n, k, factors })
     }
 
-    /// Of two square matrices.
+    /// The product of two square matrices.
     #[must_use]
     pub fn square(side: usize) -> Self {
         Self {
@@ -123,7 +105,7 @@ impl Product {
     /// Values of A and B, in the order of memory: ±1/64 to ±1, none of them 0.
     ///
     /// They are the same in every precision, and sums of their products are exact in f32 up to a
-    /// depth of 4096 and, unless signs conspire, beyond: so what is wrong is wrong altogether.
+    /// depth of 4096 and, unless signs conspire, beyond: so an error shows as a difference.
     #[must_use]
     pub fn values(&self) -> [Vec<f32>; 2] {
         [(self.m * self.k, 0), (self.k * self.n, 1 << 20)].map(|(len, first)| {
@@ -151,149 +133,149 @@ impl Product {
         rows
     }
 
-    /// Whether the rows of C that are [`expected`](Self::expected) are so.
+    /// Compares the rows of C with those that are [`expected`](Self::expected).
     ///
     /// # Errors
-    /// Where they are not.
-    pub fn check(&self, expected: &[f64], c: &[f32]) -> Result<(), String> {
+    /// Where they differ.
+    pub fn check(&self, expected: &[f64], c: &[f32]) -> Result<()> {
         let rows = (0..self.m).step_by(self.step());
         for (i, row) in rows.zip(expected.chunks_exact(self.n)) {
             for (j, &expected) in row.iter().enumerate() {
                 let found = c[i * self.n + j];
-                if f64::from(found) != expected {
-                    return Err(format!(
-                        "row {i}, column {j}: found {found}, expected {expected}"
-                    ));
-                }
+                ensure!(
+                    f64::from(found) == expected,
+                    "the product {self} is wrong in row {i}, column {j}: found {found}, expected \
+                     {expected}"
+                );
             }
         }
         Ok(())
     }
 
-    /// From one row that is checked to the next.
+    /// The distance from one row that is checked to the next.
     fn step(&self) -> usize {
         self.m * self.n * self.k / CHECKED + 1
     }
+
+    /// C by the crate `gemm`, on one thread.
+    ///
+    /// # Panics
+    /// If a matrix has another size.
+    pub fn by_gemm(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+        self.assert_sizes(a, b, c);
+        let ([a_row, a_col], [b_row, b_col]) = self.strides();
+        // SAFETY: the strides stay within the matrices, whose sizes were checked.
+        unsafe {
+            #[rustfmt::skip]
+            gemm::gemm(
+                self.m, self.n, self.k,
+                c.as_mut_ptr(), 1, self.n as isize, false,
+                a.as_ptr(), a_col, a_row,
+                b.as_ptr(), b_col, b_row,
+                0.0_f32, 1.0, false, false, false, gemm::Parallelism::None,
+            );
+        }
+    }
+
+    /// C by the crate `matrixmultiply`, on one thread.
+    ///
+    /// # Panics
+    /// If a matrix has another size.
+    pub fn by_matrixmultiply(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+        self.assert_sizes(a, b, c);
+        let ([a_row, a_col], [b_row, b_col]) = self.strides();
+        // SAFETY: the strides stay within the matrices, whose sizes were checked.
+        unsafe {
+            #[rustfmt::skip]
+            matrixmultiply::sgemm(
+                self.m, self.k, self.n,
+                1.0, a.as_ptr(), a_row, a_col,
+                b.as_ptr(), b_row, b_col,
+                0.0, c.as_mut_ptr(), self.n as isize, 1,
+            );
+        }
+    }
+
+    fn strides(&self) -> ([isize; 2], [isize; 2]) {
+        let [a, b] = [self.strides_of_a(), self.strides_of_b()];
+        (a.map(|it| it as isize), b.map(|it| it as isize))
+    }
+
+    fn assert_sizes(&self, a: &[f32], b: &[f32], c: &[f32]) {
+        let Self { m, n, k, .. } = *self;
+        assert_eq!([a.len(), b.len(), c.len()], [m * k, k * n, m * n]);
+    }
 }
 
-/// One operation beside the products of other libraries.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ProductRow {
-    /// As that of the operation's row, without `op/`.
-    pub name: String,
-    /// The product in it.
-    pub product: Product,
-    /// Precision of the factors, such as `f32`.
-    pub precision: String,
-    /// Median of the turns of our operation, everything fused into it included.
-    pub seconds: Option<f64>,
-    /// Half the distance between the quartiles over the median.
-    pub spread: Option<f64>,
-    /// The product alone, by others.
-    pub others: Vec<OtherProduct>,
+/// A product by a back end of this library: a forward pass without bias or activation.
+pub struct OwnProduct<B: Backend> {
+    product: Product,
+    backend: B,
+    x: Matrix<B>,
+    w: Matrix<B>,
+    b: Matrix<B>,
+    y: Matrix<B>,
+    state: B::State,
 }
 
-/// A product by another library.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OtherProduct {
-    /// The library.
-    pub library: String,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What came of a product by another library.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Nothing, and why, in one line.
-    Skipped(String),
-    /// It was right, and timed in turns with ours.
-    Measured {
-        /// Median of its turns.
-        seconds: f64,
-        /// Its time over ours, the median of the pairs.
-        ratio: f64,
-        /// Version, kernel, and whether it was replayed.
-        how: String,
-    },
-}
-
-impl Outcome {
-    /// Of the times that [`in_turn`] gives.
+impl<B: Backend<Elem = f32>> OwnProduct<B> {
+    /// Of two square matrices, which hold no zeros: leaving them out is faster, and multiplying them
+    /// takes less power.
     #[must_use]
-    pub fn of(found: Compared, how: String) -> Self {
-        match found {
-            Ok((times, ratio)) => Self::Measured {
-                seconds: times.median(),
-                ratio,
-                how,
-            },
-            Err(error) => Self::Skipped(one_line(&error)),
+    pub fn square(backend: B, side: usize) -> Self {
+        let product = Product::square(side);
+        let [x, w] = product.values().map(|values| {
+            let mut matrix = backend.matrix(side, side);
+            backend.write(&mut matrix, &values);
+            matrix
+        });
+        let state = StepState {
+            seed: 1,
+            step: 0,
+            rates: Vec::new(),
+        };
+        Self {
+            product,
+            b: backend.matrix(1, side),
+            y: backend.matrix(side, side),
+            state: backend.state(state),
+            x,
+            w,
+            backend,
         }
     }
-}
 
-/// What an error says, without the ends of its lines.
-#[must_use]
-pub fn one_line(error: &anyhow::Error) -> String {
-    let text = format!("{error:#}");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A turn of one side: seconds per run, the mean of a batch.
-pub type Turn<'a> = dyn FnMut() -> Result<f64> + 'a;
-
-/// Times of a side, and the median of their ratios to ours; or why there are none.
-pub type Compared = Result<(Times, f64)>;
-
-/// Our times and those of each of `others` that is there, compared pair by pair; one that fails is
-/// out, and the rest goes on.
-///
-/// # Errors
-/// If our side fails.
-pub fn in_turn(
-    rounds: usize,
-    ours: &mut Turn<'_>,
-    others: Vec<Result<Box<Turn<'_>>>>,
-) -> Result<(Times, Vec<Compared>)> {
-    let mut own = Vec::new();
-    let mut theirs: Vec<_> = others
-        .into_iter()
-        .map(|other| other.map(|turn| (turn, Vec::new())))
-        .collect();
-    for _ in 0..rounds {
-        own.push(ours()?);
-        for other in &mut theirs {
-            let Ok((turn, times)) = other else { continue };
-            match turn() {
-                Ok(seconds) => times.push(seconds),
-                Err(error) => *other = Err(error),
-            }
-        }
+    /// Computes it once.
+    pub fn run(&mut self) {
+        self.backend.linear_fwd(LinearFwd {
+            x: self.x.all(),
+            w: &self.w,
+            b: &self.b,
+            y: self.y.all_mut(),
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+            state: &self.state,
+        });
     }
-    let compared = |times: Vec<f64>| {
-        let ratios = times.iter().zip(&own).map(|(theirs, ours)| theirs / ours);
-        let ratio = Times::new(ratios.collect()).median();
-        (Times::new(times), ratio)
-    };
-    let theirs = theirs
-        .into_iter()
-        .map(|other| other.map(|(_, times)| compared(times)))
-        .collect();
-    Ok((Times::new(own), theirs))
+
+    /// Compares the last result with plain loops.
+    ///
+    /// # Errors
+    /// If it is wrong, or something goes wrong on the device.
+    pub fn check(&self) -> Result<()> {
+        let [a, b] = self.product.values();
+        let found = self.backend.read(self.y.all())?;
+        self.product.check(&self.product.expected(&a, &b), &found)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::game::mnist_iteration;
-
-    const PRODUCTS: [Product; 3] = [
-        product(3, 5, 7, Factors::Nn),
-        product(3, 5, 7, Factors::Nt),
-        product(3, 5, 7, Factors::Tn),
-    ];
+    use crate::cost::{Cost, on_processors};
+    use crate::game::mnist_operations;
+    use gan_kernels::Native;
 
     const fn product(m: usize, n: usize, k: usize, factors: Factors) -> Product {
         Product { m, n, k, factors }
@@ -301,7 +283,8 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_iteration() {
-        let products: Vec<_> = mnist_iteration().iter().filter_map(Product::of).collect();
+        let cases = on_processors(&mnist_operations().unwrap());
+        let products: Vec<_> = cases.iter().filter_map(Product::of).collect();
         for expected in [
             product(200, 1200, 784, Factors::Nn),
             product(200, 240, 1200, Factors::Nt),
@@ -312,8 +295,7 @@ mod tests {
         }
         let flop: f64 = products.iter().map(Product::flop).sum();
         assert!(products.iter().all(|product| product.step() == 1));
-        let counted: u64 = mnist_iteration().iter().map(Case::flop).sum();
-        assert_eq!(flop, counted as f64);
+        assert_eq!(flop, Cost::of(&cases).flop);
     }
 
     #[test]
@@ -330,17 +312,18 @@ mod tests {
 
     #[test]
     fn check_takes_the_product_of_each_layout_and_nothing_else() {
-        for it in PRODUCTS {
+        for factors in [Factors::Nn, Factors::Nt, Factors::Tn] {
+            let it = product(3, 5, 7, factors);
             let [a, b] = it.values();
             let mut c = vec![0.0; it.m * it.n];
             for i in 0..it.m {
                 for j in 0..it.n {
                     for l in 0..it.k {
-                        let a = match it.factors {
+                        let a = match factors {
                             Factors::Tn => a[l * it.m + i],
                             _ => a[i * it.k + l],
                         };
-                        let b = match it.factors {
+                        let b = match factors {
                             Factors::Nt => b[j * it.k + l],
                             _ => b[l * it.n + j],
                         };
@@ -349,72 +332,23 @@ mod tests {
                 }
             }
             let expected = it.expected(&a, &b);
-            assert_eq!(it.check(&expected, &c), Ok(()));
+            it.check(&expected, &c).unwrap();
+            for by_others in [Product::by_gemm, Product::by_matrixmultiply] {
+                let mut theirs = vec![f32::NAN; c.len()];
+                by_others(&it, &a, &b, &mut theirs);
+                it.check(&expected, &theirs).unwrap();
+            }
             c[7] += 1.0;
-            let error = it.check(&expected, &c).unwrap_err();
-            assert!(error.starts_with("row 1, column 2: found"), "{error}");
+            let error = it.check(&expected, &c).unwrap_err().to_string();
+            assert!(error.contains("row 1, column 2: found"), "{error}");
         }
     }
 
     #[test]
-    fn in_turn_takes_ratios_of_neighbours_and_leaves_out_who_fails() {
-        let mut clock = 0.0;
-        // A machine that gets slower: every round takes longer, on both sides alike.
-        let mut ours = || {
-            clock += 1.0;
-            Ok(clock)
-        };
-        let mut theirs = 0.0;
-        let twice = move || {
-            theirs += 2.0;
-            Ok(theirs)
-        };
-        let fails = || anyhow::bail!("no more");
-        let others: Vec<Result<Box<Turn<'_>>>> = vec![
-            Ok(Box::new(fails)),
-            Err(anyhow::anyhow!("not\nhere")),
-            Ok(Box::new(twice)),
-        ];
-        let (own, found) = in_turn(5, &mut ours, others).unwrap();
-        assert_eq!(own.median(), 3.0);
-        let found: Vec<_> = found
-            .into_iter()
-            .map(|found| Outcome::of(found, "replayed".into()))
-            .collect();
-        let measured = Outcome::Measured {
-            seconds: 6.0,
-            ratio: 2.0,
-            how: "replayed".into(),
-        };
-        let skipped = |reason: &str| Outcome::Skipped(reason.into());
-        assert_eq!(found, [skipped("no more"), skipped("not here"), measured]);
-    }
-
-    #[test]
-    fn rows_are_kept_as_json() {
-        let row = ProductRow {
-            name: "linear_fwd/3x5x7/relu".into(),
-            product: PRODUCTS[2],
-            precision: "tf32".into(),
-            seconds: Some(1e-6),
-            spread: None,
-            others: vec![
-                OtherProduct {
-                    library: "a".into(),
-                    outcome: Outcome::Skipped("not here".into()),
-                },
-                OtherProduct {
-                    library: "b".into(),
-                    outcome: Outcome::Measured {
-                        seconds: 2e-6,
-                        ratio: 2.0,
-                        how: "replayed".into(),
-                    },
-                },
-            ],
-        };
-        let text = serde_json::to_string(&row).unwrap();
-        assert!(text.contains(r#""factors":"tn""#), "{text}");
-        assert_eq!(serde_json::from_str::<ProductRow>(&text).unwrap(), row);
+    fn own_product_is_right_once_it_has_run() {
+        let mut own = OwnProduct::square(Native::<f32>::new(Some(1)).unwrap(), 65);
+        assert!(own.check().is_err());
+        own.run();
+        own.check().unwrap();
     }
 }

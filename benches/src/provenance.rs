@@ -1,7 +1,6 @@
-//! Where and when a measurement is made.
+//! The circumstances of a measurement: the machine, the commit, the day.
 
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use gan_kernels::{Backend, Native};
 
@@ -23,6 +22,9 @@ const FLAGS: [&str; 12] = [
     "sve",
 ];
 
+/// The end of the name of a device that the processor emulates.
+pub const EMULATED: &str = ", emulated by the processor: a smoke test";
+
 /// This machine's processor, now.
 ///
 /// The load of the end is that of the beginning until [`finish`] is called.
@@ -38,7 +40,7 @@ pub fn processor() -> Machine {
     machine
 }
 
-/// Everything but the device: for those that are no processor.
+/// Everything but the device, for devices other than the processor.
 #[must_use]
 pub fn here() -> Machine {
     Machine {
@@ -46,7 +48,7 @@ pub fn here() -> Machine {
         load: [load(), None],
         rustc: output("rustc", &["--version"]),
         commit: output("git", &["describe", "--always", "--dirty"]),
-        date: today(),
+        date: chrono::Utc::now().date_naive().to_string(),
         ..Machine::default()
     }
 }
@@ -100,46 +102,9 @@ fn output(program: &str, args: &[&str]) -> String {
         .unwrap_or_else(|| "unknown".into())
 }
 
-fn today() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    date(since.map_or(0, |since| since.as_secs() / 86_400))
-}
-
-/// The day so many days after 1970-01-01, for people.
-fn date(days: u64) -> String {
-    // Years begin in March here, so that the day that leap years have is the last of a year; 400
-    // of them have 146,097 days. (Hinnant, "chrono-compatible low-level date algorithms", 2013.)
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
-    let year = year + 400 * era + u64::from(month <= 2);
-    format!("{year}-{month:02}-{day:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn date_of_known_days_is_theirs() {
-        for (days, expected) in [
-            (0, "1970-01-01"),
-            (11_016, "2000-02-29"),
-            (11_017, "2000-03-01"),
-            (20_453, "2025-12-31"),
-            (20_782, "2026-11-25"),
-        ] {
-            assert_eq!(date(days), expected);
-        }
-    }
 
     #[test]
     fn processor_of_many_has_family_and_model() {

@@ -1,19 +1,18 @@
-//! How the time per iteration grows with the size of the game.
+//! Time per iteration against the size of the game, on a processor.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use gan_model::{ActivationKind, GameConfig, LayerConfig};
 
-use crate::game::{PIXELS, images, preset};
-use crate::iterations::time_of;
+use crate::game::{PIXELS, images, iteration_row, preset};
 use crate::results::{Curve, Point};
 use crate::timing::Effort;
 
-/// Until so much time is spent on a point, but a few iterations at least.
+/// For each point.
 const EFFORT: Effort = Effort {
     budget: Duration::from_millis(1500),
-    runs: 3,
+    rounds: 3,
     warm_up: 1,
 };
 const MINIBATCHES: [usize; 7] = [10, 30, 100, 300, 1000, 3000, 10_000];
@@ -34,16 +33,11 @@ pub fn curves(threads: usize, quick: bool) -> Result<Vec<Curve>> {
     let effort = if quick { Effort::few(1) } else { EFFORT };
     let mnist = preset("mnist")?;
     let over = |variable: &str, fixed: &str, values: &[usize], row: &dyn Fn(usize) -> Result<_>| {
-        let take = if quick {
-            values.len().div_ceil(2)
-        } else {
-            values.len()
-        };
-        let points = values[..take].iter().map(|&value| {
-            Ok(Point {
-                at: value as f64,
-                row: row(value)?,
-            })
+        let few = values.len().div_ceil(2);
+        let values = if quick { &values[..few] } else { values };
+        let points = values.iter().map(|&value| {
+            let (at, row) = (value as f64, row(value)?);
+            Ok(Point { at, row })
         });
         Ok::<_, anyhow::Error>(Curve {
             variable: variable.into(),
@@ -52,9 +46,13 @@ pub fn curves(threads: usize, quick: bool) -> Result<Vec<Curve>> {
         })
     };
     let game = |config: &GameConfig, records, threads| {
-        let mut row = time_of(config, images(records, PIXELS), threads, effort)?;
-        row.name = "train_step".into();
-        Ok(row)
+        iteration_row(
+            "train_step",
+            config,
+            images(records, PIXELS),
+            threads,
+            effort,
+        )
     };
     Ok(vec![
         over("minibatch", "the MNIST game", &MINIBATCHES, &|minibatch| {

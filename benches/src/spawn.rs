@@ -1,4 +1,4 @@
-//! How long `gan-cli` takes to start, say something and end.
+//! The duration of a start of `gan-cli` that says something and ends.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +7,6 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use crate::results::Row;
-use crate::tasks::timed;
 use crate::timing::Times;
 
 /// The binaries that `cargo xtask bench --build-times` leaves, and what each is called in a row.
@@ -16,7 +15,7 @@ const BINARIES: [(&str, &str); 2] = [
     ("gan-cli-default", "default"),
 ];
 
-/// Starts of every binary that there is in `folder`, so many of each.
+/// `spawns` starts of every binary that there is in `folder`.
 ///
 /// # Errors
 /// If a binary does not run.
@@ -30,10 +29,8 @@ pub fn rows(folder: &Path, spawns: usize) -> Result<Vec<Row>> {
         for argument in ["--version", "presets"] {
             let times = (0..spawns).map(|_| start(&binary, argument));
             let times = Times::new(times.collect::<Result<_>>()?);
-            rows.push(Row {
-                name: format!("start/gan-cli {argument}/{build}"),
-                ..timed(&times, 1)
-            });
+            let name = format!("start/gan-cli {argument}/{build}");
+            rows.push(Row::new(name, Some(1), "f32", &times));
         }
     }
     Ok(rows)
@@ -55,7 +52,7 @@ fn start(binary: &Path, argument: &str) -> Result<f64> {
     Ok(seconds)
 }
 
-/// Where the binaries are: in the folder of what cargo builds.
+/// The folder of the binaries, in that of what cargo builds.
 #[must_use]
 pub fn folder() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

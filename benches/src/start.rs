@@ -1,16 +1,17 @@
-//! Where the peers start: a folder of arrays from which any framework plays the same iterations.
+//! The start that all peers share: a folder of arrays from which any framework plays the same iterations.
 //!
 //! Parameters, velocities, latents, minibatches, dropout masks and rates of a game in progress, and
 //! this library's own losses in the iterations that follow.
 //! A peer that computes another game gets other losses.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::BufWriter;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use gan_kernels::random::{Address, Permutation, Purpose, Stream, keep_threshold};
 use gan_kernels::{Backend, FillLatent, Native, Prior, Rates, StepState};
+use npyz::{AutoSerialize, WriteOptions, WriterBuilder};
 use safetensors::SafeTensors;
 
 use crate::game::{IMAGES, PIXELS, SEED, mnist_trainer, noise_images};
@@ -199,48 +200,21 @@ fn records_of(step: u64) -> impl Iterator<Item = i64> {
     })
 }
 
-/// A number as an `.npy` file holds it.
-pub(crate) trait Number: Copy {
-    const DESCR: &'static str;
-    fn write(self, to: &mut impl Write) -> std::io::Result<()>;
-}
-
-macro_rules! numbers {
-    ($($number:ty: $descr:literal),*) => {$(
-        impl Number for $number {
-            const DESCR: &'static str = $descr;
-            fn write(self, to: &mut impl Write) -> std::io::Result<()> {
-                to.write_all(&self.to_le_bytes())
-            }
-        }
-    )*};
-}
-numbers!(u8: "|u1", i64: "<i8", f32: "<f4", f64: "<f8");
-
-/// Writes `values`, row-major, as `NAME.npy`, version 1.0 of the format.
-pub(crate) fn write_array<T: Number>(
+/// Writes `values`, row-major, as `NAME.npy`.
+pub(crate) fn write_array<T: AutoSerialize + Copy>(
     dir: &Path,
     name: &str,
     shape: &[usize],
     values: &[T],
 ) -> Result<()> {
-    let path: PathBuf = dir.join(format!("{name}.npy"));
-    let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
-    let mut header = format!(
-        "{{'descr': '{}', 'fortran_order': False, 'shape': ({axes}), }}",
-        T::DESCR
-    );
-    // Magic, version, length, text and its line break fill a multiple of 64 bytes.
-    let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
-    header.extend(std::iter::repeat_n(' ', padded - header.len() - 1));
-    header.push('\n');
+    let path = dir.join(format!("{name}.npy"));
     let write = || -> std::io::Result<()> {
-        let mut file = BufWriter::new(File::create(&path)?);
-        file.write_all(b"\x93NUMPY\x01\x00")?;
-        file.write_all(&(header.len() as u16).to_le_bytes())?;
-        file.write_all(header.as_bytes())?;
-        values.iter().try_for_each(|value| value.write(&mut file))?;
-        file.flush()
+        let shape: Vec<u64> = shape.iter().map(|&axis| axis as u64).collect();
+        let file = BufWriter::new(File::create(&path)?);
+        let options = WriteOptions::new().default_dtype().shape(&shape);
+        let mut writer = options.writer(file).begin_nd()?;
+        writer.extend(values)?;
+        writer.finish()
     };
     write().with_context(|| path.display().to_string())
 }

@@ -1,24 +1,23 @@
-//! Timing on machines that others use too: things to compare run in turn, A B A B …, so that a
-//! change of the machine's speed meets both.
+//! Timing on machines that others use too: sides to compare run in turn, A B A B …, so that a change
+//! of the machine's speed meets all of them.
 
 use std::time::{Duration, Instant};
 
-/// Seconds per run of one thing, sorted.
+use anyhow::Result;
+
+/// Seconds per run of one side, sorted.
 #[derive(Clone, Debug)]
 pub struct Times(Vec<f64>);
 
 impl Times {
-    /// Of runs in any order.
-    ///
-    /// # Panics
-    /// If there is none, at the first question.
+    /// Times in any order; at least one, or the statistics panic.
     #[must_use]
     pub fn new(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
         Self(seconds)
     }
 
-    /// The middle run.
+    /// The median.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
@@ -30,68 +29,160 @@ impl Times {
         (self.quantile(0.75) - self.quantile(0.25)) / 2.0 / self.median()
     }
 
+    /// The shortest.
+    #[must_use]
+    pub fn best(&self) -> f64 {
+        self.quantile(0.0)
+    }
+
     fn quantile(&self, share: f64) -> f64 {
         self.0[((self.0.len() - 1) as f64 * share).round() as usize]
     }
 }
 
-/// How long to measure one thing.
+/// One side of a comparison: a call is its turn and returns seconds per run.
+pub type Turn<'a> = Box<dyn FnMut() -> Result<f64> + 'a>;
+
+/// A turn of one run of `run`, by the clock.
+pub fn turn<'a>(mut run: impl FnMut() + 'a) -> Turn<'a> {
+    Box::new(move || {
+        let start = Instant::now();
+        run();
+        Ok(start.elapsed().as_secs_f64())
+    })
+}
+
+/// The times of another side beside ours.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// Its times.
+    pub times: Times,
+    /// Its time over ours, the median of the rounds.
+    pub ratio: f64,
+}
+
+/// How long to measure something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// Until this much time is spent,
+    /// Time to spend at least.
     pub budget: Duration,
-    /// but so many runs at least.
-    pub runs: usize,
-    /// Runs before, in which buffers grow to their size and pages are touched.
+    /// Rounds to make at least.
+    pub rounds: usize,
+    /// Rounds before that do not count, in which buffers grow and pages are touched.
     pub warm_up: usize,
 }
 
 impl Effort {
-    /// Enough runs for quartiles.
+    /// Enough rounds for quartiles.
     #[must_use]
     pub const fn of(budget: Duration) -> Self {
         Self {
             budget,
-            runs: 20,
+            rounds: 20,
             warm_up: 3,
         }
     }
 
-    /// For what takes seconds: few runs, and one before them.
+    /// For what takes seconds: few rounds, and one before them.
     #[must_use]
-    pub const fn few(runs: usize) -> Self {
+    pub const fn few(rounds: usize) -> Self {
         Self {
             budget: Duration::ZERO,
-            runs,
+            rounds,
             warm_up: 1,
         }
     }
 
-    /// Runs both in turn; returns both times and the median of their ratios, first over second, pair
-    /// by pair.
-    pub fn in_turn(self, mut first: impl FnMut(), mut second: impl FnMut()) -> (Times, Times, f64) {
-        let time = |run: &mut dyn FnMut()| {
-            let start = Instant::now();
-            run();
-            start.elapsed().as_secs_f64()
+    /// Our times and those of each of `others` that is there, compared round by round; another side
+    /// that fails is out, and the rest goes on.
+    ///
+    /// # Errors
+    /// If our side fails.
+    pub fn in_turn(
+        self,
+        mut ours: Turn<'_>,
+        others: Vec<Result<Turn<'_>>>,
+    ) -> Result<(Times, Vec<Result<Other>>)> {
+        let mut others: Vec<_> = others
+            .into_iter()
+            .map(|other| other.map(|turn| (turn, Vec::new())))
+            .collect();
+        let mut round = |own: &mut Vec<f64>| -> Result<()> {
+            own.push(ours()?);
+            for other in &mut others {
+                let Ok((turn, times)) = other else { continue };
+                match turn() {
+                    Ok(seconds) => times.push(seconds),
+                    Err(error) => *other = Err(error),
+                }
+            }
+            Ok(())
         };
+        let mut own = Vec::new();
         for _ in 0..self.warm_up {
-            first();
-            second();
+            round(&mut own)?;
         }
-        let (mut a, mut b, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let start = Instant::now();
-        while a.len() < self.runs || start.elapsed() < self.budget {
-            let pair = (time(&mut first), time(&mut second));
-            a.push(pair.0);
-            b.push(pair.1);
-            ratios.push(pair.0 / pair.1);
+        while own.len() < self.warm_up + self.rounds || start.elapsed() < self.budget {
+            round(&mut own)?;
         }
-        (Times::new(a), Times::new(b), Times::new(ratios).median())
+        own.drain(..self.warm_up);
+        let compared = |mut times: Vec<f64>| {
+            times.drain(..self.warm_up);
+            let ratios = times.iter().zip(&own).map(|(theirs, ours)| theirs / ours);
+            Other {
+                ratio: Times::new(ratios.collect()).median(),
+                times: Times::new(times),
+            }
+        };
+        let others = others
+            .into_iter()
+            .map(|other| other.map(|(_, times)| compared(times)))
+            .collect();
+        Ok((Times::new(own), others))
     }
 
-    /// Runs one thing.
-    pub fn alone(self, run: impl FnMut()) -> Times {
-        self.in_turn(run, || {}).0
+    /// The times of one side.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn alone(self, ours: Turn<'_>) -> Result<Times> {
+        Ok(self.in_turn(ours, Vec::new())?.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_turn_takes_ratios_of_neighbours_and_leaves_out_who_fails() {
+        // A machine that gets slower: every round takes longer, on both sides alike.
+        let slower = |step: f64| -> Turn<'_> {
+            let mut seconds = 0.0;
+            Box::new(move || {
+                seconds += step;
+                Ok(seconds)
+            })
+        };
+        let others = vec![
+            Ok(Box::new(|| anyhow::bail!("no more")) as Turn<'_>),
+            Err(anyhow::anyhow!("not here")),
+            Ok(slower(2.0)),
+        ];
+        let effort = Effort {
+            warm_up: 2,
+            ..Effort::few(5)
+        };
+        let (own, others) = effort.in_turn(slower(1.0), others).unwrap();
+        // Rounds 3 to 7 count.
+        assert_eq!(own.median(), 5.0);
+        let errors: Vec<String> = others
+            .iter()
+            .filter_map(|it| Some(it.as_ref().err()?.to_string()))
+            .collect();
+        assert_eq!(errors, ["no more", "not here"]);
+        let other = others[2].as_ref().unwrap();
+        assert_eq!((other.times.median(), other.ratio), (10.0, 2.0));
     }
 }

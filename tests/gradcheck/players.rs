@@ -190,6 +190,24 @@ mod tests {
         }
     }
 
+    /// On the device that `GAN_DEVICE` names; skipped where there is none, unless `CI` is set.
+    #[test]
+    fn players_on_a_gpu_are_within_tolerance() {
+        use gan_kernels::cube::{Cube, Precision};
+        let name = std::env::var("GAN_DEVICE").unwrap_or_else(|_| "wgpu".into());
+        match Cube::open(name.parse().unwrap(), Precision::F32) {
+            Ok(cube) => {
+                for row in GAMES
+                    .iter()
+                    .flat_map(|&game| rows(&cube, game, 0.0).unwrap())
+                {
+                    assert!(row.passed && row.error > 0.0, "{row:?}");
+                }
+            }
+            Err(error) => assert!(std::env::var_os("CI").is_none(), "{error}"),
+        }
+    }
+
     #[test]
     fn players_of_another_game_are_a_miss() {
         let native = Native::<f32>::new(Some(2)).unwrap();

@@ -47,8 +47,8 @@ fn cargo_args(args: &[OsString]) -> Vec<OsString> {
     if has_name(args) {
         cargo.push("track");
     } else {
+        cargo.push("report");
         let device = super::device(args).filter(|&device| device != "cpu");
-        cargo.push(device.map_or("report", |_| "device"));
         // Unlike the packages of programs, this one links no runtime unless it is asked to.
         if let Some(runtime) = device.and_then(|device| device.split(':').next()) {
             cargo.extend(["--features", runtime]);
@@ -118,9 +118,9 @@ mod tests {
             ("--device cpu", "report -- --device cpu"),
             (
                 "--write --device cuda:1",
-                "device --features cuda -- --write --device cuda:1",
+                "report --features cuda -- --write --device cuda:1",
             ),
-            ("--device=wgpu", "device --features wgpu -- --device=wgpu"),
+            ("--device=wgpu", "report --features wgpu -- --device=wgpu"),
         ] {
             let args: Vec<_> = line.split_whitespace().map(OsString::from).collect();
             let shown = cargo_args(&args).join(" ".as_ref());

@@ -1,5 +1,6 @@
 //! The products of cubek-matmul, cubecl's own library, which fuses nothing into them.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Result, anyhow};
@@ -20,10 +21,7 @@ use half::{bf16, f16};
 use super::{Gpu, mean};
 use crate::products::Product;
 
-/// Its name in results.
-pub(super) const LIBRARY: &str = "cubek";
-
-/// Factors and result of a product, and the library's fastest routine for it.
+/// A product by the library's fastest routine for it.
 pub(super) struct Cubek {
     cube: Cube,
     operands: Operands,
@@ -31,11 +29,11 @@ pub(super) struct Cubek {
     recording: Recording,
     /// Products in a recorded list.
     runs: usize,
-    /// Routines that were no choice.
+    /// Routines that fail here.
     failed: Vec<String>,
 }
 
-/// On the device; factors are there as the precision rounds them, the result is f32.
+/// Operands on the device; factors are there as the precision rounds them, the result is f32.
 struct Operands {
     product: Product,
     a: Handle,
@@ -57,21 +55,31 @@ impl Cubek {
     ) -> Result<Self> {
         let [a, b] = product.values();
         let expected = product.expected(&a, &b);
-        let mut found: Option<(f64, Self)> = None;
+        let mut fastest: Option<(f64, Self)> = None;
         let (mut failed, mut reasons) = (Vec::new(), Vec::new());
         for strategy in strategies(precision) {
             let name = strategy.to_string();
-            let tried = Self::new_with(gpu, precision, product, [&a, &b], strategy)
-                .and_then(|it| it.checked(&expected))
-                .and_then(|it| it.recorded(gpu, precision, runs));
+            // A device of its own: what fails here is no failure of ours.
+            let tried = gpu.open(precision).and_then(|cube| {
+                let operands = Operands::new(&cube, precision, product, [&a, &b]);
+                let it = Self {
+                    cube,
+                    operands,
+                    strategy,
+                    recording: Recording::default(),
+                    runs,
+                    failed: Vec::new(),
+                };
+                it.checked(&expected)?.warmed_up(gpu, precision)
+            });
             match tried {
                 Err(error) => {
                     reasons.push(format!("{name}: {error:#}"));
                     failed.push(name);
                 }
                 Ok((seconds, it)) => {
-                    if found.as_ref().is_none_or(|(best, _)| seconds < *best) {
-                        found = Some((seconds, it));
+                    if fastest.as_ref().is_none_or(|(best, _)| seconds < *best) {
+                        fastest = Some((seconds, it));
                     }
                     if gpu.quick {
                         break;
@@ -79,37 +87,8 @@ impl Cubek {
                 }
             }
         }
-        let (_, fastest) = found.ok_or_else(|| anyhow!("{}", reasons.join("; ")))?;
+        let (_, fastest) = fastest.ok_or_else(|| anyhow!("{}", reasons.join("; ")))?;
         Ok(Self { failed, ..fastest })
-    }
-
-    fn new_with(
-        gpu: &Gpu,
-        precision: Precision,
-        product: Product,
-        [a, b]: [&[f32]; 2],
-        strategy: Strategy,
-    ) -> Result<Self> {
-        // One of its own: what fails here is no failure of ours.
-        let cube = gpu.open(precision)?;
-        let client = cube.client();
-        // What is not written is found.
-        let nothing = vec![f32::NAN; product.m * product.n];
-        let operands = Operands {
-            product,
-            a: uploaded(client, precision, a),
-            b: uploaded(client, precision, b),
-            c: client.create_from_slice(f32::as_bytes(&nothing)),
-            factors: elem_type(precision),
-        };
-        Ok(Self {
-            cube,
-            operands,
-            strategy,
-            recording: Recording::default(),
-            runs: 1,
-            failed: Vec::new(),
-        })
     }
 
     /// The same, if its product is right.
@@ -118,15 +97,13 @@ impl Cubek {
         self.operands.multiply(client, &self.strategy)?;
         let bytes = client.read_one(c.clone());
         let bytes = bytes.map_err(|error| anyhow!("{error:?}"))?;
-        let right = product.check(expected, f32::from_bytes(&bytes));
-        right.map_err(|error| anyhow!("wrong: {error}"))?;
+        product.check(expected, f32::from_bytes(&bytes))?;
         Ok(self)
     }
 
-    /// The same with `runs` products in a recorded list, or launched one by one where that fails;
-    /// and a first time.
-    fn recorded(mut self, gpu: &Gpu, precision: Precision, runs: usize) -> Result<(f64, Self)> {
-        self.runs = runs;
+    /// The same with its products recorded, or launched one by one where that fails; and a first
+    /// time.
+    fn warmed_up(mut self, gpu: &Gpu, precision: Precision) -> Result<(f64, Self)> {
         if self.run(1).is_err() {
             self.cube = gpu.open(precision)?.without_recording();
             self.recording = Recording::default();
@@ -141,19 +118,12 @@ impl Cubek {
     /// # Errors
     /// If the device fails.
     pub(super) fn run(&mut self, count: usize) -> Result<f64> {
-        let Self {
-            cube,
-            operands,
-            strategy,
-            recording,
-            runs,
-            ..
-        } = self;
+        let (cube, runs) = (&self.cube, self.runs);
         let mut failure = Ok(());
         let seconds = mean(cube, count, &mut || {
-            cube.repeat(recording, || {
-                for _ in 0..*runs {
-                    let launched = operands.multiply(cube.client(), strategy);
+            cube.repeat(&mut self.recording, || {
+                for _ in 0..runs {
+                    let launched = self.operands.multiply(cube.client(), &self.strategy);
                     if failure.is_ok() {
                         failure = launched;
                     }
@@ -161,22 +131,40 @@ impl Cubek {
             });
         })?;
         failure?;
-        Ok(seconds / *runs as f64)
+        Ok(seconds / runs as f64)
     }
 
-    /// Its routine, whether it was replayed, and which routines failed.
-    #[must_use]
-    pub(super) fn how(&self) -> String {
-        let how = match self.cube.execution(&self.recording) {
+    /// Its routine, whether it is replayed, and which routines fail.
+    pub(super) fn versions(&self) -> BTreeMap<String, String> {
+        let execution = match self.cube.execution(&self.recording) {
             Some(Execution::Replayed { .. }) => "replayed",
             _ => "launched one by one",
         };
-        let failed = self.failed.iter().map(|name| format!(", {name} fails"));
-        format!("{}, {how}{}", self.strategy, failed.collect::<String>())
+        let mut versions = BTreeMap::from([
+            ("execution".into(), execution.into()),
+            ("routine".into(), self.strategy.to_string()),
+        ]);
+        if !self.failed.is_empty() {
+            versions.insert("failing".into(), self.failed.join(", "));
+        }
+        versions
     }
 }
 
 impl Operands {
+    fn new(cube: &Cube, precision: Precision, product: Product, [a, b]: [&[f32]; 2]) -> Self {
+        let client = cube.client();
+        // A result that is not written is found.
+        let nothing = vec![f32::NAN; product.m * product.n];
+        Self {
+            product,
+            a: uploaded(client, precision, a),
+            b: uploaded(client, precision, b),
+            c: client.create_from_slice(f32::as_bytes(&nothing)),
+            factors: elem_type(precision),
+        }
+    }
+
     fn multiply(&self, client: &Client, strategy: &Strategy) -> Result<()> {
         let Product { m, n, k, .. } = self.product;
         let binding = |handle: &Handle, strides: [usize; 2], shape: [usize; 2]| {
@@ -229,7 +217,7 @@ fn strategies(precision: Precision) -> Vec<Strategy> {
     }
 }
 
-/// Of the factors in memory; those that tensor cores round to tf32 are f32 there.
+/// The type of the factors in memory; those that tensor cores round to tf32 are f32 there.
 fn elem_type(precision: Precision) -> ElemType {
     match precision {
         Precision::Bf16 => bf16::elem_type_native(),
@@ -239,16 +227,11 @@ fn elem_type(precision: Precision) -> ElemType {
 }
 
 fn uploaded(client: &Client, precision: Precision, values: &[f32]) -> Handle {
-    let words: Vec<u16> = match precision {
-        Precision::Bf16 => values
-            .iter()
-            .map(|&it| bf16::from_f32(it).to_bits())
-            .collect(),
-        Precision::F16 => values
-            .iter()
-            .map(|&it| f16::from_f32(it).to_bits())
-            .collect(),
+    let bits: fn(f32) -> u16 = match precision {
+        Precision::Bf16 => |it| bf16::from_f32(it).to_bits(),
+        Precision::F16 => |it| f16::from_f32(it).to_bits(),
         _ => return client.create_from_slice(f32::as_bytes(values)),
     };
+    let words: Vec<u16> = values.iter().map(|&it| bits(it)).collect();
     client.create_from_slice(u16::as_bytes(&words))
 }

@@ -1,46 +1,184 @@
-//! Rows of a GPU: its limits, iterations as they are replayed, and each operation of one alone.
+//! The report of a GPU: its limits, iterations as they are replayed, and each operation alone.
 //!
 //! A device works behind the program's back, so nothing is timed by itself: batches of work are,
 //! from the first launch to the end of the last, divided by their number.
 //! That is the host's clock; device events cannot be put inside a recorded iteration.
+//!
+//! Devices that the processor emulates are measured with tiny budgets, to see that everything runs;
+//! their numbers are not kept beside others.
 
 mod cubek;
-mod join;
 mod limits;
 mod products;
-mod timeline;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use gan_kernels::cube::{Cube, DeviceName, DeviceReport, Precision, devices};
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use gan_kernels::cases::{Case, Checker};
+use gan_kernels::cube::{Cube, DeviceName, DeviceReport, Precision, Recording, devices};
 use gan_kernels::{Backend, Execution};
 use gan_model::{GameConfig, Trainer, TrainingData};
 
-use crate::cost;
-use crate::game::{PIXELS, SEED, images, mnist_trainer_on, preset};
-use crate::results::{Curve, Fact, Point, Row};
-use crate::tasks::{Digits, sigmas};
-use crate::timing::Times;
+use crate::arguments::{Arguments, Part};
+use crate::cost::{self, Cost};
+use crate::game::{PIXELS, SEED, images, mnist_operations, mnist_trainer_on, preset, root};
+use crate::report::say;
+use crate::results::{Curve, Fact, Point, Purpose, Results, Row};
+use crate::tasks::{Window, digits, sigmas, window_row};
+use crate::timing::{Effort, Times, Turn};
+use crate::{operations, peers, provenance};
+use products::Libraries;
 
-pub use join::join;
-pub use limits::limits;
-pub use products::products;
-pub use timeline::timeline;
-
-/// The largest share of memory that a game may take beside others.
+/// Memory below which the CIFAR-10 game is left out.
 const MEMORY_OF_CIFAR: u64 = 6 << 30;
 /// Minibatch and width of the large game.
 const LARGE: usize = 8192;
+/// Runs in a recorded list, so that what launching costs the host is not seen.
+const RUNS: usize = 20;
 
 /// A device and how long to measure on it.
-pub struct Gpu {
-    /// Its name here.
-    pub name: DeviceName,
-    /// What it is.
-    pub report: DeviceReport,
-    /// Tiny budgets: on the processor in disguise, or because that was asked for.
-    pub quick: bool,
+struct Gpu {
+    name: DeviceName,
+    report: DeviceReport,
+    /// Tiny budgets: on the processor that emulates it, or because that was asked for.
+    quick: bool,
+}
+
+/// Measures what the command line asks for.
+///
+/// # Errors
+/// If the device is not there, a result is wrong, or something goes wrong on the device.
+pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Results>> {
+    let gpu = Gpu::find(&arguments.device, arguments.quick)?;
+    ensure!(
+        !(gpu.report.is_software && arguments.write),
+        "--write: {} is emulated by the processor, and its numbers are not kept",
+        gpu.report.description
+    );
+    let precisions: Vec<Precision> = match &arguments.precision {
+        None => gpu.report.precisions.clone(),
+        Some(name) => vec![name.parse().map_err(anyhow::Error::msg)?],
+    };
+    let limit = arguments.seconds.map(Duration::from_secs);
+    let measurement = Measurement {
+        until: limit.map(|limit| Instant::now() + limit),
+        gpu,
+        precisions,
+        arguments,
+    };
+    let all_parts = Part::value_variants();
+    let parts: Vec<Part> = match arguments.part {
+        Some(part) => vec![part],
+        None if arguments.only => Vec::new(),
+        None => all_parts.to_vec(),
+    };
+    let mut files = Vec::new();
+    if !parts.is_empty() {
+        files.push(measurement.file(Purpose::Report, |results| {
+            for part in parts {
+                let name = part.to_possible_value();
+                let name = name.map_or(String::new(), |name| name.get_name().to_owned());
+                say(&name);
+                measurement.part(part, results).context(name)?;
+            }
+            Ok(())
+        })?);
+    }
+    if arguments.peers {
+        files.push(measurement.file(Purpose::Peers, |results| measurement.peers(results))?);
+    }
+    Ok(files)
+}
+
+/// A device, and what is asked of it.
+struct Measurement<'a> {
+    gpu: Gpu,
+    precisions: Vec<Precision>,
+    /// When other frameworks, and other libraries' products, must have answered.
+    until: Option<Instant>,
+    arguments: &'a Arguments,
+}
+
+impl Measurement<'_> {
+    fn file(
+        &self,
+        purpose: Purpose,
+        fill: impl FnOnce(&mut Results) -> Result<()>,
+    ) -> Result<Results> {
+        let mut machine = provenance::here();
+        machine.device.clone_from(&self.gpu.report.description);
+        if self.gpu.report.is_software {
+            machine.device += provenance::EMULATED;
+        }
+        machine.backend = self.gpu.name.to_string();
+        let mut results = Results::new(purpose, machine);
+        fill(&mut results)?;
+        provenance::finish(&mut results.machine);
+        Ok(results)
+    }
+
+    fn part(&self, part: Part, results: &mut Results) -> Result<()> {
+        let gpu = &self.gpu;
+        let first = self.precisions.first().copied().unwrap_or_default();
+        match part {
+            Part::Limits => {
+                let mut libraries = Libraries::start(gpu, self.until);
+                for &precision in &self.precisions {
+                    results
+                        .limits
+                        .extend(limits::of(gpu, precision, &mut libraries)?);
+                }
+                results.rows.extend(limits::launches(gpu)?);
+            }
+            Part::Facts => results.facts = facts(gpu, first)?,
+            Part::Mnist => self.iterations(results, |precision| mnist(gpu, precision))?,
+            Part::Cifar10Fc => self.iterations(results, |precision| cifar(gpu, precision))?,
+            Part::Large => self.iterations(results, |precision| large(gpu, precision))?,
+            Part::Products => {
+                let mut libraries = Libraries::start(gpu, self.until);
+                for &precision in &self.precisions {
+                    products::push(gpu, precision, &mut libraries, &mut results.products)?;
+                }
+            }
+            Part::Operations => {
+                for &precision in &self.precisions {
+                    results.rows.extend(operations(gpu, precision)?);
+                }
+            }
+            Part::Parzen => results.rows.extend(parzen(gpu)?),
+            Part::Records => results.curves.push(over_records(gpu, first)?),
+        }
+        Ok(())
+    }
+
+    fn iterations(
+        &self,
+        results: &mut Results,
+        row: impl Fn(Precision) -> Result<Option<Row>>,
+    ) -> Result<()> {
+        for &precision in &self.precisions {
+            let row = row(precision).with_context(|| precision.to_string())?;
+            results.rows.extend(row);
+        }
+        Ok(())
+    }
+
+    fn peers(&self, results: &mut Results) -> Result<()> {
+        let budget = Duration::from_secs(if self.gpu.quick { 0 } else { 2 });
+        // Those that a target is about; the frameworks take a minute each to compile.
+        let targeted = [Precision::F32, Precision::Tf32x3, Precision::Tf32];
+        for &precision in &self.precisions {
+            if self.arguments.precision.is_none() && !targeted.contains(&precision) {
+                continue;
+            }
+            say(&format!("{precision}: other frameworks"));
+            let (name, device) = (precision.name(), &self.arguments.device);
+            let rows = peers::measure(1, name, device, budget, self.until, &root())?;
+            results.peers.extend(rows);
+        }
+        Ok(())
+    }
 }
 
 impl Gpu {
@@ -48,17 +186,18 @@ impl Gpu {
     ///
     /// # Errors
     /// If it is not there or this build does not link its runtime.
-    pub fn find(name: &str, quick: bool) -> Result<Self> {
+    fn find(name: &str, quick: bool) -> Result<Self> {
         let name: DeviceName = name.parse().map_err(anyhow::Error::msg)?;
         // Says what is wrong, where something is.
         Cube::open(name, Precision::F32)?;
-        let found = devices().into_iter().find(|report| report.name == name);
+        let devices = devices();
+        let found = devices.iter().find(|report| report.name == name);
         // Vulkan's devices are told as wgpu's.
-        let found = found.or_else(|| {
-            let all = devices().into_iter();
-            all.into_iter().find(|it| it.name.index == name.index)
-        });
-        let report = found.with_context(|| format!("{name}: no device"))?;
+        let of_wgpu = || devices.iter().find(|it| it.name.index == name.index);
+        let report = found.or_else(of_wgpu);
+        let report = report
+            .with_context(|| format!("{name}: no device"))?
+            .clone();
         Ok(Self {
             name,
             quick: quick || report.is_software,
@@ -70,23 +209,49 @@ impl Gpu {
         Ok(Cube::open(self.name, precision)?)
     }
 
-    /// Time of each of `work`'s runs, from batches of them.
-    fn time(&self, cube: &Cube, mut work: impl FnMut()) -> Result<Times> {
-        // Compiles, allocates and records.
-        mean(cube, 1, &mut work)?;
-        self.time_batches(|count| mean(cube, count, &mut work))
+    /// The operations of an MNIST iteration, at a tenth of their shape where budgets are tiny.
+    fn operations(&self) -> Result<Vec<Case>> {
+        let cases = mnist_operations()?.into_iter();
+        let at_size = |case| if self.quick { tiny(case) } else { case };
+        Ok(cases.map(at_size).collect())
     }
 
-    /// Time of each run of what is ready, where `mean` times so many.
-    fn time_batches(&self, mut mean: impl FnMut(usize) -> Result<f64>) -> Result<Times> {
-        let (batch, batches) = if self.quick {
-            (Duration::ZERO, 2)
-        } else {
-            (Duration::from_millis(20), 15)
-        };
-        let count = runs_in(batch, &mut mean)?;
-        let times = (0..batches).map(|_| mean(count));
-        Ok(Times::new(times.collect::<Result<_>>()?))
+    /// Turns of batches of `work`, which has been done once before: compiled, allocated, recorded.
+    fn batches<'a>(&self, cube: &'a Cube, mut work: impl FnMut() + 'a) -> Result<Turn<'a>> {
+        mean(cube, 1, &mut work)?;
+        self.batches_of(move |count| mean(cube, count, &mut work))
+    }
+
+    /// Turns of batches, of which `mean` times so many runs.
+    ///
+    /// A batch takes so long that waiting for its end is a small part of it.
+    fn batches_of<'a>(&self, mut mean: impl FnMut(usize) -> Result<f64> + 'a) -> Result<Turn<'a>> {
+        let batch = if self.quick { 0.0 } else { 0.02 };
+        let count = (batch / mean(3)?).ceil().clamp(1.0, 2000.0) as usize;
+        Ok(Box::new(move || mean(count)))
+    }
+
+    /// Turns of lists of [`RUNS`] runs of `work`, each list replayed; seconds are per run.
+    fn replayed<'a>(&self, cube: &'a Cube, mut work: impl FnMut() + 'a) -> Result<Turn<'a>> {
+        let runs = if self.quick { 1 } else { RUNS };
+        let mut recording = Recording::default();
+        let mut turn = self.batches(cube, move || {
+            cube.repeat(&mut recording, || (0..runs).for_each(|_| work()));
+        })?;
+        Ok(Box::new(move || Ok(turn()? / runs as f64)))
+    }
+
+    fn effort(&self) -> Effort {
+        Effort {
+            budget: Duration::ZERO,
+            rounds: if self.quick { 2 } else { 15 },
+            warm_up: 0,
+        }
+    }
+
+    /// Time of each run of `work`.
+    fn time(&self, cube: &Cube, work: impl FnMut()) -> Result<Times> {
+        self.effort().alone(self.batches(cube, work)?)
     }
 }
 
@@ -98,50 +263,51 @@ fn mean(cube: &Cube, count: usize, work: &mut impl FnMut()) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() / count as f64)
 }
 
-/// How many runs take as long as a batch, so that waiting for its end is a small part of it.
-fn runs_in(batch: Duration, mut mean: impl FnMut(usize) -> Result<f64>) -> Result<usize> {
-    let once = mean(3)?;
-    Ok((batch.as_secs_f64() / once).ceil().clamp(1.0, 2000.0) as usize)
-}
-
-/// A row with nothing but its times.
-fn timed(name: impl Into<String>, precision: Precision, times: &Times) -> Row {
-    Row {
-        name: name.into(),
-        precision: precision.name().into(),
-        count: 1,
-        seconds: Some(times.median()),
-        spread: Some(times.spread()),
-        ..Row::default()
+fn checker<'a>(
+    cube: &'a Cube,
+    precision: Precision,
+    matrix: &'a gan_kernels::cases::MakeMatrix<'a, Cube>,
+) -> Checker<'a, Cube> {
+    Checker {
+        factor_epsilon: precision.epsilon(),
+        ..Checker::new(cube, matrix)
     }
 }
 
-/// An iteration of the game `mnist`, `cifar10-fc` or `large` in `precision`, as the device replays it.
-///
-/// `None` where that game is not for this device or not played in this precision.
-///
-/// # Errors
-/// If something goes wrong on the device.
-pub fn iteration(gpu: &Gpu, precision: Precision, name: &str) -> Result<Option<Row>> {
-    let fits = || {
-        let memory = gpu.report.memory;
-        memory.is_none_or(|bytes| bytes > MEMORY_OF_CIFAR)
-    };
-    let (config, data) = match name {
-        "mnist" => {
-            let cube = gpu.open(precision)?;
-            let trainer = mnist_trainer_on(cube.clone())?;
-            return timed_game(gpu, precision, name, &preset(name)?, trainer, &cube).map(Some);
-        }
-        // The others take a processor in disguise minutes.
-        _ if gpu.quick => return Ok(None),
-        "cifar10-fc" if fits() => (preset(name)?, images(10_000, 3072)),
-        "large" if precision == Precision::Bf16 => (large()?, images(50_000, PIXELS)),
-        _ => return Ok(None),
-    };
-    game(gpu, precision, name, &config, data).map(Some)
+fn mnist(gpu: &Gpu, precision: Precision) -> Result<Option<Row>> {
+    let data = images(50_000, PIXELS);
+    game(gpu, precision, "mnist", &preset("mnist")?, data).map(Some)
 }
 
+/// `None` where memory is short; it would take an emulating processor minutes.
+fn cifar(gpu: &Gpu, precision: Precision) -> Result<Option<Row>> {
+    let memory = gpu.report.memory;
+    if gpu.quick || memory.is_some_and(|bytes| bytes <= MEMORY_OF_CIFAR) {
+        return Ok(None);
+    }
+    let (config, data) = (preset("cifar10-fc")?, images(10_000, 3072));
+    game(gpu, precision, "cifar10-fc", &config, data).map(Some)
+}
+
+/// Two players of three layers, 8,192 wide, on minibatches of 8,192 images; in bf16 alone.
+fn large(gpu: &Gpu, precision: Precision) -> Result<Option<Row>> {
+    if gpu.quick || precision != Precision::Bf16 {
+        return Ok(None);
+    }
+    let hidden = format!("{{ units = {LARGE}, activation = \"relu\" }}");
+    let layers = format!("layers = [{hidden}, {hidden}, {{ activation = \"sigmoid\" }}]");
+    let momentum = "{ initial = 0.5, final = 0.5, from_epoch = 1, to_epoch = 1 }";
+    let config = toml::from_str(&format!(
+        "game = {{ minibatch = {LARGE} }}\n\
+         optimizer = {{ kind = \"momentum\", learning_rate = 0.001, momentum = {momentum} }}\n\
+         generator = {{ latent = 100, {layers} }}\n\
+         discriminator = {{ {layers} }}\n"
+    ))?;
+    let data = images(50_000, PIXELS);
+    game(gpu, precision, "large", &config, data).map(Some)
+}
+
+/// The duration of an iteration, as the device replays it.
 fn game(
     gpu: &Gpu,
     precision: Precision,
@@ -149,46 +315,35 @@ fn game(
     config: &GameConfig,
     data: TrainingData,
 ) -> Result<Row> {
+    let Cost { flop, bytes } = cost::iteration(config, data.records.cols())?;
     let cube = gpu.open(precision)?;
-    let trainer = Trainer::new(cube.clone(), config, SEED, data)?;
-    timed_game(gpu, precision, name, config, trainer, &cube)
-}
-
-fn timed_game(
-    gpu: &Gpu,
-    precision: Precision,
-    name: &str,
-    config: &GameConfig,
-    mut trainer: Trainer<Cube>,
-    cube: &Cube,
-) -> Result<Row> {
-    let cols = if name == "cifar10-fc" { 3072 } else { PIXELS };
-    let cost = cost::iteration(config, cols)?;
-    let times = gpu.time(cube, || trainer.step())?;
+    let mut trainer = Trainer::new(cube.clone(), config, SEED, data)?;
+    let times = gpu.time(&cube, || trainer.step())?;
     Ok(Row {
-        flop: cost.flop,
-        bytes: cost.bytes,
-        ..timed(format!("train_step/{name}"), precision, &times)
+        flop,
+        bytes,
+        ..Row::new(format!("train_step/{name}"), None, precision.name(), &times)
     })
 }
 
-/// Two players of three layers, 8,192 wide, on minibatches of 8,192 images.
-fn large() -> Result<GameConfig> {
-    let hidden = format!("{{ units = {LARGE}, activation = \"relu\" }}");
-    let text = format!(
-        "game = {{ minibatch = {LARGE} }}\n\
-         optimizer = {{ kind = \"momentum\", learning_rate = 0.001, momentum = {{ initial = 0.5, final = 0.5, from_epoch = 1, to_epoch = 1 }} }}\n\
-         generator = {{ latent = 100, layers = [{hidden}, {hidden}, {{ activation = \"sigmoid\" }}] }}\n\
-         discriminator = {{ layers = [{hidden}, {hidden}, {{ activation = \"sigmoid\" }}] }}\n"
-    );
-    Ok(toml::from_str(&text)?)
+/// The operations of an MNIST iteration, each alone.
+///
+/// An operation that is repeated finds its operands in the caches, as most of an iteration's do:
+/// the game's parameters take less than a large GPU's second level holds.
+fn operations(gpu: &Gpu, precision: Precision) -> Result<Vec<Row>> {
+    let cube = gpu.open(precision)?;
+    let matrix = |rows, cols| cube.matrix(rows, cols);
+    let checker = checker(&cube, precision, &matrix);
+    let name = precision.name();
+    operations::rows(&checker, &gpu.operations()?, None, name, |_, prepared| {
+        // None of these operations reads anything back.
+        let run = || prepared.run(&cube).unwrap_or_default();
+        gpu.effort().alone(gpu.replayed(&cube, run)?)
+    })
 }
 
 /// Launches of the MNIST iteration, and what its log costs every 100 iterations.
-///
-/// # Errors
-/// If something goes wrong on the device.
-pub fn facts(gpu: &Gpu, precision: Precision) -> Result<Vec<Fact>> {
+fn facts(gpu: &Gpu, precision: Precision) -> Result<Vec<Fact>> {
     let cube = gpu.open(precision)?;
     let mut trainer = mnist_trainer_on(cube.clone())?;
     trainer.step();
@@ -208,46 +363,20 @@ pub fn facts(gpu: &Gpu, precision: Precision) -> Result<Vec<Fact>> {
         Ok(start.elapsed().as_secs_f64())
     };
     round(true)?;
-    let mut ratios = Vec::new();
-    for _ in 0..rounds {
-        ratios.push(round(true)? / round(false)? - 1.0);
-    }
-    ratios.sort_by(f64::total_cmp);
-    let fact = |name: &str, value: f64, unit: &str| Fact {
-        name: name.into(),
-        value: Some(value),
-        unit: unit.into(),
-    };
-    let cost = cost::iteration(&preset("mnist")?, PIXELS)?;
+    let ratios = (0..rounds).map(|_| Ok(round(true)? / round(false)? - 1.0));
+    let ratios = Times::new(ratios.collect::<Result<_>>()?);
+    let Cost { flop, bytes } = cost::iteration(&preset("mnist")?, PIXELS)?;
     Ok(vec![
-        fact("mnist/launches", launches, "launches"),
-        fact("mnist/replayed", replayed, "of 1"),
-        fact("mnist/products", cost.flop, "FLOP"),
-        fact("mnist/traffic", cost.bytes, "bytes"),
-        fact(
-            "mnist/log every 100",
-            ratios[ratios.len() / 2],
-            "of the time",
-        ),
+        Fact::new("mnist/launches", launches, "launches"),
+        Fact::new("mnist/replayed", replayed, "of 1"),
+        Fact::new("mnist/products", flop, "FLOP"),
+        Fact::new("mnist/traffic", bytes, "bytes"),
+        Fact::new("mnist/log every 100", ratios.median(), "of the time"),
     ])
 }
 
-/// The least time of an MNIST iteration: its launches, and the longer of computing and moving.
-///
-/// Each operation has to wait for the one before, so launches are not hidden behind work; that
-/// they could be is why this is a floor and no forecast.
-#[must_use]
-pub fn floor(facts: &[Fact], product: f64, copy: f64, launch: f64) -> Option<f64> {
-    let of = |name: &str| facts.iter().find(|fact| fact.name == name)?.value;
-    let work = (of("mnist/products")? / product).max(of("mnist/traffic")? / copy);
-    Some(work + of("mnist/launches")? * launch)
-}
-
 /// Time per iteration against the number of records on the device.
-///
-/// # Errors
-/// If something goes wrong on the device.
-pub fn over_records(gpu: &Gpu, precision: Precision) -> Result<Curve> {
+fn over_records(gpu: &Gpu, precision: Precision) -> Result<Curve> {
     let counts: &[usize] = if gpu.quick {
         &[200, 400]
     } else {
@@ -256,10 +385,8 @@ pub fn over_records(gpu: &Gpu, precision: Precision) -> Result<Curve> {
     let config = preset("mnist")?;
     let points = counts.iter().map(|&records| {
         let row = game(gpu, precision, "mnist", &config, images(records, PIXELS))?;
-        Ok(Point {
-            at: records as f64,
-            row,
-        })
+        let at = records as f64;
+        Ok(Point { at, row })
     });
     Ok(Curve {
         variable: "records".into(),
@@ -269,24 +396,47 @@ pub fn over_records(gpu: &Gpu, precision: Precision) -> Result<Curve> {
 }
 
 /// The Parzen window of 10,000 points under 10,000 samples, and its answer's way back.
-///
-/// # Errors
-/// If something goes wrong on the device.
-pub fn parzen(gpu: &Gpu) -> Result<Vec<Row>> {
+fn parzen(gpu: &Gpu) -> Result<Vec<Row>> {
     let count = if gpu.quick { 60 } else { 10_000 };
     let cube = gpu.open(Precision::F32)?;
-    let window = Digits::new(count)?.window(cube.clone(), count, count);
-    let mut rows = Vec::new();
-    for sigmas in sigmas() {
+    let window = Window::new(cube.clone(), &digits(count)?);
+    let row = |sigmas: Vec<f64>| {
         let times = gpu.time(&cube, || {
             // What goes wrong is reported by the check at the end of the batch.
-            drop(window.logs(&sigmas));
+            drop(window.all_logs(&sigmas));
         })?;
-        let name = format!("parzen/{count}x{count}x{PIXELS}/{} sigmas", sigmas.len());
-        rows.push(Row {
-            flop: 2.0 * (count * count * PIXELS) as f64,
-            ..timed(name, Precision::F32, &times)
-        });
+        Ok(window_row(count, sigmas.len(), None, &times))
+    };
+    sigmas().into_iter().map(row).collect()
+}
+
+/// The same operation at a tenth of the shape.
+fn tiny(mut case: Case) -> Case {
+    use gan_kernels::cases::{Op, Shape, linear_bwd_data, linear_bwd_params, linear_fwd};
+    let (Op::LinearFwd(linear_fwd::Call { shape, .. })
+    | Op::LinearBwdData(linear_bwd_data::Call { shape, .. })
+    | Op::LinearBwdParams(linear_bwd_params::Call { shape, .. })) = &mut case.op
+    else {
+        return case;
+    };
+    let tenth = |it: usize| it.div_ceil(10);
+    *shape = Shape {
+        m: tenth(shape.m),
+        n: tenth(shape.n),
+        k: tenth(shape.k),
+    };
+    case
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiny_operations_are_small() {
+        let cases = mnist_operations().unwrap();
+        let tiny: Vec<Case> = cases.into_iter().map(tiny).collect();
+        assert!(tiny.iter().all(|case| case.op.flop() < 1_000_000));
+        assert!(tiny.iter().filter(|case| case.op.flop() > 0).count() > 18);
     }
-    Ok(rows)
 }

@@ -1,230 +1,189 @@
 //! The linear operations of an MNIST iteration, everything fused, beside the products alone by other
 //! libraries.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use gan_kernels::Backend;
-use gan_kernels::cases::{
-    Case, Checker, Op, Shape, linear_bwd_data, linear_bwd_params, linear_fwd,
-};
-use gan_kernels::cube::{Precision, Recording, Runtime};
+use gan_kernels::cases::Case;
+use gan_kernels::cube::{Precision, Runtime};
 
-use super::cubek::{self, Cubek};
-use super::timeline::operations;
-use super::{Gpu, mean, runs_in};
+use super::cubek::Cubek;
+use super::{Gpu, RUNS, checker};
 use crate::game::root;
-use crate::peers::{NO_TIME, TorchProducts};
-use crate::products::{OtherProduct, Outcome, Product, ProductRow, Turn, in_turn};
+use crate::operations::distinct;
+use crate::peers::{NO_TIME, TorchProducts, is_over};
+use crate::products::Product;
+use crate::results::{Comparison, Outcome};
+use crate::timing::{Effort, Turn};
 
-/// Products in a recorded list, so that what launching costs the host is not seen.
-const RUNS: usize = 20;
+/// Another library's side for one product.
+pub(super) struct Candidate<'a> {
+    /// Seconds per product.
+    pub(super) turn: Turn<'a>,
+    versions: BTreeMap<String, String>,
+}
 
-/// PyTorch, or why it is not there.
-pub(super) type Torch = std::result::Result<TorchProducts, String>;
+/// The libraries that ours is compared with.
+pub(super) struct Libraries {
+    cubek: Option<Cubek>,
+    torch: Result<TorchProducts>,
+    /// The library that PyTorch calls, where that is known.
+    torch_name: &'static str,
+    until: Option<Instant>,
+}
 
-/// Rows of all distinct products of an iteration in each precision, each checked against plain
-/// loops in f64 before it is timed; what is not reached `until` then is skipped.
+impl Libraries {
+    /// Starts PyTorch on the same device; beside an emulated device, on the processor.
+    pub(super) fn start(gpu: &Gpu, until: Option<Instant>) -> Self {
+        let device = match gpu.name.runtime {
+            // PyTorch calls AMD's devices by the same name.
+            Runtime::Cuda | Runtime::Hip => Ok(format!("cuda:{}", gpu.name.index)),
+            _ if gpu.report.is_software => Ok("cpu".into()),
+            other => Err(anyhow!("PyTorch has no device {}", other.name())),
+        };
+        Self {
+            cubek: None,
+            torch: device.and_then(|device| TorchProducts::start(&device, &root(), until)),
+            torch_name: match gpu.name.runtime {
+                Runtime::Cuda => "cuBLAS",
+                _ => "PyTorch",
+            },
+            until,
+        }
+    }
+
+    fn names(&self) -> [&'static str; 2] {
+        ["cubek", self.torch_name]
+    }
+
+    /// Each library with factors of `product`, `runs` of it in a recorded list where it can; or the
+    /// reason why it cannot.
+    pub(super) fn candidates(
+        &mut self,
+        gpu: &Gpu,
+        precision: Precision,
+        product: Product,
+        runs: usize,
+    ) -> [(&'static str, Result<Candidate<'_>>); 2] {
+        let [cubek, torch] = self.names();
+        let by_cubek = Cubek::new(gpu, precision, product, runs).and_then(|found| {
+            let found = self.cubek.insert(found);
+            let versions = found.versions();
+            let turn = gpu.batches_of(|count| found.run(count))?;
+            Ok(Candidate { turn, versions })
+        });
+        let by_torch = match &mut self.torch {
+            Err(error) => Err(anyhow!("{error:#}")),
+            Ok(found) => found
+                .prepare(product, precision.name(), runs)
+                .and_then(|()| {
+                    let versions = [("versions".into(), found.versions())].into();
+                    let turn = gpu.batches_of(|count| found.run(count))?;
+                    Ok(Candidate { turn, versions })
+                }),
+        };
+        [(cubek, by_cubek), (torch, by_torch)]
+    }
+}
+
+/// Pushes rows of all distinct products of an iteration to `rows`, each checked against plain loops
+/// in f64 before it is timed; what is not reached in time is skipped.
 ///
 /// # Errors
 /// If a result of ours is wrong, or something goes wrong on the device.
-pub fn products(
+pub(super) fn push(
     gpu: &Gpu,
-    precisions: &[Precision],
-    until: Option<Instant>,
-) -> Result<Vec<ProductRow>> {
-    let mut torch = torch(gpu, until);
-    let mut rows = Vec::new();
-    for &precision in precisions {
-        for (case, product) in cases(gpu.quick) {
-            if until.is_some_and(|until| Instant::now() >= until) {
-                rows.push(unreached(gpu, precision, &case, product));
-                continue;
-            }
-            let row = row(gpu, precision, &case, product, &mut torch);
-            rows.push(row.with_context(|| format!("{case} in {precision}"))?);
-        }
+    precision: Precision,
+    libraries: &mut Libraries,
+    rows: &mut Vec<Comparison>,
+) -> Result<()> {
+    let cases = gpu.operations()?;
+    for (case, product) in with_products(&cases) {
+        let outcomes = if is_over(libraries.until) {
+            let skipped = |name| (name, BTreeMap::new(), Outcome::Skipped(NO_TIME.into()));
+            libraries.names().map(skipped).into()
+        } else {
+            let compared = compare(gpu, precision, case, product, libraries);
+            compared.with_context(|| format!("{case} in {precision}"))?
+        };
+        rows.extend(
+            outcomes
+                .into_iter()
+                .map(|(name, versions, outcome)| Comparison {
+                    name: name.into(),
+                    variant: case.to_string(),
+                    versions,
+                    threads: 1,
+                    precision: precision.name().into(),
+                    outcome,
+                }),
+        );
     }
-    Ok(rows)
-}
-
-/// What PyTorch's products are called: by the library that computes them, where that is known.
-pub(super) fn torch_library(gpu: &Gpu) -> &'static str {
-    match gpu.name.runtime {
-        Runtime::Cuda => "cuBLAS",
-        _ => "PyTorch",
-    }
-}
-
-/// PyTorch on the same device; beside a processor in disguise, on the processor.
-pub(super) fn torch(gpu: &Gpu, until: Option<Instant>) -> Torch {
-    let device = match gpu.name.runtime {
-        // PyTorch calls AMD's devices by the same name.
-        Runtime::Cuda | Runtime::Hip => format!("cuda:{}", gpu.name.index),
-        _ if gpu.report.is_software => "cpu".into(),
-        other => return Err(format!("PyTorch has no device {}", other.name())),
-    };
-    TorchProducts::start(&device, &root(), until)
+    Ok(())
 }
 
 /// The operations with a product in them, each distinct one once.
-fn cases(quick: bool) -> Vec<(Case, Product)> {
-    let mut cases: Vec<(Case, Product)> = Vec::new();
-    for case in operations() {
-        let case = if quick { tiny(case) } else { case };
-        let is_known = |(known, _): &(Case, Product)| known.to_string() == case.to_string();
-        if let Some(product) = Product::of(&case).filter(|_| !cases.iter().any(is_known)) {
-            cases.push((case, product));
-        }
-    }
-    cases
+fn with_products(cases: &[Case]) -> impl Iterator<Item = (&Case, Product)> {
+    let distinct = distinct(cases).into_iter();
+    distinct.filter_map(|(case, _)| Some((case, Product::of(case)?)))
 }
 
-/// The same operation at a tenth of the shape.
-fn tiny(mut case: Case) -> Case {
-    let (Op::LinearFwd(linear_fwd::Call { shape, .. })
-    | Op::LinearBwdData(linear_bwd_data::Call { shape, .. })
-    | Op::LinearBwdParams(linear_bwd_params::Call { shape, .. })) = &mut case.op
-    else {
-        return case;
-    };
-    let tenth = |it: usize| it.div_ceil(10);
-    *shape = Shape {
-        m: tenth(shape.m),
-        n: tenth(shape.n),
-        k: tenth(shape.k),
-    };
-    case
-}
+type Compared = (&'static str, BTreeMap<String, String>, Outcome);
 
-fn empty(precision: Precision, case: &Case, product: Product) -> ProductRow {
-    ProductRow {
-        name: case.to_string(),
-        product,
-        precision: precision.name().into(),
-        seconds: None,
-        spread: None,
-        others: Vec::new(),
-    }
-}
-
-fn unreached(gpu: &Gpu, precision: Precision, case: &Case, product: Product) -> ProductRow {
-    let others = [cubek::LIBRARY, torch_library(gpu)].map(|library| OtherProduct {
-        library: library.into(),
-        outcome: Outcome::Skipped(NO_TIME.into()),
-    });
-    ProductRow {
-        others: others.into(),
-        ..empty(precision, case, product)
-    }
-}
-
-fn row(
+fn compare(
     gpu: &Gpu,
     precision: Precision,
     case: &Case,
     product: Product,
-    torch: &mut Torch,
-) -> Result<ProductRow> {
-    let (batch, rounds, runs) = if gpu.quick {
-        (Duration::ZERO, 2, 2)
-    } else {
-        (Duration::from_millis(10), 9, RUNS)
-    };
+    libraries: &mut Libraries,
+) -> Result<Vec<Compared>> {
     let cube = gpu.open(precision)?;
     let matrix = |rows, cols| cube.matrix(rows, cols);
-    let checker = Checker {
-        factor_epsilon: precision.epsilon(),
-        ..Checker::new(&cube, &matrix)
-    };
+    let checker = checker(&cube, precision, &matrix);
     checker.check(case).context("our result is wrong")?;
     let mut prepared = checker.prepare(case);
-    let mut recording = Recording::default();
-    let mut ours = |lists: usize| -> Result<f64> {
-        let seconds = mean(&cube, lists, &mut || {
-            cube.repeat(&mut recording, || {
-                // None of these operations reads anything back.
-                (0..runs).for_each(|_| prepared.run(&cube).unwrap_or_default());
-            });
-        })?;
-        Ok(seconds / runs as f64)
+    // None of these operations reads anything back.
+    let ours = gpu.replayed(&cube, || prepared.run(&cube).unwrap_or_default())?;
+    let runs = if gpu.quick { 1 } else { RUNS };
+    let (mut found, mut turns) = (Vec::new(), Vec::new());
+    for (name, candidate) in libraries.candidates(gpu, precision, product, runs) {
+        let versions = candidate.as_ref().map(|it| it.versions.clone());
+        let mut versions = versions.unwrap_or_default();
+        if candidate.is_ok() {
+            versions.insert("product".into(), product.to_string());
+        }
+        found.push((name, versions));
+        turns.push(candidate.map(|candidate| candidate.turn));
+    }
+    let effort = Effort {
+        rounds: if gpu.quick { 2 } else { 9 },
+        ..gpu.effort()
     };
-    // Compiles, allocates and records.
-    ours(1)?;
-    // Of lists, and below of products that the other process makes into lists.
-    let lists = runs_in(batch, |lists| Ok(ours(lists)? * runs as f64))?;
-
-    let mut cubek = Cubek::new(gpu, precision, product, runs);
-    let torch = prepared_torch(torch, precision, product, runs);
-    let hows = [
-        cubek.as_ref().map_or(String::new(), Cubek::how),
-        torch
-            .as_ref()
-            .map_or(String::new(), |it| it.versions.clone()),
-    ];
-    let sides = [
-        cubek
-            .as_mut()
-            .map_err(|error| anyhow!("{error:#}"))
-            .and_then(|it| side(batch, runs, move |lists| Ok(it.run(lists)? * runs as f64))),
-        torch.and_then(|it| side(batch, 1, move |count| it.run(count))),
-    ];
-    let (own, theirs) = in_turn(rounds, &mut || ours(lists), sides.into())?;
-    let libraries = [cubek::LIBRARY, torch_library(gpu)];
-    let others = libraries.iter().zip(hows).zip(theirs);
-    Ok(ProductRow {
-        seconds: Some(own.median()),
-        spread: Some(own.spread()),
-        others: others
-            .map(|((library, how), found)| OtherProduct {
-                library: (*library).into(),
-                outcome: Outcome::of(found, how),
-            })
-            .collect(),
-        ..empty(precision, case, product)
-    })
-}
-
-/// PyTorch with the factors of `product`.
-pub(super) fn prepared_torch(
-    torch: &mut Torch,
-    precision: Precision,
-    product: Product,
-    runs: usize,
-) -> Result<&mut TorchProducts> {
-    let torch = torch.as_mut().map_err(|reason| anyhow!("{reason}"))?;
-    let prepared = torch.prepare(product, precision.name(), runs);
-    prepared.map_err(anyhow::Error::msg)?;
-    Ok(torch)
-}
-
-/// Turns of batches, of which `mean` times so many runs of `products` each.
-fn side<'a>(
-    batch: Duration,
-    products: usize,
-    mut mean: impl FnMut(usize) -> Result<f64> + 'a,
-) -> Result<Box<Turn<'a>>> {
-    let count = runs_in(batch, &mut mean)?;
-    Ok(Box::new(move || Ok(mean(count)? / products as f64)))
+    let (own, others) = effort.in_turn(ours, turns)?;
+    // The results were equal to the last bit.
+    let outcomes = others
+        .into_iter()
+        .map(|other| Outcome::of(&own, other, 0.0));
+    let rows = found.into_iter().zip(outcomes);
+    Ok(rows
+        .map(|((name, versions), outcome)| (name, versions, outcome))
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::game::mnist_operations;
 
     #[test]
-    fn cases_are_the_products_of_an_iteration_each_once() {
-        let cases = cases(false);
-        // 22 launches, of which a latent, a gather and two heads are no products.
-        assert_eq!(cases.len(), 18);
-        let flop: f64 = cases.iter().map(|(_, product)| product.flop()).sum();
+    fn products_are_those_of_an_iteration_each_once() {
+        let cases = mnist_operations().unwrap();
+        let products: Vec<_> = with_products(&cases).collect();
+        // A latent, a gather, two heads and the advance are no products.
+        assert_eq!(products.len(), 18);
+        let flop: f64 = products.iter().map(|(_, product)| product.flop()).sum();
         assert!((3.5e9..3.6e9).contains(&flop), "{flop:e}");
-    }
-
-    #[test]
-    fn tiny_cases_are_as_many_and_small() {
-        let tiny = cases(true);
-        assert_eq!(tiny.len(), cases(false).len());
-        assert!(tiny.iter().all(|(_, product)| product.flop() < 1e6));
     }
 }

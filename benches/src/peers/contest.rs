@@ -2,86 +2,62 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
-use super::process::{Hello, Peer};
-use super::{Kind, Outcome, PeerRow, row, skipped};
-use crate::timing::Times;
+use super::process::Process;
+use crate::results::{Comparison, Outcome};
+use crate::timing::{Effort, Turn};
 
 /// How a peer is checked and timed.
 pub(super) struct Contest<'a> {
     pub(super) expected: &'a [Vec<f64>],
     pub(super) tolerance: f64,
-    /// Iterations that are counted before it is the other's turn.
+    /// Iterations of a turn.
     pub(super) turn: usize,
-    /// Iterations before them, which bring caches and threads back.
+    /// Iterations before them that do not count.
     pub(super) settle: usize,
-    pub(super) pairs: usize,
-    pub(super) budget: Duration,
+    pub(super) effort: Effort,
     /// When the peer must have answered, if that matters.
     pub(super) until: Option<Instant>,
 }
 
 impl Contest<'_> {
-    /// The row of the peer that `command` starts, whose stderr goes to `log`.
-    pub(super) fn row(
+    /// `row` with the outcome for the peer that `command` starts, whose stderr goes to `log`.
+    pub(super) fn run(
         &self,
-        kind: &Kind,
-        threads: usize,
-        precision: &str,
+        mut row: Comparison,
         command: &mut Command,
         log: &Path,
-        ours: &mut dyn FnMut(usize) -> Result<f64>,
-    ) -> PeerRow {
-        let mut row = row(kind, threads, precision, Outcome::Skipped(String::new()));
-        let started = Peer::start(command, log, self.until);
-        row.outcome = match started {
-            Err(error) => skipped(&error),
-            Ok((_, Hello::Skip { skip })) => Outcome::Skipped(skip),
-            Ok((mut peer, Hello::Ready { versions, .. })) => {
-                row.versions = versions;
-                self.meet(&mut peer, ours)
-                    .unwrap_or_else(|error| skipped(&error))
-            }
-        };
+        ours: Turn<'_>,
+    ) -> Comparison {
+        let outcome = Process::start(command, log, self.until).and_then(|mut process| {
+            row.versions.clone_from(&process.versions);
+            self.meet(&mut process, ours)
+        });
+        row.outcome = outcome.unwrap_or_else(|error| Outcome::skipped(&error));
         row
     }
 
-    fn meet(&self, peer: &mut Peer, ours: &mut dyn FnMut(usize) -> Result<f64>) -> Result<Outcome> {
-        let loss_gap = gap(&peer.check()?, self.expected)?;
+    fn meet(&self, process: &mut Process, ours: Turn<'_>) -> Result<Outcome> {
+        let gap = gap(&process.check()?, self.expected)?;
         ensure!(
-            loss_gap <= self.tolerance,
-            "computes another game: losses differ by {loss_gap:.1e}, expected at most {:.0e}",
+            gap <= self.tolerance,
+            "computes another game: losses differ by {gap:.1e}, expected at most {:.0e}",
             self.tolerance
         );
-        let turn = |run: &mut dyn FnMut(usize) -> Result<f64>| {
+        let theirs: Turn<'_> = Box::new(|| {
             if self.settle > 0 {
-                run(self.settle)?;
+                process.run(self.settle)?;
             }
-            run(self.turn)
-        };
-        // Not counted: compilers, buffers that grow, pages that are touched.
-        turn(ours)?;
-        turn(&mut |count| peer.run(count))?;
-        let (mut a, mut b, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        let start = Instant::now();
-        while a.len() < self.pairs || start.elapsed() < self.budget {
-            let pair = (turn(ours)?, turn(&mut |count| peer.run(count))?);
-            a.push(pair.0);
-            b.push(pair.1);
-            ratios.push(pair.1 / pair.0);
-        }
-        let [ours, theirs, ratios] = [a, b, ratios].map(Times::new);
-        Ok(Outcome::Measured {
-            ours_ms: ours.median(),
-            ours_spread: ours.spread(),
-            theirs_ms: theirs.median(),
-            theirs_spread: theirs.spread(),
-            ratio: ratios.median(),
-            loss_gap,
-        })
+            process.run(self.turn)
+        });
+        let (own, others) = self.effort.in_turn(ours, vec![Ok(theirs)])?;
+        let outcomes = others
+            .into_iter()
+            .map(|other| Outcome::of(&own, other, gap));
+        Ok(outcomes.last().unwrap_or(Outcome::Skipped(String::new())))
     }
 }
 

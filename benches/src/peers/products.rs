@@ -1,22 +1,18 @@
-//! PyTorch's products, which are cuBLAS's on CUDA devices, for a baseline of each operation.
+//! PyTorch's products, which are cuBLAS's on CUDA devices, as a baseline of each operation.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
-use super::place::Place;
-use super::process::{Hello, Peer};
-use crate::products::{Product, one_line};
+use super::environment::Environment;
+use super::process::Process;
+use crate::products::Product;
 
-/// Runs `benches/peers/products_gpu.py`.
-pub struct TorchProducts {
-    peer: Peer,
-    /// Versions that its speed depends on.
-    pub versions: String,
-}
+/// `benches/peers/products_gpu.py` while it runs.
+pub struct TorchProducts(Process);
 
 #[derive(Serialize)]
 struct Question<'a> {
@@ -34,57 +30,51 @@ enum Answer {
 }
 
 impl TorchProducts {
-    /// Starts PyTorch on its device `device`, such as `cuda:0`; it may answer until then.
+    /// Starts PyTorch on its device `device`, such as `cuda:0`; if there is a time limit, it must
+    /// answer `until` then.
     ///
     /// # Errors
-    /// Why there is none.
-    pub fn start(device: &str, root: &Path, until: Option<Instant>) -> Result<Self, String> {
+    /// If it is missing or has no such device.
+    pub fn start(device: &str, root: &Path, until: Option<Instant>) -> Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let place = Place::new(root, threads).map_err(|error| one_line(&error))?;
-        if let Some(Outcome::Skipped(reason)) = place.without_python() {
-            return Err(reason);
+        let environment = Environment::new(root, threads)?;
+        if let Some(reason) = environment.without_python() {
+            bail!("{reason}");
         }
-        let log = place.folder("logs").map_err(|error| one_line(&error))?;
-        let mut command = place.python("products_gpu.py");
-        command.arg(device);
-        let started = Peer::start(&mut command, &log.join("products.log"), until);
-        Self::of(started.map_err(|error| one_line(&error))?)
+        let log = environment.folder("logs")?.join("products.log");
+        let mut command = environment.python("products_gpu.py");
+        Self::start_command(command.arg(device), &log, until)
     }
 
-    fn of((peer, hello): (Peer, Hello)) -> Result<Self, String> {
-        match hello {
-            Hello::Skip { skip } => Err(skip),
-            Hello::Ready { versions, .. } => {
-                let versions = versions
-                    .iter()
-                    .map(|(of, version)| format!("{of} {version}"));
-                let versions = versions.collect::<Vec<_>>().join(", ");
-                Ok(Self { peer, versions })
-            }
-        }
+    fn start_command(command: &mut Command, log: &Path, until: Option<Instant>) -> Result<Self> {
+        Ok(Self(Process::start(command, log, until)?))
+    }
+
+    /// Versions that its speed depends on.
+    #[must_use]
+    pub fn versions(&self) -> String {
+        let versions = self.0.versions.iter();
+        let versions: Vec<_> = versions
+            .map(|(of, version)| format!("{of} {version}"))
+            .collect();
+        versions.join(", ")
     }
 
     /// Makes the factors of `product`, checks it, and records `runs` of it where it can.
     ///
     /// # Errors
-    /// Why it cannot.
-    pub fn prepare(
-        &mut self,
-        product: Product,
-        precision: &str,
-        runs: usize,
-    ) -> Result<(), String> {
+    /// If the product is wrong, or PyTorch cannot compute it.
+    pub fn prepare(&mut self, product: Product, precision: &str, runs: usize) -> Result<()> {
         let question = Question {
             product,
             precision: super::theirs(precision),
             runs,
         };
-        let line = serde_json::to_string(&question).map_err(|error| one_line(&error.into()))?;
-        match self.peer.ask(&line).map_err(|error| one_line(&error))? {
-            Answer::Checked { checked: true } => Ok(()),
-            Answer::Checked { checked: false } => Err("its product is wrong".into()),
-            Answer::Skip { skip } => Err(skip),
+        match self.0.ask(&serde_json::to_string(&question)?)? {
+            Answer::Checked { checked } => ensure!(checked, "its product is wrong"),
+            Answer::Skip { skip } => bail!("{skip}"),
         }
+        Ok(())
     }
 
     /// Seconds per product, the mean of `count` at least.
@@ -92,23 +82,20 @@ impl TorchProducts {
     /// # Errors
     /// If it ends or says something else.
     pub fn run(&mut self, count: usize) -> Result<f64> {
-        Ok(self.peer.run(count)? / 1e3)
+        self.0.run(count)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
     use crate::products::Factors;
 
-    fn torch(script: &str) -> Result<TorchProducts, String> {
+    fn torch(script: &str) -> Result<TorchProducts> {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        let started = Peer::start(&mut command, &folder.path().join("log"), None);
-        TorchProducts::of(started.unwrap())
+        TorchProducts::start_command(&mut command, &folder.path().join("log"), None)
     }
 
     #[test]
@@ -122,27 +109,27 @@ mod tests {
             *) echo '{"checked": false}';;
             esac; done"#;
         let mut torch = torch(script).unwrap();
-        assert_eq!(torch.versions, "cuda 13, torch 2");
+        assert_eq!(torch.versions(), "cuda 13, torch 2");
         let product = Product {
             m: 3,
             n: 5,
             k: 7,
             factors: Factors::Nt,
         };
-        assert_eq!(torch.prepare(product, "tf32", 20), Ok(()));
+        torch.prepare(product, "tf32", 20).unwrap();
         assert_eq!(torch.run(40).unwrap(), 5e-4);
-        let error = torch.prepare(product, "bf16", 20).unwrap_err();
-        assert_eq!(error, "no bf16 here");
-        let error = torch.prepare(product, "f16", 20).unwrap_err();
-        assert_eq!(error, "its product is wrong");
+        for (precision, expected) in [("bf16", "no bf16 here"), ("f16", "its product is wrong")] {
+            let error = torch.prepare(product, precision, 20).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]
     fn torch_that_is_not_there_says_why() {
-        let skipped = torch(r#"echo '{"skip": "PyTorch finds no CUDA device"}'"#);
-        assert_eq!(skipped.err().unwrap(), "PyTorch finds no CUDA device");
+        let error = torch(r#"echo '{"skip": "PyTorch finds no CUDA device"}'"#).err();
+        assert_eq!(error.unwrap().to_string(), "PyTorch finds no CUDA device");
         let mut ended = torch(r#"echo '{"ready": "PyTorch", "versions": {}}'"#).unwrap();
         let error = ended.prepare(Product::square(3), "f32", 1).unwrap_err();
-        assert!(error.contains("the peer ended"), "{error}");
+        assert!(error.to_string().contains("the peer ended"), "{error}");
     }
 }

@@ -1,8 +1,7 @@
 //! `docs/benchmarks.md` and its pictures, from the files of `benches/results/`.
 
-mod device;
-mod products;
 mod scaling;
+mod section;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -12,11 +11,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::bars::bars;
-use crate::results::{Results, replace};
-use table::{Table, left, right};
+use crate::results::{Device, Results, replace};
+use crate::targets::{ON_PROCESSORS, Target};
+use table::{Side, Table};
 
-/// What is written by hand, with a line for each part that is not.
+/// The prose, with a line in braces for each part that is computed.
 const TEMPLATE: &str = include_str!("benchmarks.md");
 
 /// What the CUDA compilers make of the kernels: `cargo xtask kernels --write` keeps it there.
@@ -30,33 +29,26 @@ pub struct Document {
     pub images: Vec<(String, String)>,
 }
 
-/// Renders all files.
+/// Renders all files, which are in the order of [`Results::read_all`].
 #[must_use]
 pub fn document(files: &[Results]) -> Document {
     let mut images = Vec::new();
-    let devices = by_device(files);
-    let sections: Vec<String> = devices
-        .iter()
-        .map(|(device, files)| {
-            let mut section = format!("## {device}\n\n");
-            section.push_str(&device::section(device, files, &mut images));
-            section
-        })
-        .collect();
+    let sections = Device::each_of(files).map(|device| {
+        let section = section::section(device, &mut images);
+        format!("## {}\n\n{section}", device.name())
+    });
+    let sections: Vec<String> = sections.collect();
     let markdown = TEMPLATE
-        .replace("{bars}\n", &bars_table(&devices))
+        .replace("{targets}\n", &targets(files).to_string())
         .replace("{devices}\n", &sections.join("\n"))
         .replace("{kernels}\n", KERNELS);
     Document { markdown, images }
 }
 
-/// What one run found, for the terminal.
+/// The results of one run, for the terminal.
 #[must_use]
 pub fn terminal(files: &[Results]) -> String {
-    let devices = by_device(files);
-    let sections = devices
-        .iter()
-        .map(|(device, files)| device::section(device, files, &mut Vec::new()));
+    let sections = Device::each_of(files).map(|device| section::section(device, &mut Vec::new()));
     let text: String = sections.collect();
     // Nobody sees pictures there.
     let lines = text.lines().filter(|line| !line.starts_with("!["));
@@ -66,7 +58,7 @@ pub fn terminal(files: &[Results]) -> String {
             shown.extend([line, "\n"]);
         }
     }
-    format!("{shown}\n{}", bars_table(&devices))
+    format!("{shown}\n{}", targets(files))
 }
 
 /// Renders the files of `root/benches/results` into `root/docs`.
@@ -83,31 +75,23 @@ pub fn write(root: &Path) -> Result<()> {
     replace(&root.join("docs/benchmarks.md"), &document.markdown)
 }
 
-/// The files of each device, which follow each other.
-fn by_device(files: &[Results]) -> Vec<(&str, Vec<&Results>)> {
-    files
-        .chunk_by(|a, b| a.machine.device == b.machine.device)
-        .map(|files| (files[0].machine.device.as_str(), files.iter().collect()))
-        .collect()
-}
-
-/// The targets, a column per processor.
-fn bars_table(devices: &[(&str, Vec<&Results>)]) -> String {
-    // A device that has no threads to choose is none of those that the bars are about.
-    let processors = devices.iter().filter(|(_, files)| {
-        let mut rows = files.iter().flat_map(|file| &file.rows);
+/// The targets of processors, a column per processor.
+fn targets(files: &[Results]) -> Table {
+    let mut table = Table::of(
+        &ON_PROCESSORS,
+        &[
+            ("target", Side::Left, &|target| target.name.to_owned()),
+            ("wanted", Side::Right, &|target| target.wanted_text()),
+        ],
+    );
+    let processors = Device::each_of(files).filter(|device| {
+        let mut rows = device.rows();
         rows.any(|row| row.threads.is_some())
     });
-    let processors: Vec<_> = processors
-        .map(|(device, files)| (*device, bars(files)))
-        .collect();
-    let mut columns = vec![left("target"), right("wanted")];
-    columns.extend(processors.iter().map(|(device, _)| left(*device)));
-    let mut table = Table::new(columns);
-    for (index, bar) in bars(&[]).iter().enumerate() {
-        let mut cells = vec![bar.name.to_owned(), bar.wanted_text()];
-        cells.extend(processors.iter().map(|(_, bars)| bars[index].found_text()));
-        table.row(cells);
+    for (index, device) in processors.enumerate() {
+        let verdict = |target: &Target| target.verdict_text(device);
+        let cells = ON_PROCESSORS.iter().map(verdict).collect();
+        table = table.with(2 + index, device.name().into(), Side::Left, cells);
     }
-    table.to_string()
+    table
 }

@@ -2,9 +2,10 @@
 
 use gan_pictures::{LogPlot, LogSeries, Role};
 
-use super::table::{Table, number, right, spread};
-use crate::bars::best_limit;
-use crate::results::{Curve, LimitKind, Results};
+use super::section::capital;
+use super::table::Side::Right;
+use super::table::{Table, in_units, spread};
+use crate::results::{Curve, Device, LimitKind};
 
 /// Time may grow by this power of FLOP or bytes and still count as no faster.
 const EXPONENT: f64 = 1.05;
@@ -13,38 +14,22 @@ const FACTOR: f64 = 1.1;
 /// FLOP or bytes that grow by less do not grow.
 const GROWS: f64 = 1.05;
 
-/// Table and sentence.
+/// Sentence and table.
 pub(super) fn part(curve: &Curve) -> String {
-    let mut table = Table::new(vec![
-        right(&curve.variable),
-        right("ms"),
-        right("spread"),
-        right("GFLOP"),
-        right("GB"),
-        right("GFLOP/s"),
-        right("GB/s"),
-    ]);
-    for point in &curve.points {
-        let row = &point.row;
-        table.row(vec![
-            format!("{}", point.at),
-            number(row.seconds().map(|it| 1e3 * it)),
-            spread(row.spread),
-            number(Some(row.flop / 1e9)),
-            number(Some(row.bytes / 1e9)),
-            number(row.rate().map(|it| it / 1e9)),
-            number(row.bandwidth().map(|it| it / 1e9)),
-        ]);
-    }
-    let variable = capital(&curve.variable);
-    let verdict = verdict(curve);
+    let table = Table::of(
+        &curve.points,
+        &[
+            (&curve.variable, Right, &|it| it.at.to_string()),
+            ("ms", Right, &|it| in_units(it.row.seconds(), 1e-3)),
+            ("spread", Right, &|it| spread(it.row.spread)),
+            ("GFLOP", Right, &|it| in_units(Some(it.row.flop), 1e9)),
+            ("GB", Right, &|it| in_units(Some(it.row.bytes), 1e9)),
+            ("GFLOP/s", Right, &|it| in_units(it.row.rate(), 1e9)),
+            ("GB/s", Right, &|it| in_units(it.row.bandwidth(), 1e9)),
+        ],
+    );
+    let (variable, verdict) = (capital(&curve.variable), verdict(curve));
     format!("\n{variable}, {}: {verdict}.\n\n{table}", curve.fixed)
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
 }
 
 /// Whether time grows no faster than what there is to do, for people.
@@ -112,7 +97,7 @@ pub(super) fn fitted_slope(points: &[[f64; 2]]) -> f64 {
 }
 
 /// Time, beside what FLOP and bytes alone would take at the device's limits.
-pub(super) fn chart(curve: &Curve, files: &[&Results]) -> String {
+pub(super) fn chart(curve: &Curve, device: Device<'_>) -> String {
     let series = |name, role, of: &dyn Fn(usize) -> Option<f64>| {
         let points = curve.points.iter().enumerate();
         let points = points.filter_map(|(index, point)| Some([point.at, 1e3 * of(index)?]));
@@ -123,8 +108,7 @@ pub(super) fn chart(curve: &Curve, files: &[&Results]) -> String {
         }
     };
     let row = |index: usize| &curve.points[index].row;
-    let limit =
-        |kind, index: usize| best_limit(files, kind, row(index).threads, &row(index).precision);
+    let limit = |kind, index: usize| device.limit(kind, row(index).threads, &row(index).precision);
     let product = |index| Some(row(index).flop / limit(LimitKind::Product, index)?);
     let copy = |index| Some(row(index).bytes / limit(LimitKind::Copy, index)?);
     let mut series = vec![

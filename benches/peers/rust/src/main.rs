@@ -1,4 +1,4 @@
-//! The MNIST game of the authors in burn and in candle, as a peer of `benches/src/peers.rs`.
+//! The MNIST game of the authors in burn and in candle, as a peer of `benches/src/peers/`.
 //!
 //! The protocol is that of `benches/peers/peer.py`.
 

@@ -1,19 +1,19 @@
-//! Where the peers are, and how they are started.
+//! The peers' environment: their folders, the interpreter, and the variables they start with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Kind, Outcome, Program};
+use super::{Peer, Program};
 
-/// Where the peers are, and how they are started.
-pub(super) struct Place {
+/// The repository, and the number of threads that peers are given.
+pub(super) struct Environment {
     root: PathBuf,
     threads: usize,
 }
 
-impl Place {
+impl Environment {
     pub(super) fn new(root: &Path, threads: usize) -> Result<Self> {
         let root = root
             .canonicalize()
@@ -28,8 +28,8 @@ impl Place {
         Ok(folder)
     }
 
-    pub(super) fn log(&self, kind: &Kind) -> Result<PathBuf> {
-        let name = format!("{}-{}.log", kind.name, kind.variant).replace(' ', "-");
+    pub(super) fn log(&self, peer: &Peer) -> Result<PathBuf> {
+        let name = format!("{}-{}.log", peer.name, peer.variant).replace(' ', "-");
         Ok(self.folder("logs")?.join(name))
     }
 
@@ -39,14 +39,12 @@ impl Place {
         folder.join("bin/python")
     }
 
-    /// What to do where Python is not there.
-    pub(super) fn without_python(&self) -> Option<Outcome> {
+    /// The reason to skip every peer in Python, where the interpreter is missing.
+    pub(super) fn without_python(&self) -> Option<String> {
         let python = self.interpreter();
-        let reason = || {
-            let python = python.display();
-            format!("{python} is missing; `sh benches/peers/setup.sh` installs it")
-        };
-        (!python.exists()).then(|| Outcome::Skipped(reason()))
+        let missing = python.display();
+        let reason = format!("{missing} is missing; `sh benches/peers/setup.sh` installs it");
+        (!python.exists()).then_some(reason)
     }
 
     pub(super) fn python(&self, script: &str) -> Command {
@@ -56,8 +54,8 @@ impl Place {
         command
     }
 
-    pub(super) fn command(&self, kind: &Kind) -> Command {
-        match kind.program {
+    pub(super) fn command(&self, peer: &Peer) -> Command {
+        match peer.program {
             Program::Python(script) => self.python(script),
             Program::Rust => {
                 let mut command = Command::new(self.root.join("target/peers/rust/release/peers"));
@@ -88,7 +86,7 @@ impl Place {
         }
         // Idle threads of OpenBLAS spin for 2²⁰ cycles in place of 2²⁶, which would meet our turn.
         command.env("OPENBLAS_THREAD_TIMEOUT", "20");
-        // What a machine's environment says about old processors is not for a fair comparison.
+        // A machine may set these for older processors.
         command.env_remove("OPENBLAS_CORETYPE");
         command.env_remove("OPENBLAS_L2_SIZE");
     }
