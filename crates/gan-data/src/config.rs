@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The data that a run trains on: its source, its amount and its units.
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// count = 30000          # built-in sources only
 /// normalize = "auto"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// One of [`builtin_names`](crate::builtin_names), or a path to a file or directory.
@@ -66,7 +67,7 @@ impl Default for DataConfig {
 }
 
 /// Units in which the players see the records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Normalize {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use gan_run::config::keys;
 use gan_run::config::presets::{self, PRESETS};
 
 use crate::output::{self, Output};
@@ -10,12 +11,19 @@ use crate::output::{self, Output};
 /// `gan-cli presets`.
 #[derive(Debug, Args)]
 pub(crate) struct PresetsArgs {
-    /// Print this one.
+    /// Preset to print.
     name: Option<String>,
+    /// Print a JSON schema of configuration files, for editors.
+    #[arg(long, conflicts_with = "name")]
+    schema: bool,
 }
 
 /// `gan-cli presets`.
 pub(crate) fn run(args: &PresetsArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    if args.schema {
+        output::raw(&format!("{:#}\n", keys::schema()));
+        return Ok(ExitCode::SUCCESS);
+    }
     match &args.name {
         None => {
             for preset in PRESETS {

@@ -4,13 +4,14 @@ mod kernels;
 mod validate;
 
 use gan_kernels::{ActivationKind, Prior};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use kernels::Player;
 pub use validate::ConfigError;
 
 /// Both players and the rules of their game.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GameConfig {
     /// G.
@@ -24,7 +25,7 @@ pub struct GameConfig {
 }
 
 /// The generator G: latents to records.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorConfig {
     /// Dimension of the latent z.
@@ -48,7 +49,7 @@ pub struct GeneratorConfig {
 }
 
 /// The discriminator D: records to the probability that they are data.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiscriminatorConfig {
     /// The layers, from the record up; the last one is one sigmoid unit.
@@ -63,7 +64,7 @@ pub struct DiscriminatorConfig {
 }
 
 /// One layer of a player.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayerConfig {
     /// Outputs; a maxout unit counts once.
@@ -105,7 +106,7 @@ fn is_zero(value: &f64) -> bool {
 }
 
 /// Start of the bias of G's last layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum OutputBias {
@@ -117,7 +118,7 @@ pub enum OutputBias {
 }
 
 /// The rule by which a player's parameters follow their gradient.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum OptimizerConfig {
@@ -170,7 +171,7 @@ fn default_epsilon() -> f64 {
 }
 
 /// Schedule of the learning rate η.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ScheduleConfig {
@@ -194,7 +195,7 @@ pub enum ScheduleConfig {
 }
 
 /// Schedule of the momentum μ.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MomentumConfig {
     /// μ in the first epochs.
@@ -220,7 +221,7 @@ impl Default for MomentumConfig {
 }
 
 /// The rules of the game.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RulesConfig {
     /// In which order the players move.
@@ -257,7 +258,7 @@ fn is_one_record(pack: &usize) -> bool {
 }
 
 /// The loss that both players play for; l is D's output before its sigmoid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LossConfig {
@@ -279,7 +280,7 @@ pub enum LossConfig {
 ///
 /// It needs the gradient of q, which is simple where D is piecewise linear, so D's hidden layers
 /// must be (identity, relu, leaky relu or maxout), and without dropout.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum PenaltyConfig {
@@ -299,7 +300,7 @@ pub enum PenaltyConfig {
 }
 
 /// γ, which has the unit of the data squared.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Gamma {
     /// A number.
@@ -309,7 +310,7 @@ pub enum Gamma {
 }
 
 /// `"auto"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AutoGamma {
     /// See [`auto_gamma`](crate::auto_gamma).
@@ -317,7 +318,7 @@ pub enum AutoGamma {
 }
 
 /// The records at which D's gradient is penalised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PenaltyOn {
@@ -335,7 +336,7 @@ fn one_step() -> usize {
 }
 
 /// In which order the players move.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Updates {
@@ -347,7 +348,7 @@ pub enum Updates {
 }
 
 /// G's objective (§3 of the paper).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum GeneratorObjective {

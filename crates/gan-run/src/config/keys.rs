@@ -1,208 +1,177 @@
-//! Every key that a configuration may have, and what its value may be.
+//! Every key that a configuration may have and the values that it may take, derived from the types.
 //!
 //! Serde knows these too, but its errors lose the place of what they complain about; so the tables
-//! are checked against this tree first, and a test holds the tree to the types.
+//! are checked against the types' JSON schema first.
 
+use std::sync::LazyLock;
+
+use serde_json::Value as Json;
 use toml::{Table, Value};
 
+use super::RunConfig;
 use super::merge::join;
 use crate::text::nearest;
 
 /// A key of a table.
-pub(super) struct Key {
-    /// Its name.
-    name: &'static str,
-    /// What its value may be.
+struct Key {
+    name: String,
+    /// The values that it may have.
     shape: Shape,
-    /// Whether a configuration without it means nothing.
+    /// True if a configuration without it is incomplete.
     required: bool,
 }
 
-/// What a value may be.
-pub(super) enum Shape {
+/// The values that a key may have.
+enum Shape {
     /// An integer from 0 on.
     Integer,
     /// A number.
     Number,
     /// A number, or one of these words.
-    NumberOr(&'static [&'static str]),
+    NumberOr(Vec<String>),
     /// Any text.
     Text,
     /// One of these words.
-    Choice(&'static [&'static str]),
+    Choice(Vec<String>),
     /// A table of these keys.
-    Table(&'static [Key]),
+    Table(Vec<Key>),
     /// An array of tables of these keys.
-    Tables(&'static [Key]),
-    /// A table whose `kind` decides over its other keys.
-    Kinds(&'static [(&'static str, &'static [Key])]),
+    Tables(Vec<Key>),
+    /// A table whose `kind` decides which other keys it has.
+    Variants(Vec<Variant>),
 }
 
-use Shape::{Choice, Integer, Kinds, Number, NumberOr, Tables, Text};
+/// The keys that a table has beside its `kind`, if this is `kind`.
+struct Variant {
+    kind: String,
+    keys: Vec<Key>,
+}
 
-const fn key(name: &'static str, shape: Shape) -> Key {
-    Key {
-        name,
-        shape,
-        required: false,
+use Shape::{Choice, Integer, Number, NumberOr, Tables, Text, Variants};
+
+/// The key by which a file names what it builds on.
+pub(super) const EXTENDS: &str = "extends";
+
+/// The key by which a table says which variant it is.
+const KIND: &str = "kind";
+
+/// The JSON schema of a configuration file, for editors.
+///
+/// No key is required: a file may extend a preset, which has them all.
+#[must_use]
+pub fn schema() -> Json {
+    let mut schema = schemars::schema_for!(RunConfig).to_value();
+    schema["title"] = "Configuration of a run of gan-cli".into();
+    schema["properties"][EXTENDS] = serde_json::json!({
+        "description": "Preset or file that this one builds on.",
+        "type": "string",
+    });
+    remove_required(&mut schema);
+    schema
+}
+
+fn remove_required(schema: &mut Json) {
+    match schema {
+        Json::Object(object) => {
+            object.remove("required");
+            object.values_mut().for_each(remove_required);
+        }
+        Json::Array(items) => items.iter_mut().for_each(remove_required),
+        _ => {}
     }
 }
 
-const fn required(name: &'static str, shape: Shape) -> Key {
-    Key {
-        name,
-        shape,
-        required: true,
+/// The keys of a whole configuration.
+static ROOT: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let schema = schemars::schema_for!(RunConfig).to_value();
+    Reader(&schema["$defs"]).keys(&schema)
+});
+
+/// Reads the part of JSON schemas that schemars writes for the types of a configuration; holds the
+/// definitions that the schemas refer to.
+struct Reader<'a>(&'a Json);
+
+impl Reader<'_> {
+    /// The properties of an object, without the constant that tells its kind.
+    fn keys(&self, object: &Json) -> Vec<Key> {
+        let required = strings(&object["required"]);
+        let properties = object["properties"].as_object().into_iter().flatten();
+        properties
+            .filter(|(_, property)| property.get("const").is_none())
+            .map(|(name, property)| Key {
+                name: name.clone(),
+                shape: self.shape(property),
+                required: required.contains(name),
+            })
+            .collect()
+    }
+
+    fn shape(&self, schema: &Json) -> Shape {
+        if let Some(path) = schema["$ref"].as_str() {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            return self.shape(&self.0[name]);
+        }
+        if let Some(variants) = schema["oneOf"].as_array() {
+            return self.one_of(variants);
+        }
+        if let Some(any) = schema["anyOf"].as_array() {
+            return self.any_of(any);
+        }
+        // `null` stands for a key that is left out, which is the only way to say so in TOML.
+        let mut types = strings(&schema["type"]);
+        types.retain(|name| name != "null");
+        match types.first().map(String::as_str) {
+            Some("integer") => Integer,
+            Some("number") => Number,
+            Some("array") => Tables(self.keys(self.resolve(&schema["items"]))),
+            Some("object") => Shape::Table(self.keys(schema)),
+            _ if schema.get("enum").is_some() => Choice(strings(&schema["enum"])),
+            _ => Text,
+        }
+    }
+
+    fn one_of(&self, variants: &[Json]) -> Shape {
+        let is_object = |schema: &Json| schema["type"] == "object";
+        if !variants.iter().any(is_object) {
+            let words = |schema: &Json| [strings(&schema["const"]), strings(&schema["enum"])];
+            return Choice(variants.iter().flat_map(words).flatten().collect());
+        }
+        let variant = |object: &Json| Variant {
+            kind: strings(&object["properties"][KIND]["const"]).concat(),
+            keys: self.keys(object),
+        };
+        Variants(variants.iter().map(variant).collect())
+    }
+
+    fn any_of(&self, schemas: &[Json]) -> Shape {
+        let given = schemas.iter().filter(|schema| schema["type"] != "null");
+        let mut shapes: Vec<Shape> = given.map(|schema| self.shape(schema)).collect();
+        match (shapes.pop(), shapes.pop()) {
+            (Some(Choice(words)), Some(Number)) => NumberOr(words),
+            (Some(shape), _) => shape,
+            (None, _) => Text,
+        }
+    }
+
+    /// The definition that `schema` refers to, or itself.
+    fn resolve<'a>(&'a self, schema: &'a Json) -> &'a Json {
+        let name = schema["$ref"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next());
+        name.map_or(schema, |name| &self.0[name])
     }
 }
 
-/// A whole configuration.
-pub(super) const ROOT: &[Key] = &[
-    required("seed", Integer),
-    required("data", Shape::Table(DATA)),
-    required("run", Shape::Table(RUN)),
-    required("game", Shape::Table(GAME)),
-    required("optimizer", Kinds(OPTIMIZER)),
-    required("generator", Shape::Table(GENERATOR)),
-    required("discriminator", Shape::Table(DISCRIMINATOR)),
-];
+/// A string, or an array of strings.
+fn strings(value: &Json) -> Vec<String> {
+    let array = value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice);
+    let texts = array.iter().filter_map(Json::as_str);
+    texts.map(str::to_owned).collect()
+}
 
-const DATA: &[Key] = &[
-    required("source", Text),
-    key("count", Integer),
-    key("train", Integer),
-    key("valid", Integer),
-    key("test", Integer),
-    key(
-        "normalize",
-        Choice(&["auto", "none", "pixels", "standardize", "gcn"]),
-    ),
-];
-
-const RUN: &[Key] = &[
-    key("epochs", Number),
-    key("steps", Integer),
-    key("log_every", Integer),
-    key("sample_every", Integer),
-    key("checkpoint_every", Integer),
-    key("keep_checkpoints", Integer),
-    key("rows", Integer),
-    key("cols", Integer),
-];
-
-const GAME: &[Key] = &[
-    key("updates", Choice(&["alternating", "simultaneous"])),
-    key("discriminator_steps", Integer),
-    required("minibatch", Integer),
-    key(
-        "loss",
-        Choice(&[
-            "cross-entropy",
-            "relativistic",
-            "hinge",
-            "least-squares",
-            "wasserstein",
-        ]),
-    ),
-    key(
-        "generator_objective",
-        Choice(&["minimax", "non-saturating"]),
-    ),
-    key("discriminator_weight", Number),
-    key("penalty", Kinds(PENALTY)),
-    key("pack", Integer),
-];
-
-const PENALTY: &[(&str, &[Key])] = &[
-    (
-        "zero-centred",
-        &[
-            required("gamma", NumberOr(&["auto"])),
-            key("on", Choice(&["both", "data", "samples"])),
-        ],
-    ),
-    ("unit-norm", &[required("weight", Number)]),
-];
-
-const OPTIMIZER: &[(&str, &[Key])] = &[
-    (
-        "momentum",
-        &[
-            required("learning_rate", Number),
-            key("schedule", Kinds(SCHEDULE)),
-            key("momentum", Shape::Table(MOMENTUM)),
-            key("max_column_norm", Number),
-        ],
-    ),
-    (
-        "adam",
-        &[
-            required("learning_rate", Number),
-            key("schedule", Kinds(SCHEDULE)),
-            key("beta1", Number),
-            key("beta2", Number),
-            key("epsilon", Number),
-            key("max_column_norm", Number),
-        ],
-    ),
-];
-
-const SCHEDULE: &[(&str, &[Key])] = &[
-    ("constant", &[]),
-    (
-        "exponential",
-        &[required("decay", Number), required("floor", Number)],
-    ),
-    (
-        "linear",
-        &[required("floor", Number), required("updates", Integer)],
-    ),
-];
-
-const MOMENTUM: &[Key] = &[
-    required("initial", Number),
-    required("final", Number),
-    required("from_epoch", Integer),
-    required("to_epoch", Integer),
-];
-
-const GENERATOR: &[Key] = &[
-    required("latent", Integer),
-    key("prior", Choice(&["uniform", "normal", "spherical"])),
-    key("output_bias", Choice(&["constant", "marginals"])),
-    key("average", Number),
-    required("layers", Tables(LAYER)),
-    key("optimizer", Kinds(OPTIMIZER)),
-];
-
-const DISCRIMINATOR: &[Key] = &[
-    required("layers", Tables(LAYER)),
-    key("max_spectral_norm", Number),
-    key("optimizer", Kinds(OPTIMIZER)),
-];
-
-const LAYER: &[Key] = &[
-    key("units", Integer),
-    required(
-        "activation",
-        Choice(&[
-            "identity",
-            "relu",
-            "leaky-relu",
-            "sigmoid",
-            "tanh",
-            "maxout",
-        ]),
-    ),
-    key("pieces", Integer),
-    key("slope", Number),
-    key("init", Number),
-    key("bias", Number),
-    key("keep", Number),
-    key("scale", Number),
-];
-
-/// Something that the tree does not have.
+/// A key that the types do not have, lack, or have with other values.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     /// Full name of the key.
@@ -211,42 +180,37 @@ pub(super) struct Mistake {
     pub(super) what: String,
     /// What the user may have meant.
     pub(super) hint: Option<String>,
-    /// Whether the key is needed and not there.
+    /// True if the key is needed and not there.
     pub(super) missing: bool,
 }
 
 /// Checks every key and the type of every value of `table`, which may lack some.
 pub(super) fn check(table: &Table) -> Result<(), Mistake> {
-    check_table(table, ROOT, &[], "")
+    check_table(table, &ROOT, "")
 }
 
 /// Checks that a whole configuration lacks nothing.
 pub(super) fn check_complete(table: &Table) -> Result<(), Mistake> {
-    complete(table, ROOT, "")
+    complete(table, &ROOT, "")
 }
 
-fn check_table(table: &Table, keys: &[Key], extra: &[&str], at: &str) -> Result<(), Mistake> {
-    for (name, value) in table {
-        if extra.contains(&name.as_str()) {
-            continue;
-        }
+fn check_table(table: &Table, keys: &[Key], at: &str) -> Result<(), Mistake> {
+    table.iter().try_for_each(|(name, value)| {
         let full = join(at, name);
-        match keys.iter().find(|key| key.name == name) {
-            Some(key) => check_value(value, &key.shape, &full)?,
-            None => return Err(unknown(full, name, keys)),
+        match keys.iter().find(|key| key.name == *name) {
+            Some(key) => check_value(value, &key.shape, &full),
+            None => Err(unknown(full, name, keys)),
         }
-    }
-    Ok(())
+    })
 }
 
 fn unknown(full: String, name: &str, keys: &[Key]) -> Mistake {
-    let names: Vec<_> = keys.iter().map(|key| key.name).collect();
+    let names = || keys.iter().map(|key| key.name.as_str());
     // A key at the wrong level is as common as a misspelt one.
-    let elsewhere = find_elsewhere(name, ROOT, "");
-    let hint = match (nearest(name, names.iter().copied()), elsewhere) {
+    let hint = match (nearest(name, names()), find_elsewhere(name)) {
         (Some(near), _) => format!("did you mean {near}?"),
         (None, Some(path)) if path != full => format!("did you mean {path}?"),
-        _ => format!("known here: {}", names.join(", ")),
+        _ => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
     };
     Mistake {
         key: full,
@@ -256,22 +220,30 @@ fn unknown(full: String, name: &str, keys: &[Key]) -> Mistake {
     }
 }
 
-/// The first place in the tree that has a key of this name.
-fn find_elsewhere(name: &str, keys: &[Key], at: &str) -> Option<String> {
-    keys.iter().find_map(|key| {
-        let full = join(at, key.name);
-        if key.name == name {
-            return Some(full);
-        }
+/// The shortest full name of a key called `name`.
+fn find_elsewhere(name: &str) -> Option<String> {
+    let mut found = Vec::new();
+    find_all(name, &ROOT, "", &mut found);
+    found
+        .into_iter()
+        .min_by_key(|full| full.matches('.').count())
+}
+
+fn find_all(name: &str, keys: &[Key], at: &str, found: &mut Vec<String>) {
+    for key in keys {
+        let full = join(at, &key.name);
         match &key.shape {
-            Shape::Table(keys) => find_elsewhere(name, keys, &full),
-            Tables(keys) => find_elsewhere(name, keys, &format!("{full}.0")),
-            Kinds(kinds) => kinds
+            Shape::Table(keys) => find_all(name, keys, &full, found),
+            Tables(keys) => find_all(name, keys, &join(&full, "0"), found),
+            Variants(variants) => variants
                 .iter()
-                .find_map(|(_, keys)| find_elsewhere(name, keys, &full)),
-            _ => None,
+                .for_each(|variant| find_all(name, &variant.keys, &full, found)),
+            _ => {}
         }
-    })
+        if key.name == name {
+            found.push(full);
+        }
+    }
 }
 
 fn check_value(value: &Value, shape: &Shape, at: &str) -> Result<(), Mistake> {
@@ -280,63 +252,73 @@ fn check_value(value: &Value, shape: &Shape, at: &str) -> Result<(), Mistake> {
         | (Number | NumberOr(_), Value::Integer(_) | Value::Float(_))
         | (Text, Value::String(_)) => Ok(()),
         (Choice(words) | NumberOr(words), Value::String(word)) => check_word(word, words, at),
-        (Shape::Table(keys), Value::Table(table)) => check_table(table, keys, &[], at),
+        (Shape::Table(keys), Value::Table(table)) => check_table(table, keys, at),
         (Tables(keys), Value::Array(array)) => {
-            for (index, item) in array.iter().enumerate() {
+            array.iter().enumerate().try_for_each(|(index, item)| {
                 let at = join(at, &index.to_string());
                 match item {
-                    Value::Table(table) => check_table(table, keys, &[], &at)?,
-                    other => return Err(mismatch(other, "a table", &at)),
+                    Value::Table(table) => check_table(table, keys, &at),
+                    other => Err(mismatch(other, "a table", &at)),
                 }
-            }
-            Ok(())
+            })
         }
-        (Kinds(kinds), Value::Table(table)) => check_kinds(table, kinds, at),
+        (Variants(variants), Value::Table(table)) => check_variant(table, variants, at),
         _ => Err(mismatch(value, &expected(shape), at)),
     }
 }
 
-fn check_kinds(table: &Table, kinds: &[(&str, &[Key])], at: &str) -> Result<(), Mistake> {
-    let names: Vec<_> = kinds.iter().map(|(name, _)| *name).collect();
-    match table.get("kind") {
+fn check_variant(table: &Table, variants: &[Variant], at: &str) -> Result<(), Mistake> {
+    let mut rest = table.clone();
+    match rest.remove(KIND) {
         Some(Value::String(kind)) => {
-            let at_kind = join(at, "kind");
-            check_word(kind, &names, &at_kind)?;
-            let keys = kinds.iter().find(|(name, _)| name == kind);
-            let keys = keys.map_or(&[][..], |(_, keys)| *keys);
-            check_table(table, keys, &["kind"], at).map_err(|mistake| of_kind(mistake, kinds, at))
+            check_word(&kind, &kinds(variants), &join(at, KIND))?;
+            let variant = variants.iter().find(|variant| variant.kind == kind);
+            let keys = variant.map_or(&[][..], |variant| &variant.keys);
+            check_table(&rest, keys, at).map_err(|mistake| name_owner(mistake, variants, at))
         }
-        Some(other) => Err(mismatch(other, &names.join(" or "), &join(at, "kind"))),
-        // A layer that leaves the kind to another one: any kind that has all these keys will do.
+        Some(other) => {
+            let expected = kinds(variants).join(" or ");
+            Err(mismatch(&other, &expected, &join(at, KIND)))
+        }
+        // A source that leaves the kind to another one: any kind that has all these keys will do.
         None => {
-            let mut first = Ok(());
-            for (_, keys) in kinds.iter().rev() {
-                first = check_table(table, keys, &[], at);
-                if first.is_ok() {
-                    break;
-                }
+            let mut checks = variants
+                .iter()
+                .map(|variant| check_table(table, &variant.keys, at));
+            let first = checks.next().unwrap_or(Ok(()));
+            if checks.any(|check| check.is_ok()) {
+                Ok(())
+            } else {
+                first
             }
-            first
         }
     }
 }
 
-/// Says so if a key that is unknown here belongs to another kind.
-fn of_kind(mut mistake: Mistake, kinds: &[(&str, &[Key])], at: &str) -> Mistake {
-    let owner = kinds
+fn kinds(variants: &[Variant]) -> Vec<String> {
+    variants
         .iter()
-        .find(|(_, keys)| keys.iter().any(|key| join(at, key.name) == mistake.key));
-    if let (Some((kind, _)), "unknown key") = (owner, mistake.what.as_str()) {
-        mistake.hint = Some(format!("only kind = \"{kind}\" has it"));
+        .map(|variant| variant.kind.clone())
+        .collect()
+}
+
+/// Says so if a key that is unknown here belongs to another kind.
+fn name_owner(mut mistake: Mistake, variants: &[Variant], at: &str) -> Mistake {
+    let has_it = |variant: &&Variant| {
+        let mut names = variant.keys.iter().map(|key| join(at, &key.name));
+        names.any(|name| name == mistake.key)
+    };
+    if let (Some(owner), "unknown key") = (variants.iter().find(has_it), mistake.what.as_str()) {
+        mistake.hint = Some(format!("only kind = \"{}\" has it", owner.kind));
     }
     mistake
 }
 
-fn check_word(word: &str, words: &[&str], at: &str) -> Result<(), Mistake> {
-    if words.contains(&word) {
+fn check_word(word: &str, words: &[String], at: &str) -> Result<(), Mistake> {
+    if words.iter().any(|known| known == word) {
         return Ok(());
     }
-    let near = nearest(word, words.iter().copied());
+    let near = nearest(word, words.iter().map(String::as_str));
     Err(Mistake {
         key: at.into(),
         what: format!("found {word:?}, expected one of {}", words.join(", ")),
@@ -366,24 +348,23 @@ fn expected(shape: &Shape) -> String {
         NumberOr(words) => format!("a number or {}", words.join(" or ")),
         Text => "text".into(),
         Choice(words) => format!("one of {}", words.join(", ")),
-        Shape::Table(_) | Kinds(_) => "a table".into(),
+        Shape::Table(_) | Variants(_) => "a table".into(),
         Tables(_) => "an array of tables".into(),
     }
 }
 
 fn complete(table: &Table, keys: &[Key], at: &str) -> Result<(), Mistake> {
     for key in keys {
-        let full = join(at, key.name);
-        match (table.get(key.name), &key.shape) {
+        let full = join(at, &key.name);
+        match (table.get(&key.name), &key.shape) {
             (None, _) if key.required => return Err(missing(full, expected(&key.shape))),
             (Some(Value::Table(table)), Shape::Table(keys)) => complete(table, keys, &full)?,
-            (Some(Value::Table(table)), Kinds(kinds)) => {
-                let kind = table.get("kind").and_then(Value::as_str);
-                let Some((_, keys)) = kinds.iter().find(|(name, _)| Some(*name) == kind) else {
-                    let names: Vec<_> = kinds.iter().map(|(name, _)| *name).collect();
-                    return Err(missing(join(&full, "kind"), names.join(" or ")));
-                };
-                complete(table, keys, &full)?;
+            (Some(Value::Table(table)), Variants(variants)) => {
+                let kind = table.get(KIND).and_then(Value::as_str);
+                let variant = variants.iter().find(|variant| Some(&*variant.kind) == kind);
+                let variant = variant
+                    .ok_or_else(|| missing(join(&full, KIND), kinds(variants).join(" or ")))?;
+                complete(table, &variant.keys, &full)?;
             }
             (Some(Value::Array(array)), Tables(keys)) => {
                 for (index, item) in array.iter().enumerate() {
@@ -408,4 +389,113 @@ fn missing(key: String, expected: String) -> Mistake {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    /// A configuration with a value for every key; of a choice, the `turn`-th.
+    fn example(keys: &[Key], turn: usize) -> Table {
+        let value = |shape: &Shape| match shape {
+            Integer => Value::Integer(2),
+            Number => Value::Float(0.5),
+            Text => Value::String("ring8".into()),
+            NumberOr(_) if turn.is_multiple_of(2) => Value::Float(0.5),
+            Choice(words) | NumberOr(words) => Value::String(words[turn % words.len()].clone()),
+            Shape::Table(keys) => Value::Table(example(keys, turn)),
+            Tables(keys) => Value::Array(vec![Value::Table(example(keys, turn))]),
+            Variants(variants) => {
+                let variant = &variants[turn % variants.len()];
+                let mut table = example(&variant.keys, turn);
+                table.insert(KIND.into(), Value::String(variant.kind.clone()));
+                Value::Table(table)
+            }
+        };
+        keys.iter()
+            .map(|key| (key.name.clone(), value(&key.shape)))
+            .collect()
+    }
+
+    #[test]
+    fn schema_of_a_file_has_every_table_and_requires_nothing() {
+        let schema = schema();
+        let names = schema["properties"].as_object().unwrap().keys();
+        assert!(names.eq([
+            "data",
+            "discriminator",
+            "extends",
+            "game",
+            "generator",
+            "optimizer",
+            "run",
+            "seed",
+        ]));
+        assert!(!schema.to_string().contains("\"required\""));
+        assert!(
+            schema["$defs"]["RulesConfig"]["properties"]["minibatch"]["description"].is_string()
+        );
+    }
+
+    #[test]
+    fn every_key_and_word_of_the_schema_is_known_to_serde() {
+        for turn in 0..12 {
+            let table = example(&ROOT, turn);
+            check(&table).unwrap();
+            check_complete(&table).unwrap();
+            let config: RunConfig = table.clone().try_into().unwrap();
+            // And back: nothing was lost on the way.
+            assert_eq!(Table::try_from(&config).unwrap(), table);
+        }
+    }
+
+    #[track_caller]
+    fn mistake(text: &str) -> String {
+        let mistake = check(&text.parse().unwrap()).unwrap_err();
+        format!(
+            "{}: {}; {}",
+            mistake.key,
+            mistake.what,
+            mistake.hint.unwrap_or_default()
+        )
+    }
+
+    #[test]
+    fn check_names_the_nearest_key() {
+        assert_eq!(
+            mistake("[optimizer]\nkind = 'adam'\nlearning-rate = 1"),
+            "optimizer.learning-rate: unknown key; did you mean learning_rate?"
+        );
+        assert_eq!(
+            mistake("minibatch = 3"),
+            "minibatch: unknown key; did you mean game.minibatch?"
+        );
+        assert_eq!(
+            mistake("[optimizer]\nkind = 'momentum'\nbeta1 = 0.5"),
+            "optimizer.beta1: unknown key; only kind = \"adam\" has it"
+        );
+    }
+
+    #[test]
+    fn check_names_the_nearest_word_and_both_types() {
+        assert_eq!(
+            mistake("[game]\nupdates = 'simultanous'"),
+            "game.updates: found \"simultanous\", expected one of alternating, simultaneous; \
+             did you mean simultaneous?"
+        );
+        assert_eq!(
+            mistake("[game]\nminibatch = -3"),
+            "game.minibatch: found -3, expected a whole number from 0 on; "
+        );
+        assert_eq!(
+            mistake("[generator]\nlayers = [1]"),
+            "generator.layers.0: found 1, expected a table; "
+        );
+    }
+
+    #[test]
+    fn check_complete_names_what_is_missing() {
+        let mut table = example(&ROOT, 0);
+        let optimizer = table["optimizer"].as_table_mut().unwrap();
+        optimizer.remove("learning_rate");
+        let mistake = check_complete(&table).unwrap_err();
+        assert_eq!(mistake.key, "optimizer.learning_rate");
+    }
+}

@@ -1,6 +1,6 @@
 //! A run's configuration: files, presets and flags become one [`RunConfig`].
 
-mod keys;
+pub mod keys;
 mod merge;
 pub mod presets;
 mod sources;
@@ -10,6 +10,7 @@ use gan_model::{
     ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig, OptimizerConfig, RulesConfig,
     ScheduleConfig,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use merge::differences;
@@ -18,7 +19,7 @@ pub use sources::{Overrides, Sources};
 use crate::problem::Problem;
 
 /// Everything that a run depends on; what `config.toml` holds.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
     /// Seed of weights, latents, masks, order and built-in data.
@@ -38,7 +39,7 @@ pub struct RunConfig {
 }
 
 /// How long to train and what to write; what is left out follows from the length of the run.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunSection {
     /// Passes over the training records; this or `steps`.

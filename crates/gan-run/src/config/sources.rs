@@ -8,14 +8,11 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::RunConfig;
-use super::keys::{self, Mistake};
+use super::keys::{self, EXTENDS, Mistake};
 use super::merge::{merge, set};
 use super::presets;
 use crate::problem::Problem;
 use crate::text::nearest;
-
-/// The key by which a file names what it builds on.
-const EXTENDS: &str = "extends";
 
 /// One preset or file.
 struct Source {
