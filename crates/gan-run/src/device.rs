@@ -9,7 +9,7 @@ use std::str::FromStr;
 #[cfg(feature = "gpu")]
 use gan_kernels::cube::{self, Cube};
 use gan_kernels::{Backend, BackendError, Native};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::problem::Problem;
 
@@ -247,7 +247,7 @@ fn best() -> (DeviceChoice, &'static str) {
 }
 
 /// A device that this build can use.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub struct DeviceInfo {
     /// Its name for `--device`.
     pub name: String,

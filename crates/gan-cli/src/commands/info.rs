@@ -9,8 +9,10 @@ use gan_data::RecordShape;
 use gan_run::device::{self, DeviceChoice, DeviceInfo};
 use gan_run::diagnosis::{Diagnosis, Finding};
 use gan_run::model::Model;
+use gan_run::problem::Problem;
 use gan_run::run_dir::{self, DEVICE_MARK, EXECUTION_MARK};
 use gan_run::text::{bytes, thousands};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::output::Output;
@@ -32,45 +34,61 @@ pub(crate) fn run(args: &InfoArgs, output: &Output) -> anyhow::Result<ExitCode> 
         None => machine()?,
         Some(from) => model(&Model::load(from)?),
     };
-    if output.is_json() {
-        output.event(&facts.iter().cloned().collect::<BTreeMap<_, _>>());
-    } else {
-        for (name, value) in &facts {
-            match value {
-                // A line each: they are too long to stand side by side.
-                Value::Array(items)
-                    if ["devices", FINDINGS].contains(name) && !items.is_empty() =>
-                {
-                    items
-                        .iter()
-                        .for_each(|item| output.line(format!("{name:<26}{}", shown(name, item))));
-                }
-                _ => output.line(format!("{name:<26}{}", shown(name, value))),
-            }
-        }
+    let values: BTreeMap<_, _> = facts.iter().map(|fact| (fact.name, &fact.value)).collect();
+    output.event(&values);
+    for Fact { name, lines, .. } in &facts {
+        lines
+            .iter()
+            .for_each(|line| output.line(format!("{name:<26}{line}")));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the diagnosis of a run has found, open or over.
-const FINDINGS: &str = "findings";
+/// Something that is known of a model or of this machine.
+struct Fact {
+    name: &'static str,
+    /// For programs.
+    value: Value,
+    /// For people, who see the name before each line.
+    lines: Vec<String>,
+}
 
-/// A name and a value, in the order in which they are printed.
-type Facts = Vec<(&'static str, Value)>;
+impl Fact {
+    /// A fact of which people see no more than programs.
+    fn new(name: &'static str, value: impl Serialize) -> Self {
+        let value = json!(value);
+        let lines = vec![in_words(&value)];
+        Self { name, value, lines }
+    }
 
-fn machine() -> anyhow::Result<Facts> {
+    /// A fact that people see as `lines`; none of them means an empty list.
+    fn with_lines(name: &'static str, value: impl Serialize, mut lines: Vec<String>) -> Self {
+        if lines.is_empty() {
+            lines.push("none".into());
+        }
+        Self {
+            name,
+            value: json!(value),
+            lines,
+        }
+    }
+}
+
+fn machine() -> Result<Vec<Fact>, Problem> {
     let (best, why) = device::resolve(DeviceChoice::Auto);
+    let devices = device::all()?;
+    let lines = devices.iter().map(device_in_words).collect();
     Ok(vec![
-        ("gan-cli", json!(env!("CARGO_PKG_VERSION"))),
-        ("checkpoint_format", json!(gan_model::FORMAT_VERSION)),
-        ("device", json!(format!("{best} ({why})"))),
-        ("processor", json!(processor())),
-        ("features", json!(device::features())),
-        ("devices", json!(device::all()?)),
+        Fact::new("gan-cli", env!("CARGO_PKG_VERSION")),
+        Fact::new("checkpoint_format", gan_model::FORMAT_VERSION),
+        Fact::new("device", format!("{best} ({why})")),
+        Fact::new("processor", processor()),
+        Fact::new("features", device::features()),
+        Fact::with_lines("devices", devices, lines),
     ])
 }
 
-fn model(model: &Model) -> Facts {
+fn model(model: &Model) -> Vec<Fact> {
     let (checkpoint, record) = (&model.checkpoint, &model.record);
     let mut parameters = [0usize; 2];
     for (name, shape) in checkpoint.tensors() {
@@ -80,37 +98,42 @@ fn model(model: &Model) -> Facts {
             parameters[player] += shape[0] * shape[1];
         }
     }
+    // A seed is a name and not an amount: it is there to be typed again.
+    let seed = checkpoint.seed.to_string();
+    let records = shape_in_words(&record.shape);
     let mut facts = vec![
-        ("preset", json!(record.preset)),
-        ("checkpoint", json!(model.path)),
-        ("run", json!(model.run)),
-        ("step", json!(checkpoint.step)),
-        ("seed", json!(checkpoint.seed)),
-        ("generator_parameters", json!(parameters[0])),
-        ("discriminator_parameters", json!(parameters[1])),
-        ("records", json!(record.shape)),
-        ("data", json!(record.data)),
-        ("train_records", json!(record.train_records)),
-        ("data_sha256", json!(record.fingerprint)),
-        ("config_sha256", json!(checkpoint.config_hash())),
-        ("written_by", json!(checkpoint.annotations.get("program"))),
+        Fact::new("preset", &record.preset),
+        Fact::new("checkpoint", &model.path),
+        Fact::new("run", &model.run),
+        Fact::new("step", checkpoint.step),
+        Fact::with_lines("seed", checkpoint.seed, vec![seed]),
+        Fact::new("generator_parameters", parameters[0]),
+        Fact::new("discriminator_parameters", parameters[1]),
+        Fact::with_lines("records", &record.shape, vec![records]),
+        Fact::new("data", &record.data),
+        Fact::new("train_records", record.train_records),
+        Fact::new("data_sha256", &record.fingerprint),
+        Fact::new("config_sha256", checkpoint.config_hash()),
+        Fact::new("written_by", checkpoint.annotations.get("program")),
     ];
     if let Some(run) = &model.run {
         let checkpoints = run_dir::checkpoints(run);
         let steps: Vec<u64> = checkpoints.iter().map(|(step, _)| *step).collect();
-        let logged = |mark| json!(run_dir::last_logged(run, mark));
-        facts.push(("device", logged(DEVICE_MARK)));
-        facts.push(("execution", logged(EXECUTION_MARK)));
-        facts.push(("checkpoints", json!(steps)));
+        facts.push(Fact::new("device", run_dir::last_logged(run, DEVICE_MARK)));
+        let execution = run_dir::last_logged(run, EXECUTION_MARK);
+        facts.push(Fact::new("execution", execution));
+        facts.push(Fact::new("checkpoints", steps));
         let lines = run_dir::metrics(run);
         if let Some(last) = lines.last() {
             for key in ["epoch", "value", "d_data", "d_samples", "seconds"] {
-                facts.push((key, last[key].clone()));
+                facts.push(Fact::new(key, &last[key]));
             }
         }
+        // All findings, those that are over as well.
         let diagnosis = Diagnosis::of(model.config.game.loss, &lines);
         let findings = diagnosis.findings().iter().map(Finding::to_string);
-        facts.push((FINDINGS, json!(findings.collect::<Vec<_>>())));
+        let findings: Vec<_> = findings.collect();
+        facts.push(Fact::with_lines("findings", findings.clone(), findings));
     }
     facts
 }
@@ -170,31 +193,18 @@ fn device_in_words(device: &DeviceInfo) -> String {
     words.join("; ")
 }
 
-/// The value of `name` for people.
-fn shown(name: &str, value: &Value) -> String {
+/// A value for people.
+fn in_words(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_u64() {
-            // A seed is a name and not an amount: it is there to be typed again.
-            Some(number) if name == "seed" => number.to_string(),
             Some(number) => thousands(number as usize),
             None => format!("{:.4}", number.as_f64().unwrap_or(f64::NAN)),
         },
         // As of a build without features.
         Value::Array(items) if items.is_empty() => "none".into(),
-        Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(|item| shown(name, item)).collect();
-            items.join(", ")
-        }
-        Value::Object(_) if name == "devices" => {
-            let device = serde_json::from_value(value.clone());
-            device.map_or_else(|_| value.to_string(), |device| device_in_words(&device))
-        }
-        Value::Object(_) if name == "records" => {
-            let shape = serde_json::from_value(value.clone());
-            shape.map_or_else(|_| value.to_string(), |shape| shape_in_words(&shape))
-        }
+        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }
@@ -205,29 +215,43 @@ mod tests {
 
     #[test]
     fn values_are_shown_as_people_read_them() {
-        assert_eq!(shown("train_records", &json!(50000)), "50,000");
-        assert_eq!(shown("seed", &json!(20141)), "20141");
+        assert_eq!(Fact::new("train_records", 50000).lines, ["50,000"]);
+        assert_eq!(Fact::new("value", -1.25).lines, ["-1.2500"]);
+        assert_eq!(
+            Fact::new("checkpoints", [1000, 2000]).lines,
+            ["1,000, 2,000"]
+        );
+        assert_eq!(Fact::new("device", None::<&str>).lines, ["-"]);
+        assert_eq!(Fact::with_lines("findings", [0; 0], vec![]).lines, ["none"]);
+    }
+
+    #[test]
+    fn records_and_devices_are_said_in_words() {
         let image = |channels| RecordShape::Image {
             height: 28,
             width: 20,
             channels,
         };
-        assert_eq!(shown("records", &json!(image(1))), "28×20 images");
-        assert_eq!(shown("records", &json!(image(3))), "28×20 colour images");
+        assert_eq!(shape_in_words(&image(1)), "28×20 images");
+        assert_eq!(shape_in_words(&image(3)), "28×20 colour images");
         let columns = Some(["a", "b", "c"].map(String::from).to_vec());
         let table = RecordShape::Vector { columns };
-        assert_eq!(shown("records", &json!(table)), "3 columns: a, b, c");
-        let device = json!({
-            "name": "wgpu:0", "description": "a rasteriser", "memory": null,
-            "largest_buffer": 2_147_483_647u64, "precisions": ["f32"], "replays": false,
-            "software": true,
-        });
+        assert_eq!(shape_in_words(&table), "3 columns: a, b, c");
+        let unnamed = RecordShape::Vector { columns: None };
+        assert!(shape_in_words(&unnamed).starts_with("numbers"));
+        let device = DeviceInfo {
+            name: "wgpu:0".into(),
+            description: "a rasteriser".into(),
+            memory: None,
+            largest_buffer: Some(2_147_483_647),
+            precisions: vec!["f32".into()],
+            replays: false,
+            software: true,
+        };
         assert_eq!(
-            shown("devices", &device),
+            device_in_words(&device),
             "wgpu:0: a rasteriser; buffers up to 2.0 GiB; f32; \
              software rasteriser, never chosen by auto"
         );
-        let unnamed = RecordShape::Vector { columns: None };
-        assert!(shown("records", &json!(unnamed)).starts_with("numbers"));
     }
 }
