@@ -7,7 +7,7 @@ use anyhow::Context;
 /// Exit code of a run that was interrupted after a clean save: 128 + SIGINT.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// How often the user has asked.
+/// Number of times that the user has asked.
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);
 
 /// From here on the first signal only sets what [`requested`] says.
@@ -21,7 +21,7 @@ pub(crate) fn listen() -> anyhow::Result<()> {
     .context("cannot listen for Ctrl-C")
 }
 
-/// Whether the user wants the run to end.
+/// True if the user wants the run to end.
 pub(crate) fn requested() -> bool {
     REQUESTS.load(Ordering::SeqCst) > 0
 }

@@ -34,7 +34,7 @@ struct Cli {
     command: Command,
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a generator, from a preset or from a file, or continue a run.

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
-/// Who reads stdout.
+/// The reader of stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// People: lines of text.
@@ -16,13 +16,13 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// As the flag `--json` says.
+    /// The format that the flag `--json` asks for.
     pub(crate) fn of_flag(json: bool) -> Self {
         if json { Self::Json } else { Self::Text }
     }
 }
 
-/// Where messages and events go.
+/// Writes messages and events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     format: Format,
@@ -34,12 +34,12 @@ impl Output {
         Self { format }
     }
 
-    /// Whether stdout is for programs.
+    /// True if programs read stdout.
     pub(crate) fn is_json(&self) -> bool {
         self.format == Format::Json
     }
 
-    /// Whether a person watches.
+    /// True if a person watches.
     pub(crate) fn is_terminal(&self) -> bool {
         !self.is_json() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
     }

@@ -83,7 +83,7 @@ impl PrecisionChoice {
     /// All of them, the default first.
     pub const ALL: [Self; 5] = [Self::F32, Self::Tf32x3, Self::Tf32, Self::Bf16, Self::F16];
 
-    /// What the user types for it.
+    /// Its name, which the user types.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl PrecisionChoice {
         }
     }
 
-    /// What to type for it, with a space before; nothing for the default.
+    /// The flag that asks for it, with a space before; empty for the default.
     #[must_use]
     pub fn flag(self) -> String {
         if self == Self::default() {

@@ -8,6 +8,7 @@
 pub mod config;
 pub mod device;
 pub mod diagnosis;
+pub mod evaluation;
 pub mod event;
 pub mod model;
 pub mod pictures;

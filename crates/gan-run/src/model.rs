@@ -26,7 +26,7 @@ pub struct Model {
     pub checkpoint: Checkpoint,
     /// The configuration of its run.
     pub config: RunConfig,
-    /// What its samples are.
+    /// The records that it makes.
     pub record: RecordInfo,
     /// Values per sample.
     pub cols: usize,

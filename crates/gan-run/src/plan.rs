@@ -124,13 +124,8 @@ impl Plan {
         }
     }
 
-    fn train_on<B: Backend>(
-        mut self,
-        backend: B,
-        precision: PrecisionChoice,
-        observer: &mut dyn Observer,
-    ) -> Result<Ending, Problem> {
-        let device = backend.description();
+    /// Loads the data, and keeps what a training shows of it.
+    fn load(&self, observer: &mut dyn Observer) -> Result<(Shown, TrainingData), Problem> {
         let dataset = gan_data::load(&self.config.data, self.config.seed)?;
         let train = dataset.records.slice(dataset.splits.train.clone());
         observer.event(&Event::Data {
@@ -142,14 +137,26 @@ impl Plan {
         if let Start::New { .. } = self.start {
             warn_of_sigmoid(&self.config, &record, observer);
         }
-        let backdrop = backdrop(&dataset, &record);
-        let probe = Probe::new(self.config.seed, &train);
+        let shown = Shown {
+            backdrop: backdrop(&dataset, &record),
+            probe: Probe::new(self.config.seed, &train),
+            record,
+        };
         let data = TrainingData {
             records: train,
             mean: dataset.mean(),
         };
-        drop(dataset);
+        Ok((shown, data))
+    }
 
+    fn train_on<B: Backend>(
+        mut self,
+        backend: B,
+        precision: PrecisionChoice,
+        observer: &mut dyn Observer,
+    ) -> Result<Ending, Problem> {
+        let device = backend.description();
+        let (shown, data) = self.load(observer)?;
         let mut trainer = Trainer::new(backend, &self.config.game(), self.config.seed, data)
             .map_err(|error| self.sources.explain(&error))?;
         // What does not fit on the device is found out before there is a directory.
@@ -159,7 +166,7 @@ impl Plan {
         let dir = match self.start {
             Start::New { out, existing } => RunDir::create(out.as_deref(), &self.name, existing)?,
             Start::Resumed(dir, checkpoint) => {
-                refuse_other_data(&checkpoint, &record, dir.path())?;
+                refuse_other_data(&checkpoint, &shown.record, dir.path())?;
                 trainer.restore(&checkpoint)?;
                 trainer.check()?;
                 dir
@@ -185,8 +192,8 @@ impl Plan {
                 run: dir.path(),
                 device: &device,
                 preset: &self.name,
-                data: &record.data,
-                train_records: record.train_records,
+                data: &shown.record.data,
+                train_records: shown.record.train_records,
                 seed: config.seed,
                 step,
                 steps: pace.total,
@@ -197,11 +204,6 @@ impl Plan {
                     discriminator,
                 },
             });
-            let shown = Shown {
-                record,
-                backdrop,
-                probe,
-            };
             Training::new(trainer, config, pace, shown, dir, precision, observer)?.play()
         })
     }

@@ -11,7 +11,7 @@ use gan_model::{CheckpointError, ConfigError};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
-    /// What is wrong.
+    /// What is wrong, in words.
     pub message: String,
     /// What the user can do, if anything is known.
     pub hint: Option<String>,

@@ -1,4 +1,4 @@
-//! What one record is, as a checkpoint carries it, so that sampling needs no data.
+//! The description of the training data that a checkpoint carries, so that sampling needs no data.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,25 @@ use sha2::{Digest, Sha256};
 use crate::problem::Problem;
 use crate::text::hexadecimal;
 
-/// What a checkpoint says about the data it was trained on.
+/// The description of the training data in a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordInfo {
     /// Name of the preset or file.
     pub preset: String,
-    /// Where the data came from.
+    /// The source of the data.
     pub data: String,
     /// SHA-256 of the training records.
     pub fingerprint: String,
-    /// How many there were.
+    /// Number of training records.
     pub train_records: usize,
-    /// What the values of a record are.
+    /// The shape of a record.
     pub shape: RecordShape,
     /// From the players' units back to the user's.
     pub transform: Transform,
 }
 
 impl RecordInfo {
-    /// What is known of `dataset`, whose training split is `train`.
+    /// The description of `dataset`, whose training split is `train`.
     pub(crate) fn new(preset: &str, dataset: &Dataset, train: &Records) -> Self {
         Self {
             preset: preset.to_owned(),
@@ -38,7 +38,7 @@ impl RecordInfo {
         }
     }
 
-    /// For a checkpoint.
+    /// The annotations of a checkpoint that say so.
     ///
     /// # Errors
     /// If the transform holds numbers that JSON cannot.
@@ -63,7 +63,7 @@ impl RecordInfo {
         ))
     }
 
-    /// From a checkpoint, named `name` in messages.
+    /// The description in the annotations of a checkpoint, which is called `name` in messages.
     ///
     /// # Errors
     /// If an annotation is missing or damaged.

@@ -18,7 +18,7 @@ pub struct RunData {
     pub train: Records,
     /// SHA-256 of these.
     pub fingerprint: String,
-    /// What to say if they are not those that the generator was trained on.
+    /// A warning, if they are not those that the generator was trained on.
     pub warning: Option<String>,
 }
 
@@ -127,7 +127,7 @@ fn refuse_other_records(
     Ok(())
 }
 
-/// Whether the players see both in the same units.
+/// True if the players see both in the same units.
 fn same_units(old: &Transform, new: &Transform) -> bool {
     // A checkpoint's numbers have been through text, which may cost them their last bit.
     let near = |a: &[f64], b: &[f64]| {

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use crate::problem::Problem;
 use crate::text::shell_word;
 
-/// Where runs go unless `--out` says otherwise.
+/// The folder of runs without `--out`.
 pub const RUNS: &str = "runs";
 
 const CONFIG: &str = "config.toml";
@@ -23,7 +23,7 @@ const CHECKPOINTS: &str = "checkpoints";
 const EVALUATION: &str = "evaluation";
 const CHECKPOINT_EXTENSION: &str = "safetensors";
 
-/// What becomes of a run that is already where a new one should be.
+/// The fate of a run that is already where a new one should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
     /// It stays, and the new one is refused.
@@ -40,7 +40,7 @@ pub struct RunDir {
     log: File,
 }
 
-/// Whether the folder of a file that is to be written exists, asked before minutes of work.
+/// Checks that the folder of a file that is to be written exists, before minutes of work.
 ///
 /// # Errors
 /// If it does not.
@@ -265,7 +265,7 @@ impl RunDir {
     }
 }
 
-/// Whether `path` is the directory of a run.
+/// True if `path` is the directory of a run.
 pub(crate) fn is_run(path: &Path) -> bool {
     path.join(CONFIG).is_file()
 }
@@ -359,16 +359,16 @@ fn metric_lines(run: &Path) -> Vec<(String, serde_json::Value)> {
         .collect()
 }
 
-/// What the log of a run says last after `mark`.
+/// The rest of the last line in the log of a run that has `mark` in it.
 pub fn last_logged(run: &Path, mark: &str) -> Option<String> {
     let log = fs::read_to_string(run.join(LOG)).ok()?;
     let line = log.lines().rev().find(|line| line.contains(mark))?;
     Some(line.split_once(mark)?.1.to_owned())
 }
 
-/// What stands before the device in the log.
+/// The mark before the device in the log.
 pub const DEVICE_MARK: &str = "device: ";
-/// What stands in the log before how iterations are run.
+/// The mark before how iterations are run, in the log.
 pub const EXECUTION_MARK: &str = "iteration: ";
 
 /// The folder of a run's pictures.
@@ -376,13 +376,13 @@ pub fn samples_folder(run: &Path) -> PathBuf {
     run.join(SAMPLES)
 }
 
-/// The folder of what evaluations of a run's checkpoints say.
+/// The folder of the evaluations of a run's checkpoints.
 pub fn evaluation_folder(run: &Path) -> PathBuf {
     run.join(EVALUATION)
 }
 
-/// Whether `path` is what a killed process left of a run's own file; a user's files, and those that
-/// `sample` is writing meanwhile, are none.
+/// True if `path` is what a killed process left of a run's own file, and not a file of the user or
+/// one that `sample` is writing meanwhile.
 fn is_remnant(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return false;

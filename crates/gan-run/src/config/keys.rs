@@ -176,9 +176,9 @@ fn strings(value: &Json) -> Vec<String> {
 pub(super) struct Mistake {
     /// Full name of the key.
     pub(super) key: String,
-    /// What is wrong with it.
+    /// The mistake, in words.
     pub(super) what: String,
-    /// What the user may have meant.
+    /// A guess at what was meant.
     pub(super) hint: Option<String>,
     /// True if the key is needed and not there.
     pub(super) missing: bool,

@@ -44,12 +44,8 @@ fn same_kind(old: &Table, new: &Table) -> bool {
 /// The part of the path that leads nowhere: not a table, or beyond the end of an array.
 pub(super) fn set(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
     let [key, rest @ ..] = path else {
-        return Err(String::new());
-    };
-    if rest.is_empty() {
-        table.insert((*key).to_owned(), value);
         return Ok(());
-    }
+    };
     let next = table
         .entry((*key).to_owned())
         .or_insert_with(|| Value::Table(Table::new()));
@@ -57,23 +53,20 @@ pub(super) fn set(table: &mut Table, path: &[&str], value: Value) -> Result<(), 
 }
 
 fn set_in(target: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
-    match target {
-        Value::Table(table) => set(table, path, value),
-        Value::Array(array) => {
-            let (key, rest) = (path[0], &path[1..]);
-            let item = key
-                .parse()
-                .ok()
-                .and_then(|index: usize| array.get_mut(index));
-            let item = item.ok_or_else(|| key.to_owned())?;
-            if rest.is_empty() {
-                *item = value;
-                return Ok(());
-            }
-            set_in(item, rest, value).map_err(|at| join(key, &at))
-        }
-        _ => Err(path[0].to_owned()),
-    }
+    let [key, rest @ ..] = path else {
+        *target = value;
+        return Ok(());
+    };
+    let item = match target {
+        Value::Table(table) => return set(table, path, value),
+        Value::Array(array) => key
+            .parse()
+            .ok()
+            .and_then(|index: usize| array.get_mut(index)),
+        _ => None,
+    };
+    let item = item.ok_or_else(|| (*key).to_owned())?;
+    set_in(item, rest, value).map_err(|at| join(key, &at))
 }
 
 /// `a.b`, or `a` if there is no `b`.

@@ -24,21 +24,21 @@ use crate::problem::Problem;
 pub struct RunConfig {
     /// Seed of weights, latents, masks, order and built-in data.
     pub seed: u64,
-    /// What to train on.
+    /// The data to train on.
     pub data: DataConfig,
-    /// How long to train and what to write.
+    /// The length of the run, and the files that it writes.
     pub run: RunSection,
-    /// The rules.
+    /// The rules of the game.
     pub game: RulesConfig,
-    /// How the players learn.
+    /// The optimiser of both players.
     pub optimizer: OptimizerConfig,
-    /// G.
+    /// The generator G.
     pub generator: GeneratorConfig,
-    /// D.
+    /// The discriminator D.
     pub discriminator: DiscriminatorConfig,
 }
 
-/// How long to train and what to write; what is left out follows from the length of the run.
+/// The length of a run and the files that it writes; defaults follow from the length.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunSection {
@@ -58,7 +58,7 @@ pub struct RunSection {
     /// but those that time asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<u64>,
-    /// How many checkpoints stay.
+    /// Number of checkpoints to keep.
     #[serde(default = "three")]
     pub keep_checkpoints: usize,
     /// Rows of a sheet of samples.
@@ -77,7 +77,7 @@ fn ten() -> usize {
     10
 }
 
-/// When things are due, in iterations.
+/// The intervals at which things are due, in iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Length of the run.
@@ -138,9 +138,9 @@ impl RunConfig {
         .collect()
     }
 
-    /// When things are due in a run of `steps_per_epoch` iterations per epoch.
+    /// The pace of a run of `steps_per_epoch` iterations per epoch.
     ///
-    /// What the configuration leaves out is chosen by the length and then stands in it, so that
+    /// Intervals that the configuration leaves out are chosen by the length and filled in, so that
     /// `config.toml` is complete and a longer continuation keeps the pace.
     pub fn settle(&mut self, steps_per_epoch: u64) -> Pace {
         let run = &mut self.run;
@@ -159,7 +159,7 @@ impl RunConfig {
         }
     }
 
-    /// As TOML.
+    /// The configuration as TOML.
     ///
     /// # Errors
     /// If a number is too large for TOML.

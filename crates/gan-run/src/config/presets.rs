@@ -6,7 +6,7 @@ use crate::text::nearest;
 /// A configuration that comes with the program.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
-    /// What the user types for it.
+    /// Its name, which the user types.
     pub name: &'static str,
     /// Its TOML.
     pub text: &'static str,
@@ -81,9 +81,9 @@ pub fn unknown(what: &str) -> Problem {
 pub(crate) struct DataSet {
     /// The name that stands in `data.source`.
     name: &'static str,
-    /// What `--data` must lead to.
+    /// The files that `--data` must lead to.
     files: &'static str,
-    /// What else there is to know.
+    /// Anything else that the user should know.
     note: &'static str,
 }
 

@@ -19,7 +19,7 @@ struct Source {
     /// Its name in messages: a path, or `preset <name>`.
     name: String,
     text: String,
-    /// What the text says.
+    /// The values in its text.
     table: Table,
 }
 
@@ -42,14 +42,14 @@ impl Override {
             .map_err(|at| Problem::usage(format!("{flag}: {key}: there is no {at}")))
     }
 
-    /// Whether the key leads into an array.
+    /// True if the key leads into an array.
     fn is_inside_array(&self) -> bool {
         self.key
             .split('.')
             .any(|part| part.parse::<usize>().is_ok())
     }
 
-    /// Whether it sets `key`, or a table that `key` is in.
+    /// True if it sets `key`, or a table that `key` is in.
     fn sets(&self, key: &str) -> bool {
         let rest = key.strip_prefix(self.key.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -309,41 +309,31 @@ fn parse(name: &str, text: &str) -> Result<Table, Problem> {
     })
 }
 
-/// How much of `path` the text has, and the line of the last part that it has.
+/// The number of parts of `path` that the text has, and the line of the last of these.
 fn find_line(text: &str, path: &[&str]) -> Option<(usize, usize)> {
-    let document = DeTable::parse(text).ok()?;
-    let mut found = None;
-    let mut table = Some(document.get_ref());
-    let mut value: Option<&DeValue<'_>> = None;
-    for (index, part) in path.iter().enumerate() {
-        let start = match (table, value) {
-            (Some(map), _) => {
-                let (key, next) = map.iter().find(|(key, _)| key.get_ref() == part)?;
-                value = Some(next.get_ref());
-                key.span().start
-            }
-            (None, Some(DeValue::Array(array))) => {
-                let next = part.parse().ok().and_then(|index: usize| array.get(index));
-                match next {
-                    Some(next) => {
-                        value = Some(next.get_ref());
-                        next.span().start
-                    }
-                    None => break,
-                }
-            }
-            _ => break,
-        };
-        table = value.and_then(DeValue::as_table);
-        found = Some((index + 1, line_of(text, start)));
-        if let Some(map) = table
-            && let Some(next) = path.get(index + 1)
-            && !map.iter().any(|(key, _)| key.get_ref() == next)
-        {
-            break;
+    let document = DeValue::Table(DeTable::parse(text).ok()?.into_inner());
+    let (depth, start) = descend(&document, path)?;
+    Some((depth, line_of(text, start)))
+}
+
+/// The number of parts of `path` that `value` has, and the byte where the last of these begins.
+fn descend(value: &DeValue<'_>, path: &[&str]) -> Option<(usize, usize)> {
+    let [part, rest @ ..] = path else {
+        return None;
+    };
+    let (start, next) = match value {
+        DeValue::Table(table) => {
+            let (key, next) = table.iter().find(|(key, _)| key.get_ref() == part)?;
+            (key.span().start, next)
         }
-    }
-    found
+        DeValue::Array(array) => {
+            let next = array.get(part.parse::<usize>().ok()?)?;
+            (next.span().start, next)
+        }
+        _ => return None,
+    };
+    let deeper = descend(next.get_ref(), rest);
+    Some(deeper.map_or((1, start), |(depth, start)| (depth + 1, start)))
 }
 
 /// The line, from 1, of a byte.

@@ -72,7 +72,7 @@ fn hold_back(config: &RunConfig) -> String {
 }
 
 fn more_steps(config: &RunConfig) -> String {
-    /// As many as a configuration may have.
+    /// The largest number that a configuration may have.
     const MOST: usize = 200;
     let steps = config.game.discriminator_steps;
     if 2 * steps > MOST {

@@ -6,7 +6,7 @@ use super::Ailment;
 use crate::reading::Reading;
 use crate::text::thousands;
 
-/// What a reading says about one ailment.
+/// The word of a reading for or against one ailment.
 ///
 /// Between the threshold that speaks for a finding and the one that speaks against it lies a band
 /// that says neither, so that a number that wavers about a threshold does not make it come and go.
@@ -17,7 +17,7 @@ pub(super) enum Sign {
     Absent,
 }
 
-/// What earlier readings leave behind.
+/// What is kept of earlier readings.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     /// The latest value of every number, so that a look counts until the next one.
@@ -137,7 +137,8 @@ impl Memory {
         Some([median(0)?, median(1)?])
     }
 
-    /// How many times its largest earlier norm a player's gradient is, the larger of both.
+    /// The norm of a player's gradient as a multiple of its largest earlier one, for the player where it
+    /// is larger.
     fn growth(&self) -> f64 {
         let latest = self.recent.back().copied().unwrap_or_default();
         let growth = [0, 1].map(|player: usize| {
@@ -152,7 +153,7 @@ impl Memory {
     }
 }
 
-/// What `reading`, which `memory` has taken in, says about `ailment`.
+/// The sign of `reading`, which `memory` has taken in, for or against `ailment`.
 pub(super) fn sign(ailment: Ailment, reading: &Reading, memory: &Memory) -> Sign {
     if ailment != Ailment::Diverging && diverging(reading, memory) == Some(Sign::Present) {
         // Numbers of a game that blows up mean nothing else.

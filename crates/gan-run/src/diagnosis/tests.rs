@@ -28,7 +28,7 @@ fn healthy(index: u64, log: u64) -> Reading {
     }
 }
 
-/// What is said of `count` readings, one every `log` iterations, that `change` spoils.
+/// The findings in `count` readings, one every `log` iterations, that `change` spoils.
 fn say(count: u64, log: u64, change: impl Fn(u64, &mut Reading)) -> Vec<Finding> {
     let mut diagnosis = Diagnosis::default();
     let mut said = Vec::new();
@@ -45,7 +45,7 @@ fn d_wins(reading: &mut Reading) {
     (reading.false_negatives, reading.false_positives) = (Some(0.0), Some(0.004));
 }
 
-/// What a look shows that there was.
+/// Changes a number of the probe where it looked.
 fn look(part: &mut Option<f64>, value: f64) {
     *part = part.map(|_| value);
 }

@@ -14,7 +14,7 @@ const POINTS: usize = 2000;
 /// Samples in a picture of one dimension, whose density needs more.
 const POINTS_1D: usize = 10_000;
 
-/// What samples are drawn on top of, in the user's units.
+/// The background that samples are drawn on, in the user's units.
 #[derive(Clone, Debug, Default)]
 pub struct Backdrop {
     /// Records of the data, `cols` values each.
