@@ -13,10 +13,9 @@ use std::time::Instant;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use gan_eval::{Caller, EvalError, Evaluation, Metric, PROTOCOL_VERSION, Points, Reference};
-use gan_kernels::{Backend, Native};
-use gan_model::Sampler;
+use gan_eval::{Caller, PROTOCOL_VERSION, Points, Reference};
 use gan_run::device::Device;
+use gan_run::evaluation::{self, metric_names, unmet_need};
 use gan_run::model::{Model, check_amount};
 use gan_run::problem::Problem;
 use gan_run::run_dir;
@@ -87,27 +86,17 @@ pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> anyhow::Result<ExitCo
         reference,
         metrics,
     };
-    match device {
-        Device::Cpu(backend) => evaluate(&backend, &subject, args, output),
-        #[cfg(feature = "gpu")]
-        Device::Gpu(backend) => evaluate(&backend, &subject, args, output),
-    }
-}
-
-/// The names of all metrics, in the order in which they are reported.
-fn names() -> impl Iterator<Item = &'static str> {
-    // The names do not depend on the back end.
-    Metric::<Native<f32>>::ALL.iter().map(|metric| metric.name)
+    evaluate(&device, &subject, args, output)
 }
 
 /// The metrics that `--metrics` asks for, in the order of the report; all if it asks for none.
 fn asked(wanted: &[String]) -> Result<Vec<&'static str>, Problem> {
     if let Some(name) = wanted
         .iter()
-        .find(|&name| names().all(|known| known != name))
+        .find(|&name| metric_names().all(|known| known != name))
     {
-        let known: Vec<_> = names().collect();
-        let near = nearest(name, names());
+        let known: Vec<_> = metric_names().collect();
+        let near = nearest(name, metric_names());
         return Err(Problem::usage(format!(
             "--metrics {name}: found no metric of this name, expected one of {}",
             known.join(", ")
@@ -115,7 +104,7 @@ fn asked(wanted: &[String]) -> Result<Vec<&'static str>, Problem> {
         .maybe_hint(near.map(|near| format!("did you mean {near}?"))));
     }
     let is_wanted = |name: &&str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
-    Ok(names().filter(is_wanted).collect())
+    Ok(metric_names().filter(is_wanted).collect())
 }
 
 /// The metrics among `wanted` for which the data suffices.
@@ -128,17 +117,14 @@ fn applicable(
     reference: &Reference<'_>,
     samples: usize,
 ) -> Result<Vec<&'static str>, Problem> {
-    for metric in &Metric::<Native<f32>>::ALL {
-        let Some(need) = metric.unmet_need(reference, samples) else {
-            continue;
-        };
-        if named && wanted.contains(&metric.name) {
-            let message = format!("--metrics {} needs {need}", metric.name);
-            return Err(Problem::usage(message)
-                .hint("without --metrics, all that apply to the data are computed"));
-        }
-        wanted.retain(|&name| name != metric.name);
+    let need = |name: &str| unmet_need(name, reference, samples);
+    if let Some((name, need)) = wanted.iter().find_map(|name| Some((name, need(name)?)))
+        && named
+    {
+        return Err(Problem::usage(format!("--metrics {name} needs {need}"))
+            .hint("without --metrics, all that apply to the data are computed"));
     }
+    wanted.retain(|name| need(name).is_none());
     Ok(wanted)
 }
 
@@ -150,8 +136,8 @@ struct Subject<'a> {
     metrics: Vec<&'static str>,
 }
 
-fn evaluate<B: Backend>(
-    backend: &B,
+fn evaluate(
+    device: &Device,
     subject: &Subject<'_>,
     args: &EvaluateArgs,
     output: &Output,
@@ -159,9 +145,9 @@ fn evaluate<B: Backend>(
     let Subject { model, data, .. } = subject;
     let start = Instant::now();
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
-    let samples = draw(backend, model, seed, args.samples, output)?;
+    let samples = draw(device, model, seed, args.samples, output)?;
     let samples = Points::new(&samples, data.cols());
-    samples.check_range("samples").map_err(explained)?;
+    samples.check_range("samples")?;
 
     let cache = Cache::new(json!({
         "version": PROTOCOL_VERSION, "data_sha256": data.digest(),
@@ -174,15 +160,14 @@ fn evaluate<B: Backend>(
         keep: &mut |numbers| cache.write(numbers),
     };
     let step = model.checkpoint.step;
-    let reference = &subject.reference;
-    let mut evaluation = Evaluation::new(backend, reference, samples, step, args.sigma, caller);
-    let sections = Metric::ALL
-        .iter()
-        .filter(|metric| subject.metrics.contains(&metric.name))
-        .map(|metric| metric.section(&mut evaluation).map_err(explained))
-        .collect::<Result<Vec<_>, Problem>>()?;
-    let verdict = evaluation.verdict();
-    drop(evaluation);
+    let measured = evaluation::Subject {
+        samples,
+        reference: &subject.reference,
+        metrics: &subject.metrics,
+        step,
+        sigma: args.sigma,
+    };
+    let (sections, verdict) = evaluation::evaluate(device, &measured, caller)?;
     drop(stages);
 
     let folder = args.out.clone().unwrap_or_else(|| default_out(model));
@@ -194,7 +179,7 @@ fn evaluate<B: Backend>(
         seed,
         samples: args.samples,
         data: data.facts(),
-        device: backend.description(),
+        device: device.description(),
         seconds: start.elapsed().as_secs_f64(),
         sections,
         verdict,
@@ -234,18 +219,18 @@ impl<'a> Stages<'a> {
 }
 
 /// The first `number` samples of `seed`, in the players' units.
-fn draw<B: Backend>(
-    backend: &B,
+fn draw(
+    device: &Device,
     model: &Model,
     seed: u64,
     number: usize,
     output: &Output,
 ) -> anyhow::Result<Vec<f32>> {
-    let mut sampler = Sampler::new(backend.clone(), &model.config.generator, &model.checkpoint)?;
+    let mut generator = model.generator(device)?;
     let mut stage = Stage::new(output, "samples");
-    let mut samples = Vec::with_capacity(number * sampler.cols());
+    let mut samples = Vec::with_capacity(number * generator.cols());
     for first in (0..number).step_by(CHUNK) {
-        samples.extend(sampler.sample(seed, first, CHUNK.min(number - first))?);
+        samples.extend(generator.sample(seed, first, CHUNK.min(number - first))?);
         stage.tick((first + CHUNK).min(number) as f64 / number as f64);
     }
     Ok(samples)
@@ -260,19 +245,13 @@ fn default_out(model: &Model) -> PathBuf {
     }
 }
 
-/// An evaluation's error with its hint.
-fn explained(error: EvalError) -> Problem {
-    let hint = error.hint().map(str::to_owned);
-    Problem::failed(error.to_string()).maybe_hint(hint)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn metrics_are_all_unless_some_are_named() {
-        assert_eq!(asked(&[]).unwrap(), names().collect::<Vec<_>>());
+        assert_eq!(asked(&[]).unwrap(), metric_names().collect::<Vec<_>>());
         let twice = ["mmd", "parzen", "mmd"].map(str::to_owned);
         assert_eq!(asked(&twice).unwrap(), ["parzen", "mmd"]);
         let error = asked(&["parsen".to_owned()]).unwrap_err();
