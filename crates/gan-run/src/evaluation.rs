@@ -1,9 +1,9 @@
 //! The metrics of `gan-eval` on a device.
 
-use gan_eval::{Caller, EvalError, Evaluation, Finding, Metric, Points, Reference, Section};
-#[cfg(feature = "gpu")]
-use gan_kernels::cube::Cube;
-use gan_kernels::{Backend, Native};
+use gan_eval::{
+    Caller, EvalError, Evaluation, Finding, Metric, Nearest, Points, Reference, Section,
+};
+use gan_kernels::{Backend, BackendError, Native};
 
 use crate::device::Device;
 
@@ -44,9 +44,26 @@ pub fn evaluate(
     caller: Caller<'_>,
 ) -> Result<(Vec<Section>, Vec<Finding>), EvalError> {
     match device {
-        Device::Cpu(native) => evaluate_on::<Native<f32>>(native, subject, caller),
+        Device::Cpu(native) => evaluate_on(native, subject, caller),
         #[cfg(feature = "gpu")]
-        Device::Gpu(cube) => evaluate_on::<Cube>(cube, subject, caller),
+        Device::Gpu(cube) => evaluate_on(cube, subject, caller),
+    }
+}
+
+/// The `count` points of `among` that are nearest to each of `queries`.
+///
+/// # Errors
+/// If the device fails.
+pub fn nearest(
+    device: &Device,
+    queries: Points<'_>,
+    among: Points<'_>,
+    count: usize,
+) -> Result<Nearest, BackendError> {
+    match device {
+        Device::Cpu(native) => gan_eval::nearest(native, queries, among, count),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(cube) => gan_eval::nearest(cube, queries, among, count),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod event;
 pub mod model;
 pub mod pictures;
 pub mod plan;
+pub mod players;
 pub mod probe;
 pub mod problem;
 pub mod reading;
