@@ -1,5 +1,6 @@
 //! The functions between the affine maps of two layers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// φ of a layer.
@@ -28,7 +29,7 @@ pub enum Activation {
 
 /// An [`Activation`] without its numbers, as configuration files name it and kernels are compiled
 /// for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ActivationKind {

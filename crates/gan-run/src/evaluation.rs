@@ -38,10 +38,10 @@ pub struct Subject<'a> {
 ///
 /// # Errors
 /// If the device fails, or a number comes to nothing.
-pub fn evaluate(
-    device: &Device,
-    subject: &Subject<'_>,
-    caller: Caller<'_>,
+pub fn evaluate<'a>(
+    device: &'a Device,
+    subject: &Subject<'a>,
+    caller: Caller<'a>,
 ) -> Result<(Vec<Section>, Vec<Finding>), EvalError> {
     match device {
         Device::Cpu(native) => evaluate_on(native, subject, caller),
@@ -67,10 +67,10 @@ pub fn nearest(
     }
 }
 
-fn evaluate_on<B: Backend>(
-    backend: &B,
-    subject: &Subject<'_>,
-    caller: Caller<'_>,
+fn evaluate_on<'a, B: Backend>(
+    backend: &'a B,
+    subject: &Subject<'a>,
+    caller: Caller<'a>,
 ) -> Result<(Vec<Section>, Vec<Finding>), EvalError> {
     let Subject {
         samples,
