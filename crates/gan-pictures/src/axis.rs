@@ -147,7 +147,7 @@ impl Axis {
     /// Powers of ten, or 1, 2 and 5 times them where those are few.
     fn powers(&self, wanted: usize) -> Vec<f64> {
         let [low, high] = [self.low.log10(), self.high.log10()];
-        if high - low > 2.0 {
+        if high - low > 2.5 {
             let whole = round_values(low, high, wanted).into_iter();
             let whole = whole.filter(|power| power.fract() == 0.0);
             return whole.map(|power| 10f64.powi(power as i32)).collect();

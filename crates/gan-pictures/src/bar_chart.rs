@@ -1,9 +1,10 @@
 //! Bars in groups, each with its error and its value in words.
 
 use crate::axis::Axis;
-use crate::drawing::{Anchor, Color, Drawing, GREY, INK, Stroke, text_width};
+use crate::drawing::{Anchor, Color, Drawing, GREY, INK, Stroke};
 use crate::frame::Frame;
-use crate::legend::{LegendEntry, Swatch, legend, legend_width};
+use crate::legend::{Swatch, legend, legend_width};
+use crate::text::text_width;
 
 /// A picture of horizontal bars.
 #[derive(Clone, Debug)]
@@ -89,6 +90,10 @@ impl BarChart<'_> {
         frame.x_grid(&mut drawing, 6);
         frame.x_labels(&mut drawing, 6);
         let mut top = TOP;
+        if let Some((value, _)) = self.reference {
+            let x = frame.across(value);
+            drawing.line(&[[x, frame.top], [x, frame.bottom()]], REFERENCE);
+        }
         for group in &self.groups {
             let middle = top + group.height() / 2.0 + 4.0;
             drawing.text([left - GAP, middle], Anchor::End, SIZE, INK, &group.name);
@@ -100,12 +105,8 @@ impl BarChart<'_> {
             top += group.height();
         }
         let zero = frame.across(0.0);
-        let axis = vec![[zero, frame.top], [zero, frame.bottom()]];
-        drawing.line(axis, Stroke::new(INK, 1.0));
-        if let Some((value, _)) = self.reference {
-            let x = frame.across(value);
-            drawing.line(vec![[x, frame.top], [x, frame.bottom()]], REFERENCE);
-        }
+        let axis = [[zero, frame.top], [zero, frame.bottom()]];
+        drawing.line(&axis, Stroke::new(INK, 1.0));
         drawing
     }
 
@@ -114,16 +115,15 @@ impl BarChart<'_> {
     }
 
     /// The legend; a single series needs none, since the title names it.
-    fn entries(&self) -> Vec<LegendEntry> {
+    fn entries(&self) -> Vec<(Swatch, String)> {
         let mut entries = Vec::new();
         for (index, series) in self.series.iter().enumerate() {
             if self.series.len() > 1 && self.bars().any(|bar| bar.series == index) {
-                let swatch = Swatch::Square(series.color);
-                entries.push(LegendEntry::new(swatch, series.name.as_str()));
+                entries.push((Swatch::Square(series.color), series.name.clone()));
             }
         }
         let reference = self.reference.iter();
-        entries.extend(reference.map(|&(_, name)| LegendEntry::new(Swatch::Line(REFERENCE), name)));
+        entries.extend(reference.map(|&(_, name)| (Swatch::Line(REFERENCE), name.to_owned())));
         entries
     }
 
@@ -168,9 +168,9 @@ impl Bar {
             let [a, b] = [-1.0, 1.0].map(|sign| frame.across(self.end(sign)));
             if a < b {
                 let ink = Stroke::new(INK, 1.0);
-                drawing.line(vec![[a, middle], [b, middle]], ink);
+                drawing.line(&[[a, middle], [b, middle]], ink);
                 for x in [a, b] {
-                    drawing.line(vec![[x, middle - 4.0], [x, middle + 4.0]], ink);
+                    drawing.line(&[[x, middle - 4.0], [x, middle + 4.0]], ink);
                 }
             }
             right = right.max(b);
@@ -212,15 +212,9 @@ mod tests {
         let svg = chart(&[200.0, -100.0]).draw().to_svg();
         let length = |color: &str| -> f64 {
             let bars = svg.lines().filter(|line| line.contains(color));
-            let points = bars
-                .filter_map(|line| line.split('"').nth(1))
-                .last()
-                .unwrap();
-            let x = points
-                .split(' ')
-                .map(|point| point.split_once(',').unwrap().0);
-            let x: Vec<f64> = x.map(|x| x.parse().unwrap()).collect();
-            x[1] - x[0]
+            let width = bars.filter_map(|line| line.split_once("width=\"")).last();
+            let (width, _) = width.unwrap().1.split_once('"').unwrap();
+            width.parse().unwrap()
         };
         let share = length("#d65414") / length("#2a6fbb");
         assert!((share - 2.0).abs() < 0.01, "{share}");

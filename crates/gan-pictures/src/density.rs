@@ -3,7 +3,7 @@
 use crate::axis::{Axis, Scale};
 use crate::drawing::{Anchor, Color, Drawing, INK, Point, Stroke};
 use crate::frame::{Frame, LABEL};
-use crate::legend::{LegendEntry, Swatch, legend};
+use crate::legend::{Swatch, legend};
 
 /// A picture of samples of one dimension.
 #[derive(Clone, Copy)]
@@ -80,18 +80,17 @@ impl Density<'_> {
             let points = grid.iter().zip(values);
             points.map(|(&x, &y)| frame.at([x, y])).collect()
         };
-        let mut entries = vec![LegendEntry::new(
-            Swatch::Line(SAMPLES),
-            "p_{g}, smoothed over the histogram of the samples",
-        )];
-        drawing.line(curve(&generated), SAMPLES);
+        let entry = |stroke, name: &str| (Swatch::Line(stroke), name.to_owned());
+        let smoothed = "p_{g}, smoothed over the histogram of the samples";
+        let mut entries = vec![entry(SAMPLES, smoothed)];
+        drawing.line(&curve(&generated), SAMPLES);
         if !data.is_empty() {
-            drawing.line(curve(&data), DATA);
-            entries.insert(0, LegendEntry::new(Swatch::Line(DATA), "p_{data}"));
+            drawing.line(&curve(&data), DATA);
+            entries.insert(0, entry(DATA, "p_{data}"));
         }
         if !self.discriminator.is_empty() {
             self.draw_discriminator(&mut drawing, &frame);
-            entries.push(LegendEntry::new(Swatch::Line(D), "D(x), axis at the right"));
+            entries.push(entry(D, "D(x), axis at the right"));
         }
         legend(&mut drawing, [LEFT, 42.0], Anchor::Start, SIZE, &entries);
         drawing
@@ -104,7 +103,8 @@ impl Density<'_> {
         };
         let points = self.discriminator.iter().map(|point| point.map(f64::from));
         let points = points.filter(|point| frame.x.contains(point[0]) && point[1].is_finite());
-        drawing.line(points.map(|point| frame.at(point)).collect(), D);
+        let places: Vec<Point> = points.map(|point| frame.at(point)).collect();
+        drawing.line(&places, D);
         for (value, text) in [(0.0, "0"), (0.5, "½"), (1.0, "1")] {
             let at = [frame.right() + 7.0, frame.up(value) + 4.0];
             drawing.text(at, Anchor::Start, LABEL, D.color(), text);

@@ -1,6 +1,10 @@
-//! A picture as a list of shapes: what every chart draws on, and what `svg.rs` writes.
+//! A picture in the making: shapes, each of which is written as SVG when it is added.
 
-use crate::font;
+use std::fmt::Write;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::text::{FAMILY, spans};
 
 /// A position: units to the right of and below the top left corner; at scale 1 a unit is a pixel.
 pub type Point = [f64; 2];
@@ -37,10 +41,10 @@ pub enum Anchor {
 /// Colour, width and dashes of a line; its ends and corners are round.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stroke {
-    pub(crate) color: Color,
-    pub(crate) width: f64,
-    pub(crate) dash: Option<[f64; 2]>,
-    pub(crate) opacity: f64,
+    color: Color,
+    width: f64,
+    dash: Option<[f64; 2]>,
+    opacity: f64,
 }
 
 impl Stroke {
@@ -77,48 +81,11 @@ impl Stroke {
     }
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum Shape {
-    Line {
-        points: Vec<Point>,
-        stroke: Stroke,
-    },
-    Area {
-        points: Vec<Point>,
-        color: Color,
-        opacity: f64,
-    },
-    Dot {
-        centre: Point,
-        radius: f64,
-        color: Color,
-        opacity: f64,
-    },
-    Cloud {
-        points: Vec<Point>,
-        radius: f64,
-        color: Color,
-        opacity: f64,
-    },
-    Text {
-        at: Point,
-        anchor: Anchor,
-        size: f64,
-        color: Color,
-        text: String,
-    },
-    Image {
-        corner: Point,
-        size: Point,
-        png: Vec<u8>,
-    },
-}
-
 /// Shapes on a white ground; each one covers those that were added before it.
 #[derive(Clone, Debug)]
 pub struct Drawing {
     pub(crate) size: Point,
-    pub(crate) shapes: Vec<Shape>,
+    elements: String,
 }
 
 impl Drawing {
@@ -127,137 +94,135 @@ impl Drawing {
     pub fn new(width: f64, height: f64) -> Self {
         Self {
             size: [width.ceil(), height.ceil()],
-            shapes: Vec::new(),
+            elements: String::new(),
         }
     }
 
+    /// The picture as an SVG file.
+    #[must_use]
+    pub fn to_svg(&self) -> String {
+        let [width, height] = self.size;
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+             viewBox=\"0 0 {width} {height}\" xml:space=\"preserve\" \
+             font-family=\"{FAMILY}, Verdana, sans-serif\">\n\
+             <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{}</svg>\n",
+            self.elements
+        )
+    }
+
     /// Adds a line through `points`, which must be finite.
-    pub fn line(&mut self, points: Vec<Point>, stroke: Stroke) {
-        self.shapes.push(Shape::Line { points, stroke });
+    pub fn line(&mut self, points: &[Point], stroke: Stroke) {
+        let Stroke { color, width, .. } = stroke;
+        let dash = stroke.dash.map_or(String::new(), |[on, off]| {
+            format!(" stroke-dasharray=\"{on} {off}\"")
+        });
+        self.element(format_args!(
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" \
+             stroke-linecap=\"round\" stroke-linejoin=\"round\"{dash}{}/>",
+            coordinates(points),
+            hex(color),
+            opacity_of("stroke", stroke.opacity)
+        ));
     }
 
     /// Adds a filled polygon.
-    pub fn area(&mut self, points: Vec<Point>, color: Color, opacity: f64) {
-        self.shapes.push(Shape::Area {
-            points,
-            color,
-            opacity,
-        });
+    pub fn area(&mut self, points: &[Point], color: Color, opacity: f64) {
+        self.element(format_args!(
+            "<polygon points=\"{}\" {}/>",
+            coordinates(points),
+            fill(color, opacity)
+        ));
     }
 
     /// Adds a filled rectangle.
-    pub fn rectangle(&mut self, corner: Point, [width, height]: Point, color: Color, opacity: f64) {
-        let [left, top] = corner;
-        let [right, bottom] = [left + width, top + height];
-        let corners = vec![[left, top], [right, top], [right, bottom], [left, bottom]];
-        self.area(corners, color, opacity);
+    pub fn rectangle(&mut self, [x, y]: Point, size: Point, color: Color, opacity: f64) {
+        let [x, y, width, height] = [x, y, size[0], size[1]].map(short);
+        self.element(format_args!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {}/>",
+            fill(color, opacity)
+        ));
     }
 
     /// Adds a filled circle.
-    pub fn dot(&mut self, centre: Point, radius: f64, color: Color, opacity: f64) {
-        self.shapes.push(Shape::Dot {
-            centre,
-            radius,
-            color,
-            opacity,
-        });
+    pub fn dot(&mut self, centre: Point, radius: f64, color: Color) {
+        let [x, y] = centre.map(short);
+        self.element(format_args!(
+            "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" {}/>",
+            fill(color, 1.0)
+        ));
     }
 
     /// Adds thousands of small circles, whose edges are not smoothed: that takes half the time.
-    pub fn cloud(&mut self, points: Vec<Point>, radius: f64, color: Color, opacity: f64) {
-        self.shapes.push(Shape::Cloud {
-            points,
-            radius,
-            color,
-            opacity,
-        });
+    pub fn cloud(&mut self, centres: &[Point], radius: f64, color: Color, opacity: f64) {
+        let fill = fill(color, opacity);
+        self.element(format_args!("<g {fill} shape-rendering=\"crispEdges\">"));
+        for centre in centres {
+            let [x, y] = centre.map(short);
+            self.element(format_args!(
+                "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"/>"
+            ));
+        }
+        self.element(format_args!("</g>"));
     }
 
     /// Adds a line of text on the base line `at`.
     ///
     /// What stands in the braces of `p_{data}` is written as a subscript.
     pub fn text(&mut self, at: Point, anchor: Anchor, size: f64, color: Color, text: &str) {
-        self.shapes.push(Shape::Text {
-            at,
-            anchor,
-            size,
-            color,
-            text: text.to_owned(),
-        });
+        let [x, y] = at.map(short);
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
+        self.element(format_args!(
+            "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" text-anchor=\"{anchor}\" {}>{}</text>",
+            short(size),
+            fill(color, 1.0),
+            spans(text, size)
+        ));
     }
 
     /// Adds the picture in a PNG file, enlarged without smoothing to `size` from the top left
     /// `corner`.
-    pub fn image(&mut self, corner: Point, size: Point, png: Vec<u8>) {
-        self.shapes.push(Shape::Image { corner, size, png });
+    pub fn image(&mut self, corner: Point, [width, height]: Point, png: &[u8]) {
+        let [x, y] = corner.map(short);
+        self.element(format_args!(
+            "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" \
+             style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
+            STANDARD.encode(png)
+        ));
+    }
+
+    fn element(&mut self, element: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.elements, "{element}");
     }
 }
 
-/// Width of a line of text in units.
-#[must_use]
-pub fn text_width(text: &str, size: f64) -> f64 {
-    runs(text)
-        .map(|(run, level)| font::width(run, size * level.scale()))
-        .sum()
+fn coordinates(points: &[Point]) -> String {
+    let pair = |&[x, y]: &Point| format!("{},{}", short(x), short(y));
+    points.iter().map(pair).collect::<Vec<_>>().join(" ")
 }
 
-/// The height at which letters stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
-    BaseLine,
-    Subscript,
+/// A length, rounded to a hundredth of a unit.
+pub(crate) fn short(length: f64) -> f64 {
+    (100.0 * length).round() / 100.0
 }
 
-impl Level {
-    /// Size of its letters, as a share of the text's size.
-    pub(crate) fn scale(self) -> f64 {
-        match self {
-            Self::BaseLine => 1.0,
-            Self::Subscript => 0.72,
-        }
-    }
-
-    /// Distance below the base line, as a share of the text's size.
-    pub(crate) fn drop(self) -> f64 {
-        match self {
-            Self::BaseLine => 0.0,
-            Self::Subscript => 0.22,
-        }
-    }
+fn hex([r, g, b]: Color) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// The parts of a text: a subscript begins at `_{` and ends at `}`.
-pub(crate) fn runs(text: &str) -> impl Iterator<Item = (&str, Level)> {
-    text.split("_{").enumerate().flat_map(|(index, part)| {
-        let (below, line) = match part.split_once('}') {
-            Some((below, line)) if index > 0 => (below, line),
-            _ => ("", part),
-        };
-        [(below, Level::Subscript), (line, Level::BaseLine)]
-            .into_iter()
-            .filter(|(run, _)| !run.is_empty())
-    })
+fn fill(color: Color, opacity: f64) -> String {
+    format!("fill=\"{}\"{}", hex(color), opacity_of("fill", opacity))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn braces_enclose_subscripts() {
-        let parts: Vec<_> = runs("JSD(p_{data}, p_{g}) {1}").collect();
-        let (line, below) = (Level::BaseLine, Level::Subscript);
-        assert_eq!(
-            parts,
-            [
-                ("JSD(p", line),
-                ("data", below),
-                (", p", line),
-                ("g", below),
-                (") {1}", line),
-            ]
-        );
-        assert!(text_width("p_{data}", 10.0) < text_width("pdata", 10.0));
-        assert_eq!(text_width("", 10.0), 0.0);
+/// The attribute of a fill or a stroke that is not opaque.
+fn opacity_of(part: &str, opacity: f64) -> String {
+    match opacity < 1.0 {
+        true => format!(" {part}-opacity=\"{opacity}\""),
+        false => String::new(),
     }
 }

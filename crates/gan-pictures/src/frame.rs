@@ -58,8 +58,8 @@ impl Frame {
     pub fn x_grid(&self, drawing: &mut Drawing, wanted: usize) {
         for tick in self.x.ticks(wanted) {
             let x = self.across(tick.value);
-            let line = vec![[x, self.top], [x, self.bottom()]];
-            drawing.line(line, Stroke::new(FAINT, 1.0));
+            let line = [[x, self.top], [x, self.bottom()]];
+            drawing.line(&line, Stroke::new(FAINT, 1.0));
         }
     }
 
@@ -75,8 +75,7 @@ impl Frame {
     pub fn y_grid(&self, drawing: &mut Drawing, wanted: usize) {
         for tick in self.y.ticks(wanted) {
             let y = self.up(tick.value);
-            let line = vec![[self.left, y], [self.right(), y]];
-            drawing.line(line, Stroke::new(FAINT, 1.0));
+            self.level(drawing, tick.value, Stroke::new(FAINT, 1.0));
             let at = [self.left - 7.0, y + 4.0];
             drawing.text(at, Anchor::End, LABEL, INK, &tick.label);
         }
@@ -85,16 +84,16 @@ impl Frame {
     /// Draws the left and the lower edge.
     pub fn edges(&self, drawing: &mut Drawing) {
         let (left, bottom) = (self.left, self.bottom());
-        let edges = vec![[left, self.top], [left, bottom], [self.right(), bottom]];
-        drawing.line(edges, Stroke::new(INK, 1.0));
+        let edges = [[left, self.top], [left, bottom], [self.right(), bottom]];
+        drawing.line(&edges, Stroke::new(INK, 1.0));
     }
 
     /// Draws a line through pairs of values.
     ///
     /// A stretch that lies beyond the vertical axis runs along the edge, where a triangle marks it.
     pub fn curve(&self, drawing: &mut Drawing, points: &[[f64; 2]], stroke: Stroke) {
-        let places = points.iter().map(|&point| self.at(point)).collect();
-        drawing.line(places, stroke);
+        let places: Vec<Point> = points.iter().map(|&point| self.at(point)).collect();
+        drawing.line(&places, stroke);
         let [low, high] = self.y.ends();
         let side = |point: &[f64; 2]| match point[1] {
             y if y > high => 1.0,
@@ -107,8 +106,8 @@ impl Frame {
                 let [x, edge] = self.at(stretch[stretch.len() / 2]);
                 let base = edge - side;
                 let tip = [x, base - 6.0 * side];
-                let triangle = vec![[x - 4.0, base], [x + 4.0, base], tip];
-                drawing.area(triangle, stroke.color(), 1.0);
+                let triangle = [[x - 4.0, base], [x + 4.0, base], tip];
+                drawing.area(&triangle, stroke.color(), 1.0);
             }
         }
     }
@@ -116,6 +115,6 @@ impl Frame {
     /// Draws a horizontal line through the frame.
     pub fn level(&self, drawing: &mut Drawing, y: f64, stroke: Stroke) {
         let y = self.up(y);
-        drawing.line(vec![[self.left, y], [self.right(), y]], stroke);
+        drawing.line(&[[self.left, y], [self.right(), y]], stroke);
     }
 }

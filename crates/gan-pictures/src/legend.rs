@@ -1,6 +1,7 @@
-//! Legends: a sample of each line or colour, and what it stands for.
+//! Legends: a piece of each line or colour, and what it stands for.
 
-use crate::drawing::{Anchor, Color, Drawing, INK, Point, Stroke, text_width};
+use crate::drawing::{Anchor, Color, Drawing, INK, Point, Stroke};
+use crate::text::text_width;
 
 /// What stands before the name of a legend's entry.
 #[derive(Clone, Copy, Debug)]
@@ -15,28 +16,6 @@ pub enum Swatch {
     Triangle(Color),
 }
 
-/// What a line, a colour or a mark stands for.
-#[derive(Clone, Debug)]
-pub struct LegendEntry {
-    /// What is drawn.
-    pub swatch: Swatch,
-    /// What it stands for.
-    pub name: String,
-}
-
-impl LegendEntry {
-    /// An entry with a name.
-    #[must_use]
-    pub fn new(swatch: Swatch, name: impl Into<String>) -> Self {
-        let name = name.into();
-        Self { swatch, name }
-    }
-
-    fn width(&self, size: f64) -> f64 {
-        self.swatch.width() + 7.0 + text_width(&self.name, size)
-    }
-}
-
 impl Swatch {
     fn width(self) -> f64 {
         match self {
@@ -44,14 +23,31 @@ impl Swatch {
             Self::Square(_) | Self::Dot(_) | Self::Triangle(_) => 10.0,
         }
     }
+
+    /// Draws it with its left end at `x` and its middle at `y`.
+    fn draw(self, drawing: &mut Drawing, [x, y]: Point) {
+        match self {
+            Self::Line(stroke) => drawing.line(&[[x, y], [x + 28.0, y]], stroke),
+            Self::Square(color) => drawing.rectangle([x, y - 5.0], [10.0, 10.0], color, 1.0),
+            Self::Dot(color) => drawing.dot([x + 5.0, y], 4.0, color),
+            Self::Triangle(color) => {
+                let corners = [[x, y + 4.0], [x + 10.0, y + 4.0], [x + 5.0, y - 4.0]];
+                drawing.area(&corners, color, 1.0);
+            }
+        }
+    }
 }
 
+/// Between a swatch and its name, in units.
+const NEAR: f64 = 7.0;
 /// Between two entries, in units.
 const GAP: f64 = 22.0;
 
 /// Width of a legend in units.
-pub(crate) fn legend_width(entries: &[LegendEntry], size: f64) -> f64 {
-    let widths: f64 = entries.iter().map(|entry| entry.width(size)).sum();
+#[must_use]
+pub fn legend_width(entries: &[(Swatch, String)], size: f64) -> f64 {
+    let width = |(swatch, name): &(Swatch, String)| swatch.width() + NEAR + text_width(name, size);
+    let widths: f64 = entries.iter().map(width).sum();
     widths + GAP * entries.len().saturating_sub(1) as f64
 }
 
@@ -61,33 +57,18 @@ pub fn legend(
     [x, y]: Point,
     anchor: Anchor,
     size: f64,
-    entries: &[LegendEntry],
+    entries: &[(Swatch, String)],
 ) {
-    let before = match anchor {
-        Anchor::Start => 0.0,
-        Anchor::Middle => 0.5,
-        Anchor::End => 1.0,
+    let mut x = match anchor {
+        Anchor::Start => x,
+        Anchor::Middle => x - legend_width(entries, size) / 2.0,
+        Anchor::End => x - legend_width(entries, size),
     };
-    let mut x = x - before * legend_width(entries, size);
-    // The middle of small letters.
-    let middle = y - 0.35 * size;
-    for entry in entries {
-        match entry.swatch {
-            Swatch::Line(stroke) => {
-                drawing.line(vec![[x, middle], [x + 28.0, middle]], stroke);
-            }
-            Swatch::Square(color) => {
-                drawing.rectangle([x, middle - 5.0], [10.0, 10.0], color, 1.0);
-            }
-            Swatch::Dot(color) => drawing.dot([x + 5.0, middle], 4.0, color, 1.0),
-            Swatch::Triangle(color) => {
-                let corners = [[x, middle + 4.0], [x + 10.0, middle + 4.0]];
-                let tip = [x + 5.0, middle - 4.0];
-                drawing.area(vec![corners[0], corners[1], tip], color, 1.0);
-            }
-        }
-        let name = x + entry.swatch.width() + 7.0;
-        drawing.text([name, y], Anchor::Start, size, INK, &entry.name);
-        x += entry.width(size) + GAP;
+    for (swatch, name) in entries {
+        // The middle of small letters.
+        swatch.draw(drawing, [x, y - 0.35 * size]);
+        x += swatch.width() + NEAR;
+        drawing.text([x, y], Anchor::Start, size, INK, name);
+        x += text_width(name, size) + GAP;
     }
 }

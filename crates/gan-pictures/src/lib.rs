@@ -1,7 +1,7 @@
 //! Draws what the other crates have to show: plain numbers in, SVG and PNG files out.
 //!
-//! A chart is described by a struct ([`Curves`], [`LogPlot`], [`BarChart`], [`Scatter`],
-//! [`Density`]) and turned into a [`Drawing`], a list of shapes, which is written as SVG.
+//! A chart is described by a struct ([`Curves`], [`BarChart`], [`Scatter`], [`Density`]) and drawn
+//! as a [`Drawing`], which is SVG.
 //! A PNG file is that SVG, rasterised; [`sheet_of_images`] alone writes its pixels directly, because
 //! sheets are made while a net trains.
 //! The crate knows nothing of nets, data sets or runs.
@@ -13,32 +13,29 @@ mod bar_chart;
 mod curves;
 mod density;
 mod drawing;
-mod font;
 mod frame;
 mod legend;
-mod log_plot;
 #[cfg(feature = "png")]
 mod pixels;
 mod scatter;
 #[cfg(feature = "png")]
 mod sheet;
-mod svg;
+mod text;
 
 #[cfg(feature = "png")]
 pub use animation::{AnimationFrame, animated_png};
 pub use axis::{Axis, Scale, Tick, label};
 pub use bar_chart::{Bar, BarChart, BarGroup, BarSeries};
-pub use curves::{Curve, Curves, CurvesPanel, Event, Reference};
+pub use curves::{Curve, Curves, Event, Panel};
 pub use density::Density;
 pub use drawing::{
     Anchor, BLUE, Color, Drawing, FAINT, GREEN, GREY, INK, ORANGE, Point, SILVER, Stroke,
-    text_width,
 };
 pub use frame::Frame;
-pub use legend::{LegendEntry, Swatch, legend};
-pub use log_plot::{LogPlot, LogSeries, Role};
+pub use legend::{Swatch, legend, legend_width};
 #[cfg(feature = "png")]
 pub use pixels::{PictureError, Pixels};
 pub use scatter::Scatter;
 #[cfg(feature = "png")]
 pub use sheet::{ImageRows, sheet_of_images};
+pub use text::text_width;

@@ -6,7 +6,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{self, Options, Tree, fontdb::Database};
 
 use crate::drawing::Drawing;
-use crate::font;
+use crate::text::{FAMILY, FONT_FILE};
 
 /// A picture in red, green and blue, row by row from the top left.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +42,8 @@ pub enum PictureError {
 /// Text in a family that is missing here would be left out of the picture silently.
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let mut fonts = Database::new();
-    fonts.load_font_data(font::FILE.to_vec());
-    fonts.set_sans_serif_family(font::FAMILY);
+    fonts.load_font_data(FONT_FILE.to_vec());
+    fonts.set_sans_serif_family(FAMILY);
     Arc::new(fonts)
 });
 
@@ -145,10 +145,10 @@ mod tests {
         let mut drawing = Drawing::new(60.0, 20.0);
         drawing.rectangle([0.0, 0.0], [20.0, 20.0], [255, 0, 0], 1.0);
         let line = Stroke::new([0, 0, 255], 2.0);
-        drawing.line(vec![[22.0, 10.0], [38.0, 10.0]], line.dashed(4.0, 6.0));
-        drawing.dot([46.0, 10.0], 4.0, [0, 255, 0], 1.0);
+        drawing.line(&[[22.0, 10.0], [38.0, 10.0]], line.dashed(4.0, 6.0));
+        drawing.dot([46.0, 10.0], 4.0, [0, 255, 0]);
         let two = encode(2, 1, png::ColorType::Grayscale, &[0, 100]).unwrap();
-        drawing.image([52.0, 0.0], [4.0, 8.0], two);
+        drawing.image([52.0, 0.0], [4.0, 8.0], &two);
         let pixels = drawing.to_pixels(2.0).unwrap();
         assert_eq!([pixels.width, pixels.height], [120, 40]);
         let at = |x: usize, y: usize| &pixels.rgb[3 * (y * 120 + x)..][..3];

@@ -1,9 +1,9 @@
 //! Samples over data in two dimensions.
 
 use crate::axis::{Axis, Scale};
-use crate::drawing::{Anchor, Color, Drawing, INK, ORANGE};
+use crate::drawing::{Anchor, Color, Drawing, INK, ORANGE, Point};
 use crate::frame::Frame;
-use crate::legend::{LegendEntry, Swatch, legend};
+use crate::legend::{Swatch, legend};
 
 /// A picture of points in a plane.
 #[derive(Clone, Copy, Debug)]
@@ -63,18 +63,16 @@ impl Scatter<'_> {
         for (points, color, opacity) in [(self.data, DATA, 0.55), (self.samples, SAMPLES, 0.6)] {
             let points = points.iter().filter(shown);
             let points = points.map(|point| frame.at(point.map(f64::from)));
-            drawing.cloud(points.collect(), 1.9, color, opacity);
+            drawing.cloud(&points.collect::<Vec<Point>>(), 1.9, color, opacity);
         }
         let outside = self.samples.iter().filter(|point| !shown(point)).count();
-        let mut entries = vec![LegendEntry::new(
-            Swatch::Dot(SAMPLES),
-            match outside {
-                0 => "samples".to_owned(),
-                outside => format!("samples ({outside} of {} outside)", self.samples.len()),
-            },
-        )];
+        let samples = match outside {
+            0 => "samples".to_owned(),
+            outside => format!("samples ({outside} of {} outside)", self.samples.len()),
+        };
+        let mut entries = vec![(Swatch::Dot(SAMPLES), samples)];
         if !self.data.is_empty() {
-            entries.insert(0, LegendEntry::new(Swatch::Dot(DATA), "data"));
+            entries.insert(0, (Swatch::Dot(DATA), "data".to_owned()));
         }
         let right = [frame.right(), 42.0];
         legend(&mut drawing, right, Anchor::End, SIZE, &entries);

@@ -1,7 +1,8 @@
 //! Sheets of images: pixel by pixel, or as a drawing with a title.
 
-use crate::drawing::{Anchor, Color, Drawing, GREY, INK, Stroke, text_width};
+use crate::drawing::{Anchor, Color, Drawing, GREY, INK, Stroke};
 use crate::pixels::{PictureError, Pixels, encode};
+use crate::text::text_width;
 
 /// Pixels between two images.
 const GAP: usize = 2;
@@ -122,13 +123,13 @@ impl ImageRows<'_> {
             let column = index % self.columns;
             let [x, y] = [across(column), down(index / self.columns)];
             let png = Pixels::from_planes(image, self.shape).to_png()?;
-            drawing.image([x, y], [w, h], png);
+            drawing.image([x, y], [w, h], &png);
             if is_framed(column) {
                 let [left, top] = [x - 1.0, y - 1.0];
                 let [right, bottom] = [x + w + 1.0, y + h + 1.0];
-                let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
-                let closed = corners.into_iter().chain([corners[0]]).collect();
-                drawing.line(closed, Stroke::new(FRAME, 2.0));
+                let start = [left, top];
+                let frame = [start, [right, top], [right, bottom], [left, bottom], start];
+                drawing.line(&frame, Stroke::new(FRAME, 2.0));
             }
         }
         Ok(drawing)

@@ -1,15 +1,15 @@
-//! Figure 1 in motion: an animated PNG of the whole game.
+//! Figure 1 in motion: the whole game as an animated PNG.
 
 use gan_pictures::{AnimationFrame, Drawing, PictureError, animated_png};
 
-use super::game::{Moment, Played};
-use super::panel::{self, INKS, Panel};
+use super::game::Played;
+use super::panel::{self, Area, INKS};
 use super::strip;
 
 /// About so many pictures.
 const FRAMES: usize = 120;
 const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 510.0;
+const HEIGHT: f64 = 520.0;
 /// How long a picture stays, in hundredths of a second.
 const DELAY: u16 = 9;
 /// How long a stage stays.
@@ -27,18 +27,18 @@ pub(super) fn encode(played: &Played) -> Result<Vec<u8>, PictureError> {
         drawing: draw(played, index, highest),
         delay: delay(played, index),
     };
-    let frames: Vec<AnimationFrame> = frames(played).into_iter().map(frame).collect();
+    let frames: Vec<AnimationFrame> = shown(played).into_iter().map(frame).collect();
     animated_png(&frames, &INKS)
 }
 
 /// The moments that are shown: all stages, and evenly many of the others.
-fn frames(played: &Played) -> Vec<usize> {
+fn shown(played: &Played) -> Vec<usize> {
     let count = played.moments.len();
     let every = count.div_ceil(FRAMES).max(1);
-    let mut frames: Vec<usize> = (0..count).step_by(every).chain(played.stages).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    frames
+    let mut shown: Vec<usize> = (0..count).step_by(every).chain(played.stages).collect();
+    shown.sort_unstable();
+    shown.dedup();
+    shown
 }
 
 fn delay(played: &Played, index: usize) -> u16 {
@@ -52,24 +52,24 @@ fn delay(played: &Played, index: usize) -> u16 {
 }
 
 fn draw(played: &Played, index: usize, highest: f64) -> Drawing {
-    let moment: &Moment = &played.moments[index];
+    let moment = &played.moments[index];
     let mut drawing = Drawing::new(WIDTH, HEIGHT);
-    panel::legend(&mut drawing, [34.0, 26.0]);
-    let panel = Panel {
+    panel::draw_legend(&mut drawing, [34.0, 26.0], played, &[moment], highest);
+    let area = Area {
         left: 50.0,
         top: 40.0,
         width: 480.0,
-        height: 320.0,
+        height: 332.0,
     };
     let who = panel::who(moment.moves);
-    panel::draw(&mut drawing, panel, played, moment, highest, who);
-    let panel = Panel {
+    panel::draw(&mut drawing, area, played, moment, highest, who);
+    let area = Area {
         left: 50.0,
-        top: 396.0,
+        top: 406.0,
         width: 480.0,
         height: 84.0,
     };
-    strip::legend(&mut drawing, [530.0, 386.0], 11.0);
-    strip::draw(&mut drawing, panel, played, index, &[]);
+    strip::draw_legend(&mut drawing, [530.0, 396.0], 11.0);
+    strip::draw(&mut drawing, area, played, index, &[]);
     drawing
 }

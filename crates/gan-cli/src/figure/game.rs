@@ -6,7 +6,7 @@ use gan_data::Mixture;
 use gan_kernels::Backend;
 use gan_model::{Moves, Trainer};
 
-use super::density::{Axis, is_within, jensen_shannon, optimal_discriminator, value};
+use super::theory::{Axis, is_within, jensen_shannon, optimal_discriminator, value};
 use crate::progress::Progress;
 
 /// The prior p_z is uniform on ± this.
@@ -91,8 +91,8 @@ impl Played {
     /// The largest |D − 1/2| within `sigmas` standard deviations of the data's mean.
     pub(super) fn unfairness(&self, moment: &Moment, sigmas: f64) -> f64 {
         let centres = self.axis.centres();
-        let judged = centres.into_iter().zip(&moment.d);
-        judged
+        let outputs = centres.into_iter().zip(&moment.d);
+        outputs
             .filter(|&(x, _)| is_within(&self.mixture, x, sigmas))
             .map(|(_, &d)| (f64::from(d) - 0.5).abs())
             .fold(0.0, f64::max)

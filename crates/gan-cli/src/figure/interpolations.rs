@@ -1,8 +1,12 @@
 //! Figure 3: what G makes on the way from one latent to another.
 
-use super::model;
-use super::sheet::Sheet;
-use super::{Target, ThreeArgs};
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use gan_pictures::ImageRows;
+
+use super::Target;
+use super::model::{self, ModelArgs};
 use crate::output::Output;
 
 /// Below this angle the arc is the line.
@@ -18,8 +22,25 @@ enum Path {
     Arc,
 }
 
-/// `gan-cli figure 3`.
-pub(super) fn run(args: &ThreeArgs, output: &Output) -> anyhow::Result<()> {
+/// Arguments of `gan-cli figure 3`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Steps in each row, both ends included.
+    #[arg(long, value_name = "N", default_value = "10",
+          value_parser = RangedU64ValueParser::<usize>::new().range(2..=64))]
+    cols: usize,
+    /// Go along the arc between the latents instead of the line, as suits a normal prior.
+    #[arg(long)]
+    spherical: bool,
+    /// File to write, .png or .svg [default: figure3.png].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Runs `gan-cli figure 3`.
+pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     let target = Target::new(args.out.as_deref(), "figure3.png")?;
     let (model, shape) = model::load(args.model.from.as_deref())?;
     let seed = args.model.seed.unwrap_or(model.checkpoint.seed);
@@ -47,15 +68,15 @@ pub(super) fn run(args: &ThreeArgs, output: &Output) -> anyhow::Result<()> {
         Path::Line => "linear",
         Path::Arc => "spherical",
     };
-    let sheet = Sheet {
+    let rows_of_images = ImageRows {
         images: &images,
         shape,
-        cols,
-        last_apart: false,
+        columns: cols,
+        frame_last_column: false,
         title: &format!("G(z), z from one latent to another: {way} interpolation"),
         note: &format!("{name}, step {}, seed {seed}", model.checkpoint.step),
     };
-    target.write(&sheet.draw()?, 1.0)?;
+    target.write(&rows_of_images.draw()?, 1.0)?;
     output.line(format!(
         "{}: figure 3 of {name}, step {}, seed {seed}; {way}, {rows} pairs of latents",
         target.path.display(),

@@ -1,7 +1,8 @@
 //! A generator of images for Figures 2 and 3.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::builder::RangedU64ValueParser;
 use gan_data::RecordShape;
 use gan_kernels::Native;
 use gan_model::Sampler;
@@ -9,6 +10,21 @@ use gan_model::Sampler;
 use crate::problem::Problem;
 use crate::run_dir::{self, RUNS};
 use crate::sample::Model;
+
+/// Arguments that Figures 2 and 3 have in common.
+#[derive(Debug, clap::Args)]
+pub(super) struct ModelArgs {
+    /// Directory of a run of images, or a checkpoint file [default: the newest in runs/].
+    #[arg(value_name = "RUN | CHECKPOINT")]
+    pub(super) from: Option<PathBuf>,
+    /// Number of rows.
+    #[arg(long, value_name = "N", default_value = "8",
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub(super) rows: usize,
+    /// Seed of the latents [default: the run's].
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+}
 
 /// Height, width and channels of an image.
 pub(super) type ImageShape = [usize; 3];

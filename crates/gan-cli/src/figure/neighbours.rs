@@ -1,16 +1,36 @@
 //! Figure 2: samples, and the training records that are nearest to some of them.
 
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
 use gan_eval::{Neighbour, Points, gather, nearest};
 use gan_kernels::Native;
+use gan_pictures::ImageRows;
 
-use super::model;
-use super::sheet::Sheet;
-use super::{Target, TwoArgs};
+use super::Target;
+use super::model::{self, ModelArgs};
 use crate::output::Output;
 use crate::run_data::RunData;
 
-/// `gan-cli figure 2`.
-pub(super) fn run(args: &TwoArgs, output: &Output) -> anyhow::Result<()> {
+/// Arguments of `gan-cli figure 2`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Samples in each row; the nearest training record of the last one stands beside it.
+    #[arg(long, value_name = "N", default_value = "8",
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
+    cols: usize,
+    /// Where the training records are now [default: where the run found them].
+    #[arg(long, value_name = "PATH")]
+    data: Option<String>,
+    /// File to write, .png or .svg [default: figure2.png].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Runs `gan-cli figure 2`.
+pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     let target = Target::new(args.out.as_deref(), "figure2.png")?;
     let (model, shape) = model::load(args.model.from.as_deref())?;
     let data = RunData::load(&model, args.data.as_deref())?;
@@ -43,11 +63,11 @@ pub(super) fn run(args: &TwoArgs, output: &Output) -> anyhow::Result<()> {
     model.record.to_user_units(&mut images, size);
 
     let name = model.path.display().to_string();
-    let sheet = Sheet {
+    let rows_of_images = ImageRows {
         images: &images,
         shape,
-        cols: cols + 1,
-        last_apart: true,
+        columns: cols + 1,
+        frame_last_column: true,
         title: "Samples; in frames the nearest training record of the last sample of each row",
         note: &format!(
             "{name}, step {}, seed {seed}; Euclidean distance to {} records",
@@ -55,7 +75,7 @@ pub(super) fn run(args: &TwoArgs, output: &Output) -> anyhow::Result<()> {
             train.rows()
         ),
     };
-    target.write(&sheet.draw()?, 1.0)?;
+    target.write(&rows_of_images.draw()?, 1.0)?;
     let mean = found.distances().sum::<f64>() / rows as f64;
     output.line(format!(
         "{}: figure 2 of {name}, step {}, seed {seed}; mean distance to the nearest of {} \

@@ -1,13 +1,15 @@
 //! Figure 1: plays the game and draws it.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
+use clap::builder::RangedU64ValueParser;
 use gan_kernels::Native;
 use gan_model::{GameConfig, OptimizerConfig, Prior, ScheduleConfig, Trainer, TrainingData};
 
 use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
-use super::{Form, OneArgs, Target, animation, panel, stages};
+use super::{Form, Target, animation, panel, stages};
 use crate::config::{Overrides, RunConfig, Sources};
 use crate::output::Output;
 use crate::problem::Problem;
@@ -22,11 +24,35 @@ const SLOWER_G: f64 = 0.05;
 /// The central 98 % and 99 % of a normal distribution end so many standard deviations out.
 const SIGMAS_98: f64 = 2.3263;
 const SIGMAS_99: f64 = 2.5758;
-/// Pixels a unit of a .png.
+/// Pixels for each unit of a .png.
 const SCALE: f64 = 1.5;
 
-/// `gan-cli figure 1`.
-pub(super) fn run(args: &OneArgs, output: &Output) -> anyhow::Result<()> {
+/// Arguments of `gan-cli figure 1`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// File to write, .png or .svg [default: figure1.png].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write the whole game as an animated .png.
+    #[arg(long)]
+    animate: bool,
+    /// Seed of the game and of its data [default: the preset's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Length of the game in iterations [default: the preset's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
+    steps: Option<u64>,
+    /// Change one key of the preset figure1, such as `game.minibatch=64`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// CPU threads; the numbers do not depend on it, and the game is too small for many.
+    #[arg(long, value_name = "N", default_value = "1",
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    threads: usize,
+}
+
+/// Runs `gan-cli figure 1`.
+pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     let default = if args.animate {
         "figure1-animated.png"
     } else {
@@ -56,7 +82,7 @@ pub(super) fn run(args: &OneArgs, output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn play(args: &OneArgs, output: &Output) -> anyhow::Result<Played> {
+fn play(args: &Args, output: &Output) -> anyhow::Result<Played> {
     let mut overrides = Overrides::default();
     if let Some(seed) = args.seed {
         overrides.flag("--seed", "seed", seed as i64);

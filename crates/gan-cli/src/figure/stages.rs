@@ -3,12 +3,13 @@
 use gan_pictures::{Anchor, Drawing};
 
 use super::game::Played;
-use super::panel::{self, GREY, INK, Panel};
+use super::panel::{self, Area, GREY, INK};
 use super::strip;
 
 const WIDTH: f64 = 1320.0;
-const HEIGHT: f64 = 700.0;
+const HEIGHT: f64 = 736.0;
 const LEFT: f64 = 52.0;
+const RIGHT: f64 = WIDTH - 30.0;
 /// From one panel to the next.
 const STEP: f64 = 319.0;
 /// Names of the stages; (b) and (c) are so near that their names must lean apart.
@@ -28,58 +29,59 @@ const TITLES: [&str; 4] = [
 /// The whole picture.
 pub(super) fn draw(played: &Played) -> Drawing {
     let mut drawing = Drawing::new(WIDTH, HEIGHT);
-    panel::legend(&mut drawing, [LEFT, 28.0]);
-    drawing.text(
-        [WIDTH - 30.0, 28.0],
-        Anchor::End,
-        12.0,
-        GREY,
-        "arrows: z, uniform, to x = G(z); D on the scale at the right of each panel",
-    );
     let stages = played.stages();
     let highest = panel::highest(played, &stages);
+    panel::draw_legend(&mut drawing, [LEFT, 28.0], played, &stages, highest);
     for (index, moment) in stages.into_iter().enumerate() {
-        let panel = Panel {
+        let area = Area {
             left: LEFT + STEP * index as f64,
             top: 46.0,
             width: 268.0,
-            height: 374.0,
+            height: 386.0,
         };
-        panel::draw(&mut drawing, panel, played, moment, highest, TITLES[index]);
+        panel::draw(&mut drawing, area, played, moment, highest, TITLES[index]);
     }
-    let panel = Panel {
+    let area = Area {
         left: LEFT,
-        top: 474.0,
-        width: WIDTH - LEFT - 30.0,
+        top: 486.0,
+        width: RIGHT - LEFT,
         height: 160.0,
     };
-    let marks = played.stages.into_iter().zip(NAMES);
-    let marks: Vec<_> = marks
+    let names = played.stages.into_iter().zip(NAMES);
+    let names: Vec<_> = names
         .map(|(index, (name, anchor))| (index, name, anchor))
         .collect();
     let last = played.moments.len() - 1;
-    strip::draw(&mut drawing, panel, played, last, &marks);
-    drawing.text(
-        [LEFT, 448.0],
-        Anchor::Start,
-        13.0,
-        INK,
-        "value V(D, G), nats",
-    );
-    strip::legend(&mut drawing, [WIDTH - 30.0, 448.0], 12.0);
-    let foot = format!(
+    strip::draw(&mut drawing, area, played, last, &names);
+    strip::draw_legend(&mut drawing, [RIGHT, 460.0], 12.0);
+    let title = "value V(D, G), nats";
+    drawing.text([LEFT, 460.0], Anchor::Start, 13.0, INK, title);
+    let pushforward = format!(
         "p_{{g}} is the exact density of G's pushforward, piecewise linear on {} cells of z, in bins \
          of {:.3}; V is over all of p_{{data}} and p_{{g}}",
         played.stages()[0].mapped.len() - 1,
         played.axis.width(),
     );
-    drawing.text([LEFT, HEIGHT - 14.0], Anchor::Start, 11.0, GREY, &foot);
-    drawing.text(
-        [WIDTH - 30.0, HEIGHT - 14.0],
-        Anchor::End,
-        11.0,
-        GREY,
-        "iterations, by their square root; shaded: one player alone",
-    );
+    for (at, anchor, note) in [
+        (
+            [RIGHT, 28.0],
+            Anchor::End,
+            "arrows: z, uniform, to x = G(z); D on the scale at the right",
+        ),
+        ([LEFT, HEIGHT - 32.0], Anchor::Start, pushforward.as_str()),
+        (
+            [LEFT, HEIGHT - 14.0],
+            Anchor::Start,
+            "JSD(p_{data}, p_{g}) is in nats; |D − D*| is the mean over p_{data} and p_{g} in equal \
+             parts",
+        ),
+        (
+            [RIGHT, HEIGHT - 32.0],
+            Anchor::End,
+            "iterations, by their square root; shaded: one player alone",
+        ),
+    ] {
+        drawing.text(at, anchor, 11.0, GREY, note);
+    }
     drawing
 }
