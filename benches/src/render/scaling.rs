@@ -1,6 +1,6 @@
 //! The curves: a table, a sentence and a picture of each.
 
-use gan_pictures::{LogPlot, LogSeries, Role};
+use gan_pictures::{BLUE, Color, Curves, GREEN, ORANGE, Panel, Scale, Stroke};
 
 use super::section::capital;
 use super::table::Side::Right;
@@ -98,29 +98,47 @@ pub(super) fn fitted_slope(points: &[[f64; 2]]) -> f64 {
 
 /// Time, beside what FLOP and bytes alone would take at the device's limits.
 pub(super) fn chart(curve: &Curve, device: Device<'_>) -> String {
-    let series = |name, role, of: &dyn Fn(usize) -> Option<f64>| {
+    let points = |of: &dyn Fn(usize) -> Option<f64>| -> Vec<[f64; 2]> {
         let points = curve.points.iter().enumerate();
-        let points = points.filter_map(|(index, point)| Some([point.at, 1e3 * of(index)?]));
-        LogSeries {
-            name,
-            points: points.collect(),
-            role,
-        }
+        points
+            .filter_map(|(index, point)| Some([point.at, 1e3 * of(index)?]))
+            .collect()
     };
     let row = |index: usize| &curve.points[index].row;
     let limit = |kind, index: usize| device.limit(kind, row(index).threads, &row(index).precision);
+    let bound = |name, color: Color, of| gan_pictures::Curve {
+        name,
+        stroke: Stroke::new(color, 2.0).dashed(5.0, 4.0),
+        dots: false,
+        points: points(of),
+    };
+    let measured = gan_pictures::Curve {
+        name: "measured",
+        stroke: Stroke::new(ORANGE, 2.0),
+        dots: true,
+        points: points(&|index| row(index).seconds()),
+    };
     let product = |index| Some(row(index).flop / limit(LimitKind::Product, index)?);
     let copy = |index| Some(row(index).bytes / limit(LimitKind::Copy, index)?);
-    let mut series = vec![
-        series("measured", Role::Measured, &|index| row(index).seconds()),
-        series("FLOP at the best product", Role::Bound, &product),
-        series("bytes at the rate of a copy", Role::Bound, &copy),
+    let mut curves = vec![
+        measured,
+        bound("FLOP at the best product", BLUE, &product),
+        bound("bytes at the rate of a copy", GREEN, &copy),
     ];
-    series.retain(|series| !series.points.is_empty());
-    let plot = LogPlot {
-        title: &format!("ms per iteration, {}", curve.fixed),
-        across: &curve.variable,
-        series,
+    curves.retain(|curve| !curve.points.is_empty());
+    let panel = Panel {
+        title: "ms per iteration",
+        curves,
+        reference: None,
+        range: None,
+        scale: Scale::Logarithmic,
     };
-    plot.draw().to_svg()
+    let curves = Curves {
+        title: &curve.fixed,
+        x_name: &curve.variable,
+        x_scale: Scale::Logarithmic,
+        panels: vec![panel],
+        events: vec![],
+    };
+    curves.draw().to_svg()
 }

@@ -404,7 +404,7 @@ fn operations_chart(device: Device<'_>, all: &[&Row]) -> String {
             let mut same = all.iter();
             let same = same.find(|row| row.name == name && row.threads == threads);
             let share = same.and_then(|row| device.share_of_limit(row));
-            bar(series, share, percent(share))
+            bar(series, share.map(|share| 100.0 * share), percent(share))
         };
         BarGroup {
             name: name.trim_start_matches("op/").to_owned(),
@@ -420,10 +420,10 @@ fn operations_chart(device: Device<'_>, all: &[&Row]) -> String {
             color,
         });
     let chart = BarChart {
-        title: &format!("Share of the best f32 product of {}", device.name()),
+        title: &format!("Share of the best f32 product of {}, %", device.name()),
         series: series.collect(),
         groups: groups.collect(),
-        reference: Some((1.0, "as fast as the best product")),
+        reference: Some((100.0, "as fast as the best product")),
     };
     chart.draw().to_svg()
 }

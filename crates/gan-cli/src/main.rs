@@ -4,7 +4,6 @@
 //! is in `gan-run` and below.
 
 mod commands;
-mod figure;
 mod interrupt;
 mod output;
 mod problem;
@@ -13,15 +12,13 @@ mod progress;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use gan_run::model as sample;
-use gan_run::{config, run_data, run_dir};
 
 use commands::evaluate::{self, EvaluateArgs};
+use commands::figure::{self, FigureArgs};
 use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
 use commands::sample::{self as sample_command, SampleArgs};
 use commands::train::{self, TrainArgs};
-use figure::FigureArgs;
 use output::{Format, Output};
 
 /// Trains the generative adversarial nets of Goodfellow et al. 2014.

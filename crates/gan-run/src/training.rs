@@ -357,7 +357,7 @@ impl<'a, B: Backend> Training<'a, B> {
     fn draw_curves(&self) -> Result<(), Problem> {
         let title = self.dir.path().display().to_string();
         let findings = self.diagnosis.findings().iter().map(|finding| CurvesEvent {
-            step: finding.since as f64,
+            x: finding.since as f64,
             name: finding.kind.label(),
         });
         let curves = pictures::curves(&self.history, findings.collect(), &title);

@@ -1,6 +1,7 @@
 //! The commands, one module each: its arguments, and `run`.
 
 pub(crate) mod evaluate;
+pub(crate) mod figure;
 pub(crate) mod info;
 pub(crate) mod presets;
 pub(crate) mod sample;

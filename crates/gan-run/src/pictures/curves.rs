@@ -3,110 +3,10 @@
 use std::f64::consts::LN_2;
 
 use gan_pictures::{
-    BLUE, Color, Curve, Curves, CurvesPanel, Drawing, Event, GREEN, ORANGE, Reference, Scale,
+    BLUE, Color, Curve, Curves, Drawing, Event, GREEN, ORANGE, Panel, Scale, Stroke,
 };
 
 use crate::reading::{History, Reading};
-
-/// A curve: its name, its colour and its value in a reading.
-type Series = (&'static str, Color, fn(&Reading) -> Option<f64>);
-
-/// Curves of one quantity.
-struct Panel {
-    title: &'static str,
-    series: &'static [Series],
-    /// The value that theory has for p_g = p_data.
-    reference: Option<Reference<'static>>,
-    /// The ends of the axis; without them it follows the values.
-    range: Option<[f64; 2]>,
-    scale: Scale,
-}
-
-const CANNOT_TELL: Option<Reference<'static>> = Some(Reference {
-    value: 0.5,
-    name: "1/2: D cannot tell",
-});
-
-/// All panels; those without a value are left out.
-const PANELS: [Panel; 7] = [
-    Panel {
-        title: "value V(D, G), nats",
-        series: &[("V(D, G)", BLUE, |r| r.value)],
-        reference: Some(Reference {
-            value: -2.0 * LN_2,
-            name: "−log 4: p_{g} = p_{data} and the best D",
-        }),
-        range: None,
-        scale: Scale::Linear,
-    },
-    Panel {
-        title: "objectives (each player minimises its own)",
-        series: &[
-            ("discriminator", BLUE, |r| r.discriminator_objective),
-            ("generator", ORANGE, |r| r.generator_objective),
-        ],
-        reference: None,
-        range: None,
-        scale: Scale::Linear,
-    },
-    Panel {
-        title: "outputs of D",
-        series: &[
-            ("mean D(x)", BLUE, |r| r.d_data),
-            ("mean D(G(z))", ORANGE, |r| r.d_samples),
-            ("saturation: 1 − mean 4·D·(1 − D)", GREEN, |r| {
-                r.saturation
-            }),
-        ],
-        reference: CANNOT_TELL,
-        range: Some([0.0, 1.0]),
-        scale: Scale::Linear,
-    },
-    Panel {
-        title: "error rates of D",
-        series: &[
-            ("data taken for samples", BLUE, |r| r.false_negatives),
-            ("samples taken for data", ORANGE, |r| r.false_positives),
-        ],
-        reference: CANNOT_TELL,
-        range: Some([0.0, 1.0]),
-        scale: Scale::Linear,
-    },
-    Panel {
-        title: "gradient norms",
-        series: &[
-            ("discriminator", BLUE, |r| r.discriminator_gradient),
-            ("generator", ORANGE, |r| r.generator_gradient),
-        ],
-        reference: None,
-        range: None,
-        scale: Scale::Logarithmic,
-    },
-    Panel {
-        title: "distances of samples over those of records",
-        series: &[
-            ("of all pairs (diversity)", BLUE, |r| r.diversity),
-            ("to the nearest", ORANGE, |r| r.nearest),
-        ],
-        reference: Some(Reference {
-            value: 1.0,
-            name: "1: as the data",
-        }),
-        // Far below 1 is collapse; how far above it the first samples lie would hide that.
-        range: Some([0.0, 2.0]),
-        scale: Scale::Linear,
-    },
-    Panel {
-        title: "modes",
-        series: &[
-            ("modes of the data", BLUE, |r| r.modes),
-            ("modes found in the samples", ORANGE, |r| r.modes_found),
-        ],
-        reference: None,
-        range: None,
-        scale: Scale::Linear,
-    },
-];
 
 /// More points than this would not be seen.
 const POINTS: usize = 600;
@@ -114,24 +14,97 @@ const POINTS: usize = 600;
 /// The curves of `history`, with a vertical line for each of `events`.
 pub(crate) fn curves(history: &History, events: Vec<Event<'_>>, title: &str) -> Drawing {
     let readings = history.thinned(POINTS);
-    let curve = |&(name, color, value): &Series| Curve {
+    let curve = |name, color: Color, value: fn(&Reading) -> Option<f64>| Curve {
         name,
-        color,
+        stroke: Stroke::new(color, 1.4),
+        dots: false,
         points: readings
             .iter()
             .filter_map(|reading| Some([reading.step as f64, value(reading)?]))
             .collect(),
     };
-    let panels = PANELS.iter().map(|panel| CurvesPanel {
-        title: panel.title,
-        curves: panel.series.iter().map(curve).collect(),
-        reference: panel.reference,
-        range: panel.range,
-        scale: panel.scale,
-    });
+    let panel = |title, curves| Panel {
+        title,
+        curves,
+        reference: None,
+        range: None,
+        scale: Scale::Linear,
+    };
+    let of_both = |title, of_d, of_g| {
+        let curves = vec![
+            curve("discriminator", BLUE, of_d),
+            curve("generator", ORANGE, of_g),
+        ];
+        panel(title, curves)
+    };
+    let of_probabilities = |title, curves| Panel {
+        reference: Some((0.5, "1/2: D cannot tell")),
+        range: Some([0.0, 1.0]),
+        ..panel(title, curves)
+    };
+    let panels = vec![
+        Panel {
+            reference: Some((-2.0 * LN_2, "−log 4: p_{g} = p_{data} and the best D")),
+            ..panel(
+                "value V(D, G), nats",
+                vec![curve("V(D, G)", BLUE, |r| r.value)],
+            )
+        },
+        of_both(
+            "objectives (each player minimises its own)",
+            |r| r.discriminator_objective,
+            |r| r.generator_objective,
+        ),
+        of_probabilities(
+            "outputs of D",
+            vec![
+                curve("mean D(x)", BLUE, |r| r.d_data),
+                curve("mean D(G(z))", ORANGE, |r| r.d_samples),
+                curve("saturation: 1 − mean 4·D·(1 − D)", GREEN, |r| {
+                    r.saturation
+                }),
+            ],
+        ),
+        of_probabilities(
+            "error rates of D",
+            vec![
+                curve("data taken for samples", BLUE, |r| r.false_negatives),
+                curve("samples taken for data", ORANGE, |r| r.false_positives),
+            ],
+        ),
+        Panel {
+            scale: Scale::Logarithmic,
+            ..of_both(
+                "gradient norms",
+                |r| r.discriminator_gradient,
+                |r| r.generator_gradient,
+            )
+        },
+        Panel {
+            reference: Some((1.0, "1: as the data")),
+            // Far below 1 is collapse; how far above it the first samples lie would hide that.
+            range: Some([0.0, 2.0]),
+            ..panel(
+                "distances, samples / records",
+                vec![
+                    curve("all pairs (diversity)", BLUE, |r| r.diversity),
+                    curve("nearest", ORANGE, |r| r.nearest),
+                ],
+            )
+        },
+        panel(
+            "modes",
+            vec![
+                curve("modes of the data", BLUE, |r| r.modes),
+                curve("modes found in the samples", ORANGE, |r| r.modes_found),
+            ],
+        ),
+    ];
     let curves = Curves {
         title,
-        panels: panels.collect(),
+        x_name: "iterations",
+        x_scale: Scale::Linear,
+        panels,
         events,
     };
     curves.draw()

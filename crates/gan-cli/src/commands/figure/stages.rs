@@ -31,13 +31,13 @@ pub(super) fn draw(played: &Played) -> Drawing {
     let mut drawing = Drawing::new(WIDTH, HEIGHT);
     let stages = played.stages();
     let highest = panel::highest(played, &stages);
-    panel::draw_legend(&mut drawing, [LEFT, 28.0], played, &stages, highest);
+    panel::draw_legend(&mut drawing, [LEFT, 28.0], 13.0, played, &stages, highest);
     for (index, moment) in stages.into_iter().enumerate() {
         let area = Area {
             left: LEFT + STEP * index as f64,
             top: 46.0,
             width: 268.0,
-            height: 386.0,
+            height: 389.0,
         };
         panel::draw(&mut drawing, area, played, moment, highest, TITLES[index]);
     }

@@ -1,9 +1,7 @@
 //! One stage of Figure 1: densities and D over x, and below them how G maps z to x.
 
 use gan_model::Moves;
-use gan_pictures::{
-    Anchor, Axis, Color, Drawing, Frame, LegendEntry, Point, Stroke, Swatch, legend,
-};
+use gan_pictures::{Anchor, Axis, Color, Drawing, Frame, Point, Stroke, Swatch, legend};
 
 use super::game::{LATENT_END, Moment, Played};
 
@@ -35,7 +33,7 @@ const ARROWS: usize = 21;
 /// Height of the title and the numbers of a stage.
 const HEAD: f64 = 42.0;
 /// Height of the axis of x, between whose two lines its numbers stand.
-const RULER: f64 = 17.0;
+const RULER: f64 = 20.0;
 /// Height of the arrows.
 const MAP: f64 = 58.0;
 /// Height of the numbers of z.
@@ -140,12 +138,12 @@ fn draw_map(drawing: &mut Drawing, densities: &Frame, moment: &Moment) {
     let floor = densities.bottom();
     let (ruler, base) = (floor + RULER, floor + RULER + MAP);
     for y in [floor, ruler, base] {
-        drawing.line(vec![[left, y], [right, y]], Stroke::new(INK, 1.0));
+        drawing.line(&[[left, y], [right, y]], Stroke::new(INK, 1.0));
     }
     for tick in densities.x.ticks(4) {
         let x = densities.across(tick.value);
         for [from, to] in [[floor, floor + 3.0], [ruler - 3.0, ruler]] {
-            drawing.line(vec![[x, from], [x, to]], Stroke::new(INK, 1.0));
+            drawing.line(&[[x, from], [x, to]], Stroke::new(INK, 1.0));
         }
         let at = [x, floor + 0.5 * RULER + 3.6];
         drawing.text(at, Anchor::Middle, 10.0, GREY, &tick.label);
@@ -183,19 +181,20 @@ fn draw_arrow(drawing: &mut Drawing, from: Point, to: Point) {
             to[1] - 6.0 * uy - turn * 2.2 * ux,
         ]
     };
-    drawing.line(vec![from, [to[0] - 4.0 * ux, to[1] - 4.0 * uy]], ARROW);
-    drawing.area(vec![to, side(1.0), side(-1.0)], GREY, 1.0);
+    drawing.line(&[from, [to[0] - 4.0 * ux, to[1] - 4.0 * uy]], ARROW);
+    drawing.area(&[to, side(1.0), side(-1.0)], GREY, 1.0);
 }
 
 /// Draws the legend of panels that show `moments`, from `at` on to the right.
 pub(super) fn draw_legend(
     drawing: &mut Drawing,
     at: Point,
+    size: f64,
     played: &Played,
     moments: &[&Moment],
     highest: f64,
 ) {
-    let line = |stroke, name| LegendEntry::new(Swatch::Line(stroke), name);
+    let line = |stroke, name: &str| (Swatch::Line(stroke), name.to_owned());
     let mut entries = vec![
         line(DATA, "p_{data}"),
         line(SAMPLES, "p_{g}"),
@@ -204,10 +203,9 @@ pub(super) fn draw_legend(
     ];
     let mut moments = moments.iter();
     if moments.any(|moment| largest(&moment.generated, played) > highest) {
-        let cut = Swatch::Triangle(GREEN);
-        entries.push(LegendEntry::new(cut, "p_{g} goes on above"));
+        entries.push((Swatch::Triangle(GREEN), "p_{g} goes on above".to_owned()));
     }
-    legend(drawing, at, Anchor::Start, 13.0, &entries);
+    legend(drawing, at, Anchor::Start, size, &entries);
 }
 
 /// Who moved, in words.

@@ -17,10 +17,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use gan_pictures::Drawing;
+use gan_run::problem::Problem;
+use gan_run::run_dir::{RunDir, check_folder};
 
 use crate::output::Output;
-use crate::problem::Problem;
-use crate::run_dir::{RunDir, check_folder};
 
 /// Arguments of `gan-cli figure`.
 #[derive(Debug, Args)]

@@ -6,11 +6,11 @@ use clap::builder::RangedU64ValueParser;
 use gan_eval::{Neighbour, Points, gather, nearest};
 use gan_kernels::Native;
 use gan_pictures::ImageRows;
+use gan_run::run_data::RunData;
 
 use super::Target;
 use super::model::{self, ModelArgs};
 use crate::output::Output;
-use crate::run_data::RunData;
 
 /// Arguments of `gan-cli figure 2`.
 #[derive(Debug, clap::Args)]
@@ -39,8 +39,8 @@ pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     }
     let seed = args.model.seed.unwrap_or(model.checkpoint.seed);
     let (rows, cols) = (args.model.rows, args.cols);
-    let mut sampler = model::sampler(&model)?;
-    let samples = sampler.sample(seed, 0, rows * cols)?;
+    let mut generator = model::generator(&model)?;
+    let samples = generator.sample(seed, 0, rows * cols)?;
     let size = model.cols;
     let train = gather(&data.train, 0..data.train.rows());
     let train = Points::new(&train, size);

@@ -7,14 +7,15 @@ use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use gan_kernels::Native;
 use gan_model::{GameConfig, OptimizerConfig, Prior, ScheduleConfig, Trainer, TrainingData};
+use gan_run::config::{Overrides, RunConfig, Sources};
+use gan_run::problem::Problem;
+use gan_run::run_dir::RunDir;
+use gan_run::text::duration;
 
 use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
 use super::{Form, Target, animation, panel, stages};
-use crate::config::{Overrides, RunConfig, Sources};
 use crate::output::Output;
-use crate::problem::Problem;
-use crate::progress::{Progress, duration};
-use crate::run_dir::RunDir;
+use crate::progress::Progress;
 
 /// The preset that is played.
 const PRESET: &str = "figure1";
@@ -121,51 +122,28 @@ fn play(args: &Args, output: &Output) -> anyhow::Result<Played> {
 }
 
 /// The same game with steps so small that a lone player's way can be watched.
-fn careful(game: GameConfig) -> GameConfig {
-    let slower = |optimizer: OptimizerConfig, factor: f64| match optimizer {
-        OptimizerConfig::Momentum {
+fn careful(mut game: GameConfig) -> GameConfig {
+    let of_all = game.optimizer;
+    for (optimizer, factor) in [
+        (&mut game.generator.optimizer, SLOWER_G),
+        (&mut game.discriminator.optimizer, SLOWER_D),
+    ] {
+        if let OptimizerConfig::Momentum {
             learning_rate,
-            momentum,
-            max_column_norm,
+            schedule,
             ..
-        } => OptimizerConfig::Momentum {
-            learning_rate: learning_rate * factor,
-            schedule: ScheduleConfig::Constant,
-            momentum,
-            max_column_norm,
-        },
-        OptimizerConfig::Adam {
+        }
+        | OptimizerConfig::Adam {
             learning_rate,
-            beta1,
-            beta2,
-            epsilon,
-            max_column_norm,
+            schedule,
             ..
-        } => OptimizerConfig::Adam {
-            learning_rate: learning_rate * factor,
-            schedule: ScheduleConfig::Constant,
-            beta1,
-            beta2,
-            epsilon,
-            max_column_norm,
-        },
-        other => other,
-    };
-    let GameConfig {
-        mut generator,
-        mut discriminator,
-        optimizer,
-        game,
-    } = game;
-    generator.optimizer = Some(slower(generator.optimizer.unwrap_or(optimizer), SLOWER_G));
-    let own = discriminator.optimizer.unwrap_or(optimizer);
-    discriminator.optimizer = Some(slower(own, SLOWER_D));
-    GameConfig {
-        generator,
-        discriminator,
-        optimizer,
-        game,
+        } = optimizer.get_or_insert(of_all)
+        {
+            *learning_rate *= factor;
+            *schedule = ScheduleConfig::Constant;
+        }
     }
+    game
 }
 
 /// The axis of z and the density of p_g are those of one uniform latent.

@@ -54,12 +54,12 @@ fn delay(played: &Played, index: usize) -> u16 {
 fn draw(played: &Played, index: usize, highest: f64) -> Drawing {
     let moment = &played.moments[index];
     let mut drawing = Drawing::new(WIDTH, HEIGHT);
-    panel::draw_legend(&mut drawing, [34.0, 26.0], played, &[moment], highest);
+    panel::draw_legend(&mut drawing, [34.0, 26.0], 11.0, played, &[moment], highest);
     let area = Area {
         left: 50.0,
         top: 40.0,
         width: 480.0,
-        height: 332.0,
+        height: 335.0,
     };
     let who = panel::who(moment.moves);
     panel::draw(&mut drawing, area, played, moment, highest, who);

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::builder::RangedU64ValueParser;
 use gan_data::RecordShape;
 use gan_kernels::Native;
-use gan_model::Sampler;
-
-use crate::problem::Problem;
-use crate::run_dir::{self, RUNS};
-use crate::sample::Model;
+use gan_run::device::Device;
+use gan_run::model::{Generator, Model};
+use gan_run::problem::Problem;
+use gan_run::run_dir::{self, RUNS};
 
 /// Arguments that Figures 2 and 3 have in common.
 #[derive(Debug, clap::Args)]
@@ -78,11 +77,6 @@ fn image_shape(model: &Model) -> Option<ImageShape> {
 ///
 /// # Errors
 /// If the checkpoint does not fit its configuration.
-pub(super) fn sampler(model: &Model) -> anyhow::Result<Sampler<Native<f32>>> {
-    let backend = Native::new(None)?;
-    Ok(Sampler::new(
-        backend,
-        &model.config.generator,
-        &model.checkpoint,
-    )?)
+pub(super) fn generator(model: &Model) -> anyhow::Result<Generator> {
+    Ok(model.generator(&Device::Cpu(Native::new(None)?))?)
 }

@@ -3,9 +3,7 @@
 use std::f64::consts::LN_2;
 
 use gan_model::Moves;
-use gan_pictures::{
-    Anchor, Axis, Drawing, Frame, LegendEntry, Point, Scale, Stroke, Swatch, legend,
-};
+use gan_pictures::{Anchor, Axis, Drawing, Frame, Point, Scale, Stroke, Swatch, legend};
 
 use super::game::{Moment, Played};
 use super::panel::{Area, D, GREY, INK, ORANGE, SAND};
@@ -57,8 +55,8 @@ pub(super) fn draw(
     frame.edges(drawing);
     for &(index, name, anchor) in names {
         let x = across(&moments[index]);
-        let line = vec![[x, frame.top], [x, frame.bottom()]];
-        drawing.line(line, Stroke::new(GREY, 0.8));
+        let line = [[x, frame.top], [x, frame.bottom()]];
+        drawing.line(&line, Stroke::new(GREY, 0.8));
         drawing.text([x, frame.top - 5.0], anchor, 12.0, INK, name);
     }
     frame.level(drawing, EQUILIBRIUM, LEAST);
@@ -79,6 +77,6 @@ pub(super) fn draw_legend(drawing: &mut Drawing, at: Point, size: f64) {
         (BEST, "−log 4 + 2·JSD(p_{data} ‖ p_{g}), the V of D*"),
         (LEAST, "−log 4"),
     ]
-    .map(|(stroke, name)| LegendEntry::new(Swatch::Line(stroke), name));
+    .map(|(stroke, name)| (Swatch::Line(stroke), name.to_owned()));
     legend(drawing, at, Anchor::End, size, &entries);
 }

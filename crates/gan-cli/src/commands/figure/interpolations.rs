@@ -50,18 +50,18 @@ pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
         Path::Line
     };
     let (rows, cols) = (args.model.rows, args.cols);
-    let mut sampler = model::sampler(&model)?;
-    let ends = sampler.latents(seed, 0, 2 * rows)?;
-    let mut latents = Vec::with_capacity(rows * cols * sampler.latent());
-    for pair in ends.chunks_exact(2 * sampler.latent()) {
-        let (from, to) = pair.split_at(sampler.latent());
+    let mut generator = model::generator(&model)?;
+    let ends = generator.latents(seed, 0, 2 * rows)?;
+    let mut latents = Vec::with_capacity(rows * cols * generator.latent());
+    for pair in ends.chunks_exact(2 * generator.latent()) {
+        let (from, to) = pair.split_at(generator.latent());
         for step in 0..cols {
             let t = step as f64 / (cols - 1) as f64;
             latents.extend(between(path, from, to, t));
         }
     }
-    let mut images = sampler.generate_from(&latents)?;
-    model.record.to_user_units(&mut images, sampler.cols());
+    let mut images = generator.generate_from(&latents)?;
+    model.record.to_user_units(&mut images, generator.cols());
 
     let name = model.path.display().to_string();
     let way = match path {
