@@ -6,7 +6,7 @@ use gan_data::Mixture;
 use gan_kernels::Backend;
 use gan_model::{Moves, Trainer};
 
-use super::theory::{Axis, is_within, jensen_shannon, optimal_discriminator, value};
+use super::theory::{Bins, is_within, jensen_shannon, optimal_discriminator, value};
 use crate::progress::Progress;
 
 /// The prior p_z is uniform on ± this.
@@ -58,7 +58,7 @@ pub(super) struct Moment {
 /// A game that has been played.
 pub(super) struct Played {
     pub(super) mixture: Mixture,
-    pub(super) axis: Axis,
+    pub(super) bins: Bins,
     /// p_data: probability of each bin.
     pub(super) data: Vec<f64>,
     pub(super) moments: Vec<Moment>,
@@ -90,7 +90,7 @@ impl Played {
 
     /// The largest |D − 1/2| within `sigmas` standard deviations of the data's mean.
     pub(super) fn unfairness(&self, moment: &Moment, sigmas: f64) -> f64 {
-        let centres = self.axis.centres();
+        let centres = self.bins.centres();
         let outputs = centres.into_iter().zip(&moment.d);
         outputs
             .filter(|&(x, _)| is_within(&self.mixture, x, sigmas))
@@ -131,19 +131,19 @@ pub(super) fn play<B: Backend>(
         f64::from(mixture.centres[0]),
         REACH * f64::from(mixture.sigma),
     );
-    let axis = Axis {
+    let bins = Bins {
         low: mean - reach,
         high: mean + reach,
-        bins: BINS,
+        count: BINS,
     };
     let place = |cell| LATENT_END * (2.0 * f64::from(cell) / f64::from(CELLS) - 1.0);
     let mut game = Game {
         trainer,
         resting: careful,
         played: Played {
-            data: axis.data(&mixture),
+            data: bins.data(&mixture),
             mixture,
-            axis,
+            bins,
             moments: Vec::new(),
             stages: [0; 4],
         },
@@ -240,12 +240,12 @@ impl<B: Backend> Game<'_, B> {
 
     /// Keeps the present moment.
     fn look(&mut self, moves: Moves) -> anyhow::Result<()> {
-        let Played { axis, data, .. } = &self.played;
-        let centres: Vec<f32> = axis.centres().iter().map(|&x| x as f32).collect();
+        let Played { bins, data, .. } = &self.played;
+        let centres: Vec<f32> = bins.centres().iter().map(|&x| x as f32).collect();
         let mapped = self.trainer.generate_from(&self.latents)?;
         let d = self.trainer.discriminate(&centres)?;
         let of_samples = self.trainer.discriminate(&mapped)?;
-        let generated = axis.pushforward(&mapped);
+        let generated = bins.pushforward(&mapped);
         let moment = Moment {
             step: self.trainer.steps_done(),
             moves,

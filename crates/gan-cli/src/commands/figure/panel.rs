@@ -60,7 +60,7 @@ pub(super) fn highest(played: &Played, moments: &[&Moment]) -> f64 {
 
 /// The largest density of `bins`.
 fn largest(bins: &[f64], played: &Played) -> f64 {
-    bins.iter().fold(0.0f64, |a, &b| a.max(b)) / played.axis.width()
+    bins.iter().fold(0.0f64, |a, &b| a.max(b)) / played.bins.width()
 }
 
 /// Draws `moment` under `title`.
@@ -105,7 +105,7 @@ pub(super) fn draw(
     draw_map(drawing, &densities, moment);
 
     let mut curve = |frame: &Frame, values: &mut dyn Iterator<Item = f64>, stroke| {
-        let points = played.axis.centres().into_iter().zip(values);
+        let points = played.bins.centres().into_iter().zip(values);
         let shown = points.filter(|(x, y)| frame.x.contains(*x) && y.is_finite());
         frame.curve(
             drawing,
@@ -113,7 +113,7 @@ pub(super) fn draw(
             stroke,
         );
     };
-    let width = played.axis.width();
+    let width = played.bins.width();
     curve(
         &probabilities,
         &mut played.optimum(moment).into_iter(),

@@ -60,7 +60,7 @@ pub(super) fn draw(played: &Played) -> Drawing {
         "p_{{g}} is the exact density of G's pushforward, piecewise linear on {} cells of z, in bins \
          of {:.3}; V is over all of p_{{data}} and p_{{g}}",
         played.stages()[0].mapped.len() - 1,
-        played.axis.width(),
+        played.bins.width(),
     );
     for (at, anchor, note) in [
         (

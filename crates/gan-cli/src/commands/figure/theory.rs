@@ -5,24 +5,24 @@ use std::f64::consts::LN_2;
 
 use gan_data::Mixture;
 
-/// A stretch of the x axis, in bins.
+/// A stretch of the x axis, cut into bins of equal width.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Axis {
+pub(super) struct Bins {
     pub(super) low: f64,
     pub(super) high: f64,
-    pub(super) bins: usize,
+    pub(super) count: usize,
 }
 
-impl Axis {
+impl Bins {
     /// Width of a bin.
     pub(super) fn width(self) -> f64 {
-        (self.high - self.low) / self.bins as f64
+        (self.high - self.low) / self.count as f64
     }
 
     /// The middle of each bin.
     pub(super) fn centres(self) -> Vec<f64> {
         let centre = |bin| self.low + (f64::from(bin) + 0.5) * self.width();
-        (0..self.bins as u32).map(centre).collect()
+        (0..self.count as u32).map(centre).collect()
     }
 
     /// Probability of each bin under `mixture`, which has one dimension; by Simpson's rule.
@@ -43,13 +43,13 @@ impl Axis {
     /// branches add up.
     /// No probability is lost: what leaves the axis is one less the sum.
     pub(super) fn pushforward(self, x: &[f32]) -> Vec<f64> {
-        let mut bins = vec![0.0; self.bins];
+        let mut bins = vec![0.0; self.count];
         let cell = 1.0 / (x.len().max(2) - 1) as f64;
         let place = |x: f32| (f64::from(x) - self.low) / self.width();
         for pair in x.windows(2) {
             let (from, to) = (place(pair[0].min(pair[1])), place(pair[0].max(pair[1])));
             let first = from.floor().max(0.0);
-            let last = to.floor().min(self.bins as f64 - 1.0);
+            let last = to.floor().min(self.count as f64 - 1.0);
             // An image narrower than rounding is a point.
             let span = to - from;
             if span < 1e-9 {
@@ -119,10 +119,10 @@ pub(super) fn is_within(mixture: &Mixture, x: f64, sigmas: f64) -> bool {
 mod tests {
     use super::*;
 
-    const AXIS: Axis = Axis {
+    const BINS: Bins = Bins {
         low: -1.0,
         high: 3.0,
-        bins: 80,
+        count: 80,
     };
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         // G(z) = z² on [−1, 1]: density 1 / (2√x) on [0, 1].
         let square = |i: i32| (f64::from(i) / 2000.0).powi(2) as f32;
         let x: Vec<f32> = (-2000..=2000).map(square).collect();
-        let bins = AXIS.pushforward(&x);
+        let bins = BINS.pushforward(&x);
         assert!((bins.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         for (bin, x) in [(20, 0.05f64), (29, 0.5), (39, 1.0)] {
             let expected = x.sqrt() - (x - 0.05).sqrt();
@@ -140,12 +140,12 @@ mod tests {
 
     #[test]
     fn pushforward_counts_points_and_drops_what_leaves_the_axis() {
-        assert_eq!(AXIS.pushforward(&[1.01; 5])[40], 1.0);
+        assert_eq!(BINS.pushforward(&[1.01; 5])[40], 1.0);
         // From −3 to 3: the axis holds two thirds.
         let line: Vec<f32> = (0..=60).map(|i| -3.0 + 0.1 * i as f32).collect();
-        let bins = AXIS.pushforward(&line);
+        let bins = BINS.pushforward(&line);
         assert!((bins.iter().sum::<f64>() - 4.0 / 6.0).abs() < 1e-6);
-        assert!(AXIS.pushforward(&[7.0; 3]).iter().all(|&bin| bin == 0.0));
+        assert!(BINS.pushforward(&[7.0; 3]).iter().all(|&bin| bin == 0.0));
     }
 
     #[test]
@@ -161,17 +161,17 @@ mod tests {
     #[test]
     fn value_of_the_optimal_discriminator_is_theorem_1() {
         // p_data has density 2x on [0, 1], G makes the uniform.
-        let axis = Axis {
+        let bins = Bins {
             low: 0.0,
             high: 1.0,
-            bins: 2000,
+            count: 2000,
         };
         let x: Vec<f32> = (0..=20_000).map(|i| i as f32 / 20_000.0).collect();
-        let generated = axis.pushforward(&x);
-        let data: Vec<f64> = axis
+        let generated = bins.pushforward(&x);
+        let data: Vec<f64> = bins
             .centres()
             .iter()
-            .map(|x| 2.0 * x * axis.width())
+            .map(|x| 2.0 * x * bins.width())
             .collect();
         let best = optimal_discriminator(&data, &generated);
         let of_data: Vec<f32> = best.iter().map(|&d| d as f32).collect();
