@@ -1,5 +1,5 @@
-//! One evaluation: the samples, the records that they are compared with, and the numbers that the
-//! [metrics](crate::Metric) have found so far.
+//! One evaluation: the samples, the records that they are compared with, and the caller who shows
+//! progress and keeps numbers; what every [metric](crate::Metric) starts from.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Estimate, EvalError, Evidence, Finding, Neighbourhood, Points, verdict};
+use crate::error::EvalError;
+use crate::points::Points;
+use crate::report::Estimate;
 
 /// Fewer records or samples than this compare with nothing.
 pub(crate) const FEWEST: usize = 20;
@@ -100,9 +102,6 @@ pub struct Evaluation<'a, B: Backend> {
     pub(crate) step: u64,
     /// Width of the Parzen window, if it was given.
     pub(crate) sigma: Option<f64>,
-    pub(crate) evidence: Evidence,
-    /// The neighbourhoods of the samples and of training records, which two metrics read.
-    pub(crate) neighbourhoods: Option<[Neighbourhood; 2]>,
     drawn: Drawn,
     caller: Caller<'a>,
 }
@@ -130,8 +129,6 @@ impl<'a, B: Backend> Evaluation<'a, B> {
             samples,
             step,
             sigma,
-            evidence: Evidence::default(),
-            neighbourhoods: None,
             drawn: Drawn {
                 train: drawn(reference.train),
                 valid: drawn(reference.valid),
@@ -139,12 +136,6 @@ impl<'a, B: Backend> Evaluation<'a, B> {
             },
             caller,
         }
-    }
-
-    /// Reads all numbers found so far together.
-    #[must_use]
-    pub fn verdict(&self) -> Vec<Finding> {
-        verdict(&self.evidence)
     }
 
     /// Reports that a stage of the work begins.

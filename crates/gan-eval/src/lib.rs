@@ -4,7 +4,7 @@
 //! Expensive work runs on any [`gan_kernels::Backend`].
 //!
 //! An [`Evaluation`] holds samples and the records of a [`Reference`]; each [`Metric`] computes its
-//! numbers from it and explains them in a [`Section`] of the report.
+//! numbers from it, adds them to the [`Evidence`], and explains them in a [`Section`] of the report.
 //! The first metric is the paper's: [`ParzenProtocol`], with [`Controls`] without whose numbers it
 //! says little.
 //! The other metrics answer one question each, and [`verdict`] reads them all together:
@@ -60,5 +60,5 @@ pub use parzen::{
     mean_and_standard_error,
 };
 pub use points::{Points, gather};
-pub use report::{Row, RowKind, Section, Uncertainty};
-pub use verdict::{Estimate, Evidence, Finding, Quality, verdict};
+pub use report::{Estimate, Row, RowKind, Section, Uncertainty};
+pub use verdict::{Evidence, Finding, Quality, verdict};

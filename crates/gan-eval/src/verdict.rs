@@ -4,7 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Classes, Memorisation, Mmd, Modes, Neighbourhood, TwoSample};
+use crate::metrics::classes::Classes;
+use crate::metrics::memorisation::Memorisation;
+use crate::metrics::mmd::Mmd;
+use crate::metrics::modes::Modes;
+use crate::metrics::neighbourhood::Neighbourhood;
+use crate::metrics::two_sample::TwoSample;
+use crate::report::Estimate;
 
 /// Share of samples closer to training than to held-out records, above 1/2, that is memorising.
 ///
@@ -41,8 +47,9 @@ pub struct Evidence {
     pub log_likelihood: Option<[Estimate; 2]>,
     /// Distances to the closest records.
     pub memorisation: Option<Memorisation>,
-    /// Precision and its kin, against held-out records.
-    pub neighbourhood: Option<Neighbourhood>,
+    /// Precision and its kin of the samples, and those of training records in their place, against
+    /// held-out records.
+    pub neighbourhood: Option<[Neighbourhood; 2]>,
     /// Kernel two-sample test.
     pub mmd: Option<Mmd>,
     /// Classifier two-sample test.
@@ -51,15 +58,6 @@ pub struct Evidence {
     pub modes: Option<Modes>,
     /// Classes in a classifier's eyes.
     pub classes: Option<Classes>,
-}
-
-/// A number and its standard error.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    /// The number.
-    pub value: f64,
-    /// Its standard error.
-    pub standard_error: f64,
 }
 
 /// The quality of samples: a fault, or none.
@@ -167,7 +165,7 @@ fn collapsed(evidence: &Evidence) -> Option<String> {
             .then(|| format!("{found} of {all} classes have a tenth of their share of samples"))
     };
     let by_coverage = || {
-        let found = evidence.neighbourhood?;
+        let [found, _] = evidence.neighbourhood?;
         let part = found.precision > UNLIKE && found.coverage < PART_COVERED * found.precision;
         part.then(|| {
             format!(
@@ -182,7 +180,7 @@ fn collapsed(evidence: &Evidence) -> Option<String> {
 }
 
 fn crowded(evidence: &Evidence) -> Option<String> {
-    let found = evidence.neighbourhood?;
+    let [found, _] = evidence.neighbourhood?;
     (found.density > CROWDED).then(|| {
         format!(
             "density {:.2}, ideal 1: samples crowd in the middle of the data; {} of records are \
@@ -211,7 +209,7 @@ fn unlike(evidence: &Evidence) -> Option<String> {
         Some(format!("{share} of samples are within 3 sigma of a mode"))
     };
     let by_precision = || {
-        let share = evidence.neighbourhood?.precision;
+        let share = evidence.neighbourhood?[0].precision;
         let share = (share < UNLIKE).then(|| percent(share))?;
         let place = "in the neighbourhood of a held-out record";
         Some(format!("{share} of samples are {place}"))
@@ -239,7 +237,7 @@ fn told_apart(evidence: &Evidence) -> Option<String> {
     };
     // Where data are thin sheets, neighbours see what a classifier of few epochs does not.
     let by_neighbours = || {
-        let nearest = evidence.neighbourhood?.one_nn;
+        let nearest = evidence.neighbourhood?[0].one_nn;
         let accident = NO_ACCIDENT * nearest.standard_error;
         (nearest.accuracy > TOLD && nearest.accuracy - 0.5 > accident).then(|| {
             format!(
@@ -269,7 +267,7 @@ fn good(evidence: &Evidence) -> Option<Finding> {
     let kernel = evidence
         .mmd
         .map(|mmd| format!("MMD² has p-value {:.2}", mmd.p_value));
-    let near = evidence.neighbourhood.map(|found| {
+    let near = evidence.neighbourhood.map(|[found, _]| {
         let [precision, coverage] = [found.precision, found.coverage].map(percent);
         format!("precision {precision} and coverage {coverage}")
     });
@@ -299,7 +297,7 @@ mod tests {
         let (records, few) = (held_out.first(1000), samples.first(1000));
         let evidence = Evidence {
             memorisation: Some(memorisation(&backend, training, held_out, samples).unwrap()),
-            neighbourhood: Some(neighbourhood(&backend, records, few, NEIGHBOURS).unwrap()),
+            neighbourhood: Some([neighbourhood(&backend, records, few, NEIGHBOURS).unwrap(); 2]),
             mmd: Some(mmd(&backend, records.first(400), few.first(400), 199, 1).unwrap()),
             two_sample: Some(two_sample(&backend, &Training::new(30, 1), records, few).unwrap()),
             modes,
@@ -380,7 +378,7 @@ mod tests {
             let [records, few] = [&held_out, samples].map(|rows| Points::new(rows, 2).first(1000));
             let found = neighbourhood(&backend(), records, few, NEIGHBOURS).unwrap();
             verdict(&Evidence {
-                neighbourhood: Some(found),
+                neighbourhood: Some([found; 2]),
                 ..Evidence::default()
             })
         };

@@ -1,7 +1,8 @@
 //! The metrics of `gan-eval` on a device.
 
 use gan_eval::{
-    Caller, EvalError, Evaluation, Finding, Metric, Nearest, Points, Reference, Section,
+    Caller, EvalError, Evaluation, Evidence, Finding, Metric, Nearest, Points, Reference, Section,
+    verdict,
 };
 use gan_kernels::{Backend, BackendError, Native};
 
@@ -80,10 +81,11 @@ fn evaluate_on<'a, B: Backend>(
         sigma,
     } = *subject;
     let mut evaluation = Evaluation::new(backend, reference, samples, step, sigma, caller);
+    let mut evidence = Evidence::default();
     let sections = Metric::ALL
         .iter()
         .filter(|metric| metrics.contains(&metric.name))
-        .map(|metric| metric.section(&mut evaluation))
+        .map(|metric| metric.section(&mut evaluation, &mut evidence))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok((sections, evaluation.verdict()))
+    Ok((sections, verdict(&evidence)))
 }

@@ -18,6 +18,7 @@ pub const MISSING_SHARE: f64 = 0.1;
 /// The metric `classes`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<Classes>,
 ) -> Result<Section, EvalError> {
     evaluation.begin("classifier of classes");
     let (backend, reference) = (evaluation.backend, evaluation.reference);
@@ -77,7 +78,7 @@ pub(super) fn section<B: Backend>(
          this program on this data"
             .into(),
     ];
-    evaluation.evidence.classes = Some(found);
+    *result = Some(found);
     Ok(section)
 }
 

@@ -11,13 +11,14 @@ use crate::{EvalError, Points, Section, nearest};
 /// The metric `memorisation`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<Memorisation>,
 ) -> Result<Section, EvalError> {
     evaluation.begin("closest records");
     let (train, valid) = (evaluation.drawn_train(), evaluation.drawn_valid());
     let [training, held_out] = equal("memorisation", train, valid, PAIRS)?;
     let samples = evaluation.samples.first(PAIRS);
     let found = memorisation(evaluation.backend, training, held_out, samples)?;
-    evaluation.evidence.memorisation = Some(found);
+    *result = Some(found);
     let reference = evaluation.reference;
     let title = format!(
         "Closest records of {} samples, among {} training and as many {} records",

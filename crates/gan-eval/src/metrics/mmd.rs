@@ -22,11 +22,12 @@ const TOGETHER: usize = 64;
 /// The metric `mmd`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<Mmd>,
 ) -> Result<Section, EvalError> {
     let [found, real] = evaluation.compare("mmd", "mmd", KERNEL, |backend, records, samples| {
         mmd(backend, records, samples, PERMUTATIONS, 0)
     })?;
-    evaluation.evidence.mmd = Some(found);
+    *result = Some(found);
     let title = format!(
         "MMD² of {} and as many samples (kernels at 1/2, 1, 2 and 4 times the median distance, \
          {PERMUTATIONS} permutations)",

@@ -11,15 +11,18 @@ pub(crate) mod wasserstein;
 
 use gan_kernels::Backend;
 
-use crate::evaluation::FEWEST;
-use crate::{EvalError, Evaluation, Reference, Section};
+use crate::error::EvalError;
+use crate::evaluation::{Evaluation, FEWEST, Reference};
+use crate::report::Section;
+use crate::verdict::Evidence;
+use neighbourhood::{nn_section, prdc_section};
 
 /// One metric.
 pub struct Metric<B: Backend> {
     /// The name that `--metrics` takes and that the section bears.
     pub name: &'static str,
     needs: Needs,
-    section: fn(&mut Evaluation<'_, B>) -> Result<Section, EvalError>,
+    section: fn(&mut Evaluation<'_, B>, &mut Evidence) -> Result<Section, EvalError>,
 }
 
 /// The data that a metric needs.
@@ -39,23 +42,43 @@ impl<B: Backend> Metric<B> {
     /// All metrics, in the order in which they are reported.
     #[rustfmt::skip]
     pub const ALL: [Self; 9] = [
-        Self { name: "parzen", needs: Needs::Anything, section: parzen::section },
-        Self { name: "mmd", needs: Needs::Enough, section: mmd::section },
-        Self { name: "prdc", needs: Needs::Enough, section: neighbourhood::prdc_section },
-        Self { name: "c2st", needs: Needs::Enough, section: two_sample::section },
-        Self { name: "nn", needs: Needs::Enough, section: neighbourhood::nn_section },
-        Self { name: "wasserstein", needs: Needs::Enough, section: wasserstein::section },
-        Self { name: "modes", needs: Needs::Modes, section: modes::section },
-        Self { name: "memorisation", needs: Needs::Enough, section: memorisation::section },
-        Self { name: "classes", needs: Needs::Labels, section: classes::section },
+        Self::new("parzen", Needs::Anything, |e, found| {
+            parzen::section(e, &mut found.log_likelihood)
+        }),
+        Self::new("mmd", Needs::Enough, |e, found| mmd::section(e, &mut found.mmd)),
+        Self::new("prdc", Needs::Enough, |e, found| prdc_section(e, &mut found.neighbourhood)),
+        Self::new("c2st", Needs::Enough, |e, found| two_sample::section(e, &mut found.two_sample)),
+        Self::new("nn", Needs::Enough, |e, found| nn_section(e, &mut found.neighbourhood)),
+        Self::new("wasserstein", Needs::Enough, |e, _| wasserstein::section(e)),
+        Self::new("modes", Needs::Modes, |e, found| modes::section(e, &mut found.modes)),
+        Self::new("memorisation", Needs::Enough, |e, found| {
+            memorisation::section(e, &mut found.memorisation)
+        }),
+        Self::new("classes", Needs::Labels, |e, found| classes::section(e, &mut found.classes)),
     ];
 
-    /// Computes the metric.
+    const fn new(
+        name: &'static str,
+        needs: Needs,
+        section: fn(&mut Evaluation<'_, B>, &mut Evidence) -> Result<Section, EvalError>,
+    ) -> Self {
+        Self {
+            name,
+            needs,
+            section,
+        }
+    }
+
+    /// Computes the metric, adds its numbers to `evidence`, and explains them.
     ///
     /// # Errors
     /// If the device fails, or the data do not meet a [need](Self::unmet_need).
-    pub fn section(&self, evaluation: &mut Evaluation<'_, B>) -> Result<Section, EvalError> {
-        (self.section)(evaluation)
+    pub fn section(
+        &self,
+        evaluation: &mut Evaluation<'_, B>,
+        evidence: &mut Evidence,
+    ) -> Result<Section, EvalError> {
+        (self.section)(evaluation, evidence)
     }
 
     /// The need of this metric that the data or the number of samples do not meet, if any.

@@ -12,6 +12,7 @@ pub const HIGH_QUALITY: f32 = 3.0;
 /// The metric `modes`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<Modes>,
 ) -> Result<Section, EvalError> {
     let samples = evaluation.samples;
     let known = evaluation.reference.modes.ok_or(EvalError::UnmetNeed {
@@ -30,7 +31,7 @@ pub(super) fn section<B: Backend>(
             .with_ideal("0")
             .with_note("in nats, over samples within 3 sigma of a mode")
     }));
-    evaluation.evidence.modes = Some(found);
+    *result = Some(found);
     let samples = thousands(samples.rows());
     let title = format!("Modes of a known mixture, in {samples} samples");
     Ok(Section::new("modes", title, rows))

@@ -14,8 +14,9 @@ pub const NEIGHBOURS: usize = 5;
 /// The metric `prdc`.
 pub(super) fn prdc_section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<[Neighbourhood; 2]>,
 ) -> Result<Section, EvalError> {
-    let [found, real] = neighbourhoods(evaluation)?;
+    let [found, real] = neighbourhoods(evaluation, result)?;
     let title = format!(
         "Precision, recall, density, coverage against {} (as many samples, k = {})",
         evaluation.reference.test_records(found.rows),
@@ -39,8 +40,9 @@ pub(super) fn prdc_section<B: Backend>(
 /// The metric `nn`.
 pub(super) fn nn_section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<[Neighbourhood; 2]>,
 ) -> Result<Section, EvalError> {
-    let [Neighbourhood { rows, one_nn, .. }, real] = neighbourhoods(evaluation)?;
+    let [Neighbourhood { rows, one_nn, .. }, real] = neighbourhoods(evaluation, result)?;
     let title = format!(
         "Nearest neighbour's accuracy at telling {} from as many samples",
         evaluation.reference.test_records(rows)
@@ -66,8 +68,9 @@ pub(super) fn nn_section<B: Backend>(
 /// The neighbourhoods of the samples and of training records, computed once for both metrics.
 fn neighbourhoods<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<[Neighbourhood; 2]>,
 ) -> Result<[Neighbourhood; 2], EvalError> {
-    if let Some(found) = evaluation.neighbourhoods {
+    if let Some(found) = *result {
         return Ok(found);
     }
     evaluation.begin("neighbours of every sample and record");
@@ -75,8 +78,7 @@ fn neighbourhoods<B: Backend>(
     let found = evaluation.compare("prdc", control, PAIRS, |backend, records, samples| {
         neighbourhood(backend, records, samples, NEIGHBOURS)
     })?;
-    evaluation.evidence.neighbourhood = Some(found[0]);
-    Ok(*evaluation.neighbourhoods.insert(found))
+    Ok(*result.insert(found))
 }
 
 /// The result of [`neighbourhood`], all shares of one but the density.

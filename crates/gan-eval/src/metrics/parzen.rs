@@ -22,6 +22,7 @@ type Measured = (Control, usize, LogLikelihood);
 /// The metric `parzen`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<[Estimate; 2]>,
 ) -> Result<Section, EvalError> {
     let Evaluation {
         reference, samples, ..
@@ -48,7 +49,7 @@ pub(super) fn section<B: Backend>(
         value: found.mean,
         standard_error: found.standard_error,
     };
-    evaluation.evidence.log_likelihood = records.map(|records| [model, records].map(estimate));
+    *result = records.map(|records| [model, records].map(estimate));
 
     let for_sigma = protocol.records_for_sigma();
     let title = title(reference, samples.rows(), bandwidth, for_sigma);

@@ -12,6 +12,7 @@ const UPDATES: usize = 1_500;
 /// The metric `c2st`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
+    result: &mut Option<TwoSample>,
 ) -> Result<Section, EvalError> {
     evaluation.begin("classifier of records and samples");
     let control = "two_sample";
@@ -23,7 +24,7 @@ pub(super) fn section<B: Backend>(
             training.epochs = epochs.clamp(1, 60);
             two_sample(backend, &training, records, samples)
         })?;
-    evaluation.evidence.two_sample = Some(found);
+    *result = Some(found);
     let title = format!(
         "A fresh classifier's accuracy at telling {} from as many samples (half of each to train \
          it)",
