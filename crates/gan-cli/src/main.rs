@@ -6,18 +6,18 @@
 mod commands;
 mod interrupt;
 mod output;
-mod problem;
 mod progress;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gan_run::problem::{Cause, Problem};
 
 use commands::evaluate::{self, EvaluateArgs};
 use commands::figure::{self, FigureArgs};
 use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
-use commands::sample::{self as sample_command, SampleArgs};
+use commands::sample::{self, SampleArgs};
 use commands::train::{self, TrainArgs};
 use output::{Format, Output};
 
@@ -49,15 +49,26 @@ enum Command {
     Presets(PresetsArgs),
 }
 
+/// Exit code of a command that was right and failed.
+const FAILED: u8 = 1;
+/// Exit code of a command that cannot be carried out as it is: as clap's.
+const USAGE: u8 = 2;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    run(cli.command).unwrap_or_else(|error| problem::report(&error))
+    run(cli.command).unwrap_or_else(|problem| {
+        output::error(&problem.message, problem.hint.as_deref());
+        ExitCode::from(match problem.cause {
+            Cause::Usage => USAGE,
+            Cause::Failure => FAILED,
+        })
+    })
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(command: Command) -> Result<ExitCode, Problem> {
     match command {
         Command::Train(args) => train::run(&args, &Output::new(Format::of_flag(args.json))),
-        Command::Sample(args) => sample_command::run(&args, &Output::new(Format::Text)),
+        Command::Sample(args) => sample::run(&args, &Output::new(Format::Text)),
         Command::Evaluate(args) => evaluate::run(&args, &Output::new(Format::of_flag(args.json))),
         Command::Info(args) => info::run(&args, &Output::new(Format::of_flag(args.json))),
         Command::Figure(args) => figure::run(&args, &Output::new(Format::Text)),

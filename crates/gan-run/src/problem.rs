@@ -6,6 +6,7 @@ use gan_data::DataError;
 use gan_eval::EvalError;
 use gan_kernels::BackendError;
 use gan_model::{CheckpointError, ConfigError};
+use gan_pictures::PictureError;
 
 /// Something that keeps a command from being carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,8 +64,7 @@ impl Problem {
 }
 
 /// The message of `error` and of its sources, without those that the message already quotes.
-#[must_use]
-pub fn with_sources(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn with_sources(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -105,6 +105,12 @@ impl From<CheckpointError> for Problem {
 impl From<ConfigError> for Problem {
     fn from(error: ConfigError) -> Self {
         Self::failed(with_sources(&error))
+    }
+}
+
+impl From<PictureError> for Problem {
+    fn from(error: PictureError) -> Self {
+        Self::failed(format!("cannot draw the picture: {}", with_sources(&error)))
     }
 }
 

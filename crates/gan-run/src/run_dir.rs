@@ -34,7 +34,7 @@ pub enum Existing {
 
 /// The directory of one run; holds a lock, so that no two processes train in it.
 #[derive(Debug)]
-pub struct RunDir {
+pub(crate) struct RunDir {
     path: PathBuf,
     /// The open log, locked as long as this lives.
     log: File,
@@ -199,15 +199,6 @@ impl RunDir {
         self.path.join(CHECKPOINTS).join(name)
     }
 
-    /// Replaces the file at `path` by `bytes`.
-    ///
-    /// # Errors
-    /// The system's answer; the old file is still there then.
-    pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-        gan_data::replace_file(path, |file| file.write_all(bytes))
-            .map_err(|error| unwritable(path, &error))
-    }
-
     /// Removes all but the `keep` newest checkpoints.
     pub(crate) fn prune_checkpoints(&self, keep: usize) {
         let checkpoints = checkpoints(&self.path);
@@ -247,7 +238,7 @@ impl RunDir {
         lines.retain(|(_, line)| line["step"].as_u64().is_some_and(|found| found <= step));
         // The text as it was: a resumed run must leave the same file as one that ran through.
         let text: String = lines.iter().map(|(text, _)| format!("{text}\n")).collect();
-        Self::replace(&path, text.as_bytes())?;
+        replace(&path, text.as_bytes())?;
         Ok(lines.into_iter().map(|(_, line)| line).collect())
     }
 
@@ -263,6 +254,15 @@ impl RunDir {
             .open(&path)
             .map_err(|error| unwritable(&path, &error))
     }
+}
+
+/// Replaces the file at `path` by `bytes`, whole or not at all.
+///
+/// # Errors
+/// If the system refuses; the old file is still there then.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    gan_data::replace_file(path, |file| file.write_all(bytes))
+        .map_err(|error| unwritable(path, &error))
 }
 
 /// True if `path` is the directory of a run.

@@ -97,7 +97,7 @@ impl<'a, B: Backend> Training<'a, B> {
         let step = trainer.steps_done();
         let config_text = config.to_toml()?;
         dir.rewind(step);
-        RunDir::replace(&dir.config(), config_text.as_bytes())?;
+        run_dir::replace(&dir.config(), config_text.as_bytes())?;
         let lines = dir.truncate_metrics(step)?;
         let now = Instant::now();
         let mut training = Self {
@@ -328,7 +328,7 @@ impl<'a, B: Backend> Training<'a, B> {
             record, backdrop, ..
         } = &self.shown;
         let picture = pictures::draw(&title, &record.shape, cols, &samples, grid, backdrop)?;
-        RunDir::replace(&path, &picture)?;
+        run_dir::replace(&path, &picture)?;
         self.pictured_step = Some(step);
         self.draw_curves()?;
         info!("samples of step {step}");
@@ -361,7 +361,7 @@ impl<'a, B: Backend> Training<'a, B> {
             name: finding.kind.label(),
         });
         let curves = pictures::curves(&self.history, findings.collect(), &title);
-        RunDir::replace(&self.dir.losses(), curves.to_svg().as_bytes())
+        run_dir::replace(&self.dir.losses(), curves.to_svg().as_bytes())
     }
 
     /// Saves what is there, since the observer wants to stop.

@@ -29,7 +29,7 @@ pub(crate) struct InfoArgs {
 }
 
 /// `gan-cli info`.
-pub(crate) fn run(args: &InfoArgs, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &InfoArgs, output: &Output) -> Result<ExitCode, Problem> {
     let facts = match &args.from {
         None => machine()?,
         Some(from) => model(&Model::load(from)?),

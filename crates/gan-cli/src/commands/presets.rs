@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use gan_run::config::keys;
 use gan_run::config::presets::{self, PRESETS};
+use gan_run::problem::Problem;
 
 use crate::output::{self, Output};
 
@@ -19,7 +20,7 @@ pub(crate) struct PresetsArgs {
 }
 
 /// `gan-cli presets`.
-pub(crate) fn run(args: &PresetsArgs, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &PresetsArgs, output: &Output) -> Result<ExitCode, Problem> {
     if args.schema {
         output::raw(&format!("{:#}\n", keys::schema()));
         return Ok(ExitCode::SUCCESS);

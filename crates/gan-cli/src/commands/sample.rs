@@ -9,7 +9,7 @@ use gan_data::RecordShape;
 use gan_run::model::{Model, check_amount};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
-use gan_run::run_dir::{self, RunDir, check_folder};
+use gan_run::run_dir::{self, check_folder};
 use gan_run::text::nearest;
 
 use super::DeviceArgs;
@@ -43,7 +43,7 @@ pub(crate) struct SampleArgs {
 }
 
 /// `gan-cli sample`.
-pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &SampleArgs, output: &Output) -> Result<ExitCode, Problem> {
     if let Some(out) = &args.out {
         extension(out)?;
         check_folder(out)?;
@@ -61,8 +61,7 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
             "-n {}: found more than {LARGEST_SHEET} images for one sheet",
             args.number
         ))
-        .hint("write them to a .npy file")
-        .into());
+        .hint("write them to a .npy file"));
     }
 
     let (device, _) = args.device.open()?;
@@ -87,7 +86,7 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> anyhow::Result<ExitCode
             let title = format!("{name}, step {}, seed {seed}", model.checkpoint.step);
             let backdrop = Backdrop::default();
             let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)?;
-            RunDir::replace(&out, &picture)?;
+            run_dir::replace(&out, &picture)?;
         }
     }
     output.line(format!(

@@ -65,7 +65,7 @@ pub(crate) struct TrainArgs {
 }
 
 /// `gan-cli train`.
-pub(crate) fn run(args: &TrainArgs, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &TrainArgs, output: &Output) -> Result<ExitCode, Problem> {
     let overrides = overrides(args)?;
     let precision = args.device.precision;
     let mut reporter = Reporter {

@@ -3,11 +3,11 @@
 mod curves;
 
 use gan_data::{Mixture, RecordShape};
-use gan_pictures::{Density, PictureError, Scatter, sheet_of_images};
+use gan_pictures::{Density, Scatter, sheet_of_images};
 
 pub(crate) use curves::curves;
 
-use crate::problem::{Problem, with_sources};
+use crate::problem::Problem;
 
 /// Samples in a scatter plot.
 const POINTS: usize = 2000;
@@ -73,8 +73,7 @@ pub fn draw(
             width,
             channels,
         } => {
-            let sheet = sheet_of_images(samples, [height, width, channels], grid);
-            return sheet.map_err(|error| undrawn(&error));
+            return Ok(sheet_of_images(samples, [height, width, channels], grid)?);
         }
         RecordShape::Vector { columns } => columns.as_deref(),
         _ => None,
@@ -101,11 +100,7 @@ pub fn draw(
         };
         scatter.draw()
     };
-    drawing.to_png(1.0).map_err(|error| undrawn(&error))
-}
-
-fn undrawn(error: &PictureError) -> Problem {
-    Problem::failed(format!("cannot draw the samples: {}", with_sources(error)))
+    Ok(drawing.to_png(1.0)?)
 }
 
 /// The first two values of each row.

@@ -10,7 +10,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gan_run::run_dir::RunDir;
+use gan_run::run_dir;
 use gan_run::text::hexadecimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -67,7 +67,7 @@ impl Cache {
         }
         let (key, numbers) = (self.key.clone(), numbers.clone());
         if let Ok(text) = serde_json::to_vec_pretty(&Kept { key, numbers }) {
-            let _ = RunDir::replace(path, &text);
+            let _ = run_dir::replace(path, &text);
         }
     }
 }

@@ -49,7 +49,7 @@ impl EvaluationData {
     ///
     /// # Errors
     /// If it is not there, its records are not what the generator makes, or none are held out.
-    pub(super) fn load(model: &Model, given: Option<&str>) -> anyhow::Result<Self> {
+    pub(super) fn load(model: &Model, given: Option<&str>) -> Result<Self, Problem> {
         let RunData {
             dataset,
             fingerprint,
@@ -57,7 +57,7 @@ impl EvaluationData {
             ..
         } = RunData::load(model, given)?;
         if dataset.splits.valid.is_empty() && dataset.splits.test.is_empty() {
-            return Err(nothing_held_out(&dataset.source).into());
+            return Err(nothing_held_out(&dataset.source));
         }
         let rows = |range: &std::ops::Range<usize>| gather(&dataset.records, range.clone());
         Ok(Self {

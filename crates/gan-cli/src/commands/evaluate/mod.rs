@@ -65,7 +65,7 @@ pub(crate) struct EvaluateArgs {
 }
 
 /// `gan-cli evaluate`.
-pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> Result<ExitCode, Problem> {
     let metrics = asked(&args.metrics)?;
     let model = Model::load(&args.from)?;
     let data = EvaluationData::load(&model, args.data.as_deref())?;
@@ -141,7 +141,7 @@ fn evaluate(
     subject: &Subject<'_>,
     args: &EvaluateArgs,
     output: &Output,
-) -> anyhow::Result<ExitCode> {
+) -> Result<ExitCode, Problem> {
     let Subject { model, data, .. } = subject;
     let start = Instant::now();
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
@@ -225,7 +225,7 @@ fn draw(
     seed: u64,
     number: usize,
     output: &Output,
-) -> anyhow::Result<Vec<f32>> {
+) -> Result<Vec<f32>, Problem> {
     let mut generator = model.generator(device)?;
     let mut stage = Stage::new(output, "samples");
     let mut samples = Vec::with_capacity(number * generator.cols());

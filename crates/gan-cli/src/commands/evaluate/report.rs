@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use gan_eval::{Finding, Row, RowKind, Section, Uncertainty};
 use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, ORANGE, SILVER};
 use gan_run::problem::Problem;
-use gan_run::run_dir::RunDir;
+use gan_run::run_dir;
 use gan_run::text::thousands;
 use serde::{Deserialize, Serialize};
 
@@ -54,24 +53,25 @@ impl Report {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub(super) fn write(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    pub(super) fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, Problem> {
         fs::create_dir_all(folder).map_err(|error| {
             Problem::failed(format!("{}: cannot be written: {error}", folder.display()))
                 .hint("choose a directory that you may write with --out DIR")
         })?;
-        let json = serde_json::to_vec_pretty(self).context("cannot write the evaluation")?;
+        let json = serde_json::to_vec_pretty(self)
+            .map_err(|error| Problem::failed(format!("cannot write the evaluation: {error}")))?;
         let mut files = vec![(folder.join(FILE), json)];
         let charted = |section: &&Section| CHARTED.contains(&section.id.as_str());
         for section in self.sections.iter().filter(charted) {
             let title = format!("{}, step {}: {}", self.preset, self.step, head(section));
             let picture = |extension| folder.join(format!("{}.{extension}", section.id));
             let chart = chart(section, &title).draw();
-            let png = chart.to_png(SCALE).context("cannot draw the evaluation")?;
+            let png = chart.to_png(SCALE)?;
             files.push((picture("svg"), chart.to_svg().into_bytes()));
             files.push((picture("png"), png));
         }
         for (path, bytes) in &files {
-            RunDir::replace(path, bytes)?;
+            run_dir::replace(path, bytes)?;
         }
         Ok(files.into_iter().map(|(path, _)| path).collect())
     }

@@ -1,10 +1,9 @@
 //! Figure 1's game: one training in four stages, and what is seen of it on the way.
 
-use std::collections::BTreeMap;
-
 use gan_data::Mixture;
-use gan_kernels::Backend;
-use gan_model::{Moves, Trainer};
+use gan_model::Moves;
+use gan_run::players::Players;
+use gan_run::problem::Problem;
 
 use super::theory::{Bins, is_within, jensen_shannon, optimal_discriminator, value};
 use crate::progress::Progress;
@@ -100,10 +99,10 @@ impl Played {
 }
 
 /// A game that is being played.
-struct Game<'a, B: Backend> {
-    trainer: Trainer<B>,
+struct Game<'a> {
+    trainer: Players,
     /// The other one of the two trainers.
-    resting: Trainer<B>,
+    resting: Players,
     played: Played,
     latents: Vec<f32>,
     total: u64,
@@ -120,13 +119,13 @@ struct Game<'a, B: Backend> {
 ///
 /// # Errors
 /// What went wrong on the device.
-pub(super) fn play<B: Backend>(
-    trainer: Trainer<B>,
-    careful: Trainer<B>,
+pub(super) fn play(
+    trainer: Players,
+    careful: Players,
     mixture: Mixture,
     total: u64,
     progress: Progress<'_>,
-) -> anyhow::Result<Played> {
+) -> Result<Played, Problem> {
     let (mean, reach) = (
         f64::from(mixture.centres[0]),
         REACH * f64::from(mixture.sigma),
@@ -162,18 +161,17 @@ pub(super) fn play<B: Backend>(
     Ok(game.played)
 }
 
-impl<B: Backend> Game<'_, B> {
+impl Game<'_> {
     /// Lets the other trainer go on from here.
-    fn hand_over(&mut self) -> anyhow::Result<()> {
-        let here = self.trainer.checkpoint(String::new(), BTreeMap::new())?;
-        self.resting.restore(&here)?;
+    fn hand_over(&mut self) -> Result<(), Problem> {
+        self.resting.take_over(&self.trainer)?;
         std::mem::swap(&mut self.trainer, &mut self.resting);
         Ok(())
     }
 
     /// Lets the players of `moves` move until stage `index` is reached, at most `most` iterations
     /// and none beyond the end.
-    fn stage(&mut self, index: usize, moves: Moves, most: u64) -> anyhow::Result<()> {
+    fn stage(&mut self, index: usize, moves: Moves, most: u64) -> Result<(), Problem> {
         let first = self.trainer.steps_done();
         let last = self.total.min(first.saturating_add(most));
         let before = self.played.moments.len() - 1;
@@ -239,7 +237,7 @@ impl<B: Backend> Game<'_, B> {
     }
 
     /// Keeps the present moment.
-    fn look(&mut self, moves: Moves) -> anyhow::Result<()> {
+    fn look(&mut self, moves: Moves) -> Result<(), Problem> {
         let Played { bins, data, .. } = &self.played;
         let centres: Vec<f32> = bins.centres().iter().map(|&x| x as f32).collect();
         let mapped = self.trainer.generate_from(&self.latents)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use gan_pictures::ImageRows;
+use gan_run::problem::Problem;
 
 use super::Target;
 use super::model::{self, ModelArgs};
@@ -40,7 +41,7 @@ pub(super) struct Args {
 }
 
 /// Runs `gan-cli figure 3`.
-pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
     let target = Target::new(args.out.as_deref(), "figure3.png")?;
     let (model, shape) = model::load(args.model.from.as_deref())?;
     let seed = args.model.seed.unwrap_or(model.checkpoint.seed);

@@ -14,11 +14,10 @@ mod theory;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use gan_pictures::Drawing;
 use gan_run::problem::Problem;
-use gan_run::run_dir::{RunDir, check_folder};
+use gan_run::run_dir::{self, check_folder};
 
 use crate::output::Output;
 
@@ -44,7 +43,7 @@ enum Figure {
 }
 
 /// Runs `gan-cli figure`.
-pub(crate) fn run(args: &FigureArgs, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &FigureArgs, output: &Output) -> Result<ExitCode, Problem> {
     match &args.figure {
         Figure::One(args) => one::run(args, output)?,
         Figure::Two(args) => neighbours::run(args, output)?,
@@ -89,12 +88,12 @@ impl Target {
     }
 
     /// Writes `drawing`; a .png has `scale` pixels for each unit.
-    fn write(&self, drawing: &Drawing, scale: f64) -> anyhow::Result<()> {
+    fn write(&self, drawing: &Drawing, scale: f64) -> Result<(), Problem> {
         let bytes = match self.form {
-            Form::Png => drawing.to_png(scale).context("cannot draw the figure")?,
+            Form::Png => drawing.to_png(scale)?,
             Form::Svg => drawing.to_svg().into_bytes(),
         };
-        RunDir::replace(&self.path, &bytes)?;
+        run_dir::replace(&self.path, &bytes)?;
         Ok(())
     }
 }

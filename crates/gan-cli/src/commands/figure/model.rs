@@ -32,7 +32,7 @@ pub(super) type ImageShape = [usize; 3];
 ///
 /// # Errors
 /// If there is none, it cannot be read, or it makes something else.
-pub(super) fn load(from: Option<&Path>) -> anyhow::Result<(Model, ImageShape)> {
+pub(super) fn load(from: Option<&Path>) -> Result<(Model, ImageShape), Problem> {
     let Some(from) = from else {
         return newest();
     };
@@ -43,13 +43,12 @@ pub(super) fn load(from: Option<&Path>) -> anyhow::Result<(Model, ImageShape)> {
             "{}: found records of numbers, expected images",
             model.path.display()
         ))
-        .hint("a run of images: gan-cli train digits; numbers are drawn by gan-cli sample")
-        .into()),
+        .hint("a run of images: gan-cli train digits; numbers are drawn by gan-cli sample")),
     }
 }
 
 /// The newest run whose checkpoint can be read and is of images.
-fn newest() -> anyhow::Result<(Model, ImageShape)> {
+fn newest() -> Result<(Model, ImageShape), Problem> {
     let models = run_dir::newest_first().into_iter();
     let mut models = models.filter_map(|run| Model::load(&run).ok());
     models
@@ -58,7 +57,6 @@ fn newest() -> anyhow::Result<(Model, ImageShape)> {
         .ok_or_else(|| {
             Problem::usage(format!("{RUNS}/: found no run of images"))
                 .hint("train one with gan-cli train digits, or name a run or a checkpoint")
-                .into()
         })
 }
 
@@ -77,6 +75,14 @@ fn image_shape(model: &Model) -> Option<ImageShape> {
 ///
 /// # Errors
 /// If the checkpoint does not fit its configuration.
-pub(super) fn generator(model: &Model) -> anyhow::Result<Generator> {
-    Ok(model.generator(&Device::Cpu(Native::new(None)?))?)
+pub(super) fn generator(model: &Model) -> Result<Generator, Problem> {
+    model.generator(&processor()?)
+}
+
+/// The processor with all its threads.
+///
+/// # Errors
+/// If they cannot start.
+pub(super) fn processor() -> Result<Device, Problem> {
+    Ok(Device::Cpu(Native::new(None)?))
 }

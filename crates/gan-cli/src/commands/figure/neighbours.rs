@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
-use gan_eval::{Neighbour, Points, gather, nearest};
-use gan_kernels::Native;
+use gan_eval::{Neighbour, Points, gather};
 use gan_pictures::ImageRows;
+use gan_run::evaluation::nearest;
+use gan_run::problem::Problem;
 use gan_run::run_data::RunData;
 
 use super::Target;
@@ -30,7 +31,7 @@ pub(super) struct Args {
 }
 
 /// Runs `gan-cli figure 2`.
-pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
     let target = Target::new(args.out.as_deref(), "figure2.png")?;
     let (model, shape) = model::load(args.model.from.as_deref())?;
     let data = RunData::load(&model, args.data.as_deref())?;
@@ -51,8 +52,7 @@ pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
         .flat_map(|row| &row[(cols - 1) * size..])
         .copied()
         .collect();
-    let backend = Native::<f32>::new(None)?;
-    let found = nearest(&backend, Points::new(&queries, size), train, 1)?;
+    let found = nearest(&model::processor()?, Points::new(&queries, size), train, 1)?;
     let nearest: Vec<Neighbour> = (0..rows).map(|row| found.of(row)[0]).collect();
     let mut images = Vec::with_capacity(rows * (cols + 1) * size);
     for (row, nearest) in samples.chunks_exact(cols * size).zip(&nearest) {

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use gan_kernels::Native;
-use gan_model::{GameConfig, OptimizerConfig, Prior, ScheduleConfig, Trainer, TrainingData};
+use gan_model::{GameConfig, OptimizerConfig, Prior, ScheduleConfig, TrainingData};
 use gan_run::config::{Overrides, RunConfig, Sources};
+use gan_run::players::Players;
 use gan_run::problem::Problem;
-use gan_run::run_dir::RunDir;
+use gan_run::run_dir;
 use gan_run::text::duration;
 
 use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
@@ -53,7 +53,7 @@ pub(super) struct Args {
 }
 
 /// Runs `gan-cli figure 1`.
-pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
     let default = if args.animate {
         "figure1-animated.png"
     } else {
@@ -65,14 +65,13 @@ pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
         return Err(Problem::usage(format!(
             "--animate --out {shown}: found extension \"svg\", expected png"
         ))
-        .hint("an animation is an animated PNG, which browsers play")
-        .into());
+        .hint("an animation is an animated PNG, which browsers play"));
     }
     let started = Instant::now();
     let played = play(args, output)?;
     if args.animate {
-        let bytes = animation::encode(&played).context("cannot draw the figure")?;
-        RunDir::replace(&target.path, &bytes)?;
+        let bytes = animation::encode(&played)?;
+        run_dir::replace(&target.path, &bytes)?;
     } else {
         target.write(&stages::draw(&played), SCALE)?;
     }
@@ -83,7 +82,7 @@ pub(super) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn play(args: &Args, output: &Output) -> anyhow::Result<Played> {
+fn play(args: &Args, output: &Output) -> Result<Played, Problem> {
     let mut overrides = Overrides::default();
     if let Some(seed) = args.seed {
         overrides.flag("--seed", "seed", seed as i64);
@@ -92,8 +91,8 @@ fn play(args: &Args, output: &Output) -> anyhow::Result<Played> {
         overrides.flag("--steps", "run.steps", steps as i64);
     }
     args.set.iter().try_for_each(|set| overrides.set(set))?;
-    let layers = Sources::read(PRESET, &overrides)?;
-    let mut config = layers.resolve()?;
+    let sources = Sources::read(PRESET, &overrides)?;
+    let mut config = sources.resolve()?;
     refuse_other_prior(&config)?;
     let dataset = gan_data::load(&config.data, config.seed)?;
     let known = dataset.mixture.clone();
@@ -110,8 +109,8 @@ fn play(args: &Args, output: &Output) -> anyhow::Result<Played> {
             records: dataset.records.slice(dataset.splits.train.clone()),
             mean: dataset.mean(),
         };
-        Trainer::new(backend.clone(), game, config.seed, data)
-            .map_err(|error| layers.explain(&error))
+        Players::new(backend.clone(), game, config.seed, data)
+            .map_err(|error| sources.explain(&error))
     };
     let careful = trainer(&careful(config.game()))?;
     let trainer = trainer(&config.game())?;
