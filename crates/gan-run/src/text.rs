@@ -26,6 +26,31 @@ pub fn three_digits(number: f64) -> String {
     }
 }
 
+/// A number with four significant digits, or all those of a whole number: `0.1668`, `-10,000`.
+#[must_use]
+pub fn four_digits(number: f64) -> String {
+    let size = number.abs();
+    if number.fract() == 0.0 && size < 1e15 {
+        let sign = if number < 0.0 { "-" } else { "" };
+        return format!("{sign}{}", thousands(size as usize));
+    }
+    match size {
+        large if large >= 1000.0 => format!("{number:.1}"),
+        tiny if tiny < 1e-4 => format!("{number:.2e}"),
+        _ => format!("{number:.*}", (3.0 - size.log10().floor()) as usize),
+    }
+}
+
+/// Decimals that show two digits of an error, but only one decimal of an error above 1.
+#[must_use]
+pub fn decimals_of_error(error: f64) -> usize {
+    match error.abs() {
+        large if large >= 0.95 => 1,
+        tiny if tiny < 1e-6 => 6,
+        small => (1.0 - small.log10().floor()) as usize,
+    }
+}
+
 /// Seconds as `1:02:03`, `2:03` or `4.5 s`.
 #[must_use]
 pub fn duration(seconds: f64) -> String {
@@ -94,6 +119,19 @@ mod tests {
         assert_eq!(thousands(1), "1");
         assert_eq!(thousands(123), "123");
         assert_eq!(thousands(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn numbers_are_as_long_as_they_mean_something() {
+        assert_eq!(four_digits(-10_000.0), "-10,000");
+        assert_eq!(four_digits(0.166_81), "0.1668");
+        assert_eq!(four_digits(-12.345_6), "-12.35");
+        assert_eq!(four_digits(0.000_012_3), "1.23e-5");
+        assert_eq!([2.1, 0.013, 0.0].map(decimals_of_error), [1, 3, 6]);
+        assert_eq!(
+            [2.5, 25.0, 2500.0].map(three_digits),
+            ["2.50", "25.0", "2500"]
+        );
     }
 
     #[test]

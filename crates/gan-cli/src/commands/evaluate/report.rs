@@ -7,7 +7,7 @@ use gan_eval::{Finding, Row, RowKind, Section, Uncertainty};
 use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, ORANGE, SILVER};
 use gan_run::problem::Problem;
 use gan_run::run_dir;
-use gan_run::text::thousands;
+use gan_run::text::{decimals_of_error, four_digits};
 use serde::{Deserialize, Serialize};
 
 use super::data::DataFacts;
@@ -155,7 +155,7 @@ fn table(rows: &[Row]) -> Vec<String> {
         .iter()
         .map(|row| {
             let details = row.details.iter();
-            let details = details.map(|(name, value)| format!("{name} {}", plain(*value)));
+            let details = details.map(|(name, value)| format!("{name} {}", four_digits(*value)));
             let mut words: Vec<String> = Vec::new();
             words.extend(row.ideal.as_ref().map(|ideal| format!("ideal {ideal}")));
             words.extend(row.note.clone());
@@ -185,34 +185,11 @@ fn table(rows: &[Row]) -> Vec<String> {
 fn value_in_words(row: &Row) -> String {
     match row.uncertainty {
         Some(Uncertainty::StandardError(error)) => {
-            let digits = digits_of(error);
+            let digits = decimals_of_error(error);
             format!("{:.digits$} ± {error:.digits$}", row.value)
         }
-        Some(Uncertainty::PValue(p)) => format!("{} (p {p:.3})", plain(row.value)),
-        None => plain(row.value),
-    }
-}
-
-/// Digits after the point that show two figures of an error, but one of those above 1.
-fn digits_of(error: f64) -> usize {
-    match error.abs() {
-        large if large >= 0.95 => 1,
-        tiny if tiny < 1e-6 => 6,
-        small => (1.0 - small.log10().floor()) as usize,
-    }
-}
-
-/// Four figures; whole numbers as they are.
-fn plain(value: f64) -> String {
-    let size = value.abs();
-    if value.fract() == 0.0 && size < 1e15 {
-        let sign = if value < 0.0 { "-" } else { "" };
-        return format!("{sign}{}", thousands(size as usize));
-    }
-    match size {
-        large if large >= 1000.0 => format!("{value:.1}"),
-        tiny if tiny < 1e-4 => format!("{value:.2e}"),
-        _ => format!("{value:.*}", (3.0 - size.log10().floor()) as usize),
+        Some(Uncertainty::PValue(p)) => format!("{} (p {p:.3})", four_digits(row.value)),
+        None => four_digits(row.value),
     }
 }
 
@@ -241,18 +218,6 @@ mod tests {
                 "a longer name        -59.1 ± 1.0  sigma 0.2783  a note",
                 "test           0.01200 (p 0.250)                ideal 0",
             ]
-        );
-    }
-
-    #[test]
-    fn numbers_are_as_long_as_they_mean_something() {
-        assert_eq!(plain(-10_000.0), "-10,000");
-        assert_eq!(plain(0.166_81), "0.1668");
-        assert_eq!(plain(-12.345_6), "-12.35");
-        assert_eq!(plain(0.000_012_3), "1.23e-5");
-        assert_eq!(
-            [digits_of(2.1), digits_of(0.013), digits_of(0.0)],
-            [1, 3, 6]
         );
     }
 }
