@@ -20,10 +20,13 @@ const EXTENSIONS: [&str; 3] = ["png", "npy", "csv"];
 /// More images than this make no sheet that a person could look at.
 const LARGEST_SHEET: usize = 10_000;
 
+/// Samples are few, so another device than for training is the default.
+const DEVICE_HELP: &str = "Device that computes, as for `train`; the CPU is there at once and gives \
+                           the same bits everywhere";
+
 /// `gan-cli sample`.
-// Samples are few: the CPU is there at once, and gives the same bits everywhere.
 #[derive(Debug, Args)]
-#[command(mut_arg("device", |arg| arg.default_value("cpu")))]
+#[command(mut_arg("device", |arg| arg.default_value("cpu").help(DEVICE_HELP)))]
 pub(crate) struct SampleArgs {
     /// Directory of a run, or a checkpoint file.
     #[arg(value_name = "RUN | CHECKPOINT")]
