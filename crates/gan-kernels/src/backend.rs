@@ -37,10 +37,10 @@ pub trait Backend: Clone + 'static {
     type Monitors;
     /// A resident data set.
     type Resident;
-    /// What [`Backend::repeat`] has recorded.
+    /// An iteration that [`Backend::repeat`] has recorded.
     type Recording: Default;
 
-    /// What computes, for people: processor or device, instruction set, threads.
+    /// The device for people to read: processor or GPU, instruction set, threads.
     fn description(&self) -> String;
 
     /// A matrix of zeros.
@@ -53,7 +53,7 @@ pub trait Backend: Clone + 'static {
     /// Copies the rows to the host, row-major.
     ///
     /// # Errors
-    /// What went wrong on the device in computing them.
+    /// If something went wrong on the device in computing them.
     fn read(&self, rows: Rows<'_, Self>) -> Result<Vec<Self::Elem>, BackendError>;
     /// Room for the winning pieces of `rows × cols` maxout units.
     fn winners(&self, rows: usize, cols: usize) -> Winners<Self>;
@@ -70,7 +70,7 @@ pub trait Backend: Clone + 'static {
     /// Takes the sums to the host and sets them to zero.
     ///
     /// # Errors
-    /// What went wrong on the device in computing them.
+    /// If something went wrong on the device in computing them.
     fn take_monitors(&self, monitors: &mut Self::Monitors) -> Result<MonitorSums, BackendError>;
 
     for_each_operation!(declare);
@@ -105,23 +105,22 @@ pub trait Backend: Clone + 'static {
     /// Waits for the device.
     ///
     /// # Errors
-    /// What has gone wrong so far; where it did so in one operation, the reads that depend on it
-    /// tell.
+    /// If something has gone wrong so far; the reads that depend on a failed operation tell as well.
     fn check(&self) -> Result<(), BackendError>;
 }
 
-/// How an iteration is run.
+/// The way in which an iteration is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Execution {
-    /// As calls, on the processor.
+    /// Calls on the processor.
     Direct,
-    /// As kernels that are launched one by one.
+    /// Kernels that are launched one by one.
     Eager {
         /// Launches per iteration.
         launches: usize,
     },
-    /// As a recorded list of kernels.
+    /// A recorded list of kernels.
     Replayed {
         /// Launches per iteration.
         launches: usize,
@@ -174,7 +173,7 @@ pub enum BackendError {
         device: String,
         /// The precision that was asked for.
         asked: &'static str,
-        /// Those that it offers.
+        /// The precisions that it offers.
         found: String,
     },
     /// One buffer would be larger than the device allows.
@@ -196,25 +195,25 @@ pub enum BackendError {
     /// The device or its driver refuses a kernel.
     #[error("the device refuses a kernel: {reason}")]
     Refused {
-        /// What the runtime says.
+        /// The runtime's message.
         reason: String,
     },
     /// The device is gone, or no longer answers.
     #[error("the device is lost: {reason}")]
     Lost {
-        /// What the runtime says.
+        /// The runtime's message.
         reason: String,
     },
-    /// Something else that the runtime reports.
+    /// Any other runtime error.
     #[error("the device failed: {reason}")]
     Failed {
-        /// What the runtime says.
+        /// The runtime's message.
         reason: String,
     },
 }
 
 impl BackendError {
-    /// What the user can do about it, if anything is known.
+    /// A remedy, if one is known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -255,6 +254,10 @@ impl<B: Backend> Matrix<B> {
     #[must_use]
     pub fn cols(&self) -> usize {
         self.cols
+    }
+
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
     }
 
     /// All rows, to read.
@@ -404,17 +407,33 @@ impl<B: Backend> Clone for WinnersRows<'_, B> {
 
 impl<B: Backend> Copy for WinnersRows<'_, B> {}
 
+impl<B: Backend> WinnersRows<'_, B> {
+    /// The rows that there are, and the units of each.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        let rows = self.winners.rows.saturating_sub(self.first);
+        (rows, self.winners.cols)
+    }
+}
+
 /// Rows of [`Winners`] from one on, to write.
 pub struct WinnersRowsMut<'a, B: Backend> {
     pub(crate) winners: &'a mut Winners<B>,
     pub(crate) first: usize,
 }
 
-/// What is summed on the device between two reads of the monitors.
+impl<B: Backend> WinnersRowsMut<'_, B> {
+    /// The rows that there are, and the units of each.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        let rows = self.winners.rows.saturating_sub(self.first);
+        (rows, self.winners.cols)
+    }
+}
+
+/// The sums that the device keeps between two reads of the monitors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Monitor {
-    /// Data rows that D has judged.
+    /// Data rows that D has seen.
     DataRows,
     /// Σ log D(x).
     LogData,
@@ -422,7 +441,7 @@ pub enum Monitor {
     Data,
     /// Data rows with D(x) < 1/2: the authors' false negatives.
     FalseNegatives,
-    /// Sample rows that D has judged in its own update.
+    /// Sample rows that D has seen in its own update.
     SampleRows,
     /// Σ log(1 − D(G(z))).
     LogSamples,
@@ -453,7 +472,7 @@ pub enum Monitor {
 }
 
 impl Monitor {
-    /// How many there are.
+    /// The number of sums.
     pub const COUNT: usize = Self::FirstNonFinite as usize + 1;
 }
 

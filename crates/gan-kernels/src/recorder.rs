@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cases::{Case, Inputs, Op, Role};
+use crate::cases::{Case, Op};
 use crate::ops::{LinearBwdParams, for_each_operation};
 use crate::{
     Backend, BackendError, Dropout, Execution, Matrix, Monitor, MonitorSums, Records, Rows,
@@ -73,20 +73,11 @@ impl Recorder {
     }
 }
 
-fn case(op: Op, inputs: Inputs) -> Case {
-    Case {
-        inputs,
-        role: Role::Paper,
-        ..op.case()
-    }
-}
-
 macro_rules! note {
     ($($module:ident: $Arguments:ident $(-> $Result:ty)?,)*) => {
         $(
             fn $module(&self, mut op: crate::ops::$Arguments<'_, Self>) $(-> $Result)? {
-                let (call, inputs) = op.record();
-                self.note(vec![case(Op::$Arguments(call), inputs)]);
+                self.note(vec![op.record().paper()]);
                 $(<$Result>::Ok(Default::default()))?
             }
         )*
@@ -160,8 +151,7 @@ impl Backend for Recorder {
     ) {
         let cases = ops.map(|op| {
             let monitor = monitor.as_mut().map(|(sums, which)| (&mut **sums, *which));
-            let (call, inputs) = LinearBwdParams { monitor, ..op }.record();
-            case(Op::LinearBwdParams(call), inputs)
+            LinearBwdParams { monitor, ..op }.record().paper()
         });
         self.note(cases.collect());
     }
@@ -184,8 +174,7 @@ pub(crate) fn share_kept(dropout: Option<Dropout>) -> f64 {
     dropout.map_or(1.0, |dropout| dropout.keep)
 }
 
-/// Operands of which such shares of a layer's input and of a gradient are other than zero.
-pub(crate) fn inputs_of(x: f64, dz: f64) -> Inputs {
-    let [x, dz] = [x, dz].map(|share| (100.0 * share).round() as u8);
-    Inputs::Sparse { x, dz }
+/// A share as so many of a hundred.
+pub(crate) fn percent(share: f64) -> u8 {
+    (100.0 * share).round() as u8
 }

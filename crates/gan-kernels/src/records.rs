@@ -11,7 +11,7 @@ pub struct Records {
     values: Values,
 }
 
-/// How the values of [`Records`] are stored.
+/// The values of [`Records`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Values {

@@ -13,7 +13,7 @@ pub struct StepState {
     pub seed: u64,
     /// Iterations completed.
     pub step: u64,
-    /// What each update of the coming iteration uses, by its slot.
+    /// The rates of each update of the coming iteration, by its slot.
     pub rates: Vec<Rates>,
 }
 
@@ -30,8 +30,8 @@ pub struct Rates {
     pub second_correction: f64,
 }
 
-/// How [`Rates`] follow from the step number alone, in closed form, so that resuming a run needs
-/// nothing else.
+/// The [`Rates`] as a function of the step number alone, in closed form, so that resuming a run
+/// needs nothing else.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// One entry per update of an iteration.
@@ -45,15 +45,15 @@ pub struct Schedule {
 /// The schedule of one of an iteration's updates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlotSchedule {
-    /// How η develops.
+    /// The course of η.
     pub learning_rate: LearningRate,
-    /// How μ develops.
+    /// The course of μ.
     pub momentum: Momentum,
     /// Adam's β₁ and β₂.
     pub betas: [f64; 2],
     /// Updates of the same parameters in one iteration.
     pub updates_per_step: u64,
-    /// Which of them this is, from 0.
+    /// Index of this update among them.
     pub position: u64,
 }
 

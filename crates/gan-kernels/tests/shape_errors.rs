@@ -14,22 +14,33 @@ use gan_kernels::{
 
 type Cpu = Native<f32>;
 type Size = (usize, usize);
+/// An operand's name, its size and what the operation says of it.
+type Wrong<'a> = (&'a str, Size, &'a str);
 
-/// Asserts that `body` panics with all of `parts` in its message, in this order.
+/// Asserts that `body` panics with `text` in its message.
 #[track_caller]
-fn panics_with(parts: &[&str], body: impl FnOnce(&Cpu)) {
+fn panics_with(text: &str, body: impl FnOnce(&Cpu)) {
     let cpu = Cpu::new(Some(1)).unwrap();
     let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(&cpu))) else {
-        panic!("no panic, expected {parts:?}");
+        panic!("no panic, expected {text:?}");
     };
     let message = panic.downcast::<String>().map(|message| *message);
     let message = message.unwrap_or_else(|other| other.downcast_ref::<&str>().unwrap().to_string());
-    let mut rest = &*message;
-    for part in parts {
-        let Some(at) = rest.find(part) else {
-            panic!("{message:?} does not name {part:?}");
-        };
-        rest = &rest[at + part.len()..];
+    assert!(message.contains(text), "{message:?} is not {text:?}");
+}
+
+/// Asserts that `run` takes operands of the sizes `right`, and names each wrong one of `wrong`.
+#[track_caller]
+fn wrong_sizes_are_named<const N: usize>(
+    op: &str,
+    right: [(&str, Size); N],
+    run: impl Fn(&Cpu, [Size; N]),
+    wrong: &[Wrong<'_>],
+) {
+    run(&Cpu::new(Some(1)).unwrap(), right.map(|(_, size)| size));
+    for &(operand, size, text) in wrong {
+        let sizes = right.map(|(name, right)| if name == operand { size } else { right });
+        panics_with(&format!("{op}: {text}"), |cpu| run(cpu, sizes));
     }
 }
 
@@ -42,7 +53,8 @@ const STATE: StepState = StepState {
     step: 0,
     rates: Vec::new(),
 };
-const MAXOUT: Activation = Activation::Maxout { pieces: 2 };
+const RELU: Activation = Activation::Relu;
+const MAXOUT: Activation = maxout(2);
 const DROPOUT: Dropout = Dropout {
     keep: 0.5,
     scale: 2.0,
@@ -50,45 +62,35 @@ const DROPOUT: Dropout = Dropout {
     first_row: 0,
 };
 
-#[derive(Clone, Copy)]
-struct Forward {
-    x: Size,
-    w: Size,
-    b: Size,
-    y: Size,
-    act: Activation,
-    winners: Option<Size>,
-    dropout: Option<Dropout>,
+const fn maxout(pieces: usize) -> Activation {
+    Activation::Maxout { pieces }
 }
 
-impl Forward {
-    const RELU: Self = Self {
-        x: (3, 5),
-        w: (5, 14),
-        b: (1, 14),
-        y: (3, 14),
-        act: Activation::Relu,
-        winners: None,
-        dropout: Some(DROPOUT),
-    };
-    const MAXOUT: Self = Self {
-        y: (3, 7),
-        act: MAXOUT,
-        winners: Some((3, 7)),
-        ..Self::RELU
-    };
+fn keep(keep: f64, scale: f64) -> Option<Dropout> {
+    Some(Dropout {
+        keep,
+        scale,
+        ..DROPOUT
+    })
+}
 
-    fn run(self, cpu: &Cpu) {
-        let [x, w, b, mut y] = [self.x, self.w, self.b, self.y].map(|size| matrix(cpu, size));
-        let mut winners = self.winners.map(|(rows, cols)| cpu.winners(rows, cols));
+/// A forward pass from x, w and b into y; `winners` tells whether there are any.
+fn forward(
+    act: Activation,
+    winners: bool,
+    dropout: Option<Dropout>,
+) -> impl Fn(&Cpu, [Size; 5]) + Copy {
+    move |cpu, [x, w, b, y, (rows, cols)]| {
+        let [x, w, b, mut y] = [x, w, b, y].map(|size| matrix(cpu, size));
+        let mut winners = winners.then(|| cpu.winners(rows, cols));
         cpu.linear_fwd(LinearFwd {
             x: x.all(),
             w: &w,
             b: &b,
             y: y.all_mut(),
-            act: self.act,
+            act,
             winners: winners.as_mut().map(|winners| winners.from_row_mut(0)),
-            dropout: self.dropout,
+            dropout,
             state: &STATE,
         });
     }
@@ -96,89 +98,76 @@ impl Forward {
 
 #[test]
 fn linear_fwd_wrong_operands_are_named() {
-    let cpu = Cpu::new(Some(1)).unwrap();
-    let (relu, maxout) = (Forward::RELU, Forward::MAXOUT);
-    relu.run(&cpu);
-    maxout.run(&cpu);
-    let kept = |keep, scale| {
-        Some(Dropout {
-            keep,
-            scale,
-            ..DROPOUT
-        })
-    };
+    let relu = [
+        ("x", (3, 5)),
+        ("w", (5, 14)),
+        ("b", (1, 14)),
+        ("y", (3, 14)),
+        ("winners", (3, 14)),
+    ];
+    #[rustfmt::skip] // One wrong operand a line.
+    let wrong = [
+        ("x", (3, 6), "w has shape (5, 14), expected (6, 14)"),
+        ("w", (6, 14), "w has shape (6, 14), expected (5, 14)"),
+        ("b", (1, 13), "b has shape (1, 13), expected (1, 14)"),
+        ("b", (2, 14), "b has shape (2, 14), expected (1, 14)"),
+        ("y", (4, 14), "y has shape (4, 14), expected (3, 14)"),
+        ("y", (3, 13), "w has shape (5, 14), expected (5, 13)"),
+    ];
+    let run = forward(RELU, false, Some(DROPOUT));
+    wrong_sizes_are_named("linear_fwd", relu, run, &wrong);
+    let mut of_maxout = relu;
+    of_maxout[3].1 = (3, 7);
+    of_maxout[4].1 = (3, 7);
+    #[rustfmt::skip] // One wrong operand a line.
+    let wrong = [
+        ("w", (5, 7), "w has shape (5, 7), expected (5, 14)"),
+        ("winners", (3, 6), "winners has shape (3, 6), expected (3, 7)"),
+        ("winners", (2, 7), "winners has shape (2, 7), expected (3, 7)"),
+    ];
+    let run = forward(MAXOUT, true, Some(DROPOUT));
+    wrong_sizes_are_named("linear_fwd", of_maxout, run, &wrong);
     // Four blocks of words a row.
     let beyond = Some(Dropout {
         first_row: 1 << 30,
         ..DROPOUT
     });
-    #[rustfmt::skip] // One wrong operand a line.
-    let table: &[(Forward, &[&str])] = &[
-        (Forward { dropout: beyond, ..relu }, &["row 1073741827 of a dropout mask", "address space"]),
-        (Forward { x: (3, 6), ..relu }, &["w", "(5, 14)", "(6, 14)"]),
-        (Forward { w: (6, 14), ..relu }, &["w", "(6, 14)", "(5, 14)"]),
-        (Forward { w: (5, 7), ..maxout }, &["w", "(5, 7)", "(5, 14)"]),
-        (Forward { b: (1, 13), ..relu }, &["b", "(1, 13)", "(1, 14)"]),
-        (Forward { b: (2, 14), ..relu }, &["b", "(2, 14)", "(1, 14)"]),
-        (Forward { y: (4, 14), ..relu }, &["y", "(4, 14)", "(3, 14)"]),
-        (Forward { y: (3, 13), ..relu }, &["w", "(5, 14)", "(5, 13)"]),
-        (Forward { winners: Some((3, 6)), ..maxout }, &["winners", "(3, 6)", "(3, 7)"]),
-        (Forward { winners: Some((2, 7)), ..maxout }, &["winners", "(2, 7)", "(3, 7)"]),
-        (Forward { winners: None, ..maxout }, &["maxout needs winners"]),
-        (Forward { winners: Some((3, 14)), ..relu }, &["winners without maxout"]),
-        (Forward { act: Activation::Maxout { pieces: 1 }, ..maxout }, &["1 pieces", "2 to 255"]),
-        (Forward { act: Activation::Maxout { pieces: 256 }, ..maxout }, &["256 pieces"]),
-        (Forward { dropout: kept(0.0, 1.0), ..relu }, &["dropout", "0 at scale 1"]),
-        (Forward { dropout: kept(1.0, 1.0), ..relu }, &["dropout", "1 at scale 1"]),
-        (Forward { dropout: kept(0.5, 0.0), ..relu }, &["dropout", "0.5 at scale 0"]),
+    #[rustfmt::skip] // One wrong variant a line.
+    let table = [
+        (RELU, false, beyond, "row 1073741827 of a dropout mask lies beyond the address space"),
+        (RELU, false, keep(0.0, 1.0), "dropout keeps 0 at scale 1"),
+        (RELU, false, keep(1.0, 1.0), "dropout keeps 1 at scale 1"),
+        (RELU, false, keep(0.5, 0.0), "dropout keeps 0.5 at scale 0"),
+        (RELU, true, None, "winners without maxout"),
+        (MAXOUT, false, None, "maxout needs winners"),
+        (maxout(1), true, None, "1 pieces, expected 2 to 255"),
+        (maxout(256), true, None, "256 pieces"),
     ];
-    for (forward, parts) in table {
-        panics_with(&[&["linear_fwd: "], *parts].concat(), |cpu| {
-            forward.run(cpu)
+    for (act, winners, dropout, text) in table {
+        let sizes = if act == RELU { relu } else { of_maxout }.map(|(_, size)| size);
+        panics_with(&format!("linear_fwd: {text}"), |cpu| {
+            forward(act, winners, dropout)(cpu, sizes)
         });
     }
 }
 
-#[derive(Clone, Copy)]
-struct Data {
-    dz: Size,
-    w: Size,
-    y: Size,
+/// The way back from dz through w to the layer below, whose output is y.
+fn backward(
     act: Activation,
-    winners: Option<Size>,
+    winners: bool,
     dropout: Option<Dropout>,
-    dz_below: Size,
-}
-
-impl Data {
-    const RELU: Self = Self {
-        dz: (3, 5),
-        w: (7, 5),
-        y: (3, 7),
-        act: Activation::Relu,
-        winners: None,
-        dropout: None,
-        dz_below: (3, 7),
-    };
-    const MAXOUT: Self = Self {
-        act: MAXOUT,
-        winners: Some((3, 7)),
-        dz_below: (3, 14),
-        ..Self::RELU
-    };
-
-    fn run(self, cpu: &Cpu) {
-        let sizes = [self.dz, self.w, self.y, self.dz_below];
-        let [dz, w, y, mut dz_below] = sizes.map(|size| matrix(cpu, size));
-        let winners = self.winners.map(|(rows, cols)| cpu.winners(rows, cols));
+) -> impl Fn(&Cpu, [Size; 5]) + Copy {
+    move |cpu, [dz, w, y, dz_below, (rows, cols)]| {
+        let [dz, w, y, mut dz_below] = [dz, w, y, dz_below].map(|size| matrix(cpu, size));
+        let winners = winners.then(|| cpu.winners(rows, cols));
         cpu.linear_bwd_data(LinearBwdData {
             dz: dz.all(),
             w: &w,
             below: Below {
                 y: y.all(),
-                act: self.act,
+                act,
                 winners: winners.as_ref().map(|winners| winners.from_row(0)),
-                dropout: self.dropout,
+                dropout,
             },
             dz_below: dz_below.all_mut(),
             state: &STATE,
@@ -188,74 +177,58 @@ impl Data {
 
 #[test]
 fn linear_bwd_data_wrong_operands_are_named() {
-    let cpu = Cpu::new(Some(1)).unwrap();
-    let (relu, maxout) = (Data::RELU, Data::MAXOUT);
-    relu.run(&cpu);
-    maxout.run(&cpu);
-    let certain = Some(Dropout {
-        keep: 1.0,
-        ..DROPOUT
-    });
-    #[rustfmt::skip] // One wrong operand a line.
-    let table: &[(Data, &[&str])] = &[
-        (Data { dz: (3, 4), ..relu }, &["w", "(7, 5)", "(7, 4)"]),
-        (Data { dz: (2, 5), ..relu }, &["below.y", "(3, 7)", "(2, 7)"]),
-        (Data { w: (7, 4), ..relu }, &["w", "(7, 4)", "(7, 5)"]),
-        (Data { w: (6, 5), ..relu }, &["below.y", "(3, 7)", "(3, 6)"]),
-        (Data { y: (3, 8), ..relu }, &["below.y", "(3, 8)", "(3, 7)"]),
-        (Data { dz_below: (3, 8), ..relu }, &["dz_below", "(3, 8)", "(3, 7)"]),
-        (Data { dz_below: (4, 7), ..relu }, &["dz_below", "(4, 7)", "(3, 7)"]),
-        (Data { dz_below: (3, 7), ..maxout }, &["dz_below", "(3, 7)", "(3, 14)"]),
-        (Data { winners: Some((3, 6)), ..maxout }, &["below.winners", "(3, 6)", "(3, 7)"]),
-        (Data { winners: Some((2, 7)), ..maxout }, &["below.winners", "(2, 7)", "(3, 7)"]),
-        (Data { winners: None, ..maxout }, &["maxout needs winners"]),
-        (Data { winners: Some((3, 7)), ..relu }, &["winners without maxout"]),
-        (Data { act: Activation::Maxout { pieces: 0 }, ..relu }, &["0 pieces", "2 to 255"]),
-        (Data { dropout: certain, ..relu }, &["dropout", "1 at scale 2"]),
+    let relu = [
+        ("dz", (3, 5)),
+        ("w", (7, 5)),
+        ("y", (3, 7)),
+        ("dz_below", (3, 7)),
+        ("winners", (3, 7)),
     ];
-    for (data, parts) in table {
-        panics_with(&[&["linear_bwd_data: "], *parts].concat(), |cpu| {
-            data.run(cpu)
+    #[rustfmt::skip] // One wrong operand a line.
+    let wrong = [
+        ("dz", (3, 4), "w has shape (7, 5), expected (7, 4)"),
+        ("dz", (2, 5), "below.y has shape (3, 7), expected (2, 7)"),
+        ("w", (7, 4), "w has shape (7, 4), expected (7, 5)"),
+        ("w", (6, 5), "below.y has shape (3, 7), expected (3, 6)"),
+        ("y", (3, 8), "below.y has shape (3, 8), expected (3, 7)"),
+        ("dz_below", (3, 8), "dz_below has shape (3, 8), expected (3, 7)"),
+        ("dz_below", (4, 7), "dz_below has shape (4, 7), expected (3, 7)"),
+    ];
+    wrong_sizes_are_named("linear_bwd_data", relu, backward(RELU, false, None), &wrong);
+    let mut of_maxout = relu;
+    of_maxout[3].1 = (3, 14);
+    #[rustfmt::skip] // One wrong operand a line.
+    let wrong = [
+        ("dz_below", (3, 7), "dz_below has shape (3, 7), expected (3, 14)"),
+        ("winners", (3, 6), "below.winners has shape (3, 6), expected (3, 7)"),
+        ("winners", (2, 7), "below.winners has shape (2, 7), expected (3, 7)"),
+    ];
+    let run = backward(MAXOUT, true, None);
+    wrong_sizes_are_named("linear_bwd_data", of_maxout, run, &wrong);
+    for (act, winners, dropout, text) in [
+        (MAXOUT, false, None, "maxout needs winners"),
+        (RELU, true, None, "winners without maxout"),
+        (maxout(0), false, None, "0 pieces, expected 2 to 255"),
+        (RELU, false, keep(1.0, 2.0), "dropout keeps 1 at scale 2"),
+    ] {
+        let sizes = of_maxout.map(|(_, size)| size);
+        let sizes = if act == RELU {
+            relu.map(|(_, size)| size)
+        } else {
+            sizes
+        };
+        panics_with(&format!("linear_bwd_data: {text}"), |cpu| {
+            backward(act, winners, dropout)(cpu, sizes)
         });
     }
 }
 
-#[derive(Clone, Copy)]
-struct Params {
-    x: Size,
-    dz: Size,
-    s: Option<Size>,
-    w: Size,
-    b: Size,
-    moments: [Size; 4],
-    slot: usize,
-}
-
-impl Params {
-    const GOOD: Self = Self {
-        x: (3, 5),
-        dz: (3, 7),
-        s: Some((3, 1)),
-        w: (5, 7),
-        b: (1, 7),
-        moments: [(5, 7), (1, 7), (5, 7), (1, 7)],
-        slot: 0,
-    };
-
-    fn run(self, cpu: &Cpu, adam: bool) {
-        let [x, dz, mut w, mut b] = [self.x, self.dz, self.w, self.b].map(|s| matrix(cpu, s));
-        let [w1, b1, w2, b2] = self.moments.map(|s| matrix(cpu, s));
-        let mut moments = [[w1, b1], [w2, b2]];
-        let s = self.s.map(|size| matrix(cpu, size));
-        let update = if adam {
-            Update::Adam(Adam {
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-            })
-        } else {
-            Update::Momentum
-        };
+/// An update of w and b, whose moments are those of w and of b, and again.
+fn update(update: Update, slot: usize, is_weighted: bool) -> impl Fn(&Cpu, [Size; 9]) + Copy {
+    move |cpu, [x, dz, s, w, b, w1, b1, w2, b2]| {
+        let [x, dz, s] = [x, dz, s].map(|size| matrix(cpu, size));
+        let [mut w, mut b] = [w, b].map(|size| matrix(cpu, size));
+        let mut moments = [[w1, b1], [w2, b2]].map(|pair| pair.map(|size| matrix(cpu, size)));
         let rates = Rates {
             learning_rate: 0.1,
             momentum: 0.5,
@@ -265,12 +238,12 @@ impl Params {
         cpu.linear_bwd_params(LinearBwdParams {
             x: x.all(),
             dz: dz.all(),
-            bias_weights: s.as_ref().map(Matrix::all),
+            bias_weights: is_weighted.then_some(s.all()),
             w: &mut w,
             b: &mut b,
             moments: &mut moments[..update.moments()],
             update,
-            slot: self.slot,
+            slot,
             max_column_norm: None,
             state: &StepState {
                 rates: vec![rates],
@@ -283,48 +256,52 @@ impl Params {
 
 #[test]
 fn linear_bwd_params_wrong_operands_are_named() {
-    let cpu = Cpu::new(Some(1)).unwrap();
-    let good = Params::GOOD;
-    let moment = |which: usize, size| {
-        let mut moments = good.moments;
-        moments[which] = size;
-        Params { moments, ..good }
-    };
-    #[rustfmt::skip] // One wrong operand a line.
-    let table: &[(Params, &[&str])] = &[
-        (Params { x: (3, 6), ..good }, &["w", "(5, 7)", "(6, 7)"]),
-        (Params { x: (2, 5), ..good }, &["dz", "(3, 7)", "(2, 7)"]),
-        (Params { dz: (4, 7), ..good }, &["dz", "(4, 7)", "(3, 7)"]),
-        (Params { s: Some((2, 1)), ..good }, &["bias_weights", "(2, 1)", "(3, 1)"]),
-        (Params { s: Some((3, 7)), ..good }, &["bias_weights", "(3, 7)", "(3, 1)"]),
-        (Params { w: (5, 8), ..good }, &["w", "(5, 8)", "(5, 7)"]),
-        (Params { b: (1, 8), ..good }, &["b", "(1, 8)", "(1, 7)"]),
-        (Params { slot: 1, ..good }, &["slot 1", "with 1"]),
-        (moment(0, (5, 8)), &["moment of w", "(5, 8)", "(5, 7)"]),
-        (moment(1, (2, 7)), &["moment of b", "(2, 7)", "(1, 7)"]),
+    let right = [
+        ("x", (3, 5)),
+        ("dz", (3, 7)),
+        ("s", (3, 1)),
+        ("w", (5, 7)),
+        ("b", (1, 7)),
+        ("first of w", (5, 7)),
+        ("first of b", (1, 7)),
+        ("second of w", (5, 7)),
+        ("second of b", (1, 7)),
     ];
-    for adam in [false, true] {
-        good.run(&cpu, adam);
-        Params { s: None, ..good }.run(&cpu, adam);
-        for (params, parts) in table {
-            panics_with(&[&["linear_bwd_params: "], *parts].concat(), |cpu| {
-                params.run(cpu, adam)
-            });
-        }
-    }
-    for (which, size, operand) in [(2, (4, 7), "moment of w"), (3, (1, 6), "moment of b")] {
-        let size_text = format!("{size:?}");
-        panics_with(&["linear_bwd_params: ", operand, &size_text], |cpu| {
-            moment(which, size).run(cpu, true);
+    #[rustfmt::skip] // One wrong operand a line.
+    let wrong = [
+        ("x", (3, 6), "w has shape (5, 7), expected (6, 7)"),
+        ("x", (2, 5), "dz has shape (3, 7), expected (2, 7)"),
+        ("dz", (4, 7), "dz has shape (4, 7), expected (3, 7)"),
+        ("s", (2, 1), "bias_weights has shape (2, 1), expected (3, 1)"),
+        ("s", (3, 7), "bias_weights has shape (3, 7), expected (3, 1)"),
+        ("w", (5, 8), "w has shape (5, 8), expected (5, 7)"),
+        ("b", (1, 8), "b has shape (1, 8), expected (1, 7)"),
+        ("first of w", (5, 8), "moment of w has shape (5, 8), expected (5, 7)"),
+        ("first of b", (2, 7), "moment of b has shape (2, 7), expected (1, 7)"),
+        // Adam alone has these.
+        ("second of w", (4, 7), "moment of w has shape (4, 7), expected (5, 7)"),
+        ("second of b", (1, 6), "moment of b has shape (1, 6), expected (1, 7)"),
+    ];
+    let adam = Update::Adam(Adam {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+    });
+    let sizes = right.map(|(_, size)| size);
+    for (rule, wrong) in [(Update::Momentum, &wrong[..9]), (adam, &wrong[..])] {
+        wrong_sizes_are_named("linear_bwd_params", right, update(rule, 0, true), wrong);
+        update(rule, 0, false)(&Cpu::new(Some(1)).unwrap(), sizes);
+        panics_with("linear_bwd_params: slot 1 of a state with 1", |cpu| {
+            update(rule, 1, true)(cpu, sizes)
         });
     }
 }
 
 #[test]
 fn logit_loss_wrong_operands_are_named() {
-    let loss = |logits, dz, objective| {
-        move |cpu: &Cpu| {
-            let [logits, mut dz] = [logits, dz].map(|size| matrix(cpu, size));
+    let loss = |objective| {
+        move |cpu: &Cpu, sizes: [Size; 2]| {
+            let [logits, mut dz] = sizes.map(|size| matrix(cpu, size));
             cpu.logit_loss(LogitLoss {
                 logits: logits.all(),
                 objective,
@@ -335,57 +312,52 @@ fn logit_loss_wrong_operands_are_named() {
             });
         }
     };
-    let (g, d) = (Objective::Minimax, Objective::Discriminator);
-    panics_with(
-        &["logit_loss: logits", "(4, 2)", "(4, 1)"],
-        loss((4, 2), (4, 1), g),
-    );
-    panics_with(
-        &["logit_loss: dz", "(3, 1)", "(4, 1)"],
-        loss((4, 1), (3, 1), g),
-    );
-    for of_halves in [d, Objective::RelativisticGenerator] {
-        panics_with(
-            &["logit_loss: ", "3 rows are no two halves"],
-            loss((3, 1), (3, 1), of_halves),
-        );
+    let wrong = [
+        ("logits", (4, 2), "logits has shape (4, 2), expected (4, 1)"),
+        ("dz", (3, 1), "dz has shape (3, 1), expected (4, 1)"),
+    ];
+    let right = [("logits", (4, 1)), ("dz", (4, 1))];
+    wrong_sizes_are_named("logit_loss", right, loss(Objective::Minimax), &wrong);
+    for of_halves in [Objective::Discriminator, Objective::RelativisticGenerator] {
+        panics_with("logit_loss: 3 rows are no two halves", |cpu| {
+            loss(of_halves)(cpu, [(3, 1), (3, 1)]);
+        });
     }
-    panics_with(&["logit_loss: no rows"], loss((0, 1), (0, 1), g));
+    panics_with("logit_loss: no rows", |cpu| {
+        loss(Objective::Minimax)(cpu, [(0, 1), (0, 1)]);
+    });
 }
 
 #[test]
 fn linear_logit_loss_names_wrong_operands_as_its_parts_do() {
-    let run = |w, below| {
-        move |cpu: &Cpu| {
-            let [x, w, b] = [(4, 3), w, (1, 1)].map(|size| matrix(cpu, size));
-            let [mut logits, mut dz, mut dz_below] =
-                [(4, 1), (4, 1), below].map(|size| matrix(cpu, size));
-            let lower = Below {
-                y: x.all(),
-                act: Activation::Relu,
-                winners: None,
-                dropout: None,
-            };
-            cpu.linear_logit_loss(LinearLogitLoss {
-                x: x.all(),
-                w: &w,
-                b: &b,
-                logits: logits.all_mut(),
-                objective: Objective::Minimax,
-                weight: 1.0,
-                dz: dz.all_mut(),
-                below: Some((lower, dz_below.all_mut())),
-                monitors: &mut cpu.monitors(),
-                state: &STATE,
-            });
-        }
+    let run = |cpu: &Cpu, [w, below]: [Size; 2]| {
+        let [x, w, b] = [(4, 3), w, (1, 1)].map(|size| matrix(cpu, size));
+        let [mut logits, mut dz, mut dz_below] =
+            [(4, 1), (4, 1), below].map(|size| matrix(cpu, size));
+        let lower = Below {
+            y: x.all(),
+            act: RELU,
+            winners: None,
+            dropout: None,
+        };
+        cpu.linear_logit_loss(LinearLogitLoss {
+            x: x.all(),
+            w: &w,
+            b: &b,
+            logits: logits.all_mut(),
+            objective: Objective::Minimax,
+            weight: 1.0,
+            dz: dz.all_mut(),
+            below: Some((lower, dz_below.all_mut())),
+            monitors: &mut cpu.monitors(),
+            state: &STATE,
+        });
     };
-    run((3, 1), (4, 3))(&Cpu::new(Some(1)).unwrap());
-    panics_with(&["linear_fwd: w", "(2, 1)", "(3, 1)"], run((2, 1), (4, 3)));
-    panics_with(
-        &["linear_bwd_data: dz_below", "(4, 2)", "(4, 3)"],
-        run((3, 1), (4, 2)),
-    );
+    let right = [("w", (3, 1)), ("dz_below", (4, 3))];
+    let wrong = [("w", (2, 1), "w has shape (2, 1), expected (3, 1)")];
+    wrong_sizes_are_named("linear_fwd", right, run, &wrong);
+    let text = "dz_below has shape (4, 2), expected (4, 3)";
+    wrong_sizes_are_named("linear_bwd_data", right, run, &[("dz_below", (4, 2), text)]);
 }
 
 #[test]
@@ -403,26 +375,28 @@ fn gather_rows_wrong_operands_are_named() {
             });
         }
     };
-    panics_with(
-        &["gather_rows: y", "(3, 4)", "(3, 5)"],
-        gather(9, (3, 4), [1, 0], 0.5),
-    );
-    panics_with(&["gather_rows: no records"], gather(0, (3, 5), [1, 0], 0.5));
-    panics_with(
-        &["gather_rows: minibatch 2 of 2"],
-        gather(9, (3, 5), [2, 2], 0.5),
-    );
-    panics_with(
-        &["gather_rows: dropout", "1.5"],
-        gather(9, (3, 5), [1, 0], 1.5),
-    );
+    for (records, y, minibatches, keep, text) in [
+        (
+            9,
+            (3, 4),
+            [1, 0],
+            0.5,
+            "y has shape (3, 4), expected (3, 5)",
+        ),
+        (0, (3, 5), [1, 0], 0.5, "no records"),
+        (9, (3, 5), [2, 2], 0.5, "minibatch 2 of 2"),
+        (9, (3, 5), [1, 0], 1.5, "dropout keeps 1.5"),
+    ] {
+        let text = format!("gather_rows: {text}");
+        panics_with(&text, gather(records, y, minibatches, keep));
+    }
 }
 
 #[test]
 fn parzen_wrong_operands_are_named() {
-    let parzen = |points, samples, sigma| {
+    let parzen = |samples, sigma| {
         move |cpu: &Cpu| {
-            let [points, samples] = [points, samples].map(|size| matrix(cpu, size));
+            let [points, samples] = [(3, 5), samples].map(|size| matrix(cpu, size));
             let (points, samples) = (points.all(), samples.all());
             let op = Parzen {
                 points,
@@ -432,13 +406,14 @@ fn parzen_wrong_operands_are_named() {
             cpu.parzen(op).unwrap();
         }
     };
-    panics_with(
-        &["parzen: samples", "(4, 6)", "(4, 5)"],
-        parzen((3, 5), (4, 6), 1.0),
-    );
-    panics_with(&["parzen: no samples"], parzen((3, 5), (0, 5), 1.0));
-    panics_with(&["parzen: sigma"], parzen((3, 5), (4, 5), 0.0));
-    panics_with(&["parzen: sigma"], parzen((3, 5), (4, 5), f64::NAN));
+    for (samples, sigma, text) in [
+        ((4, 6), 1.0, "samples has shape (4, 6), expected (4, 5)"),
+        ((0, 5), 1.0, "no samples"),
+        ((4, 5), 0.0, "sigma"),
+        ((4, 5), f64::NAN, "sigma"),
+    ] {
+        panics_with(&format!("parzen: {text}"), parzen(samples, sigma));
+    }
 }
 
 #[test]
@@ -455,7 +430,7 @@ fn advance_with_another_schedule_is_named() {
         records_per_step: 1,
         records: 1,
     };
-    panics_with(&["advance: ", "0 slots", "expected 1"], |cpu| {
+    panics_with("advance: state has 0 slots, expected 1", |cpu| {
         cpu.advance(Advance {
             state: &mut STATE.clone(),
             schedule: &schedule,
@@ -463,48 +438,19 @@ fn advance_with_another_schedule_is_named() {
     });
 }
 
-#[derive(Clone, Copy)]
-struct Tangent {
-    c: Size,
-    s: Size,
-    w: Size,
-    b: Size,
-    y: Size,
-    act: Activation,
-    winners: Option<Size>,
-    c_above: Size,
-}
-
-impl Tangent {
-    const RELU: Self = Self {
-        c: (3, 5),
-        s: (3, 1),
-        w: (5, 14),
-        b: (1, 14),
-        y: (3, 14),
-        act: Activation::Relu,
-        winners: None,
-        c_above: (3, 14),
-    };
-    const MAXOUT: Self = Self {
-        y: (3, 7),
-        act: MAXOUT,
-        winners: Some((3, 7)),
-        c_above: (3, 7),
-        ..Self::RELU
-    };
-
-    fn run(self, cpu: &Cpu) {
-        let sizes = [self.c, self.s, self.w, self.b, self.y, self.c_above];
-        let [c, s, w, b, y, mut c_above] = sizes.map(|size| matrix(cpu, size));
-        let winners = self.winners.map(|(rows, cols)| cpu.winners(rows, cols));
+/// A layer's tangent, from c, s, w, b and y into c_above.
+fn tangent(act: Activation, winners: bool) -> impl Fn(&Cpu, [Size; 7]) + Copy {
+    move |cpu, [c, s, w, b, y, c_above, (rows, cols)]| {
+        let [c, s, w, b, y] = [c, s, w, b, y].map(|size| matrix(cpu, size));
+        let mut c_above = matrix(cpu, c_above);
+        let winners = winners.then(|| cpu.winners(rows, cols));
         cpu.linear_tangent(LinearTangent {
             c: c.all(),
             s: s.all(),
             w: &w,
             b: &b,
             y: y.all(),
-            act: self.act,
+            act,
             winners: winners.as_ref().map(|winners| winners.from_row(0)),
             c_above: c_above.all_mut(),
         });
@@ -513,29 +459,42 @@ impl Tangent {
 
 #[test]
 fn linear_tangent_wrong_operands_are_named() {
-    let cpu = Cpu::new(Some(1)).unwrap();
-    let (relu, maxout) = (Tangent::RELU, Tangent::MAXOUT);
-    relu.run(&cpu);
-    maxout.run(&cpu);
-    #[rustfmt::skip] // One wrong operand a line.
-    let table: &[(Tangent, &[&str])] = &[
-        (Tangent { c: (3, 6), ..relu }, &["w", "(5, 14)", "(6, 14)"]),
-        (Tangent { c: (2, 5), ..relu }, &["s", "(3, 1)", "(2, 1)"]),
-        (Tangent { s: (3, 14), ..relu }, &["s", "(3, 14)", "(3, 1)"]),
-        (Tangent { w: (5, 7), ..maxout }, &["w", "(5, 7)", "(5, 14)"]),
-        (Tangent { b: (3, 14), ..relu }, &["b", "(3, 14)", "(1, 14)"]),
-        (Tangent { y: (4, 14), ..relu }, &["y", "(4, 14)", "(3, 14)"]),
-        (Tangent { c_above: (3, 14), ..maxout }, &["c_above", "(3, 14)", "(3, 7)"]),
-        (Tangent { c_above: (2, 14), ..relu }, &["c_above", "(2, 14)", "(3, 14)"]),
-        (Tangent { winners: Some((3, 6)), ..maxout }, &["winners", "(3, 6)", "(3, 7)"]),
-        (Tangent { winners: Some((2, 7)), ..maxout }, &["winners", "(2, 7)", "(3, 7)"]),
-        (Tangent { winners: None, ..maxout }, &["maxout needs winners"]),
-        (Tangent { winners: Some((3, 14)), ..relu }, &["winners without maxout"]),
-        (Tangent { act: Activation::Maxout { pieces: 256 }, ..maxout }, &["256 pieces"]),
+    let relu = [
+        ("c", (3, 5)),
+        ("s", (3, 1)),
+        ("w", (5, 14)),
+        ("b", (1, 14)),
+        ("y", (3, 14)),
+        ("c_above", (3, 14)),
+        ("winners", (3, 14)),
     ];
-    for (tangent, parts) in table {
-        panics_with(&[&["linear_tangent: "], *parts].concat(), |cpu| {
-            tangent.run(cpu)
+    #[rustfmt::skip] // One wrong operand a line.
+    let wrong = [
+        ("c", (3, 6), "w has shape (5, 14), expected (6, 14)"),
+        ("c", (2, 5), "s has shape (3, 1), expected (2, 1)"),
+        ("s", (3, 14), "s has shape (3, 14), expected (3, 1)"),
+        ("b", (3, 14), "b has shape (3, 14), expected (1, 14)"),
+        ("y", (4, 14), "y has shape (4, 14), expected (3, 14)"),
+        ("c_above", (2, 14), "c_above has shape (2, 14), expected (3, 14)"),
+    ];
+    wrong_sizes_are_named("linear_tangent", relu, tangent(RELU, false), &wrong);
+    let mut of_maxout = relu;
+    (4..7).for_each(|operand| of_maxout[operand].1 = (3, 7));
+    #[rustfmt::skip] // One wrong operand a line.
+    let wrong = [
+        ("w", (5, 7), "w has shape (5, 7), expected (5, 14)"),
+        ("c_above", (3, 14), "c_above has shape (3, 14), expected (3, 7)"),
+        ("winners", (3, 6), "winners has shape (3, 6), expected (3, 7)"),
+        ("winners", (2, 7), "winners has shape (2, 7), expected (3, 7)"),
+    ];
+    wrong_sizes_are_named("linear_tangent", of_maxout, tangent(MAXOUT, true), &wrong);
+    for (act, winners, sizes, text) in [
+        (MAXOUT, false, of_maxout, "maxout needs winners"),
+        (RELU, true, relu, "winners without maxout"),
+        (maxout(256), true, of_maxout, "256 pieces"),
+    ] {
+        panics_with(&format!("linear_tangent: {text}"), |cpu| {
+            tangent(act, winners)(cpu, sizes.map(|(_, size)| size))
         });
     }
 }
@@ -547,9 +506,9 @@ fn input_penalty_wrong_operands_are_named() {
         samples: 0.0,
     };
     let unit = Penalty::UnitNorm { weight: 1.0 };
-    let run = |[x, q, s, c]: [Size; 4], penalty| {
-        move |cpu: &Cpu| {
-            let [x, q, s, mut c] = [x, q, s, c].map(|size| matrix(cpu, size));
+    let run = |penalty| {
+        move |cpu: &Cpu, sizes: [Size; 4]| {
+            let [x, q, s, mut c] = sizes.map(|size| matrix(cpu, size));
             cpu.input_penalty(InputPenalty {
                 x: x.all(),
                 q: q.all(),
@@ -560,62 +519,56 @@ fn input_penalty_wrong_operands_are_named() {
             });
         }
     };
-    let cpu = Cpu::new(Some(1)).unwrap();
-    for penalty in [zero, unit] {
-        run([(6, 5), (6, 5), (6, 1), (6, 5)], penalty)(&cpu);
-    }
-    #[rustfmt::skip] // One wrong operand a line.
-    let table: [([Size; 4], Penalty, &[&str]); 6] = [
-        ([(6, 5), (6, 4), (6, 1), (6, 5)], zero, &["q", "(6, 4)", "(6, 5)"]),
-        ([(6, 5), (6, 5), (6, 5), (6, 5)], zero, &["s", "(6, 5)", "(6, 1)"]),
-        ([(6, 5), (6, 5), (6, 1), (4, 5)], unit, &["c", "(4, 5)", "(6, 5)"]),
-        ([(3, 5), (3, 5), (3, 1), (3, 5)], zero, &["3 rows are no 2 equal parts"]),
-        ([(4, 5), (4, 5), (4, 1), (4, 5)], unit, &["4 rows are no 3 equal parts"]),
-        ([(0, 5), (0, 5), (0, 1), (0, 5)], unit, &["0 rows are no 3 equal parts"]),
+    let right = [("x", (6, 5)), ("q", (6, 5)), ("s", (6, 1)), ("c", (6, 5))];
+    let wrong = [
+        ("q", (6, 4), "q has shape (6, 4), expected (6, 5)"),
+        ("s", (6, 5), "s has shape (6, 5), expected (6, 1)"),
+        ("c", (4, 5), "c has shape (4, 5), expected (6, 5)"),
     ];
-    for (sizes, penalty, parts) in table {
-        let parts = [&["input_penalty: "], parts].concat();
-        panics_with(&parts, run(sizes, penalty));
+    for penalty in [zero, unit] {
+        wrong_sizes_are_named("input_penalty", right, run(penalty), &wrong);
+    }
+    for (rows, penalty, parts) in [(3, zero, 2), (4, unit, 3), (0, unit, 3)] {
+        let text = format!("input_penalty: {rows} rows are no {parts} equal parts");
+        panics_with(&text, |cpu| {
+            run(penalty)(cpu, [(rows, 5), (rows, 5), (rows, 1), (rows, 5)]);
+        });
     }
 }
 
 #[test]
 fn interpolate_and_repack_wrong_operands_are_named() {
-    let between = |a, b, y| {
-        move |cpu: &Cpu| {
-            let [a, b, mut y] = [a, b, y].map(|size| matrix(cpu, size));
-            cpu.interpolate(Interpolate {
-                a: a.all(),
-                b: b.all(),
-                y: y.all_mut(),
-                stream: DROPOUT.stream,
-                state: &STATE,
-            });
-        }
+    let between = |cpu: &Cpu, sizes: [Size; 3]| {
+        let [a, b, mut y] = sizes.map(|size| matrix(cpu, size));
+        cpu.interpolate(Interpolate {
+            a: a.all(),
+            b: b.all(),
+            y: y.all_mut(),
+            stream: DROPOUT.stream,
+            state: &STATE,
+        });
     };
-    panics_with(
-        &["interpolate: b", "(2, 5)", "(3, 5)"],
-        between((3, 5), (2, 5), (3, 5)),
-    );
-    panics_with(
-        &["interpolate: y", "(3, 4)", "(3, 5)"],
-        between((3, 5), (3, 5), (3, 4)),
-    );
-    let repack = |x, y| {
-        move |cpu: &Cpu| {
-            let [x, mut y] = [x, y].map(|size| matrix(cpu, size));
-            let (x, y) = (x.all(), y.all_mut());
-            cpu.repack(Repack { x, y });
-        }
+    let right = [("a", (3, 5)), ("b", (3, 5)), ("y", (3, 5))];
+    let wrong = [
+        ("b", (2, 5), "b has shape (2, 5), expected (3, 5)"),
+        ("y", (3, 4), "y has shape (3, 4), expected (3, 5)"),
+    ];
+    wrong_sizes_are_named("interpolate", right, between, &wrong);
+    let repack = |cpu: &Cpu, sizes: [Size; 2]| {
+        let [x, mut y] = sizes.map(|size| matrix(cpu, size));
+        let (x, y) = (x.all(), y.all_mut());
+        cpu.repack(Repack { x, y });
     };
-    panics_with(&["repack: y", "(2, 8)", "(3, 5)"], repack((3, 5), (2, 8)));
+    let text = "y has shape (2, 8), expected as many values as x of shape (3, 5)";
+    let right = [("x", (3, 5)), ("y", (5, 3))];
+    wrong_sizes_are_named("repack", right, repack, &[("y", (2, 8), text)]);
 }
 
 #[test]
 fn average_and_limit_spectrum_wrong_operands_are_named() {
-    let average = |size, decay| {
-        move |cpu: &Cpu| {
-            let [w, mut average] = [(3, 5), size].map(|size| matrix(cpu, size));
+    let average = |decay| {
+        move |cpu: &Cpu, sizes: [Size; 2]| {
+            let [w, mut average] = sizes.map(|size| matrix(cpu, size));
             cpu.average(Average {
                 w: &w,
                 average: &mut average,
@@ -623,16 +576,16 @@ fn average_and_limit_spectrum_wrong_operands_are_named() {
             });
         }
     };
-    panics_with(
-        &["average: average", "(5, 3)", "(3, 5)"],
-        average((5, 3), 0.5),
-    );
+    let right = [("w", (3, 5)), ("average", (3, 5))];
+    let text = "average has shape (5, 3), expected (3, 5)";
+    wrong_sizes_are_named("average", right, average(0.5), &[("average", (5, 3), text)]);
     for decay in [1.0, -0.1, f64::NAN] {
-        panics_with(&["average: decay", "below 1"], average((3, 5), decay));
+        let text = format!("average: decay {decay}, expected at least 0, below 1");
+        panics_with(&text, |cpu| average(decay)(cpu, [(3, 5), (3, 5)]));
     }
-    let limit = |size, limit| {
-        move |cpu: &Cpu| {
-            let [mut w, mut direction] = [(3, 5), size].map(|size| matrix(cpu, size));
+    let limit = |limit| {
+        move |cpu: &Cpu, sizes: [Size; 2]| {
+            let [mut w, mut direction] = sizes.map(|size| matrix(cpu, size));
             cpu.limit_spectrum(LimitSpectrum {
                 w: &mut w,
                 direction: &mut direction,
@@ -640,27 +593,28 @@ fn average_and_limit_spectrum_wrong_operands_are_named() {
             });
         }
     };
-    panics_with(
-        &["limit_spectrum: direction", "(1, 3)", "(1, 5)"],
-        limit((1, 3), 1.0),
-    );
+    let right = [("w", (3, 5)), ("direction", (1, 5))];
+    let text = "direction has shape (1, 3), expected (1, 5)";
+    let wrong = [("direction", (1, 3), text)];
+    wrong_sizes_are_named("limit_spectrum", right, limit(1.0), &wrong);
     for none in [0.0, f64::NAN] {
-        panics_with(&["limit_spectrum: limit", "above 0"], limit((1, 5), none));
+        let text = format!("limit_spectrum: limit {none}, expected above 0");
+        panics_with(&text, |cpu| limit(none)(cpu, [(3, 5), (1, 5)]));
     }
 }
 
 #[test]
 fn memory_wrong_sizes_are_named() {
-    panics_with(&["write: ", "5", "6"], |cpu| {
+    panics_with("write: number of values\n  left: 5\n right: 6", |cpu| {
         cpu.write(&mut cpu.matrix(2, 3), &[0.0; 5])
     });
-    panics_with(&["matrix: rows 3+2 of 4"], |cpu| {
+    panics_with("matrix: rows 3+2 of 4", |cpu| {
         let _ = cpu.matrix(4, 1).rows(3, 2);
     });
-    panics_with(&["matrix: rows 0+5 of 4"], |cpu| {
+    panics_with("matrix: rows 0+5 of 4", |cpu| {
         drop(cpu.matrix(4, 1).rows_mut(0, 5))
     });
-    panics_with(&["matrix: stride 2", "3 columns"], |cpu| {
+    panics_with("matrix: stride 2 is less than 3 columns", |cpu| {
         drop(cpu.matrix_with_stride(1, 3, 2))
     });
 }

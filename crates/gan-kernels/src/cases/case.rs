@@ -11,19 +11,19 @@ use crate::{Activation, Dropout};
 pub struct Case {
     /// The call: shapes and variant.
     pub op: Op,
-    /// What the operands hold.
+    /// The values of the operands.
     pub inputs: Inputs,
     /// Rows that the operands' matrices have above and below the rows that take part.
     ///
     /// Those of inputs are NaN; those of outputs must not change.
     pub margin: usize,
-    /// What the case is for.
+    /// The purpose of the case.
     pub role: Role,
-    /// How far an element may be off.
+    /// The error that an element may have.
     pub tolerance: Tolerance,
 }
 
-/// The letters of a product, as the operation's own table defines them.
+/// The letters of a product, as the operation itself defines them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Rows of the minibatch.
@@ -49,7 +49,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// What operands hold.
+/// The values of operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Inputs {
@@ -57,7 +57,7 @@ pub enum Inputs {
     Uniform,
     /// Integers from −2 to 2: sums are exact, ties and zeros are frequent.
     Integers,
-    /// As `Uniform`, but of a layer's input and of the gradient only so many of a hundred values
+    /// Like `Uniform`, but of a layer's input and of the gradient only so many of a hundred values
     /// are other than zero, as after rectifiers, dropout and maxout.
     Sparse {
         /// Values of a layer's input other than zero, of a hundred.
@@ -67,7 +67,7 @@ pub enum Inputs {
     },
 }
 
-/// What a case is for.
+/// The purpose of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// An edge: a shape or a value at which code goes wrong.
@@ -76,7 +76,7 @@ pub enum Role {
     Paper,
 }
 
-/// How far an element may be off, in roundings of its magnitude, and why.
+/// The error that an element may have, in roundings of its magnitude, and the reason.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     /// Multiple of ε · magnitude.
@@ -86,35 +86,35 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// Of sums of products.
+    /// The tolerance of sums of products.
     pub(crate) const PRODUCT: Self = Self {
         factor: 4.0,
         reason: "k roundings of random sign grow like √k; the worst of a million elements is five \
                  standard deviations out",
     };
-    /// Of a few operations on each element.
+    /// The tolerance of a few operations on each element.
     pub(crate) const ELEMENTWISE: Self = Self {
         factor: 4.0,
         reason: "a few roundings and two ulp of a sine, a logarithm or an exponential",
     };
-    /// Of objectives and their gradients.
+    /// The tolerance of objectives and their gradients.
     pub(crate) const LOSS: Self = Self {
         factor: 8.0,
         reason: "an exponential within 2 ulp, a quotient within the 2.5 ulp that WGSL allows, and \
                  a few roundings",
     };
-    /// Of what is divided by a norm.
+    /// The tolerance of quotients by a norm.
     pub(crate) const NORM: Self = Self {
         factor: 4.0,
         reason: "sums as those of products; a root and quotients within the 2.5 ulp that WGSL \
                  allows",
     };
-    /// Of copies.
+    /// The tolerance of copies.
     pub(crate) const COPY: Self = Self {
         factor: 0.0,
         reason: "values are copied",
     };
-    /// Of operands that are small integers.
+    /// The tolerance of results of small integers.
     const EXACT: Self = Self {
         factor: 0.0,
         reason: "sums of small integers are exact in any order",

@@ -145,7 +145,7 @@ impl<B: Backend> Prepared<B> {
     }
 }
 
-/// What lies around the rows that an operation writes.
+/// The value around the rows that an operation writes.
 const OUTSIDE: f64 = 7.25;
 
 /// The rates of slot 1, which the operations of a case use.
@@ -322,7 +322,7 @@ impl<B: Backend> Operand<B> {
         self.matrix.rows_mut(self.margin, self.host.rows)
     }
 
-    /// What the matrix holds by now.
+    /// The values of the matrix by now.
     pub(crate) fn read(&self, name: &'static str, backend: &B) -> Result<Found, BackendError> {
         Ok(Found {
             margin: self.margin,
@@ -331,7 +331,7 @@ impl<B: Backend> Operand<B> {
     }
 }
 
-/// What an operation has written.
+/// A result that an operation has written.
 pub(crate) struct Found {
     name: &'static str,
     cols: usize,
@@ -384,7 +384,8 @@ impl Found {
     }
 }
 
-/// What an element should be, and the size of what was rounded to get there.
+/// The value that an element should have, and the size of the numbers that were rounded on the
+/// way to it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) value: f64,
@@ -411,7 +412,7 @@ pub(crate) struct Rounding {
 }
 
 impl Rounding {
-    /// What a magnitude is multiplied by.
+    /// The error that is allowed for each unit of magnitude.
     pub(crate) fn unit(self) -> f64 {
         self.factor * self.epsilon
     }

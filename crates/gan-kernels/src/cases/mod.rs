@@ -28,7 +28,7 @@ pub use report::{Comparison, Element, Mismatch, Report};
 use crate::Backend;
 use crate::ops::for_each_operation;
 
-/// What an operation's `cases.rs` says of one of its calls.
+/// A call of one operation: its name, its cost and its operands.
 pub(crate) trait Operation {
     /// `m×n×k/variant`.
     fn name(&self) -> String;

@@ -31,7 +31,7 @@ impl Report {
         self.comparisons.iter().map(Comparison::skipped).sum()
     }
 
-    /// Whether every element that was compared is within its tolerance.
+    /// True if every element that was compared is within its tolerance.
     #[must_use]
     pub fn is_within_tolerance(&self) -> bool {
         self.comparisons.iter().all(|one| one.wrong == 0)
@@ -76,9 +76,9 @@ pub struct Element {
     pub row: usize,
     /// Its column.
     pub col: usize,
-    /// What it is.
+    /// The value found.
     pub found: f64,
-    /// What it should be.
+    /// The value expected.
     pub expected: f64,
     /// By how much it may be off.
     pub limit: f64,
@@ -135,7 +135,7 @@ impl Comparison {
         self.skipped += 1;
     }
 
-    /// Which result.
+    /// Name of the result.
     #[must_use]
     pub fn operand(&self) -> &'static str {
         self.operand
@@ -178,7 +178,7 @@ impl Comparison {
 }
 
 impl Expected {
-    /// What was `found` at a place where this is expected, within `unit` times the magnitude.
+    /// The element with the value `found` where this is expected within `unit` times the magnitude.
     pub(crate) fn beside(self, row: usize, col: usize, found: f64, unit: f64) -> Element {
         Element {
             row,
@@ -202,17 +202,17 @@ pub enum Mismatch {
     Elements {
         /// Name of the case.
         case: String,
-        /// Which result; of several, the one with the worst element.
+        /// Name of the result; of several, the one with the worst element.
         operand: &'static str,
-        /// How many of its elements.
+        /// Number of its elements that are off.
         wrong: usize,
         /// Row of the worst of them.
         row: usize,
         /// Its column.
         col: usize,
-        /// What it is.
+        /// The value found.
         found: f64,
-        /// What it should be.
+        /// The value expected.
         expected: f64,
         /// By how much it may be off.
         limit: f64,

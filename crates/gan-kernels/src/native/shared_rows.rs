@@ -56,7 +56,7 @@ impl<'a, T> SharedRows<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(first), len) }
     }
 
-    /// Where the rows are.
+    /// The memory of the rows, for hints to the cache.
     pub(crate) fn touched(&self) -> Touched {
         Touched {
             start: self.start.cast(),
@@ -80,7 +80,7 @@ impl Touched {
         stride: 0,
     };
 
-    /// Whether there is such a matrix.
+    /// True if there is such a matrix.
     #[inline(always)]
     pub(crate) fn exists(self) -> bool {
         !self.start.is_null()
@@ -94,12 +94,12 @@ impl Touched {
     }
 }
 
-/// Which cache is asked for.
+/// The level of the cache that is asked.
 #[derive(Clone, Copy)]
 pub(crate) enum Level {
-    /// What is needed within a microsecond.
+    /// For data that is needed within a microsecond.
     First,
-    /// What is needed soon after.
+    /// For data that is needed soon after.
     Second,
 }
 

@@ -118,14 +118,34 @@ pub(crate) fn check_pieces(op: &str, act: Activation) {
 }
 
 /// Asserts that an operand has the shape it must have.
-macro_rules! assert_shape {
-    ($op:literal, $operand:literal, $found:expr, $expected:expr) => {
-        assert!(
-            $found == $expected,
-            concat!($op, ": ", $operand, " has shape {:?}, expected {:?}"),
-            $found,
-            $expected
-        )
-    };
+#[track_caller]
+pub(crate) fn check_shape(
+    op: &str,
+    operand: &str,
+    found: (usize, usize),
+    expected: (usize, usize),
+) {
+    assert!(
+        found == expected,
+        "{op}: {operand} has shape {found:?}, expected {expected:?}"
+    );
 }
-pub(crate) use assert_shape;
+
+/// Asserts that there are winners for maxout, with a row for each of the operand's, and else none.
+#[track_caller]
+pub(crate) fn check_winners(
+    op: &str,
+    operand: &str,
+    act: Activation,
+    found: Option<(usize, usize)>,
+    (rows, cols): (usize, usize),
+) {
+    match (act, found) {
+        (Activation::Maxout { .. }, Some(found)) => {
+            check_shape(op, operand, (found.0.min(rows), found.1), (rows, cols));
+        }
+        (Activation::Maxout { .. }, None) => panic!("{op}: maxout needs winners"),
+        (_, Some(_)) => panic!("{op}: winners without maxout"),
+        (_, None) => {}
+    }
+}

@@ -3,12 +3,12 @@
 use super::Advance;
 use super::reference::rates;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, state};
-use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
+use crate::cases::{Case, Checker, Comparison, Operation, Tolerance};
 use crate::ops::fill_latent::reference::fill_latent;
 use crate::ops::linear_bwd_params::reference::updated;
 use crate::ops::reference::Table;
 use crate::random::{Purpose, Stream};
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::Recorder;
 use crate::{
     Adam, Backend, BackendError, FillLatent, LearningRate, LinearBwdParams, Momentum, Prior,
     Schedule, SlotSchedule, StepState, Update,
@@ -30,15 +30,13 @@ const STREAM: Stream = Stream::new(Purpose::Noise, 0, 0);
 pub struct Call {
     /// Iteration that ends first.
     pub step: u64,
-    /// How often the state advances.
+    /// Number of iterations that end.
     pub times: u64,
 }
 
 const fn case(step: u64, times: u64) -> Case {
     Call { step, times }.case()
 }
-
-impl Call {}
 
 impl Operation for Call {
     fn name(&self) -> String {
@@ -160,9 +158,9 @@ impl<B: Backend> Operands<B> for Clock<B> {
 
 impl Advance<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let step = self.state.step;
         self.state.step += 1;
-        (Call { step, times: 1 }, inputs_of(1.0, 1.0))
+        Call { step, times: 1 }.case()
     }
 }

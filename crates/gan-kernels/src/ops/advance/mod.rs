@@ -15,6 +15,6 @@ use crate::{Backend, Schedule};
 pub struct Advance<'a, B: Backend> {
     /// The iteration's own numbers.
     pub state: &'a mut B::State,
-    /// How the rates follow from the step.
+    /// The rates as a function of the step.
     pub schedule: &'a Schedule,
 }

@@ -3,8 +3,8 @@
 use super::Average;
 use super::reference::average;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
-use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
-use crate::recorder::{Recorder, inputs_of};
+use crate::cases::{Case, Checker, Comparison, Operation, Tolerance};
+use crate::recorder::Recorder;
 use crate::{Backend, BackendError};
 
 pub(crate) const CASES: &[Case] = &[
@@ -33,8 +33,6 @@ pub struct Call {
 const fn case(rows: usize, cols: usize, decay: f64) -> Case {
     Call { rows, cols, decay }.case()
 }
-
-impl Call {}
 
 impl Operation for Call {
     fn name(&self) -> String {
@@ -85,9 +83,9 @@ impl<B: Backend> Operands<B> for Averaged<B> {
 
 impl Average<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (rows, cols) = self.check();
         let decay = self.decay;
-        (Call { rows, cols, decay }, inputs_of(1.0, 1.0))
+        Call { rows, cols, decay }.case()
     }
 }

@@ -6,15 +6,10 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::assert_shape;
+use super::check_shape;
 use crate::{Backend, Matrix};
 
 /// `A ← A + (1 − β)·(W − A)`: the exponential moving average of a matrix.
-///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `w` | k × n | |
-/// | `average` | k × n | A, updated in place |
 ///
 /// # Panics
 /// If the shapes disagree, or β is not in [0, 1).
@@ -24,9 +19,9 @@ use crate::{Backend, Matrix};
 /// # Source
 /// Polyak and Juditsky 1992; of generators, Yazıcı et al. 2019.
 pub struct Average<'a, B: Backend> {
-    /// W.
+    /// W, k × n.
     pub w: &'a Matrix<B>,
-    /// A.
+    /// A, k × n, updated in place.
     pub average: &'a mut Matrix<B>,
     /// β.
     pub decay: f64,
@@ -36,9 +31,9 @@ impl<B: Backend> Average<'_, B> {
     /// Checks both operands; returns k and n.
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize) {
-        let shape = (self.w.rows, self.w.cols);
-        let average = (self.average.rows, self.average.cols);
-        assert_shape!("average", "average", average, shape);
+        let shape = self.w.shape();
+        let average = self.average.shape();
+        check_shape("average", "average", average, shape);
         assert!(
             (0.0..1.0).contains(&self.decay),
             "average: decay {}, expected at least 0, below 1",

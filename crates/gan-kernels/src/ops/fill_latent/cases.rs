@@ -3,9 +3,9 @@
 use super::reference::fill_latent;
 use super::{FillLatent, Prior};
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, state};
-use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
+use crate::cases::{Case, Checker, Comparison, Operation, Tolerance};
 use crate::random::{Purpose, Stream};
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::Recorder;
 use crate::{Backend, BackendError};
 
 pub(crate) const CASES: &[Case] = &[
@@ -112,7 +112,7 @@ impl<B: Backend> Operands<B> for Latent<B> {
 
 impl FillLatent<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         self.z.matrix.storage = 1.0;
         let (rows, cols) = self.z.shape();
         let call = Call {
@@ -121,6 +121,6 @@ impl FillLatent<'_, Recorder> {
             prior: self.prior,
             first_row: self.first_row,
         };
-        (call, inputs_of(1.0, 1.0))
+        call.case()
     }
 }

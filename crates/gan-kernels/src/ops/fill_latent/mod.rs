@@ -14,10 +14,6 @@ use crate::{Backend, RowsMut};
 
 /// `z ~ p_z` by address: element (row, col) depends on seed, stream, step and its place alone.
 ///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `z` | m × n | overwritten |
-///
 /// # Panics
 /// If a row lies beyond the address space, 2³⁴ values of one stream and step.
 /// # Numerics
@@ -29,7 +25,7 @@ use crate::{Backend, RowsMut};
 /// Philox4x32-10: Salmon et al. 2011; Box and Muller 1958; the priors are those of the authors'
 /// code.
 pub struct FillLatent<'a, B: Backend> {
-    /// z.
+    /// z, m × n, overwritten.
     pub z: RowsMut<'a, B>,
     /// p_z.
     pub prior: Prior,

@@ -3,9 +3,9 @@
 use super::GatherRows;
 use super::reference::gather_rows;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, address, state};
-use crate::cases::{Case, Checker, Comparison, HALF, Inputs, MOST, Operation, Tolerance};
+use crate::cases::{Case, Checker, Comparison, HALF, MOST, Operation, Tolerance};
 use crate::ops::reference::Table;
-use crate::recorder::{Recorder, inputs_of, share_kept};
+use crate::recorder::{Recorder, share_kept};
 use crate::{Affine, Backend, BackendError, ByteScale, Dropout, Records, StepState, Values};
 
 pub(crate) const CASES: &[Case] = &[
@@ -43,15 +43,15 @@ pub struct Call {
     pub dropout: Option<Dropout>,
 }
 
-/// How records are kept.
+/// The format of resident records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kept {
-    /// As bytes under one affine map.
+    /// Bytes under one affine map.
     Bytes,
-    /// As bytes under one affine map per record.
+    /// Bytes under one affine map per record.
     BytesPerRow,
-    /// As floats.
+    /// Floats.
     Floats,
 }
 
@@ -201,7 +201,7 @@ fn drawn(kept: Kept, records: usize, cols: usize) -> (Values, Table) {
 
 impl GatherRows<'_, Recorder> {
     /// The call; what it leaves in Y is noted there.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (records, cols) = (self.records.rows(), self.records.cols());
         self.check(records, cols);
         self.y.matrix.storage = share_kept(self.dropout);
@@ -219,6 +219,6 @@ impl GatherRows<'_, Recorder> {
             step: self.state.step,
             dropout: self.dropout,
         };
-        (call, inputs_of(1.0, 1.0))
+        call.case()
     }
 }

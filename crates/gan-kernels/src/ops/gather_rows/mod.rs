@@ -6,15 +6,10 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::{Dropout, assert_shape};
+use super::{Dropout, check_shape};
 use crate::{Backend, RowsMut};
 
 /// `Y = dropout(records[π(position + row)])`: rows of the resident data set in shuffled order.
-///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `records` | N × n | resident, bytes or floats |
-/// | `y` | m × n | overwritten |
 ///
 /// Positions run on through the epochs: row r of this minibatch is record `p mod N` of epoch
 /// `p / N`, with `p = (step · minibatches_per_step + minibatch) · m + r`, each epoch under a
@@ -25,13 +20,13 @@ use crate::{Backend, RowsMut};
 /// If the columns disagree, there is no record, dropout makes no mask, or `minibatch` is not below
 /// `minibatches_per_step`.
 pub struct GatherRows<'a, B: Backend> {
-    /// The data set.
+    /// The data set: N records of n values, kept as bytes or floats.
     pub records: &'a B::Resident,
-    /// Y.
+    /// Y, m × n, overwritten.
     pub y: RowsMut<'a, B>,
     /// Minibatches that one iteration takes.
     pub minibatches_per_step: usize,
-    /// Which of them this is.
+    /// Index of this minibatch among them.
     pub minibatch: usize,
     /// Dropout of the layer above's input.
     pub dropout: Option<Dropout>,
@@ -46,7 +41,7 @@ impl<B: Backend> GatherRows<'_, B> {
             dropout.check("gather_rows", self.y.shape());
         }
         let (m, _) = self.y.shape();
-        assert_shape!("gather_rows", "y", self.y.shape(), (m, record_cols));
+        check_shape("gather_rows", "y", self.y.shape(), (m, record_cols));
         assert!(records > 0, "gather_rows: no records");
         assert!(
             self.minibatch < self.minibatches_per_step,

@@ -5,7 +5,7 @@ use super::{InputPenalty, Penalty};
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
 use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
 use crate::ops::logit_loss::cases::read_monitors;
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::Recorder;
 use crate::{Backend, BackendError, Monitor};
 
 pub(crate) const CASES: &[Case] = &[
@@ -57,8 +57,6 @@ const fn case(rows: usize, cols: usize, penalty: Penalty) -> Case {
     }
     .case()
 }
-
-impl Call {}
 
 impl Operation for Call {
     fn name(&self) -> String {
@@ -198,7 +196,7 @@ impl Sizes {
 
 impl InputPenalty<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (rows, cols) = self.check();
         self.c.matrix.storage = 1.0;
         let call = Call {
@@ -206,6 +204,6 @@ impl InputPenalty<'_, Recorder> {
             cols,
             penalty: self.penalty,
         };
-        (call, inputs_of(1.0, 1.0))
+        call.case()
     }
 }

@@ -6,18 +6,11 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::assert_shape;
+use super::check_shape;
 use crate::{Backend, Rows, RowsMut};
 
 /// `C = s ⊙ X + ∂P/∂Q`: the direction in which the gradient of an objective with a penalty P on
 /// `Q = ∂D/∂X` goes up through D again.
-///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `x` | m × d | what D saw |
-/// | `q` | m × d | gradient of D's output, before its sigmoid, by what it saw |
-/// | `s` | m × 1 | gradient of the objective by D's output |
-/// | `c` | m × d | overwritten |
 ///
 /// # Panics
 /// If the shapes disagree, there is no row, or the rows are not as many equal parts as the penalty
@@ -29,21 +22,21 @@ use crate::{Backend, Rows, RowsMut};
 /// Zero-centred: Roth et al. 2017, Mescheder et al. 2018 (R1 and R2); unit norm: Gulrajani et
 /// al. 2017.
 pub struct InputPenalty<'a, B: Backend> {
-    /// X.
+    /// X, m × d: what D saw.
     pub x: Rows<'a, B>,
-    /// Q.
+    /// Q, m × d: the gradient of D's output, before its sigmoid, by what it saw.
     pub q: Rows<'a, B>,
-    /// s.
+    /// s, m × 1: the gradient of the objective by D's output.
     pub s: Rows<'a, B>,
-    /// C.
+    /// C, m × d, overwritten.
     pub c: RowsMut<'a, B>,
     /// P.
     pub penalty: Penalty,
-    /// Where P, the squared norms and the number of the penalised rows are added.
+    /// Sums to which P, the squared norms and the number of penalised rows are added.
     pub monitors: &'a mut B::Monitors,
 }
 
-/// What is added to D's objective for the gradient q of D's output by its input, in nats.
+/// A term of D's objective, in nats, made of the gradient q of D's output by its input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Penalty {
@@ -73,7 +66,7 @@ impl Penalty {
         }
     }
 
-    /// Of each part of the rows, its factor: γ or λ.
+    /// The factor of each part of the rows: γ or λ.
     pub(crate) fn factors(self) -> [f64; 3] {
         match self {
             Self::ZeroCentred { data, samples } => [data, samples, 0.0],
@@ -103,9 +96,9 @@ impl<B: Backend> InputPenalty<'_, B> {
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize) {
         let (m, d) = self.x.shape();
-        assert_shape!("input_penalty", "q", self.q.shape(), (m, d));
-        assert_shape!("input_penalty", "s", self.s.shape(), (m, 1));
-        assert_shape!("input_penalty", "c", self.c.shape(), (m, d));
+        check_shape("input_penalty", "q", self.q.shape(), (m, d));
+        check_shape("input_penalty", "s", self.s.shape(), (m, 1));
+        check_shape("input_penalty", "c", self.c.shape(), (m, d));
         let parts = self.penalty.parts();
         assert!(
             m > 0 && m.is_multiple_of(parts),

@@ -3,7 +3,7 @@
 use super::Penalty;
 use crate::ops::reference::Table;
 
-/// What follows from one row's gradient.
+/// The penalty of one row.
 pub(crate) struct Row {
     /// Whether the penalty is on this row at all.
     pub(crate) is_penalised: bool,

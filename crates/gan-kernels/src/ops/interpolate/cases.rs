@@ -3,9 +3,9 @@
 use super::Interpolate;
 use super::reference::interpolate;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, state};
-use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
+use crate::cases::{Case, Checker, Comparison, Operation, Tolerance};
 use crate::random::{Purpose, Stream};
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::Recorder;
 use crate::{Backend, BackendError};
 
 pub(crate) const CASES: &[Case] = &[
@@ -32,8 +32,6 @@ pub struct Call {
 const fn case(rows: usize, cols: usize) -> Case {
     Call { rows, cols }.case()
 }
-
-impl Call {}
 
 impl Operation for Call {
     fn name(&self) -> String {
@@ -89,9 +87,9 @@ impl<B: Backend> Operands<B> for Between<B> {
 
 impl Interpolate<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (rows, cols) = self.check();
         self.y.matrix.storage = 1.0;
-        (Call { rows, cols }, inputs_of(1.0, 1.0))
+        Call { rows, cols }.case()
     }
 }

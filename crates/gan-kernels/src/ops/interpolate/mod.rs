@@ -6,17 +6,11 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::assert_shape;
+use super::check_shape;
 use crate::random::Stream;
 use crate::{Backend, Rows, RowsMut};
 
 /// `Y = ε ⊙ A + (1 − ε) ⊙ B` with one ε ~ U(0, 1) a row, by address.
-///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `a` | m × n | |
-/// | `b` | m × n | |
-/// | `y` | m × n | overwritten |
 ///
 /// # Panics
 /// If the shapes disagree.
@@ -26,11 +20,11 @@ use crate::{Backend, Rows, RowsMut};
 /// # Source
 /// Gulrajani et al. 2017.
 pub struct Interpolate<'a, B: Backend> {
-    /// A.
+    /// A, m × n.
     pub a: Rows<'a, B>,
-    /// B.
+    /// B, m × n.
     pub b: Rows<'a, B>,
-    /// Y.
+    /// Y, m × n, overwritten.
     pub y: RowsMut<'a, B>,
     /// Address of ε.
     pub stream: Stream,
@@ -43,8 +37,8 @@ impl<B: Backend> Interpolate<'_, B> {
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize) {
         let shape = self.a.shape();
-        assert_shape!("interpolate", "b", self.b.shape(), shape);
-        assert_shape!("interpolate", "y", self.y.shape(), shape);
+        check_shape("interpolate", "b", self.b.shape(), shape);
+        check_shape("interpolate", "y", self.y.shape(), shape);
         shape
     }
 }

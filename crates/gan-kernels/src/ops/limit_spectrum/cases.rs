@@ -3,8 +3,8 @@
 use super::LimitSpectrum;
 use super::reference::limit_spectrum;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
-use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Shape, Tolerance};
-use crate::recorder::{Recorder, inputs_of};
+use crate::cases::{Case, Checker, Comparison, Operation, Shape, Tolerance};
+use crate::recorder::Recorder;
 use crate::{Backend, BackendError};
 
 pub(crate) const CASES: &[Case] = &[
@@ -36,8 +36,6 @@ pub struct Call {
 const fn case(rows: usize, cols: usize, limit: f64) -> Case {
     Call { rows, cols, limit }.case()
 }
-
-impl Call {}
 
 impl Operation for Call {
     fn name(&self) -> String {
@@ -152,9 +150,9 @@ fn quotient(a: Expected, b: Expected) -> Expected {
 
 impl LimitSpectrum<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (rows, cols) = self.check();
         let limit = self.limit;
-        (Call { rows, cols, limit }, inputs_of(1.0, 1.0))
+        Call { rows, cols, limit }.case()
     }
 }

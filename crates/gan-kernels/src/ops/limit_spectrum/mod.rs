@@ -6,16 +6,11 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::assert_shape;
+use super::check_shape;
 use crate::{Backend, Matrix};
 
 /// `W ← W · min(1, limit / σ)`, where σ is the estimate of W's largest singular value that one step
 /// of power iteration gives: `t = W·u`, `r = Wᵀ·t / ‖t‖`, `σ = ‖r‖`, `u ← r / σ`.
-///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `w` | k × n | updated in place |
-/// | `direction` | 1 × n | u, from one call to the next; must not start at zero |
 ///
 /// The estimate never exceeds σ, and closes in on it while W changes little from call to call.
 /// Where ‖t‖ or σ is zero nothing changes.
@@ -29,9 +24,9 @@ use crate::{Backend, Matrix};
 /// The power iteration carried along: Miyato et al. 2018; the projection after each update in place
 /// of a division in the forward pass: Gouk et al. 2021.
 pub struct LimitSpectrum<'a, B: Backend> {
-    /// W.
+    /// W, k × n, updated in place.
     pub w: &'a mut Matrix<B>,
-    /// u.
+    /// u, 1 × n, from one call to the next; must not start at zero.
     pub direction: &'a mut Matrix<B>,
     /// Largest singular value that W may have.
     pub limit: f64,
@@ -41,9 +36,9 @@ impl<B: Backend> LimitSpectrum<'_, B> {
     /// Checks both operands; returns k and n.
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize) {
-        let (k, n) = (self.w.rows, self.w.cols);
-        let direction = (self.direction.rows, self.direction.cols);
-        assert_shape!("limit_spectrum", "direction", direction, (1, n));
+        let (k, n) = self.w.shape();
+        let direction = self.direction.shape();
+        check_shape("limit_spectrum", "direction", direction, (1, n));
         assert!(
             self.limit > 0.0,
             "limit_spectrum: limit {}, expected above 0",

@@ -4,11 +4,11 @@ use super::reference::{LayerBelow, linear_bwd_data, slope_of_unit};
 use super::{Below, LinearBwdData};
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, state};
 use crate::cases::{
-    Case, Checker, Comparison, HALF, Inputs, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST, Operation,
-    Shape, Tolerance, variant,
+    Case, Checker, Comparison, HALF, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST, Operation, Shape,
+    Tolerance, variant,
 };
 use crate::ops::reference::{Table, dropout_factor};
-use crate::recorder::{Recorder, inputs_of, share_kept};
+use crate::recorder::{Recorder, percent, share_kept};
 use crate::{
     Activation, Backend, BackendError, Dropout, LinearFwd, Real, RowsMut, Winners, WinnersRows,
 };
@@ -138,7 +138,12 @@ impl<B: Backend> Operands<B> for Backward<B> {
             k: dz.cols,
         };
         let sizes = rounding.product(shape, |i, l| dz[(i, l)], |l, j| w[(j, l)]);
-        vec![self.lower.compare(rounding, &found[0], [dz, w], &sizes)]
+        let expected = linear_bwd_data(dz, w, &self.lower.host(), &state());
+        let dy = |i, j| dz.row(i).iter().zip(w.row(j)).map(|(dz, w)| dz * w).sum();
+        vec![
+            self.lower
+                .compare(rounding, &found[0], &expected, dy, &sizes),
+        ]
     }
 }
 
@@ -212,39 +217,38 @@ impl<B: Backend> Lower<B> {
         (below, self.dz.rows_mut())
     }
 
-    /// Compares the gradient that was found with the reference's, from the dZ and W of the layer
-    /// above; `sizes` are the magnitudes of their product.
+    /// The same for the reference.
+    pub(crate) fn host(&self) -> LayerBelow<'_> {
+        LayerBelow {
+            z: &self.z,
+            act: self.act,
+            dropout: self.dropout,
+        }
+    }
+
+    /// Compares the gradient that was found with the reference's; `dy`, and the magnitudes `sizes`,
+    /// are of the product of dZ and Wᵀ.
     pub(crate) fn compare(
         &self,
         rounding: Rounding,
         found: &Found,
-        [dz, w]: [&Table; 2],
+        expected: &Table,
+        dy: impl Fn(usize, usize) -> f64,
         sizes: &Table,
     ) -> Comparison {
-        let below = LayerBelow {
-            z: &self.z,
-            act: self.act,
-            dropout: self.dropout,
-        };
-        let expected = linear_bwd_data(dz, w, &below, &state());
-        let (units, pieces) = (w.rows, self.act.pieces());
         found.compare(rounding, |row, col| {
-            let unit = col / pieces;
-            let (winner, slope) = slope_of_unit(self.z.row(row), self.act, unit);
+            let unit = col / self.act.pieces();
+            let (winner, _) = slope_of_unit(self.z.row(row), self.act, unit);
             if winner != col {
                 return Expected::exactly(0.0);
             }
-            let factor = dropout_factor(self.dropout, &state(), (row, unit), units);
-            let dy: f64 = dz
-                .row(row)
-                .iter()
-                .zip(w.row(unit))
-                .map(|(dz, w)| dz * w)
-                .sum();
+            let factor = dropout_factor(self.dropout, &state(), (row, unit), sizes.cols);
             // φ′ comes from an output that was rounded to the element type.
-            let magnitude = factor * (sizes[(row, unit)] + 2.0 * dy.abs());
-            debug_assert!(slope.is_finite());
-            Expected::new(expected[(row, col)], magnitude)
+            let of_slope = 2.0 * dy(row, unit).abs();
+            Expected::new(
+                expected[(row, col)],
+                factor * (sizes[(row, unit)] + of_slope),
+            )
         })
     }
 }
@@ -313,7 +317,7 @@ fn identity(n: usize) -> Table {
 
 impl LinearBwdData<'_, Recorder> {
     /// The call; what it leaves in dZ↓ is noted there.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (m, k, n) = self.check();
         let Below { act, dropout, .. } = self.below;
         self.dz_below.matrix.storage = share_below(act, dropout);
@@ -323,7 +327,7 @@ impl LinearBwdData<'_, Recorder> {
             act,
             dropout,
         };
-        (call, inputs_of(1.0, self.dz.matrix.storage))
+        call.case().sparse(100, percent(self.dz.matrix.storage))
     }
 }
 

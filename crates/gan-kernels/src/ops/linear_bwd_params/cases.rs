@@ -3,9 +3,9 @@
 use super::reference::{gradients, limit_columns, updated};
 use super::{Adam, LinearBwdParams, Update};
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, RATES, Rounding};
-use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Shape, Tolerance};
+use crate::cases::{Case, Checker, Comparison, Operation, Shape, Tolerance};
 use crate::ops::reference::Table;
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::{Recorder, percent};
 use crate::{Backend, BackendError, Matrix, Monitor};
 
 use Update::{Momentum, Store};
@@ -71,22 +71,22 @@ const MONITOR: Monitor = Monitor::GeneratorGradient;
 pub struct Call {
     /// m, n, k.
     pub shape: Shape,
-    /// How W and b follow the gradient.
+    /// The rule by which W and b follow the gradient.
     pub update: Update,
-    /// Whether the moments are zero, as before the first update.
+    /// True if the moments are zero, as before the first update.
     pub from_zero: bool,
     /// Largest norm of a column of W after an update; `Store` has none.
     pub max_column_norm: Option<f64>,
-    /// Whether the squared norm of the gradient is added to a monitor.
+    /// The monitoring of the gradient's squared norm.
     pub norm: Norm,
     /// The factors of the rows of dZ in the gradient of the bias.
     pub bias: BiasRows,
 }
 
-/// Whether the squared norm of a gradient is added to a monitor.
+/// The monitoring of a gradient's squared norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Norm {
-    /// It is added.
+    /// It is added to a monitor.
     Watched,
     /// It is not.
     Ignored,
@@ -215,7 +215,7 @@ struct Params<B: Backend> {
     x: Operand<B>,
     dz: Operand<B>,
     s: Operand<B>,
-    /// Of W and of b, θ and the two moments before the update.
+    /// θ and the two moments before the update, of W and of b.
     before: [[Table; 3]; 2],
     /// W and b.
     theta: [Matrix<B>; 2],
@@ -349,7 +349,7 @@ fn blur(
     }
 }
 
-/// What the limit on the norms of columns makes of the magnitudes of W.
+/// Carries the magnitudes of W through the limit on the norms of its columns.
 fn blur_of_limit(before: &Table, after: &Table, sizes: &mut Table, limit: f64) {
     let rows = before.rows;
     for j in 0..before.cols {
@@ -370,7 +370,7 @@ fn blur_of_limit(before: &Table, after: &Table, sizes: &mut Table, limit: f64) {
 
 impl LinearBwdParams<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (k, n, m) = self.check();
         let call = Call {
             shape: Shape { m, n, k },
@@ -386,9 +386,9 @@ impl LinearBwdParams<'_, Recorder> {
                 None => BiasRows::Alike,
             },
         };
-        (
-            call,
-            inputs_of(self.x.matrix.storage, self.dz.matrix.storage),
+        call.case().sparse(
+            percent(self.x.matrix.storage),
+            percent(self.dz.matrix.storage),
         )
     }
 }

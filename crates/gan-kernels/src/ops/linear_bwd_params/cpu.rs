@@ -42,7 +42,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Nativ
     monitors[monitor] += norms.iter().sum::<f64>();
 }
 
-/// How a parameter follows its gradient, with the moments and rates it takes.
+/// The rule by which a parameter follows its gradient, with its moments and rates.
 enum Rule<'a, T> {
     Store,
     Momentum {

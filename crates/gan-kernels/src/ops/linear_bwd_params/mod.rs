@@ -6,18 +6,10 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::assert_shape;
+use super::check_shape;
 use crate::{Backend, Matrix, Monitor, Rows};
 
 /// `dW = Xᵀ·dZ`, `db = colsum(dZ)` or `sᵀ·dZ`, and the update of W and b in the epilogue.
-///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `x` | m × k | the layer's input, dropout applied |
-/// | `dz` | m × n | gradient of its pre-activation |
-/// | `bias_weights` | m × 1 | s, the factor of each row in db; without, all are 1 |
-/// | `w` | k × n | updated in place, or overwritten by the gradient |
-/// | `b` | 1 × n | likewise |
 ///
 /// No gradient buffer exists: an update consumes each tile of dW while it is in registers.
 /// Run [`LinearBwdData`](crate::LinearBwdData) first; it needs W as the forward pass saw it.
@@ -25,38 +17,38 @@ use crate::{Backend, Matrix, Monitor, Rows};
 /// # Panics
 /// If the shapes disagree, or the state has no rates for the update's slot.
 /// # Numerics
-/// As [`LinearFwd`](crate::LinearFwd), with depth m; the update is in the element type, but for
+/// The same as of [`LinearFwd`](crate::LinearFwd), with depth m; the update is in the element type, but for
 /// Adam's 1 − β and corrected η, which are taken in f64 and rounded once.
 /// # Source
 /// Momentum as the authors' Pylearn2 code has it; Adam: Kingma and Ba 2015; the limit on a column's
 /// norm: Srebro and Shraibman 2005, Hinton et al. 2012.
 pub struct LinearBwdParams<'a, B: Backend> {
-    /// X.
+    /// X, m × k: the layer's input, dropout applied.
     pub x: Rows<'a, B>,
-    /// dZ.
+    /// dZ, m × n: the gradient of its pre-activation.
     pub dz: Rows<'a, B>,
-    /// s.
+    /// s, m × 1: the factor of each row in db; without, all are 1.
     pub bias_weights: Option<Rows<'a, B>>,
-    /// W.
+    /// W, k × n, updated in place, or overwritten by the gradient.
     pub w: &'a mut Matrix<B>,
-    /// b.
+    /// b, 1 × n, likewise.
     pub b: &'a mut Matrix<B>,
-    /// What the update keeps of W and of b, in pairs of their shapes: as many as
+    /// The moments of W and of b, in pairs of their shapes: as many as
     /// [`Update::moments`] says, updated in place.
     pub moments: &'a mut [[Matrix<B>; 2]],
-    /// How W and b follow the gradient.
+    /// The rule by which W and b follow the gradient.
     pub update: Update,
-    /// Which of the state's rates apply.
+    /// Index of the state's rates that apply.
     pub slot: usize,
     /// Largest norm of a column of W; longer ones are scaled back after the update.
     pub max_column_norm: Option<f64>,
     /// Gives the rates of the update.
     pub state: &'a B::State,
-    /// Where `‖dW‖² + ‖db‖²` is added, if anywhere.
+    /// The sum to which `‖dW‖² + ‖db‖²` is added, if any.
     pub monitor: Option<(&'a mut B::Monitors, Monitor)>,
 }
 
-/// How a parameter θ follows its gradient g.
+/// The rule by which a parameter θ follows its gradient g.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Update {
     /// θ ← g: the gradient itself, so that checks exercise the kernel that trains.
@@ -95,30 +87,20 @@ impl<B: Backend> LinearBwdParams<'_, B> {
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize, usize) {
         let ((m, k), n) = (self.x.shape(), self.dz.shape().1);
-        assert_shape!("linear_bwd_params", "dz", self.dz.shape(), (m, n));
+        check_shape("linear_bwd_params", "dz", self.dz.shape(), (m, n));
         if let Some(weights) = &self.bias_weights {
-            assert_shape!("linear_bwd_params", "bias_weights", weights.shape(), (m, 1));
+            check_shape("linear_bwd_params", "bias_weights", weights.shape(), (m, 1));
         }
-        assert_shape!("linear_bwd_params", "w", (self.w.rows, self.w.cols), (k, n));
-        assert_shape!("linear_bwd_params", "b", (self.b.rows, self.b.cols), (1, n));
+        check_shape("linear_bwd_params", "w", self.w.shape(), (k, n));
+        check_shape("linear_bwd_params", "b", self.b.shape(), (1, n));
         let (found, expected) = (self.moments.len(), self.update.moments());
         assert!(
             found == expected,
             "linear_bwd_params: {found} pairs of moments, expected {expected}"
         );
         for [weights, bias] in &*self.moments {
-            assert_shape!(
-                "linear_bwd_params",
-                "moment of w",
-                (weights.rows, weights.cols),
-                (k, n)
-            );
-            assert_shape!(
-                "linear_bwd_params",
-                "moment of b",
-                (bias.rows, bias.cols),
-                (1, n)
-            );
+            check_shape("linear_bwd_params", "moment of w", weights.shape(), (k, n));
+            check_shape("linear_bwd_params", "moment of b", bias.shape(), (1, n));
         }
         (k, n, m)
     }

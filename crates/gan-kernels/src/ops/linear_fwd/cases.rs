@@ -4,12 +4,12 @@ use super::LinearFwd;
 use super::reference::linear_fwd;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, state};
 use crate::cases::{
-    Case, Checker, Comparison, HALF, Inputs, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST, Operation,
-    Shape, Tolerance, variant,
+    Case, Checker, Comparison, HALF, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST, Operation, Shape,
+    Tolerance, variant,
 };
 use crate::ops::linear_bwd_data::cases::read_winners;
 use crate::ops::reference::dropout_factor;
-use crate::recorder::{Recorder, inputs_of, share_kept};
+use crate::recorder::{Recorder, percent, share_kept};
 use crate::{Activation, Backend, BackendError, Dropout, Winners};
 
 use Activation::{Identity, Maxout, Relu, Sigmoid, Tanh};
@@ -216,7 +216,7 @@ impl<B: Backend> Operands<B> for Forward<B> {
 
 impl LinearFwd<'_, Recorder> {
     /// The call; what it leaves in Y is noted there.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (m, _, k) = self.check();
         let n = self.y.shape().1;
         let relu = if self.act == Relu { 0.5 } else { 1.0 };
@@ -226,7 +226,7 @@ impl LinearFwd<'_, Recorder> {
             act: self.act,
             dropout: self.dropout,
         };
-        (call, inputs_of(self.x.matrix.storage, 1.0))
+        call.case().sparse(percent(self.x.matrix.storage), 100)
     }
 }
 
@@ -236,8 +236,8 @@ mod tests {
     use crate::cases::Op;
     use crate::{Matrix, Native};
 
-    /// Of all cases with a product that is not exact, those that fail with one factor rounded to
-    /// `bits` of mantissa in the operands' place, at `factor_epsilon`.
+    /// The number of cases that fail at `factor_epsilon` with both factors rounded to `bits` of
+    /// mantissa, and the number of all.
     fn failures(bits: u32, factor_epsilon: f64) -> (usize, usize) {
         let native = Native::<f32>::new(Some(2)).unwrap();
         let matrix = |rows, cols| native.matrix(rows, cols);

@@ -6,20 +6,10 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::{Dropout, assert_shape, check_pieces};
+use super::{Dropout, check_pieces, check_shape, check_winners};
 use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRowsMut};
 
 /// `Y = dropout(φ(X·W + b))`: affine map with bias–activation–dropout epilogue.
-///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `x` | m × k | minibatch |
-/// | `w` | k × n·pieces | fan-in × fan-out |
-/// | `b` | 1 × n·pieces | |
-/// | `y` | m × n | output; also the aux that [`LinearBwdData`](crate::LinearBwdData) reads |
-/// | `winners` | m × n | for maxout alone: which piece won, kept for the backward pass |
-///
-/// The pieces of unit j are columns `j·pieces ..` of `w`.
 ///
 /// # Panics
 /// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `winners` is absent for maxout or present without it.
@@ -29,17 +19,17 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRowsMut};
 /// # Source
 /// Goodfellow et al. 2014 §5 (rectifier, sigmoid and maxout units, dropout in D).
 pub struct LinearFwd<'a, B: Backend> {
-    /// X.
+    /// X, m × k: the minibatch.
     pub x: Rows<'a, B>,
-    /// W.
+    /// W, k × n·pieces: fan-in × fan-out; the pieces of unit j are columns `j·pieces ..`.
     pub w: &'a Matrix<B>,
-    /// b.
+    /// b, 1 × n·pieces.
     pub b: &'a Matrix<B>,
-    /// Y.
+    /// Y, m × n, overwritten: the output, which [`LinearBwdData`](crate::LinearBwdData) reads.
     pub y: RowsMut<'a, B>,
     /// φ.
     pub act: Activation,
-    /// Winning pieces.
+    /// For maxout alone, m × n, overwritten: which piece won, kept for the backward pass.
     pub winners: Option<WinnersRowsMut<'a, B>>,
     /// Dropout of the layer above's input.
     pub dropout: Option<Dropout>,
@@ -57,27 +47,11 @@ impl<B: Backend> LinearFwd<'_, B> {
         }
         let (m, k) = self.x.shape();
         let (units, pieces) = (self.y.shape().1, self.act.pieces());
-        assert_shape!("linear_fwd", "y", self.y.shape(), (m, units));
-        assert_shape!(
-            "linear_fwd",
-            "w",
-            (self.w.rows, self.w.cols),
-            (k, units * pieces)
-        );
-        assert_shape!(
-            "linear_fwd",
-            "b",
-            (self.b.rows, self.b.cols),
-            (1, units * pieces)
-        );
-        let winners = self.winners.as_ref();
-        if let Activation::Maxout { .. } = self.act {
-            let winners = winners.map(|w| (w.winners.rows.saturating_sub(w.first), w.winners.cols));
-            let (rows, cols) = winners.expect("linear_fwd: maxout needs winners");
-            assert_shape!("linear_fwd", "winners", (rows.min(m), cols), (m, units));
-        } else {
-            assert!(winners.is_none(), "linear_fwd: winners without maxout");
-        }
+        check_shape("linear_fwd", "y", self.y.shape(), (m, units));
+        check_shape("linear_fwd", "w", self.w.shape(), (k, units * pieces));
+        check_shape("linear_fwd", "b", self.b.shape(), (1, units * pieces));
+        let winners = self.winners.as_ref().map(|winners| winners.shape());
+        check_winners("linear_fwd", "winners", self.act, winners, (m, units));
         (m, units * pieces, k)
     }
 }

@@ -4,13 +4,13 @@ use crate::ops::Dropout;
 use crate::ops::reference::{Table, dropout_factor};
 use crate::{Activation, StepState};
 
-/// What a forward pass leaves of a layer.
+/// A layer after its forward pass.
 pub(crate) struct Forward {
     /// `X·W + b`, m × n·pieces.
     pub(crate) z: Table,
     /// `dropout(φ(Z))`, m × n.
     pub(crate) y: Table,
-    /// Which piece of each unit won, m × n.
+    /// The index of the piece that won in each unit, m × n.
     pub(crate) winners: Table,
 }
 

@@ -1,18 +1,17 @@
 //! The cases of [`LinearLogitLoss`].
 
 use super::LinearLogitLoss;
+use super::reference::linear_logit_loss;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, state};
 use crate::cases::{
-    Case, Checker, Comparison, HALF, Inputs, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST, Op,
-    Operation, Shape, Tolerance, linear_bwd_data, linear_fwd, logit_loss, variant,
+    Case, Checker, Comparison, HALF, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST, Op, Operation,
+    Shape, Tolerance, linear_bwd_data, linear_fwd, logit_loss, variant,
 };
 use crate::ops::linear_bwd_data::cases::{Lower, share_below};
-use crate::ops::linear_fwd::reference::linear_fwd;
 use crate::ops::logit_loss::cases::{
     compare_monitors, expected_gradient, loss_name, read_monitors,
 };
-use crate::ops::reference::Table;
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::{Recorder, percent};
 use crate::{Activation, Backend, BackendError, Dropout, Objective};
 
 use Activation::{Identity, Relu, Sigmoid, Tanh};
@@ -242,25 +241,26 @@ impl<B: Backend> Operands<B> for Head<B> {
         };
         let (w, b) = (&self.w.host, &self.b.host);
         let (m, k) = (x.rows, x.cols);
-        let z = linear_fwd(x, w, b, Identity, None, &state()).z;
+        let loss = (self.call.objective, self.call.weight);
+        let below = self.lower.as_ref().map(Lower::host);
+        let expected = linear_logit_loss([x, w, b], loss, below.as_ref(), &state());
         let shape = Shape { m, n: 1, k };
         let sizes = rounding.product(shape, |i, l| x[(i, l)], |l, _| w[(l, 0)]);
-        let logits: Vec<_> = z
+        let logits: Vec<_> = expected
+            .logits
             .values
             .iter()
             .zip(&sizes.values)
             .map(|(&z, size)| Expected::new(z, size + b.values[0].abs()))
             .collect();
-        let loss = (self.call.objective, self.call.weight);
         let gradient = expected_gradient(loss, &logits, rounding.unit());
         let mut comparisons = vec![
             found[0].compare(rounding, |row, _| logits[row]),
             found[1].compare(rounding, |row, _| gradient[row]),
             compare_monitors(rounding, &found[2], loss, &logits),
         ];
-        if let Some(lower) = &self.lower {
-            let dz = gradient.iter().map(|gradient| gradient.value).collect();
-            let dz = Table::new(m, 1, dz);
+        if let (Some(lower), Some(dz_below)) = (&self.lower, &expected.dz_below) {
+            let dz = &expected.dz;
             let shape = Shape { m, n: k, k: 1 };
             let mut sizes = rounding.product(shape, |i, _| dz[(i, 0)], |_, j| w[(j, 0)]);
             for (row, gradient) in gradient.iter().enumerate() {
@@ -268,7 +268,8 @@ impl<B: Backend> Operands<B> for Head<B> {
                     *size += w.abs() * gradient.magnitude;
                 }
             }
-            comparisons.push(lower.compare(rounding, &found[3], [&dz, w], &sizes));
+            let dy = |i, j| dz[(i, 0)] * w[(j, 0)];
+            comparisons.push(lower.compare(rounding, &found[3], dz_below, dy, &sizes));
         }
         comparisons
     }
@@ -276,7 +277,7 @@ impl<B: Backend> Operands<B> for Head<B> {
 
 impl LinearLogitLoss<'_, Recorder> {
     /// The call; what it leaves in dZ↓ is noted there.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (rows, inputs) = self.check();
         self.dz.matrix.storage = 1.0;
         if let Some((below, dz_below)) = &mut self.below {
@@ -292,6 +293,6 @@ impl LinearLogitLoss<'_, Recorder> {
                 .as_ref()
                 .map(|(below, _)| (below.act, below.dropout)),
         };
-        (call, inputs_of(self.x.matrix.storage, 1.0))
+        call.case().sparse(percent(self.x.matrix.storage), 100)
     }
 }

@@ -4,6 +4,7 @@ pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+pub(crate) mod reference;
 
 use super::{Below, LinearBwdData, LinearFwd, LogitLoss, Objective};
 use crate::{Activation, Backend, Matrix, Rows, RowsMut};
@@ -13,39 +14,30 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut};
 /// With one logit a row there is so little to compute that starting the three operations one after
 /// the other would take longer than they do.
 ///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `x` | m × k | what the output layer sees |
-/// | `w` | k × 1 | before its update |
-/// | `b` | 1 × 1 | |
-/// | `logits` | m × 1 | overwritten by l |
-/// | `dz` | m × 1 | overwritten by dl, the gradient of the objective |
-/// | `below` | | the layer below, and dZ↓, m × k·pieces, which is overwritten |
-///
 /// # Panics
-/// Where [`LinearFwd`], [`LogitLoss`] or [`LinearBwdData`] would.
+/// If [`LinearFwd`], [`LogitLoss`] or [`LinearBwdData`] would panic.
 /// # Numerics
-/// As those three; a GPU rounds no factors here, whatever its precision.
+/// The same as of those three; a GPU rounds no factors here, whatever its precision.
 /// # Source
 /// Goodfellow et al. 2014 eq. 1 and §3; backpropagation (Rumelhart, Hinton, Williams 1986).
 pub struct LinearLogitLoss<'a, B: Backend> {
-    /// X.
+    /// X, m × k: what the output layer sees.
     pub x: Rows<'a, B>,
-    /// w.
+    /// w, k × 1, before its update.
     pub w: &'a Matrix<B>,
-    /// b.
+    /// b, 1 × 1.
     pub b: &'a Matrix<B>,
-    /// l.
+    /// l, m × 1, overwritten.
     pub logits: RowsMut<'a, B>,
-    /// What the player minimises.
+    /// The objective.
     pub objective: Objective,
     /// Factor of the objective.
     pub weight: f64,
-    /// Gradient of the logits.
+    /// dl, m × 1, overwritten: the gradient of the objective.
     pub dz: RowsMut<'a, B>,
-    /// The layer below, whose output is X, and the gradient of its pre-activation, dZ↓.
+    /// The layer below, whose output is X, and dZ↓, m × k·pieces, overwritten.
     pub below: Option<(Below<'a, B>, RowsMut<'a, B>)>,
-    /// Where the sums are added.
+    /// Sums to which those of this call are added.
     pub monitors: &'a mut B::Monitors,
     /// Gives seed and step of the dropout's address.
     pub state: &'a B::State,

@@ -4,12 +4,12 @@ use super::LinearTangent;
 use super::reference::linear_tangent;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
 use crate::cases::{
-    Case, Checker, Comparison, Inputs, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, Operation, Shape,
-    Tolerance, variant,
+    Case, Checker, Comparison, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, Operation, Shape, Tolerance,
+    variant,
 };
 use crate::ops::linear_bwd_data::cases::Lower;
 use crate::ops::linear_bwd_data::reference::slope_of_unit;
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::{Recorder, percent};
 use crate::{Activation, Backend, BackendError};
 
 use Activation::{Identity, Maxout, Relu, Sigmoid, Tanh};
@@ -149,7 +149,7 @@ impl<B: Backend> Operands<B> for Tangent<B> {
 
 impl LinearTangent<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (m, _, k) = self.check();
         self.c_above.matrix.storage = if self.act == Relu { 0.5 } else { 1.0 };
         let n = self.y.shape().1;
@@ -157,6 +157,6 @@ impl LinearTangent<'_, Recorder> {
             shape: Shape { m, n, k },
             act: self.act,
         };
-        (call, inputs_of(self.c.matrix.storage, 1.0))
+        call.case().sparse(percent(self.c.matrix.storage), 100)
     }
 }

@@ -6,7 +6,7 @@ use super::reference::{
 use super::{LogitLoss, Objective};
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
 use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::Recorder;
 use crate::{Backend, BackendError, Monitor};
 
 use Objective::*;
@@ -273,7 +273,7 @@ fn size_of_objective(loss: Weighted, logits: &[Expected]) -> f64 {
 
 impl LogitLoss<'_, Recorder> {
     /// The call.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let rows = self.check();
         self.dz.matrix.storage = 1.0;
         let call = Call {
@@ -281,6 +281,6 @@ impl LogitLoss<'_, Recorder> {
             objective: self.objective,
             weight: self.weight,
         };
-        (call, inputs_of(1.0, 1.0))
+        call.case()
     }
 }

@@ -15,11 +15,11 @@ pub(crate) fn run<T: Real>(_native: &Native<T>, mut op: LogitLoss<'_, Native<T>>
     for row in 0..m {
         let (l, data) = (logit(row), objective.sees_data() && row < count);
         // The other half's row of the same number; a row's own where there is one half.
-        let (term, slope) = judge(objective, l, logit((row + count) % m), data);
+        let (term, slope) = term_and_slope(objective, l, logit((row + count) % m), data);
         total += term;
         op.dz.row(row)[0] = T::from_f64(weight * slope / count as f64);
         if objective.is_discriminator() {
-            watch(sums, l, data);
+            add_to_monitors(sums, l, data);
         }
     }
     let (updates, mean) = if objective.is_discriminator() {
@@ -41,7 +41,7 @@ pub(crate) fn run<T: Real>(_native: &Native<T>, mut op: LogitLoss<'_, Native<T>>
 
 /// A row's term of the objective and its slope by the row's own logit `l`; `other` is the logit of
 /// the row that it is paired with.
-fn judge(objective: Objective, l: f64, other: f64, data: bool) -> (f64, f64) {
+fn term_and_slope(objective: Objective, l: f64, other: f64, data: bool) -> (f64, f64) {
     // The sign of a data row's logit where data and samples pull in opposite directions.
     let sign = if data { -1.0 } else { 1.0 };
     match objective {
@@ -80,7 +80,7 @@ fn judge(objective: Objective, l: f64, other: f64, data: bool) -> (f64, f64) {
 }
 
 /// Adds what a row of D's own update says of D.
-fn watch(sums: &mut MonitorSums, l: f64, data: bool) {
+fn add_to_monitors(sums: &mut MonitorSums, l: f64, data: bool) {
     let [log, d, wrong] = if data {
         [Monitor::LogData, Monitor::Data, Monitor::FalseNegatives]
     } else {

@@ -6,18 +6,13 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::assert_shape;
+use super::check_shape;
 use crate::{Backend, Rows, RowsMut};
 
 /// Objectives from logits: the objective's gradient `dZ` and the sums that monitoring needs.
 ///
 /// With s(t) = log(1 + eᵗ) and D = 1 / (1 + e⁻ˡ): −log D = s(−l), −log(1 − D) = s(l), which are
 /// finite for every finite logit l.
-///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `logits` | m × 1 | l |
-/// | `dz` | m × 1 | overwritten by the gradient of the objective |
 ///
 /// # Panics
 /// If the shapes disagree, there is no row, or logits of data and samples are no equal halves.
@@ -27,21 +22,21 @@ use crate::{Backend, Rows, RowsMut};
 /// # Source
 /// Goodfellow et al. 2014 eq. 1 and §3.
 pub struct LogitLoss<'a, B: Backend> {
-    /// l.
+    /// l, m × 1.
     pub logits: Rows<'a, B>,
-    /// What the player minimises.
+    /// The objective.
     pub objective: Objective,
     /// Factor of the objective: 1 for eq. 1; the authors' code has 1/2 for D.
     pub weight: f64,
-    /// Gradient.
+    /// dZ, m × 1, overwritten by the gradient of the objective.
     pub dz: RowsMut<'a, B>,
-    /// Where the sums are added.
+    /// Sums to which those of this call are added.
     pub monitors: &'a mut B::Monitors,
     /// Gives the step, to name the first whose objective is not finite.
     pub state: &'a B::State,
 }
 
-/// What a player minimises, as a mean over its minibatch; l is D's output before its sigmoid, and
+/// The quantity that a player minimises, a mean over its minibatch; l is D's output before its sigmoid, and
 /// s(t) = log(1 + eᵗ).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -72,7 +67,7 @@ pub enum Objective {
 }
 
 impl Objective {
-    /// Whether it is D's.
+    /// True of D's objectives.
     #[must_use]
     pub fn is_discriminator(self) -> bool {
         matches!(
@@ -85,13 +80,13 @@ impl Objective {
         )
     }
 
-    /// Whether its rows are two halves, data and samples.
+    /// True if its rows are two halves, data and samples.
     #[must_use]
     pub fn sees_data(self) -> bool {
         self.is_discriminator() || self == Self::RelativisticGenerator
     }
 
-    /// Whether a row's term depends on the other half's row of the same number.
+    /// True if a row's term depends on the other half's row of the same number.
     #[cfg(feature = "cube")]
     pub(crate) fn pairs(self) -> bool {
         matches!(
@@ -100,7 +95,7 @@ impl Objective {
         )
     }
 
-    /// Whether it changes when all logits change by the same amount.
+    /// True if it changes when all logits change by the same amount.
     #[must_use]
     pub fn sees_level(self) -> bool {
         !matches!(
@@ -117,8 +112,8 @@ impl<B: Backend> LogitLoss<'_, B> {
     #[track_caller]
     pub(crate) fn check(&self) -> usize {
         let (m, _) = self.logits.shape();
-        assert_shape!("logit_loss", "logits", self.logits.shape(), (m, 1));
-        assert_shape!("logit_loss", "dz", self.dz.shape(), (m, 1));
+        check_shape("logit_loss", "logits", self.logits.shape(), (m, 1));
+        check_shape("logit_loss", "dz", self.dz.shape(), (m, 1));
         assert!(m > 0, "logit_loss: no rows");
         if self.objective.sees_data() {
             assert!(

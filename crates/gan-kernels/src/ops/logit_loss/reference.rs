@@ -58,7 +58,7 @@ pub(crate) fn gradient((objective, weight): Weighted, logits: &[f64], row: usize
     weight * unweighted
 }
 
-/// What one call adds to the monitors.
+/// The sums that one call adds to the monitors.
 pub(crate) fn sums(loss: Weighted, logits: &[f64]) -> MonitorSums {
     let mut sums = MonitorSums::default();
     let value = (0..logits.len()).map(|row| term(loss, logits, row)).sum();

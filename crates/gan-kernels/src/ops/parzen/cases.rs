@@ -3,9 +3,9 @@
 use super::Parzen;
 use super::reference::parzen;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
-use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Shape, Tolerance};
+use crate::cases::{Case, Checker, Comparison, Operation, Shape, Tolerance};
 use crate::ops::reference::Table;
-use crate::recorder::{Recorder, inputs_of};
+use crate::recorder::Recorder;
 use crate::{Backend, BackendError};
 
 pub(crate) const CASES: &[Case] = &[
@@ -153,7 +153,7 @@ impl<B: Backend> Operands<B> for Points<B> {
 
 impl Parzen<'_, Recorder> {
     /// The call, with as many bandwidths as there are but other ones.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         let (points, samples, dim) = self.check();
         let call = Call {
             points,
@@ -161,6 +161,6 @@ impl Parzen<'_, Recorder> {
             dim,
             sigmas: &TEN_SIGMAS[..self.sigmas.len().min(TEN_SIGMAS.len())],
         };
-        (call, inputs_of(1.0, 1.0))
+        call.case()
     }
 }

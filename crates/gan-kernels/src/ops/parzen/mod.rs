@@ -6,18 +6,13 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
-use super::assert_shape;
+use super::check_shape;
 use crate::{Backend, Rows};
 
 /// `log p(x) = log mean_s N(x; s, σ²I)` in nats, for each point x and each σ, under Gaussians on
 /// M samples.
 ///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `points` | N × d | |
-/// | `samples` | M × d | |
-/// | result | σ × N | row-major: all points under the first σ, then the second… |
-///
+/// The result is σ × N, row-major: all points under the first σ, then under the second, and so on.
 /// The N × M matrix of distances never exists: an online log-sum-exp is the product's epilogue.
 ///
 /// # Panics
@@ -30,9 +25,9 @@ use crate::{Backend, Rows};
 /// # Source
 /// Breuleux, Bengio, Vincent 2011; Goodfellow et al. 2014 §5.
 pub struct Parzen<'a, B: Backend> {
-    /// x.
+    /// x, N × d.
     pub points: Rows<'a, B>,
-    /// s.
+    /// s, M × d.
     pub samples: Rows<'a, B>,
     /// σ, in the data's units.
     pub sigmas: &'a [f64],
@@ -43,7 +38,7 @@ impl<B: Backend> Parzen<'_, B> {
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize, usize) {
         let ((n, d), (m, _)) = (self.points.shape(), self.samples.shape());
-        assert_shape!("parzen", "samples", self.samples.shape(), (m, d));
+        check_shape("parzen", "samples", self.samples.shape(), (m, d));
         assert!(m > 0, "parzen: no samples");
         assert!(
             self.sigmas.iter().all(|&sigma| sigma > 0.0),

@@ -3,8 +3,8 @@
 use super::Repack;
 use super::reference::repack;
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
-use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
-use crate::recorder::{Recorder, inputs_of};
+use crate::cases::{Case, Checker, Comparison, Operation, Tolerance};
+use crate::recorder::Recorder;
 use crate::{Backend, BackendError};
 
 pub(crate) const CASES: &[Case] = &[
@@ -35,8 +35,6 @@ pub struct Call {
 const fn case(rows: usize, from: usize, to: usize) -> Case {
     Call { rows, from, to }.case()
 }
-
-impl Call {}
 
 impl Operation for Call {
     fn name(&self) -> String {
@@ -81,10 +79,10 @@ impl<B: Backend> Operands<B> for Repacked<B> {
 
 impl Repack<'_, Recorder> {
     /// The call; Y is as sparse as X.
-    pub(crate) fn record(&mut self) -> (Call, Inputs) {
+    pub(crate) fn record(&mut self) -> Case {
         self.check();
         self.y.matrix.storage = self.x.matrix.storage;
         let ((rows, from), (_, to)) = (self.x.shape(), self.y.shape());
-        (Call { rows, from, to }, inputs_of(1.0, 1.0))
+        Call { rows, from, to }.case()
     }
 }

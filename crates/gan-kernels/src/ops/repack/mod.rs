@@ -11,11 +11,6 @@ use crate::{Backend, Rows, RowsMut};
 /// `Y = X` as sequences of values, row after row: packs several records into one row of D's input,
 /// or takes such rows apart.
 ///
-/// | operand | shape | note |
-/// |---|---|---|
-/// | `x` | m × n | |
-/// | `y` | m′ × n′ | overwritten; m′·n′ = m·n |
-///
 /// # Panics
 /// If the numbers of values differ.
 /// # Numerics
@@ -23,9 +18,9 @@ use crate::{Backend, Rows, RowsMut};
 /// # Source
 /// PacGAN (Lin et al. 2018) for what it serves.
 pub struct Repack<'a, B: Backend> {
-    /// X.
+    /// X, m × n.
     pub x: Rows<'a, B>,
-    /// Y.
+    /// Y, m′ × n′, overwritten; m′·n′ = m·n.
     pub y: RowsMut<'a, B>,
 }
 
