@@ -195,20 +195,24 @@ pub enum Outcome {
     /// No times; the reason in one line.
     Skipped(String),
     /// Times per run, taken in turns.
-    Measured {
-        /// Milliseconds of this library, the median of the turns.
-        ours_ms: f64,
-        /// Half the distance between the quartiles over the median.
-        ours_spread: f64,
-        /// Milliseconds of the other side.
-        theirs_ms: f64,
-        /// Its spread.
-        theirs_spread: f64,
-        /// Theirs over ours, the median of the pairs.
-        ratio: f64,
-        /// Largest relative difference of the results that were checked before.
-        loss_gap: f64,
-    },
+    Measured(Measured),
+}
+
+/// The times of both sides of a comparison.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Measured {
+    /// Milliseconds of this library, the median of the turns.
+    pub ours_ms: f64,
+    /// Half the distance between the quartiles over the median.
+    pub ours_spread: f64,
+    /// Milliseconds of the other side.
+    pub theirs_ms: f64,
+    /// Its spread.
+    pub theirs_spread: f64,
+    /// Theirs over ours, the median of the pairs.
+    pub ratio: f64,
+    /// Largest relative difference of the results that were checked before.
+    pub loss_gap: f64,
 }
 
 /// A number that is not a duration.
@@ -467,11 +471,11 @@ impl Row {
 }
 
 impl Comparison {
-    /// Theirs over ours, if measured.
+    /// The times, if measured.
     #[must_use]
-    pub fn ratio(&self) -> Option<f64> {
-        match self.outcome {
-            Outcome::Measured { ratio, .. } => known(Some(ratio)),
+    pub fn measured(&self) -> Option<&Measured> {
+        match &self.outcome {
+            Outcome::Measured(measured) => Some(measured),
             Outcome::Skipped(_) => None,
         }
     }
@@ -482,14 +486,14 @@ impl Outcome {
     #[must_use]
     pub fn of(ours: &Times, theirs: Result<Other>, loss_gap: f64) -> Self {
         match theirs {
-            Ok(Other { times, ratio }) => Self::Measured {
+            Ok(Other { times, ratio }) => Self::Measured(Measured {
                 ours_ms: 1e3 * ours.median(),
                 ours_spread: ours.spread(),
                 theirs_ms: 1e3 * times.median(),
                 theirs_spread: times.spread(),
                 ratio,
                 loss_gap,
-            },
+            }),
             Err(error) => Self::skipped(&error),
         }
     }

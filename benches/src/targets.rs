@@ -263,7 +263,7 @@ fn best_ratio<'a>(
 ) -> Option<f64> {
     comparisons
         .filter(|it| it.threads == threads && it.precision == precision)
-        .filter_map(Comparison::ratio)
+        .filter_map(|it| known(Some(it.measured()?.ratio)))
         .min_by(f64::total_cmp)
 }
 
@@ -300,7 +300,7 @@ pub fn gpu_lines(files: &[Results]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{Fact, Limit, Machine, Outcome, Purpose};
+    use crate::results::{Fact, Limit, Machine, Measured, Outcome, Purpose};
 
     fn row(name: &str, threads: Option<usize>, precision: &str, seconds: f64) -> Row {
         Row {
@@ -331,14 +331,14 @@ mod tests {
             versions: Default::default(),
             threads,
             precision: "f32".into(),
-            outcome: Outcome::Measured {
+            outcome: Outcome::Measured(Measured {
                 ours_ms: 100.0,
                 ours_spread: 0.01,
                 theirs_ms: 100.0 * ratio,
                 theirs_spread: 0.02,
                 ratio,
                 loss_gap: 0.0,
-            },
+            }),
         }
     }
 

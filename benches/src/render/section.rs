@@ -82,7 +82,7 @@ impl Section<'_> {
         for threads in distinct(peers.iter().map(|it| it.threads)) {
             let of_threads = peers.iter().filter(|it| it.threads == threads);
             let groups = of_threads.filter_map(|it| {
-                let ratio = it.ratio()?;
+                let ratio = known(Some(it.measured()?.ratio))?;
                 Some(BarGroup {
                     name: format!("{}, {}, {}", it.name, it.variant, it.precision),
                     bars: vec![bar(0, Some(ratio), format!("{ratio:.2}"))],
@@ -440,28 +440,7 @@ fn bar(series: usize, value: Option<f64>, text: String) -> Bar {
 /// Ours beside others, with times in `unit`s of that name.
 fn comparisons<'a>(all: impl Iterator<Item = &'a Comparison>, unit_name: &str, unit: f64) -> Table {
     let heads = ["ours", "theirs"].map(|side| format!("{side}, {unit_name}"));
-    // Ours, its spread, theirs, its spread, the ratio, the difference.
-    let number_of = |it: &Comparison, index: usize| match it.outcome {
-        Outcome::Skipped(_) => None,
-        Outcome::Measured {
-            ours_ms,
-            ours_spread,
-            theirs_ms,
-            theirs_spread,
-            ratio,
-            loss_gap,
-        } => Some(
-            [
-                ours_ms,
-                ours_spread,
-                theirs_ms,
-                theirs_spread,
-                ratio,
-                loss_gap,
-            ][index],
-        ),
-    };
-    let time = |it: &Comparison, index| in_units(number_of(it, index), unit / MILLI);
+    let time = |ms: Option<f64>| in_units(ms, unit / MILLI);
     Table::of(
         all,
         &[
@@ -469,12 +448,24 @@ fn comparisons<'a>(all: impl Iterator<Item = &'a Comparison>, unit_name: &str, u
             ("how", Left, &|it| it.variant.clone()),
             ("threads", Right, &|it| it.threads.to_string()),
             ("precision", Left, &|it| it.precision.clone()),
-            (&heads[0], Right, &|it| time(it, 0)),
-            ("spread", Right, &|it| spread(number_of(it, 1))),
-            (&heads[1], Right, &|it| time(it, 2)),
-            ("spread", Right, &|it| spread(number_of(it, 3))),
-            ("theirs / ours", Right, &|it| number(number_of(it, 4))),
-            ("losses differ by", Right, &|it| number(number_of(it, 5))),
+            (&heads[0], Right, &|it| {
+                time(it.measured().map(|it| it.ours_ms))
+            }),
+            ("spread", Right, &|it| {
+                spread(it.measured().map(|it| it.ours_spread))
+            }),
+            (&heads[1], Right, &|it| {
+                time(it.measured().map(|it| it.theirs_ms))
+            }),
+            ("spread", Right, &|it| {
+                spread(it.measured().map(|it| it.theirs_spread))
+            }),
+            ("theirs / ours", Right, &|it| {
+                number(it.measured().map(|it| it.ratio))
+            }),
+            ("losses differ by", Right, &|it| {
+                number(it.measured().map(|it| it.loss_gap))
+            }),
             ("versions, or why there is no number", Left, &remark),
         ],
     )
@@ -483,7 +474,7 @@ fn comparisons<'a>(all: impl Iterator<Item = &'a Comparison>, unit_name: &str, u
 fn remark(comparison: &&Comparison) -> String {
     match &comparison.outcome {
         Outcome::Skipped(reason) => in_a_cell(reason),
-        Outcome::Measured { .. } => {
+        Outcome::Measured(_) => {
             let versions = comparison.versions.iter();
             let versions: Vec<_> = versions
                 .map(|(of, version)| format!("{of} {version}"))
