@@ -110,7 +110,7 @@ pub(super) fn names(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The code map names every package and every folder of modules directly below its `src`, by
+/// The code map names every package and, in a crate, every folder of modules below its `src`, by
 /// itself or by what is in it.
 pub(super) fn folders(tree: &Tree) -> Vec<Finding> {
     let map = Document::parse(tree.text(CODE_MAP).unwrap_or_default()).code;
@@ -121,7 +121,7 @@ pub(super) fn folders(tree: &Tree) -> Vec<Finding> {
         let segments: Vec<_> = path.rsplit('/').collect();
         let folder = match segments[..] {
             ["Cargo.toml", _] | ["Cargo.toml", _, "crates"] => path.strip_suffix("Cargo.toml"),
-            ["mod.rs", _, "src", ..] => path.strip_suffix("mod.rs"),
+            ["mod.rs", _, "src", _, "crates"] => path.strip_suffix("mod.rs"),
             _ => None,
         };
         let Some(folder) = folder else { continue };
