@@ -178,3 +178,77 @@ pub(crate) fn share_kept(dropout: Option<Dropout>) -> f64 {
 pub(crate) fn percent(share: f64) -> u8 {
     (100.0 * share).round() as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases::Inputs;
+    use crate::{Activation, LimitSpectrum, LinearFwd, Update};
+
+    fn state() -> StepState {
+        StepState {
+            seed: 1,
+            step: 0,
+            rates: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn zeros_that_a_rectifier_leaves_are_seen_by_the_layer_above() {
+        let recorder = Recorder::default();
+        let forward = |x: &Matrix<Recorder>, units: usize| {
+            let mut y = recorder.matrix(x.rows, units);
+            recorder.linear_fwd(LinearFwd {
+                x: x.all(),
+                w: &recorder.matrix(x.cols, units),
+                b: &recorder.matrix(1, units),
+                y: y.all_mut(),
+                act: Activation::Relu,
+                winners: None,
+                dropout: None,
+                state: &state(),
+            });
+            y
+        };
+        let hidden = forward(&recorder.matrix(3, 5), 7);
+        forward(&hidden, 4);
+        let calls = recorder.take();
+        let names: Vec<_> = calls.iter().map(|call| call.cases[0].to_string()).collect();
+        assert_eq!(
+            names,
+            ["linear_fwd/3x7x5/relu", "linear_fwd/3x4x7/relu+x50%"]
+        );
+        assert_eq!(calls[1].cases[0].inputs, Inputs::Sparse { x: 50, dz: 100 });
+        assert!(recorder.take().is_empty());
+    }
+
+    #[test]
+    fn layers_that_are_stepped_alike_are_one_launch() {
+        let recorder = Recorder::default();
+        let (x, dz, state) = (recorder.matrix(3, 5), recorder.matrix(3, 7), state());
+        let mut parameters = [(); 3].map(|()| (recorder.matrix(5, 7), recorder.matrix(1, 7)));
+        let limits = [None, None, Some(1.0)];
+        let layers = parameters.iter_mut().zip(limits);
+        let steps = layers.map(|((w, b), max_column_norm)| LinearBwdParams {
+            x: x.all(),
+            dz: dz.all(),
+            bias_weights: None,
+            w,
+            b,
+            moments: &mut [],
+            update: Update::Store,
+            slot: 0,
+            max_column_norm,
+            state: &state,
+            monitor: None,
+        });
+        recorder.linear_bwd_params_each(steps, None);
+        recorder.limit_spectrum(LimitSpectrum {
+            w: &mut recorder.matrix(5, 7),
+            direction: &mut recorder.matrix(1, 7),
+            limit: 1.0,
+        });
+        let launches: Vec<_> = recorder.take().iter().map(RecordedCall::launches).collect();
+        assert_eq!(launches, [2, 3]);
+    }
+}

@@ -1,5 +1,7 @@
-//! The operations, one folder each: contract and algebra in `mod.rs`, the CPU's in `cpu.rs`,
-//! the kernels in `cube.rs`.
+//! The operations, one folder each: contract and algebra in `mod.rs`, plain loops in `reference.rs`,
+//! the CPU's code in `cpu.rs`, the GPU's kernels in `cube.rs`, what is checked in `cases.rs`.
+//!
+//! A new operation is a folder, its word in the list below, and its `mod` line.
 
 /// Every operation, as `module: Arguments` and what it returns, handed to the macro `$then`.
 ///

@@ -14,7 +14,8 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRows};
 /// φ′ is computed from the output, of which dropout's factor is taken back.
 ///
 /// # Panics
-/// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `below.winners` is absent for maxout or present without it.
+/// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `below.winners`
+/// is absent for maxout or present without it.
 /// # Numerics
 /// The same as of [`LinearFwd`](crate::LinearFwd), with depth n.
 /// # Source

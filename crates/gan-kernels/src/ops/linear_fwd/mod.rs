@@ -11,8 +11,14 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRowsMut};
 
 /// `Y = dropout(φ(X·W + b))`: affine map with bias–activation–dropout epilogue.
 ///
+/// Each of the m rows of X is one example with k inputs, and becomes one row of Y with n units.
+/// A unit of maxout is the largest of `pieces` linear maps, so W then has n·pieces columns; for
+/// every other φ `pieces` is 1.
+/// `reference.rs` beside this file has the same as plain loops.
+///
 /// # Panics
-/// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `winners` is absent for maxout or present without it.
+/// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `winners` is
+/// absent for maxout or present without it.
 /// # Numerics
 /// Accumulated in k order in the element type; within `4·√k·ε` of the f64 oracle relative to
 /// `Σ|x·w|` (docs/numerics.md).
