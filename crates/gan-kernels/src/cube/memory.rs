@@ -15,9 +15,25 @@ use crate::{
 impl Cube {
     /// `bytes` bytes of zeros; a vector at least, since no buffer is empty.
     pub(super) fn zeros(&self, bytes: usize) -> Handle {
+        self.create(bytes, Vec::new)
+    }
+
+    /// A buffer of `values`.
+    pub(crate) fn buffer_of<T: CubeElement>(&self, values: &[T]) -> Handle {
+        let bytes = T::as_bytes(values);
+        self.create(bytes.len(), || bytes.to_vec())
+    }
+
+    /// A buffer of what `contents` gives, and zeros behind that; `contents` is not asked for more
+    /// than there is room for.
+    fn create(&self, bytes: usize, contents: impl FnOnce() -> Vec<u8>) -> Handle {
         let bytes = bytes.max(16);
         match self.fits(bytes as u64) {
-            Ok(()) => self.client().create_from_slice(&vec![0; bytes]),
+            Ok(()) => {
+                let mut contents = contents();
+                contents.resize(bytes, 0);
+                self.client().create_from_slice(&contents)
+            }
             Err(failure) => {
                 self.fail(failure);
                 self.client().empty(16)
@@ -36,23 +52,6 @@ impl Cube {
         let handle = self.zeros(room * size_of::<f32>());
         all.push((room, handle.clone()));
         handle
-    }
-
-    /// A buffer of `values`.
-    pub(crate) fn buffer_of<T: CubeElement>(&self, values: &[T]) -> Handle {
-        let bytes = T::as_bytes(values);
-        match self.fits(bytes.len() as u64) {
-            Ok(()) if bytes.len() >= 16 => self.client().create_from_slice(bytes),
-            Ok(()) => {
-                let mut padded = bytes.to_vec();
-                padded.resize(16, 0);
-                self.client().create_from_slice(&padded)
-            }
-            Err(failure) => {
-                self.fail(failure);
-                self.client().empty(16)
-            }
-        }
     }
 
     /// Overwrites a buffer from its beginning, in the order of the launches.

@@ -17,25 +17,15 @@ use crate::{Monitor, Objective};
 pub(crate) const ROWS: usize = 8;
 pub(crate) const UNITS: usize = ROWS * PER_ROW;
 
-/// Numbers of the objective.
+/// An objective as kernels take it, and where their cubes add to the monitors.
 #[derive(CubeType, CubeLaunch)]
-pub(crate) struct Factors {
+pub(crate) struct Loss {
+    #[cube(comptime)]
+    pub(crate) objective: Objective,
     /// Rows of data, which the samples follow; 0 where there are none.
     pub(crate) data: u32,
     /// Factor of each row's term and slope: the objective's, over the rows of a mean.
     share: f32,
-}
-
-/// Taken on the host: not every device divides to the last digit.
-pub(crate) fn factors(objective: Objective, weight: f64, m: usize) -> FactorsLaunch {
-    let data = if objective.sees_data() { m / 2 } else { 0 };
-    let share = weight / (m - data) as f64;
-    FactorsLaunch::new(data as u32, share as f32)
-}
-
-/// Where a kernel's cubes add to the monitors.
-#[derive(CubeType, CubeLaunch)]
-pub(crate) struct Monitors {
     /// A block of sums for each cube.
     sums: Box<[f32]>,
     /// The same memory, for what is a number of steps.
@@ -43,17 +33,29 @@ pub(crate) struct Monitors {
     state: Box<[u32]>,
 }
 
-/// The monitors of a kernel on `m` rows.
-pub(crate) fn monitors(
+/// `weight` times the objective of `m` rows.
+pub(crate) fn loss(
     cube: &Cube,
+    objective: Objective,
+    weight: f64,
+    m: usize,
     monitors: &mut DeviceMonitors,
     state: &DeviceState,
-    m: usize,
-) -> MonitorsLaunch {
+) -> LossLaunch {
+    let data = if objective.sees_data() { m / 2 } else { 0 };
+    // Taken on the host: not every device divides to the last digit.
+    let share = weight / (m - data) as f64;
     let cubes = m.div_ceil(ROWS);
     let sums = monitors.partial(cube, Summed::All, cubes);
     let sums = || buffer(&sums, cubes * Summed::All.words());
-    MonitorsLaunch::new(sums(), sums(), now(state))
+    LossLaunch::new(
+        objective,
+        data as u32,
+        share as f32,
+        sums(),
+        sums(),
+        now(state),
+    )
 }
 
 /// The terms of a cube's rows: for each term, one number a row.
@@ -67,15 +69,13 @@ pub(crate) fn new_terms() -> Shared<[f32]> {
 ///
 /// One unit of each row comes here, also where the row is not `inside` the minibatch.
 #[cube]
-#[allow(clippy::too_many_arguments)]
 pub(crate) fn row_objective(
+    loss: &Loss,
     terms: &mut [f32],
     l: f32,
     other: f32,
     row: usize,
     inside: bool,
-    factors: &Factors,
-    #[comptime] objective: Objective,
 ) -> f32 {
     let in_cube = row % ROWS;
     #[unroll]
@@ -84,13 +84,13 @@ pub(crate) fn row_objective(
     }
     let mut gradient = 0.0f32;
     if inside {
-        let is_data = row < factors.data as usize;
-        if comptime!(objective.is_discriminator()) {
+        let is_data = row < loss.data as usize;
+        if comptime!(loss.objective.is_discriminator()) {
             describe(terms, l, in_cube, is_data);
         }
-        let (term, slope) = loss_and_slope(l, other, is_data, objective);
+        let (term, slope) = loss_and_slope(l, other, is_data, loss.objective);
         terms[TERMS * ROWS + in_cube] = term;
-        gradient = slope * factors.share;
+        gradient = slope * loss.share;
     }
     gradient
 }
@@ -157,29 +157,24 @@ const DOWNHILL: f32 = -1.0;
 
 /// Adds the cube's terms to its own sums, one monitor a unit; behind a barrier.
 #[cube]
-pub(crate) fn add_to_monitors(
-    monitors: &mut Monitors,
-    terms: &[f32],
-    factors: &Factors,
-    #[comptime] objective: Objective,
-) {
+pub(crate) fn add_to_monitors(loss: &mut Loss, terms: &[f32]) {
     let unit = UNIT_POS as usize;
     let first = CUBE_POS * BLOCK;
-    let (mean, updates) = comptime!(if objective.is_discriminator() {
+    let (mean, updates) = comptime!(if loss.objective.is_discriminator() {
         (DISCRIMINATOR_OBJECTIVE, DISCRIMINATOR_UPDATES)
     } else {
         (GENERATOR_OBJECTIVE, GENERATOR_UPDATES)
     });
     if unit == TERMS {
-        let value = over_rows(terms, TERMS) * factors.share;
-        add_to_pair(&mut monitors.sums, first + mean, value);
-        latch_non_finite(monitors, first, value);
+        let value = over_rows(terms, TERMS) * loss.share;
+        add_to_pair(&mut loss.sums, first + mean, value);
+        latch_non_finite(loss, first, value);
         if first == 0 {
-            add_to_pair(&mut monitors.sums, updates, 1.0f32);
+            add_to_pair(&mut loss.sums, updates, 1.0f32);
         }
-    } else if comptime!(objective.is_discriminator()) && unit < TERMS {
+    } else if comptime!(loss.objective.is_discriminator()) && unit < TERMS {
         // The terms stand in the order of their monitors.
-        add_to_pair(&mut monitors.sums, first + 2 * unit, over_rows(terms, unit));
+        add_to_pair(&mut loss.sums, first + 2 * unit, over_rows(terms, unit));
     }
 }
 
@@ -196,13 +191,13 @@ fn over_rows(terms: &[f32], term: usize) -> f32 {
 
 /// Keeps 1 + the first step whose objective is not finite.
 #[cube]
-fn latch_non_finite(monitors: &mut Monitors, block: usize, objective: f32) {
+fn latch_non_finite(loss: &mut Loss, block: usize, objective: f32) {
     let (low, high) = (block + FIRST, block + FIRST + 1);
-    if !is_finite(objective) && monitors.words[low] == 0 && monitors.words[high] == 0 {
-        let step = monitors.state[STEP] + 1;
-        let carried = monitors.state[STEP + 1];
-        monitors.words[low] = step;
-        monitors.words[high] = select(step == 0, carried + 1, carried);
+    if !is_finite(objective) && loss.words[low] == 0 && loss.words[high] == 0 {
+        let step = loss.state[STEP] + 1;
+        let carried = loss.state[STEP + 1];
+        loss.words[low] = step;
+        loss.words[high] = select(step == 0, carried + 1, carried);
     }
 }
 

@@ -3,14 +3,15 @@
 use cubecl::prelude::*;
 
 use super::shape::Side;
-use super::{Along, Cores, Factor, Operand, Product, Stage, Vec4};
+use super::{Along, Cores, ExtraRow, Factor, Operand, Product, Stage, Vec4};
 use crate::cube::operand::row_start;
 
-/// A unit's ways along both operands.
+/// A unit's ways along both operands, and how deep they are.
 #[derive(CubeType)]
 pub(super) struct Walks {
     pub(super) a: Walk,
     pub(super) b: Walk,
+    pub(super) depth: usize,
 }
 
 /// A unit's way along an operand.
@@ -76,13 +77,13 @@ pub(super) fn walk(operand: &Operand<Vec4>, free0: usize, #[comptime] side: Side
 #[cube]
 pub(super) fn fetch(
     a: &Operand<Vec4>,
-    extra: &ComptimeOption<Operand<Vec4>>,
+    extra: &ExtraRow,
     b: &Operand<Vec4>,
     walks: &mut Walks,
     step: usize,
-    depth: usize,
     #[comptime] p: Product,
 ) {
+    let depth = walks.depth;
     fetch_one(a, extra, &mut walks.a, step, depth, p.a());
     fetch_one(
         b,
@@ -100,12 +101,11 @@ pub(super) fn fetch(
 #[allow(clippy::too_many_arguments)]
 pub(super) fn bring(
     a: &Operand<Vec4>,
-    extra: &ComptimeOption<Operand<Vec4>>,
+    extra: &ExtraRow,
     b: &Operand<Vec4>,
     walks: &mut Walks,
     stage: &mut Stage,
     step: usize,
-    depth: usize,
     #[comptime] p: Product,
 ) -> (usize, usize) {
     let (a_side, b_side) = comptime!((p.a(), p.b()));
@@ -126,7 +126,7 @@ pub(super) fn bring(
     };
     sync_cube();
     // Behind the last step it reads nothing.
-    fetch(a, extra, b, walks, step + 1, depth, p);
+    fetch(a, extra, b, walks, step + 1, p);
     (a_at, b_at)
 }
 
@@ -143,7 +143,7 @@ pub(super) fn end_step(#[comptime] p: Product) {
 #[cube]
 fn fetch_one(
     operand: &Operand<Vec4>,
-    extra: &ComptimeOption<Operand<Vec4>>,
+    extra: &ExtraRow,
     walk: &mut Walk,
     step: usize,
     depth: usize,
@@ -180,7 +180,7 @@ fn fetch_one(
 #[cube]
 fn with_extra(
     operand: &Operand<Vec4>,
-    extra: &ComptimeOption<Operand<Vec4>>,
+    extra: &ExtraRow,
     walk: &Walk,
     at: usize,
     depth: usize,

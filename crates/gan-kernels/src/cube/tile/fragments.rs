@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::factors::{Walks, bring, end_step, fetch};
 use super::shape::Side;
-use super::{Along, Factor, Fragment, Operand, Product, Stage, Vec4, share_of_plane};
+use super::{Along, ExtraRow, Factor, Fragment, Operand, Product, Stage, Vec4, share_of_plane};
 
 /// The groups' tiles into `stage`, one behind the other; a barrier has yet to follow.
 ///
@@ -14,11 +14,10 @@ use super::{Along, Factor, Fragment, Operand, Product, Stage, Vec4, share_of_pla
 #[allow(clippy::too_many_arguments)]
 pub(super) fn by_fragments(
     a: &Operand<Vec4>,
-    extra: &ComptimeOption<Operand<Vec4>>,
+    extra: &ExtraRow,
     b: &Operand<Vec4>,
     walks: &mut Walks,
     stage: &mut Stage,
-    depth: usize,
     #[comptime] p: Product,
     #[comptime] f: Fragment,
 ) {
@@ -38,9 +37,9 @@ pub(super) fn by_fragments(
             0.0f32,
         ));
     }
-    fetch(a, extra, b, walks, 0usize, depth, p);
-    for step in 0..depth.div_ceil(t.step) {
-        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, depth, p);
+    fetch(a, extra, b, walks, 0usize, p);
+    for step in 0..walks.depth.div_ceil(t.step) {
+        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, p);
         // All units of a plane are in one group, and a plane without a share goes on to wait.
         if group < groups {
             #[unroll]

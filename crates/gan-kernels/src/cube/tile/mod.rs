@@ -70,6 +70,10 @@ fn set_factor(#[comptime] kind: ElemType) {
     intrinsic!(|scope| scope.register_type::<Factor>(kind))
 }
 
+/// One more row of A, below its last: the only column of another matrix, or ones where there is
+/// none.
+pub(crate) type ExtraRow = ComptimeOption<Operand<Vec4>>;
+
 /// The tile of C whose first element is (`row0`, `col0`), both multiples of four, into `stage.c`.
 ///
 /// Every unit of the cube must come here; it ends with a barrier.
@@ -85,12 +89,11 @@ pub(crate) fn product(
     product_and_row(a, &ComptimeOption::new_None(), b, stage, row0, col0, p);
 }
 
-/// The same; where [`Product::extra_row`] says so, A has one more row below its last: `extra`, the
-/// only column of another matrix, or ones where there is none.
+/// The same, where A has one more row if [`Product::extra_row`] says so.
 #[cube]
 pub(crate) fn product_and_row(
     a: &Operand<Vec4>,
-    extra: &ComptimeOption<Operand<Vec4>>,
+    extra: &ExtraRow,
     b: &Operand<Vec4>,
     stage: &mut Stage,
     row0: usize,
@@ -100,17 +103,15 @@ pub(crate) fn product_and_row(
     let mut walks = Walks {
         a: walk(a, row0, p.a()),
         b: walk(b, col0, p.b()),
-    };
-    let depth = match p.a {
-        Along::Depth => a.columns as usize,
-        Along::Free => a.rows as usize,
+        depth: match p.a {
+            Along::Depth => a.columns as usize,
+            Along::Free => a.rows as usize,
+        },
     };
     match p.cores {
-        Cores::Units => by_units(a, extra, b, &mut walks, stage, depth, p),
-        Cores::Fragments(f) => by_fragments(a, extra, b, &mut walks, stage, depth, p, f),
-        Cores::Registers | Cores::Emulated => {
-            by_registers(a, extra, b, &mut walks, stage, depth, p)
-        }
+        Cores::Units => by_units(a, extra, b, &mut walks, stage, p),
+        Cores::Fragments(f) => by_fragments(a, extra, b, &mut walks, stage, p, f),
+        Cores::Registers | Cores::Emulated => by_registers(a, extra, b, &mut walks, stage, p),
     }
     if comptime!(p.cores != Cores::Units) {
         sync_cube();

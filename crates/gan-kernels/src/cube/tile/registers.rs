@@ -18,17 +18,16 @@ use cubecl::prelude::*;
 use super::factors::{Walks, bring, end_step, fetch, slot};
 use super::shape::{BLOCK, BLOCK_DEPTH, Side};
 use super::units::zeros;
-use super::{Along, Cores, Factor, Operand, Product, Stage, Vec4, share_of_plane};
+use super::{Along, Cores, ExtraRow, Factor, Operand, Product, Stage, Vec4, share_of_plane};
 
 /// The groups' tiles into `stage`, one behind the other; a barrier has yet to follow.
 #[cube]
 pub(super) fn by_registers(
     a: &Operand<Vec4>,
-    extra: &ComptimeOption<Operand<Vec4>>,
+    extra: &ExtraRow,
     b: &Operand<Vec4>,
     walks: &mut Walks,
     stage: &mut Stage,
-    depth: usize,
     #[comptime] p: Product,
 ) {
     let t = comptime!(p.tile);
@@ -36,9 +35,9 @@ pub(super) fn by_registers(
     let (group, row, col) = share_of_plane(UNIT_POS as usize / 32, p);
 
     let mut acc = zeros(comptime!(t.pm * t.pn / 32));
-    fetch(a, extra, b, walks, 0usize, depth, p);
-    for step in 0..depth.div_ceil(t.step) {
-        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, depth, p);
+    fetch(a, extra, b, walks, 0usize, p);
+    for step in 0..walks.depth.div_ceil(t.step) {
+        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, p);
         // A plane without a share goes on to wait, unless it has to hand over numbers.
         if comptime!(p.cores == Cores::Emulated) || group < groups {
             #[unroll]

@@ -4,17 +4,16 @@ use cubecl::prelude::*;
 
 use super::factors::{Walks, bring, end_step, fetch, slot};
 use super::shape::Side;
-use super::{Along, Operand, Product, Stage, Tile, Vec4};
+use super::{Along, ExtraRow, Operand, Product, Stage, Tile, Vec4};
 
 /// The tile into `stage.c`, where its factors lay; it ends with a barrier.
 #[cube]
 pub(super) fn by_units(
     a: &Operand<Vec4>,
-    extra: &ComptimeOption<Operand<Vec4>>,
+    extra: &ExtraRow,
     b: &Operand<Vec4>,
     walks: &mut Walks,
     stage: &mut Stage,
-    depth: usize,
     #[comptime] p: Product,
 ) {
     let t = comptime!(p.tile);
@@ -26,9 +25,9 @@ pub(super) fn by_units(
     let ty = in_group / per_row;
 
     let mut acc = zeros(comptime!(t.tm * t.tn));
-    fetch(a, extra, b, walks, 0usize, depth, p);
-    for step in 0..depth.div_ceil(t.step) {
-        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, depth, p);
+    fetch(a, extra, b, walks, 0usize, p);
+    for step in 0..walks.depth.div_ceil(t.step) {
+        let (a_at, b_at) = bring(a, extra, b, walks, stage, step, p);
         for four in 0..comptime!(t.step / t.split / 4) {
             let depth4 = group * comptime!(t.step / t.split / 4) + four;
             multiply(&stage.c, &mut acc, a_at, b_at, depth4, tx, ty, p);

@@ -9,7 +9,9 @@ use crate::cube::launch::launch;
 use crate::cube::operand::{Operand, Vec4, buffer, now, vectors, within};
 use crate::cube::philox::RATES;
 use crate::cube::sums::{add_to_pair, cube_sum, lane_sum};
-use crate::cube::tile::{Along, Product, Stage, Tile, WHOLE_COLUMNS, product_and_row, spot};
+use crate::cube::tile::{
+    Along, ExtraRow, Product, Stage, Tile, WHOLE_COLUMNS, product_and_row, spot,
+};
 use crate::cube::{Cube, DeviceMonitors, RATE_WORDS, Summed};
 use crate::{Matrix, Monitor};
 
@@ -175,7 +177,7 @@ fn constants(update: Update, slot: usize) -> ConstantsLaunch {
 struct Layer {
     x: Operand<Vec4>,
     /// The row of X that makes the bias's gradient; without, all ones.
-    bias_weights: ComptimeOption<Operand<Vec4>>,
+    bias_weights: ExtraRow,
     dz: Operand<Vec4>,
     w: Parameters,
     b: Parameters,

@@ -3,16 +3,14 @@
 
 use cubecl::prelude::*;
 
-use super::{LinearLogitLoss, Objective};
+use super::LinearLogitLoss;
 use crate::cube::Cube;
 use crate::cube::epilogue::{
     ElementwiseLayer, MaxoutLayer, MaxoutLayerLaunch, drop_out, elementwise_layer, mask, scatter,
     through_layer,
 };
 use crate::cube::launch::launch;
-use crate::cube::objective::{
-    Factors, Monitors, ROWS, UNITS, add_to_monitors, factors, monitors, new_terms, row_objective,
-};
+use crate::cube::objective::{Loss, ROWS, UNITS, add_to_monitors, loss, new_terms, row_objective};
 use crate::cube::operand::{Operand, Vec4, elements, load, row_start, store, vectors, winners};
 use crate::cube::sums::{PER_ROW, row_and_lane, row_sum};
 
@@ -33,7 +31,7 @@ struct MaxoutBelow {
 #[track_caller]
 pub(crate) fn run(cube: &Cube, mut op: LinearLogitLoss<'_, Cube>) {
     let (m, k) = op.check();
-    let monitors = monitors(cube, op.monitors, op.state, m);
+    let loss = loss(cube, op.objective, op.weight, m, op.monitors, op.state);
     // At most one of the two is there.
     let (mut below_elementwise, mut below_maxout) = (None, None);
     if let Some((below, dz)) = &op.below {
@@ -56,9 +54,7 @@ pub(crate) fn run(cube: &Cube, mut op: LinearLogitLoss<'_, Cube>) {
         elements(op.dz.as_rows()),
         below_elementwise.into(),
         below_maxout.into(),
-        monitors,
-        factors(op.objective, op.weight, m),
-        op.objective
+        loss
     ));
 }
 
@@ -71,9 +67,7 @@ fn linear_logit_loss(
     dz: &mut Operand<f32>,
     below_elementwise: &mut ComptimeOption<ElementwiseBelow>,
     below_maxout: &mut ComptimeOption<MaxoutBelow>,
-    monitors: &mut Monitors,
-    factors: &Factors,
-    #[comptime] objective: Objective,
+    loss: &mut Loss,
 ) {
     let rows = x.rows as usize;
     let (row, lane) = row_and_lane(ROWS);
@@ -86,14 +80,14 @@ fn linear_logit_loss(
 
     let l = logit(x, w, b, &mut scratch, row, lane);
     let mut other = l;
-    if comptime!(objective.pairs()) {
+    if comptime!(loss.objective.pairs()) {
         // The partner's logit may be another cube's: computed again, it is the same bits.
         sync_cube();
-        let partner = (row + factors.data as usize) % rows;
+        let partner = (row + loss.data as usize) % rows;
         other = logit(x, w, b, &mut scratch, partner, lane);
     }
     if lane == 0 {
-        let g = row_objective(&mut terms, l, other, row, row < rows, factors, objective);
+        let g = row_objective(&*loss, &mut terms, l, other, row, row < rows);
         gradient[row % ROWS] = g;
         if row < rows {
             let at = row_start(&*logits, row);
@@ -103,7 +97,7 @@ fn linear_logit_loss(
         }
     }
     sync_cube();
-    add_to_monitors(monitors, &terms, factors, objective);
+    add_to_monitors(loss, &terms);
     if row < rows {
         let g = gradient[row % ROWS];
         #[comptime]

@@ -5,38 +5,28 @@
 
 use cubecl::prelude::*;
 
-use super::{LogitLoss, Objective};
+use super::LogitLoss;
 use crate::cube::Cube;
 use crate::cube::launch::launch;
-use crate::cube::objective::{
-    Factors, Monitors, ROWS, UNITS, add_to_monitors, factors, monitors, new_terms, row_objective,
-};
+use crate::cube::objective::{Loss, ROWS, UNITS, add_to_monitors, loss, new_terms, row_objective};
 use crate::cube::operand::{Operand, elements, row_start};
 use crate::cube::sums::row_and_lane;
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: LogitLoss<'_, Cube>) {
     let m = op.check();
-    let monitors = monitors(cube, op.monitors, op.state, m);
+    let loss = loss(cube, op.objective, op.weight, m, op.monitors, op.state);
     launch!(logit_loss(
         cube,
         [m.div_ceil(ROWS), UNITS],
         elements(op.logits),
         elements(op.dz.as_rows()),
-        monitors,
-        factors(op.objective, op.weight, m),
-        op.objective
+        loss
     ));
 }
 
 #[cube(launch_unchecked)]
-fn logit_loss(
-    logits: &Operand<f32>,
-    dz: &mut Operand<f32>,
-    monitors: &mut Monitors,
-    factors: &Factors,
-    #[comptime] objective: Objective,
-) {
+fn logit_loss(logits: &Operand<f32>, dz: &mut Operand<f32>, loss: &mut Loss) {
     let rows = logits.rows as usize;
     let (row, lane) = row_and_lane(ROWS);
     if CUBE_POS * ROWS >= rows {
@@ -48,17 +38,17 @@ fn logit_loss(
         let mut other = 0.0f32;
         if row < rows {
             l = logits.values[row_start(logits, row)];
-            if comptime!(objective.pairs()) {
-                let partner = (row + factors.data as usize) % rows;
+            if comptime!(loss.objective.pairs()) {
+                let partner = (row + loss.data as usize) % rows;
                 other = logits.values[row_start(logits, partner)];
             }
         }
-        let g = row_objective(&mut terms, l, other, row, row < rows, factors, objective);
+        let g = row_objective(&*loss, &mut terms, l, other, row, row < rows);
         if row < rows {
             let at = row_start(&*dz, row);
             dz.values[at] = g;
         }
     }
     sync_cube();
-    add_to_monitors(monitors, &terms, factors, objective);
+    add_to_monitors(loss, &terms);
 }
