@@ -1,8 +1,9 @@
 //! The back end of a GPU: kernels in cubecl, on every runtime that the build links.
 //!
-//! Four floors, plain functions: `tile` (a product's tile, which knows nothing of bias), the
-//! epilogues (elementwise functions), the kernels (a tile and one epilogue) and the operations
+//! Four floors, plain functions: `tile` (a product's tile, which knows nothing of bias), `epilogue`
+//! and `objective` (elementwise functions), the kernels (a tile and one epilogue) and the operations
 //! (shapes and grids), of which the last two are in `ops/<op>/cube.rs`.
+//! What they are made of: `operand` (matrices as arguments), `math`, `philox` and `sums`.
 
 mod device;
 pub(crate) mod epilogue;

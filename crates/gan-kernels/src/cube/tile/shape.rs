@@ -171,20 +171,6 @@ impl Tile {
     }
 }
 
-impl Fragment {
-    /// Whether fragments divide a plane's part of the tile and the depth.
-    fn divides(&self, t: Tile) -> bool {
-        let Self { m, n, k, plane } = *self;
-        t.pm.is_multiple_of(m)
-            && t.pn.is_multiple_of(n)
-            && t.step.is_multiple_of(k)
-            && m.is_multiple_of(4)
-            && n.is_multiple_of(4)
-            && k.is_multiple_of(4)
-            && t.units().is_multiple_of(plane)
-    }
-}
-
 impl Precision {
     /// Numbers that a factor is multiplied as.
     pub(super) const fn parts(self) -> usize {
@@ -242,18 +228,20 @@ impl Cores {
         }
     }
 
-    /// Whether it can multiply on a tile.
+    /// Whether it can multiply on a tile: whether what it multiplies at once divides a plane's part
+    /// of the tile and the depth.
     fn divides(&self, t: Tile) -> bool {
-        match self {
-            Self::Units => t.step.is_multiple_of(4 * t.split),
-            Self::Fragments(fragment) => fragment.divides(t),
-            Self::Registers | Self::Emulated => {
-                t.pm.is_multiple_of(BLOCK)
-                    && t.pn.is_multiple_of(BLOCK)
-                    && t.step.is_multiple_of(BLOCK_DEPTH)
-                    && t.units().is_multiple_of(32)
-            }
-        }
+        let (rows, columns, depth, plane) = match *self {
+            Self::Units => return t.step.is_multiple_of(4 * t.split),
+            Self::Fragments(Fragment { m, n, k, plane }) => (m, n, k, plane),
+            Self::Registers | Self::Emulated => (BLOCK, BLOCK, BLOCK_DEPTH, 32),
+        };
+        t.pm.is_multiple_of(rows)
+            && t.pn.is_multiple_of(columns)
+            && t.step.is_multiple_of(depth)
+            && t.units().is_multiple_of(plane)
+            // Factors lie in vectors of four.
+            && [rows, columns, depth].iter().all(|size| size.is_multiple_of(4))
     }
 }
 

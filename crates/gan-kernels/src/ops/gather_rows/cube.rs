@@ -18,21 +18,36 @@ pub(crate) fn run(cube: &Cube, op: GatherRows<'_, Cube>) {
     let records = op.records;
     op.check(records.rows, records.cols);
     let (m, _) = op.y.shape();
-    let half_bits = Permutation::new(0, 0, records.rows).half_bits();
+    let shuffle = ShuffleLaunch::new(
+        now(op.state),
+        records.rows as u32,
+        Permutation::new(0, 0, records.rows).half_bits(),
+        op.minibatches_per_step as u32,
+        op.minibatch as u32,
+    );
     launch!(gather_rows(
         cube,
         [m, UNITS],
         buffer(&records.data, records.words),
         buffer(&records.maps, records.map_words),
         vectors(op.y.as_rows()),
-        now(op.state),
-        records.rows as u32,
-        half_bits,
-        op.minibatches_per_step as u32,
-        op.minibatch as u32,
+        shuffle,
         mask(op.dropout, records.cols, op.state),
         records.format
     ));
+}
+
+/// What says which record a row is.
+#[derive(CubeType, CubeLaunch)]
+struct Shuffle {
+    state: Box<[u32]>,
+    /// Records of the data set.
+    records: u32,
+    /// Of the permutation, see [`Permutation::half_bits`].
+    half_bits: u32,
+    /// Minibatches of a step, and which of them this one is.
+    minibatches: u32,
+    minibatch: u32,
 }
 
 #[cube(launch_unchecked)]
@@ -40,11 +55,7 @@ fn gather_rows(
     data: &[u32],
     maps: &[f32],
     y: &mut Operand<Vec4>,
-    state: &[u32],
-    records: u32,
-    half_bits: u32,
-    minibatches: u32,
-    minibatch: u32,
+    shuffle: &Shuffle,
     dropout: &ComptimeOption<Mask>,
     #[comptime] format: RecordFormat,
 ) {
@@ -54,15 +65,7 @@ fn gather_rows(
     }
     let mut shared = Shared::<[u32]>::new_slice(1usize);
     if UNIT_POS == 0 {
-        shared[0] = record_of(
-            state,
-            row as u32,
-            y.rows,
-            records,
-            half_bits,
-            minibatches,
-            minibatch,
-        );
+        shared[0] = record_of(shuffle, row as u32, y.rows);
     }
     sync_cube();
     let record = shared[0] as usize;
@@ -104,17 +107,11 @@ fn gather_rows(
 /// The record of a row: position `(step · minibatches + minibatch) · rows + row`, through the
 /// epoch's permutation.
 #[cube]
-fn record_of(
-    state: &[u32],
-    row: u32,
-    rows: u32,
-    records: u32,
-    half_bits: u32,
-    minibatches: u32,
-    minibatch: u32,
-) -> u32 {
-    let (low, high) = multiply_add(state[STEP], state[STEP + 1], minibatches, minibatch);
+fn record_of(shuffle: &Shuffle, row: u32, rows: u32) -> u32 {
+    let (low, high) = (shuffle.state[STEP], shuffle.state[STEP + 1]);
+    let (low, high) = multiply_add(low, high, shuffle.minibatches, shuffle.minibatch);
     let (low, high) = multiply_add(low, high, rows, row);
+    let records = shuffle.records;
     // Long division, bit by bit; where the quotient fits, the device's own.
     let mut epoch_low = low / records;
     let mut epoch_high = 0u32;
@@ -134,7 +131,7 @@ fn record_of(
             }
         }
     }
-    permuted(state, within, records, half_bits, epoch_low, epoch_high)
+    permuted(shuffle, within, epoch_low, epoch_high)
 }
 
 /// `(high, low) · factor + summand`, in 64 bits, as (low, high).
@@ -148,14 +145,8 @@ fn multiply_add(low: u32, high: u32, factor: u32, summand: u32) -> (u32, u32) {
 
 /// See [`Permutation::at`].
 #[cube]
-fn permuted(
-    state: &[u32],
-    index: u32,
-    records: u32,
-    half_bits: u32,
-    epoch_low: u32,
-    epoch_high: u32,
-) -> u32 {
+fn permuted(shuffle: &Shuffle, index: u32, epoch_low: u32, epoch_high: u32) -> u32 {
+    let half_bits = shuffle.half_bits;
     let low_half = (1u32 << half_bits) - 1;
     let mut value = index;
     let mut inside = false;
@@ -168,15 +159,15 @@ fn permuted(
                 SHUFFLE + round,
                 epoch_low,
                 epoch_high,
-                state[SEED],
-                state[SEED + 1],
+                shuffle.state[SEED],
+                shuffle.state[SEED + 1],
             );
             let next = left ^ (words.extract(0usize) & low_half);
             left = right;
             right = next;
         }
         value = (left << half_bits) | right;
-        inside = value < records;
+        inside = value < shuffle.records;
     }
     value
 }
