@@ -78,7 +78,7 @@ pub(super) fn draw(played: &Played) -> Drawing {
         (
             [RIGHT, HEIGHT - 32.0],
             Anchor::End,
-            "iterations, by their square root; shaded: one player alone",
+            "iterations, by their square root; shaded: one player alone; triangle: V goes on below",
         ),
     ] {
         drawing.text(at, anchor, 11.0, GREY, note);

@@ -14,6 +14,10 @@ const LEAST: Stroke = Stroke::new(GREY, 1.2).dashed(5.0, 4.0);
 /// −log 4, the value of the game in its equilibrium, in nats.
 const EQUILIBRIUM: f64 = -2.0 * LN_2;
 
+/// Ends of the axis of V, in nats: against a D that stays, G drives V far down for a moment.
+const LOW: f64 = -1.75;
+const HIGH: f64 = 0.1;
+
 /// V(D*, G) by Theorem 1.
 fn best_value(moment: &Moment) -> f64 {
     EQUILIBRIUM + 2.0 * moment.divergence
@@ -29,10 +33,6 @@ pub(super) fn draw(
 ) {
     let moments = &played.moments;
     let total = moments.last().map_or(1, |moment| moment.step).max(1) as f64;
-    let values = moments
-        .iter()
-        .flat_map(|moment| [moment.value, best_value(moment)]);
-    let marks = [EQUILIBRIUM, 0.0].into_iter();
     let frame = Frame {
         left: area.left,
         top: area.top,
@@ -40,7 +40,7 @@ pub(super) fn draw(
         height: area.height,
         // The beginning has the most to show.
         x: Axis::new(Scale::SquareRoot, 0.0, total),
-        y: Axis::around(Scale::Linear, values, marks, 0.02, 0.06),
+        y: Axis::linear(LOW, HIGH),
     };
     let across = |moment: &Moment| frame.across(moment.step as f64);
     let alone = |moment: &Moment| moment.moves != Moves::Both;
