@@ -3,51 +3,51 @@
 
 mod common;
 
-use common::Place;
+use common::Folder;
 
 #[test]
 fn unknown_device_or_precision_lists_what_there_is() {
-    let place = Place::new();
+    let folder = Folder::new();
     for command in ["train tiny.toml", "sample run"] {
         for device in ["gpu", "cpu:0", "wgpu:x"] {
-            place
+            folder
                 .run(&format!("{command} --device {device}"))
                 .exits(2)
                 .complains(&[device, "auto, cpu, cuda, hip, vulkan, wgpu", "cuda:1"]);
         }
-        place
+        folder
             .run(&format!("{command} --precision f64"))
             .exits(2)
             .complains(&["f64", "f32, tf32x3, tf32, bf16, f16"]);
     }
-    assert!(!place.has("runs"));
+    assert!(!folder.has("runs"));
 }
 
 #[test]
 fn cpu_computes_in_f32_and_bf16_alone() {
-    let place = Place::new();
-    place
+    let folder = Folder::new();
+    folder
         .run("train tiny.toml --device cpu --precision tf32")
         .exits(2)
         .complains(&["--precision tf32", "cpu", "offers f32", "hint: "]);
-    assert!(!place.has("runs"));
-    place
+    assert!(!folder.has("runs"));
+    folder
         .run("train tiny.toml --device cpu --precision f32 --steps 20 --out run")
         .exits(0);
-    place
+    folder
         .run("sample run --device cpu --precision f16")
         .exits(2)
         .complains(&["--precision f16", "offers f32"]);
-    place
+    folder
         .run("sample run --device cpu --threads 1 -n 9 --out a.npy")
         .exits(0);
-    place.run("sample run -n 9 --out b.npy").exits(0);
-    assert!(place.bytes("a.npy") == place.bytes("b.npy"));
+    folder.run("sample run -n 9 --out b.npy").exits(0);
+    assert!(folder.bytes("a.npy") == folder.bytes("b.npy"));
 }
 
 #[test]
 fn runtime_that_is_not_linked_names_its_feature() {
-    let place = Place::new();
+    let folder = Folder::new();
     for (runtime, is_linked) in [
         ("cuda", cfg!(feature = "cuda")),
         ("hip", cfg!(feature = "hip")),
@@ -55,19 +55,19 @@ fn runtime_that_is_not_linked_names_its_feature() {
     ] {
         if !is_linked {
             let feature = format!("without the feature `{runtime}`");
-            place
+            folder
                 .run(&format!("train tiny.toml --device {runtime}"))
                 .exits(1)
                 .complains(&[&format!("no device {runtime}:0"), &feature, "hint: "]);
         }
     }
-    assert!(!place.has("runs"));
+    assert!(!folder.has("runs"));
 }
 
 #[test]
 fn auto_says_what_it_chose_and_why() {
-    let place = Place::new();
-    let ran = place
+    let folder = Folder::new();
+    let ran = folder
         .run("train tiny.toml --device auto --steps 3 --out run")
         .exits(0);
     let said = ran.stdout();
@@ -82,12 +82,12 @@ fn auto_says_what_it_chose_and_why() {
 
 #[test]
 fn processor_runs_iterations_directly() {
-    let place = Place::new();
-    let ran = place
+    let folder = Folder::new();
+    let ran = folder
         .run("train tiny.toml --device cpu --steps 30 --out run --json")
         .exits(0);
     assert_eq!(executions(&ran.stdout()), ["direct"]);
-    let info = place.run("info run --json").exits(0).stdout();
+    let info = folder.run("info run --json").exits(0).stdout();
     let info: serde_json::Value = serde_json::from_str(&info).unwrap();
     assert_eq!(info["execution"], "direct");
 }
@@ -106,12 +106,12 @@ fn executions(events: &str) -> Vec<String> {
 mod on_wgpu {
     use serde_json::Value;
 
-    use super::common::Place;
+    use super::common::Folder;
     use super::executions;
 
     /// What `info` says of wgpu's first device; `None`, with a word, where there is none.
-    fn device(place: &Place) -> Option<Value> {
-        let info = place.run("info --json").exits(0).stdout();
+    fn device(folder: &Folder) -> Option<Value> {
+        let info = folder.run("info --json").exits(0).stdout();
         let mut info: Value = serde_json::from_str(&info).unwrap();
         let devices = info["devices"].as_array_mut().unwrap();
         let device = devices.iter().find(|device| device["name"] == "wgpu:0");
@@ -127,9 +127,9 @@ mod on_wgpu {
     }
 
     /// The values that `sample` writes.
-    fn samples(place: &Place, line: &str) -> Vec<f32> {
-        place.run(&format!("sample {line} --out s.csv")).exits(0);
-        let text = place.read("s.csv");
+    fn samples(folder: &Folder, line: &str) -> Vec<f32> {
+        folder.run(&format!("sample {line} --out s.csv")).exits(0);
+        let text = folder.read("s.csv");
         let values = text.split(['\n', ',']).filter(|value| !value.is_empty());
         values.map(|value| value.parse().unwrap()).collect()
     }
@@ -144,35 +144,35 @@ mod on_wgpu {
 
     #[test]
     fn device_that_is_not_there_is_an_error_that_names_those_that_are() {
-        let place = Place::new();
-        place
+        let folder = Folder::new();
+        folder
             .run("train tiny.toml --device wgpu:99")
             .exits(1)
             .complains(&["no device wgpu:99: found", "hint: `gan-cli info`"]);
-        assert!(!place.has("runs"));
+        assert!(!folder.has("runs"));
     }
 
     #[test]
     fn resumed_run_equals_the_uninterrupted_one_and_says_how_it_ran() {
-        let place = Place::new();
-        let Some(device) = device(&place) else {
+        let folder = Folder::new();
+        let Some(device) = device(&folder) else {
             return;
         };
         let line = "train tiny.toml --device wgpu";
-        place.run(&format!("{line} --steps 60 --out a")).exits(0);
-        let ran = place.run("train --resume a --device wgpu --steps 100 --json");
+        folder.run(&format!("{line} --steps 60 --out a")).exits(0);
+        let ran = folder.run("train --resume a --device wgpu --steps 100 --json");
         let executions = executions(&ran.exits(0).stdout());
-        place.run(&format!("{line} --steps 100 --out b")).exits(0);
-        let last = |run: &str| place.bytes(&format!("{run}/checkpoints/step-000100.safetensors"));
+        folder.run(&format!("{line} --steps 100 --out b")).exits(0);
+        let last = |run: &str| folder.bytes(&format!("{run}/checkpoints/step-000100.safetensors"));
         // The checkpoints hold the configuration, in which both runs have 100 steps.
         assert!(last("a") == last("b"));
-        assert_eq!(place.metrics("a"), place.metrics("b"));
+        assert_eq!(folder.metrics("a"), folder.metrics("b"));
 
         assert_eq!(executions.len(), 1, "{executions:?}");
         let replays = device["replays"].as_bool().unwrap();
         let ending = if replays { "replayed" } else { "one by one" };
         assert!(executions[0].ends_with(ending), "{executions:?}");
-        let info = place.run("info a --json").exits(0).stdout();
+        let info = folder.run("info a --json").exits(0).stdout();
         let info: Value = serde_json::from_str(&info).unwrap();
         assert_eq!(info["execution"], executions[0]);
         assert!(info["device"].as_str().unwrap().starts_with("wgpu:0"));
@@ -180,35 +180,35 @@ mod on_wgpu {
 
     #[test]
     fn run_goes_on_on_the_other_device_and_both_sample_alike() {
-        let place = Place::new();
-        if device(&place).is_none() {
+        let folder = Folder::new();
+        if device(&folder).is_none() {
             return;
         }
         for [first, second] in [["cpu", "wgpu"], ["wgpu", "cpu"]] {
-            place
+            folder
                 .run(&format!(
                     "train tiny.toml --steps 60 --device {first} --out {first}"
                 ))
                 .exits(0);
-            place
+            folder
                 .run(&format!(
                     "train --resume {first} --steps 100 --device {second}"
                 ))
                 .exits(0);
             let [cpu, wgpu] = ["cpu", "wgpu"]
-                .map(|device| samples(&place, &format!("{first} -n 300 --device {device}")));
+                .map(|device| samples(&folder, &format!("{first} -n 300 --device {device}")));
             assert_eq!(cpu.len(), 600);
             assert_close(&cpu, &wgpu);
         }
         // A hundred iterations apart, the same game is still the same game.
-        let [begun, other] = ["cpu", "wgpu"].map(|run| samples(&place, &format!("{run} -n 50")));
+        let [begun, other] = ["cpu", "wgpu"].map(|run| samples(&folder, &format!("{run} -n 50")));
         assert_close(&begun, &other);
     }
 
     #[test]
     fn what_does_not_fit_is_an_error_before_there_is_a_run() {
-        let place = Place::new();
-        let Some(device) = device(&place) else {
+        let folder = Folder::new();
+        let Some(device) = device(&folder) else {
             return;
         };
         let largest = device["largest_buffer"].as_u64().unwrap();
@@ -217,29 +217,29 @@ mod on_wgpu {
             return;
         }
         let units = largest / 4_000_000 + 4;
-        place
+        folder
             .run(&format!(
                 "train tiny.toml --device wgpu --set game.minibatch=1000000 \
                  --set generator.layers.0.units={units}"
             ))
             .exits(1)
             .complains(&["bytes in one buffer", "hint: "]);
-        assert!(!place.has("runs"));
+        assert!(!folder.has("runs"));
     }
 
     #[test]
     fn precision_that_is_not_offered_is_an_error_that_lists_those_that_are() {
-        let place = Place::new();
-        let Some(device) = device(&place) else {
+        let folder = Folder::new();
+        let Some(device) = device(&folder) else {
             return;
         };
         let offered = device["precisions"].as_array().unwrap();
         if !offered.contains(&"bf16".into()) {
-            place
+            folder
                 .run("train tiny.toml --device wgpu --precision bf16")
                 .exits(1)
                 .complains(&["precision bf16 is not offered", "f32", "hint: "]);
-            assert!(!place.has("runs"));
+            assert!(!folder.has("runs"));
         }
     }
 }

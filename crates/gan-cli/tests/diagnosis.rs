@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Place, Ran};
+use common::{Folder, Ran};
 
 /// A game that is played in a second or two, on a mixture of eight.
 const SMALL: &str = r#"
@@ -34,10 +34,10 @@ const D_WINS: &str = "--set generator.layers.1.init=0.01 \
 const G_COLLAPSES: &str = "--steps 4000 --set generator.optimizer={kind=\"adam\",learning_rate=0.05} \
     --set optimizer.learning_rate=0.005 --set generator.layers.0.activation=relu";
 
-fn place() -> Place {
-    let place = Place::new();
-    place.write("small.toml", SMALL);
-    place
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("small.toml", SMALL);
+    folder
 }
 
 /// The lines about findings but for those of the summary.
@@ -60,8 +60,8 @@ fn events(ran: &Ran) -> Vec<serde_json::Value> {
 
 #[test]
 fn d_that_wins_in_the_minimax_game_is_named_with_the_objective_that_helps() {
-    let place = place();
-    let ran = place
+    let folder = folder();
+    let ran = folder
         .run(&format!(
             "train small.toml --out run {D_WINS} --set game.generator_objective=minimax"
         ))
@@ -71,21 +71,21 @@ fn d_that_wins_in_the_minimax_game_is_named_with_the_objective_that_helps() {
     assert!(said.iter().all(|line| line.contains("D wins")), "{said:?}");
     let remedy = "usually helps: --set game.generator_objective=non-saturating";
     assert!(said[0].ends_with(remedy), "{said:?}");
-    assert!(place.read("run/run.log").contains("D wins outright"));
-    let svg = place.read("run/losses.svg");
+    assert!(folder.read("run/run.log").contains("D wins outright"));
+    let svg = folder.read("run/losses.svg");
     for part in [">D wins<", ">gradient norms<", ">modes<", ">saturation<"] {
         assert!(svg.contains(part), "{part}");
     }
     // Open to the end, so the summary has it again.
     assert!(ran.stdout().contains("\n  finding       D wins outright"));
-    let info = place.run("info run").exits(0).stdout();
+    let info = folder.run("info run").exits(0).stdout();
     assert!(info.contains("D wins outright since step 1"), "{info}");
 }
 
 #[test]
 fn d_that_wins_otherwise_is_to_be_held_back() {
-    let place = place();
-    let ran = place
+    let folder = folder();
+    let ran = folder
         .run(&format!("train small.toml --out run --json {D_WINS}"))
         .exits(0);
     let said = events(&ran);
@@ -93,15 +93,15 @@ fn d_that_wins_otherwise_is_to_be_held_back() {
     let remedy = said[0]["remedy"].as_str().unwrap();
     assert_eq!(remedy, "--set discriminator.layers.1.keep=0.5");
     // It can be typed.
-    place
+    folder
         .run(&format!("train small.toml --steps 1 {D_WINS} {remedy}"))
         .exits(0);
 }
 
 #[test]
 fn g_that_collapses_is_named_with_its_rate() {
-    let place = place();
-    let ran = place
+    let folder = folder();
+    let ran = folder
         .run(&format!("train small.toml --out run --json {G_COLLAPSES}"))
         .exits(0);
     let said = events(&ran);
@@ -116,19 +116,19 @@ fn g_that_collapses_is_named_with_its_rate() {
 
 #[test]
 fn numbers_that_blow_up_are_named_with_lower_rates() {
-    let place = place();
+    let folder = folder();
     let rates = "--set optimizer.kind=momentum --set optimizer.learning_rate=1e3";
-    let ran = place
+    let ran = folder
         .run(&format!("train small.toml --out run --json {rates}"))
         .exits(1)
         .complains(&["has diverged", "try --set optimizer.learning_rate=1.0e2"]);
     let said = events(&ran);
     assert_eq!(said[0]["kind"], "diverging", "{said:?}");
     assert_eq!(said[0]["remedy"], "--set optimizer.learning_rate=1.0e2");
-    assert!(place.read("run/losses.svg").contains(">diverging<"));
+    assert!(folder.read("run/losses.svg").contains(">diverging<"));
 
     // Adam's steps are bounded: objectives are wild, but numbers.
-    let ran = place
+    let ran = folder
         .run("train small.toml --out adam --set optimizer.learning_rate=1e3")
         .exits(0);
     let said = findings(&ran);
@@ -139,12 +139,12 @@ fn numbers_that_blow_up_are_named_with_lower_rates() {
 
 #[test]
 fn healthy_game_is_silent_and_writes_what_it_looked_at() {
-    let place = place();
+    let folder = folder();
     let line = "train small.toml --out run --set data.source=figure1 --steps 3000";
-    let ran = place.run(line).exits(0);
+    let ran = folder.run(line).exits(0);
     assert_eq!(findings(&ran), [""; 0]);
     assert!(!ran.stdout().contains("finding"), "{}", ran.stdout());
-    let lines = place.metrics("run");
+    let lines = folder.metrics("run");
     // One look in ten readings.
     let looks: Vec<_> = lines
         .iter()
@@ -157,22 +157,24 @@ fn healthy_game_is_silent_and_writes_what_it_looked_at() {
 
 #[test]
 fn resumed_run_neither_repeats_nor_forgets() {
-    let place = place();
-    let ran = place
+    let folder = folder();
+    let ran = folder
         .run(&format!("train small.toml --out run {D_WINS}"))
         .exits(0);
     assert_eq!(findings(&ran).len(), 1);
-    let ran = place.run("train --resume run --steps 2100").exits(0);
+    let ran = folder.run("train --resume run --steps 2100").exits(0);
     assert_eq!(findings(&ran), [""; 0]);
     assert!(ran.stdout().contains("\n  finding       D wins outright"));
 }
 
 #[test]
 fn run_of_a_program_that_did_not_look_goes_on() {
-    let place = place();
-    place.run("train small.toml --out run --steps 400").exits(0);
+    let folder = folder();
+    folder
+        .run("train small.toml --out run --steps 400")
+        .exits(0);
     let old = "\"diversity\":";
-    let lines = place.read("run/metrics.jsonl");
+    let lines = folder.read("run/metrics.jsonl");
     let cut = |line: &str| match line.split_once(old) {
         Some((before, after)) => {
             let (_, after) = after.split_once("\"seconds\":").unwrap();
@@ -180,12 +182,12 @@ fn run_of_a_program_that_did_not_look_goes_on() {
         }
         None => format!("{line}\n"),
     };
-    place.write(
+    folder.write(
         "run/metrics.jsonl",
         &lines.lines().map(cut).collect::<String>(),
     );
-    assert!(!place.read("run/metrics.jsonl").contains(old));
-    place.run("train --resume run --steps 600").exits(0);
-    assert!(place.read("run/metrics.jsonl").contains(old));
-    place.run("info run").exits(0);
+    assert!(!folder.read("run/metrics.jsonl").contains(old));
+    folder.run("train --resume run --steps 600").exits(0);
+    assert!(folder.read("run/metrics.jsonl").contains(old));
+    folder.run("info run").exits(0);
 }

@@ -4,14 +4,14 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::Place;
+use common::Folder;
 use serde_json::Value;
 
 /// A run of a few iterations on eight Gaussians, in `run`.
-fn trained() -> Place {
-    let place = Place::new();
-    place.run("train tiny.toml --steps 20 --out run").exits(0);
-    place
+fn trained() -> Folder {
+    let folder = Folder::new();
+    folder.run("train tiny.toml --steps 20 --out run").exits(0);
+    folder
 }
 
 fn json(text: &str) -> Value {
@@ -19,8 +19,8 @@ fn json(text: &str) -> Value {
 }
 
 /// The files of the cache.
-fn kept(place: &Place) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(place.path("cache"));
+fn kept(folder: &Folder) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder.path("cache"));
     entries
         .into_iter()
         .flatten()
@@ -31,8 +31,8 @@ fn kept(place: &Place) -> Vec<PathBuf> {
 
 #[test]
 fn evaluate_prints_a_table_and_writes_numbers_and_pictures() {
-    let place = trained();
-    let text = place.run("evaluate run --samples 300").exits(0).stdout();
+    let folder = trained();
+    let text = folder.run("evaluate run --samples 300").exits(0).stdout();
     for part in [
         "Parzen-window log-likelihood in nats, of 70 test records under 300 samples",
         "sigma: the best on 70 validation records",
@@ -48,15 +48,15 @@ fn evaluate_prints_a_table_and_writes_numbers_and_pictures() {
     // The paper's numbers are of other data.
     assert!(!text.contains("Adversarial nets"), "{text}");
     let folder = "run/evaluation/step-000020";
-    let written = json(&place.read(&format!("{folder}/evaluation.json")));
+    let written = json(&folder.read(&format!("{folder}/evaluation.json")));
     assert_eq!(written["sections"][0]["id"], "parzen");
     assert!(
-        place
+        folder
             .read(&format!("{folder}/parzen.svg"))
             .ends_with("</svg>\n")
     );
     assert!(
-        place
+        folder
             .bytes(&format!("{folder}/parzen.png"))
             .starts_with(b"\x89PNG")
     );
@@ -64,12 +64,12 @@ fn evaluate_prints_a_table_and_writes_numbers_and_pictures() {
 
 #[test]
 fn json_is_one_document_with_the_numbers_of_the_table() {
-    let place = trained();
-    let ran = place
+    let folder = trained();
+    let ran = folder
         .run("evaluate run --samples 300 --json --out here")
         .exits(0);
     let found = json(&ran.stdout());
-    assert_eq!(found, json(&place.read("here/evaluation.json")));
+    assert_eq!(found, json(&folder.read("here/evaluation.json")));
     assert_eq!(found["samples"], 300);
     assert_eq!(found["data"]["test"], 70);
     let rows = found["sections"][0]["rows"].as_array().unwrap();
@@ -88,9 +88,9 @@ fn json_is_one_document_with_the_numbers_of_the_table() {
 
 #[test]
 fn controls_are_kept_and_a_damaged_file_is_computed_again() {
-    let place = trained();
+    let folder = trained();
     let rows = || {
-        let ran = place
+        let ran = folder
             .run("evaluate run --samples 200 --json --metrics parzen")
             .exits(0);
         (
@@ -99,7 +99,7 @@ fn controls_are_kept_and_a_damaged_file_is_computed_again() {
         )
     };
     let (cold, _) = rows();
-    let [file] = kept(&place).try_into().unwrap();
+    let [file] = kept(&folder).try_into().unwrap();
     // A number that only the file can have given.
     let mut changed = json(&std::fs::read_to_string(&file).unwrap());
     changed["numbers"]["mean"]["mean"] = 1234.5.into();
@@ -119,24 +119,24 @@ fn controls_are_kept_and_a_damaged_file_is_computed_again() {
     assert_eq!(again, cold);
     assert!(stderr.contains("is damaged"), "{stderr}");
     // Another number of samples is another question.
-    place
+    folder
         .run("evaluate run --samples 100 --metrics parzen")
         .exits(0);
-    assert_eq!(kept(&place).len(), 2);
+    assert_eq!(kept(&folder).len(), 2);
 }
 
 #[test]
 fn numbers_do_not_depend_on_threads_and_do_on_the_seed() {
-    let place = trained();
+    let folder = trained();
     let value = |flags: &str| {
         let line = format!("evaluate run --samples 200 --metrics parzen --json {flags}");
-        json(&place.run(&line).exits(0).stdout())["sections"][0]["rows"][0]["value"].clone()
+        json(&folder.run(&line).exits(0).stdout())["sections"][0]["rows"][0]["value"].clone()
     };
     let one = value("--threads 1");
     assert_eq!(one, value("--threads 3"));
     assert_ne!(one, value("--seed 5"));
     let given = json(
-        &place
+        &folder
             .run("evaluate run --samples 200 --metrics parzen --json --sigma 0.25")
             .exits(0)
             .stdout(),
@@ -146,13 +146,13 @@ fn numbers_do_not_depend_on_threads_and_do_on_the_seed() {
 
 #[test]
 fn unknown_metric_names_the_nearest_and_the_known() {
-    let place = trained();
-    place
+    let folder = trained();
+    folder
         .run("evaluate run --metrics parsen")
         .exits(2)
         .complains(&["--metrics parsen", "one of parzen", "did you mean parzen?"]);
-    place.run("evaluate run --sigma -1").exits(2);
-    place
+    folder.run("evaluate run --sigma -1").exits(2);
+    folder
         .run("evaluate nowhere")
         .exits(1)
         .complains(&["nowhere: cannot read the checkpoint"]);
@@ -160,7 +160,7 @@ fn unknown_metric_names_the_nearest_and_the_known() {
 
 #[test]
 fn data_that_is_gone_or_another_is_not_measured_against() {
-    let place = Place::new();
+    let folder = Folder::new();
     let rows = |count: usize, cols: usize| {
         let row = |i: usize| {
             let values: Vec<_> = (0..cols)
@@ -170,37 +170,40 @@ fn data_that_is_gone_or_another_is_not_measured_against() {
         };
         (0..count).map(row).collect::<String>()
     };
-    place.write("a.csv", &rows(200, 2));
-    place.write("other.csv", &rows(170, 2));
-    place.write("wide.csv", &rows(200, 3));
+    folder.write("a.csv", &rows(200, 2));
+    folder.write("other.csv", &rows(170, 2));
+    folder.write("wide.csv", &rows(200, 3));
     let base = common::TINY.replace("count = 700", "");
-    place.write("table.toml", &base);
-    place
+    folder.write("table.toml", &base);
+    folder
         .run("train table.toml --steps 5 --out run --data a.csv")
         .exits(0);
-    place.run("evaluate run --samples 50").exits(0);
+    folder.run("evaluate run --samples 50").exits(0);
     // Standardised by other numbers: its units are not those of the samples.
-    place
+    folder
         .run("evaluate run --samples 50 --data other.csv")
         .exits(1)
         .complains(&["other.csv", "standardised by other means", "--data PATH"]);
-    place
+    folder
         .run("evaluate run --samples 50 --data wide.csv")
         .exits(1)
         .complains(&["found records of 3 columns, expected records of 2 columns"]);
-    std::fs::remove_file(place.path("a.csv")).unwrap();
-    place.run("evaluate run --samples 50").exits(1).complains(&[
-        "a.csv: not found",
-        "hint: say where the data is now with --data PATH",
-    ]);
+    std::fs::remove_file(folder.path("a.csv")).unwrap();
+    folder
+        .run("evaluate run --samples 50")
+        .exits(1)
+        .complains(&[
+            "a.csv: not found",
+            "hint: say where the data is now with --data PATH",
+        ]);
 
     let unscaled = base.replace("[data]", "[data]\nnormalize = \"none\"");
-    place.write("a.csv", &rows(200, 2));
-    place.write("plain.toml", &unscaled);
-    place
+    folder.write("a.csv", &rows(200, 2));
+    folder.write("plain.toml", &unscaled);
+    folder
         .run("train plain.toml --steps 5 --out plain --data a.csv")
         .exits(0);
-    let text = place
+    let text = folder
         .run("evaluate plain --samples 50 --data other.csv")
         .exits(0)
         .stdout();
@@ -212,8 +215,8 @@ fn data_that_is_gone_or_another_is_not_measured_against() {
 
 #[test]
 fn evaluate_takes_every_metric_that_applies_and_ends_with_the_verdict() {
-    let place = trained();
-    let text = place.run("evaluate run --samples 300").exits(0).stdout();
+    let folder = trained();
+    let text = folder.run("evaluate run --samples 300").exits(0).stdout();
     for part in [
         "MMD² of 70 test records and as many samples",
         "Precision, recall, density, coverage against 70 test records",
@@ -229,7 +232,7 @@ fn evaluate_takes_every_metric_that_applies_and_ends_with_the_verdict() {
     // 20 iterations teach nothing.
     let (_, verdict) = text.split_once("The samples are\n").unwrap();
     assert!(verdict.contains("under-trained: "), "{text}");
-    let written = json(&place.read("run/evaluation/step-000020/evaluation.json"));
+    let written = json(&folder.read("run/evaluation/step-000020/evaluation.json"));
     let verdict = written["verdict"].as_array().unwrap();
     assert!(
         verdict
@@ -240,14 +243,14 @@ fn evaluate_takes_every_metric_that_applies_and_ends_with_the_verdict() {
 
 #[test]
 fn metrics_that_do_not_apply_are_refused_when_named() {
-    let place = trained();
-    let ran = place.run("evaluate run --metrics classes").exits(2);
+    let folder = trained();
+    let ran = folder.run("evaluate run --metrics classes").exits(2);
     assert!(
         ran.stderr().contains("needs images with labels"),
         "{}",
         ran.stderr()
     );
-    let ran = place
+    let ran = folder
         .run("evaluate run --metrics mmd --samples 15")
         .exits(2);
     assert!(

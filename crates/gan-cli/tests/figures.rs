@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::Place;
+use common::Folder;
 
 /// A game of Figure 1 that takes a second.
 const SHORT: &str = "--steps 60 --set data.count=2000 --set game.minibatch=16";
@@ -24,11 +24,11 @@ layers = [{ units = 6, activation = "relu" }, { activation = "sigmoid" }]
 layers = [{ units = 3, pieces = 2, activation = "maxout" }, { activation = "sigmoid" }]
 "#;
 
-fn place_with_images() -> Place {
-    let place = Place::new();
-    place.write("images.toml", IMAGES);
-    place.run("train images.toml --out runs/images-1").exits(0);
-    place
+fn place_with_images() -> Folder {
+    let folder = Folder::new();
+    folder.write("images.toml", IMAGES);
+    folder.run("train images.toml --out runs/images-1").exits(0);
+    folder
 }
 
 /// Width, height and number of frames of a PNG file.
@@ -45,8 +45,8 @@ fn png_size(bytes: &[u8]) -> [u32; 3] {
 
 #[test]
 fn figure_1_plays_its_stages_and_says_whether_the_bounds_hold() {
-    let place = Place::new();
-    let said = place.run(&format!("figure 1 {SHORT}")).exits(0).stdout();
+    let folder = Folder::new();
+    let said = folder.run(&format!("figure 1 {SHORT}")).exits(0).stdout();
     for part in [
         "(a)  iteration",
         "D moves alone",
@@ -56,18 +56,18 @@ fn figure_1_plays_its_stages_and_says_whether_the_bounds_hold() {
     ] {
         assert!(said.contains(part), "{part:?} is not in:\n{said}");
     }
-    let [width, height, frames] = png_size(&place.bytes("figure1.png"));
+    let [width, height, frames] = png_size(&folder.bytes("figure1.png"));
     assert!(width > 1500 && height > 700 && frames == 1);
-    assert!(!place.has("runs"));
+    assert!(!folder.has("runs"));
 
     // The same game in the other form.
-    let again = place
+    let again = folder
         .run(&format!("figure 1 {SHORT} --threads 2 --out f.svg"))
         .exits(0)
         .stdout();
     let numbers = |said: &str| said.lines().take(6).collect::<Vec<_>>().join("\n");
     assert_eq!(numbers(&again), numbers(&said));
-    let svg = place.read("f.svg");
+    let svg = folder.read("f.svg");
     assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"));
     for part in ["(a)", "(b)", "(c)", "(d)", "−log 4", ">data<"] {
         assert!(svg.contains(part), "{part}");
@@ -76,13 +76,13 @@ fn figure_1_plays_its_stages_and_says_whether_the_bounds_hold() {
 
 #[test]
 fn figure_1_in_motion_is_an_animated_png() {
-    let place = Place::new();
-    place.run(&format!("figure 1 --animate {SHORT}")).exits(0);
-    let bytes = place.bytes("figure1-animated.png");
+    let folder = Folder::new();
+    folder.run(&format!("figure 1 --animate {SHORT}")).exits(0);
+    let bytes = folder.bytes("figure1-animated.png");
     let [.., frames] = png_size(&bytes);
     assert!((40..=150).contains(&frames), "{frames}");
     assert!(bytes.len() < 3_000_000, "{}", bytes.len());
-    place
+    folder
         .run("figure 1 --animate --out a.svg")
         .exits(2)
         .complains(&["a.svg", "expected png"]);
@@ -90,56 +90,56 @@ fn figure_1_in_motion_is_an_animated_png() {
 
 #[test]
 fn figure_1_refuses_what_has_no_such_picture() {
-    let place = Place::new();
+    let folder = Folder::new();
     for (set, found) in [
         ("data.source=ring8", "found ring8, expected figure1"),
         ("generator.latent=2", "generator.latent: found 2"),
         ("generator.prior=normal", "expected uniform"),
     ] {
-        place
+        folder
             .run(&format!("figure 1 {SHORT} --set {set}"))
             .exits(2)
             .complains(&[found]);
     }
-    place.run("figure 4").exits(2);
-    place.run("figure 1 some-run").exits(2);
+    folder.run("figure 4").exits(2);
+    folder.run("figure 1 some-run").exits(2);
 }
 
 #[test]
 fn figure_2_sets_the_nearest_training_records_apart() {
-    let place = place_with_images();
-    let ran = place.run("figure 2 --rows 3 --cols 4").exits(0);
+    let folder = place_with_images();
+    let ran = folder.run("figure 2 --rows 3 --cols 4").exits(0);
     assert!(!ran.stderr().contains("warning"), "{}", ran.stderr());
     let said = ran.stdout();
     assert!(said.contains("nearest of 240 training records"), "{said}");
-    let [width, height, _] = png_size(&place.bytes("figure2.png"));
+    let [width, height, _] = png_size(&folder.bytes("figure2.png"));
     // Five images of 28 pixels, twice as large; three rows.
     assert!(width >= 5 * 56 && height >= 3 * 56);
-    place
+    folder
         .run("figure 2 images-1 --rows 2 --cols 1 --out f.svg")
         .exits(0);
-    assert_eq!(place.read("f.svg").matches("<image ").count(), 4);
+    assert_eq!(folder.read("f.svg").matches("<image ").count(), 4);
 
     // A lone checkpoint, whose data are named.
-    let other = place.read("runs/images-1/config.toml");
-    place.write("other.toml", &other.replace("seed = 1", "seed = 2"));
-    place.run("train other.toml --out runs/other").exits(0);
-    place
+    let other = folder.read("runs/images-1/config.toml");
+    folder.write("other.toml", &other.replace("seed = 1", "seed = 2"));
+    folder.run("train other.toml --out runs/other").exits(0);
+    folder
         .run("figure 2 runs/other/checkpoints/step-000003.safetensors --data digits --rows 1")
         .exits(0);
 }
 
 #[test]
 fn figure_2_needs_the_training_records() {
-    let place = place_with_images();
-    place
+    let folder = place_with_images();
+    folder
         .run("figure 2 --data nowhere.npy")
         .exits(1)
         .complains(&[
             "nowhere.npy: no such file or directory",
             "hint: give a path",
         ]);
-    place.run("figure 2 --data figure1").exits(1).complains(&[
+    folder.run("figure 2 --data figure1").exits(1).complains(&[
         "built-in figure1",
         "found records of 1 columns, expected images of 1×28×28",
         "hint: name the data that the generator was trained on with --data PATH",
@@ -148,15 +148,15 @@ fn figure_2_needs_the_training_records() {
 
 #[test]
 fn figure_3_goes_from_latent_to_latent() {
-    let place = place_with_images();
-    place
+    let folder = place_with_images();
+    folder
         .run("figure 3 --rows 2 --cols 5 --out line.svg")
         .exits(0);
-    place
+    folder
         .run("figure 3 --rows 2 --cols 5 --spherical --out arc.svg")
         .exits(0);
     let images = |name: &str| -> Vec<String> {
-        let svg = place.read(name);
+        let svg = folder.read(name);
         let images = svg.lines().filter_map(|line| line.split_once("base64,"));
         images.map(|(_, image)| image.to_owned()).collect()
     };
@@ -168,32 +168,32 @@ fn figure_3_goes_from_latent_to_latent() {
     }
     assert_ne!(line[2], arc[2]);
     assert_ne!(line[0], line[4]);
-    place.run("figure 3 --rows 2").exits(0);
-    assert!(place.has("figure3.png"));
+    folder.run("figure 3 --rows 2").exits(0);
+    assert!(folder.has("figure3.png"));
 }
 
 #[test]
 fn figures_say_what_they_cannot_draw() {
-    let place = Place::new();
-    place
+    let folder = Folder::new();
+    folder
         .run("figure 1 --out f.jpg")
         .exits(2)
         .complains(&["f.jpg: found extension \"jpg\", expected png or svg"]);
-    place
+    folder
         .run("figure 2")
         .exits(2)
         .complains(&["runs/: found no run of images", "gan-cli train digits"]);
-    place
+    folder
         .run("figure 3 runs/none")
         .exits(1)
         .complains(&["runs/none"]);
-    place.run("train tiny.toml --steps 1").exits(0);
+    folder.run("train tiny.toml --steps 1").exits(0);
     for figure in ["figure 2", "figure 3"] {
-        place
+        folder
             .run(&format!("{figure} runs/tiny-1"))
             .exits(2)
             .complains(&["found records of numbers, expected images", "hint: "]);
         // The newest run is passed over, and there is no other.
-        place.run(figure).exits(2).complains(&["no run of images"]);
+        folder.run(figure).exits(2).complains(&["no run of images"]);
     }
 }

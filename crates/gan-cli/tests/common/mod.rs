@@ -33,13 +33,13 @@ layers = [{ units = 3, pieces = 2, activation = "maxout" }, { keep = 0.5, activa
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A working directory with `tiny.toml` in it.
-pub(crate) struct Place(TempDir);
+pub(crate) struct Folder(TempDir);
 
-impl Place {
+impl Folder {
     pub(crate) fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        place.write("tiny.toml", TINY);
-        place
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.write("tiny.toml", TINY);
+        folder
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

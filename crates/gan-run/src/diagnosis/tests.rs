@@ -168,24 +168,24 @@ fn d_that_guesses_is_blind_only_if_samples_are_not_like_data() {
 
 #[test]
 fn modes_are_lost_where_g_has_settled_or_had_them() {
-    let lose = |good: f64, found: fn(u64) -> f64| {
+    let findings_of = |good: f64, found: fn(u64) -> f64| {
         say(1000, 10, |step, reading| {
             look(&mut reading.high_quality, good);
             look(&mut reading.modes_found, found(step));
         })
     };
-    let said = lose(0.9, |_| 5.0);
+    let said = findings_of(0.9, |_| 5.0);
     assert_eq!(said.len(), 1, "{said:?}");
     assert_eq!(said[0].kind, Ailment::ModesLost);
-    let said = lose(0.1, |step| if step < 3000 { 8.0 } else { 3.0 });
+    let said = findings_of(0.1, |step| if step < 3000 { 8.0 } else { 3.0 });
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
         said[0].evidence.starts_with("3 of 8 found, 8 once"),
         "{said:?}"
     );
     // On the way to all of them.
-    assert_eq!(lose(0.1, |step| (step / 1250) as f64), []);
-    assert_eq!(lose(0.1, |step| 5.0 + (step / 50 % 3) as f64), []);
+    assert_eq!(findings_of(0.1, |step| (step / 1250) as f64), []);
+    assert_eq!(findings_of(0.1, |step| 5.0 + (step / 50 % 3) as f64), []);
 }
 
 #[test]
