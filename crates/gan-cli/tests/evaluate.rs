@@ -47,17 +47,17 @@ fn evaluate_prints_a_table_and_writes_numbers_and_pictures() {
     }
     // The paper's numbers are of other data.
     assert!(!text.contains("Adversarial nets"), "{text}");
-    let folder = "run/evaluation/step-000020";
-    let written = json(&folder.read(&format!("{folder}/evaluation.json")));
+    let out = "run/evaluation/step-000020";
+    let written = json(&folder.read(&format!("{out}/evaluation.json")));
     assert_eq!(written["sections"][0]["id"], "parzen");
     assert!(
         folder
-            .read(&format!("{folder}/parzen.svg"))
+            .read(&format!("{out}/parzen.svg"))
             .ends_with("</svg>\n")
     );
     assert!(
         folder
-            .bytes(&format!("{folder}/parzen.png"))
+            .bytes(&format!("{out}/parzen.png"))
             .starts_with(b"\x89PNG")
     );
 }
