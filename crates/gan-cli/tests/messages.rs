@@ -46,6 +46,10 @@ fn presets_are_listed_and_printed_to_start_from() {
     folder
         .run("train mine.toml --steps 1 --set data.count=300")
         .exits(0);
+    let schema = folder.run("presets --schema").exits(0).stdout();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert!(schema["properties"]["optimizer"].is_object(), "{schema}");
+    folder.run("presets ring8 --schema").exits(2);
 }
 
 #[test]
