@@ -5,6 +5,8 @@ mod outside;
 mod replay;
 mod start;
 
+use std::ops::Range;
+
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Records, Schedule};
 
@@ -56,7 +58,7 @@ pub struct Trainer<B: Backend> {
 }
 
 impl<B: Backend> Trainer<B> {
-    /// One training iteration.
+    /// One iteration of Algorithm 1, or of the authors' variant of it.
     pub fn step(&mut self) {
         self.record_or_replay(|game| {
             match game.rules.updates {
@@ -77,8 +79,7 @@ impl<B: Backend> Trainer<B> {
             self.ascend_discriminator(pass);
         }
         self.sample_latents(k);
-        let over = self.sample_data_for_generator(k);
-        let pass = self.run_discriminator(k, over);
+        let pass = self.run_discriminator_on_samples(k);
         self.descend_generator(pass);
     }
 
@@ -98,10 +99,10 @@ impl<B: Backend> Trainer<B> {
         }
     }
 
-    /// "Sample minibatch of m noise samples from noise prior p_g(z)", and run it through G.
+    /// "Sample minibatch of m noise samples from noise prior p_g(z)", and run them through G.
     ///
-    /// Minibatch 0 brings all of the iteration's along, in one product: G does not change before
-    /// its own update.
+    /// The first minibatch brings those of the whole iteration along, since G does not change
+    /// before its own update, and one product of many rows is faster than several of few.
     fn sample_latents(&mut self, minibatch: usize) {
         if minibatch > 0 {
             return;
@@ -139,13 +140,13 @@ impl<B: Backend> Trainer<B> {
         });
     }
 
-    /// Fresh data beside G's samples, for a loss of G that compares the two.
-    fn sample_data_for_generator(&mut self, minibatch: usize) -> Over {
+    /// Runs D on the last samples; beside fresh data where G's loss compares the two.
+    fn run_discriminator_on_samples(&mut self, index: usize) -> DiscriminatorPass {
         if self.rules.generator.objective.sees_data() {
-            self.sample_data(minibatch);
-            Over::DataAndSamples
+            self.sample_data(index);
+            self.run_discriminator(index, Over::DataAndSamples)
         } else {
-            Over::Samples
+            self.run_discriminator(index, Over::Samples)
         }
     }
 
@@ -222,7 +223,6 @@ impl<B: Backend> Trainer<B> {
         let pass = Pass::new(&self.backend, &self.state, 0, first..first + m);
         let tape = &mut self.generator_tape;
         self.minibatches.backward_to_generator(
-            &self.backend,
             &pass,
             of,
             &self.discriminator.layers[0],
@@ -239,12 +239,7 @@ impl<B: Backend> Trainer<B> {
     }
 
     /// A player's loss on some of D's rows, and its gradient down to D's first layer.
-    fn loss_and_gradient(
-        &mut self,
-        loss: Loss,
-        of: DiscriminatorPass,
-        rows: std::ops::Range<usize>,
-    ) {
+    fn loss_and_gradient(&mut self, loss: Loss, of: DiscriminatorPass, rows: Range<usize>) {
         let x = self.minibatches.input(of, rows.clone());
         let pass = Pass::new(&self.backend, &self.state, of.index, rows);
         let (tape, monitors) = (&mut self.discriminator_tape, &mut self.monitors);

@@ -333,113 +333,60 @@ mod tests {
     use super::*;
     use crate::config::MomentumConfig;
     use crate::train::test_game;
-
-    /// The error of a good configuration after `change`.
-    fn broken(change: impl FnOnce(&mut GameConfig)) -> String {
-        let mut config = test_game();
-        assert_eq!(config.validate(5), Ok(()));
-        change(&mut config);
-        config.validate(5).unwrap_err().to_string()
-    }
+    use gan_kernels::ActivationKind::{LeakyRelu, Maxout};
 
     #[test]
     fn validate_names_the_key_with_both_sides() {
-        let cases = [
-            (
-                broken(|c| c.game.minibatch = usize::MAX),
-                "expected 1 to 1,048,576",
-            ),
-            (
-                broken(|c| c.generator.latent = usize::MAX / 2),
-                "expected 1 to 1,048,576",
-            ),
-            (
-                broken(|c| {
-                    c.game.minibatch = 1 << 20;
-                    c.generator.layers[0].units = Some(1 << 20);
-                }),
-                "less than 4,294,967,296 values in all",
-            ),
-            (
-                broken(|c| c.game.minibatch = 0),
-                "game.minibatch: found 0, expected 1 to 1,048,576",
-            ),
-            (
-                broken(|c| c.game.discriminator_steps = 201),
-                "game.discriminator_steps: found 201",
-            ),
-            (
-                broken(|c| c.generator.latent = 0),
-                "generator.latent: found 0",
-            ),
-            (
-                broken(|c| c.generator.layers.clear()),
-                "generator.layers: missing",
-            ),
-            (
-                broken(|c| c.generator.layers[0].keep = 0.5),
-                "generator.layers.0.keep: found 0.5",
-            ),
-            (
-                broken(|c| c.generator.layers[0].units = None),
-                "generator.layers.0.units: missing",
-            ),
-            (
-                broken(|c| c.generator.layers[2].units = Some(6)),
-                "generator.layers.2.units: found 6",
-            ),
-            (
-                broken(|c| c.generator.layers[2].activation = ActivationKind::Maxout),
-                "generator.layers.2.pieces: missing",
-            ),
-            (
-                broken(|c| c.discriminator.layers[1].keep = 0.0),
-                "discriminator.layers.1.keep",
-            ),
-            (
-                broken(|c| c.discriminator.layers[0].pieces = Some(1)),
-                "discriminator.layers.0.pieces",
-            ),
-            (
-                broken(|c| c.generator.layers[1].pieces = Some(2)),
-                "only maxout has pieces",
-            ),
-            (
-                broken(|c| c.generator.layers[1].slope = Some(0.1)),
-                "only leaky-relu has a slope",
-            ),
-            (
-                broken(|c| c.generator.layers[1].scale = Some(2.0)),
-                "keep = 1 is no dropout",
-            ),
-            (
-                broken(|c| c.discriminator.layers[2].units = Some(2)),
-                "D returns one number",
-            ),
-            (
-                broken(|c| c.discriminator.layers[2].activation = ActivationKind::Tanh),
-                "discriminator.layers.2.activation: found tanh, expected sigmoid",
-            ),
-            (
-                broken(|c| {
-                    c.optimizer = OptimizerConfig::Momentum {
-                        learning_rate: 0.1,
-                        schedule: ScheduleConfig::Exponential {
-                            decay: 0.9,
-                            floor: 0.0,
-                        },
-                        momentum: MomentumConfig::default(),
-                        max_column_norm: None,
-                    };
-                }),
-                "optimizer.schedule.decay: found 0.9, expected at least 1",
-            ),
+        type Change = fn(&mut GameConfig);
+        #[rustfmt::skip] // One change a line.
+        let cases: [(Change, &str); 19] = [
+            (|c| c.game.minibatch = usize::MAX, "expected 1 to 1,048,576"),
+            (|c| c.generator.latent = usize::MAX / 2, "expected 1 to 1,048,576"),
+            (make_huge, "less than 4,294,967,296 values in all"),
+            (|c| c.game.minibatch = 0, "game.minibatch: found 0, expected 1 to 1,048,576"),
+            (|c| c.game.discriminator_steps = 201, "game.discriminator_steps: found 201"),
+            (|c| c.generator.latent = 0, "generator.latent: found 0"),
+            (|c| c.generator.layers.clear(), "generator.layers: missing"),
+            (|c| c.generator.layers[0].keep = 0.5, "generator.layers.0.keep: found 0.5"),
+            (|c| c.generator.layers[0].units = None, "generator.layers.0.units: missing"),
+            (|c| c.generator.layers[2].units = Some(6), "generator.layers.2.units: found 6"),
+            (|c| c.generator.layers[2].activation = Maxout, "generator.layers.2.pieces: missing"),
+            (|c| c.discriminator.layers[1].keep = 0.0, "discriminator.layers.1.keep"),
+            (|c| c.discriminator.layers[0].pieces = Some(1), "discriminator.layers.0.pieces"),
+            (|c| c.generator.layers[1].pieces = Some(2), "only maxout has pieces"),
+            (|c| c.generator.layers[1].slope = Some(0.1), "only leaky-relu has a slope"),
+            (|c| c.generator.layers[1].scale = Some(2.0), "keep = 1 is no dropout"),
+            (|c| c.discriminator.layers[2].units = Some(2), "D returns one number"),
+            (|c| c.discriminator.layers[2].activation = LeakyRelu,
+                "discriminator.layers.2.activation: found leaky-relu, expected sigmoid"),
+            (let_the_rate_rise, "optimizer.schedule.decay: found 0.9, expected at least 1"),
         ];
-        for (found, expected) in cases {
+        for (change, expected) in cases {
+            let mut config = test_game();
+            assert_eq!(config.validate(5), Ok(()));
+            change(&mut config);
+            let found = config.validate(5).unwrap_err().to_string();
             assert!(
                 found.contains(expected),
                 "{found:?} does not say {expected:?}"
             );
         }
+    }
+
+    fn make_huge(config: &mut GameConfig) {
+        config.game.minibatch = 1 << 20;
+        config.generator.layers[0].units = Some(1 << 20);
+    }
+
+    fn let_the_rate_rise(config: &mut GameConfig) {
+        config.optimizer = OptimizerConfig::Momentum {
+            learning_rate: 0.1,
+            schedule: ScheduleConfig::Exponential {
+                decay: 0.9,
+                floor: 0.0,
+            },
+            momentum: MomentumConfig::default(),
+            max_column_norm: None,
+        };
     }
 }

@@ -162,7 +162,6 @@ impl<B: Backend> Minibatches<B> {
     /// the samples: G's last layer is the layer below D.
     pub(super) fn backward_to_generator(
         &mut self,
-        backend: &B,
         pass: &Pass<'_, B>,
         of: DiscriminatorPass,
         discriminator: &Layer<B>,
@@ -182,7 +181,7 @@ impl<B: Backend> Minibatches<B> {
             Some(packed) => {
                 discriminator.backward(pass, dz, below, packed.all_mut());
                 let (x, y) = (packed.all(), dz_below);
-                backend.repack(Repack { x, y });
+                pass.backend.repack(Repack { x, y });
             }
         }
         self.packed_gradient = packed;
