@@ -146,7 +146,7 @@ impl<B: Backend> Tape<B> {
 ///
 /// Gradients stand in the tape from its row 0 on, whichever rows they are of.
 pub struct Pass<'a, B: Backend> {
-    backend: &'a B,
+    pub(crate) backend: &'a B,
     /// Seed, step and rates.
     state: &'a B::State,
     /// Index of the pass within the iteration, which addresses its dropout masks; `None` is without
