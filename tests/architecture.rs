@@ -31,7 +31,10 @@ fn calls(preset: &str) -> Vec<RecordedCall> {
 }
 
 fn operations(calls: &[RecordedCall]) -> Vec<&'static str> {
-    calls.iter().map(|call| call.cases[0].op.operation()).collect()
+    calls
+        .iter()
+        .map(|call| call.cases[0].op.operation())
+        .collect()
 }
 
 /// The numbered operations of the picture, where a range such as 11–12 stands for each number.
@@ -65,7 +68,11 @@ fn architecture_pictures_the_calls_of_an_iteration_in_their_order() {
 #[test]
 fn architecture_counts_the_calls_of_an_iteration_and_their_work() {
     let calls = calls("mnist");
-    let flop: u64 = calls.iter().flat_map(|call| &call.cases).map(|case| case.op.flop()).sum();
+    let flop: u64 = calls
+        .iter()
+        .flat_map(|call| &call.cases)
+        .map(|case| case.op.flop())
+        .sum();
     let sum = format!("{} calls and {:.2} GFLOP", calls.len(), flop as f64 / 1e9);
     assert!(ARCHITECTURE.contains(&sum), "{sum}");
 
@@ -75,12 +82,18 @@ fn architecture_counts_the_calls_of_an_iteration_and_their_work() {
     }
     for (operation, count) in counts {
         let row = |name: &str| ARCHITECTURE.contains(&format!("| `{name}` | {count} |"));
-        assert!(row(operation) || row(&format!("{operation}_each")), "{operation}: {count}");
+        assert!(
+            row(operation) || row(&format!("{operation}_each")),
+            "{operation}: {count}"
+        );
     }
 }
 
 #[test]
 fn games_counts_the_calls_of_simultaneous_updates() {
     let count = calls("mnist-simultaneous").len();
-    assert!(GAMES.contains(&format!("an iteration is {count} calls")), "{count}");
+    assert!(
+        GAMES.contains(&format!("an iteration is {count} calls")),
+        "{count}"
+    );
 }
