@@ -73,7 +73,7 @@ fn d_that_wins_in_the_minimax_game_is_named_with_the_objective_that_helps() {
     assert!(said[0].ends_with(remedy), "{said:?}");
     assert!(folder.read("run/run.log").contains("D wins outright"));
     let svg = folder.read("run/losses.svg");
-    for part in [">D wins<", ">gradient norms<", ">modes<", ">saturation<"] {
+    for part in [">D wins<", ">gradient norms<", ">modes<", ">saturation: "] {
         assert!(svg.contains(part), "{part}");
     }
     // Open to the end, so the summary has it again.
