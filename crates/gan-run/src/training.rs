@@ -323,7 +323,8 @@ impl<'a, B: Backend> Training<'a, B> {
             self.discriminate_axis()?;
         }
         let path = self.dir.samples(step);
-        let title = format!("{}, step {step}", self.dir.path().display());
+        // Not the directory: the same run elsewhere gives the same bytes.
+        let title = format!("{}, seed {seed}, step {step}", self.config.data.source);
         let Shown {
             record, backdrop, ..
         } = &self.shown;
