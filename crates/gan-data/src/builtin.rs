@@ -65,6 +65,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn draws_of_every_source_do_not_depend_on_how_many_are_drawn() {
+        for name in crate::draw::builtin_names() {
+            let source = Source::named(name).unwrap();
+            let values = |count| match draw(source, name, count, 7).unwrap().raw {
+                Raw::Singles(values) => values,
+                Raw::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),
+                Raw::Doubles(_) => panic!("{name}: drawn in f64"),
+            };
+            let (many, few) = (values(97), values(13));
+            assert_eq!(many[..few.len()], few, "{name}");
+        }
+    }
+
+    #[test]
     fn draws_of_ring8_have_the_high_quality_share_of_theory() {
         let loaded = draw(Source::Ring8, "ring8", 20_000, 3).unwrap();
         let Raw::Singles(data) = loaded.raw else {
