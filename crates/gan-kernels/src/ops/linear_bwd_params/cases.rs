@@ -15,7 +15,7 @@ pub(crate) const CASES: &[Case] = &[
     watched(7, 13, 11, Store).case().exact(),
     watched(7, 13, 11, Momentum).case(),
     watched(7, 13, 11, ADAM).case(),
-    call(7, 13, 11, ADAM).from_zero().case(),
+    call(7, 13, 11, ADAM).started_at_zero().case(),
     call(1, 13, 11, Momentum).case(),
     watched(7, 1, 11, ADAM).case(),
     watched(7, 13, 1, Momentum).case(),
@@ -120,7 +120,7 @@ const fn watched(m: usize, n: usize, k: usize, update: Update) -> Call {
 }
 
 impl Call {
-    const fn from_zero(self) -> Self {
+    const fn started_at_zero(self) -> Self {
         Self {
             from_zero: true,
             ..self
