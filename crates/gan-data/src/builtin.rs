@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn draws_of_every_source_do_not_depend_on_how_many_are_drawn() {
         for name in crate::draw::builtin_names() {
-            let source = Source::named(name).unwrap();
+            let (source, _) = Source::named(name).unwrap();
             let values = |count| match draw(source, name, count, 7).unwrap().raw {
                 Raw::Singles(values) => values,
                 Raw::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),

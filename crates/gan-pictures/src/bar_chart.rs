@@ -212,7 +212,8 @@ mod tests {
         let svg = chart(&[200.0, -100.0]).draw().to_svg();
         let length = |color: &str| -> f64 {
             let bars = svg.lines().filter(|line| line.contains(color));
-            let width = bars.filter_map(|line| line.split_once("width=\"")).last();
+            let mut widths = bars.filter_map(|line| line.split_once("width=\""));
+            let width = widths.next_back();
             let (width, _) = width.unwrap().1.split_once('"').unwrap();
             width.parse().unwrap()
         };

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::Backend;
+use crate::cube::Precision;
 use crate::cube::launch::launch;
 use crate::cube::operand::vectors;
 use crate::cube::paper::{Paper, SHARED};
