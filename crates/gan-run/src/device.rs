@@ -1,7 +1,7 @@
 //! Which back end computes: the processor or a GPU.
 //!
 //! A further back end costs a variant of [`Device`] and an arm of each function that hands the back
-//! end on; a further runtime of GPUs costs one word of [`RUNTIMES`].
+//! end on; a further runtime of GPUs costs one word of `RUNTIMES`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ pub enum DeviceChoice {
     Cpu,
     /// A GPU by name, whether or not this build can drive it.
     Gpu {
-        /// One of [`RUNTIMES`].
+        /// One of `RUNTIMES`.
         runtime: &'static str,
         /// Number of the device within the runtime.
         index: usize,

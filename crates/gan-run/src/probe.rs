@@ -37,7 +37,7 @@ pub(crate) fn is_due(step: u64, log: u64) -> bool {
     step.is_multiple_of(log * READINGS.max(ITERATIONS.div_ceil(log)))
 }
 
-/// What one look of the [`Probe`] tells.
+/// What one look of the probe tells.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ProbeReading {
     /// Root mean square distance of two samples, as a share of that of two records.
