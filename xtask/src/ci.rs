@@ -39,15 +39,16 @@ struct Machine {
 
 /// The stages, in order.
 ///
-/// Every stage that compiles has the same packages and features, because cargo builds a dependency
-/// anew for each other set of features. So CUDA is among them wherever it can be linked: its tests
-/// look at what the kernels compile to, without a device. Warnings are denied by an argument to
-/// clippy and never by `RUSTFLAGS`, which would rebuild every dependency for the tests.
+/// Lints and documentation share what they build, for CUDA as well wherever it can be linked. Tests
+/// are built without it: LLVM in every test binary costs more than the stage at the end, which looks
+/// at what the kernels compile to, without a device. Warnings are denied by an argument to clippy
+/// and never by `RUSTFLAGS`, which would rebuild every dependency for the tests.
 fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
+    let tested = "--features=benches/wgpu";
     let features = if machine.llvm {
         "--features=benches/wgpu,gan-cli/cuda"
     } else {
-        "--features=benches/wgpu"
+        tested
     };
     let cargo = |args: &[&'static str]| Work::Cargo(args.to_vec());
     let format: &[_] = if fix {
@@ -70,16 +71,9 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
         Work::Skip("cargo-deny is not installed")
     };
     let tests = if machine.nextest {
-        cargo(&["nextest", "run", "--workspace", features])
+        cargo(&["nextest", "run", "--workspace", tested])
     } else {
-        cargo(&[
-            "test",
-            "--workspace",
-            features,
-            "--lib",
-            "--bins",
-            "--tests",
-        ])
+        cargo(&["test", "--workspace", tested, "--lib", "--bins", "--tests"])
     };
     let clippy = [
         "clippy",
@@ -89,7 +83,20 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
         "--",
         "-Dwarnings",
     ];
-    let mut stages = vec![
+    let cuda = if machine.llvm {
+        cargo(&[
+            "test",
+            "--package=gan-kernels",
+            "--package=gan-cli",
+            "--features=gan-kernels/cuda,gan-cli/cuda",
+            "--lib",
+            "--bins",
+            "--examples",
+        ])
+    } else {
+        Work::Skip("cubecl's LLVM is not in place")
+    };
+    vec![
         ("format", cargo(format)),
         ("tidy", Work::Tidy),
         ("dependencies", dependencies),
@@ -99,11 +106,8 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
             cargo(&["doc", "--workspace", features, "--no-deps"]),
         ),
         ("tests", tests),
-    ];
-    if !machine.llvm {
-        stages.push(("cuda", Work::Skip("cubecl's LLVM is not in place")));
-    }
-    stages
+        ("cuda", cuda),
+    ]
 }
 
 /// Runs every stage and prints a table of them.
