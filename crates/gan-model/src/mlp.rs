@@ -25,7 +25,8 @@ pub(crate) use spectrum::SpectralLimit;
 pub struct Mlp<B: Backend> {
     pub(crate) layers: Vec<Layer<B>>,
     optimizer: Optimizer,
-    /// Zeros, one a row: factors of the rows in the gradient of a last bias that stays as it is.
+    /// Where the last bias is held as it is: zeros, by which each row's part in its gradient is
+    /// multiplied.
     held_bias: Option<Matrix<B>>,
 }
 
@@ -52,7 +53,7 @@ pub struct LayerSpec {
     pub act: Activation,
     /// Weights start uniform on ±`init`.
     pub init: f64,
-    /// Address of the random numbers that they are.
+    /// Address of the random numbers that the weights are made of.
     pub address: Address,
     /// Start of every bias.
     pub bias: f64,
@@ -88,7 +89,7 @@ impl Optimizer {
     };
 }
 
-/// Outputs of a forward pass, for the backward pass, and the gradients of the latter.
+/// What a forward pass leaves for the backward pass, and the gradients that the latter writes.
 pub struct Tape<B: Backend> {
     /// Each layer's output, dropout of the layer above applied.
     y: Vec<Matrix<B>>,
@@ -234,7 +235,7 @@ impl<B: Backend> Mlp<B> {
         self.forward_layers(self.layers.len(), pass, x, tape);
     }
 
-    /// Runs `x` through all layers but the last, which the loss comes with.
+    /// Runs `x` through all layers but the last, which [`Mlp::loss_and_gradient`] runs.
     pub(crate) fn forward_hidden(&self, pass: &Pass<'_, B>, x: Rows<'_, B>, tape: &mut Tape<B>) {
         self.forward_layers(self.layers.len() - 1, pass, x, tape);
     }
@@ -299,9 +300,11 @@ impl<B: Backend> Mlp<B> {
         }
     }
 
-    /// Steps every layer along its gradient, which [`Mlp::backward`] left in the tape, by the rates
-    /// of `slot`; adds the gradient's square to `monitor`.
+    /// Steps every layer along its gradient, which [`Mlp::backward`] left in the tape; adds the
+    /// gradient's square to `monitor`.
     ///
+    /// `slot` numbers the updates of an iteration and chooses their rates: 0 to k − 1 are D's, and k
+    /// is G's.
     /// `x` is the first layer's input.
     pub fn update(
         &mut self,
@@ -409,7 +412,8 @@ impl<B: Backend> Layer<B> {
         });
     }
 
-    /// The step of w and b along their gradient; `bias_weights` are the rows' factors in that of b.
+    /// The operation that steps w and b along their gradient, to be run; `bias_weights` are the
+    /// factors of the rows in the gradient of b.
     fn update<'a>(
         &'a mut self,
         pass: &Pass<'a, B>,

@@ -35,8 +35,11 @@ pub struct Trainer<B: Backend> {
     average: Option<RunningMean<B>>,
     pub(crate) discriminator: Mlp<B>,
     spectral_limit: Option<SpectralLimit<B>>,
+    /// k, m, the prior, and each player's loss: `rules.generator` is a loss and not a net.
     rules: Rules,
+    /// The players that move; the other one stands still.
     moves: Moves,
+    /// The training records, on the device.
     data: B::Resident,
     pub(crate) schedule: Schedule,
     pub(crate) state: B::State,
@@ -59,6 +62,9 @@ pub struct Trainer<B: Backend> {
 
 impl<B: Backend> Trainer<B> {
     /// One iteration of Algorithm 1, or of the authors' variant of it.
+    ///
+    /// `record_or_replay` (`train/replay.rs`) runs the closure or, where the back end keeps the
+    /// commands of an iteration, starts those again; it also advances the step and its rates.
     pub fn step(&mut self) {
         self.record_or_replay(|game| {
             match game.rules.updates {
@@ -150,7 +156,7 @@ impl<B: Backend> Trainer<B> {
         }
     }
 
-    /// Runs D up to its last layer, which comes with a loss.
+    /// Runs D's layers but the last, which [`Trainer::loss_and_gradient`] runs with the loss.
     fn run_discriminator(&mut self, index: usize, over: Over) -> DiscriminatorPass {
         let pass = DiscriminatorPass { index, over };
         self.minibatches.prepare(&self.backend, &self.state, pass);
@@ -247,8 +253,10 @@ impl<B: Backend> Trainer<B> {
             .loss_and_gradient(&pass, x, tape, loss, monitors);
     }
 
-    /// D's input dropout of the samples from row `first` of the iteration's on: a stream beside
-    /// those of D's own passes, since G makes all samples in one pass.
+    /// Dropout of D's input for the samples of z from row `first` on.
+    ///
+    /// G's last layer applies it to all samples at once, so it has one pass number for them all:
+    /// k + 1, the first that no pass of D has.
     fn sample_dropout(&self, first: usize) -> Option<Dropout> {
         let pass = Pass::new(
             &self.backend,

@@ -12,12 +12,14 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRowsMut};
 /// `Y = dropout(φ(X·W + b))`: affine map with bias–activation–dropout epilogue.
 ///
 /// Each of the m rows of X is one example with k inputs, and becomes one row of Y with n units.
+/// These are sizes of the product: m and k are not the paper's minibatch and steps of D, and Z is
+/// `X·W + b`, not the latents.
 /// A unit of maxout is the largest of `pieces` linear maps, so W then has n·pieces columns; for
 /// every other φ `pieces` is 1.
 /// `reference.rs` beside this file has the same as plain loops.
 ///
 /// # Panics
-/// If the shapes disagree, maxout has no 2 to 255 pieces, dropout makes no mask, or `winners` is
+/// If the shapes disagree, maxout has fewer than 2 or more than 255 pieces, `dropout` is out of range, or `winners` is
 /// absent for maxout or present without it.
 /// # Numerics
 /// Accumulated in k order in the element type; within `4·√k·ε` of the f64 oracle relative to
@@ -25,7 +27,7 @@ use crate::{Activation, Backend, Matrix, Rows, RowsMut, WinnersRowsMut};
 /// # Source
 /// Goodfellow et al. 2014 §5 (rectifier, sigmoid and maxout units, dropout in D).
 pub struct LinearFwd<'a, B: Backend> {
-    /// X, m × k: the minibatch.
+    /// X, m × k: one example a row.
     pub x: Rows<'a, B>,
     /// W, k × n·pieces: fan-in × fan-out; the pieces of unit j are columns `j·pieces ..`.
     pub w: &'a Matrix<B>,
@@ -37,7 +39,7 @@ pub struct LinearFwd<'a, B: Backend> {
     pub act: Activation,
     /// For maxout alone, m × n, overwritten: which piece won, kept for the backward pass.
     pub winners: Option<WinnersRowsMut<'a, B>>,
-    /// Dropout of the layer above's input.
+    /// Dropout of the output, which is the input of the layer above.
     pub dropout: Option<Dropout>,
     /// Gives seed and step of the dropout's address.
     pub state: &'a B::State,
