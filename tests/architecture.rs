@@ -25,9 +25,7 @@ fn calls(preset: &str) -> Vec<RecordedCall> {
     let recorder = Recorder::default();
     let mut trainer = Trainer::new(recorder.clone(), &config, 1, data).unwrap();
     trainer.step();
-    drop(recorder.take());
-    trainer.step();
-    recorder.take()
+    recorder.calls_of(|| trainer.step())
 }
 
 fn operations(calls: &[RecordedCall]) -> Vec<&'static str> {

@@ -39,9 +39,7 @@ pub fn calls(config: &GameConfig, data: TrainingData) -> Result<Vec<RecordedCall
     let recorder = Recorder::default();
     let mut trainer = Trainer::new(recorder.clone(), config, SEED, data)?;
     trainer.step();
-    drop(recorder.take());
-    trainer.step();
-    Ok(recorder.take())
+    Ok(recorder.calls_of(|| trainer.step()))
 }
 
 /// The operations of [`calls`], in their order.
@@ -59,7 +57,11 @@ pub fn operations(config: &GameConfig, data: TrainingData) -> Result<Vec<Case>> 
 pub fn on_processors(cases: &[Case]) -> Vec<Case> {
     let parts = |case: &Case| match case.op {
         Op::LinearLogitLoss(call) => {
-            let part = |op| Case { op, ..*case };
+            let part = |op: Op| Case {
+                inputs: case.inputs,
+                role: case.role,
+                ..op.case()
+            };
             call.parts().into_iter().map(part).collect()
         }
         _ => vec![*case],
@@ -84,9 +86,9 @@ pub fn sampling(config: &GameConfig, cols: usize, rows: usize) -> Result<Cost> {
     let recorder = Recorder::default();
     let data = data(config.game.minibatch, cols);
     let mut trainer = Trainer::new(recorder.clone(), config, SEED, data)?;
-    drop(recorder.take());
-    trainer.sample(1, 0, rows)?;
-    let calls = recorder.take();
+    let mut sampled = Ok(Vec::new());
+    let calls = recorder.calls_of(|| sampled = trainer.sample(1, 0, rows));
+    sampled?;
     Ok(Cost::of(calls.iter().flat_map(|call| &call.cases)))
 }
 

@@ -211,8 +211,10 @@ pub struct Measured {
     pub theirs_spread: f64,
     /// Theirs over ours, the median of the pairs.
     pub ratio: f64,
-    /// Largest relative difference of the results that were checked before.
-    pub loss_gap: f64,
+    /// Largest relative difference of the losses that were checked before; products have none, and
+    /// agreed to the last bit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_gap: Option<f64>,
 }
 
 /// A number that is not a duration.
@@ -387,12 +389,6 @@ impl<'a> Device<'a> {
         self.all(|file| &file.rows)
     }
 
-    /// Whether some duration is of a device without threads to choose.
-    #[must_use]
-    pub fn is_gpu(self) -> bool {
-        self.rows().any(|row| row.threads.is_none())
-    }
-
     /// The duration of that name, with `threads` threads in `precision`.
     #[must_use]
     pub fn row(self, name: &str, threads: Option<usize>, precision: &str) -> Option<&'a Row> {
@@ -482,9 +478,10 @@ impl Comparison {
 }
 
 impl Outcome {
-    /// Our times beside those of the other side, whose results differed from ours by `loss_gap`.
+    /// Our times beside those of the other side, whose losses, if any, differed from ours by
+    /// `loss_gap`.
     #[must_use]
-    pub fn of(ours: &Times, theirs: Result<Other>, loss_gap: f64) -> Self {
+    pub fn of(ours: &Times, theirs: Result<Other>, loss_gap: Option<f64>) -> Self {
         match theirs {
             Ok(Other { times, ratio }) => Self::Measured(Measured {
                 ours_ms: 1e3 * ours.median(),

@@ -337,7 +337,7 @@ mod tests {
                 theirs_ms: 100.0 * ratio,
                 theirs_spread: 0.02,
                 ratio,
-                loss_gap: 0.0,
+                loss_gap: None,
             }),
         }
     }

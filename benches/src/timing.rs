@@ -94,7 +94,8 @@ impl Effort {
     }
 
     /// Our times and those of each of `others` that is there, compared round by round; another side
-    /// that fails is out, and the rest goes on.
+    /// that fails is out, and the rest goes on. Where all others are out there is nothing to compare,
+    /// and one round of ours is enough.
     ///
     /// # Errors
     /// If our side fails.
@@ -107,7 +108,8 @@ impl Effort {
             .into_iter()
             .map(|other| other.map(|turn| (turn, Vec::new())))
             .collect();
-        let mut round = |own: &mut Vec<f64>| -> Result<()> {
+        // Whether another round is worth its time.
+        let mut round = |own: &mut Vec<f64>| -> Result<bool> {
             own.push(ours()?);
             for other in &mut others {
                 let Ok((turn, times)) = other else { continue };
@@ -116,17 +118,18 @@ impl Effort {
                     Err(error) => *other = Err(error),
                 }
             }
-            Ok(())
+            Ok(others.is_empty() || others.iter().any(Result::is_ok))
         };
         let mut own = Vec::new();
-        for _ in 0..self.warm_up {
-            round(&mut own)?;
+        let mut goes_on = true;
+        while goes_on && own.len() < self.warm_up {
+            goes_on = round(&mut own)?;
         }
         let start = Instant::now();
-        while own.len() < self.warm_up + self.rounds || start.elapsed() < self.budget {
-            round(&mut own)?;
+        while goes_on && (own.len() < self.warm_up + self.rounds || start.elapsed() < self.budget) {
+            goes_on = round(&mut own)?;
         }
-        own.drain(..self.warm_up);
+        own.drain(..self.warm_up.min(own.len().saturating_sub(1)));
         let compared = |mut times: Vec<f64>| {
             times.drain(..self.warm_up);
             let ratios = times.iter().zip(&own).map(|(theirs, ours)| theirs / ours);
@@ -184,5 +187,19 @@ mod tests {
         assert_eq!(errors, ["no more", "not here"]);
         let other = others[2].as_ref().unwrap();
         assert_eq!((other.times.median(), other.ratio), (10.0, 2.0));
+    }
+
+    #[test]
+    fn in_turn_ends_with_the_last_other_side() {
+        let mut rounds = 0;
+        let ours: Turn<'_> = Box::new(|| {
+            rounds += 1;
+            Ok(1.0)
+        });
+        let others = vec![Ok(Box::new(|| anyhow::bail!("no more")) as Turn<'_>)];
+        let (own, others) = Effort::few(5).in_turn(ours, others).unwrap();
+        assert_eq!(own.median(), 1.0);
+        assert!(others[0].is_err());
+        assert_eq!(rounds, 1);
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     /// cpu, or a GPU as cuda, hip, vulkan, wgpu, with or without its number as in cuda:1.
     #[arg(long, default_value = "cpu")]
     pub(crate) device: Device,
-    /// How factors of products are rounded: f32 (not at all), tf32x3, tf32, bf16, f16.
+    /// Rounding of the factors of products: f32 (none), tf32x3, tf32, bf16, f16.
     #[arg(long, default_value_t)]
     pub(crate) precision: Precision,
     /// Round as the precision does on a device that does not offer it.
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     pub(crate) emulated: bool,
 }
 
-/// What computes.
+/// The device under test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Device {
     /// The processor.
@@ -50,7 +50,7 @@ impl FromStr for Device {
 }
 
 impl Arguments {
-    /// What no single argument shows.
+    /// Checks that the arguments fit together.
     ///
     /// # Errors
     /// If the arguments contradict each other.

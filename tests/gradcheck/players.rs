@@ -7,13 +7,13 @@ use gan_model::{Checkpoint, GameConfig, Trainer, TrainingData};
 
 use crate::table::Row;
 
-/// Of a gradient's norm, in f32: ten times what was measured.
+/// Largest error in f32, as a share of the gradient's norm: ten times the measured one.
 const TOLERANCE: f64 = 1e-5;
 /// Further roundings of factors: near twice what was measured, at tf32 as at bf16, since units that
 /// they put on the other side of a kink weigh more than the roundings themselves.
 const FACTOR: f64 = 16.0;
 
-/// What a game varies; dropout and maxout are in all of them.
+/// The objective and the order of updates of a game; every game has dropout and maxout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Game {
     objective: &'static str,
@@ -120,11 +120,11 @@ struct Worst {
     error: f64,
     /// Its name, and the row and column of the element that is furthest off.
     at: String,
-    /// How many matrices the player has.
+    /// Number of the player's matrices.
     tensors: usize,
 }
 
-/// Of the gradients of `player`; `None` where there are none.
+/// The worst of the gradients of `player`; `None` where there are none.
 fn worst(found: &Checkpoint, expected: &Checkpoint, player: &str) -> Option<Worst> {
     let mut worst: Option<Worst> = None;
     let mut tensors = 0;

@@ -11,15 +11,15 @@ pub(crate) struct Row {
     pub(crate) name: [String; 3],
     /// The worst error, relative to the size of the result that it is in.
     pub(crate) error: f64,
-    /// What it may be, in the same unit.
+    /// The largest error allowed, in the same unit.
     pub(crate) tolerance: f64,
     /// Their ratio, which says where the row is worst; 0 where an exact result is exact.
     pub(crate) share: f64,
-    /// Where: a result, a row and a column.
+    /// Result, row and column of the worst element.
     pub(crate) worst: String,
     /// Elements that were not compared because they stand at a kink; `None` where nobody looks.
     pub(crate) skipped: Option<usize>,
-    /// Whether everything is within tolerance.
+    /// True if everything is within tolerance.
     pub(crate) passed: bool,
 }
 
@@ -48,7 +48,7 @@ impl Row {
     }
 }
 
-/// Where the table goes, and what it amounts to so far.
+/// The table's output, and the totals so far.
 pub(crate) struct Table<W> {
     to: W,
     rows: usize,

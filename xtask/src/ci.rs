@@ -239,6 +239,18 @@ total                12.2
     }
 
     #[test]
+    fn format_is_mended_only_when_asked() {
+        let machine = Machine {
+            nextest: true,
+            deny: true,
+            llvm: true,
+        };
+        let format = |fix| stages(machine, fix).swap_remove(0).1;
+        assert_eq!(format(true), Work::Cargo(vec!["fmt", "--all"]));
+        assert_eq!(format(false), Work::Cargo(vec!["fmt", "--all", "--check"]));
+    }
+
+    #[test]
     fn llvm_counts_once_it_is_whole() {
         let data = tempfile::tempdir().unwrap();
         assert!(!has_llvm(data.path()));

@@ -1,7 +1,7 @@
 //! The project's own commands, `cargo xtask <command>`.
 //!
 //! Thin on purpose: it spawns cargo and reads files, and imports no crate of the project, so that
-//! it builds in seconds on a machine without a GPU.
+//! it builds within a minute, and on a machine without a GPU.
 
 // A command-line tool whose output is what it prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]

@@ -151,9 +151,7 @@ fn compare(
     for (name, candidate) in libraries.candidates(gpu, precision, product, runs) {
         let versions = candidate.as_ref().map(|it| it.versions.clone());
         let mut versions = versions.unwrap_or_default();
-        if candidate.is_ok() {
-            versions.insert("product".into(), product.to_string());
-        }
+        versions.insert("product".into(), product.to_string());
         found.push((name, versions));
         turns.push(candidate.map(|candidate| candidate.turn));
     }
@@ -165,7 +163,7 @@ fn compare(
     // The results were equal to the last bit.
     let outcomes = others
         .into_iter()
-        .map(|other| Outcome::of(&own, other, 0.0));
+        .map(|other| Outcome::of(&own, other, None));
     let rows = found.into_iter().zip(outcomes);
     Ok(rows
         .map(|((name, versions), outcome)| (name, versions, outcome))

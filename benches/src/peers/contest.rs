@@ -56,7 +56,7 @@ impl Contest<'_> {
         let (own, others) = self.effort.in_turn(ours, vec![Ok(theirs)])?;
         let outcomes = others
             .into_iter()
-            .map(|other| Outcome::of(&own, other, gap));
+            .map(|other| Outcome::of(&own, other, Some(gap)));
         Ok(outcomes.last().unwrap_or(Outcome::Skipped(String::new())))
     }
 }

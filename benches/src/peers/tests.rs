@@ -58,7 +58,8 @@ fn contest_of_a_peer_that_agrees_gives_ratio_and_gap() {
     assert_eq!((found.ours_ms, found.theirs_ms), (2.0, 6.0));
     assert_eq!(found.theirs_spread, 0.0);
     assert!((found.ratio - 3.0).abs() < 1e-12);
-    assert!((found.loss_gap - 1e-4).abs() < 1e-9, "{}", found.loss_gap);
+    let gap = found.loss_gap.unwrap();
+    assert!((gap - 1e-4).abs() < 1e-9, "{gap}");
 }
 
 #[test]

@@ -464,7 +464,7 @@ fn comparisons<'a>(all: impl Iterator<Item = &'a Comparison>, unit_name: &str, u
                 number(it.measured().map(|it| it.ratio))
             }),
             ("losses differ by", Right, &|it| {
-                number(it.measured().map(|it| it.loss_gap))
+                number(it.measured().and_then(|it| it.loss_gap))
             }),
             ("versions, or why there is no number", Left, &remark),
         ],
@@ -472,16 +472,14 @@ fn comparisons<'a>(all: impl Iterator<Item = &'a Comparison>, unit_name: &str, u
 }
 
 fn remark(comparison: &&Comparison) -> String {
-    match &comparison.outcome {
-        Outcome::Skipped(reason) => in_a_cell(reason),
-        Outcome::Measured(_) => {
-            let versions = comparison.versions.iter();
-            let versions: Vec<_> = versions
-                .map(|(of, version)| format!("{of} {version}"))
-                .collect();
-            in_a_cell(&versions.join(", "))
-        }
+    let versions = comparison.versions.iter();
+    let mut remarks: Vec<_> = versions
+        .map(|(of, version)| format!("{of} {version}"))
+        .collect();
+    if let Outcome::Skipped(reason) = &comparison.outcome {
+        remarks.insert(0, reason.clone());
     }
+    in_a_cell(&remarks.join(", "))
 }
 
 /// Text that others wrote, which is not Markdown.

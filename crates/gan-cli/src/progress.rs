@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gan_model::Metrics;
-pub(crate) use gan_run::text::duration;
-use gan_run::text::three_digits;
+use gan_run::text::{duration, three_digits};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::Output;
@@ -13,7 +12,7 @@ use crate::output::Output;
 const REDRAW: Duration = Duration::from_millis(100);
 /// Between two lines elsewhere.
 const LINE: Duration = Duration::from_secs(5);
-/// The speed shown is that of about so many seconds.
+/// Seconds that the speed is averaged over.
 const MEMORY: f64 = 10.0;
 
 /// A line about the work, taken away when it is dropped.
@@ -57,22 +56,17 @@ impl<'a> StatusLine<'a> {
             None => self.output.line(text),
         }
     }
+}
 
-    /// Takes the line away.
-    fn finish(&self) {
+impl Drop for StatusLine<'_> {
+    fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 }
 
-impl Drop for StatusLine<'_> {
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
-/// Shows the progress of a training.
+/// Shows the progress of a training; the line goes when it is dropped.
 pub(crate) struct Progress<'a> {
     line: StatusLine<'a>,
     total: u64,
@@ -146,11 +140,6 @@ impl<'a> Progress<'a> {
             Some(bar) => bar.suspend(|| output.line(text)),
             None => output.line(text),
         }
-    }
-
-    /// Takes the line away.
-    pub(crate) fn finish(&self) {
-        self.line.finish();
     }
 }
 

@@ -269,6 +269,15 @@ fn refine(x: &[f32], references: Points<'_>, nearest: &mut [Neighbour]) {
     nearest.sort_by(|a, b| a.squared_distance.total_cmp(&b.squared_distance));
 }
 
+/// The middle value, the upper of two; NaN of nothing.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

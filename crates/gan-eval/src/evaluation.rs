@@ -82,6 +82,10 @@ struct Drawn {
     test: Vec<f32>,
 }
 
+/// Version of the numbers of controls, of every metric, that callers keep between evaluations: to be
+/// raised whenever the same points would get another number.
+pub const PROTOCOL_VERSION: u32 = 1;
+
 /// The caller's part in an evaluation: it may show progress and keep numbers, or ignore both.
 pub struct Caller<'a> {
     /// Called with the name of what is computed and the share of it that is done.
@@ -241,7 +245,8 @@ pub(crate) fn equal<'a>(
 }
 
 /// 1234567 as `1,234,567`.
-pub(crate) fn thousands(number: usize) -> String {
+#[must_use]
+pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().collect();
     String::from_utf8_lossy(&groups.join(&b',')).into_owned()

@@ -43,7 +43,9 @@ pub use distances::{
     Nearest, Neighbour, nearest, nearest_others, squared_distance, squared_distances,
 };
 pub use error::EvalError;
-pub use evaluation::{Caller, Evaluation, KnownModes, Labels, Reference};
+pub use evaluation::{
+    Caller, Evaluation, KnownModes, Labels, PROTOCOL_VERSION, Reference, thousands,
+};
 pub use frechet::frechet;
 pub use gaussian::Moments;
 pub use kmeans::kmeans;
@@ -56,8 +58,7 @@ pub use metrics::neighbourhood::{NEIGHBOURS, Neighbourhood, OneNearestNeighbour,
 pub use metrics::two_sample::{TwoSample, two_sample};
 pub use metrics::wasserstein::{DIRECTIONS, SlicedWasserstein, sliced_wasserstein};
 pub use parzen::{
-    Bandwidth, LogLikelihood, PROTOCOL_VERSION, ParzenProtocol, authors_sigmas,
-    mean_and_standard_error,
+    Bandwidth, LogLikelihood, ParzenProtocol, authors_sigmas, mean_and_standard_error,
 };
 pub use points::{Points, gather};
 pub use report::{Estimate, Row, RowKind, Section, Uncertainty};

@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EvalError, Points};
 
-/// Changes whenever the same points would get another number.
-pub const PROTOCOL_VERSION: u32 = 1;
-
 /// Validation records that σ is chosen on.
 const RECORDS_FOR_SIGMA: usize = 1000;
 /// Test records between two reports of progress.

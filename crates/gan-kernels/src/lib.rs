@@ -3,8 +3,8 @@
 //! One trait, [`Backend`], of fused operations over row-major matrices, with two implementors:
 //! [`Native`] for the CPU, in f32 to train and in f64 to check against, and `cube::Cube` for GPUs,
 //! behind the feature `cube`.
-//! Eight of the operations play the game of Goodfellow et al. 2014, [`Parzen`] evaluates it, and
-//! the others serve the games that came later: penalties on D's gradient by its input, packed
+//! Seven of the operations play the game of Goodfellow et al. 2014, where [`LogitLoss`] is a part of
+//! one of them; [`Parzen`] evaluates it, and the others serve the games that came later: penalties on D's gradient by its input, packed
 //! records, averages of parameters, limits on singular values.
 //! Elementwise work (bias, activation, maxout, dropout, derivatives, the update itself) is the
 //! epilogue of the matrix product it belongs to and is done while a tile is in cache.
@@ -33,7 +33,7 @@ pub use native::Native;
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;
 pub use recorder::{RecordedCall, Recorder};
-pub use records::{Affine, ByteScale, Records, Values};
+pub use records::{Affine, ByteScale, RecordFormat, Records, Values};
 pub use state::{LearningRate, Momentum, Rates, Schedule, SlotSchedule, StepState};
 
 macro_rules! export {

@@ -15,7 +15,7 @@ use crate::{
 
 /// Notes the calls of a [`Backend`]; clones share the notes.
 ///
-/// Reads give zeros.
+/// Reads give zeros, and `parzen` nothing.
 /// Each call checks its operands' shapes, as every back end does.
 #[derive(Clone, Default)]
 pub struct Recorder {
@@ -58,6 +58,14 @@ impl RecordedCall {
 }
 
 impl Recorder {
+    /// The calls that `work` makes, in their order.
+    #[must_use]
+    pub fn calls_of(&self, work: impl FnOnce()) -> Vec<RecordedCall> {
+        drop(self.take());
+        work();
+        self.take()
+    }
+
     /// The calls since the last time, in their order.
     #[must_use]
     pub fn take(&self) -> Vec<RecordedCall> {

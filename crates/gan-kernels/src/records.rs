@@ -36,6 +36,18 @@ pub enum ByteScale {
     PerRow(Vec<Affine>),
 }
 
+/// The form in which [`Records`] are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RecordFormat {
+    /// Bytes under one affine map.
+    Bytes,
+    /// Bytes under one affine map per record.
+    BytesPerRow,
+    /// Floats.
+    Floats,
+}
+
 /// `x ↦ x · scale + offset`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
@@ -97,6 +109,18 @@ impl Records {
     #[must_use]
     pub fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// The form in which they are kept.
+    #[must_use]
+    pub fn format(&self) -> RecordFormat {
+        match &self.values {
+            Values::Floats(_) => RecordFormat::Floats,
+            Values::Bytes { scale, .. } => match scale {
+                ByteScale::Uniform(_) => RecordFormat::Bytes,
+                ByteScale::PerRow(_) => RecordFormat::BytesPerRow,
+            },
+        }
     }
 
     /// Copies record `row` into `out` as values.

@@ -35,7 +35,7 @@ pub struct Trainer<B: Backend> {
     average: Option<RunningMean<B>>,
     pub(crate) discriminator: Mlp<B>,
     spectral_limit: Option<SpectralLimit<B>>,
-    /// k, m, the prior, and each player's loss: `rules.generator` is a loss and not a net.
+    /// k, m, the prior, and each player's loss.
     rules: Rules,
     /// The players that move; the other one stands still.
     moves: Moves,
@@ -148,7 +148,7 @@ impl<B: Backend> Trainer<B> {
 
     /// Runs D on the last samples; beside fresh data where G's loss compares the two.
     fn run_discriminator_on_samples(&mut self, index: usize) -> DiscriminatorPass {
-        if self.rules.generator.objective.sees_data() {
+        if self.rules.generator_loss.objective.sees_data() {
             self.sample_data(index);
             self.run_discriminator(index, Over::DataAndSamples)
         } else {
@@ -174,7 +174,7 @@ impl<B: Backend> Trainer<B> {
         let moves = self.moves != Moves::Generator;
         let loss_rows = self.minibatches.data_and_samples(of);
         if self.tangents.is_none() || !moves {
-            self.loss_and_gradient(self.rules.discriminator, of, loss_rows.clone());
+            self.loss_and_gradient(self.rules.discriminator_loss, of, loss_rows.clone());
         }
         if !moves {
             return;
@@ -194,7 +194,7 @@ impl<B: Backend> Trainer<B> {
                     x,
                     tape: &mut self.discriminator_tape,
                     tangents,
-                    loss: self.rules.discriminator,
+                    loss: self.rules.discriminator_loss,
                     loss_rows: loss_rows.len(),
                     slot,
                     monitors: &mut self.monitors,
@@ -210,7 +210,7 @@ impl<B: Backend> Trainer<B> {
     /// "Update the generator by descending its stochastic gradient", which comes through D.
     fn descend_generator(&mut self, of: DiscriminatorPass) {
         let (m, k) = (self.rules.minibatch, self.rules.discriminator_steps);
-        let loss = self.rules.generator;
+        let loss = self.rules.generator_loss;
         let samples = self.minibatches.samples(of);
         let loss_rows = if loss.objective.sees_data() {
             self.minibatches.data_and_samples(of)
@@ -256,7 +256,7 @@ impl<B: Backend> Trainer<B> {
     /// Dropout of D's input for the samples of z from row `first` on.
     ///
     /// G's last layer applies it to all samples at once, so it has one pass number for them all:
-    /// k + 1, the first that no pass of D has.
+    /// k + 1, which no pass of D has.
     fn sample_dropout(&self, first: usize) -> Option<Dropout> {
         let pass = Pass::new(
             &self.backend,

@@ -106,7 +106,7 @@ impl Curves<'_> {
         let head = HEAD + ROW * self.events.len().min(ROWS) as f64;
         let foot = head + step * panels.len() as f64;
         let mut drawing = Drawing::new(WIDTH, foot + FOOT);
-        drawing.text([LEFT, 20.0], Anchor::Start, 14.0, INK, self.title);
+        drawing.title([LEFT, 20.0], RIGHT - LEFT, self.title);
         let frames = panels
             .iter()
             .enumerate()

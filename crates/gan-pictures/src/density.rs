@@ -1,7 +1,7 @@
 //! Densities of one dimension, as the paper's Figure 1: p_data, p_g and D.
 
 use crate::axis::{Axis, Scale};
-use crate::drawing::{Anchor, Color, Drawing, INK, Point, Stroke};
+use crate::drawing::{Anchor, Color, Drawing, Point, Stroke};
 use crate::frame::{Frame, LABEL};
 use crate::legend::{Swatch, legend};
 
@@ -66,7 +66,7 @@ impl Density<'_> {
             y: Axis::linear(0.0, 1.1 * highest),
         };
         let mut drawing = Drawing::new(frame.right() + LEFT, frame.bottom() + 30.0);
-        drawing.text([LEFT, 20.0], Anchor::Start, 14.0, INK, self.title);
+        drawing.title([LEFT, 20.0], PLOT[0], self.title);
         frame.x_grid(&mut drawing, 8);
         frame.x_labels(&mut drawing, 8);
         frame.y_grid(&mut drawing, 5);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::text::{FAMILY, spans};
+use crate::text::{FAMILY, short, spans, text_width};
 
 /// A position: units to the right of and below the top left corner; at scale 1 a unit is a pixel.
 pub type Point = [f64; 2];
@@ -184,6 +184,13 @@ impl Drawing {
         ));
     }
 
+    /// Adds a title on the base line `at`, in smaller letters where it would not fit into `room`.
+    pub(crate) fn title(&mut self, at: Point, room: f64, title: &str) {
+        const SIZE: f64 = 14.0;
+        let size = SIZE * (room / text_width(title, SIZE)).min(1.0);
+        self.text(at, Anchor::Start, size, INK, title);
+    }
+
     /// Adds the picture in a PNG file, enlarged without smoothing to `size` from the top left
     /// `corner`.
     pub fn image(&mut self, corner: Point, [width, height]: Point, png: &[u8]) {
@@ -204,11 +211,6 @@ impl Drawing {
 fn coordinates(points: &[Point]) -> String {
     let pair = |&[x, y]: &Point| format!("{},{}", short(x), short(y));
     points.iter().map(pair).collect::<Vec<_>>().join(" ")
-}
-
-/// A length, rounded to a hundredth of a unit.
-pub(crate) fn short(length: f64) -> f64 {
-    (100.0 * length).round() / 100.0
 }
 
 fn hex([r, g, b]: Color) -> String {

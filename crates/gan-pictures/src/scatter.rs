@@ -53,7 +53,7 @@ impl Scatter<'_> {
         };
         let foot = if self.names.is_some() { 46.0 } else { 28.0 };
         let mut drawing = Drawing::new(SIDE, frame.bottom() + foot);
-        drawing.text([LEFT, 20.0], Anchor::Start, 14.0, INK, self.title);
+        drawing.title([LEFT, 20.0], PLOT, self.title);
         frame.x_grid(&mut drawing, 6);
         frame.x_labels(&mut drawing, 6);
         frame.y_grid(&mut drawing, 6);

@@ -6,8 +6,6 @@ use std::sync::LazyLock;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider};
 
-use crate::drawing::short;
-
 /// Name of the font's family, for SVG viewers and for the rasteriser.
 pub(crate) const FAMILY: &str = "DejaVu Sans";
 
@@ -28,6 +26,11 @@ pub fn text_width(text: &str, size: f64) -> f64 {
         run.chars().filter_map(advance).map(f64::from).sum()
     };
     runs(text).map(width).sum()
+}
+
+/// A length, rounded to a hundredth of a unit.
+pub(crate) fn short(length: f64) -> f64 {
+    (100.0 * length).round() / 100.0
 }
 
 /// The height at which letters stand.

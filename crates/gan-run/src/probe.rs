@@ -12,7 +12,7 @@ use crate::record::RecordInfo;
 /// Samples looked at, and as many records: with 8 modes each has about 32 samples, with 25 about
 /// 10, so that a healthy G misses none by chance.
 const ROWS: usize = 256;
-/// D is asked about so many of the records, and so many of the samples.
+/// Records, and as many samples, that D is asked about.
 const ASKED: usize = 128;
 /// Readings from one look to the next.
 const READINGS: u64 = 10;

@@ -2,19 +2,7 @@
 
 use std::path::Path;
 
-/// 1234567 as `1,234,567`.
-#[must_use]
-pub fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use gan_eval::thousands;
 
 /// A number with three significant digits where it is below 1000: `2.50`, `25.0`, `2500`.
 #[must_use]
@@ -86,7 +74,10 @@ pub fn hexadecimal(digest: &[u8]) -> String {
 }
 
 /// The candidate that `word` was probably meant to be.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest_word<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     /// Two words that are less alike are unrelated.
     const ALIKE: f64 = 0.7;
     let word = word.to_lowercase();
@@ -113,13 +104,6 @@ pub fn shell_word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_grouped_from_the_right() {
-        assert_eq!(thousands(1), "1");
-        assert_eq!(thousands(123), "123");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-    }
 
     #[test]
     fn numbers_are_as_long_as_they_mean_something() {
@@ -150,9 +134,9 @@ mod tests {
     #[test]
     fn nearest_finds_the_typo_and_nothing_far_away() {
         let known = ["learning_rate", "momentum", "schedule"];
-        assert_eq!(nearest("learnin_rate", known), Some("learning_rate"));
-        assert_eq!(nearest("Momentun", known), Some("momentum"));
-        assert_eq!(nearest("zebra", known), None);
+        assert_eq!(nearest_word("learnin_rate", known), Some("learning_rate"));
+        assert_eq!(nearest_word("Momentun", known), Some("momentum"));
+        assert_eq!(nearest_word("zebra", known), None);
     }
 
     #[test]

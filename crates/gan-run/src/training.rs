@@ -22,12 +22,13 @@ use crate::record::RecordInfo;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
 use crate::text::shell_word;
 
-/// A checkpoint is at most so old when the machine fails.
+/// Largest age of the last checkpoint when the machine fails.
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
-/// Saving takes at most one part in so many of the time.
+/// Saving takes at most one part in 20 of the time.
 const CHECKPOINT_SHARE: u32 = 20;
 /// Points at which D is drawn over one dimension.
 const AXIS_POINTS: usize = 241;
+
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -44,7 +45,7 @@ pub fn resume_command(run: &Path, precision: PrecisionChoice) -> String {
     format!("gan-cli train --resume {run}{}", precision.flag())
 }
 
-/// What the players are shown with: the records, and what samples are compared with.
+/// The records' form, and the background that samples are drawn on.
 pub(crate) struct Shown {
     pub(crate) record: RecordInfo,
     pub(crate) backdrop: Backdrop,
@@ -323,8 +324,11 @@ impl<'a, B: Backend> Training<'a, B> {
             self.discriminate_axis()?;
         }
         let path = self.dir.samples(step);
-        // Not the directory: the same run elsewhere gives the same bytes.
-        let title = format!("{}, seed {seed}, step {step}", self.config.data.source);
+        // Neither the directory nor the folder of the data: the same run elsewhere gives the same
+        // bytes.
+        let source = Path::new(&self.config.data.source);
+        let source = source.file_name().unwrap_or_default().to_string_lossy();
+        let title = format!("{source}, seed {seed}, step {step}");
         let Shown {
             record, backdrop, ..
         } = &self.shown;

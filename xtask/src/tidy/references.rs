@@ -82,7 +82,9 @@ fn matches(pattern: &str, file: &str) -> bool {
 
 /// Files and symbols that documents name exist.
 pub(super) fn names(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let missing = MAPS.iter().filter(|map| tree.text(map).is_none());
+    let message = "found no file, expected a map of the code";
+    let mut findings: Vec<_> = missing.map(|map| Finding::error(map, 1, message)).collect();
     for (document, text) in tree.texts_ending(".md") {
         if HISTORY.iter().any(|past| document.starts_with(past)) {
             continue;
@@ -110,8 +112,8 @@ pub(super) fn names(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The code map names every package and, in a crate, every folder of modules below its `src`, by
-/// itself or by what is in it.
+/// The code map names every package and, in a crate, every folder with a `mod.rs` directly below its
+/// `src`, by itself or by what is in it.
 pub(super) fn folders(tree: &Tree) -> Vec<Finding> {
     let map = Document::parse(tree.text(CODE_MAP).unwrap_or_default()).code;
     let named = map.iter().filter_map(|(_, code)| Reference::parse(code));

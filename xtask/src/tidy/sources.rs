@@ -66,7 +66,9 @@ pub(super) fn ignored_tests(tree: &Tree) -> Vec<Finding> {
             let attribute = content.trim_start();
             let conditional = attribute.strip_prefix("#[cfg_attr(");
             let ignores = conditional.is_some_and(|inside| inside.contains(", ignore"));
-            if ignores || attribute.starts_with("#[ignore") {
+            // A long `cfg_attr` stands over several lines.
+            let broken = attribute == "ignore" || attribute.starts_with("ignore = \"");
+            if ignores || broken || attribute.starts_with("#[ignore") {
                 let message = "found #[ignore], expected a test that runs, or none";
                 findings.push(Finding::error(path, line, message));
             }
@@ -165,6 +167,12 @@ mod tests {
             (ignored_tests, "a.rs", "#[ignore]", &[1]),
             (ignored_tests, "a.rs", "    #[ignore = \"slow\"]", &[1]),
             (ignored_tests, "a.rs", "#[cfg_attr(windows, ignore)]", &[1]),
+            (
+                ignored_tests,
+                "a.rs",
+                "#[cfg_attr(\n    windows,\n    ignore = \"x\"\n)]",
+                &[3],
+            ),
             (ignored_tests, "a.rs", "// #[ignore]", &[]),
             (ignored_tests, "a.rs", "\"#[ignore]\"", &[]),
             (ignored_tests, "a.rs", "#[test] fn ignore() {}", &[]),

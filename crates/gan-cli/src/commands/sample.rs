@@ -10,7 +10,7 @@ use gan_run::model::{Model, check_amount};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
 use gan_run::run_dir::{self, check_folder};
-use gan_run::text::nearest;
+use gan_run::text::nearest_word;
 
 use super::DeviceArgs;
 use crate::output::Output;
@@ -122,7 +122,7 @@ fn extension(path: &Path) -> Result<&'static str, Problem> {
         .into_iter()
         .find(|known| *known == found)
         .ok_or_else(|| {
-            let near = nearest(&found, EXTENSIONS);
+            let near = nearest_word(&found, EXTENSIONS);
             Problem::usage(format!(
                 "--out {}: found extension {found:?}, expected one of {}",
                 path.display(),
@@ -141,6 +141,22 @@ fn near_square(count: usize) -> [usize; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::FromArgMatches;
+    use gan_run::device::DeviceChoice;
+
+    #[test]
+    fn samples_come_from_the_cpu_unless_told_otherwise() {
+        let device = |words: &[&str]| {
+            let command = SampleArgs::augment_args(clap::Command::new("sample"));
+            let matches = command.get_matches_from(["sample", "runs/a"].iter().chain(words));
+            SampleArgs::from_arg_matches(&matches)
+                .unwrap()
+                .device
+                .device
+        };
+        assert_eq!(device(&[]), DeviceChoice::Cpu);
+        assert_eq!(device(&["--device", "auto"]), DeviceChoice::Auto);
+    }
 
     #[test]
     fn sheets_are_nearly_square_and_hold_all() {

@@ -35,7 +35,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true,
           value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
-    /// Stop after so many passes over the training records.
+    /// Stop after N passes over the training records.
     #[arg(
         long,
         value_name = "N",
@@ -43,7 +43,7 @@ pub(crate) struct TrainArgs {
         allow_negative_numbers = true
     )]
     epochs: Option<f64>,
-    /// Stop after so many iterations.
+    /// Stop after N iterations.
     #[arg(long, value_name = "N", allow_negative_numbers = true,
           value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     steps: Option<u64>,
@@ -240,8 +240,6 @@ impl Reporter<'_> {
 
     /// Takes the bar away.
     fn end_progress(&mut self) {
-        if let Some(progress) = self.progress.take() {
-            progress.finish();
-        }
+        self.progress = None;
     }
 }

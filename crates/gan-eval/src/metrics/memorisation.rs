@@ -3,7 +3,7 @@
 use gan_kernels::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
 
-use crate::distances::share_closer;
+use crate::distances::{median, share_closer};
 use crate::evaluation::{Evaluation, PAIRS, equal, thousands};
 use crate::report::{Row, RowKind};
 use crate::{EvalError, Points, Section, nearest};
@@ -125,15 +125,6 @@ pub fn memorisation<B: Backend>(
         to_held_out: median(to_held_out),
         between_records: median(between_records),
     })
-}
-
-/// The middle value, the upper of two; NaN of nothing.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 #[cfg(test)]

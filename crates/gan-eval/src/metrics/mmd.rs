@@ -4,9 +4,9 @@ use gan_kernels::{Backend, BackendError, Real};
 use serde::{Deserialize, Serialize};
 
 use crate::affine::Affine;
+use crate::distances::median;
 use crate::draws::Draw;
 use crate::evaluation::Evaluation;
-use crate::metrics::memorisation::median;
 use crate::{EvalError, Points, Row, Section, squared_distances};
 
 /// Widths of the kernels, in medians of the distance between two of the pooled points.
@@ -24,6 +24,7 @@ pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
     result: &mut Option<Mmd>,
 ) -> Result<Section, EvalError> {
+    evaluation.begin("kernel of every pair");
     let [found, real] = evaluation.compare("mmd", "mmd", KERNEL, |backend, records, samples| {
         mmd(backend, records, samples, PERMUTATIONS, 0)
     })?;

@@ -1,4 +1,4 @@
-//! The metrics: one file each, which computes its numbers and explains them in a [`Section`].
+//! The metrics: one file each (two for neighbourhoods share theirs), which computes its numbers and explains them in a [`Section`].
 
 pub(crate) mod classes;
 pub(crate) mod memorisation;

@@ -123,14 +123,6 @@ impl<B: Backend> Prepared<B> {
         Ok(found.into_iter().flat_map(|found| found.values).collect())
     }
 
-    /// Compares the results of exactly one run with the reference.
-    ///
-    /// # Errors
-    /// If a result is off, or the device fails.
-    pub fn verify(&mut self, checker: &Checker<'_, B>) -> Result<(), Mismatch> {
-        self.report(checker)?.verdict()
-    }
-
     /// Says how close the results of exactly one run are to the reference's.
     ///
     /// # Errors

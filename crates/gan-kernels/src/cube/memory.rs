@@ -1,5 +1,7 @@
 //! What lies on the device: matrices' storage, the step state, the monitors, a data set.
 
+use std::borrow::Cow;
+
 use cubecl::MemoryScope;
 use cubecl::bytes::Bytes;
 use cubecl::prelude::CubeElement;
@@ -8,30 +10,32 @@ use cubecl::server::Handle;
 use super::philox::RATES;
 use super::{Cube, lock};
 use crate::{
-    Affine, BackendError, ByteScale, Monitor, MonitorSums, Rates, Records, Schedule, StepState,
-    Values,
+    Affine, BackendError, ByteScale, Monitor, MonitorSums, Rates, RecordFormat, Records, Schedule,
+    StepState, Values,
 };
 
 impl Cube {
     /// `bytes` bytes of zeros; a vector at least, since no buffer is empty.
     pub(super) fn zeros(&self, bytes: usize) -> Handle {
-        self.create(bytes, Vec::new)
+        self.create(bytes, || Cow::Owned(vec![0; bytes.max(16)]))
     }
 
     /// A buffer of `values`.
     pub(crate) fn buffer_of<T: CubeElement>(&self, values: &[T]) -> Handle {
         let bytes = T::as_bytes(values);
-        self.create(bytes.len(), || bytes.to_vec())
+        self.create(bytes.len(), || Cow::Borrowed(bytes))
     }
 
     /// A buffer of what `contents` gives, and zeros behind that; `contents` is not asked for more
     /// than there is room for.
-    fn create(&self, bytes: usize, contents: impl FnOnce() -> Vec<u8>) -> Handle {
+    fn create<'a>(&self, bytes: usize, contents: impl FnOnce() -> Cow<'a, [u8]>) -> Handle {
         let bytes = bytes.max(16);
         match self.fits(bytes as u64) {
             Ok(()) => {
                 let mut contents = contents();
-                contents.resize(bytes, 0);
+                if contents.len() < bytes {
+                    contents.to_mut().resize(bytes, 0);
+                }
                 self.client().create_from_slice(&contents)
             }
             Err(failure) => {
@@ -312,24 +316,13 @@ pub struct DeviceRecords {
     pub(crate) cols: usize,
 }
 
-/// How the records of a data set are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum RecordFormat {
-    /// As floats.
-    Floats,
-    /// As bytes, which one affine map takes to floats.
-    Bytes,
-    /// As bytes, of which each record has its own map.
-    BytesPerRow,
-}
-
 impl DeviceRecords {
     pub(super) fn new(cube: &Cube, records: &Records) -> Self {
         let pair = |map: &Affine| [map.scale, map.offset];
-        let (words, maps, format): (Vec<u32>, Vec<f32>, RecordFormat) = match records.values() {
+        let (words, maps): (Vec<u32>, Vec<f32>) = match records.values() {
             Values::Floats(data) => {
                 let words = data.iter().map(|value| value.to_bits()).collect();
-                (words, vec![1.0, 0.0], RecordFormat::Floats)
+                (words, vec![1.0, 0.0])
             }
             Values::Bytes { data, scale } => {
                 let word = |bytes: &[u8]| {
@@ -339,10 +332,10 @@ impl DeviceRecords {
                 };
                 let words = data.chunks(4).map(word).collect();
                 match scale {
-                    ByteScale::Uniform(map) => (words, pair(map).to_vec(), RecordFormat::Bytes),
+                    ByteScale::Uniform(map) => (words, pair(map).to_vec()),
                     ByteScale::PerRow(maps) => {
                         let maps = maps.iter().flat_map(pair).collect();
-                        (words, maps, RecordFormat::BytesPerRow)
+                        (words, maps)
                     }
                 }
             }
@@ -352,7 +345,7 @@ impl DeviceRecords {
             map_words: maps.len(),
             data: cube.buffer_of(&words),
             maps: cube.buffer_of(&maps),
-            format,
+            format: records.format(),
             rows: records.rows(),
             cols: records.cols(),
         }

@@ -31,7 +31,7 @@ pub use device::{
 };
 pub use graph::Recording;
 pub(crate) use memory::{
-    DeviceMonitors, DeviceRecords, DeviceState, RATE_WORDS, RecordFormat, Summed, TABLE_HEAD,
+    DeviceMonitors, DeviceRecords, DeviceState, RATE_WORDS, Summed, TABLE_HEAD,
 };
 #[cfg(feature = "cuda")]
 pub use paper::{Compiled, Launched, Paper};

@@ -180,7 +180,7 @@ pub(crate) fn add_to_monitors(loss: &mut Loss, terms: &[f32]) {
 
 /// The sum of one term over the cube's rows.
 #[cube]
-fn over_rows(terms: &[f32], term: usize) -> f32 {
+pub(crate) fn over_rows(terms: &[f32], term: usize) -> f32 {
     let mut sum = 0.0f32;
     #[unroll]
     for row in 0..ROWS {

@@ -165,8 +165,8 @@ impl<T: Real> Native<T> {
 
 impl Native<f32> {
     /// The same with the factors of products rounded to bf16 as they are packed; sums, weights and
-    /// everything else stay f32, and so do the products of [`Parzen`](crate::Parzen) and those of gradients that
-    /// leave out the zeros of a factor.
+    /// everything else stay f32, and so do the products of [`Parzen`](crate::Parzen) and those of
+    /// gradients that leave out the zeros of a factor.
     ///
     /// # Errors
     /// If the processor has no AVX-512 with bf16 products.

@@ -175,7 +175,7 @@ fn default_epsilon() -> f64 {
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ScheduleConfig {
-    /// It does not.
+    /// η stays as it is.
     #[default]
     Constant,
     /// Divided by `decay` after each update, not below `floor`.
@@ -224,7 +224,7 @@ impl Default for MomentumConfig {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RulesConfig {
-    /// In which order the players move.
+    /// The order in which the players move.
     #[serde(default)]
     pub updates: Updates,
     /// The paper's k: updates of D per update of G.
@@ -313,7 +313,7 @@ pub enum Gamma {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AutoGamma {
-    /// See [`auto_gamma`](crate::auto_gamma).
+    /// From the distances between records.
     Auto,
 }
 
@@ -335,7 +335,7 @@ fn one_step() -> usize {
     1
 }
 
-/// In which order the players move.
+/// The order in which the players move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -41,7 +41,7 @@ struct Copied<B: Backend> {
 /// A pass of D over minibatches of an iteration.
 #[derive(Clone, Copy)]
 pub(super) struct DiscriminatorPass {
-    /// Its index among the iteration's.
+    /// Index of the pass within the iteration.
     pub(super) index: usize,
     pub(super) over: Over,
 }

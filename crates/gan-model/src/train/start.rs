@@ -52,7 +52,7 @@ impl<B: Backend> Trainer<B> {
         let mut discriminator = Mlp::new(&backend, layers, d.optimizer());
         let (m, samples) = (rules.minibatch, rules.sample_minibatches());
         let rows = rules.parts() * m / rules.pack;
-        if !rules.discriminator.objective.sees_level() {
+        if !rules.discriminator_loss.objective.sees_level() {
             discriminator.hold_last_bias(&backend, rows);
         }
         let limit = config.discriminator.max_spectral_norm.map(|limit| {
@@ -109,8 +109,8 @@ pub(super) struct Rules {
     pub(super) discriminator_steps: usize,
     /// The paper's m.
     pub(super) minibatch: usize,
-    pub(super) discriminator: Loss,
-    pub(super) generator: Loss,
+    pub(super) discriminator_loss: Loss,
+    pub(super) generator_loss: Loss,
     pub(super) prior: Prior,
     /// The penalty on D's gradient by its input.
     pub(super) penalty: Option<Penalty>,
@@ -120,13 +120,13 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn new(config: &GameConfig, records: &Records) -> Self {
-        let [discriminator, generator] = losses(config);
+        let [discriminator_loss, generator_loss] = losses(config);
         Self {
             updates: config.game.updates,
             discriminator_steps: config.game.discriminator_steps,
             minibatch: config.game.minibatch,
-            discriminator,
-            generator,
+            discriminator_loss,
+            generator_loss,
             prior: config.generator.prior,
             penalty: config
                 .game
@@ -138,7 +138,8 @@ impl Rules {
 
     /// Minibatches of data that one iteration takes.
     pub(super) fn data_minibatches(self) -> usize {
-        let fresh = self.updates == Updates::Alternating && self.generator.objective.sees_data();
+        let fresh =
+            self.updates == Updates::Alternating && self.generator_loss.objective.sees_data();
         self.discriminator_steps + usize::from(fresh)
     }
 

@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::RunConfig;
 use super::merge::join;
-use crate::text::nearest;
+use super::run_config::RunConfig;
+use crate::text::nearest_word;
 
 /// A key of a table.
 struct Key {
@@ -41,7 +41,7 @@ enum Shape {
     Variants(Vec<Variant>),
 }
 
-/// The keys that a table has beside its `kind`, if this is `kind`.
+/// The other keys of a table of this `kind`.
 struct Variant {
     kind: String,
     keys: Vec<Key>,
@@ -66,17 +66,21 @@ pub fn schema() -> Json {
         "description": "Preset or file that this one builds on.",
         "type": "string",
     });
-    remove_required(&mut schema);
+    loosen(&mut schema);
     schema
 }
 
-fn remove_required(schema: &mut Json) {
+/// A file may say a part: no key is required, and a table without its `kind` fits several variants.
+fn loosen(schema: &mut Json) {
     match schema {
         Json::Object(object) => {
             object.remove("required");
-            object.values_mut().for_each(remove_required);
+            if let Some(variants) = object.remove("oneOf") {
+                object.insert("anyOf".into(), variants);
+            }
+            object.values_mut().for_each(loosen);
         }
-        Json::Array(items) => items.iter_mut().for_each(remove_required),
+        Json::Array(items) => items.iter_mut().for_each(loosen),
         _ => {}
     }
 }
@@ -207,7 +211,7 @@ fn check_table(table: &Table, keys: &[Key], at: &str) -> Result<(), Mistake> {
 fn unknown(full: String, name: &str, keys: &[Key]) -> Mistake {
     let names = || keys.iter().map(|key| key.name.as_str());
     // A key at the wrong level is as common as a misspelt one.
-    let hint = match (nearest(name, names()), find_elsewhere(name)) {
+    let hint = match (nearest_word(name, names()), find_elsewhere(name)) {
         (Some(near), _) => format!("did you mean {near}?"),
         (None, Some(path)) if path != full => format!("did you mean {path}?"),
         _ => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
@@ -318,7 +322,7 @@ fn check_word(word: &str, words: &[String], at: &str) -> Result<(), Mistake> {
     if words.iter().any(|known| known == word) {
         return Ok(());
     }
-    let near = nearest(word, words.iter().map(String::as_str));
+    let near = nearest_word(word, words.iter().map(String::as_str));
     Err(Mistake {
         key: at.into(),
         what: format!("found {word:?}, expected one of {}", words.join(", ")),

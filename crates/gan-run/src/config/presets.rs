@@ -1,7 +1,7 @@
 //! The presets: the configurations of `configs/`, which come with the program.
 
 use crate::problem::Problem;
-use crate::text::nearest;
+use crate::text::nearest_word;
 
 /// A configuration that comes with the program.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,7 @@ pub(super) fn listed() -> String {
 /// The error for a word that is neither a preset nor a file.
 #[must_use]
 pub fn unknown(what: &str) -> Problem {
-    let near = nearest(what, names());
+    let near = nearest_word(what, names());
     Problem::usage(format!(
         "{what}: found no preset and no file of this name, expected one of {}, or FILE.toml",
         listed()

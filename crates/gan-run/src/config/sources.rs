@@ -7,12 +7,30 @@ use gan_model::ConfigError;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::RunConfig;
 use super::keys::{self, EXTENDS, Mistake};
 use super::merge::{merge, set};
 use super::presets;
+use super::run_config::RunConfig;
 use crate::problem::Problem;
-use crate::text::nearest;
+use crate::text::nearest_word;
+
+impl RunConfig {
+    /// The configuration of a preset or a file, with flags on top.
+    ///
+    /// # Errors
+    /// If it is neither, cannot be read, or is not a valid configuration.
+    pub fn read(what: &str, overrides: &Overrides) -> Result<Self, Problem> {
+        Sources::read(what, overrides)?.resolve()
+    }
+
+    /// The configuration of the preset called `name`.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn preset(name: &str) -> Result<Self, Problem> {
+        Self::read(name, &Overrides::default())
+    }
+}
 
 /// One preset or file.
 struct Source {
@@ -259,7 +277,7 @@ fn read_into(sources: &mut Vec<Source>, seen: &mut Vec<String>, what: &str) -> R
             let file = folder.join(&base);
             if !file.is_file() {
                 let line = find_line(&text, &[EXTENDS]).map_or(1, |(_, line)| line);
-                let near = nearest(&base, presets::names());
+                let near = nearest_word(&base, presets::names());
                 return Err(Problem::usage(format!(
                     "{name}:{line}: extends: found {base:?}, expected a preset ({}) or a file",
                     presets::listed()
@@ -281,7 +299,7 @@ fn read_into(sources: &mut Vec<Source>, seen: &mut Vec<String>, what: &str) -> R
 fn read_file(path: &str) -> Result<String, Problem> {
     fs::read_to_string(path).map_err(|error| {
         let stem = Path::new(path).file_stem().unwrap_or_default();
-        let near = nearest(&stem.to_string_lossy(), presets::names());
+        let near = nearest_word(&stem.to_string_lossy(), presets::names());
         Problem::usage(format!("{path}: cannot be read: {error}"))
             .maybe_hint(near.map(|near| format!("there is a preset {near}")))
     })

@@ -3,6 +3,7 @@
 //! Nothing here measures, prints or reads a clock: the same readings give the same findings, so a
 //! continued run, and `info`, find again what a run found, from its `metrics.jsonl`.
 
+mod ailment;
 mod remedy;
 mod signs;
 
@@ -12,101 +13,8 @@ use serde::Serialize;
 use crate::reading::Reading;
 use signs::{Memory, Sign, sign};
 
+pub use ailment::Ailment;
 pub use remedy::{lower_rates, remedy};
-
-/// Something that can be wrong with a game.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ailment {
-    /// Gradients or objectives grow beyond what a game has, or are no numbers any more.
-    Diverging,
-    /// D is right throughout and G's gradient is gone.
-    GradientVanished,
-    /// D is right throughout.
-    DiscriminatorWins,
-    /// D cannot tell samples that do differ from data.
-    DiscriminatorBlind,
-    /// G's samples are all about the same, or copies of a few.
-    GeneratorCollapsed,
-    /// Modes of a mixture are missing from the samples.
-    ModesLost,
-}
-
-impl Ailment {
-    /// All of them; one that explains others stands before those.
-    pub const ALL: [Self; 6] = [
-        Self::Diverging,
-        Self::GradientVanished,
-        Self::DiscriminatorWins,
-        Self::DiscriminatorBlind,
-        Self::GeneratorCollapsed,
-        Self::ModesLost,
-    ];
-
-    /// A name of few words, for curves.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Diverging => "diverging",
-            Self::GradientVanished => "G's gradient vanished",
-            Self::DiscriminatorWins => "D wins",
-            Self::DiscriminatorBlind => "D cannot tell",
-            Self::GeneratorCollapsed => "G collapsed",
-            Self::ModesLost => "modes lost",
-        }
-    }
-
-    /// A clause that says it.
-    fn words(self) -> &'static str {
-        match self {
-            Self::Diverging => "the game is diverging",
-            Self::GradientVanished => "D wins and G's gradient has vanished",
-            Self::DiscriminatorWins => "D wins outright",
-            Self::DiscriminatorBlind => "D cannot tell samples from data, though they differ",
-            Self::GeneratorCollapsed => "G has collapsed",
-            Self::ModesLost => "G has lost modes of the data",
-        }
-    }
-
-    /// True if it can be told in a game for `loss`.
-    ///
-    /// What D says is a probability, and objectives are in nats, under the paper's loss alone: the
-    /// others leave the level of D's output free, or its scale.
-    fn applies(self, loss: LossConfig) -> bool {
-        match self {
-            Self::GeneratorCollapsed | Self::ModesLost => true,
-            // Wasserstein's objectives have the unit of D's output, whatever that is.
-            Self::Diverging => loss != LossConfig::Wasserstein,
-            _ => loss == LossConfig::CrossEntropy,
-        }
-    }
-
-    /// Number of readings in a row that must speak for it to make it a finding, or against it to end
-    /// the finding.
-    fn patience(self) -> u32 {
-        match self {
-            // Numbers that blow up leave no time.
-            Self::Diverging => 3,
-            // Every reading tells; single minibatches are noisy.
-            Self::GradientVanished | Self::DiscriminatorWins => 10,
-            // Only probes tell, of which there is one in ten readings.
-            Self::DiscriminatorBlind | Self::GeneratorCollapsed | Self::ModesLost => 3,
-        }
-    }
-
-    /// Smallest number of iterations that these readings must span.
-    ///
-    /// A healthy game may look ill for long: with the authors' MNIST settings D does not err for
-    /// about 300 iterations before G has learnt anything, and G, which begins at the mean record,
-    /// has no diversity for about 600. Three times that is asked for.
-    fn span(self) -> u64 {
-        match self {
-            Self::Diverging => 0,
-            Self::GeneratorCollapsed => 2000,
-            _ => 1000,
-        }
-    }
-}
 
 /// An ailment that a game has, or had.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -2,7 +2,7 @@
 
 use gan_model::{GeneratorObjective, LossConfig, OptimizerConfig, ScheduleConfig};
 
-use super::Ailment;
+use super::ailment::Ailment;
 use crate::config::RunConfig;
 
 /// A player's rate is changed by this factor where its balance with the other is wrong.

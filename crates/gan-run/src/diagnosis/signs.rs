@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Ailment;
+use super::ailment::Ailment;
 use crate::reading::Reading;
 use crate::text::thousands;
 

@@ -1,5 +1,7 @@
 //! The records that samples are compared with.
 
+use std::cell::RefCell;
+
 use gan_data::{Dataset, Mixture, RecordShape, Transform};
 use gan_eval::{Estimate, KnownModes, Labels, Points, Reference, gather, mean_and_standard_error};
 use gan_run::model::Model;
@@ -78,12 +80,15 @@ impl EvaluationData {
     /// The modes of a mixture, if the data was drawn from one of several: a function from a sample
     /// to the nearest mode and its distance in standard deviations.
     pub(super) fn nearest_mode(&self) -> impl Fn(&[f32]) -> (usize, f32) {
+        let in_user_units = RefCell::new(Vec::new());
         // The mixture is in the units of the data as they came.
-        |row| {
-            let mut row = row.to_vec();
-            self.dataset.transform.invert(&mut row);
+        move |row| {
+            let mut user_row = in_user_units.borrow_mut();
+            user_row.clear();
+            user_row.extend_from_slice(row);
+            self.dataset.transform.invert(&mut user_row);
             let mixture = self.dataset.mixture.as_ref();
-            mixture.map_or((0, f32::INFINITY), |mixture| mixture.nearest(&row))
+            mixture.map_or((0, f32::INFINITY), |mixture| mixture.nearest(&user_row))
         }
     }
 

@@ -13,13 +13,13 @@ use std::time::Instant;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use gan_eval::{Caller, PROTOCOL_VERSION, Points, Reference};
+use gan_eval::{Caller, EvalError, PROTOCOL_VERSION, Points, Reference};
 use gan_run::device::Device;
 use gan_run::evaluation::{self, metric_names, unmet_need};
 use gan_run::model::{Model, check_amount};
 use gan_run::problem::Problem;
 use gan_run::run_dir;
-use gan_run::text::nearest;
+use gan_run::text::nearest_word;
 use serde_json::json;
 
 use super::{DeviceArgs, positive};
@@ -80,13 +80,7 @@ pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> Result<ExitCode, Prob
     if let Some(warning) = &data.warning {
         output.notice(format!("warning: {warning}"));
     }
-    let subject = Subject {
-        model,
-        data: &data,
-        reference,
-        metrics,
-    };
-    evaluate(&device, &subject, args, output)
+    evaluate(&device, &model, &data, &reference, &metrics, args, output)
 }
 
 /// The metrics that `--metrics` asks for, in the order of the report; all if it asks for none.
@@ -96,7 +90,7 @@ fn asked(wanted: &[String]) -> Result<Vec<&'static str>, Problem> {
         .find(|&name| metric_names().all(|known| known != name))
     {
         let known: Vec<_> = metric_names().collect();
-        let near = nearest(name, metric_names());
+        let near = nearest_word(name, metric_names());
         return Err(Problem::usage(format!(
             "--metrics {name}: found no metric of this name, expected one of {}",
             known.join(", ")
@@ -118,31 +112,26 @@ fn applicable(
     samples: usize,
 ) -> Result<Vec<&'static str>, Problem> {
     let need = |name: &str| unmet_need(name, reference, samples);
-    if let Some((name, need)) = wanted.iter().find_map(|name| Some((name, need(name)?)))
+    if let Some((metric, need)) = wanted.iter().find_map(|&name| Some((name, need(name)?)))
         && named
     {
-        return Err(Problem::usage(format!("--metrics {name} needs {need}"))
+        let unmet = EvalError::UnmetNeed { metric, need };
+        return Err(Problem::usage(unmet.to_string())
             .hint("without --metrics, all that apply to the data are computed"));
     }
     wanted.retain(|name| need(name).is_none());
     Ok(wanted)
 }
 
-/// A checkpoint, the records to compare its samples with, and the metrics to take.
-struct Subject<'a> {
-    model: Model,
-    data: &'a EvaluationData,
-    reference: Reference<'a>,
-    metrics: Vec<&'static str>,
-}
-
 fn evaluate(
     device: &Device,
-    subject: &Subject<'_>,
+    model: &Model,
+    data: &EvaluationData,
+    reference: &Reference<'_>,
+    metrics: &[&'static str],
     args: &EvaluateArgs,
     output: &Output,
 ) -> Result<ExitCode, Problem> {
-    let Subject { model, data, .. } = subject;
     let start = Instant::now();
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
     let samples = draw(device, model, seed, args.samples, output)?;
@@ -160,14 +149,14 @@ fn evaluate(
         keep: &mut |numbers| cache.write(numbers),
     };
     let step = model.checkpoint.step;
-    let measured = evaluation::Subject {
+    let subject = evaluation::Subject {
         samples,
-        reference: &subject.reference,
-        metrics: &subject.metrics,
+        reference,
+        metrics,
         step,
         sigma: args.sigma,
     };
-    let (sections, verdict) = evaluation::evaluate(device, &measured, caller)?;
+    let (sections, verdict) = evaluation::evaluate(device, &subject, caller)?;
     drop(stages);
 
     let folder = args.out.clone().unwrap_or_else(|| default_out(model));

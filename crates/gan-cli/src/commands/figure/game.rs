@@ -157,7 +157,6 @@ pub(super) fn play(
     game.stage(2, Moves::Generator, total / 60)?;
     game.hand_over()?;
     game.stage(3, Moves::Both, total)?;
-    game.progress.finish();
     Ok(game.played)
 }
 

@@ -6,8 +6,8 @@ use clap::builder::RangedU64ValueParser;
 use gan_pictures::ImageRows;
 use gan_run::problem::Problem;
 
-use super::Target;
 use super::model::{self, ModelArgs};
+use super::target::Target;
 use crate::output::Output;
 
 /// Below this angle the arc is the line.

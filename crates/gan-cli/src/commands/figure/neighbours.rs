@@ -9,8 +9,8 @@ use gan_run::evaluation::nearest;
 use gan_run::problem::Problem;
 use gan_run::run_data::RunData;
 
-use super::Target;
 use super::model::{self, ModelArgs};
+use super::target::Target;
 use crate::output::Output;
 
 /// Arguments of `gan-cli figure 2`.

@@ -13,7 +13,8 @@ use gan_run::run_dir;
 use gan_run::text::duration;
 
 use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
-use super::{Form, Target, animation, panel, stages};
+use super::target::{Form, Target};
+use super::{animation, panel, stages};
 use crate::output::Output;
 use crate::progress::Progress;
 

@@ -137,7 +137,7 @@ pub(crate) struct Side {
     pub(crate) width: usize,
     /// Vectors from row to row.
     pub(crate) pitch: usize,
-    /// How columns are permuted, see [`super::slot`].
+    /// How columns are permuted, see [`super::factors::slot`].
     pub(crate) turns: usize,
     pub(crate) by: usize,
     /// Units that bring it there.

@@ -19,15 +19,14 @@ pub(crate) fn run(cube: &Cube, op: Average<'_, Cube>) {
         [count.div_ceil(UNITS), UNITS],
         vectors(op.w.all()),
         vectors(op.average.all()),
-        count as u32,
         (1.0 - op.decay) as f32
     ));
 }
 
 #[cube(launch_unchecked)]
-fn average(w: &Operand<Vec4>, average: &mut Operand<Vec4>, count: u32, step: f32) {
+fn average(w: &Operand<Vec4>, average: &mut Operand<Vec4>, step: f32) {
     let at = CUBE_POS * UNITS + UNIT_POS as usize;
-    if at < count as usize {
+    if at < (w.rows * w.stride) as usize {
         let before = average.values[at];
         average.values[at] = before + Vec4::new(step) * (w.values[at] - before);
     }

@@ -114,7 +114,7 @@ impl FillLatent<'_, Recorder> {
     /// The call.
     pub(crate) fn record(&mut self) -> Case {
         self.z.matrix.storage = 1.0;
-        let (rows, cols) = self.z.shape();
+        let (rows, cols) = self.check();
         let call = Call {
             rows,
             cols,

@@ -5,8 +5,9 @@ use crate::Real;
 use crate::native::Native;
 use crate::random::{Address, unit_open};
 
+#[track_caller]
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: FillLatent<'_, Native<T>>) {
-    let (m, n) = op.z.shape();
+    let (m, n) = op.check();
     let address = Address {
         seed: op.state.seed,
         stream: op.stream,

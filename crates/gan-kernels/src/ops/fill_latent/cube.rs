@@ -15,13 +15,7 @@ const UNITS: usize = 32;
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: FillLatent<'_, Cube>) {
-    let (m, n) = op.z.shape();
-    let blocks = (op.first_row + m) as u64 * n.div_ceil(4) as u64;
-    assert!(
-        blocks <= 1 << 32,
-        "fill_latent: row {} lies beyond the address space",
-        op.first_row + m
-    );
+    let (m, _) = op.check();
     launch!(fill_latent(
         cube,
         [m, UNITS],

@@ -37,6 +37,20 @@ pub struct FillLatent<'a, B: Backend> {
     pub state: &'a B::State,
 }
 
+impl<B: Backend> FillLatent<'_, B> {
+    /// Checks that every row has an address; returns m and n.
+    #[track_caller]
+    pub(crate) fn check(&self) -> (usize, usize) {
+        let (m, n) = self.z.shape();
+        let end = self.first_row + m;
+        assert!(
+            end as u64 * n.div_ceil(4) as u64 <= 1 << 32,
+            "fill_latent: row {end} lies beyond the address space"
+        );
+        (m, n)
+    }
+}
+
 /// The prior p_z, as configuration files name it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -6,19 +6,21 @@ use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, 
 use crate::cases::{Case, Checker, Comparison, HALF, MOST, Operation, Tolerance};
 use crate::ops::reference::Table;
 use crate::recorder::{Recorder, share_kept};
-use crate::{Affine, Backend, BackendError, ByteScale, Dropout, Records, StepState, Values};
+use crate::{
+    Affine, Backend, BackendError, ByteScale, Dropout, RecordFormat, Records, StepState, Values,
+};
 
 pub(crate) const CASES: &[Case] = &[
-    case(7, 19, 13, Kept::Bytes, 0),
-    case(7, 19, 13, Kept::BytesPerRow, 0),
-    case(7, 19, 13, Kept::Floats, 0),
-    case(7, 19, 13, Kept::Floats, 1_000_003),
-    case(47, 19, 3, Kept::Floats, 2).margin(2),
-    case(5, 1, 1, Kept::Floats, 0),
-    dropped(11, 19, 37, Kept::BytesPerRow, 0, HALF),
-    dropped(101, 307, 53, Kept::Floats, 8, MOST),
-    case(100, 5000, 784, Kept::Bytes, 0).paper(),
-    dropped(100, 5000, 784, Kept::Bytes, 0, MOST).paper(),
+    case(7, 19, 13, RecordFormat::Bytes, 0),
+    case(7, 19, 13, RecordFormat::BytesPerRow, 0),
+    case(7, 19, 13, RecordFormat::Floats, 0),
+    case(7, 19, 13, RecordFormat::Floats, 1_000_003),
+    case(47, 19, 3, RecordFormat::Floats, 2).margin(2),
+    case(5, 1, 1, RecordFormat::Floats, 0),
+    dropped(11, 19, 37, RecordFormat::BytesPerRow, 0, HALF),
+    dropped(101, 307, 53, RecordFormat::Floats, 8, MOST),
+    case(100, 5000, 784, RecordFormat::Bytes, 0).paper(),
+    dropped(100, 5000, 784, RecordFormat::Bytes, 0, MOST).paper(),
 ];
 
 pub(crate) const TOLERANCE: Tolerance = Tolerance::ELEMENTWISE;
@@ -36,44 +38,35 @@ pub struct Call {
     /// n.
     pub cols: usize,
     /// The format of the records.
-    pub kept: Kept,
+    pub kept: RecordFormat,
     /// Iteration.
     pub step: u64,
     /// Dropout of the rows.
     pub dropout: Option<Dropout>,
 }
 
-/// The format of resident records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kept {
-    /// Bytes under one affine map.
-    Bytes,
-    /// Bytes under one affine map per record.
-    BytesPerRow,
-    /// Floats.
-    Floats,
-}
-
-const fn case(rows: usize, records: usize, cols: usize, kept: Kept, step: u64) -> Case {
-    let call = Call {
-        rows,
-        records,
-        cols,
-        kept,
-        step,
-        dropout: None,
-    };
-    call.case()
+const fn case(rows: usize, records: usize, cols: usize, kept: RecordFormat, step: u64) -> Case {
+    call(rows, records, cols, kept, step, None)
 }
 
 const fn dropped(
     rows: usize,
     records: usize,
     cols: usize,
-    kept: Kept,
+    kept: RecordFormat,
     step: u64,
     mask: Dropout,
+) -> Case {
+    call(rows, records, cols, kept, step, Some(mask))
+}
+
+const fn call(
+    rows: usize,
+    records: usize,
+    cols: usize,
+    kept: RecordFormat,
+    step: u64,
+    dropout: Option<Dropout>,
 ) -> Case {
     let call = Call {
         rows,
@@ -81,7 +74,7 @@ const fn dropped(
         cols,
         kept,
         step,
-        dropout: Some(mask),
+        dropout,
     };
     call.case()
 }
@@ -114,8 +107,8 @@ impl Operation for Call {
 
     fn bytes(&self) -> u64 {
         let each = match self.kept {
-            Kept::Bytes | Kept::BytesPerRow => 1 + 4,
-            Kept::Floats => 4 + 4,
+            RecordFormat::Bytes | RecordFormat::BytesPerRow => 1 + 4,
+            RecordFormat::Floats => 4 + 4,
         };
         (each * self.rows * self.cols) as u64
     }
@@ -168,10 +161,10 @@ impl<B: Backend> Operands<B> for Gather<B> {
 }
 
 /// Records, and their values.
-fn drawn(kept: Kept, records: usize, cols: usize) -> (Values, Table) {
+fn drawn(kept: RecordFormat, records: usize, cols: usize) -> (Values, Table) {
     let mut words = vec![0; records * cols];
     address(15).fill_words(0, &mut words);
-    if kept == Kept::Floats {
+    if kept == RecordFormat::Floats {
         let floats: Vec<_> = words.iter().map(|&w| w as f32 / 2.0_f32.powi(31)).collect();
         let values = floats.iter().map(|&x| f64::from(x)).collect();
         return (Values::Floats(floats), Table::new(records, cols, values));
@@ -179,7 +172,7 @@ fn drawn(kept: Kept, records: usize, cols: usize) -> (Values, Table) {
     let data: Vec<_> = words.iter().map(|&word| word as u8).collect();
     let maps: Vec<_> = (0..records)
         .map(|record| match kept {
-            Kept::Bytes => Affine::PIXELS,
+            RecordFormat::Bytes => Affine::PIXELS,
             _ => Affine {
                 scale: 1.0 / (100.0 + record as f32),
                 offset: record as f32 * 0.01 - 0.7,
@@ -193,7 +186,7 @@ fn drawn(kept: Kept, records: usize, cols: usize) -> (Values, Table) {
     });
     let values = Table::new(records, cols, values.collect());
     let scale = match kept {
-        Kept::Bytes => ByteScale::Uniform(Affine::PIXELS),
+        RecordFormat::Bytes => ByteScale::Uniform(Affine::PIXELS),
         _ => ByteScale::PerRow(maps),
     };
     (Values::Bytes { data, scale }, values)
@@ -209,13 +202,7 @@ impl GatherRows<'_, Recorder> {
             rows: self.y.shape().0,
             records,
             cols,
-            kept: match self.records.values() {
-                Values::Floats(_) => Kept::Floats,
-                Values::Bytes { scale, .. } => match scale {
-                    ByteScale::Uniform(_) => Kept::Bytes,
-                    ByteScale::PerRow(_) => Kept::BytesPerRow,
-                },
-            },
+            kept: self.records.format(),
             step: self.state.step,
             dropout: self.dropout,
         };

@@ -3,11 +3,12 @@
 use cubecl::prelude::*;
 
 use super::GatherRows;
+use crate::RecordFormat;
+use crate::cube::Cube;
 use crate::cube::epilogue::{Mask, drop_out, mask};
 use crate::cube::launch::launch;
 use crate::cube::operand::{Operand, Vec4, buffer, now, store, vectors};
 use crate::cube::philox::{SEED, STEP, philox};
-use crate::cube::{Cube, RecordFormat};
 use crate::random::{Permutation, Purpose, Stream};
 
 /// Units of a cube.

@@ -1,7 +1,7 @@
 //! The cases of [`InputPenalty`].
 
 use super::reference::{Row, input_penalty, row};
-use super::{InputPenalty, Penalty};
+use super::{InputPenalty, Penalty, UNIT_NORM_EPSILON};
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding};
 use crate::cases::{Case, Checker, Comparison, Inputs, Operation, Tolerance};
 use crate::ops::logit_loss::cases::read_monitors;
@@ -179,7 +179,7 @@ impl Sizes {
                 kappa: weight,
             },
             Penalty::UnitNorm { .. } => {
-                let norm = (row.square + 1e-12).sqrt();
+                let norm = (row.square + UNIT_NORM_EPSILON).sqrt();
                 let off = norm - 1.0;
                 let norm_blur = square / (2.0 * norm) + 2.0 * norm;
                 let blur = 2.0 * off.abs() * norm_blur + unit * norm_blur * norm_blur;

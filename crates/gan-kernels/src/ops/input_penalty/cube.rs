@@ -5,15 +5,12 @@ use cubecl::prelude::*;
 use super::{InputPenalty, Penalty, UNIT_NORM_EPSILON};
 use crate::Monitor;
 use crate::cube::launch::launch;
+use crate::cube::objective::{ROWS, UNITS, over_rows};
 use crate::cube::operand::{
     Operand, Vec4, buffer, elements, load, row_start, store, vectors, within,
 };
 use crate::cube::sums::{PER_ROW, add_to_pair, lane_sum, row_and_lane, row_sum};
 use crate::cube::{Cube, Summed};
-
-/// Rows of a cube.
-const ROWS: usize = 8;
-const UNITS: usize = ROWS * PER_ROW;
 
 /// Rows of a part, and of each part its factor, γ or λ divided by these rows.
 ///
@@ -99,16 +96,11 @@ fn input_penalty(
     sync_cube();
     let unit = UNIT_POS as usize;
     if unit < TERMS {
-        let mut sum = 0.0f32;
-        #[unroll]
-        for row in 0..ROWS {
-            sum += terms[unit * ROWS + row];
-        }
         // The terms stand in the order of their monitors.
         add_to_pair(
             sums,
             CUBE_POS * Summed::All.words() + 2 * (FIRST + unit),
-            sum,
+            over_rows(&terms, unit),
         );
     }
 

@@ -9,10 +9,14 @@ pub(crate) fn limit_spectrum(w: &Table, u: &Table, limit: f64) -> [Table; 2] {
     let t: Vec<f64> = (0..w.rows)
         .map(|i| (0..w.cols).map(|j| w[(i, j)] * u[(0, j)]).sum())
         .collect();
+    let length = norm(&t);
     let r: Vec<f64> = (0..w.cols)
-        .map(|j| (0..w.rows).map(|i| w[(i, j)] * t[i] / norm(&t)).sum())
+        .map(|j| (0..w.rows).map(|i| w[(i, j)] * t[i] / length).sum())
         .collect();
     let sigma = norm(&r);
+    if length == 0.0 || sigma == 0.0 {
+        return [w_after, u_after];
+    }
     for j in 0..w.cols {
         u_after[(0, j)] = r[j] / sigma;
     }

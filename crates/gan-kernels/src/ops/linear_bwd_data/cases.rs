@@ -62,17 +62,14 @@ pub struct Call {
 }
 
 const fn case(m: usize, n: usize, k: usize, act: Activation) -> Case {
-    let (shape, dropout) = (Shape { m, n, k }, None);
-    Call {
-        shape,
-        act,
-        dropout,
-    }
-    .case()
+    call(Shape { m, n, k }, act, None)
 }
 
 const fn dropped(m: usize, n: usize, k: usize, act: Activation, mask: Dropout) -> Case {
-    let (shape, dropout) = (Shape { m, n, k }, Some(mask));
+    call(Shape { m, n, k }, act, Some(mask))
+}
+
+const fn call(shape: Shape, act: Activation, dropout: Option<Dropout>) -> Case {
     Call {
         shape,
         act,
@@ -194,7 +191,7 @@ impl<B: Backend> Lower<B> {
         }
     }
 
-    /// As operations take it.
+    /// The layer below as operations take it.
     pub(crate) fn below(&self) -> Below<'_, B> {
         let first = self.first_winners;
         Below {
@@ -205,7 +202,7 @@ impl<B: Backend> Lower<B> {
         }
     }
 
-    /// The same beside the gradient.
+    /// The layer below as operations take it, and room for its gradient.
     pub(crate) fn operands(&mut self) -> (Below<'_, B>, RowsMut<'_, B>) {
         let first = self.first_winners;
         let below = Below {
@@ -217,7 +214,7 @@ impl<B: Backend> Lower<B> {
         (below, self.dz.rows_mut())
     }
 
-    /// The same for the reference.
+    /// The layer below as the reference takes it.
     pub(crate) fn host(&self) -> LayerBelow<'_> {
         LayerBelow {
             z: &self.z,
@@ -321,13 +318,8 @@ impl LinearBwdData<'_, Recorder> {
         let (m, k, n) = self.check();
         let Below { act, dropout, .. } = self.below;
         self.dz_below.matrix.storage = share_below(act, dropout);
-        let shape = Shape { m, n, k };
-        let call = Call {
-            shape,
-            act,
-            dropout,
-        };
-        call.case().sparse(100, percent(self.dz.matrix.storage))
+        let case = call(Shape { m, n, k }, act, dropout);
+        case.sparse(100, percent(self.dz.matrix.storage))
     }
 }
 

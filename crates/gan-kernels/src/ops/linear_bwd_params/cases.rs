@@ -263,7 +263,7 @@ impl<B: Backend> Operands<B> for Params<B> {
             }
         }
         let sums = checker.backend.take_monitors(&mut self.monitors)?;
-        found.push(Found::new("gradient norm", 1, vec![sums[MONITOR]]));
+        found.push(Found::new("gradient norm", Monitor::COUNT, sums.0.into()));
         Ok(found)
     }
 
@@ -312,7 +312,13 @@ impl<B: Backend> Operands<B> for Params<B> {
         if self.call.norm == Norm::Ignored {
             norm = Expected::exactly(0.0);
         }
-        comparisons.push(found[6].compare(rounding, |_, _| norm));
+        comparisons.push(found[6].compare(rounding, |_, monitor| {
+            if monitor == MONITOR as usize {
+                norm
+            } else {
+                Expected::exactly(0.0)
+            }
+        }));
         comparisons
     }
 }

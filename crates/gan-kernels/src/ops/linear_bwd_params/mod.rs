@@ -15,10 +15,11 @@ use crate::{Backend, Matrix, Monitor, Rows};
 /// Run [`LinearBwdData`](crate::LinearBwdData) first; it needs W as the forward pass saw it.
 ///
 /// # Panics
-/// If the shapes disagree, or the state has no rates for the update's slot.
+/// If the shapes disagree, the moments are not as many as the update's, a gradient that is stored
+/// has a limit on its columns, or the state has no rates for the update's slot.
 /// # Numerics
-/// The same as of [`LinearFwd`](crate::LinearFwd), with depth m; the update is in the element type, but for
-/// Adam's 1 − β and corrected η, which are taken in f64 and rounded once.
+/// The same as of [`LinearFwd`](crate::LinearFwd), with depth m; the update is in the element type,
+/// but for Adam's 1 − β and corrected η, which are taken in f64 and rounded once.
 /// # Source
 /// Momentum as the authors' Pylearn2 code has it; Adam: Kingma and Ba 2015; the limit on a column's
 /// norm: Srebro and Shraibman 2005, Hinton et al. 2012.
@@ -97,6 +98,10 @@ impl<B: Backend> LinearBwdParams<'_, B> {
         assert!(
             found == expected,
             "linear_bwd_params: {found} pairs of moments, expected {expected}"
+        );
+        assert!(
+            self.update != Update::Store || self.max_column_norm.is_none(),
+            "linear_bwd_params: a limit on the columns of a stored gradient, expected none"
         );
         for [weights, bias] in &*self.moments {
             check_shape("linear_bwd_params", "moment of w", weights.shape(), (k, n));

@@ -69,17 +69,14 @@ pub struct Call {
 }
 
 const fn case(m: usize, n: usize, k: usize, act: Activation) -> Case {
-    let (shape, dropout) = (Shape { m, n, k }, None);
-    Call {
-        shape,
-        act,
-        dropout,
-    }
-    .case()
+    call(Shape { m, n, k }, act, None)
 }
 
 const fn dropped(m: usize, n: usize, k: usize, act: Activation, mask: Dropout) -> Case {
-    let (shape, dropout) = (Shape { m, n, k }, Some(mask));
+    call(Shape { m, n, k }, act, Some(mask))
+}
+
+const fn call(shape: Shape, act: Activation, dropout: Option<Dropout>) -> Case {
     Call {
         shape,
         act,

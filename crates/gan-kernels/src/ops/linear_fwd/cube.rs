@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 
 use super::LinearFwd;
-use crate::Activation;
+use crate::WinnersRowsMut;
 use crate::cube::Cube;
 use crate::cube::epilogue::{
     Elementwise, Mask, activate, drop_out, drop_out_one, elementwise, mask,
@@ -13,10 +13,10 @@ use crate::cube::operand::{Operand, Vec4, element, elements, row_start, store, v
 use crate::cube::tile::{Along, Product, Stage, Tile, own_spot, own_tile, product};
 
 #[track_caller]
-pub(crate) fn run(cube: &Cube, op: LinearFwd<'_, Cube>) {
+pub(crate) fn run(cube: &Cube, mut op: LinearFwd<'_, Cube>) {
     let (m, columns, _) = op.check();
-    if let Activation::Maxout { pieces } = op.act {
-        return run_maxout(cube, op, pieces);
+    if let Some(winners) = op.winners.take() {
+        return run_maxout(cube, op, winners, (m, columns));
     }
     let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
     launch!(linear_fwd(
@@ -64,8 +64,13 @@ fn units_per_tile(pieces: usize, bn: usize) -> (usize, usize) {
     }
 }
 
-fn run_maxout(cube: &Cube, mut op: LinearFwd<'_, Cube>, pieces: usize) {
-    let (m, columns, _) = op.check();
+fn run_maxout(
+    cube: &Cube,
+    op: LinearFwd<'_, Cube>,
+    won: WinnersRowsMut<'_, Cube>,
+    (m, columns): (usize, usize),
+) {
+    let pieces = op.act.pieces();
     let cubes = |tile: &Tile| {
         let (per_tile, chunks) = units_per_tile(pieces, tile.bn);
         let cubes = m.div_ceil(tile.bm) * (columns / pieces).div_ceil(per_tile);
@@ -75,9 +80,6 @@ fn run_maxout(cube: &Cube, mut op: LinearFwd<'_, Cube>, pieces: usize) {
         let (cubes, chunks) = cubes(tile);
         cubes * chunks
     });
-    let Some(won) = op.winners.take() else {
-        return;
-    };
     launch!(linear_fwd_maxout(
         cube,
         [cubes(&p.tile).0, p.tile.units()],

@@ -36,8 +36,8 @@ pub struct LogitLoss<'a, B: Backend> {
     pub state: &'a B::State,
 }
 
-/// The quantity that a player minimises, a mean over its minibatch; l is D's output before its sigmoid, and
-/// s(t) = log(1 + eᵗ).
+/// The quantity that a player minimises, a mean over its minibatch; l is D's output before its
+/// sigmoid, and s(t) = log(1 + eᵗ).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Objective {

@@ -17,6 +17,8 @@ use crate::{Backend, Rows};
 ///
 /// # Panics
 /// If the columns disagree, there is no sample, or a σ is not positive.
+/// # Errors
+/// If something went wrong on the device.
 /// # Numerics
 /// ‖x − s‖² = ‖x‖² + ‖s‖² − 2·x·s after the samples' mean is taken from both, which more than
 /// halves what cancels on images, and sums of products are taken in short runs; on MNIST at

@@ -1,0 +1,250 @@
+//! The configuration of a run, as its types.
+
+use gan_data::DataConfig;
+use gan_model::{
+    ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig, OptimizerConfig, RulesConfig,
+    ScheduleConfig,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+
+/// Everything that a run depends on; what `config.toml` holds.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Seed of weights, latents, masks, order and built-in data.
+    pub seed: u64,
+    /// The data to train on.
+    pub data: DataConfig,
+    /// The length of the run, and the files that it writes.
+    pub run: RunSection,
+    /// The rules of the game.
+    pub game: RulesConfig,
+    /// The optimiser of both players.
+    pub optimizer: OptimizerConfig,
+    /// The generator G.
+    pub generator: GeneratorConfig,
+    /// The discriminator D.
+    pub discriminator: DiscriminatorConfig,
+}
+
+/// The length of a run and the files that it writes; defaults follow from the length.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunSection {
+    /// Passes over the training records; this or `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
+    /// Iterations; this or `epochs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// Iterations from one line of `metrics.jsonl` to the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_every: Option<u64>,
+    /// Iterations from one picture of samples to the next; 0 for none but the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_every: Option<u64>,
+    /// Iterations from one checkpoint to the next, rounded up to whole log intervals; 0 for none
+    /// but those that time asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<u64>,
+    /// Number of checkpoints to keep.
+    #[serde(default = "three")]
+    pub keep_checkpoints: usize,
+    /// Rows of a sheet of samples.
+    #[serde(default = "ten")]
+    pub rows: usize,
+    /// Columns of a sheet of samples.
+    #[serde(default = "ten")]
+    pub cols: usize,
+}
+
+fn three() -> usize {
+    3
+}
+
+fn ten() -> usize {
+    10
+}
+
+/// The intervals at which things are due, in iterations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Length of the run.
+    pub total: u64,
+    /// Between two lines of metrics.
+    pub log: u64,
+    /// Between two pictures; 0 for the last alone.
+    pub sample: u64,
+    /// Between two checkpoints, a multiple of `log`; 0 for those that time asks for.
+    pub checkpoint: u64,
+}
+
+impl RunConfig {
+    /// Both players and their rules.
+    pub fn game(&self) -> GameConfig {
+        GameConfig {
+            generator: self.generator.clone(),
+            discriminator: self.discriminator.clone(),
+            optimizer: self.optimizer,
+            game: self.game.clone(),
+        }
+    }
+
+    /// The players that learn nothing after `step` iterations, because their schedule has taken the
+    /// learning rate to 0.
+    pub fn at_rest(&self, step: u64) -> Vec<&'static str> {
+        let updates_of_d = step.saturating_mul(self.game.discriminator_steps as u64);
+        [
+            ("generator", self.generator.optimizer, step),
+            ("discriminator", self.discriminator.optimizer, updates_of_d),
+        ]
+        .into_iter()
+        .filter(|(_, own, done)| {
+            let (OptimizerConfig::Momentum { schedule, .. }
+            | OptimizerConfig::Adam { schedule, .. }) = own.unwrap_or(self.optimizer)
+            else {
+                return false;
+            };
+            matches!(schedule, ScheduleConfig::Linear { floor: 0.0, updates } if *done >= updates)
+        })
+        .map(|(player, ..)| player)
+        .collect()
+    }
+
+    /// The pace of a run of `steps_per_epoch` iterations per epoch.
+    ///
+    /// Intervals that the configuration leaves out are chosen by the length and filled in, so that
+    /// `config.toml` is complete and a longer continuation keeps the pace.
+    pub fn settle(&mut self, steps_per_epoch: u64) -> Pace {
+        let run = &mut self.run;
+        let total = match (run.steps, run.epochs) {
+            (Some(steps), _) => steps,
+            (None, epochs) => (epochs.unwrap_or(1.0) * steps_per_epoch as f64).ceil() as u64,
+        };
+        let log = *run.log_every.get_or_insert((total / 1000).clamp(1, 100));
+        let sample = *run.sample_every.get_or_insert((total / 20).max(1));
+        let checkpoint = *run.checkpoint_every.get_or_insert((total / 10).max(1));
+        Pace {
+            total,
+            log,
+            sample,
+            checkpoint: checkpoint.div_ceil(log) * log,
+        }
+    }
+
+    /// The configuration as TOML.
+    ///
+    /// # Errors
+    /// If a number is too large for TOML.
+    pub fn to_toml(&self) -> Result<String, Problem> {
+        toml::to_string(self)
+            .map_err(|error| Problem::failed(format!("cannot write the configuration: {error}")))
+    }
+
+    /// From the TOML of a `config.toml` or a checkpoint, called `name` in messages.
+    ///
+    /// # Errors
+    /// If it is not a configuration.
+    pub fn from_toml(text: &str, name: &str) -> Result<Self, Problem> {
+        toml::from_str(text).map_err(|error| {
+            Problem::failed(format!("{name}: not a configuration: {}", error.message()))
+        })
+    }
+
+    /// Checks what does not depend on the data.
+    ///
+    /// # Errors
+    /// The first key that is missing, or whose value is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let run = &self.run;
+        let wrong = |key: &str, found: String, expected: &str| {
+            let (key, expected) = (key.into(), expected.into());
+            Err(ConfigError::Value {
+                key,
+                found,
+                expected,
+            })
+        };
+        match (run.epochs, run.steps) {
+            (None, None) => {
+                let (key, expected) = ("run".into(), "epochs or steps".into());
+                return Err(ConfigError::Missing { key, expected });
+            }
+            (Some(_), Some(_)) => {
+                return wrong("run", "both epochs and steps".into(), "one of them");
+            }
+            (Some(epochs), None) if !(0.0..1e12).contains(&epochs) => {
+                return wrong("run.epochs", epochs.to_string(), "at least 0");
+            }
+            _ => {}
+        }
+        if run.log_every == Some(0) {
+            return wrong("run.log_every", "0".into(), "at least 1");
+        }
+        for (key, found) in [
+            ("run.keep_checkpoints", run.keep_checkpoints),
+            ("run.rows", run.rows),
+            ("run.cols", run.cols),
+        ] {
+            if !(1..=1000).contains(&found) {
+                return wrong(key, found.to_string(), "1 to 1000");
+            }
+        }
+        // The number of columns only matters for G's last layer, whose own number serves here.
+        let cols = self.generator.layers.last().and_then(|layer| layer.units);
+        self.game().validate(cols.unwrap_or(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Overrides, presets};
+
+    #[test]
+    fn settle_fills_in_the_pace_and_keeps_it_for_a_longer_run() {
+        let mut config = RunConfig::preset("ring8").unwrap();
+        config.run = RunSection {
+            epochs: Some(2.5),
+            ..RunSection::default()
+        };
+        let pace = config.settle(1000);
+        assert_eq!((pace.total, pace.log, pace.sample), (2500, 2, 125));
+        assert_eq!(pace.checkpoint, 250);
+        config.run.epochs = Some(100.0);
+        assert_eq!(config.settle(1000).log, 2);
+    }
+
+    #[test]
+    fn players_at_rest_are_those_whose_rate_has_fallen_to_0() {
+        let at_rest = |preset: &str, sets: &[&str], step| {
+            let mut overrides = Overrides::default();
+            sets.iter().for_each(|set| overrides.set(set).unwrap());
+            RunConfig::read(preset, &overrides).unwrap().at_rest(step)
+        };
+        let to_0 = ["optimizer.schedule.floor=0", "game.discriminator_steps=2"];
+        assert_eq!(at_rest("ring8", &to_0, 7999), [""; 0]);
+        assert_eq!(at_rest("ring8", &to_0, 8000), ["discriminator"]);
+        assert_eq!(
+            at_rest("ring8", &to_0, 16000),
+            ["generator", "discriminator"]
+        );
+        // What the program advises after a run of a preset must be of use.
+        for preset in presets::names() {
+            assert_eq!(at_rest(preset, &[], u64::MAX), [""; 0], "{preset}");
+        }
+    }
+
+    #[test]
+    fn config_survives_a_round_trip_through_toml() {
+        for name in presets::names() {
+            let mut config = RunConfig::preset(name).unwrap();
+            config.settle(77);
+            let text = config.to_toml().unwrap();
+            assert_eq!(RunConfig::from_toml(&text, name).unwrap(), config, "{text}");
+        }
+    }
+}
