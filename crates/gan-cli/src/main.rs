@@ -55,6 +55,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    #[cfg(all(feature = "gpu", target_os = "linux"))]
+    give_runtime_directory();
     let cli = Cli::parse();
     run(cli.command).unwrap_or_else(|problem| {
         output::error(&problem.message, problem.hint.as_deref());
@@ -63,6 +65,17 @@ fn main() -> ExitCode {
             Cause::Failure => FAILED,
         })
     })
+}
+
+/// Names a directory for sockets where there is none, as in a container or over ssh: graphics drivers
+/// look for a display there, find none either way, and print an error for each try without it.
+#[cfg(all(feature = "gpu", target_os = "linux"))]
+fn give_runtime_directory() {
+    const VARIABLE: &str = "XDG_RUNTIME_DIR";
+    if std::env::var_os(VARIABLE).is_none() {
+        // SAFETY: no other thread runs yet, so none reads the environment.
+        unsafe { std::env::set_var(VARIABLE, std::env::temp_dir()) };
+    }
 }
 
 fn run(command: Command) -> Result<ExitCode, Problem> {

@@ -4,6 +4,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use console::Term;
 use serde::Serialize;
 
 /// The reader of stdout.
@@ -42,6 +43,15 @@ impl Output {
     /// True if a person watches.
     pub(crate) fn is_terminal(&self) -> bool {
         !self.is_json() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Columns of the terminal; as many as one likes where there is none.
+    pub(crate) fn columns(&self) -> usize {
+        if self.is_terminal() {
+            usize::from(Term::stderr().size().1)
+        } else {
+            usize::MAX
+        }
     }
 
     /// A line for people.

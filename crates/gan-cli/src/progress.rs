@@ -14,6 +14,8 @@ const REDRAW: Duration = Duration::from_millis(100);
 const LINE: Duration = Duration::from_secs(5);
 /// Seconds that the speed is averaged over.
 const MEMORY: f64 = 10.0;
+/// Columns of the bar.
+const BAR: usize = 12;
 
 /// A line about the work, taken away when it is dropped.
 struct StatusLine<'a> {
@@ -28,7 +30,7 @@ impl<'a> StatusLine<'a> {
     fn new(output: &'a Output, length: u64) -> Self {
         let bar = output.is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:20} {msg}");
+            let style = ProgressStyle::with_template(&format!("{{bar:{BAR}}} {{msg}}"));
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         Self {
@@ -36,6 +38,12 @@ impl<'a> StatusLine<'a> {
             bar,
             shown: Instant::now(),
         }
+    }
+
+    /// Columns that the text may take beside the bar; one stays free, since a full line makes some
+    /// terminals wrap.
+    fn columns(&self) -> usize {
+        self.output.columns().saturating_sub(BAR + 2)
     }
 
     /// The time since the line was shown, if it is time to show it again.
@@ -71,7 +79,8 @@ pub(crate) struct Progress<'a> {
     line: StatusLine<'a>,
     total: u64,
     steps_per_epoch: u64,
-    metrics: Option<Metrics>,
+    /// The value of the game, and what D thinks, as they are shown.
+    metrics: Option<[String; 2]>,
     /// Iterations done when it was shown last.
     shown_step: u64,
     /// Iterations per second.
@@ -93,7 +102,16 @@ impl<'a> Progress<'a> {
 
     /// Takes new numbers to show.
     pub(crate) fn reading(&mut self, metrics: Metrics) {
-        self.metrics = Some(metrics);
+        let Metrics {
+            value,
+            d_data,
+            d_samples,
+            ..
+        } = metrics;
+        self.metrics = Some([
+            format!("V {value:.3}"),
+            format!("D(x) {d_data:.2}  D(G(z)) {d_samples:.2}"),
+        ]);
     }
 
     /// Shows that `step` iterations are done, if it is time to.
@@ -106,31 +124,33 @@ impl<'a> Progress<'a> {
         let weight = 1.0 - (-seconds / MEMORY).exp();
         self.speed = Some(self.speed.map_or(now, |old| old + weight * (now - old)));
         self.shown_step = step;
-        self.line.show(step, self.text(step));
+        self.line.show(step, self.text(step, self.line.columns()));
     }
 
-    fn text(&self, step: u64) -> String {
+    /// How far it is, in at most `columns` columns: what a person needs least is left out first.
+    fn text(&self, step: u64, columns: usize) -> String {
         let per_epoch = self.steps_per_epoch as f64;
-        let mut text = format!(
-            "epoch {:.1}/{:.0}  step {step}/{}",
-            step as f64 / per_epoch,
-            (self.total as f64 / per_epoch).ceil(),
-            self.total
-        );
+        let epochs = (self.total as f64 / per_epoch).ceil();
+        // Parts as they stand in the line, with the order in which they are left out.
+        let mut parts = vec![
+            (
+                2,
+                format!("epoch {:.1}/{epochs:.0}", step as f64 / per_epoch),
+            ),
+            (5, format!("step {step}/{}", self.total)),
+        ];
         if let Some(speed) = self.speed {
-            text += &format!("  {} it/s", three_digits(speed));
+            parts.push((1, format!("{} it/s", three_digits(speed))));
         }
-        if let Some(metrics) = &self.metrics {
-            text += &format!(
-                "  V {:.3}  D(x) {:.2}  D(G(z)) {:.2}",
-                metrics.value, metrics.d_data, metrics.d_samples
-            );
+        if let Some([value, opinion]) = &self.metrics {
+            parts.push((3, value.clone()));
+            parts.push((4, opinion.clone()));
         }
         if let Some(speed) = self.speed.filter(|speed| *speed > 0.0) {
             let left = (self.total - step) as f64 / speed;
-            text += &format!("  {} left", duration(left));
+            parts.push((6, format!("{} left", duration(left))));
         }
-        text
+        fitted(parts, columns)
     }
 
     /// Says a line of its own, above the one that is redrawn.
@@ -139,6 +159,22 @@ impl<'a> Progress<'a> {
         match &self.line.bar {
             Some(bar) => bar.suspend(|| output.line(text)),
             None => output.line(text),
+        }
+    }
+}
+
+/// The texts of `parts` in one line of at most `columns` columns, without those of the lowest ranks
+/// if they are too many.
+fn fitted(mut parts: Vec<(u8, String)>, columns: usize) -> String {
+    loop {
+        let texts: Vec<_> = parts.iter().map(|(_, text)| text.as_str()).collect();
+        let line = texts.join("  ");
+        let least = parts.iter().map(|(rank, _)| *rank).min();
+        match least {
+            Some(least) if parts.len() > 1 && line.len() > columns => {
+                parts.retain(|(rank, _)| *rank != least);
+            }
+            _ => return line,
         }
     }
 }
@@ -181,5 +217,32 @@ impl<'a> Stage<'a> {
             text += &format!("  {} left", duration(left));
         }
         self.line.show((done * Self::PARTS as f64) as u64, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_keeps_what_matters_most_at_any_width() {
+        let output = Output::new(crate::output::Format::Text);
+        let mut progress = Progress::new(&output, 0, 1_500_000, 500);
+        progress.metrics = Some(["V -1.386".into(), "D(x) 0.50  D(G(z)) 0.50".into()]);
+        progress.speed = Some(1234.5);
+        let whole = progress.text(123_456, usize::MAX);
+        for part in ["epoch 246.9/3000", "it/s", "V -1.386", "D(G(z)) 0.50"] {
+            assert!(whole.contains(part), "{whole}");
+        }
+        // A terminal of 60 columns leaves 46 beside the bar.
+        for columns in 46..=whole.len() {
+            let text = progress.text(123_456, columns);
+            assert!(text.len() <= columns, "{text}");
+            assert!(
+                text.starts_with("step 123456/1500000") || text.starts_with("epoch"),
+                "{text}"
+            );
+            assert!(text.ends_with(" left"), "{text}");
+        }
     }
 }

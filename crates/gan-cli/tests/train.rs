@@ -378,3 +378,20 @@ fn every_kind_of_record_has_its_picture() {
     folder.run("sample table -n 2 --out t.csv").exits(0);
     assert!(folder.read("t.csv").starts_with("age,height,weight\n"));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn progress_and_device_fit_any_terminal_from_60_columns_on() {
+    for columns in [60, 80, 100, 132] {
+        let folder = Folder::new();
+        let line = "train tiny.toml --device auto --precision f32 --steps 20000 --out run";
+        let seen = folder.watch(line, columns);
+        let bars: Vec<_> = seen.iter().filter(|line| line.contains('█')).collect();
+        assert!(!bars.is_empty(), "{seen:?}");
+        let device = seen.iter().filter(|line| line.starts_with("device "));
+        for line in bars.into_iter().chain(device) {
+            let used = line.trim_end().chars().count();
+            assert!(used < columns, "{used} of {columns}: {line}");
+        }
+    }
+}

@@ -232,18 +232,15 @@ pub fn resolve(choice: DeviceChoice) -> (DeviceChoice, &'static str) {
 fn best() -> (DeviceChoice, &'static str) {
     let best = cube::best_device().map(|name| name.to_string().parse());
     match best {
-        Some(Ok(choice)) => (choice, "auto: the first GPU found"),
-        _ if cube::has_software_device() => (
-            DeviceChoice::Cpu,
-            "auto: only a software rasteriser found, no GPU",
-        ),
+        Some(Ok(choice)) => (choice, "auto: the first GPU"),
+        _ if cube::has_software_device() => (DeviceChoice::Cpu, "auto: no hardware GPU"),
         _ => (DeviceChoice::Cpu, "auto: no GPU found"),
     }
 }
 
 #[cfg(not(feature = "gpu"))]
 fn best() -> (DeviceChoice, &'static str) {
-    (DeviceChoice::Cpu, "auto: this build has no other back end")
+    (DeviceChoice::Cpu, "auto: built for the CPU")
 }
 
 /// A device that this build can use.

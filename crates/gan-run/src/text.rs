@@ -80,10 +80,21 @@ pub fn nearest_word<'a>(
 ) -> Option<&'a str> {
     /// Two words that are less alike are unrelated.
     const ALIKE: f64 = 0.7;
+    /// Words of other programs that look more like something else here.
+    const ELSEWHERE: [(&str, &str); 3] = [
+        ("lrelu", "leaky-relu"),
+        ("linear", "identity"),
+        ("logistic", "sigmoid"),
+    ];
     let word = word.to_lowercase();
+    let meant = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == word);
+    let likeness = |candidate| match meant {
+        Some((_, here)) if *here == candidate => 1.0,
+        _ => strsim::jaro_winkler(&word, candidate),
+    };
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word, candidate), candidate))
+        .map(|candidate| (likeness(candidate), candidate))
         .filter(|(alike, _)| *alike > ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -137,6 +148,9 @@ mod tests {
         assert_eq!(nearest_word("learnin_rate", known), Some("learning_rate"));
         assert_eq!(nearest_word("Momentun", known), Some("momentum"));
         assert_eq!(nearest_word("zebra", known), None);
+        let activations = ["identity", "relu", "leaky-relu", "sigmoid"];
+        assert_eq!(nearest_word("lrelu", activations), Some("leaky-relu"));
+        assert_eq!(nearest_word("lrelu", ["relu", "maxout"]), Some("relu"));
     }
 
     #[test]

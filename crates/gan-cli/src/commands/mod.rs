@@ -12,6 +12,11 @@ use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, T
 use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
 use gan_run::problem::Problem;
 
+use crate::output::Output;
+
+/// The heading of flags that few need: they stand last in `--help`, and not at all in `-h`.
+const EXPERTS: &str = "For experts";
+
 /// What computes, and how.
 #[derive(Debug, Args)]
 pub(crate) struct DeviceArgs {
@@ -20,21 +25,39 @@ pub(crate) struct DeviceArgs {
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(crate) device: DeviceChoice,
     /// How factors of matrix products are rounded; the CPU has f32, and on some processors bf16.
-    #[arg(long, value_parser = precision(), default_value_t)]
+    #[arg(long, value_parser = precision(), default_value_t, hide_short_help = true,
+          help_heading = EXPERTS)]
     pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, hide_short_help = true,
+          help_heading = EXPERTS,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     pub(crate) threads: Option<usize>,
 }
 
 impl DeviceArgs {
-    /// Opens the device, and says why it is this one.
+    /// Opens the device.
     ///
     /// # Errors
     /// If it cannot start, or does not compute in this precision.
-    pub(crate) fn open(&self) -> Result<(Device, &'static str), Problem> {
-        Device::open(self.device, self.precision, self.threads)
+    pub(crate) fn open(&self) -> Result<Device, Problem> {
+        let (device, _) = Device::open(self.device, self.precision, self.threads)?;
+        Ok(device)
+    }
+
+    /// Opens the device, and says which it is and why.
+    ///
+    /// # Errors
+    /// If it cannot start, or does not compute in this precision.
+    pub(crate) fn open_and_say(&self, output: &Output) -> Result<Device, Problem> {
+        let (device, why) = Device::open(self.device, self.precision, self.threads)?;
+        let line = format!("device   {} ({why})", device.description());
+        if line.len() <= output.columns() {
+            output.line(line);
+        } else {
+            output.line(format!("device   {}\n         {why}", device.description()));
+        }
+        Ok(device)
     }
 }
 

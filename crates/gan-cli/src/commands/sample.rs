@@ -67,7 +67,7 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> Result<ExitCode, Proble
         .hint("write them to a .npy file"));
     }
 
-    let (device, _) = args.device.open()?;
+    let device = args.device.open()?;
     let mut generator = model.generator(&device)?;
     let cols = generator.cols();
     check_amount("-n", args.number, cols)?;

@@ -85,8 +85,7 @@ pub(crate) fn run(args: &TrainArgs, output: &Output) -> Result<ExitCode, Problem
         }
     };
     interrupt::listen()?;
-    let (device, why) = args.device.open()?;
-    output.line(format!("device   {} ({why})", device.description()));
+    let device = args.device.open_and_say(output)?;
     let ending = plan.train(device, precision, &mut reporter);
     // However it ended: what is said next must not run into the bar.
     reporter.end_progress();

@@ -67,8 +67,8 @@ impl Folder {
         command
             .current_dir(self.0.path())
             .args(line.split_whitespace())
-            // Without it the GPU in software complains on stderr.
-            .env("XDG_RUNTIME_DIR", self.0.path())
+            // As in a container, where drivers complain of it unless the program sees to it.
+            .env_remove("XDG_RUNTIME_DIR")
             // Not the user's own.
             .env("GAN_CACHE_DIR", self.0.path().join("cache"))
             .stdin(Stdio::null());
@@ -89,6 +89,24 @@ impl Folder {
             line: line.to_owned(),
             output: self.command(line).output().unwrap(),
         }
+    }
+
+    /// Runs `gan-cli <line>` on a terminal of `columns` columns; what a person sees, line by line,
+    /// redrawn ones included.
+    pub(crate) fn watch(&self, line: &str, columns: usize) -> Vec<String> {
+        let program = env!("CARGO_BIN_EXE_gan-cli");
+        let output = Command::new("script")
+            .args(["--quiet", "--return", "--command"])
+            .arg(format!("stty cols {columns}; exec {program} {line}"))
+            .arg("/dev/null")
+            .current_dir(self.0.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let seen = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{line}: {seen}");
+        let plain = console::strip_ansi_codes(&seen);
+        plain.split(['\r', '\n']).map(str::to_owned).collect()
     }
 
     /// Starts `gan-cli <line>` and waits until the checkpoint of some step from `first` on is there.

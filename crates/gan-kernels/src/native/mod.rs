@@ -286,7 +286,11 @@ impl<T: Real> Backend for Native<T> {
             Isa::Avx512Bf16 => "bf16".into(),
             _ => format!("f{}", 8 * size_of::<T>()),
         };
-        format!("cpu, {isa}, {} threads, {precision}", self.threads())
+        let threads = match self.threads() {
+            1 => "1 thread".to_owned(),
+            threads => format!("{threads} threads"),
+        };
+        format!("cpu, {isa}, {threads}, {precision}")
     }
 
     fn matrix(&self, rows: usize, cols: usize) -> Matrix<Self> {

@@ -73,10 +73,9 @@ pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> Result<ExitCode, Prob
     let nearest_mode = data.nearest_mode();
     let reference = data.reference(&nearest_mode);
     let metrics = applicable(metrics, !args.metrics.is_empty(), &reference, args.samples)?;
-    let (device, why) = args.device.open()?;
     output.line(format!("model    {}", model.path.display()));
     output.line(format!("data     {}", data.in_words()));
-    output.line(format!("device   {} ({why})", device.description()));
+    let device = args.device.open_and_say(output)?;
     if let Some(warning) = &data.warning {
         output.notice(format!("warning: {warning}"));
     }
