@@ -13,7 +13,7 @@ use crate::timing::Effort;
 /// Measures a device; docs/benchmarks.md says what is measured, and how to read it.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo xtask bench")]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Leave out what was not named.
     #[arg(long)]
     pub only: bool,
@@ -63,7 +63,7 @@ pub struct Arguments {
 
 /// A part of a GPU's report, in the order of measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub(crate) enum Part {
     /// Rates of large products and of a copy, and what a launch costs.
     Limits,
     /// Launches, FLOP and traffic of the MNIST iteration.
@@ -86,8 +86,7 @@ pub enum Part {
 
 impl Arguments {
     /// The numbers of threads that a processor is measured with: one, two, all.
-    #[must_use]
-    pub fn thread_counts(&self) -> Vec<usize> {
+    pub(crate) fn thread_counts(&self) -> Vec<usize> {
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         match self.threads {
             Some(threads) => vec![threads as usize],
@@ -100,8 +99,7 @@ impl Arguments {
     }
 
     /// The precision that was asked for, or all that the processor's back end has.
-    #[must_use]
-    pub fn precisions(&self) -> Vec<&str> {
+    pub(crate) fn precisions(&self) -> Vec<&str> {
         match &self.precision {
             Some(precision) => vec![precision],
             None => precisions(),
@@ -109,8 +107,7 @@ impl Arguments {
     }
 
     /// The effort for something that takes milliseconds.
-    #[must_use]
-    pub fn light(&self, budget: Duration) -> Effort {
+    pub(crate) fn light(&self, budget: Duration) -> Effort {
         if self.quick {
             Effort::few(2)
         } else {
@@ -119,8 +116,7 @@ impl Arguments {
     }
 
     /// The effort for something that takes about a second.
-    #[must_use]
-    pub fn heavy(&self, rounds: usize) -> Effort {
+    pub(crate) fn heavy(&self, rounds: usize) -> Effort {
         Effort::few(if self.quick { 1 } else { rounds })
     }
 }

@@ -10,7 +10,7 @@ use crate::game::{SEED, data};
 
 /// FLOP of products, and bytes of all operands.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// Two per multiply-add of a product; nothing else is counted.
     pub flop: f64,
     /// Every operand of every operation once, in f32: what has to be moved if no operation finds
@@ -20,7 +20,7 @@ pub struct Cost {
 
 impl Cost {
     /// The sum over `cases`.
-    pub fn of<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Self {
+    pub(crate) fn of<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Self {
         let mut sum = Self::default();
         for case in cases {
             sum.flop += case.op.flop() as f64;
@@ -32,10 +32,7 @@ impl Cost {
 
 /// The calls of the back end in one iteration of any game, which is not the first: from then on all
 /// are alike.
-///
-/// # Errors
-/// If the configuration does not fit the data.
-pub fn calls(config: &GameConfig, data: TrainingData) -> Result<Vec<RecordedCall>> {
+pub(crate) fn calls(config: &GameConfig, data: TrainingData) -> Result<Vec<RecordedCall>> {
     let recorder = Recorder::default();
     let mut trainer = Trainer::new(recorder.clone(), config, SEED, data)?;
     trainer.step();
@@ -43,18 +40,14 @@ pub fn calls(config: &GameConfig, data: TrainingData) -> Result<Vec<RecordedCall
 }
 
 /// The operations of [`calls`], in their order.
-///
-/// # Errors
-/// If the configuration does not fit the data.
-pub fn operations(config: &GameConfig, data: TrainingData) -> Result<Vec<Case>> {
+pub(crate) fn operations(config: &GameConfig, data: TrainingData) -> Result<Vec<Case>> {
     let calls = calls(config, data)?.into_iter();
     Ok(calls.flat_map(|call| call.cases).collect())
 }
 
 /// The same operations as a processor runs them: D's last layer, its objective and the gradient below
 /// are three.
-#[must_use]
-pub fn on_processors(cases: &[Case]) -> Vec<Case> {
+pub(crate) fn on_processors(cases: &[Case]) -> Vec<Case> {
     let parts = |case: &Case| match case.op {
         Op::LinearLogitLoss(call) => {
             let part = |op: Op| Case {
@@ -70,19 +63,13 @@ pub fn on_processors(cases: &[Case]) -> Vec<Case> {
 }
 
 /// The cost of one iteration of a game on records of `cols` values.
-///
-/// # Errors
-/// If the configuration does not fit such data.
-pub fn iteration(config: &GameConfig, cols: usize) -> Result<Cost> {
+pub(crate) fn iteration(config: &GameConfig, cols: usize) -> Result<Cost> {
     let records = config.game.minibatch;
     Ok(Cost::of(&operations(config, data(records, cols))?))
 }
 
 /// The cost of `rows` samples from G.
-///
-/// # Errors
-/// If the configuration does not fit records of `cols` values, or no sample can be made.
-pub fn sampling(config: &GameConfig, cols: usize, rows: usize) -> Result<Cost> {
+pub(crate) fn sampling(config: &GameConfig, cols: usize, rows: usize) -> Result<Cost> {
     let recorder = Recorder::default();
     let data = data(config.game.minibatch, cols);
     let mut trainer = Trainer::new(recorder.clone(), config, SEED, data)?;

@@ -16,8 +16,7 @@ type Loop = fn(steps: usize) -> f64;
 
 /// The widest vectors that there is a loop for here: their name and FLOP per second with so many
 /// threads, the best of three; `None` where there is none.
-#[must_use]
-pub fn peak(threads: usize) -> Option<(&'static str, f64)> {
+pub(crate) fn peak(threads: usize) -> Option<(&'static str, f64)> {
     let (name, run) = widest()?;
     // Cores take a moment to reach their clock.
     run(STEPS / 4);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use gan_kernels::cases::Case;
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{Affine, Backend, ByteScale, Native, Records, Values};
@@ -12,41 +12,33 @@ use rand::Rng;
 
 use crate::cost::{self, Cost};
 use crate::results::Row;
-use crate::timing::{Effort, Times, turn};
+use crate::timing::{Effort, turn};
 
 /// Values of an MNIST image.
-pub const PIXELS: usize = 784;
+pub(crate) const PIXELS: usize = 784;
 /// Images that the game is played on.
-pub const IMAGES: usize = 50_000;
+pub(crate) const IMAGES: usize = 50_000;
 /// Seed of the game and of its images.
-pub const SEED: u64 = 1;
+pub(crate) const SEED: u64 = 1;
 
 /// The game of a preset.
-///
-/// # Errors
-/// If there is none of this name.
-pub fn preset(name: &str) -> Result<GameConfig> {
+pub(crate) fn preset(name: &str) -> Result<GameConfig> {
     Ok(RunConfig::preset(name)?.game())
 }
 
 /// The operations of an iteration of the MNIST game on 50,000 images, as a GPU runs them.
-///
-/// # Errors
-/// If the preset is missing.
-pub fn mnist_operations() -> Result<Vec<Case>> {
+pub(crate) fn mnist_operations() -> Result<Vec<Case>> {
     cost::operations(&preset("mnist")?, images(IMAGES, PIXELS))
 }
 
 /// The precisions of this processor's back end.
-#[must_use]
-pub fn precisions() -> Vec<&'static str> {
+pub(crate) fn precisions() -> Vec<&'static str> {
     let known = ["f32", "bf16"].into_iter();
     known.filter(|known| native(1, known).is_ok()).collect()
 }
 
 /// The repository: where this was built, or the current folder on a machine that it was carried to.
-#[must_use]
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     if built.join("configs").is_dir() {
         built
@@ -56,10 +48,7 @@ pub fn root() -> PathBuf {
 }
 
 /// The processor with `threads` threads, multiplying in `precision`.
-///
-/// # Errors
-/// If the threads cannot be started or the processor's back end has no such precision.
-pub fn native(threads: usize, precision: &str) -> Result<Native<f32>> {
+pub(crate) fn native(threads: usize, precision: &str) -> Result<Native<f32>> {
     let native = Native::new(Some(threads))?;
     match precision {
         "f32" => Ok(native),
@@ -69,7 +58,7 @@ pub fn native(threads: usize, precision: &str) -> Result<Native<f32>> {
 }
 
 /// A game that is timed, and the size of its data.
-pub struct Game {
+pub(crate) struct Game {
     /// Name of the preset.
     pub name: &'static str,
     /// Values of a record.
@@ -80,117 +69,71 @@ pub struct Game {
 }
 
 /// The games whose iterations are timed.
-pub const GAMES: [Game; 3] = [
-    Game {
-        name: "mnist",
-        cols: PIXELS,
-        records: IMAGES,
-        is_heavy: false,
-    },
-    Game {
-        name: "cifar10-fc",
-        cols: 3072,
-        records: 10_000,
-        is_heavy: true,
-    },
-    Game {
-        name: "ring8",
-        cols: 2,
-        records: 50_000,
-        is_heavy: false,
-    },
+pub(crate) const GAMES: [Game; 3] = [
+    game("mnist", PIXELS, IMAGES, false),
+    game("cifar10-fc", 3072, 10_000, true),
+    game("ring8", 2, 50_000, false),
 ];
+
+const fn game(name: &'static str, cols: usize, records: usize, is_heavy: bool) -> Game {
+    Game {
+        name,
+        cols,
+        records,
+        is_heavy,
+    }
+}
 
 impl Game {
     /// A trainer of it on a processor.
-    ///
-    /// # Errors
-    /// If the preset cannot be read or the back end has no such precision.
-    pub fn trainer(&self, threads: usize, precision: &str) -> Result<Trainer<Native<f32>>> {
+    pub(crate) fn trainer(&self, threads: usize, precision: &str) -> Result<Trainer<Native<f32>>> {
         let native = native(threads, precision)?;
         let data = data(self.records, self.cols);
         Ok(Trainer::new(native, &preset(self.name)?, SEED, data)?)
     }
 
     /// The cost of an iteration.
-    ///
-    /// # Errors
-    /// If the preset cannot be read.
-    pub fn cost(&self) -> Result<Cost> {
+    pub(crate) fn cost(&self) -> Result<Cost> {
         cost::iteration(&preset(self.name)?, self.cols)
     }
 
     /// The duration of its iteration in each of `precisions`, in turn.
-    ///
-    /// # Errors
-    /// As [`Game::trainer`].
-    pub fn rows(&self, threads: usize, precisions: &[&str], effort: Effort) -> Result<Vec<Row>> {
-        let (mut names, mut turns) = (Vec::new(), Vec::new());
-        for precision in precisions {
+    pub(crate) fn rows(
+        &self,
+        threads: usize,
+        precisions: &[&str],
+        effort: Effort,
+    ) -> Result<Vec<Row>> {
+        let turns = precisions.iter().map(|precision| {
             let mut trainer = self.trainer(threads, precision)?;
-            names.push(*precision);
-            turns.push(turn(move || trainer.step()));
-        }
-        let mut turns = turns.into_iter();
-        let first = turns.next().context("no precision")?;
-        let (first, others) = effort.in_turn(first, turns.map(Ok).collect())?;
-        let others = others.into_iter().map(|other| Ok(other?.times));
-        let all: Vec<Times> = std::iter::once(Ok(first))
-            .chain(others)
-            .collect::<Result<_>>()?;
-        let Cost { flop, bytes } = self.cost()?;
-        let row = |(precision, times): (&str, Times)| Row {
-            flop,
-            bytes,
-            ..Row::new(
-                format!("train_step/{}", self.name),
-                Some(threads),
-                precision,
-                &times,
-            )
+            Ok(turn(move || trainer.step()))
+        });
+        let times = effort.each(turns.collect::<Result<_>>()?)?;
+        let cost = self.cost()?;
+        let name = format!("train_step/{}", self.name);
+        let row = |(times, precision): (_, &&str)| {
+            Row::new(&name, Some(threads), precision, &times).with(cost)
         };
-        Ok(names.into_iter().zip(all).map(row).collect())
+        Ok(times.into_iter().zip(precisions).map(row).collect())
     }
-}
-
-/// The duration of an iteration of any game, on a processor.
-///
-/// # Errors
-/// If the configuration does not fit the data.
-pub fn iteration_row(
-    name: &str,
-    config: &GameConfig,
-    data: TrainingData,
-    threads: usize,
-    effort: Effort,
-) -> Result<Row> {
-    let Cost { flop, bytes } = cost::iteration(config, data.records.cols())?;
-    let mut trainer = Trainer::new(native(threads, "f32")?, config, SEED, data)?;
-    let times = effort.alone(turn(|| trainer.step()))?;
-    Ok(Row {
-        flop,
-        bytes,
-        ..Row::new(name, Some(threads), "f32", &times)
-    })
 }
 
 /// Records of two values as floats, as mixtures have them, and longer ones as bytes.
-#[must_use]
-pub fn data(records: usize, cols: usize) -> TrainingData {
-    if cols == 2 {
-        points(records, cols)
-    } else {
-        images(records, cols)
+pub(crate) fn data(records: usize, cols: usize) -> TrainingData {
+    if cols > 2 {
+        return images(records, cols);
+    }
+    let values = (0..records * cols).map(|i| (i as f32).sin()).collect();
+    TrainingData {
+        records: Records::new(cols, Values::Floats(values)),
+        mean: vec![0.0; cols],
     }
 }
 
-/// Images that show nothing and have hardly a zero, which would make an iteration faster.
-#[must_use]
-pub fn images(rows: usize, cols: usize) -> TrainingData {
-    // A pattern longer than a record, rather than random words, which would take seconds.
-    let data = (0..rows * cols).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8);
+/// Images of [`noise`].
+pub(crate) fn images(rows: usize, cols: usize) -> TrainingData {
     let values = Values::Bytes {
-        data: data.collect(),
+        data: noise(rows * cols),
         scale: ByteScale::Uniform(Affine::PIXELS),
     };
     TrainingData {
@@ -199,48 +142,24 @@ pub fn images(rows: usize, cols: usize) -> TrainingData {
     }
 }
 
-/// Records of floats, as mixtures have.
-#[must_use]
-fn points(rows: usize, cols: usize) -> TrainingData {
-    let values = (0..rows * cols).map(|i| (i as f32).sin()).collect();
-    TrainingData {
-        records: Records::new(cols, Values::Floats(values)),
-        mean: vec![0.0; cols],
-    }
-}
-
-/// A trainer of the MNIST game on 50,000 images of noise.
-///
-/// # Errors
-/// If the preset cannot be read or the threads not be started.
-pub fn mnist_trainer(threads: usize) -> Result<Trainer<Native<f32>>> {
-    mnist_trainer_on(Native::new(Some(threads))?)
-}
-
-/// The same on any back end.
-///
-/// # Errors
-/// If the preset cannot be read.
-pub fn mnist_trainer_on<B: Backend>(backend: B) -> Result<Trainer<B>> {
-    let scale = ByteScale::Uniform(Affine::PIXELS);
-    let data = noise_images();
-    let records = Records::new(PIXELS, Values::Bytes { data, scale });
-    let data = TrainingData {
-        records,
-        mean: vec![0.5; PIXELS],
-    };
-    Ok(Trainer::new(backend, &preset("mnist")?, SEED, data)?)
-}
-
-/// 50,000 images of 784 bytes, each byte uniform.
-#[must_use]
-pub fn noise_images() -> Vec<u8> {
+/// Uniform bytes, of which hardly any is a zero, which would make an iteration faster.
+pub(crate) fn noise(count: usize) -> Vec<u8> {
     let address = Address {
         seed: SEED,
         stream: Stream::new(Purpose::Data, 0, 0),
         step: 0,
     };
-    let mut data = vec![0; IMAGES * PIXELS];
+    let mut data = vec![0; count];
     address.rng().fill_bytes(&mut data);
     data
+}
+
+/// A trainer of the MNIST game on 50,000 images of noise.
+pub(crate) fn mnist_trainer<B: Backend>(backend: B) -> Result<Trainer<B>> {
+    Ok(Trainer::new(
+        backend,
+        &preset("mnist")?,
+        SEED,
+        images(IMAGES, PIXELS),
+    )?)
 }

@@ -1,25 +1,26 @@
 //! The measurements behind `docs/benchmarks.md`: games and operations with their costs, the limits of
 //! the machine, timing in turns, other frameworks, and the document that is rendered from the results.
 
-pub mod arguments;
-pub mod cost;
-pub mod fma;
-pub mod game;
+mod arguments;
+mod cost;
+mod fma;
+mod game;
 #[cfg(feature = "gpu")]
-pub mod gpu;
-pub mod machine;
+mod gpu;
+mod machine;
 pub mod memory;
-pub mod operations;
-pub mod peers;
-pub mod products;
-pub mod provenance;
-pub mod render;
+mod operations;
+mod peers;
+mod products;
+mod provenance;
+mod render;
 pub mod report;
-pub mod results;
-pub mod scaling;
-pub mod spawn;
-pub mod start;
-pub mod targets;
-pub mod tasks;
-pub mod timing;
-pub mod unfused;
+mod results;
+mod scaling;
+mod spawn;
+mod start;
+mod targets;
+mod tasks;
+mod timing;
+pub mod track;
+mod unfused;

@@ -18,10 +18,7 @@ const SIDE: usize = 4096;
 
 /// Everything that `threads` threads can do at best: products by each library, multiply-adds in
 /// registers, and a copy; `quick` leaves the products out, which take a while.
-///
-/// # Errors
-/// If the threads cannot be started.
-pub fn limits(threads: usize, quick: bool) -> Result<Vec<Limit>> {
+pub(crate) fn limits(threads: usize, quick: bool) -> Result<Vec<Limit>> {
     let mut rates = Vec::new();
     if !quick {
         for (name, rate) in product_rates(threads)? {
@@ -58,8 +55,7 @@ fn best_of(rounds: usize, run: Turn<'_>) -> Result<f64> {
 /// On a virtual machine it tells what two processors are: tens of nanoseconds are two cores under
 /// one cache, hundreds two under different ones, and some twenty one core's two threads; and the
 /// host may move them meanwhile.
-#[must_use]
-pub fn round_trip() -> f64 {
+pub(crate) fn round_trip() -> f64 {
     const TIMES: u64 = 20_000;
     let once = || {
         let word = AtomicU64::new(0);

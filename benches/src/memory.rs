@@ -46,7 +46,7 @@ unsafe impl GlobalAlloc for Counting {
 
 /// What `run` returns, and by how many bytes the memory in use grew at the most meanwhile; 0 where
 /// [`Counting`] is not the allocator.
-pub fn peak_growth<T>(run: impl FnOnce() -> T) -> (T, usize) {
+pub(crate) fn peak_growth<T>(run: impl FnOnce() -> T) -> (T, usize) {
     let before = LIVE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
     let result = run();

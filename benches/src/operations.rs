@@ -11,15 +11,12 @@ use crate::timing::{Effort, Times, turn};
 use crate::unfused::Unfused;
 
 /// The distinct operations of `cases` in their order, and how often each is there.
-#[must_use]
-pub fn distinct(cases: &[Case]) -> Vec<(&Case, usize)> {
+pub(crate) fn distinct(cases: &[Case]) -> Vec<(&Case, usize)> {
     let mut found: Vec<(&Case, usize)> = Vec::new();
     for case in cases {
         let name = case.to_string();
-        match found
-            .iter_mut()
-            .find(|(known, _)| known.to_string() == name)
-        {
+        let mut all = found.iter_mut();
+        match all.find(|(known, _)| known.to_string() == name) {
             Some((_, count)) => *count += 1,
             None => found.push((case, 1)),
         }
@@ -28,10 +25,7 @@ pub fn distinct(cases: &[Case]) -> Vec<(&Case, usize)> {
 }
 
 /// A row per distinct operation of `cases`, with the times that `time` finds.
-///
-/// # Errors
-/// If a result is wrong, or something goes wrong on the device.
-pub fn rows<B: Backend>(
+pub(crate) fn rows<B: Backend>(
     checker: &Checker<'_, B>,
     cases: &[Case],
     threads: Option<usize>,
@@ -44,12 +38,10 @@ pub fn rows<B: Backend>(
             .check(case)
             .with_context(|| format!("{name} is wrong"))?;
         let times = time(case, &mut checker.prepare(case))?;
-        let Cost { flop, bytes } = Cost::of([case]);
+        let row = Row::new(format!("op/{name}"), threads, precision, &times);
         Ok(Row {
             count,
-            flop,
-            bytes,
-            ..Row::new(format!("op/{name}"), threads, precision, &times)
+            ..row.with(Cost::of([case]))
         })
     };
     distinct(cases).into_iter().map(row).collect()
@@ -57,10 +49,7 @@ pub fn rows<B: Backend>(
 
 /// The operations of the MNIST iteration on a processor; on one thread beside the same work in
 /// separate passes.
-///
-/// # Errors
-/// If a result is wrong or the threads cannot be started.
-pub fn on_processor(threads: usize, effort: Effort) -> Result<Vec<Row>> {
+pub(crate) fn on_processor(threads: usize, effort: Effort) -> Result<Vec<Row>> {
     let native = Native::<f32>::new(Some(threads))?;
     let matrix = |rows, cols| native.matrix(rows, cols);
     let checker = Checker::new(&native, &matrix);

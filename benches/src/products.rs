@@ -12,7 +12,7 @@ const CHECKED: usize = 1 << 29;
 
 /// C = A·B with C of m × n and a depth of k; all of it row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Product {
+pub(crate) struct Product {
     /// Rows of C.
     pub m: usize,
     /// Columns of C.
@@ -27,7 +27,7 @@ pub struct Product {
 /// transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Factors {
+pub(crate) enum Factors {
     /// X·W of a forward pass.
     Nn,
     /// dZ·Wᵀ of a gradient of data.
@@ -50,8 +50,7 @@ impl std::fmt::Display for Product {
 
 impl Product {
     /// The product that a linear operation contains.
-    #[must_use]
-    pub fn of(case: &Case) -> Option<Self> {
+    pub(crate) fn of(case: &Case) -> Option<Self> {
         let (m, n, k, factors) = match case.op {
             Op::LinearFwd(linear_fwd::Call { shape, act, .. }) => {
                 (shape.m, shape.n * act.pieces(), shape.k, Factors::Nn)
@@ -68,8 +67,7 @@ impl Product {
     }
 
     /// The product of two square matrices.
-    #[must_use]
-    pub fn square(side: usize) -> Self {
+    pub(crate) fn square(side: usize) -> Self {
         Self {
             m: side,
             n: side,
@@ -79,14 +77,12 @@ impl Product {
     }
 
     /// Two per multiply-add.
-    #[must_use]
-    pub fn flop(&self) -> f64 {
+    pub(crate) fn flop(&self) -> f64 {
         2.0 * self.m as f64 * self.n as f64 * self.k as f64
     }
 
     /// Steps from row to row and from column to column of A.
-    #[must_use]
-    pub fn strides_of_a(&self) -> [usize; 2] {
+    pub(crate) fn strides_of_a(&self) -> [usize; 2] {
         match self.factors {
             Factors::Tn => [1, self.m],
             _ => [self.k, 1],
@@ -94,8 +90,7 @@ impl Product {
     }
 
     /// Steps from row to row and from column to column of B.
-    #[must_use]
-    pub fn strides_of_b(&self) -> [usize; 2] {
+    pub(crate) fn strides_of_b(&self) -> [usize; 2] {
         match self.factors {
             Factors::Nt => [1, self.k],
             _ => [self.n, 1],
@@ -106,8 +101,7 @@ impl Product {
     ///
     /// They are the same in every precision, and sums of their products are exact in f32 up to a
     /// depth of 4096 and, unless signs conspire, beyond: so an error shows as a difference.
-    #[must_use]
-    pub fn values(&self) -> [Vec<f32>; 2] {
+    pub(crate) fn values(&self) -> [Vec<f32>; 2] {
         [(self.m * self.k, 0), (self.k * self.n, 1 << 20)].map(|(len, first)| {
             let words = (first..first + len).map(|i| (i as u32).wrapping_mul(2_654_435_761) >> 25);
             words
@@ -117,8 +111,7 @@ impl Product {
     }
 
     /// Rows of A·B by plain loops in f64, all of them or, of large products, some at equal distances.
-    #[must_use]
-    pub fn expected(&self, a: &[f32], b: &[f32]) -> Vec<f64> {
+    pub(crate) fn expected(&self, a: &[f32], b: &[f32]) -> Vec<f64> {
         let ([a_row, a_col], [b_row, b_col]) = (self.strides_of_a(), self.strides_of_b());
         let mut rows = Vec::new();
         for i in (0..self.m).step_by(self.step()) {
@@ -134,10 +127,7 @@ impl Product {
     }
 
     /// Compares the rows of C with those that are [`expected`](Self::expected).
-    ///
-    /// # Errors
-    /// Where they differ.
-    pub fn check(&self, expected: &[f64], c: &[f32]) -> Result<()> {
+    pub(crate) fn check(&self, expected: &[f64], c: &[f32]) -> Result<()> {
         let rows = (0..self.m).step_by(self.step());
         for (i, row) in rows.zip(expected.chunks_exact(self.n)) {
             for (j, &expected) in row.iter().enumerate() {
@@ -158,10 +148,7 @@ impl Product {
     }
 
     /// C by the crate `gemm`, on one thread.
-    ///
-    /// # Panics
-    /// If a matrix has another size.
-    pub fn by_gemm(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+    pub(crate) fn by_gemm(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
         self.assert_sizes(a, b, c);
         let ([a_row, a_col], [b_row, b_col]) = self.strides();
         // SAFETY: the strides stay within the matrices, whose sizes were checked.
@@ -178,10 +165,7 @@ impl Product {
     }
 
     /// C by the crate `matrixmultiply`, on one thread.
-    ///
-    /// # Panics
-    /// If a matrix has another size.
-    pub fn by_matrixmultiply(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+    pub(crate) fn by_matrixmultiply(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
         self.assert_sizes(a, b, c);
         let ([a_row, a_col], [b_row, b_col]) = self.strides();
         // SAFETY: the strides stay within the matrices, whose sizes were checked.
@@ -208,7 +192,7 @@ impl Product {
 }
 
 /// A product by a back end of this library: a forward pass without bias or activation.
-pub struct OwnProduct<B: Backend> {
+pub(crate) struct OwnProduct<B: Backend> {
     product: Product,
     backend: B,
     x: Matrix<B>,
@@ -221,8 +205,7 @@ pub struct OwnProduct<B: Backend> {
 impl<B: Backend<Elem = f32>> OwnProduct<B> {
     /// Of two square matrices, which hold no zeros: leaving them out is faster, and multiplying them
     /// takes less power.
-    #[must_use]
-    pub fn square(backend: B, side: usize) -> Self {
+    pub(crate) fn square(backend: B, side: usize) -> Self {
         let product = Product::square(side);
         let [x, w] = product.values().map(|values| {
             let mut matrix = backend.matrix(side, side);
@@ -246,7 +229,7 @@ impl<B: Backend<Elem = f32>> OwnProduct<B> {
     }
 
     /// Computes it once.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         self.backend.linear_fwd(LinearFwd {
             x: self.x.all(),
             w: &self.w,
@@ -260,10 +243,7 @@ impl<B: Backend<Elem = f32>> OwnProduct<B> {
     }
 
     /// Compares the last result with plain loops.
-    ///
-    /// # Errors
-    /// If it is wrong, or something goes wrong on the device.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let [a, b] = self.product.values();
         let found = self.backend.read(self.y.all())?;
         self.product.check(&self.product.expected(&a, &b), &found)

@@ -23,13 +23,12 @@ const FLAGS: [&str; 12] = [
 ];
 
 /// The end of the name of a device that the processor emulates.
-pub const EMULATED: &str = ", emulated by the processor: a smoke test";
+pub(crate) const EMULATED: &str = ", emulated by the processor: a smoke test";
 
 /// This machine's processor, now.
 ///
 /// The load of the end is that of the beginning until [`finish`] is called.
-#[must_use]
-pub fn processor() -> Machine {
+pub(crate) fn processor() -> Machine {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let backend = Native::<f32>::new(None).map_or_else(|_| "cpu".into(), |it| it.description());
@@ -41,8 +40,7 @@ pub fn processor() -> Machine {
 }
 
 /// Everything but the device, for devices other than the processor.
-#[must_use]
-pub fn here() -> Machine {
+pub(crate) fn here() -> Machine {
     Machine {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         load: [load(), None],
@@ -54,7 +52,7 @@ pub fn here() -> Machine {
 }
 
 /// Notes the load at the end.
-pub fn finish(machine: &mut Machine) {
+pub(crate) fn finish(machine: &mut Machine) {
     machine.load[1] = load();
 }
 

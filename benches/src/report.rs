@@ -4,19 +4,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::Parser;
 
 use crate::arguments::Arguments;
 use crate::game::{GAMES, root};
-use crate::results::{Fact, Limit, LimitKind, Purpose, Results, Row};
+use crate::results::{Device, Fact, Limit, LimitKind, Purpose, Results, Row};
 use crate::{machine, operations, peers, provenance, render, scaling, spawn, targets, tasks};
 
 /// Measures what the command line asks for, prints it, and keeps it where that is asked for.
-///
-/// # Errors
-/// If something cannot be measured, or the results not be written.
 // The report is what this program is for.
 #[allow(clippy::print_stdout)]
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run() -> Result<()> {
+    let arguments = &Arguments::parse();
     let root = root();
     if arguments.render {
         return render::write(&root);
@@ -68,8 +67,9 @@ fn print_gpu_targets(files: &[Results]) {
     if files.iter().any(is_emulated) {
         println!("a smoke test: that something is reached or not says nothing\n");
     }
-    for line in targets::gpu_lines(files) {
-        println!("{line}");
+    for target in targets::on_gpu(Device { files }) {
+        let verdict = target.verdict().replace("**", "");
+        println!("{}: {}, {verdict}", target.name, target.wanted());
     }
 }
 
@@ -103,7 +103,7 @@ fn processor(arguments: &Arguments) -> Result<Vec<Results>> {
         let before = round_trip();
         fill(&mut results)?;
         for (when, seconds) in [("before", before), ("after", round_trip())] {
-            let purpose = purpose.name();
+            let purpose = purpose.names().0;
             let name = format!("two threads/a word there and back, {when} {purpose}");
             let fact = seconds.map(|seconds| Fact::new(name, 1e9 * seconds, "ns"));
             results.facts.extend(fact);

@@ -1,21 +1,7 @@
-//! What a measurement leaves: one JSON file per device and purpose in `benches/results/`.
+//! What a measurement leaves: one JSON file per device and purpose in `benches/results/`, from which
+//! alone `docs/benchmarks.md` is rendered.
 //!
-//! `docs/benchmarks.md` is rendered from these files alone; none of its numbers is typed.
-//!
-//! # Adding results
-//!
-//! A program that measures makes a [`Results`] with its [`Purpose`] and [`Machine`], pushes each
-//! result to the list it belongs to as soon as it has it, and calls [`Results::write`]; empty lists
-//! are left out of the file and of the document.
-//! - A duration is a [`Row`]. Its name has the form `group/what/variant`: `op/…` are operations (with
-//!   [`Row::count`] as often as an iteration has them), `train_step/…` iterations, and any other name
-//!   lands in the table of whole tasks.
-//! - What the device can do at best is a [`Limit`], to which the tables relate rows of the same
-//!   threads and precision.
-//! - Our time beside that of another program or library is a [`Comparison`].
-//! - Any other number is a [`Fact`], and a series of rows over one variable a [`Curve`].
-//!
-//! What was not measured is absent or `None`, and is shown as "–"; nobody writes 0 for it.
+//! A number that was not measured is absent or `None`, and is shown as "–"; nobody writes 0 for it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,16 +10,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::cost::Cost;
 use crate::timing::{Other, Times};
 
 /// Version of the files' format; another one is refused.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// The subject of a file; with the device it names the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Limits, operations, iterations and whole tasks.
+    #[default]
     Report,
     /// The same work in other programs.
     Peers,
@@ -44,34 +32,28 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The word for it in the file's name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    /// The word for it in the file's name, and its words in the document.
+    pub(crate) fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Report => "report",
-            Self::Peers => "peers",
-            Self::Scaling => "scaling",
-            Self::Builds => "builds",
+            Self::Report => ("report", "Operations, iterations and tasks"),
+            Self::Peers => ("peers", "Other frameworks"),
+            Self::Scaling => ("scaling", "Scaling"),
+            Self::Builds => ("builds", "Builds"),
         }
     }
 }
 
 /// The contents of one file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Results {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Results {
     /// [`FORMAT`].
     pub format: u32,
-    /// The subject.
     pub purpose: Purpose,
-    /// The circumstances of the measurement.
     pub machine: Machine,
-    /// What the device can do at best.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Limit>,
-    /// Durations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<Row>,
-    /// Numbers that are not durations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
     /// The MNIST iteration in other frameworks.
@@ -83,14 +65,13 @@ pub struct Results {
     /// Operations beside the matrix products of other libraries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<Comparison>,
-    /// Durations over one variable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,
 }
 
 /// Where and when something was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Name of the device, for people; the name of the file is made from it.
     pub device: String,
     /// The back end, as [`gan_kernels::Backend::description`] says.
@@ -115,7 +96,7 @@ pub struct Machine {
 /// The resource that a limit is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum LimitKind {
+pub(crate) enum LimitKind {
     /// FLOP per second of a large product, by one library.
     Product,
     /// FLOP per second of fused multiply-adds that touch no memory.
@@ -124,16 +105,15 @@ pub enum LimitKind {
     Copy,
 }
 
-/// What the device can do at best, measured.
+/// What the device can do at best, measured; tables relate rows of the same threads and precision
+/// to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Limit {
-    /// The resource.
+pub(crate) struct Limit {
     pub kind: LimitKind,
     /// The library or loop that reached it.
     pub name: String,
-    /// Threads; `None` on devices that have none to choose.
+    /// `None` on devices that have no threads to choose.
     pub threads: Option<usize>,
-    /// Precision of the factors, such as `f32`.
     pub precision: String,
     /// FLOP or bytes per second.
     pub rate: Option<f64>,
@@ -144,10 +124,11 @@ pub struct Limit {
 
 /// A duration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Row {
-    /// `group/what/variant`.
+pub(crate) struct Row {
+    /// `group/what/variant`: `op/…` is an operation, `train_step/…` an iteration, and any other name
+    /// lands in the table of whole tasks.
     pub name: String,
-    /// Threads; `None` on devices that have none to choose.
+    /// `None` on devices that have no threads to choose.
     pub threads: Option<usize>,
     /// Precision of the factors of products, such as `f32`.
     pub precision: String,
@@ -173,7 +154,7 @@ pub struct Row {
 
 /// Our time beside that of another program or library for the same work.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// The other program or library.
     pub name: String,
     /// The way it is used, or the operation whose product it computes.
@@ -184,14 +165,12 @@ pub struct Comparison {
     pub threads: usize,
     /// Precision of the factors of products, on either side.
     pub precision: String,
-    /// The result.
     pub outcome: Outcome,
 }
 
-/// The result of a comparison.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// No times; the reason in one line.
     Skipped(String),
     /// Times per run, taken in turns.
@@ -200,14 +179,13 @@ pub enum Outcome {
 
 /// The times of both sides of a comparison.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Milliseconds of this library, the median of the turns.
     pub ours_ms: f64,
     /// Half the distance between the quartiles over the median.
     pub ours_spread: f64,
     /// Milliseconds of the other side.
     pub theirs_ms: f64,
-    /// Its spread.
     pub theirs_spread: f64,
     /// Theirs over ours, the median of the pairs.
     pub ratio: f64,
@@ -219,10 +197,9 @@ pub struct Measured {
 
 /// A number that is not a duration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Fact {
+pub(crate) struct Fact {
     /// `group/what`.
     pub name: String,
-    /// The number.
     pub value: Option<f64>,
     /// Its unit, such as `nats` or `bytes`.
     pub unit: String,
@@ -230,51 +207,38 @@ pub struct Fact {
 
 /// Rows over one variable, in its order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Curve {
+pub(crate) struct Curve {
     /// The variable, such as `minibatch`.
     pub variable: String,
     /// What stays the same, for people.
     pub fixed: String,
-    /// The points.
     pub points: Vec<Point>,
 }
 
-/// One point of a curve.
+/// The iteration at one value of the variable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// The variable's value.
+pub(crate) struct Point {
     pub at: f64,
-    /// The iteration there.
     pub row: Row,
 }
 
 impl Results {
-    /// Results without entries.
-    #[must_use]
-    pub fn new(purpose: Purpose, machine: Machine) -> Self {
+    pub(crate) fn new(purpose: Purpose, machine: Machine) -> Self {
         Self {
             format: FORMAT,
             purpose,
             machine,
-            limits: Vec::new(),
-            rows: Vec::new(),
-            facts: Vec::new(),
-            peers: Vec::new(),
-            parzen_peers: Vec::new(),
-            products: Vec::new(),
-            curves: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// The name of the file in `benches/results/`.
-    #[must_use]
-    pub fn file_name(&self) -> String {
-        format!("{}-{}.json", self.slug(), self.purpose.name())
+    pub(crate) fn file_name(&self) -> String {
+        format!("{}-{}.json", self.slug(), self.purpose.names().0)
     }
 
     /// The device's name as part of a file's name.
-    #[must_use]
-    pub fn slug(&self) -> String {
+    pub(crate) fn slug(&self) -> String {
         let words = self.machine.device.to_lowercase();
         let words = words.split(|c: char| !c.is_ascii_alphanumeric());
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
@@ -282,12 +246,7 @@ impl Results {
     }
 
     /// Writes these into `folder`, in place of those of the same device and purpose.
-    ///
-    /// The file appears whole: it is written beside and then renamed.
-    ///
-    /// # Errors
-    /// If the folder cannot be written to.
-    pub fn write(&self, folder: &Path) -> Result<PathBuf> {
+    pub(crate) fn write(&self, folder: &Path) -> Result<PathBuf> {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let path = folder.join(self.file_name());
         replace(&path, &(serde_json::to_string_pretty(self)? + "\n"))?;
@@ -295,18 +254,12 @@ impl Results {
     }
 
     /// All results in `folder`, in the order of devices, then purposes.
-    ///
-    /// # Errors
-    /// If a file cannot be read or has another format.
-    pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
+    pub(crate) fn read_all(folder: &Path) -> Result<Vec<Self>> {
         let mut all = Vec::new();
         let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
         for entry in entries {
             let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            if path.extension().is_some_and(|it| it == "json") {
                 all.push(Self::read(&path).with_context(|| path.display().to_string())?);
             }
         }
@@ -324,29 +277,21 @@ impl Results {
     /// These with the entries of `newer`, each in place of one with the same name and precision.
     ///
     /// Parts of a measurement may be made one by one, each by a process that a time limit may end.
-    #[must_use]
-    pub fn joined(self, newer: Self) -> Self {
-        let of_comparison = |it: &Comparison| {
-            let Comparison {
-                name,
-                variant,
-                precision,
-                ..
-            } = it;
-            (name.clone(), variant.clone(), precision.clone())
-        };
+    pub(crate) fn joined(self, newer: Self) -> Self {
+        let of_comparison =
+            |it: &Comparison| [&it.name, &it.variant, &it.precision].map(Clone::clone);
         Self {
             limits: joined(self.limits, newer.limits, |it| {
                 (it.kind as u8, it.name.clone(), it.precision.clone())
             }),
             rows: joined(self.rows, newer.rows, |it| {
-                (it.name.clone(), it.precision.clone())
+                [it.name.clone(), it.precision.clone()]
             }),
             facts: joined(self.facts, newer.facts, |it| it.name.clone()),
             peers: joined(self.peers, newer.peers, of_comparison),
             products: joined(self.products, newer.products, of_comparison),
             curves: joined(self.curves, newer.curves, |it| {
-                (it.variable.clone(), it.fixed.clone())
+                [it.variable.clone(), it.fixed.clone()]
             }),
             ..newer
         }
@@ -359,60 +304,62 @@ fn joined<T, K: PartialEq>(older: Vec<T>, newer: Vec<T>, key: impl Fn(&T) -> K) 
     kept.chain(newer).collect()
 }
 
-/// All results of one device.
+/// All results of one device, in the order of their purposes.
 #[derive(Clone, Copy, Debug)]
-pub struct Device<'a> {
-    /// The files, in the order of their purposes.
+pub(crate) struct Device<'a> {
     pub files: &'a [Results],
 }
 
 impl<'a> Device<'a> {
     /// The devices of `all`, which is in the order of [`Results::read_all`].
-    pub fn each_of(all: &'a [Results]) -> impl Iterator<Item = Self> {
+    pub(crate) fn each_of(all: &'a [Results]) -> impl Iterator<Item = Self> {
         all.chunk_by(|a, b| a.machine.device == b.machine.device)
             .map(|files| Self { files })
     }
 
     /// Its name, for people.
-    #[must_use]
-    pub fn name(self) -> &'a str {
+    pub(crate) fn name(self) -> &'a str {
         self.files.first().map_or("", |file| &file.machine.device)
     }
 
     /// Every entry of one list of the files.
-    pub fn all<T: 'a>(self, list: fn(&Results) -> &Vec<T>) -> impl Iterator<Item = &'a T> {
+    pub(crate) fn all<T: 'a>(self, list: fn(&Results) -> &Vec<T>) -> impl Iterator<Item = &'a T> {
         self.files.iter().flat_map(list)
     }
 
-    /// Every duration.
-    pub fn rows(self) -> impl Iterator<Item = &'a Row> {
+    pub(crate) fn rows(self) -> impl Iterator<Item = &'a Row> {
         self.all(|file| &file.rows)
     }
 
     /// The duration of that name, with `threads` threads in `precision`.
-    #[must_use]
-    pub fn row(self, name: &str, threads: Option<usize>, precision: &str) -> Option<&'a Row> {
+    pub(crate) fn row(
+        self,
+        name: &str,
+        threads: Option<usize>,
+        precision: &str,
+    ) -> Option<&'a Row> {
         self.rows()
             .find(|row| row.name == name && row.threads == threads && row.precision == precision)
     }
 
     /// Seconds of the first measured duration of that name.
-    #[must_use]
-    pub fn seconds(self, name: &str) -> Option<f64> {
+    pub(crate) fn seconds(self, name: &str) -> Option<f64> {
         let mut rows = self.rows().filter(|row| row.name == name);
         rows.find_map(Row::seconds)
     }
 
-    /// The fact of that name.
-    #[must_use]
-    pub fn fact(self, name: &str) -> Option<f64> {
+    pub(crate) fn fact(self, name: &str) -> Option<f64> {
         let mut facts = self.all(|file| &file.facts);
         known(facts.find(|fact| fact.name == name)?.value)
     }
 
     /// The highest rate of a kind with `threads` threads in `precision`.
-    #[must_use]
-    pub fn limit(self, kind: LimitKind, threads: Option<usize>, precision: &str) -> Option<f64> {
+    pub(crate) fn limit(
+        self,
+        kind: LimitKind,
+        threads: Option<usize>,
+        precision: &str,
+    ) -> Option<f64> {
         self.all(|file| &file.limits)
             .filter(|it| it.kind == kind && it.threads == threads && it.precision == precision)
             .filter_map(|it| known(it.rate))
@@ -420,8 +367,7 @@ impl<'a> Device<'a> {
     }
 
     /// A row's rate over that of the best product with as many threads in the same precision.
-    #[must_use]
-    pub fn share_of_limit(self, row: &Row) -> Option<f64> {
+    pub(crate) fn share_of_limit(self, row: &Row) -> Option<f64> {
         let limit = self.limit(LimitKind::Product, row.threads, &row.precision)?;
         Some(row.rate()? / limit)
     }
@@ -429,8 +375,7 @@ impl<'a> Device<'a> {
 
 impl Row {
     /// A row with nothing but its times.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         name: impl Into<String>,
         threads: Option<usize>,
         precision: &str,
@@ -447,29 +392,34 @@ impl Row {
         }
     }
 
+    /// The row with what one run costs.
+    pub(crate) fn with(self, Cost { flop, bytes }: Cost) -> Self {
+        Self {
+            flop,
+            bytes,
+            ..self
+        }
+    }
+
     /// Seconds, if measured.
-    #[must_use]
-    pub fn seconds(&self) -> Option<f64> {
+    pub(crate) fn seconds(&self) -> Option<f64> {
         known(self.seconds).filter(|&seconds| seconds > 0.0)
     }
 
     /// FLOP per second, where there are any.
-    #[must_use]
-    pub fn rate(&self) -> Option<f64> {
+    pub(crate) fn rate(&self) -> Option<f64> {
         (self.flop > 0.0).then_some(self.flop / self.seconds()?)
     }
 
     /// Bytes per second, where they were counted.
-    #[must_use]
-    pub fn bandwidth(&self) -> Option<f64> {
+    pub(crate) fn bandwidth(&self) -> Option<f64> {
         (self.bytes > 0.0).then_some(self.bytes / self.seconds()?)
     }
 }
 
 impl Comparison {
     /// The times, if measured.
-    #[must_use]
-    pub fn measured(&self) -> Option<&Measured> {
+    pub(crate) fn measured(&self) -> Option<&Measured> {
         match &self.outcome {
             Outcome::Measured(measured) => Some(measured),
             Outcome::Skipped(_) => None,
@@ -480,8 +430,7 @@ impl Comparison {
 impl Outcome {
     /// Our times beside those of the other side, whose losses, if any, differed from ours by
     /// `loss_gap`.
-    #[must_use]
-    pub fn of(ours: &Times, theirs: Result<Other>, loss_gap: Option<f64>) -> Self {
+    pub(crate) fn of(ours: &Times, theirs: Result<Other>, loss_gap: Option<f64>) -> Self {
         match theirs {
             Ok(Other { times, ratio }) => Self::Measured(Measured {
                 ours_ms: 1e3 * ours.median(),
@@ -496,16 +445,13 @@ impl Outcome {
     }
 
     /// No times, because of `error`.
-    #[must_use]
-    pub fn skipped(error: &anyhow::Error) -> Self {
+    pub(crate) fn skipped(error: &anyhow::Error) -> Self {
         Self::Skipped(one_line(error))
     }
 }
 
 impl Fact {
-    /// A number with its name and unit.
-    #[must_use]
-    pub fn new(name: impl Into<String>, value: f64, unit: &str) -> Self {
+    pub(crate) fn new(name: impl Into<String>, value: f64, unit: &str) -> Self {
         Self {
             name: name.into(),
             value: Some(value),
@@ -515,23 +461,18 @@ impl Fact {
 }
 
 /// The value, unless it is NaN or infinite.
-#[must_use]
-pub fn known(value: Option<f64>) -> Option<f64> {
+pub(crate) fn known(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite())
 }
 
 /// The text of an error without line breaks.
-#[must_use]
-pub fn one_line(error: &anyhow::Error) -> String {
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Replaces the file `path` by `text`, so that a reader sees the old or the new whole.
-///
-/// # Errors
-/// If the folder cannot be written to.
-pub fn replace(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> Result<()> {
     let beside = path.with_extension("tmp");
     fs::write(&beside, text).with_context(|| beside.display().to_string())?;
     fs::rename(&beside, path).with_context(|| path.display().to_string())
@@ -545,32 +486,32 @@ mod tests {
     fn joined_puts_newer_entries_in_place_of_those_with_their_name_and_precision() {
         let of = |rows: &[(&str, &str, f64)]| {
             let mut results = Results::new(Purpose::Report, Machine::default());
-            results.rows = rows
-                .iter()
-                .map(|&(name, precision, seconds)| Row {
+            for &(name, precision, seconds) in rows {
+                results.rows.push(Row {
                     name: name.into(),
                     precision: precision.into(),
                     seconds: Some(seconds),
                     ..Row::default()
-                })
-                .collect();
-            results.products = rows
-                .iter()
-                .map(|&(name, precision, seconds)| Comparison {
+                });
+                results.products.push(Comparison {
                     name: "cubek".into(),
                     variant: name.into(),
                     versions: BTreeMap::new(),
                     threads: 1,
                     precision: precision.into(),
                     outcome: Outcome::Skipped(format!("after {seconds} s")),
-                })
-                .collect();
+                });
+            }
             results
         };
         let older = of(&[("a", "f32", 1.0), ("b", "f32", 2.0), ("a", "tf32", 3.0)]);
         let newer = of(&[("a", "f32", 4.0), ("c", "f32", 5.0)]);
-        let expected = [("b", "f32", 2.0), ("a", "tf32", 3.0), ("a", "f32", 4.0)];
-        let expected = of(&[&expected[..], &[("c", "f32", 5.0)]].concat());
+        let expected = of(&[
+            ("b", "f32", 2.0),
+            ("a", "tf32", 3.0),
+            ("a", "f32", 4.0),
+            ("c", "f32", 5.0),
+        ]);
         assert_eq!(older.joined(newer), expected);
     }
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use gan_model::{ActivationKind, GameConfig, LayerConfig};
+use gan_model::{ActivationKind, GameConfig, LayerConfig, Trainer};
 
-use crate::game::{PIXELS, images, iteration_row, preset};
-use crate::results::{Curve, Point};
-use crate::timing::Effort;
+use crate::cost;
+use crate::game::{PIXELS, SEED, images, native, preset};
+use crate::results::{Curve, Point, Row};
+use crate::timing::{Effort, turn};
 
 /// For each point.
 const EFFORT: Effort = Effort {
@@ -26,10 +27,7 @@ const FEW_RECORDS: usize = 10_000;
 
 /// All curves, with `threads` threads but for the one over threads; `quick` takes the small half of
 /// each and one run per point.
-///
-/// # Errors
-/// If the threads cannot be started.
-pub fn curves(threads: usize, quick: bool) -> Result<Vec<Curve>> {
+pub(crate) fn curves(threads: usize, quick: bool) -> Result<Vec<Curve>> {
     let effort = if quick { Effort::few(1) } else { EFFORT };
     let mnist = preset("mnist")?;
     let over = |variable: &str, fixed: &str, values: &[usize], row: &dyn Fn(usize) -> Result<_>| {
@@ -46,13 +44,15 @@ pub fn curves(threads: usize, quick: bool) -> Result<Vec<Curve>> {
         })
     };
     let game = |config: &GameConfig, records, threads| {
-        iteration_row(
-            "train_step",
+        let mut trainer = Trainer::new(
+            native(threads, "f32")?,
             config,
+            SEED,
             images(records, PIXELS),
-            threads,
-            effort,
-        )
+        )?;
+        let times = effort.alone(turn(|| trainer.step()))?;
+        let row = Row::new("train_step", Some(threads), "f32", &times);
+        Ok(row.with(cost::iteration(config, PIXELS)?))
     };
     Ok(vec![
         over("minibatch", "the MNIST game", &MINIBATCHES, &|minibatch| {

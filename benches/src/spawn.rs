@@ -16,10 +16,7 @@ const BINARIES: [(&str, &str); 2] = [
 ];
 
 /// `spawns` starts of every binary that there is in `folder`.
-///
-/// # Errors
-/// If a binary does not run.
-pub fn rows(folder: &Path, spawns: usize) -> Result<Vec<Row>> {
+pub(crate) fn rows(folder: &Path, spawns: usize) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (file, build) in BINARIES {
         let binary = folder.join(format!("{file}{}", std::env::consts::EXE_SUFFIX));
@@ -53,8 +50,7 @@ fn start(binary: &Path, argument: &str) -> Result<f64> {
 }
 
 /// The folder of the binaries, in that of what cargo builds.
-#[must_use]
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     target.unwrap_or_else(|| root.join("target")).join("bench")

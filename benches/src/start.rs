@@ -4,7 +4,7 @@
 //! this library's own losses in the iterations that follow.
 //! A peer that computes another game gets other losses.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -12,12 +12,11 @@ use anyhow::{Context, Result, ensure};
 use gan_kernels::random::{Address, Permutation, Purpose, Stream, keep_threshold};
 use gan_kernels::{Backend, FillLatent, Native, Prior, Rates, StepState};
 use npyz::{AutoSerialize, WriteOptions, WriterBuilder};
-use safetensors::SafeTensors;
 
-use crate::game::{IMAGES, PIXELS, SEED, mnist_trainer, noise_images};
+use crate::game::{IMAGES, PIXELS, SEED, mnist_trainer, noise};
 
 /// Iterations whose losses a peer must reproduce.
-pub const ITERATIONS: usize = 5;
+pub(crate) const ITERATIONS: usize = 5;
 
 /// Iterations before them: at the very start D says 1/2 to everything, whatever
 /// it computes, and here it begins to tell samples from data.
@@ -95,23 +94,20 @@ impl Masked {
 }
 
 /// Writes the folder `dir`, which must exist; returns the losses of D and of G, an iteration each.
-///
-/// # Errors
-/// If a file cannot be written, or the trainer not be started.
-pub fn write(dir: &Path) -> Result<Vec<[f64; 2]>> {
+pub(crate) fn write(dir: &Path) -> Result<Vec<[f64; 2]>> {
     write_after(dir, BEFORE)
 }
 
 /// Likewise after `before` iterations.
 fn write_after(dir: &Path, before: u64) -> Result<Vec<[f64; 2]>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut trainer = mnist_trainer(threads)?;
+    let mut trainer = mnist_trainer(Native::<f32>::new(Some(threads))?)?;
     (0..before).for_each(|_| trainer.step());
     let rates = |metrics: gan_model::Metrics| [metrics.learning_rate, metrics.momentum];
     let mut next = rates(trainer.take_metrics()?);
     write_parameters(dir, &trainer)?;
     write_array(dir, "step", &[1], &[before as i64])?;
-    write_array(dir, "data", &[IMAGES, PIXELS], &noise_images())?;
+    write_array(dir, "data", &[IMAGES, PIXELS], &noise(IMAGES * PIXELS))?;
 
     let backend = Native::<f32>::new(Some(1))?;
     let (mut latents, mut rows, mut steps, mut losses) = (vec![], vec![], vec![], vec![]);
@@ -130,12 +126,8 @@ fn write_after(dir: &Path, before: u64) -> Result<Vec<[f64; 2]>> {
         "{}: losses are {losses:?}, expected finite ones",
         dir.display()
     );
-    write_array(
-        dir,
-        "latents",
-        &[ITERATIONS, 2 * MINIBATCH, LATENT],
-        &latents,
-    )?;
+    let shape = [ITERATIONS, 2 * MINIBATCH, LATENT];
+    write_array(dir, "latents", &shape, &latents)?;
     write_array(dir, "rows", &[ITERATIONS, MINIBATCH], &rows)?;
     write_array(dir, "rates", &[ITERATIONS, 2], &steps)?;
     write_array(dir, "losses", &[ITERATIONS, 2], flat)?;
@@ -151,27 +143,12 @@ fn write_after(dir: &Path, before: u64) -> Result<Vec<[f64; 2]>> {
 /// `generator.0.w`, `generator.0.b`, `generator.0.moment0.w` and so on: the checkpoint's tensors
 /// under the checkpoint's names, biases with one axis.
 fn write_parameters(dir: &Path, trainer: &gan_model::Trainer<Native<f32>>) -> Result<()> {
-    let path = dir.join("start.safetensors");
-    trainer
-        .checkpoint(String::new(), std::collections::BTreeMap::new())?
-        .save(&path)?;
-    let bytes = fs::read(&path)?;
-    fs::remove_file(&path)?;
-    for (name, tensor) in SafeTensors::deserialize(&bytes)?.tensors() {
-        let values: Vec<f32> = tensor
-            .data()
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&bytes| f32::from_le_bytes(bytes))
-            .collect();
-        let shape = tensor.shape();
-        let shape = if name.ends_with(".b") {
-            &shape[1..]
-        } else {
-            shape
-        };
-        write_array(dir, &name, shape, &values)?;
+    let checkpoint = trainer.checkpoint(String::new(), Default::default())?;
+    for (name, shape) in checkpoint.tensors() {
+        let values = checkpoint.tensor(name).unwrap_or_default();
+        let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+        let axes = usize::from(name.ends_with(".b"));
+        write_array(dir, name, &shape[axes..], &values)?;
     }
     Ok(())
 }

@@ -18,13 +18,10 @@ const SIGMA: usize = 2;
 /// Points that are held to the f64 oracle.
 const ORACLE_POINTS: usize = 200;
 /// Images of one call of the sampler.
-pub const SAMPLES: usize = 1000;
+pub(crate) const SAMPLES: usize = 1000;
 
 /// `2 · count` different images of the built-in digits: points, then samples of a Parzen window.
-///
-/// # Errors
-/// If the digits cannot be drawn.
-pub fn digits(count: usize) -> Result<Vec<f32>> {
+pub(crate) fn digits(count: usize) -> Result<Vec<f32>> {
     let config = DataConfig {
         count: Some(2 * count),
         ..DataConfig::new("digits")
@@ -38,7 +35,7 @@ pub fn digits(count: usize) -> Result<Vec<f32>> {
 }
 
 /// A Parzen window on a back end: as many points as samples.
-pub struct Window<B: Backend> {
+pub(crate) struct Window<B: Backend> {
     backend: B,
     points: Matrix<B>,
     samples: Matrix<B>,
@@ -46,8 +43,7 @@ pub struct Window<B: Backend> {
 
 impl<B: Backend> Window<B> {
     /// The first half of the rows of `values` as points, under the other half.
-    #[must_use]
-    pub fn new(backend: B, values: &[f32]) -> Self {
+    pub(crate) fn new(backend: B, values: &[f32]) -> Self {
         let (points, samples) = values.split_at(values.len() / 2);
         let [points, samples] = [points, samples].map(|values| {
             let elements = values.iter().map(|&it| B::Elem::from_f64(it.into()));
@@ -64,10 +60,7 @@ impl<B: Backend> Window<B> {
 
     /// Log-likelihood in nats of the first `points` points under the first `samples` samples, σ by
     /// σ.
-    ///
-    /// # Errors
-    /// If something goes wrong on the device.
-    pub fn logs(&self, points: usize, samples: usize, sigmas: &[f64]) -> Result<Vec<f64>> {
+    pub(crate) fn logs(&self, points: usize, samples: usize, sigmas: &[f64]) -> Result<Vec<f64>> {
         Ok(self.backend.parzen(Parzen {
             points: self.points.rows(0, points),
             samples: self.samples.rows(0, samples),
@@ -76,24 +69,24 @@ impl<B: Backend> Window<B> {
     }
 
     /// The same of all points under all samples.
-    ///
-    /// # Errors
-    /// If something goes wrong on the device.
-    pub fn all_logs(&self, sigmas: &[f64]) -> Result<Vec<f64>> {
+    pub(crate) fn all_logs(&self, sigmas: &[f64]) -> Result<Vec<f64>> {
         self.logs(self.points.row_count(), self.samples.row_count(), sigmas)
     }
 }
 
 /// The σ that MNIST usually gets, alone, and the authors' ten.
-#[must_use]
-pub fn sigmas() -> [Vec<f64>; 2] {
+pub(crate) fn sigmas() -> [Vec<f64>; 2] {
     let ten = authors_sigmas();
     [vec![ten[SIGMA]], ten]
 }
 
 /// The row of a window with `count` points and samples.
-#[must_use]
-pub fn window_row(count: usize, sigmas: usize, threads: Option<usize>, times: &Times) -> Row {
+pub(crate) fn window_row(
+    count: usize,
+    sigmas: usize,
+    threads: Option<usize>,
+    times: &Times,
+) -> Row {
     let name = format!("parzen/{count}x{count}x{PIXELS}/{sigmas} sigmas");
     Row {
         flop: 2.0 * (count * count * PIXELS) as f64,
@@ -102,35 +95,22 @@ pub fn window_row(count: usize, sigmas: usize, threads: Option<usize>, times: &T
 }
 
 /// One σ beside ten, in turn.
-///
-/// # Errors
-/// If the threads cannot be started.
-pub fn parzen(digits: &[f32], threads: usize, effort: Effort) -> Result<Vec<Row>> {
+pub(crate) fn parzen(digits: &[f32], threads: usize, effort: Effort) -> Result<Vec<Row>> {
     let count = digits.len() / 2 / PIXELS;
     let window = Window::new(Native::<f32>::new(Some(threads))?, digits);
     let sigmas = sigmas();
     // The processor's operations do not fail.
     let window = &window;
-    let run = |sigmas| turn(move || drop(window.all_logs(sigmas)));
-    let (one, others) = effort.in_turn(run(&sigmas[0][..]), vec![Ok(run(&sigmas[1][..]))])?;
-    let mut rows = vec![window_row(count, 1, Some(threads), &one)];
-    for ten in others {
-        let count_of_sigmas = sigmas[1].len();
-        rows.push(window_row(
-            count,
-            count_of_sigmas,
-            Some(threads),
-            &ten?.times,
-        ));
-    }
-    Ok(rows)
+    let turns = sigmas.iter();
+    let turns = turns.map(|sigmas| turn(move || drop(window.all_logs(sigmas))));
+    let times = effort.each(turns.collect())?;
+    let row =
+        |(times, sigmas): (_, &Vec<f64>)| window_row(count, sigmas.len(), Some(threads), &times);
+    Ok(times.into_iter().zip(&sigmas).map(row).collect())
 }
 
 /// The distance of points from the f64 oracle, and how memory grows with their number.
-///
-/// # Errors
-/// If the threads cannot be started.
-pub fn parzen_facts(digits: &[f32], threads: usize) -> Result<Vec<Fact>> {
+pub(crate) fn parzen_facts(digits: &[f32], threads: usize) -> Result<Vec<Fact>> {
     let [sigmas, _] = sigmas();
     let all = digits.len() / 2 / PIXELS;
     let few = ORACLE_POINTS.min(all);
@@ -148,30 +128,22 @@ pub fn parzen_facts(digits: &[f32], threads: usize) -> Result<Vec<Fact>> {
         logs?;
         Ok(bytes as f64)
     };
+    let of_half = grown(all / 2)?;
     let matrix = 4.0 * (all * all) as f64;
-    Ok(vec![
-        Fact::new(
-            "parzen/error of a point",
-            errors.fold(0.0, f64::max),
-            "nats",
-        ),
-        Fact::new("parzen/error of the mean", error_of_mean, "nats"),
-        Fact::new("parzen/memory", grown(all)?, "bytes"),
-        Fact::new("parzen/memory of half", grown(all / 2)?, "bytes"),
-        Fact::new(
-            "parzen/matrix of distances, which is never made",
-            matrix,
-            "bytes",
-        ),
-    ])
+    let facts = [
+        ("error of a point", errors.fold(0.0, f64::max), "nats"),
+        ("error of the mean", error_of_mean, "nats"),
+        ("memory", grown(all)?, "bytes"),
+        ("memory of half", of_half, "bytes"),
+        ("matrix of distances, which is never made", matrix, "bytes"),
+    ];
+    let fact = |(name, value, unit)| Fact::new(format!("parzen/{name}"), value, unit);
+    Ok(facts.map(fact).into())
 }
 
 /// Samples of the MNIST generator, read back.
-///
-/// # Errors
-/// If the preset cannot be read or the threads not be started.
-pub fn sample(threads: usize, effort: Effort) -> Result<Row> {
-    let mut trainer = mnist_trainer(threads)?;
+pub(crate) fn sample(threads: usize, effort: Effort) -> Result<Row> {
+    let mut trainer = mnist_trainer(Native::<f32>::new(Some(threads))?)?;
     let mut first = 0;
     let times = effort.alone(turn(|| {
         // The processor's operations do not fail.
@@ -181,18 +153,13 @@ pub fn sample(threads: usize, effort: Effort) -> Result<Row> {
     let cost = sampling(&preset("mnist")?, PIXELS, SAMPLES)?;
     let name = format!("sample/mnist/{SAMPLES} images");
     Ok(Row {
-        flop: cost.flop,
-        bytes: cost.bytes,
         items: SAMPLES as f64,
-        ..Row::new(name, Some(threads), "f32", &times)
+        ..Row::new(name, Some(threads), "f32", &times).with(cost)
     })
 }
 
 /// Reading MNIST and making its mean, if `GAN_DATA_DIR` says where it is: `mnist/` in it.
-///
-/// # Errors
-/// If it is not there.
-pub fn load(effort: Effort) -> Result<Option<Row>> {
+pub(crate) fn load(effort: Effort) -> Result<Option<Row>> {
     let Some(folder) = std::env::var_os("GAN_DATA_DIR") else {
         return Ok(None);
     };

@@ -3,35 +3,31 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// Seconds per run of one side, sorted.
 #[derive(Clone, Debug)]
-pub struct Times(Vec<f64>);
+pub(crate) struct Times(Vec<f64>);
 
 impl Times {
     /// Times in any order; at least one, or the statistics panic.
-    #[must_use]
-    pub fn new(mut seconds: Vec<f64>) -> Self {
+    pub(crate) fn new(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
         Self(seconds)
     }
 
     /// The median.
-    #[must_use]
-    pub fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 
     /// Half the distance between the quartiles over the median.
-    #[must_use]
-    pub fn spread(&self) -> f64 {
+    pub(crate) fn spread(&self) -> f64 {
         (self.quantile(0.75) - self.quantile(0.25)) / 2.0 / self.median()
     }
 
     /// The shortest.
-    #[must_use]
-    pub fn best(&self) -> f64 {
+    pub(crate) fn best(&self) -> f64 {
         self.quantile(0.0)
     }
 
@@ -41,10 +37,10 @@ impl Times {
 }
 
 /// One side of a comparison: a call is its turn and returns seconds per run.
-pub type Turn<'a> = Box<dyn FnMut() -> Result<f64> + 'a>;
+pub(crate) type Turn<'a> = Box<dyn FnMut() -> Result<f64> + 'a>;
 
 /// A turn of one run of `run`, by the clock.
-pub fn turn<'a>(mut run: impl FnMut() + 'a) -> Turn<'a> {
+pub(crate) fn turn<'a>(mut run: impl FnMut() + 'a) -> Turn<'a> {
     Box::new(move || {
         let start = Instant::now();
         run();
@@ -54,7 +50,7 @@ pub fn turn<'a>(mut run: impl FnMut() + 'a) -> Turn<'a> {
 
 /// The times of another side beside ours.
 #[derive(Clone, Debug)]
-pub struct Other {
+pub(crate) struct Other {
     /// Its times.
     pub times: Times,
     /// Its time over ours, the median of the rounds.
@@ -63,7 +59,7 @@ pub struct Other {
 
 /// How long to measure something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effort {
+pub(crate) struct Effort {
     /// Time to spend at least.
     pub budget: Duration,
     /// Rounds to make at least.
@@ -74,8 +70,7 @@ pub struct Effort {
 
 impl Effort {
     /// Enough rounds for quartiles.
-    #[must_use]
-    pub const fn of(budget: Duration) -> Self {
+    pub(crate) const fn of(budget: Duration) -> Self {
         Self {
             budget,
             rounds: 20,
@@ -84,8 +79,7 @@ impl Effort {
     }
 
     /// For what takes seconds: few rounds, and one before them.
-    #[must_use]
-    pub const fn few(rounds: usize) -> Self {
+    pub(crate) const fn few(rounds: usize) -> Self {
         Self {
             budget: Duration::ZERO,
             rounds,
@@ -96,10 +90,7 @@ impl Effort {
     /// Our times and those of each of `others` that is there, compared round by round; another side
     /// that fails is out, and the rest goes on. Where all others are out there is nothing to compare,
     /// and one round of ours is enough.
-    ///
-    /// # Errors
-    /// If our side fails.
-    pub fn in_turn(
+    pub(crate) fn in_turn(
         self,
         mut ours: Turn<'_>,
         others: Vec<Result<Turn<'_>>>,
@@ -145,11 +136,17 @@ impl Effort {
         Ok((Times::new(own), others))
     }
 
+    /// The times of each side, none of which may fail.
+    pub(crate) fn each(self, sides: Vec<Turn<'_>>) -> Result<Vec<Times>> {
+        let mut sides = sides.into_iter();
+        let first = sides.next().context("nothing to time")?;
+        let (first, others) = self.in_turn(first, sides.map(Ok).collect())?;
+        let others = others.into_iter().map(|other| Ok(other?.times));
+        std::iter::once(Ok(first)).chain(others).collect()
+    }
+
     /// The times of one side.
-    ///
-    /// # Errors
-    /// If it fails.
-    pub fn alone(self, ours: Turn<'_>) -> Result<Times> {
+    pub(crate) fn alone(self, ours: Turn<'_>) -> Result<Times> {
         Ok(self.in_turn(ours, Vec::new())?.0)
     }
 }

@@ -11,7 +11,7 @@ use gan_kernels::{Activation, Dropout};
 use crate::products::Product;
 
 /// One linear operation with its buffers.
-pub struct Unfused {
+pub(crate) struct Unfused {
     op: Op,
     product: Product,
     a: Vec<f32>,
@@ -28,8 +28,7 @@ pub struct Unfused {
 
 impl Unfused {
     /// The case as separate passes, if it is a linear operation.
-    #[must_use]
-    pub fn new(case: &Case) -> Option<Self> {
+    pub(crate) fn new(case: &Case) -> Option<Self> {
         let product = Product::of(case)?;
         let Product { m, n, k, .. } = product;
         let result = match case.op {
@@ -53,7 +52,7 @@ impl Unfused {
     }
 
     /// All passes, once.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         self.product.by_gemm(&self.a, &self.b, &mut self.c);
         match self.op {
             Op::LinearFwd(linear_fwd::Call { act, dropout, .. }) => {

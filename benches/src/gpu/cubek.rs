@@ -44,9 +44,6 @@ struct Operands {
 
 impl Cubek {
     /// Checks each of the library's routines that compute in `precision`, and keeps the fastest.
-    ///
-    /// # Errors
-    /// If none is right, or the device fails.
     pub(super) fn new(
         gpu: &Gpu,
         precision: Precision,
@@ -114,9 +111,6 @@ impl Cubek {
     }
 
     /// Seconds per product, the mean of `count` lists of them.
-    ///
-    /// # Errors
-    /// If the device fails.
     pub(super) fn run(&mut self, count: usize) -> Result<f64> {
         let (cube, runs) = (&self.cube, self.runs);
         let mut failure = Ok(());

@@ -15,9 +15,6 @@ use crate::timing::Turn;
 const LAUNCHES: usize = 100;
 
 /// Rates of a large product, by each library, and of a large copy.
-///
-/// # Errors
-/// If a product of ours is wrong, or something goes wrong on the device.
 pub(super) fn of(gpu: &Gpu, precision: Precision, libraries: &mut Libraries) -> Result<Vec<Limit>> {
     let limit = |kind, name: &str, rate: Result<f64>| Limit {
         kind,
@@ -81,9 +78,6 @@ fn copy(gpu: &Gpu) -> Result<f64> {
 }
 
 /// A launch of next to nothing, alone and in a recorded list.
-///
-/// # Errors
-/// If something goes wrong on the device.
 pub(super) fn launches(gpu: &Gpu) -> Result<Vec<Row>> {
     let mut matrices = Averaged::new(gpu, 1, 4)?;
     let cube = matrices.cube.clone();

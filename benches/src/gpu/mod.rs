@@ -22,7 +22,7 @@ use gan_model::{GameConfig, Trainer, TrainingData};
 
 use crate::arguments::{Arguments, Part};
 use crate::cost::{self, Cost};
-use crate::game::{PIXELS, SEED, images, mnist_operations, mnist_trainer_on, preset, root};
+use crate::game::{PIXELS, SEED, images, mnist_operations, mnist_trainer, preset, root};
 use crate::report::say;
 use crate::results::{Curve, Fact, Point, Purpose, Results, Row};
 use crate::tasks::{Window, digits, sigmas, window_row};
@@ -46,9 +46,6 @@ struct Gpu {
 }
 
 /// Measures what the command line asks for.
-///
-/// # Errors
-/// If the device is not there, a result is wrong, or something goes wrong on the device.
 pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Results>> {
     let gpu = Gpu::find(&arguments.device, arguments.quick)?;
     ensure!(
@@ -183,9 +180,6 @@ impl Measurement<'_> {
 
 impl Gpu {
     /// Finds the device `name`.
-    ///
-    /// # Errors
-    /// If it is not there or this build does not link its runtime.
     fn find(name: &str, quick: bool) -> Result<Self> {
         let name: DeviceName = name.parse().map_err(anyhow::Error::msg)?;
         // Says what is wrong, where something is.
@@ -315,15 +309,12 @@ fn game(
     config: &GameConfig,
     data: TrainingData,
 ) -> Result<Row> {
-    let Cost { flop, bytes } = cost::iteration(config, data.records.cols())?;
+    let cost = cost::iteration(config, data.records.cols())?;
     let cube = gpu.open(precision)?;
     let mut trainer = Trainer::new(cube.clone(), config, SEED, data)?;
     let times = gpu.time(&cube, || trainer.step())?;
-    Ok(Row {
-        flop,
-        bytes,
-        ..Row::new(format!("train_step/{name}"), None, precision.name(), &times)
-    })
+    let name = format!("train_step/{name}");
+    Ok(Row::new(name, None, precision.name(), &times).with(cost))
 }
 
 /// The operations of an MNIST iteration, each alone.
@@ -345,7 +336,7 @@ fn operations(gpu: &Gpu, precision: Precision) -> Result<Vec<Row>> {
 /// Launches of the MNIST iteration, and what its log costs every 100 iterations.
 fn facts(gpu: &Gpu, precision: Precision) -> Result<Vec<Fact>> {
     let cube = gpu.open(precision)?;
-    let mut trainer = mnist_trainer_on(cube.clone())?;
+    let mut trainer = mnist_trainer(cube.clone())?;
     trainer.step();
     let (replayed, launches) = match trainer.execution() {
         Some(Execution::Replayed { launches }) => (1.0, launches as f64),

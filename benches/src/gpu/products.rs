@@ -90,9 +90,6 @@ impl Libraries {
 
 /// Pushes rows of all distinct products of an iteration to `rows`, each checked against plain loops
 /// in f64 before it is timed; what is not reached in time is skipped.
-///
-/// # Errors
-/// If a result of ours is wrong, or something goes wrong on the device.
 pub(super) fn push(
     gpu: &Gpu,
     precision: Precision,

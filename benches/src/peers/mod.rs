@@ -26,9 +26,9 @@ use crate::timing::{Effort, Turn};
 use crate::{game, start};
 use contest::Contest;
 use environment::Environment;
-pub use parzen::measure_parzen;
+pub(crate) use parzen::measure_parzen;
 use processors::on_processors;
-pub use products::TorchProducts;
+pub(crate) use products::TorchProducts;
 
 /// Iterations of one side before it is the other's turn, after one that does not count and brings
 /// back caches and threads.
@@ -125,10 +125,7 @@ impl Peer {
 /// it, for which this package needs the feature of that name.
 /// On the CPU both sides run on `threads` processors, the same ones, where the system can hold them
 /// there; on a GPU neither is kept to some, since what drives a device has threads of its own.
-///
-/// # Errors
-/// If this library cannot run; what a peer cannot do is its [`Outcome::Skipped`].
-pub fn measure(
+pub(crate) fn measure(
     threads: usize,
     precision: &str,
     device: &str,
@@ -236,7 +233,7 @@ impl OwnGame {
     }
 
     fn on<B: Backend + 'static>(backend: B) -> Result<Self> {
-        let mut trainer = game::mnist_trainer_on(backend)?;
+        let mut trainer = game::mnist_trainer(backend)?;
         let step = Box::new(move |count| {
             (0..count).for_each(|_| trainer.step());
             // Waits for a device, which has only been told what to do so far.
@@ -258,7 +255,7 @@ impl OwnGame {
 
 /// The rate of a framework's product of two 4096 × 4096 f32 matrices.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
-pub struct ProductRate {
+pub(crate) struct ProductRate {
     /// The framework, and the library it calls where that is another.
     pub name: String,
     /// Its version.
@@ -271,10 +268,7 @@ pub struct ProductRate {
 
 /// Rates of the product that PyTorch, NumPy and JAX reach with `threads` threads, on as many
 /// processors.
-///
-/// # Errors
-/// If the environment of Python is missing or its script fails.
-pub fn product_rates(threads: usize, root: &Path) -> Result<Vec<ProductRate>> {
+pub(crate) fn product_rates(threads: usize, root: &Path) -> Result<Vec<ProductRate>> {
     let environment = Environment::new(root, threads)?;
     let rate = |library: &str| {
         let output = environment

@@ -10,7 +10,7 @@ use gan_kernels::Native;
 use super::contest::Contest;
 use super::environment::Environment;
 use super::{Peer, Program, on_processors, peer};
-use crate::game::{PIXELS, noise_images};
+use crate::game::{PIXELS, noise};
 use crate::results::{Comparison, Outcome};
 use crate::start::write_array;
 use crate::tasks::Window;
@@ -40,15 +40,15 @@ const PEERS: [Peer; 6] = [
 /// log p(x) of 10,000 points under Gaussians on 10,000 samples of 784 values each, with one σ and
 /// with ten, by this library's fused operation and by each peer in turn, for at least `budget` and
 /// five pairs a peer.
-///
-/// # Errors
-/// If this library cannot run; what a peer cannot do is its [`Outcome::Skipped`].
-pub fn measure_parzen(threads: usize, budget: Duration, root: &Path) -> Result<Vec<Comparison>> {
+pub(crate) fn measure_parzen(
+    threads: usize,
+    budget: Duration,
+    root: &Path,
+) -> Result<Vec<Comparison>> {
     let environment = Environment::new(root, threads)?;
     let folder = environment.folder("parzen")?;
-    let bytes = noise_images();
-    let values = bytes[..2 * COUNT * PIXELS].iter();
-    let values: Vec<f32> = values.map(|&byte| f32::from(byte) / 255.0).collect();
+    let bytes = noise(2 * COUNT * PIXELS).into_iter();
+    let values: Vec<f32> = bytes.map(|byte| f32::from(byte) / 255.0).collect();
     let (points, samples) = values.split_at(COUNT * PIXELS);
     let sigmas = authors_sigmas();
     write_array(&folder, "points", &[COUNT, PIXELS], points)?;

@@ -51,9 +51,6 @@ pub(super) struct Process {
 impl Process {
     /// Starts `command`, whose standard error goes to the file `log`, and reads its first line; if
     /// there is a time limit, it must answer `until` then.
-    ///
-    /// # Errors
-    /// If it cannot be started, ends, cannot run here, or says something else.
     pub(super) fn start(command: &mut Command, log: &Path, until: Option<Instant>) -> Result<Self> {
         let stderr = File::create(log).with_context(|| log.display().to_string())?;
         let mut child = command
@@ -85,17 +82,11 @@ impl Process {
     }
 
     /// Its values in the iterations that the start gives.
-    ///
-    /// # Errors
-    /// If it ends or says something else.
     pub(super) fn check(&mut self) -> Result<Vec<Vec<f64>>> {
         Ok(self.ask::<Losses>("check")?.losses)
     }
 
     /// Seconds per iteration, the mean of `count`.
-    ///
-    /// # Errors
-    /// If it ends or says something else.
     pub(super) fn run(&mut self, count: usize) -> Result<f64> {
         let Times { ms } = self.ask(&format!("run {count}"))?;
         let mean = ms.iter().sum::<f64>() / ms.len() as f64;
@@ -107,9 +98,6 @@ impl Process {
     }
 
     /// Its answer to `line`.
-    ///
-    /// # Errors
-    /// If it ends or says something else.
     pub(super) fn ask<T: for<'a> Deserialize<'a>>(&mut self, line: &str) -> Result<T> {
         // A peer that is gone says why in its log.
         writeln!(self.stdin, "{line}")

@@ -6,9 +6,6 @@ use anyhow::Result;
 /// starts; of different cores while there are enough.
 ///
 /// On systems other than Linux nothing is kept anywhere.
-///
-/// # Errors
-/// If fewer processors are allowed, or the system refuses; or as `body`.
 pub(super) fn on_processors<T: Send>(
     count: usize,
     body: impl FnOnce() -> Result<T> + Send,

@@ -12,7 +12,7 @@ use super::process::Process;
 use crate::products::Product;
 
 /// `benches/peers/products_gpu.py` while it runs.
-pub struct TorchProducts(Process);
+pub(crate) struct TorchProducts(Process);
 
 #[derive(Serialize)]
 struct Question<'a> {
@@ -32,10 +32,7 @@ enum Answer {
 impl TorchProducts {
     /// Starts PyTorch on its device `device`, such as `cuda:0`; if there is a time limit, it must
     /// answer `until` then.
-    ///
-    /// # Errors
-    /// If it is missing or has no such device.
-    pub fn start(device: &str, root: &Path, until: Option<Instant>) -> Result<Self> {
+    pub(crate) fn start(device: &str, root: &Path, until: Option<Instant>) -> Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let environment = Environment::new(root, threads)?;
         if let Some(reason) = environment.without_python() {
@@ -51,8 +48,7 @@ impl TorchProducts {
     }
 
     /// Versions that its speed depends on.
-    #[must_use]
-    pub fn versions(&self) -> String {
+    pub(crate) fn versions(&self) -> String {
         let versions = self.0.versions.iter();
         let versions: Vec<_> = versions
             .map(|(of, version)| format!("{of} {version}"))
@@ -61,10 +57,7 @@ impl TorchProducts {
     }
 
     /// Makes the factors of `product`, checks it, and records `runs` of it where it can.
-    ///
-    /// # Errors
-    /// If the product is wrong, or PyTorch cannot compute it.
-    pub fn prepare(&mut self, product: Product, precision: &str, runs: usize) -> Result<()> {
+    pub(crate) fn prepare(&mut self, product: Product, precision: &str, runs: usize) -> Result<()> {
         let question = Question {
             product,
             precision: super::theirs(precision),
@@ -78,10 +71,7 @@ impl TorchProducts {
     }
 
     /// Seconds per product, the mean of `count` at least.
-    ///
-    /// # Errors
-    /// If it ends or says something else.
-    pub fn run(&mut self, count: usize) -> Result<f64> {
+    pub(crate) fn run(&mut self, count: usize) -> Result<f64> {
         self.0.run(count)
     }
 }

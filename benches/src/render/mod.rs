@@ -12,8 +12,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::results::{Device, Results, replace};
-use crate::targets::{ON_PROCESSORS, Target};
-use table::{Side, Table};
+use crate::targets::on_processor;
+use table::Table;
 
 /// The prose, with a line in braces for each part that is computed.
 const TEMPLATE: &str = include_str!("benchmarks.md");
@@ -22,7 +22,7 @@ const TEMPLATE: &str = include_str!("benchmarks.md");
 const KERNELS: &str = include_str!("../../results/kernels.md");
 
 /// The document and its pictures.
-pub struct Document {
+pub(crate) struct Document {
     /// `docs/benchmarks.md`.
     pub markdown: String,
     /// Names in `docs/images/`, and contents.
@@ -30,8 +30,7 @@ pub struct Document {
 }
 
 /// Renders all files, which are in the order of [`Results::read_all`].
-#[must_use]
-pub fn document(files: &[Results]) -> Document {
+pub(crate) fn document(files: &[Results]) -> Document {
     let mut images = Vec::new();
     let sections = Device::each_of(files).map(|device| {
         let section = section::section(device, &mut images);
@@ -46,8 +45,7 @@ pub fn document(files: &[Results]) -> Document {
 }
 
 /// The results of one run, for the terminal.
-#[must_use]
-pub fn terminal(files: &[Results]) -> String {
+pub(crate) fn terminal(files: &[Results]) -> String {
     let sections = Device::each_of(files).map(|device| section::section(device, &mut Vec::new()));
     let text: String = sections.collect();
     // Nobody sees pictures there.
@@ -62,10 +60,7 @@ pub fn terminal(files: &[Results]) -> String {
 }
 
 /// Renders the files of `root/benches/results` into `root/docs`.
-///
-/// # Errors
-/// If a file cannot be read or written.
-pub fn write(root: &Path) -> Result<()> {
+pub(crate) fn write(root: &Path) -> Result<()> {
     let document = document(&Results::read_all(&root.join("benches/results"))?);
     let images = root.join("docs/images");
     fs::create_dir_all(&images).with_context(|| images.display().to_string())?;
@@ -77,21 +72,17 @@ pub fn write(root: &Path) -> Result<()> {
 
 /// The targets of processors, a column per processor.
 fn targets(files: &[Results]) -> Table {
-    let mut table = Table::of(
-        &ON_PROCESSORS,
-        &[
-            ("target", Side::Left, &|target| target.name.to_owned()),
-            ("wanted", Side::Right, &|target| target.wanted_text()),
-        ],
+    // Of no device at all: what is wanted.
+    let wanted = on_processor(Device { files: &[] });
+    let mut table = Table::new(
+        "target | wanted:",
+        wanted.iter().map(|it| [it.name.to_owned(), it.wanted()]),
     );
-    let processors = Device::each_of(files).filter(|device| {
-        let mut rows = device.rows();
-        rows.any(|row| row.threads.is_some())
-    });
+    let is_processor = |device: &Device<'_>| device.rows().any(|row| row.threads.is_some());
+    let processors = Device::each_of(files).filter(is_processor);
     for (index, device) in processors.enumerate() {
-        let verdict = |target: &Target| target.verdict_text(device);
-        let cells = ON_PROCESSORS.iter().map(verdict).collect();
-        table = table.with(2 + index, device.name().into(), Side::Left, cells);
+        let verdicts = on_processor(device).into_iter().map(|it| it.verdict());
+        table.insert(2 + index, device.name().into(), verdicts);
     }
     table
 }

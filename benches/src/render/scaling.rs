@@ -3,9 +3,8 @@
 use gan_pictures::{BLUE, Color, Curves, GREEN, ORANGE, Panel, Scale, Stroke};
 
 use super::section::capital;
-use super::table::Side::Right;
 use super::table::{Table, in_units, spread};
-use crate::results::{Curve, Device, LimitKind};
+use crate::results::{Curve, Device, LimitKind, Point};
 
 /// Time may grow by this power of FLOP or bytes and still count as no faster.
 const EXPONENT: f64 = 1.05;
@@ -16,17 +15,23 @@ const GROWS: f64 = 1.05;
 
 /// Sentence and table.
 pub(super) fn part(curve: &Curve) -> String {
-    let table = Table::of(
-        &curve.points,
-        &[
-            (&curve.variable, Right, &|it| it.at.to_string()),
-            ("ms", Right, &|it| in_units(it.row.seconds(), 1e-3)),
-            ("spread", Right, &|it| spread(it.row.spread)),
-            ("GFLOP", Right, &|it| in_units(Some(it.row.flop), 1e9)),
-            ("GB", Right, &|it| in_units(Some(it.row.bytes), 1e9)),
-            ("GFLOP/s", Right, &|it| in_units(it.row.rate(), 1e9)),
-            ("GB/s", Right, &|it| in_units(it.row.bandwidth(), 1e9)),
-        ],
+    let points = curve.points.iter();
+    let table = Table::new(
+        &format!(
+            "{}: | ms: | spread: | GFLOP: | GB: | GFLOP/s: | GB/s:",
+            curve.variable
+        ),
+        points.map(|Point { at, row }| {
+            [
+                at.to_string(),
+                in_units(row.seconds(), 1e-3),
+                spread(row.spread),
+                in_units(Some(row.flop), 1e9),
+                in_units(Some(row.bytes), 1e9),
+                in_units(row.rate(), 1e9),
+                in_units(row.bandwidth(), 1e9),
+            ]
+        }),
     );
     let (variable, verdict) = (capital(&curve.variable), verdict(curve));
     format!("\n{variable}, {}: {verdict}.\n\n{table}", curve.fixed)
@@ -55,6 +60,7 @@ pub(super) fn verdict(curve: &Curve) -> String {
         let grows = last[axis] / first[axis] > GROWS;
         grows.then(|| fitted_slope(&logs.collect::<Vec<_>>()))
     };
+    let power = |slope: Option<f64>, of| slope.map(|slope| format!("{of}^{slope:.2}"));
     match (slope(1), slope(2)) {
         (None, None) => {
             let times = last[0] / first[0];
@@ -68,18 +74,16 @@ pub(super) fn verdict(curve: &Curve) -> String {
         (Some(flop), _) if flop <= EXPONENT => {
             format!("time grows as FLOP^{flop:.2}, no faster than FLOP")
         }
-        (flop, Some(bytes)) if bytes <= EXPONENT => {
-            let flop = flop.map_or(String::new(), |flop| format!("FLOP^{flop:.2} and as "));
-            format!("time grows as {flop}bytes^{bytes:.2}, no faster than bytes")
-        }
         (flop, bytes) => {
-            let fitted = [(flop, "FLOP"), (bytes, "bytes")];
-            let fitted = fitted.iter().filter_map(|&(slope, of)| Some((slope?, of)));
-            let fitted: Vec<_> = fitted
-                .map(|(slope, of)| format!("{of}^{slope:.2}"))
-                .collect();
-            let fitted = fitted.join(" and as ");
-            format!("time grows as {fitted}, **faster than the work**")
+            let is_faster = bytes.is_none_or(|bytes| bytes > EXPONENT);
+            let powers = [power(flop, "FLOP"), power(bytes, "bytes")];
+            let powers: Vec<_> = powers.into_iter().flatten().collect();
+            let verdict = if is_faster {
+                "**faster than the work**"
+            } else {
+                "no faster than bytes"
+            };
+            format!("time grows as {}, {verdict}", powers.join(" and as "))
         }
     }
 }

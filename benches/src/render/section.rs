@@ -1,11 +1,8 @@
 //! The section of one device: a sentence about it, then a table per subject, with charts.
 
-use std::fmt::Write;
-
 use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, GREEN, ORANGE, SILVER};
 
 use super::scaling;
-use super::table::Side::{Left, Right};
 use super::table::{NOTHING, Table, in_units, number, percent, spread};
 use crate::results::{
     Comparison, Device, LimitKind, Machine, Outcome, Purpose, Results, Row, known,
@@ -35,20 +32,16 @@ pub(super) fn section(device: Device<'_>, images: &mut Vec<(String, String)>) ->
     };
     section.table("Limits", &limits(device));
     section.table("Iterations", &iterations(device));
-    section.peers("iteration", "peers", device.all(|file| &file.peers));
-    section.peers(
-        "Parzen window",
-        "parzen",
-        device.all(|file| &file.parzen_peers),
-    );
+    let peers = device.all(|file| &file.peers).collect();
+    section.peers("The MNIST iteration", "peers", peers);
+    let peers = device.all(|file| &file.parzen_peers).collect();
+    section.peers("The Parzen window", "parzen", peers);
     section.table("Whole tasks", &tasks(device));
     section.table("Other numbers", &facts(device));
     section.operations();
-    let products = comparisons(device.all(|file| &file.products), "µs", MICRO);
-    section.table(
-        "Operations beside the products of other libraries",
-        &products,
-    );
+    let products: Vec<_> = device.all(|file| &file.products).collect();
+    let heading = "Operations beside the products of other libraries";
+    section.table(heading, &comparisons(&products, "µs", MICRO));
     section.curves();
     section.text
 }
@@ -57,28 +50,23 @@ impl Section<'_> {
     /// A heading and a table, if there is anything in it.
     fn table(&mut self, heading: &str, table: &Table) {
         if !table.is_empty() {
-            self.push(format_args!("\n### {heading}\n\n{table}"));
+            self.text += &format!("\n### {heading}\n\n{table}");
         }
     }
 
     fn image(&mut self, name: &str, alt: &str, svg: String) {
         let slug = self.device.files.first().map(Results::slug);
         let name = format!("bench-{}-{name}.svg", slug.unwrap_or_default());
-        self.push(format_args!("\n![{alt}](images/{name})\n"));
+        self.text += &format!("\n![{alt}](images/{name})\n");
         self.images.push((name, svg));
     }
 
-    fn push(&mut self, text: std::fmt::Arguments<'_>) {
-        // Writing to a string does not fail.
-        let _ = self.text.write_fmt(text);
-    }
-
     /// A table of other frameworks, and a chart of their ratios for each number of threads.
-    fn peers<'a>(&mut self, what: &str, name: &str, peers: impl Iterator<Item = &'a Comparison>) {
-        let peers: Vec<_> = peers.collect();
-        let game = if what == "iteration" { "MNIST " } else { "" };
-        let heading = format!("The {game}{what} beside others");
-        self.table(&heading, &comparisons(peers.iter().copied(), "ms", MILLI));
+    fn peers(&mut self, what: &str, name: &str, peers: Vec<&Comparison>) {
+        self.table(
+            &format!("{what} beside others"),
+            &comparisons(&peers, "ms", MILLI),
+        );
         for threads in distinct(peers.iter().map(|it| it.threads)) {
             let of_threads = peers.iter().filter(|it| it.threads == threads);
             let groups = of_threads.filter_map(|it| {
@@ -114,7 +102,7 @@ impl Section<'_> {
         let is_operation = |row: &&Row| row.name.starts_with("op/");
         let all: Vec<&Row> = device.rows().filter(is_operation).collect();
         let Some(first) = all.first() else { return };
-        self.push(format_args!("\n### Operations of an iteration\n"));
+        self.text += "\n### Operations of an iteration\n";
         let alt = "share of the limit that each operation reaches";
         self.image("operations", alt, operations_chart(device, &all));
         let of_one_precision = all.iter().all(|row| row.precision == first.precision);
@@ -124,17 +112,17 @@ impl Section<'_> {
                 heading = format!("{heading}, {}", rows[0].precision);
             }
             let table = operations_table(device, rows);
-            self.push(format_args!("\n{heading}:\n\n{table}"));
+            self.text += &format!("\n{heading}:\n\n{table}");
         }
     }
 
     fn curves(&mut self) {
         let curves: Vec<_> = self.device.all(|file| &file.curves).collect();
         if !curves.is_empty() {
-            self.push(format_args!("\n### Scaling\n"));
+            self.text += "\n### Scaling\n";
         }
         for curve in curves {
-            self.push(format_args!("{}", scaling::part(curve)));
+            self.text += &scaling::part(curve);
             let name = format!("scaling-{}", curve.variable.replace(' ', "-"));
             let alt = format!("time per iteration against {}", curve.variable);
             self.image(&name, &alt, scaling::chart(curve, self.device));
@@ -165,12 +153,7 @@ fn machine(machine: &Machine) -> String {
 }
 
 fn circumstances(purpose: Purpose, machine: &Machine) -> String {
-    let what = match purpose {
-        Purpose::Report => "Operations, iterations and tasks",
-        Purpose::Peers => "Other frameworks",
-        Purpose::Scaling => "Scaling",
-        Purpose::Builds => "Builds",
-    };
+    let (_, what) = purpose.names();
     let [begin, end] = machine.load.map(number);
     let versions = machine.versions.iter();
     let versions: String = versions
@@ -188,7 +171,7 @@ fn circumstances(purpose: Purpose, machine: &Machine) -> String {
     )
 }
 
-pub(super) fn threads_text(threads: Option<usize>) -> String {
+fn threads_text(threads: Option<usize>) -> String {
     match threads {
         None => "whole device".into(),
         Some(1) => "1 thread".into(),
@@ -209,10 +192,8 @@ pub(super) fn capital(text: &str) -> String {
 
 /// The different values, in their order.
 fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut values: Vec<_> = values.collect();
-    values.sort_unstable();
-    values.dedup();
-    values
+    let values: std::collections::BTreeSet<T> = values.collect();
+    values.into_iter().collect()
 }
 
 /// What the device can do: a row per kind, library and precision, a column per number of threads.
@@ -227,24 +208,17 @@ fn limits(device: Device<'_>) -> Table {
             }
         }
     }
-    let name = |kind, name: &str| match kind {
-        LimitKind::Product => format!("product by {name}, GFLOP/s"),
-        LimitKind::Registers => format!("multiply-adds in registers, {name}, GFLOP/s"),
-        LimitKind::Copy => format!("{name}, GB/s, read and written"),
-    };
-    let mut table = Table::of(
-        &firsts,
-        &[
-            ("limit", Left, &|((kind, library, _), _)| {
-                name(*kind, library)
-            }),
-            ("precision", Left, &|((.., precision), _)| {
-                (*precision).clone()
-            }),
-            ("why there is no number", Left, &|(_, limit)| {
-                in_a_cell(limit.skipped.as_deref().unwrap_or_default())
-            }),
-        ],
+    let mut table = Table::new(
+        "limit | precision | why there is no number",
+        firsts.iter().map(|((kind, name, precision), limit)| {
+            let words = match kind {
+                LimitKind::Product => format!("product by {name}, GFLOP/s"),
+                LimitKind::Registers => format!("multiply-adds in registers, {name}, GFLOP/s"),
+                LimitKind::Copy => format!("{name}, GB/s, read and written"),
+            };
+            let reason = limit.skipped.as_deref().unwrap_or_default();
+            [words, (*precision).clone(), in_a_cell(reason)]
+        }),
     );
     let counts = distinct(all().map(|limit| limit.threads));
     for (index, threads) in counts.into_iter().enumerate() {
@@ -255,8 +229,7 @@ fn limits(device: Device<'_>) -> Table {
             });
             in_units(same.and_then(|it| it.rate), GIGA)
         });
-        let cells = cells.collect();
-        table = table.with(2 + index, threads_text(threads), Right, cells);
+        table.insert(2 + index, threads_text(threads) + ":", cells);
     }
     table
 }
@@ -264,52 +237,46 @@ fn limits(device: Device<'_>) -> Table {
 fn iterations(device: Device<'_>) -> Table {
     let rows = device.rows();
     let rows = rows.filter_map(|row| Some((row.name.strip_prefix("train_step/")?, row)));
-    Table::of(
-        rows,
-        &[
-            ("game", Left, &|(game, _)| (*game).into()),
-            ("threads", Right, &|(_, row)| threads_cell(row)),
-            ("precision", Left, &|(_, row)| row.precision.clone()),
-            ("ms", Right, &|(_, row)| in_units(row.seconds(), MILLI)),
-            ("spread", Right, &|(_, row)| spread(row.spread)),
-            ("iterations/s", Right, &|(_, row)| {
-                number(row.seconds().map(f64::recip))
-            }),
-            ("GFLOP", Right, &|(_, row)| {
-                in_units((row.flop > 0.0).then_some(row.flop), GIGA)
-            }),
-            ("GFLOP/s", Right, &|(_, row)| in_units(row.rate(), GIGA)),
-            ("of limit", Right, &|(_, row)| {
-                percent(device.share_of_limit(row))
-            }),
-            ("GB/s", Right, &|(_, row)| in_units(row.bandwidth(), GIGA)),
-        ],
+    Table::new(
+        "game | threads: | precision | ms: | spread: | iterations/s: | GFLOP: | GFLOP/s: | \
+         of limit: | GB/s:",
+        rows.map(|(game, row)| {
+            [
+                game.into(),
+                threads_cell(row),
+                row.precision.clone(),
+                in_units(row.seconds(), MILLI),
+                spread(row.spread),
+                number(row.seconds().map(f64::recip)),
+                in_units((row.flop > 0.0).then_some(row.flop), GIGA),
+                in_units(row.rate(), GIGA),
+                percent(device.share_of_limit(row), 0),
+                in_units(row.bandwidth(), GIGA),
+            ]
+        }),
     )
 }
 
 fn tasks(device: Device<'_>) -> Table {
-    let is_task = |row: &&Row| {
-        !["train_step/", "op/"]
-            .iter()
-            .any(|it| row.name.starts_with(it))
-    };
-    Table::of(
-        device.rows().filter(is_task),
-        &[
-            ("task", Left, &|row| row.name.clone()),
-            ("threads", Right, &|row| threads_cell(row)),
-            ("precision", Left, &|row| row.precision.clone()),
-            ("ms", Right, &|row| in_units(row.seconds(), MILLI)),
-            ("spread", Right, &|row| spread(row.spread)),
-            ("per second", Right, &|row| {
-                let per_second = row.seconds().map(|seconds| row.items / seconds);
-                number(per_second.filter(|&it| it > 0.0))
-            }),
-            ("GFLOP/s", Right, &|row| in_units(row.rate(), GIGA)),
-            ("of limit", Right, &|row| {
-                percent(device.share_of_limit(row))
-            }),
-        ],
+    let is_other = |row: &&Row, group| !row.name.starts_with(group);
+    let tasks = device
+        .rows()
+        .filter(|row| is_other(row, "train_step/") && is_other(row, "op/"));
+    Table::new(
+        "task | threads: | precision | ms: | spread: | per second: | GFLOP/s: | of limit:",
+        tasks.map(|row| {
+            let per_second = row.seconds().map(|seconds| row.items / seconds);
+            [
+                row.name.clone(),
+                threads_cell(row),
+                row.precision.clone(),
+                in_units(row.seconds(), MILLI),
+                spread(row.spread),
+                number(per_second.filter(|&it| it > 0.0)),
+                in_units(row.rate(), GIGA),
+                percent(device.share_of_limit(row), 0),
+            ]
+        }),
     )
 }
 
@@ -321,13 +288,11 @@ fn facts(device: Device<'_>) -> Table {
             unit => (name, fact.value, unit),
         }
     });
-    Table::of(
-        facts.chain(floors(device)),
-        &[
-            ("what", Left, &|(name, ..)| name.clone()),
-            ("number", Right, &|(_, value, _)| number(*value)),
-            ("unit", Left, &|(.., unit)| (*unit).into()),
-        ],
+    Table::new(
+        "what | number: | unit",
+        facts
+            .chain(floors(device))
+            .map(|(name, value, unit)| [name, number(value), unit.into()]),
     )
 }
 
@@ -358,53 +323,46 @@ fn operations_table(device: Device<'_>, rows: &[&Row]) -> Table {
     let all = |row: &Row| row.seconds().map(|seconds| row.count as f64 * seconds);
     let total: f64 = rows.iter().filter_map(|row| all(row)).sum();
     let count: usize = rows.iter().map(|row| row.count).sum();
-    let table = Table::of(
-        rows,
-        &[
-            ("operation", Left, &|row| {
-                row.name.trim_start_matches("op/").into()
-            }),
-            ("precision", Left, &|row| row.precision.clone()),
-            ("×", Right, &|row| row.count.to_string()),
-            ("µs", Right, &|row| in_units(row.seconds(), MICRO)),
-            ("spread", Right, &|row| spread(row.spread)),
-            ("share", Right, &|row| {
-                known(all(row)).map_or(NOTHING.into(), |it| format!("{:.1} %", 100.0 * it / total))
-            }),
-            ("GFLOP/s", Right, &|row| in_units(row.rate(), GIGA)),
-            ("of limit", Right, &|row| {
-                percent(device.share_of_limit(row))
-            }),
-            ("GB/s", Right, &|row| in_units(row.bandwidth(), GIGA)),
-            ("unfused / fused", Right, &|row| number(row.unfused)),
-        ],
+    let mut table = Table::new(
+        "operation | precision | ×: | µs: | spread: | share: | GFLOP/s: | of limit: | GB/s: | \
+         unfused / fused:",
+        rows.iter().map(|row| {
+            [
+                row.name.trim_start_matches("op/").into(),
+                row.precision.clone(),
+                row.count.to_string(),
+                in_units(row.seconds(), MICRO),
+                spread(row.spread),
+                percent(all(row).map(|seconds| seconds / total), 1),
+                in_units(row.rate(), GIGA),
+                percent(device.share_of_limit(row), 0),
+                in_units(row.bandwidth(), GIGA),
+                number(row.unfused),
+            ]
+        }),
     );
     table.total(&[
         (0, "all operations of an iteration".into()),
         (2, count.to_string()),
         (3, in_units(Some(total), MICRO)),
-    ])
+    ]);
+    table
 }
 
 fn operations_chart(device: Device<'_>, all: &[&Row]) -> String {
-    let all: Vec<&Row> = all
-        .iter()
-        .copied()
-        .filter(|row| row.precision == "f32")
-        .collect();
-    let counts = distinct(all.iter().map(|row| row.threads));
+    let all = || all.iter().copied().filter(|row| row.precision == "f32");
+    let counts = distinct(all().map(|row| row.threads));
     let mut names: Vec<&str> = Vec::new();
-    for row in all.iter().filter(|row| row.flop > 0.0) {
+    for row in all().filter(|row| row.flop > 0.0) {
         if !names.contains(&row.name.as_str()) {
             names.push(&row.name);
         }
     }
     let groups = names.into_iter().map(|name| {
         let bar = |(series, &threads): (usize, &Option<usize>)| {
-            let mut same = all.iter();
-            let same = same.find(|row| row.name == name && row.threads == threads);
+            let same = all().find(|row| row.name == name && row.threads == threads);
             let share = same.and_then(|row| device.share_of_limit(row));
-            bar(series, share.map(|share| 100.0 * share), percent(share))
+            bar(series, share.map(|share| 100.0 * share), percent(share, 0))
         };
         BarGroup {
             name: name.trim_start_matches("op/").to_owned(),
@@ -438,48 +396,47 @@ fn bar(series: usize, value: Option<f64>, text: String) -> Bar {
 }
 
 /// Ours beside others, with times in `unit`s of that name.
-fn comparisons<'a>(all: impl Iterator<Item = &'a Comparison>, unit_name: &str, unit: f64) -> Table {
-    let heads = ["ours", "theirs"].map(|side| format!("{side}, {unit_name}"));
-    let time = |ms: Option<f64>| in_units(ms, unit / MILLI);
-    Table::of(
-        all,
-        &[
-            ("program", Left, &|it| it.name.clone()),
-            ("how", Left, &|it| it.variant.clone()),
-            ("threads", Right, &|it| it.threads.to_string()),
-            ("precision", Left, &|it| it.precision.clone()),
-            (&heads[0], Right, &|it| {
-                time(it.measured().map(|it| it.ours_ms))
-            }),
-            ("spread", Right, &|it| {
-                spread(it.measured().map(|it| it.ours_spread))
-            }),
-            (&heads[1], Right, &|it| {
-                time(it.measured().map(|it| it.theirs_ms))
-            }),
-            ("spread", Right, &|it| {
-                spread(it.measured().map(|it| it.theirs_spread))
-            }),
-            ("theirs / ours", Right, &|it| {
-                number(it.measured().map(|it| it.ratio))
-            }),
-            ("losses differ by", Right, &|it| {
-                number(it.measured().and_then(|it| it.loss_gap))
-            }),
-            ("versions, or why there is no number", Left, &remark),
-        ],
+fn comparisons(all: &[&Comparison], unit_name: &str, unit: f64) -> Table {
+    Table::new(
+        &format!(
+            "program | how | threads: | precision | ours, {unit_name}: | spread: | \
+             theirs, {unit_name}: | spread: | theirs / ours: | losses differ by: | \
+             versions, or why there is no number"
+        ),
+        all.iter().map(|it| {
+            let measured = it.measured();
+            let time = |ms: Option<f64>| in_units(ms, unit / MILLI);
+            [
+                it.name.clone(),
+                it.variant.clone(),
+                it.threads.to_string(),
+                it.precision.clone(),
+                time(measured.map(|it| it.ours_ms)),
+                spread(measured.map(|it| it.ours_spread)),
+                time(measured.map(|it| it.theirs_ms)),
+                spread(measured.map(|it| it.theirs_spread)),
+                number(measured.map(|it| it.ratio)),
+                number(measured.and_then(|it| it.loss_gap)),
+                remark(it),
+            ]
+        }),
     )
 }
 
-fn remark(comparison: &&Comparison) -> String {
+fn remark(comparison: &Comparison) -> String {
+    let reason = match &comparison.outcome {
+        Outcome::Skipped(reason) => Some(reason.clone()),
+        Outcome::Measured(_) => None,
+    };
     let versions = comparison.versions.iter();
-    let mut remarks: Vec<_> = versions
-        .map(|(of, version)| format!("{of} {version}"))
-        .collect();
-    if let Outcome::Skipped(reason) = &comparison.outcome {
-        remarks.insert(0, reason.clone());
-    }
-    in_a_cell(&remarks.join(", "))
+    let versions = versions.map(|(of, version)| format!("{of} {version}"));
+    in_a_cell(
+        &reason
+            .into_iter()
+            .chain(versions)
+            .collect::<Vec<_>>()
+            .join(", "),
+    )
 }
 
 /// Text that others wrote, which is not Markdown.

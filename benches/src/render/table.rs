@@ -7,54 +7,40 @@ use crate::results::known;
 /// The cell of what was not measured.
 pub(super) const NOTHING: &str = "–";
 
-/// The side that the cells of a column stand at.
-#[derive(Clone, Copy)]
-pub(super) enum Side {
-    /// For words.
-    Left,
-    /// For numbers.
-    Right,
-}
-
-/// Head, side, and the cell of each item.
-pub(super) type Column<'a, T> = (&'a str, Side, &'a dyn Fn(&T) -> String);
-
 /// Rows under heads; columns that hold nothing in any row are left out.
 pub(super) struct Table {
-    heads: Vec<(String, Side)>,
+    heads: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A row per item.
-    pub(super) fn of<T>(items: impl IntoIterator<Item = T>, columns: &[Column<'_, T>]) -> Self {
-        let cells = |item: T| columns.iter().map(|(.., cell)| cell(&item)).collect();
+    /// `heads` are separated by ` | `; a colon behind one says that its column is of numbers, which
+    /// stand on the right.
+    pub(super) fn new<const N: usize>(
+        heads: &str,
+        rows: impl Iterator<Item = [String; N]>,
+    ) -> Self {
         Self {
-            heads: columns
-                .iter()
-                .map(|&(head, side, _)| (head.to_owned(), side))
-                .collect(),
-            rows: items.into_iter().map(cells).collect(),
+            heads: heads.split(" | ").map(str::to_owned).collect(),
+            rows: rows.map(Vec::from).collect(),
         }
     }
 
-    /// The same with further columns in front of column `at`, whose cells stand in `cells`.
-    pub(super) fn with(mut self, at: usize, head: String, side: Side, cells: Vec<String>) -> Self {
-        self.heads.insert(at, (head, side));
+    /// Puts a further column in front of column `at`.
+    pub(super) fn insert(&mut self, at: usize, head: String, cells: impl Iterator<Item = String>) {
+        self.heads.insert(at, head);
         for (row, cell) in self.rows.iter_mut().zip(cells) {
             row.insert(at, cell);
         }
-        self
     }
 
-    /// A last row, with cells in some columns.
-    pub(super) fn total(mut self, cells: &[(usize, String)]) -> Self {
+    /// Adds a last row, with cells in some columns.
+    pub(super) fn total(&mut self, cells: &[(usize, String)]) {
         let mut row = vec![String::new(); self.heads.len()];
         for (column, cell) in cells {
             row[*column].clone_from(cell);
         }
         self.rows.push(row);
-        self
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -73,15 +59,13 @@ impl fmt::Display for Table {
             let cells: Vec<String> = kept.iter().map(|&column| cell(column)).collect();
             writeln!(f, "| {} |", cells.join(" | "))
         };
-        line(&|column| self.heads[column].0.clone())?;
-        line(&|column| match self.heads[column].1 {
-            Side::Left => "---".into(),
-            Side::Right => "---:".into(),
+        line(&|column| self.heads[column].trim_end_matches(':').into())?;
+        line(&|column| match self.heads[column].ends_with(':') {
+            true => "---:".into(),
+            false => "---".into(),
         })?;
-        for row in &self.rows {
-            line(&|column| row[column].clone())?;
-        }
-        Ok(())
+        let mut rows = self.rows.iter();
+        rows.try_for_each(|row| line(&|column| row[column].clone()))
     }
 }
 
@@ -105,9 +89,11 @@ pub(super) fn in_units(value: Option<f64>, unit: f64) -> String {
     number(value.map(|value| value / unit))
 }
 
-/// A share as a percentage.
-pub(super) fn percent(share: Option<f64>) -> String {
-    known(share).map_or(NOTHING.into(), |share| format!("{:.0} %", 100.0 * share))
+/// A share as a percentage with so many digits.
+pub(super) fn percent(share: Option<f64>, digits: usize) -> String {
+    known(share).map_or(NOTHING.into(), |share| {
+        format!("{:.digits$} %", 100.0 * share)
+    })
 }
 
 /// Half a width, as a percentage with a digit.

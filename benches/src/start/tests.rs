@@ -105,7 +105,7 @@ fn folder_holds_the_trainers_own_game() {
         assert_eq!(file.shape(), shape, "{name}");
         assert_eq!(file.dtype().descr(), format!("'{descr}'"), "{name}");
     }
-    assert_eq!(fs::read_dir(dir).unwrap().count(), arrays().len());
+    assert_eq!(std::fs::read_dir(dir).unwrap().count(), arrays().len());
     for mask in &MASKS {
         let kept: Vec<u8> = read(dir, mask.name);
         let share = kept.iter().map(|&kept| f64::from(kept)).sum::<f64>() / kept.len() as f64;
