@@ -5,13 +5,12 @@
 use anyhow::{Result, ensure};
 use gan_kernels::cases::{Case, Op, linear_bwd_data, linear_bwd_params, linear_fwd};
 use gan_kernels::{Activation, Backend, LinearFwd, Matrix, StepState};
-use serde::{Deserialize, Serialize};
 
 /// Multiply-adds of a check, half a second of them; more than any product of an iteration has.
 const CHECKED: usize = 1 << 29;
 
 /// C = A·B with C of m × n and a depth of k; all of it row by row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Product {
     /// Rows of C.
     pub m: usize,
@@ -25,8 +24,7 @@ pub(crate) struct Product {
 
 /// How the factors of a product lie in memory, in BLAS's letters: `n` as they are multiplied, `t`
 /// transposed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Factors {
     /// X·W of a forward pass.
     Nn,
@@ -36,15 +34,21 @@ pub(crate) enum Factors {
     Tn,
 }
 
+impl Factors {
+    /// BLAS's letters.
+    pub(crate) fn letters(self) -> &'static str {
+        match self {
+            Self::Nn => "nn",
+            Self::Nt => "nt",
+            Self::Tn => "tn",
+        }
+    }
+}
+
 impl std::fmt::Display for Product {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { m, n, k, factors } = self;
-        let letters = match factors {
-            Factors::Nn => "nn",
-            Factors::Nt => "nt",
-            Factors::Tn => "tn",
-        };
-        write!(f, "{m} × {n} × {k} {letters}")
+        write!(f, "{m} × {n} × {k} {}", factors.letters())
     }
 }
 
@@ -147,10 +151,9 @@ impl Product {
         self.m * self.n * self.k / CHECKED + 1
     }
 
-    /// C by the crate `gemm`, on one thread.
+    /// C by the crate `gemm`, on one thread; panics if a matrix has another size.
     pub(crate) fn by_gemm(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
-        self.assert_sizes(a, b, c);
-        let ([a_row, a_col], [b_row, b_col]) = self.strides();
+        let [[a_row, a_col], [b_row, b_col]] = self.checked_strides(a, b, c);
         // SAFETY: the strides stay within the matrices, whose sizes were checked.
         unsafe {
             #[rustfmt::skip]
@@ -164,10 +167,9 @@ impl Product {
         }
     }
 
-    /// C by the crate `matrixmultiply`, on one thread.
+    /// C by the crate `matrixmultiply`, on one thread; panics if a matrix has another size.
     pub(crate) fn by_matrixmultiply(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
-        self.assert_sizes(a, b, c);
-        let ([a_row, a_col], [b_row, b_col]) = self.strides();
+        let [[a_row, a_col], [b_row, b_col]] = self.checked_strides(a, b, c);
         // SAFETY: the strides stay within the matrices, whose sizes were checked.
         unsafe {
             #[rustfmt::skip]
@@ -180,14 +182,11 @@ impl Product {
         }
     }
 
-    fn strides(&self) -> ([isize; 2], [isize; 2]) {
-        let [a, b] = [self.strides_of_a(), self.strides_of_b()];
-        (a.map(|it| it as isize), b.map(|it| it as isize))
-    }
-
-    fn assert_sizes(&self, a: &[f32], b: &[f32], c: &[f32]) {
+    fn checked_strides(&self, a: &[f32], b: &[f32], c: &[f32]) -> [[isize; 2]; 2] {
         let Self { m, n, k, .. } = *self;
         assert_eq!([a.len(), b.len(), c.len()], [m * k, k * n, m * n]);
+        let strides = [self.strides_of_a(), self.strides_of_b()];
+        strides.map(|of| of.map(|it| it as isize))
     }
 }
 
@@ -296,20 +295,16 @@ mod tests {
             let it = product(3, 5, 7, factors);
             let [a, b] = it.values();
             let mut c = vec![0.0; it.m * it.n];
-            for i in 0..it.m {
-                for j in 0..it.n {
-                    for l in 0..it.k {
-                        let a = match factors {
-                            Factors::Tn => a[l * it.m + i],
-                            _ => a[i * it.k + l],
-                        };
-                        let b = match factors {
-                            Factors::Nt => b[j * it.k + l],
-                            _ => b[l * it.n + j],
-                        };
-                        c[i * it.n + j] += a * b;
-                    }
-                }
+            for (i, j, l) in (0..it.m * it.n * it.k).map(|at| (at / 35, at / 7 % 5, at % 7)) {
+                let a = match factors {
+                    Factors::Tn => a[l * it.m + i],
+                    _ => a[i * it.k + l],
+                };
+                let b = match factors {
+                    Factors::Nt => b[j * it.k + l],
+                    _ => b[l * it.n + j],
+                };
+                c[i * it.n + j] += a * b;
             }
             let expected = it.expected(&a, &b);
             it.check(&expected, &c).unwrap();

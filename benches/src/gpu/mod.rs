@@ -135,7 +135,8 @@ impl Measurement<'_> {
             Part::Products => {
                 let mut libraries = Libraries::start(gpu, self.until);
                 for &precision in &self.precisions {
-                    products::push(gpu, precision, &mut libraries, &mut results.products)?;
+                    let rows = products::rows(gpu, precision, &mut libraries)?;
+                    results.products.extend(rows);
                 }
             }
             Part::Operations => {

@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use gan_kernels::Backend;
 use gan_kernels::cases::Case;
 use gan_kernels::cube::{Precision, Runtime};
+use serde::Deserialize;
+use serde_json::json;
 
 use super::cubek::Cubek;
 use super::{Gpu, RUNS, checker};
 use crate::game::root;
 use crate::operations::distinct;
-use crate::peers::{NO_TIME, TorchProducts, is_over};
+use crate::peers::{Environment, NO_TIME, Process, is_over, theirs};
 use crate::products::Product;
 use crate::results::{Comparison, Outcome};
 use crate::timing::{Effort, Turn};
@@ -28,7 +30,7 @@ pub(super) struct Candidate<'a> {
 /// The libraries that ours is compared with.
 pub(super) struct Libraries {
     cubek: Option<Cubek>,
-    torch: Result<TorchProducts>,
+    torch: Result<Process>,
     /// The library that PyTorch calls, where that is known.
     torch_name: &'static str,
     until: Option<Instant>,
@@ -37,15 +39,21 @@ pub(super) struct Libraries {
 impl Libraries {
     /// Starts PyTorch on the same device; beside an emulated device, on the processor.
     pub(super) fn start(gpu: &Gpu, until: Option<Instant>) -> Self {
-        let device = match gpu.name.runtime {
-            // PyTorch calls AMD's devices by the same name.
-            Runtime::Cuda | Runtime::Hip => Ok(format!("cuda:{}", gpu.name.index)),
-            _ if gpu.report.is_software => Ok("cpu".into()),
-            other => Err(anyhow!("PyTorch has no device {}", other.name())),
+        let torch = || {
+            let device = match gpu.name.runtime {
+                // PyTorch calls AMD's devices by the same name.
+                Runtime::Cuda | Runtime::Hip => format!("cuda:{}", gpu.name.index),
+                _ if gpu.report.is_software => "cpu".into(),
+                other => bail!("PyTorch has no device {}", other.name()),
+            };
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let environment = Environment::new(&root(), threads)?;
+            let mut command = environment.products(&device)?;
+            Process::start(&mut command, &environment.log("products")?, until)
         };
         Self {
             cubek: None,
-            torch: device.and_then(|device| TorchProducts::start(&device, &root(), until)),
+            torch: torch(),
             torch_name: match gpu.name.runtime {
                 Runtime::Cuda => "cuBLAS",
                 _ => "PyTorch",
@@ -76,58 +84,77 @@ impl Libraries {
         });
         let by_torch = match &mut self.torch {
             Err(error) => Err(anyhow!("{error:#}")),
-            Ok(found) => found
-                .prepare(product, precision.name(), runs)
-                .and_then(|()| {
-                    let versions = [("versions".into(), found.versions())].into();
-                    let turn = gpu.batches_of(|count| found.run(count))?;
-                    Ok(Candidate { turn, versions })
-                }),
+            Ok(found) => prepare(found, product, precision.name(), runs).and_then(|()| {
+                let versions = [("versions".into(), versions(found))].into();
+                let turn = gpu.batches_of(|count| found.run(count))?;
+                Ok(Candidate { turn, versions })
+            }),
         };
         [(cubek, by_cubek), (torch, by_torch)]
     }
 }
 
-/// Pushes rows of all distinct products of an iteration to `rows`, each checked against plain loops
-/// in f64 before it is timed; what is not reached in time is skipped.
-pub(super) fn push(
-    gpu: &Gpu,
-    precision: Precision,
-    libraries: &mut Libraries,
-    rows: &mut Vec<Comparison>,
-) -> Result<()> {
-    let cases = gpu.operations()?;
-    for (case, product) in with_products(&cases) {
-        let outcomes = if is_over(libraries.until) {
-            let skipped = |name| (name, BTreeMap::new(), Outcome::Skipped(NO_TIME.into()));
-            libraries.names().map(skipped).into()
-        } else {
-            let compared = compare(gpu, precision, case, product, libraries);
-            compared.with_context(|| format!("{case} in {precision}"))?
-        };
-        rows.extend(
-            outcomes
-                .into_iter()
-                .map(|(name, versions, outcome)| Comparison {
-                    name: name.into(),
-                    variant: case.to_string(),
-                    versions,
-                    threads: 1,
-                    precision: precision.name().into(),
-                    outcome,
-                }),
-        );
+/// Has PyTorch make the factors of `product`, check it, and record `runs` of it where it can.
+fn prepare(torch: &mut Process, product: Product, precision: &str, runs: usize) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Answer {
+        checked: bool,
     }
+    let Product { m, n, k, factors } = product;
+    let (factors, precision) = (factors.letters(), theirs(precision));
+    let question = json!({
+        "m": m, "n": n, "k": k, "factors": factors, "precision": precision, "runs": runs,
+    });
+    let Answer { checked } = torch.ask(&question.to_string())?;
+    ensure!(checked, "its product is wrong");
     Ok(())
 }
 
-/// The operations with a product in them, each distinct one once.
-fn with_products(cases: &[Case]) -> impl Iterator<Item = (&Case, Product)> {
-    let distinct = distinct(cases).into_iter();
-    distinct.filter_map(|(case, _)| Some((case, Product::of(case)?)))
+/// Versions that a peer's speed depends on.
+fn versions(peer: &Process) -> String {
+    let versions = peer.versions.iter();
+    let versions = versions.map(|(of, version)| format!("{of} {version}"));
+    versions.collect::<Vec<_>>().join(", ")
 }
 
-type Compared = (&'static str, BTreeMap<String, String>, Outcome);
+/// All distinct products of an iteration, each checked against plain loops in f64 before it is timed;
+/// what is not reached in time is skipped.
+pub(super) fn rows(
+    gpu: &Gpu,
+    precision: Precision,
+    libraries: &mut Libraries,
+) -> Result<Vec<Comparison>> {
+    let mut rows = Vec::new();
+    for (case, product) in with_products(&gpu.operations()?) {
+        let mut push = |name: &str, versions, outcome| {
+            rows.push(Comparison {
+                name: name.into(),
+                variant: case.to_string(),
+                versions,
+                threads: 1,
+                precision: precision.name().into(),
+                outcome,
+            });
+        };
+        if is_over(libraries.until) {
+            for name in libraries.names() {
+                push(name, BTreeMap::new(), Outcome::Skipped(NO_TIME.into()));
+            }
+        } else {
+            let compared = compare(gpu, precision, &case, product, libraries, &mut push);
+            compared.with_context(|| format!("{case} in {precision}"))?;
+        }
+    }
+    Ok(rows)
+}
+
+/// The operations with a product in them, each distinct one once.
+fn with_products(cases: &[Case]) -> Vec<(Case, Product)> {
+    let distinct = distinct(cases).into_iter();
+    distinct
+        .filter_map(|(case, _)| Some((*case, Product::of(case)?)))
+        .collect()
+}
 
 fn compare(
     gpu: &Gpu,
@@ -135,7 +162,8 @@ fn compare(
     case: &Case,
     product: Product,
     libraries: &mut Libraries,
-) -> Result<Vec<Compared>> {
+    push: &mut impl FnMut(&str, BTreeMap<String, String>, Outcome),
+) -> Result<()> {
     let cube = gpu.open(precision)?;
     let matrix = |rows, cols| cube.matrix(rows, cols);
     let checker = checker(&cube, precision, &matrix);
@@ -157,28 +185,54 @@ fn compare(
         ..gpu.effort()
     };
     let (own, others) = effort.in_turn(ours, turns)?;
-    // The results were equal to the last bit.
-    let outcomes = others
-        .into_iter()
-        .map(|other| Outcome::of(&own, other, None));
-    let rows = found.into_iter().zip(outcomes);
-    Ok(rows
-        .map(|((name, versions), outcome)| (name, versions, outcome))
-        .collect())
+    for ((name, versions), other) in found.into_iter().zip(others) {
+        // The results were equal to the last bit.
+        push(name, versions, Outcome::of(&own, other, None));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::game::mnist_operations;
+    use crate::products::Factors;
 
     #[test]
     fn products_are_those_of_an_iteration_each_once() {
-        let cases = mnist_operations().unwrap();
-        let products: Vec<_> = with_products(&cases).collect();
+        let products = with_products(&mnist_operations().unwrap());
         // A latent, a gather, two heads and the advance are no products.
         assert_eq!(products.len(), 18);
         let flop: f64 = products.iter().map(|(_, product)| product.flop()).sum();
         assert!((3.5e9..3.6e9).contains(&flop), "{flop:e}");
+    }
+
+    #[test]
+    fn torch_is_asked_for_products_in_json() {
+        let script = r#"echo '{"ready": "PyTorch", "versions": {"cuda": "13", "torch": "2"}}'
+            while read line; do case $line in
+            *'"factors":"nt"'*'"precision":"tf32"'*)
+                echo '{"checked": true}';;
+            "run 40") echo '{"ms": [0.5]}';;
+            *bf16*) echo '{"skip": "no bf16 here"}';;
+            *) echo '{"checked": false}';;
+            esac; done"#;
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script]);
+        let mut torch = Process::start(&mut command, &folder.path().join("log"), None).unwrap();
+        assert_eq!(versions(&torch), "cuda 13, torch 2");
+        let product = Product {
+            m: 3,
+            n: 5,
+            k: 7,
+            factors: Factors::Nt,
+        };
+        prepare(&mut torch, product, "tf32", 20).unwrap();
+        assert_eq!(torch.run(40).unwrap(), 5e-4);
+        for (precision, expected) in [("bf16", "no bf16 here"), ("f16", "its product is wrong")] {
+            let error = prepare(&mut torch, product, precision, 20).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
     }
 }

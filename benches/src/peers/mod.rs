@@ -4,31 +4,27 @@
 //! Before it is timed it must reproduce this library's losses: a peer that is fast at another game
 //! does not count.
 
-mod contest;
 mod environment;
 mod parzen;
 mod process;
-mod processors;
-mod products;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use gan_kernels::Backend;
 use serde::Deserialize;
 
 use crate::results::{Comparison, Outcome};
 use crate::timing::{Effort, Turn};
 use crate::{game, start};
-use contest::Contest;
-use environment::Environment;
+pub(crate) use environment::Environment;
+use environment::on_processors;
 pub(crate) use parzen::measure_parzen;
-use processors::on_processors;
-pub(crate) use products::TorchProducts;
+pub(crate) use process::Process;
 
 /// Iterations of one side before it is the other's turn, after one that does not count and brings
 /// back caches and threads.
@@ -44,7 +40,7 @@ const LOOSE_TOLERANCE: f64 = 5e-3;
 
 /// The precision that others are asked for where ours computes in `precision`: they have nothing
 /// between f32 and tf32.
-fn theirs(precision: &str) -> &str {
+pub(crate) fn theirs(precision: &str) -> &str {
     if precision == "tf32x3" {
         "f32"
     } else {
@@ -105,17 +101,86 @@ const fn peer(name: &'static str, variant: &'static str, program: Program) -> Pe
     }
 }
 
-impl Peer {
-    fn comparison(&self, threads: usize, precision: &str, outcome: Outcome) -> Comparison {
+/// How peers are checked and timed.
+struct Contest<'a> {
+    threads: usize,
+    precision: &'a str,
+    tolerance: f64,
+    /// Iterations of a turn.
+    turn: usize,
+    /// Iterations before them that do not count.
+    settle: usize,
+    effort: Effort,
+    /// When a peer must have answered, if that matters.
+    until: Option<Instant>,
+}
+
+impl Contest<'_> {
+    /// The peer's losses against the `expected` ones, then its times in turn with `ours`; it is
+    /// started by `command`, and its standard error goes to `log`.
+    fn with(
+        &self,
+        peer: &Peer,
+        command: Result<Command>,
+        log: &Path,
+        expected: &[Vec<f64>],
+        ours: Turn<'_>,
+    ) -> Comparison {
+        let mut row = self.skipped(peer, NO_TIME);
+        if !is_over(self.until) {
+            let process = command.and_then(|mut it| Process::start(&mut it, log, self.until));
+            let outcome = process.and_then(|mut process| {
+                row.versions.clone_from(&process.versions);
+                self.meet(&mut process, expected, ours)
+            });
+            row.outcome = outcome.unwrap_or_else(|error| Outcome::skipped(&error));
+        }
+        row
+    }
+
+    fn skipped(&self, peer: &Peer, reason: &str) -> Comparison {
         Comparison {
-            name: self.name.into(),
-            variant: self.variant.into(),
-            versions: BTreeMap::new(),
-            threads,
-            precision: precision.into(),
-            outcome,
+            name: peer.name.into(),
+            variant: peer.variant.into(),
+            versions: Default::default(),
+            threads: self.threads,
+            precision: self.precision.into(),
+            outcome: Outcome::Skipped(reason.into()),
         }
     }
+
+    fn meet(&self, peer: &mut Process, expected: &[Vec<f64>], ours: Turn<'_>) -> Result<Outcome> {
+        let gap = gap(&peer.check()?, expected)?;
+        ensure!(
+            gap <= self.tolerance,
+            "computes another game: losses differ by {gap:.1e}, expected at most {:.0e}",
+            self.tolerance
+        );
+        let theirs: Turn<'_> = Box::new(|| {
+            if self.settle > 0 {
+                peer.run(self.settle)?;
+            }
+            peer.run(self.turn)
+        });
+        let (own, mut others) = self.effort.in_turn(ours, vec![Ok(theirs)])?;
+        let other = others.pop().context("no other side")?;
+        Ok(Outcome::of(&own, other, Some(gap)))
+    }
+}
+
+/// Largest relative difference.
+fn gap(found: &[Vec<f64>], expected: &[Vec<f64>]) -> Result<f64> {
+    let lengths = |rows: &[Vec<f64>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
+    ensure!(
+        lengths(found) == lengths(expected),
+        "found {found:?} as losses, expected {} rows of {}",
+        expected.len(),
+        expected.first().map_or(0, Vec::len)
+    );
+    let pairs = found.iter().flatten().zip(expected.iter().flatten());
+    let gaps = pairs.map(|(found, expected)| (found / expected - 1.0).abs());
+    // Not `f64::max`, which would hide a NaN.
+    Ok(gaps.fold(0.0, |a, b| if b <= a || a.is_nan() { a } else { b }))
 }
 
 /// The MNIST game by this library and by each peer in turn, for at least `budget` and twelve pairs
@@ -125,6 +190,8 @@ impl Peer {
 /// it, for which this package needs the feature of that name.
 /// On the CPU both sides run on `threads` processors, the same ones, where the system can hold them
 /// there; on a GPU neither is kept to some, since what drives a device has threads of its own.
+///
+/// Fails if this library cannot run; what a peer cannot do is its [`Outcome::Skipped`].
 pub(crate) fn measure(
     threads: usize,
     precision: &str,
@@ -135,26 +202,9 @@ pub(crate) fn measure(
 ) -> Result<Vec<Comparison>> {
     let is_cpu = device == "cpu";
     let peers: &[Peer] = if is_cpu { &ON_PROCESSORS } else { &ON_GPUS };
-    let skip_all = |reason: &dyn Fn(&Peer) -> String| {
-        let skip =
-            |peer: &Peer| peer.comparison(threads, precision, Outcome::Skipped(reason(peer)));
-        Ok(peers.iter().map(skip).collect())
-    };
-    // Before a game is played, which takes seconds, and minutes where it is not optimised.
-    let runtime = device.split(':').next().unwrap_or_default();
-    if !["cpu", "cuda", "hip"].contains(&runtime) {
-        return skip_all(&|peer| format!("{} has no device {runtime}", peer.name));
-    }
-    if is_over(until) {
-        return skip_all(&|_| NO_TIME.into());
-    }
-    let environment = Environment::new(root, threads)?;
-    let folder = environment.folder("start")?;
-    let losses: Vec<Vec<f64>> = start::write(&folder)?.iter().map(Vec::from).collect();
-    let has_rust = peers.iter().any(|peer| peer.program == Program::Rust);
-    let unbuilt = has_rust.then(|| environment.build_rust().err()).flatten();
     let contest = Contest {
-        expected: &losses,
+        threads,
+        precision,
         tolerance: if precision == "f32" {
             TOLERANCE
         } else {
@@ -169,33 +219,49 @@ pub(crate) fn measure(
         },
         until,
     };
+    let skip_all = |reason: &dyn Fn(&Peer) -> String| {
+        let skipped = peers
+            .iter()
+            .map(|peer| contest.skipped(peer, &reason(peer)));
+        Ok(skipped.collect())
+    };
+    // Before a game is played, which takes seconds, and minutes where it is not optimised.
+    let runtime = device.split(':').next().unwrap_or_default();
+    if !["cpu", "cuda", "hip"].contains(&runtime) {
+        return skip_all(&|peer| format!("{} has no device {runtime}", peer.name));
+    }
+    if is_over(until) {
+        return skip_all(&|_| NO_TIME.into());
+    }
+    let mut environment = Environment::new(root, threads)?;
+    let folder = environment.folder("start")?;
+    let losses: Vec<Vec<f64>> = start::write(&folder)?.iter().map(Vec::from).collect();
+    if is_cpu {
+        environment.build_rust();
+    }
     let contests = || {
-        let mut ours = OwnGame::new(threads, precision, device)?;
-        let mut rows = Vec::new();
-        for peer in peers {
-            let reason = match (peer.program, &unbuilt) {
-                _ if is_over(until) => Some(Outcome::Skipped(NO_TIME.into())),
-                (Program::Rust, Some(error)) => Some(Outcome::skipped(error)),
-                (Program::Python(_), _) => environment.without_python().map(Outcome::Skipped),
-                _ => None,
-            };
-            if let Some(reason) = reason {
-                rows.push(peer.comparison(threads, precision, reason));
-                continue;
-            }
-            let mut command = environment.command(peer);
-            command
-                .args(["--start".as_ref(), folder.as_os_str()])
-                .args(["--variant", peer.variant])
-                .args(["--threads", &threads.to_string()])
-                .args(["--precision", theirs(precision)])
-                // PyTorch calls AMD's devices by the same name.
-                .args(["--device", &device.replacen("hip", "cuda", 1)]);
-            let log = environment.log(peer)?;
-            let row = peer.comparison(threads, precision, Outcome::Skipped(String::new()));
-            rows.push(contest.run(row, &mut command, &log, ours.turn()));
-        }
-        Ok(rows)
+        let mut step = own_game(threads, precision, device)?;
+        let row = |peer: &Peer| {
+            let command = environment.command(peer.program).map(|mut command| {
+                command
+                    .args(["--start".as_ref(), folder.as_os_str()])
+                    .args(["--variant", peer.variant])
+                    .args(["--threads", &threads.to_string()])
+                    .args(["--precision", theirs(precision)])
+                    // PyTorch calls AMD's devices by the same name.
+                    .args(["--device", &device.replacen("hip", "cuda", 1)]);
+                command
+            });
+            let ours = Box::new(|| {
+                step(1)?;
+                let start = Instant::now();
+                step(TURN)?;
+                Ok(start.elapsed().as_secs_f64() / TURN as f64)
+            });
+            let log = environment.log(&format!("{}-{}", peer.name, peer.variant))?;
+            Ok(contest.with(peer, command, &log, &losses, ours))
+        };
+        peers.iter().map(row).collect()
     };
     if is_cpu {
         on_processors(threads, contests)
@@ -204,53 +270,36 @@ pub(crate) fn measure(
     }
 }
 
-/// The game by this library.
-struct OwnGame {
-    step: Box<dyn FnMut(usize) -> Result<()>>,
+/// So many iterations of the game by this library, to their end.
+type Steps = Box<dyn FnMut(usize) -> Result<()>>;
+
+fn own_game(threads: usize, precision: &str, device: &str) -> Result<Steps> {
+    if device == "cpu" {
+        return steps(game::native(threads, precision)?);
+    }
+    own_game_on_gpu(precision, device)
 }
 
-impl OwnGame {
-    fn new(threads: usize, precision: &str, device: &str) -> Result<Self> {
-        if device == "cpu" {
-            return Self::on(game::native(threads, precision)?);
-        }
-        Self::on_gpu(precision, device)
-    }
+#[cfg(feature = "gpu")]
+fn own_game_on_gpu(precision: &str, device: &str) -> Result<Steps> {
+    use gan_kernels::cube::{Cube, DeviceName, Precision};
+    let name: DeviceName = device.parse().map_err(anyhow::Error::msg)?;
+    let precision: Precision = precision.parse().map_err(anyhow::Error::msg)?;
+    steps(Cube::open(name, precision)?)
+}
 
-    #[cfg(feature = "gpu")]
-    fn on_gpu(precision: &str, device: &str) -> Result<Self> {
-        use gan_kernels::cube::{Cube, DeviceName, Precision};
-        let name: DeviceName = device.parse().map_err(anyhow::Error::msg)?;
-        let precision: Precision = precision.parse().map_err(anyhow::Error::msg)?;
-        Self::on(Cube::open(name, precision)?)
-    }
+#[cfg(not(feature = "gpu"))]
+fn own_game_on_gpu(_: &str, device: &str) -> Result<Steps> {
+    anyhow::bail!("no device {device}: this build is without GPUs; build with `--features cuda`")
+}
 
-    #[cfg(not(feature = "gpu"))]
-    fn on_gpu(_: &str, device: &str) -> Result<Self> {
-        anyhow::bail!(
-            "no device {device}: this build is without GPUs; build with `--features cuda`"
-        )
-    }
-
-    fn on<B: Backend + 'static>(backend: B) -> Result<Self> {
-        let mut trainer = game::mnist_trainer(backend)?;
-        let step = Box::new(move |count| {
-            (0..count).for_each(|_| trainer.step());
-            // Waits for a device, which has only been told what to do so far.
-            Ok(trainer.check()?)
-        });
-        Ok(Self { step })
-    }
-
-    /// A turn of [`TURN`] iterations.
-    fn turn(&mut self) -> Turn<'_> {
-        Box::new(|| {
-            (self.step)(1)?;
-            let start = Instant::now();
-            (self.step)(TURN)?;
-            Ok(start.elapsed().as_secs_f64() / TURN as f64)
-        })
-    }
+fn steps<B: Backend + 'static>(backend: B) -> Result<Steps> {
+    let mut trainer = game::mnist_trainer(backend)?;
+    Ok(Box::new(move |count| {
+        (0..count).for_each(|_| trainer.step());
+        // Waits for a device, which has only been told what to do so far.
+        Ok(trainer.check()?)
+    }))
 }
 
 /// The rate of a framework's product of two 4096 × 4096 f32 matrices.
@@ -258,7 +307,6 @@ impl OwnGame {
 pub(crate) struct ProductRate {
     /// The framework, and the library it calls where that is another.
     pub name: String,
-    /// Its version.
     pub version: String,
     /// FLOP per second, the best of several.
     pub flops: Option<f64>,
@@ -272,7 +320,7 @@ pub(crate) fn product_rates(threads: usize, root: &Path) -> Result<Vec<ProductRa
     let environment = Environment::new(root, threads)?;
     let rate = |library: &str| {
         let output = environment
-            .python("products.py")
+            .command(Program::Python("products.py"))?
             .args([library, &threads.to_string()])
             .output()
             .context("no Python; `sh benches/peers/setup.sh` installs it")?;

@@ -7,11 +7,10 @@ use anyhow::Result;
 use gan_eval::authors_sigmas;
 use gan_kernels::Native;
 
-use super::contest::Contest;
-use super::environment::Environment;
-use super::{Peer, Program, on_processors, peer};
+use super::environment::{Environment, on_processors};
+use super::{Contest, Peer, Program, peer};
 use crate::game::{PIXELS, noise};
-use crate::results::{Comparison, Outcome};
+use crate::results::Comparison;
 use crate::start::write_array;
 use crate::tasks::Window;
 use crate::timing::{Effort, turn};
@@ -39,7 +38,7 @@ const PEERS: [Peer; 6] = [
 
 /// log p(x) of 10,000 points under Gaussians on 10,000 samples of 784 values each, with one σ and
 /// with ten, by this library's fused operation and by each peer in turn, for at least `budget` and
-/// five pairs a peer.
+/// five pairs a peer; what a peer cannot do is its `Outcome::Skipped`.
 pub(crate) fn measure_parzen(
     threads: usize,
     budget: Duration,
@@ -55,43 +54,41 @@ pub(crate) fn measure_parzen(
     write_array(&folder, "samples", &[COUNT, PIXELS], samples)?;
     write_array(&folder, "sigmas", &[sigmas.len()], &sigmas)?;
     write_array(&folder, "checked", &[1], &[CHECKED as i64])?;
+    let contest = Contest {
+        threads,
+        precision: "f32",
+        tolerance: TOLERANCE,
+        turn: 1,
+        settle: 0,
+        effort: Effort {
+            budget,
+            rounds: PAIRS,
+            warm_up: 1,
+        },
+        until: None,
+    };
     on_processors(threads, || {
         let window = Window::new(Native::<f32>::new(Some(threads))?, &values);
-        let mut rows = Vec::new();
-        for peer in &PEERS {
-            if let Some(reason) = environment.without_python() {
-                rows.push(peer.comparison(threads, "f32", Outcome::Skipped(reason)));
-                continue;
-            }
+        let row = |peer: &Peer| {
             let sigmas = match peer.variant {
                 ONE => &sigmas[2..3],
                 _ => &sigmas[..],
             };
             let variant = format!("{}-{}", peer.name, sigmas.len()).to_lowercase();
-            let mut command = environment.command(peer);
-            command
-                .args(["--start".as_ref(), folder.as_os_str()])
-                .args(["--variant", &variant])
-                .args(["--threads", &threads.to_string()]);
-            let contest = Contest {
-                expected: &means(&window, CHECKED, sigmas)?,
-                tolerance: TOLERANCE,
-                turn: 1,
-                settle: 0,
-                effort: Effort {
-                    budget,
-                    rounds: PAIRS,
-                    warm_up: 1,
-                },
-                until: None,
-            };
-            let log = environment.log(peer)?;
-            let row = peer.comparison(threads, "f32", Outcome::Skipped(String::new()));
+            let command = environment.command(SCRIPT).map(|mut command| {
+                command
+                    .args(["--start".as_ref(), folder.as_os_str()])
+                    .args(["--variant", &variant])
+                    .args(["--threads", &threads.to_string()]);
+                command
+            });
+            let log = environment.log(&format!("{}-{}", peer.name, peer.variant))?;
+            let expected = means(&window, CHECKED, sigmas)?;
             // The processor's operations do not fail.
             let ours = turn(|| drop(std::hint::black_box(window.all_logs(sigmas))));
-            rows.push(contest.run(row, &mut command, &log, ours));
-        }
-        Ok(rows)
+            Ok(contest.with(peer, command, &log, &expected, ours))
+        };
+        PEERS.iter().map(row).collect()
     })
 }
 

@@ -14,17 +14,18 @@ use serde::Deserialize;
 /// How long a peer may think about one line; compilers take minutes.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// The first line of a peer.
+/// An answer of a peer: what was asked for, or that it cannot do it, and why.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Greeting {
-    Ready {
-        versions: BTreeMap<String, String>,
-    },
-    /// It cannot run here, and why.
-    Skip {
-        skip: String,
-    },
+enum Answer<T> {
+    Skip { skip: String },
+    Given(T),
+}
+
+/// The first line of a peer.
+#[derive(Deserialize)]
+struct Greeting {
+    versions: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -38,9 +39,9 @@ struct Times {
 }
 
 /// A peer that is ready; it is ended when this value is dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     /// Versions that its speed depends on.
-    pub(super) versions: BTreeMap<String, String>,
+    pub(crate) versions: BTreeMap<String, String>,
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<std::io::Result<String>>,
@@ -51,7 +52,7 @@ pub(super) struct Process {
 impl Process {
     /// Starts `command`, whose standard error goes to the file `log`, and reads its first line; if
     /// there is a time limit, it must answer `until` then.
-    pub(super) fn start(command: &mut Command, log: &Path, until: Option<Instant>) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command, log: &Path, until: Option<Instant>) -> Result<Self> {
         let stderr = File::create(log).with_context(|| log.display().to_string())?;
         let mut child = command
             .stdin(Stdio::piped())
@@ -74,20 +75,17 @@ impl Process {
             log: log.to_path_buf(),
             until,
         };
-        match process.hear()? {
-            Greeting::Ready { versions } => process.versions = versions,
-            Greeting::Skip { skip } => bail!("{skip}"),
-        }
+        process.versions = process.hear::<Greeting>()?.versions;
         Ok(process)
     }
 
     /// Its values in the iterations that the start gives.
-    pub(super) fn check(&mut self) -> Result<Vec<Vec<f64>>> {
+    pub(crate) fn check(&mut self) -> Result<Vec<Vec<f64>>> {
         Ok(self.ask::<Losses>("check")?.losses)
     }
 
     /// Seconds per iteration, the mean of `count`.
-    pub(super) fn run(&mut self, count: usize) -> Result<f64> {
+    pub(crate) fn run(&mut self, count: usize) -> Result<f64> {
         let Times { ms } = self.ask(&format!("run {count}"))?;
         let mean = ms.iter().sum::<f64>() / ms.len() as f64;
         ensure!(
@@ -98,16 +96,10 @@ impl Process {
     }
 
     /// Its answer to `line`.
-    pub(super) fn ask<T: for<'a> Deserialize<'a>>(&mut self, line: &str) -> Result<T> {
+    pub(crate) fn ask<T: for<'a> Deserialize<'a>>(&mut self, line: &str) -> Result<T> {
         // A peer that is gone says why in its log.
-        writeln!(self.stdin, "{line}")
-            .and_then(|()| self.stdin.flush())
-            .with_context(|| {
-                format!(
-                    "the peer ended; its last words are in {}",
-                    self.last_words()
-                )
-            })?;
+        let asked = writeln!(self.stdin, "{line}").and_then(|()| self.stdin.flush());
+        asked.with_context(|| self.end())?;
         self.hear()
     }
 
@@ -118,21 +110,25 @@ impl Process {
         let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
         let line = match self.lines.recv_timeout(patience) {
             Ok(line) => line?,
-            Err(RecvTimeoutError::Timeout) => {
-                bail!("no answer within {} s", patience.as_secs());
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                bail!("the peer ended; its last words are {}", self.last_words());
-            }
+            Err(RecvTimeoutError::Timeout) => bail!("no answer within {} s", patience.as_secs()),
+            Err(RecvTimeoutError::Disconnected) => bail!(self.end()),
         };
-        serde_json::from_str(&line).with_context(|| format!("the peer said {line:?}"))
+        let answer = serde_json::from_str(&line);
+        match answer.with_context(|| format!("the peer said {line:?}"))? {
+            Answer::Skip { skip } => bail!("{skip}"),
+            Answer::Given(given) => Ok(given),
+        }
     }
 
-    /// The last line of the log, and where it is.
-    fn last_words(&self) -> String {
+    /// That it ended, with the last line of its log.
+    fn end(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let last = text.lines().rfind(|line| !line.trim().is_empty());
-        format!("{:?} ({})", last.unwrap_or_default(), self.log.display())
+        let last = last.unwrap_or_default();
+        format!(
+            "the peer ended; its last words are {last:?} ({})",
+            self.log.display()
+        )
     }
 }
 
@@ -141,54 +137,5 @@ impl Drop for Process {
         // It may be in the middle of something, which nobody will read.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A peer of one line of shell.
-    fn process(script: &str, until: Option<Instant>) -> Result<Process> {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        Process::start(&mut command, &folder.path().join("log"), until)
-    }
-
-    const READY: &str = r#"echo '{"ready": "fake", "versions": {"sh": "1"}}';"#;
-
-    #[test]
-    fn process_answers_line_by_line() {
-        let script = format!(
-            r#"{READY} while read line; do case $line in
-            check) echo '{{"losses": [[1.25, 0.5], [1, 0.75]]}}';;
-            "run 4") echo '{{"ms": [1, 2, 3, 6], "iterations": 4}}';;
-            "run 9") echo '{{"ms": []}}';;
-            esac; done"#
-        );
-        let mut process = process(&script, None).unwrap();
-        assert_eq!(process.versions["sh"], "1");
-        assert_eq!(process.check().unwrap(), [[1.25, 0.5], [1.0, 0.75]]);
-        assert_eq!(process.run(4).unwrap(), 0.003);
-        assert!(process.run(9).is_err());
-    }
-
-    #[test]
-    fn process_that_cannot_run_says_why() {
-        for (script, until, expected) in [
-            (r#"echo '{"skip": "no fakes here"}'"#, None, "no fakes here"),
-            (
-                "echo 'no module named fake' >&2",
-                None,
-                "no module named fake",
-            ),
-            ("echo hello", None, "the peer said \"hello\""),
-            ("read line", Some(Instant::now()), "no answer within 0 s"),
-        ] {
-            let error = process(script, until).err().unwrap().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-        assert!(process(READY, None).unwrap().check().is_err());
     }
 }
