@@ -1,46 +1,17 @@
 //! Whole games on a GPU: against the processor, against themselves replayed, and kernel by kernel.
-//!
-//! On a machine without a GPU a software Vulkan device serves (Mesa's lavapipe); without that the
-//! tests are skipped, or fail where `CI` is set.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // What a test cannot unwrap has failed it.
 
 use gan_data::Dataset;
-use gan_kernels::cube::{Cube, Precision};
+use gan_kernels::cube::Cube;
 use gan_kernels::{Backend, Execution, Native, Recorder};
-use gan_model::{
-    Checkpoint, GameConfig, Metrics, OptimizerConfig, ScheduleConfig, Trainer, TrainingData,
-};
+use gan_model::{Checkpoint, GameConfig, Metrics, OptimizerConfig, ScheduleConfig, Trainer};
 use gan_run::config::RunConfig;
-
-/// The device under test; `None` says that the test is skipped.
-fn cube() -> Option<Cube> {
-    let name = std::env::var("GAN_DEVICE").unwrap_or_else(|_| "wgpu".into());
-    match Cube::open(name.parse().unwrap(), Precision::F32) {
-        Ok(cube) => Some(cube),
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "{error}");
-            println!("skipped: {error}");
-            None
-        }
-    }
-}
-
-/// The game of a preset and the first `count` records of its data.
-fn preset(name: &str, count: usize) -> (GameConfig, Dataset) {
-    let mut config = RunConfig::preset(name).unwrap();
-    config.data.count = Some(count);
-    (config.game(), gan_data::load(&config.data, 7).unwrap())
-}
+use gan_tests::{cube, on_a_ring, preset, trainer};
 
 /// The authors' game on drawn digits.
 fn mnist() -> (GameConfig, Dataset) {
     let game = RunConfig::preset("mnist").unwrap().game();
     (game, preset("digits", 2000).1)
-}
-
-/// A game that is written out, on 301 points of a ring.
-fn on_a_ring(game: &str) -> (GameConfig, Dataset) {
-    (toml::from_str(game).unwrap(), preset("ring8", 301).1)
 }
 
 /// A small game with everything that changes from step to step: dropout, a falling η, a rising μ.
@@ -95,12 +66,6 @@ fn later() -> Vec<(GameConfig, Dataset)> {
             ))
         })
         .into()
-}
-
-fn trainer<B: Backend>(backend: B, game: &GameConfig, data: &Dataset) -> Trainer<B> {
-    let records = data.records.slice(data.splits.train.clone());
-    let mean = data.mean();
-    Trainer::new(backend, game, 7, TrainingData { records, mean }).unwrap()
 }
 
 fn processor() -> Native<f32> {

@@ -2,61 +2,40 @@
 //! training must achieve.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // What a test cannot unwrap has failed it.
 
-use std::path::Path;
-
 use gan_data::{DataConfig, Dataset};
 use gan_kernels::{Native, Real};
-use gan_model::{GameConfig, Metrics, Trainer, TrainingData};
+use gan_model::{GameConfig, Metrics};
 use gan_run::config::RunConfig;
+use gan_tests::{preset, trainer};
 
-/// The game and the data of a preset.
-fn preset(name: &str) -> (GameConfig, DataConfig) {
-    let config = RunConfig::preset(name).unwrap();
-    (config.game(), config.data)
-}
-
-fn trainer<T: Real>(game: &GameConfig, data: &Dataset) -> Trainer<Native<T>> {
-    let records = data.records.slice(data.splits.train.clone());
-    let data = TrainingData {
-        records,
-        mean: data.mean(),
-    };
-    Trainer::new(Native::new(Some(2)).unwrap(), game, 7, data).unwrap()
+fn processor<T: Real>() -> Native<T> {
+    Native::new(Some(2)).unwrap()
 }
 
 /// Metrics of every step.
 fn curve<T: Real>(game: &GameConfig, data: &Dataset, steps: usize) -> Vec<Metrics> {
-    let mut trainer = trainer::<T>(game, data);
-    (0..steps)
-        .map(|_| {
-            trainer.step();
-            trainer.take_metrics().unwrap()
-        })
-        .collect()
+    let mut trainer = trainer(processor::<T>(), game, data);
+    let step = |_| {
+        trainer.step();
+        trainer.take_metrics().unwrap()
+    };
+    (0..steps).map(step).collect()
 }
 
 /// f32 follows f64 step by step until rounding has grown to `tolerance`: the dynamics of a game
 /// amplify it, so the tolerance is for this many steps.
 fn assert_f32_follows_f64(game: &GameConfig, data: &Dataset, steps: usize, tolerance: f64) {
-    let (single, double) = (
-        curve::<f32>(game, data, steps),
-        curve::<f64>(game, data, steps),
-    );
+    let single = curve::<f32>(game, data, steps);
+    let double = curve::<f64>(game, data, steps);
     for (single, double) in single.iter().zip(&double) {
         let numbers = |m: &Metrics| {
-            [
-                m.value,
-                m.d_data,
-                m.d_samples,
-                m.discriminator_objective,
-                m.generator_objective,
-            ]
+            let objectives = [m.discriminator_objective, m.generator_objective];
+            [m.value, m.d_data, m.d_samples, objectives[0], objectives[1]]
         };
         for (found, expected) in numbers(single).into_iter().zip(numbers(double)) {
             let step = double.step;
-            let error = (found - expected).abs();
             assert!(
-                error <= tolerance,
+                (found - expected).abs() <= tolerance,
                 "step {step}: {found} in f32, {expected} in f64"
             );
         }
@@ -65,10 +44,9 @@ fn assert_f32_follows_f64(game: &GameConfig, data: &Dataset, steps: usize, toler
 
 #[test]
 fn f32_follows_f64_on_drawn_digits() {
-    let (mut game, mut data) = preset("digits");
-    data.count = Some(600);
+    let (mut game, data) = preset("digits", 600);
     game.game.minibatch = 20;
-    assert_f32_follows_f64(&game, &gan_data::load(&data, 7).unwrap(), 25, 2e-3);
+    assert_f32_follows_f64(&game, &data, 25, 2e-3);
 }
 
 #[test]
@@ -77,16 +55,12 @@ fn f32_follows_f64_on_the_authors_game_with_real_mnist() {
         println!("skipped: GAN_DATA_DIR names no folder with MNIST");
         return;
     };
-    let (mut game, mut data) = preset("mnist");
-    data.source = Path::new(&folder).join("mnist").display().to_string();
-    let data = gan_data::load(&data, 7).unwrap();
+    let mut game = RunConfig::preset("mnist").unwrap().game();
+    let source = std::path::Path::new(&folder).join("mnist");
+    let data = gan_data::load(&DataConfig::new(source.display().to_string()), 7).unwrap();
     // Smaller players keep the f64 run short; the layers are the authors'.
-    for layer in game
-        .generator
-        .layers
-        .iter_mut()
-        .chain(&mut game.discriminator.layers)
-    {
+    let layers = game.generator.layers.iter_mut();
+    for layer in layers.chain(&mut game.discriminator.layers) {
         layer.units = layer.units.map(|units| units / 4);
     }
     assert_f32_follows_f64(&game, &data, 25, 2e-3);
@@ -94,10 +68,8 @@ fn f32_follows_f64_on_the_authors_game_with_real_mnist() {
 
 #[test]
 fn ring8_training_reaches_the_ring() {
-    let (game, mut data) = preset("ring8");
-    data.count = Some(5000);
-    let data = gan_data::load(&data, 7).unwrap();
-    let mut trainer = trainer::<f32>(&game, &data);
+    let (game, data) = preset("ring8", 5000);
+    let mut trainer = trainer(processor::<f32>(), &game, &data);
     let near = |samples: &[f32]| {
         let radius = |point: &[f32]| point[0].hypot(point[1]);
         let on_ring = samples

@@ -1,9 +1,10 @@
 //! Gradients of whole players, through the trainer itself, against the same game in f64.
 
-use anyhow::{Context, Result};
-use gan_data::{DataConfig, Dataset};
+use anyhow::Result;
+use gan_data::Dataset;
 use gan_kernels::{Backend, Native};
-use gan_model::{Checkpoint, GameConfig, Trainer, TrainingData};
+use gan_model::{Checkpoint, GameConfig};
+use gan_tests::{on_a_ring, trainer};
 
 use crate::table::Row;
 
@@ -34,9 +35,9 @@ const fn game(objective: &'static str, updates: &'static str) -> Game {
 
 impl Game {
     /// From velocities of zero, with μ = 0 and η = 1, the velocity is the gradient.
-    fn config(self) -> Result<GameConfig> {
+    fn on_a_ring(self) -> (GameConfig, Dataset) {
         let Self { objective, updates } = self;
-        let text = format!(
+        on_a_ring(&format!(
             r#"
             game = {{ minibatch = 23, generator_objective = "{objective}", updates = "{updates}" }}
             [optimizer]
@@ -57,8 +58,7 @@ impl Game {
                 {{ activation = "sigmoid", keep = 0.5 }},
             ]
             "#
-        );
-        toml::from_str(&text).context("the game of the gradient check")
+        ))
     }
 }
 
@@ -89,13 +89,9 @@ pub(crate) fn rows<B: Backend>(backend: &B, game: Game, factor_epsilon: f64) -> 
 
 /// Checkpoints after one iteration, which have the gradients for velocities.
 fn gradients<B: Backend>(backend: &B, game: Game) -> Result<(Checkpoint, Checkpoint)> {
-    const SEED: u64 = 7;
-    let config = game.config()?;
-    let data: DataConfig = toml::from_str("source = 'ring8'\ncount = 301")?;
-    let data = gan_data::load(&data, SEED)?;
-    let mut device = Trainer::new(backend.clone(), &config, SEED, records(&data))?;
-    let native = Native::<f64>::new(None)?;
-    let mut oracle = Trainer::new(native, &config, SEED, records(&data))?;
+    let (config, data) = game.on_a_ring();
+    let mut device = trainer(backend.clone(), &config, &data);
+    let mut oracle = trainer(Native::<f64>::new(None)?, &config, &data);
     // The parameters of the device, which has them in f32.
     oracle.restore(&device.checkpoint(String::new(), Default::default())?)?;
     device.step();
@@ -104,13 +100,6 @@ fn gradients<B: Backend>(backend: &B, game: Game) -> Result<(Checkpoint, Checkpo
         device.checkpoint(String::new(), Default::default())?,
         oracle.checkpoint(String::new(), Default::default())?,
     ))
-}
-
-fn records(data: &Dataset) -> TrainingData {
-    TrainingData {
-        records: data.records.slice(data.splits.train.clone()),
-        mean: data.mean(),
-    }
 }
 
 /// The parameter whose gradient is furthest off.
@@ -190,21 +179,16 @@ mod tests {
         }
     }
 
-    /// On the device that `GAN_DEVICE` names; skipped where there is none, unless `CI` is set.
     #[test]
     fn players_on_a_gpu_are_within_tolerance() {
-        use gan_kernels::cube::{Cube, Precision};
-        let name = std::env::var("GAN_DEVICE").unwrap_or_else(|_| "wgpu".into());
-        match Cube::open(name.parse().unwrap(), Precision::F32) {
-            Ok(cube) => {
-                for row in GAMES
-                    .iter()
-                    .flat_map(|&game| rows(&cube, game, 0.0).unwrap())
-                {
-                    assert!(row.passed && row.error > 0.0, "{row:?}");
-                }
-            }
-            Err(error) => assert!(std::env::var_os("CI").is_none(), "{error}"),
+        let Some(cube) = gan_tests::cube() else {
+            return;
+        };
+        for row in GAMES
+            .into_iter()
+            .flat_map(|game| rows(&cube, game, 0.0).unwrap())
+        {
+            assert!(row.passed && row.error > 0.0, "{row:?}");
         }
     }
 
