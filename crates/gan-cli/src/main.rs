@@ -19,7 +19,7 @@ use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
 use commands::sample::{self, SampleArgs};
 use commands::train::{self, TrainArgs};
-use output::{Format, Output};
+use output::Output;
 
 /// Trains the generative adversarial nets of Goodfellow et al. 2014.
 ///
@@ -80,12 +80,12 @@ fn give_runtime_directory() {
 
 fn run(command: Command) -> Result<ExitCode, Problem> {
     match command {
-        Command::Train(args) => train::run(&args, &Output::new(Format::of_flag(args.json))),
-        Command::Sample(args) => sample::run(&args, &Output::new(Format::Text)),
-        Command::Evaluate(args) => evaluate::run(&args, &Output::new(Format::of_flag(args.json))),
-        Command::Info(args) => info::run(&args, &Output::new(Format::of_flag(args.json))),
-        Command::Figure(args) => figure::run(&args, &Output::new(Format::Text)),
-        Command::Presets(args) => presets::run(&args, &Output::new(Format::Text)),
+        Command::Train(args) => train::run(&args, Output::of_flag(args.json)),
+        Command::Sample(args) => sample::run(&args, Output::Text),
+        Command::Evaluate(args) => evaluate::run(&args, Output::of_flag(args.json)),
+        Command::Info(args) => info::run(&args, Output::of_flag(args.json)),
+        Command::Figure(args) => figure::run(&args, Output::Text),
+        Command::Presets(args) => presets::run(&args, Output::Text),
     }
 }
 

@@ -7,46 +7,33 @@ use std::io::{IsTerminal, Write};
 use console::Term;
 use serde::Serialize;
 
-/// The reader of stdout.
+/// Writes messages and events, for the reader of stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum Output {
     /// People: lines of text.
     Text,
     /// Programs: one JSON object per line and nothing else.
     Json,
 }
 
-impl Format {
-    /// The format that the flag `--json` asks for.
+impl Output {
+    /// The output that the flag `--json` asks for.
     pub(crate) fn of_flag(json: bool) -> Self {
         if json { Self::Json } else { Self::Text }
     }
-}
-
-/// Writes messages and events.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    format: Format,
-}
-
-impl Output {
-    /// Output in `format`.
-    pub(crate) fn new(format: Format) -> Self {
-        Self { format }
-    }
 
     /// True if programs read stdout.
-    pub(crate) fn is_json(&self) -> bool {
-        self.format == Format::Json
+    pub(crate) fn is_json(self) -> bool {
+        self == Self::Json
     }
 
     /// True if a person watches.
-    pub(crate) fn is_terminal(&self) -> bool {
+    pub(crate) fn is_terminal(self) -> bool {
         !self.is_json() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// Columns of the terminal; as many as one likes where there is none.
-    pub(crate) fn columns(&self) -> usize {
+    pub(crate) fn columns(self) -> usize {
         if self.is_terminal() {
             usize::from(Term::stderr().size().1)
         } else {
@@ -55,14 +42,14 @@ impl Output {
     }
 
     /// A line for people.
-    pub(crate) fn line(&self, text: impl AsRef<str>) {
+    pub(crate) fn line(self, text: impl AsRef<str>) {
         if !self.is_json() {
             let _ = writeln!(std::io::stdout().lock(), "{}", text.as_ref());
         }
     }
 
     /// A line that both people and the readers of JSON should see, the latter on stderr.
-    pub(crate) fn notice(&self, text: impl AsRef<str>) {
+    pub(crate) fn notice(self, text: impl AsRef<str>) {
         let text = text.as_ref();
         if self.is_json() {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -72,7 +59,7 @@ impl Output {
     }
 
     /// A line for programs.
-    pub(crate) fn event(&self, event: &impl Serialize) {
+    pub(crate) fn event(self, event: &impl Serialize) {
         if self.is_json()
             && let Ok(text) = serde_json::to_string(event)
         {

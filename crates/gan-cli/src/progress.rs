@@ -18,16 +18,16 @@ const MEMORY: f64 = 10.0;
 const BAR: usize = 12;
 
 /// A line about the work, taken away when it is dropped.
-struct StatusLine<'a> {
-    output: &'a Output,
+struct StatusLine {
+    output: Output,
     /// On a terminal.
     bar: Option<ProgressBar>,
     shown: Instant,
 }
 
-impl<'a> StatusLine<'a> {
+impl StatusLine {
     /// A line whose bar has `length` parts.
-    fn new(output: &'a Output, length: u64) -> Self {
+    fn new(output: Output, length: u64) -> Self {
         let bar = output.is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template(&format!("{{bar:{BAR}}} {{msg}}"));
@@ -66,7 +66,7 @@ impl<'a> StatusLine<'a> {
     }
 }
 
-impl Drop for StatusLine<'_> {
+impl Drop for StatusLine {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -75,8 +75,8 @@ impl Drop for StatusLine<'_> {
 }
 
 /// Shows the progress of a training; the line goes when it is dropped.
-pub(crate) struct Progress<'a> {
-    line: StatusLine<'a>,
+pub(crate) struct Progress {
+    line: StatusLine,
     total: u64,
     steps_per_epoch: u64,
     /// The value of the game, and what D thinks, as they are shown.
@@ -87,9 +87,9 @@ pub(crate) struct Progress<'a> {
     speed: Option<f64>,
 }
 
-impl<'a> Progress<'a> {
+impl Progress {
     /// The progress from iteration `first` to `total`.
-    pub(crate) fn new(output: &'a Output, first: u64, total: u64, steps_per_epoch: u64) -> Self {
+    pub(crate) fn new(output: Output, first: u64, total: u64, steps_per_epoch: u64) -> Self {
         Self {
             line: StatusLine::new(output, total),
             total,
@@ -179,44 +179,52 @@ fn fitted(mut parts: Vec<(u8, String)>, columns: usize) -> String {
     }
 }
 
-/// Shows how far one stage of a longer work is.
-pub(crate) struct Stage<'a> {
-    line: StatusLine<'a>,
-    name: String,
-    start: Instant,
+/// Shows how far the stages of a longer work are, one after the other.
+pub(crate) struct Stages {
+    output: Output,
+    /// The name of the present one, its line and its beginning.
+    current: Option<(String, StatusLine, Instant)>,
 }
 
-impl<'a> Stage<'a> {
+impl Stages {
     /// Parts of the bar.
     const PARTS: u64 = 1000;
 
-    /// A stage that begins now.
-    pub(crate) fn new(output: &'a Output, name: impl Into<String>) -> Self {
-        let name = name.into();
-        let line = StatusLine::new(output, Self::PARTS);
-        if let Some(bar) = &line.bar {
-            // A stage shorter than a second is not worth a number, but a silent second is worth a
-            // word.
-            bar.set_message(name.clone());
-        }
-        Self {
-            line,
-            name,
-            start: Instant::now(),
-        }
+    /// No stage yet.
+    pub(crate) fn new(output: Output) -> Self {
+        let current = None;
+        Self { output, current }
     }
 
-    /// Shows that the share `done` of it is done, if it is time to.
-    pub(crate) fn tick(&mut self, done: f64) {
-        if self.line.due().is_none() {
+    /// Shows that the share `done` of the stage `name` is done, if it is time to.
+    pub(crate) fn show(&mut self, name: &str, done: f64) {
+        if self
+            .current
+            .as_ref()
+            .is_none_or(|(current, ..)| current != name)
+        {
+            // The line of the stage before goes first.
+            self.current = None;
+            let line = StatusLine::new(self.output, Self::PARTS);
+            if let Some(bar) = &line.bar {
+                // A stage shorter than a second is not worth a number, but a silent second is worth
+                // a word.
+                bar.set_message(name.to_owned());
+            }
+            self.current = Some((name.to_owned(), line, Instant::now()));
+        }
+        let Some((_, line, start)) = &mut self.current else {
+            return;
+        };
+        if line.due().is_none() {
             return;
         }
-        let mut text = format!("{}  {:.0} %", self.name, 100.0 * done);
+        let mut text = format!("{name}  {:.0} %", 100.0 * done);
         if done > 0.0 {
-            let left = self.start.elapsed().as_secs_f64() * (1.0 / done - 1.0);
+            let left = start.elapsed().as_secs_f64() * (1.0 / done - 1.0);
             text += &format!("  {} left", duration(left));
         }
-        self.line.show((done * Self::PARTS as f64) as u64, text);
+        line.show((done * Self::PARTS as f64) as u64, text);
     }
 }
 
@@ -226,8 +234,7 @@ mod tests {
 
     #[test]
     fn line_keeps_what_matters_most_at_any_width() {
-        let output = Output::new(crate::output::Format::Text);
-        let mut progress = Progress::new(&output, 0, 1_500_000, 500);
+        let mut progress = Progress::new(Output::Text, 0, 1_500_000, 500);
         progress.metrics = Some(["V -1.386".into(), "D(x) 0.50  D(G(z)) 0.50".into()]);
         progress.speed = Some(1234.5);
         let whole = progress.text(123_456, usize::MAX);

@@ -10,15 +10,14 @@ fn unknown_device_or_precision_lists_what_there_is() {
     let folder = Folder::new();
     for command in ["train tiny.toml", "sample run"] {
         for device in ["gpu", "cpu:0", "wgpu:x"] {
-            folder
-                .run(&format!("{command} --device {device}"))
-                .exits(2)
-                .complains(&[device, "auto, cpu, cuda, hip, vulkan, wgpu", "cuda:1"]);
+            folder.check(&format!(
+                "2 {command} --device {device}
+                    | {device} | auto, cpu, cuda, hip, vulkan, wgpu | cuda:1"
+            ));
         }
-        folder
-            .run(&format!("{command} --precision f64"))
-            .exits(2)
-            .complains(&["f64", "f32, tf32x3, tf32, bf16, f16"]);
+        folder.check(&format!(
+            "2 {command} --precision f64 | f64 | f32, tf32x3, tf32, bf16, f16"
+        ));
     }
     assert!(!folder.has("runs"));
 }
@@ -26,22 +25,17 @@ fn unknown_device_or_precision_lists_what_there_is() {
 #[test]
 fn cpu_computes_in_f32_and_bf16_alone() {
     let folder = Folder::new();
-    folder
-        .run("train tiny.toml --device cpu --precision tf32")
-        .exits(2)
-        .complains(&["--precision tf32", "cpu", "offers f32", "hint: "]);
+    folder.check(
+        "
+        2 train tiny.toml --device cpu --precision tf32
+            | --precision tf32 | cpu | offers f32 | hint:
+        0 train tiny.toml --device cpu --precision f32 --steps 20 --out run
+        2 sample run --device cpu --precision f16 | --precision f16 | offers f32
+        0 sample run --device cpu --threads 1 -n 9 --out a.npy
+        0 sample run -n 9 --out b.npy
+        ",
+    );
     assert!(!folder.has("runs"));
-    folder
-        .run("train tiny.toml --device cpu --precision f32 --steps 20 --out run")
-        .exits(0);
-    folder
-        .run("sample run --device cpu --precision f16")
-        .exits(2)
-        .complains(&["--precision f16", "offers f32"]);
-    folder
-        .run("sample run --device cpu --threads 1 -n 9 --out a.npy")
-        .exits(0);
-    folder.run("sample run -n 9 --out b.npy").exits(0);
     assert!(folder.bytes("a.npy") == folder.bytes("b.npy"));
 }
 
@@ -54,11 +48,10 @@ fn runtime_that_is_not_linked_names_its_feature() {
         ("wgpu", cfg!(feature = "wgpu")),
     ] {
         if !is_linked {
-            let feature = format!("without the feature `{runtime}`");
-            folder
-                .run(&format!("train tiny.toml --device {runtime}"))
-                .exits(1)
-                .complains(&[&format!("no device {runtime}:0"), &feature, "hint: "]);
+            folder.check(&format!(
+                "1 train tiny.toml --device {runtime}
+                    | no device {runtime}:0 | without the feature `{runtime}` | hint:"
+            ));
         }
     }
     assert!(!folder.has("runs"));
@@ -67,15 +60,10 @@ fn runtime_that_is_not_linked_names_its_feature() {
 #[test]
 fn auto_says_what_it_chose_and_why() {
     let folder = Folder::new();
-    let ran = folder
-        .run("train tiny.toml --device auto --steps 3 --out run")
-        .exits(0);
-    let said = ran.stdout();
+    let ran = folder.run("train tiny.toml --device auto --steps 3 --out run");
+    let said = ran.exits(0).stdout();
     let device = said.lines().find(|line| line.starts_with("device "));
-    assert!(
-        device.is_some_and(|line| line.contains("(auto: ")),
-        "{said}"
-    );
+    assert!(device.unwrap().contains("(auto: "), "{said}");
     // Whatever auto takes, a GPU in software it is not.
     assert!(!said.contains("llvmpipe"), "{said}");
 }
@@ -83,22 +71,17 @@ fn auto_says_what_it_chose_and_why() {
 #[test]
 fn processor_runs_iterations_directly() {
     let folder = Folder::new();
-    let ran = folder
-        .run("train tiny.toml --device cpu --steps 30 --out run --json")
-        .exits(0);
-    assert_eq!(executions(&ran.stdout()), ["direct"]);
-    let info = folder.run("info run --json").exits(0).stdout();
-    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    let ran = folder.run("train tiny.toml --device cpu --steps 30 --out run --json");
+    assert_eq!(executions(&ran.exits(0)), ["direct"]);
+    let info = &folder.run("info run --json").exits(0).json()[0];
     assert_eq!(info["execution"], "direct");
 }
 
-/// What the metrics events say about how iterations are run; the first alone should.
-fn executions(events: &str) -> Vec<String> {
-    let events = events
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+/// The ways of running iterations that the metrics events name; the first alone should.
+fn executions(ran: &common::Ran) -> Vec<String> {
+    let events = ran.json().into_iter();
     events
-        .filter_map(|event| Some(event.get("execution")?.as_str().unwrap().to_owned()))
+        .filter_map(|event| Some(event.get("execution")?.as_str()?.to_owned()))
         .collect()
 }
 
@@ -109,18 +92,15 @@ mod on_wgpu {
     use super::common::Folder;
     use super::executions;
 
-    /// What `info` says of wgpu's first device; `None`, with a word, where there is none.
+    /// The entry of `info` for wgpu's first device; `None`, with a word, where there is none.
     fn device(folder: &Folder) -> Option<Value> {
-        let info = folder.run("info --json").exits(0).stdout();
-        let mut info: Value = serde_json::from_str(&info).unwrap();
-        let devices = info["devices"].as_array_mut().unwrap();
+        let info = &folder.run("info --json").exits(0).json()[0];
+        let devices = info["devices"].as_array().unwrap();
         let device = devices.iter().find(|device| device["name"] == "wgpu:0");
         if device.is_none() {
             // Where everything is checked, a driver that went missing must not go unnoticed.
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "no adapter for wgpu"
-            );
+            let everything_is_checked = std::env::var("CI").as_deref() == Ok("true");
+            assert!(!everything_is_checked, "no adapter for wgpu");
             eprintln!("skipped: no adapter for wgpu");
         }
         device.cloned()
@@ -145,10 +125,9 @@ mod on_wgpu {
     #[test]
     fn device_that_is_not_there_is_an_error_that_names_those_that_are() {
         let folder = Folder::new();
-        folder
-            .run("train tiny.toml --device wgpu:99")
-            .exits(1)
-            .complains(&["no device wgpu:99: found", "hint: `gan-cli info`"]);
+        folder.check(
+            "1 train tiny.toml --device wgpu:99 | no device wgpu:99: found | hint: `gan-cli info`",
+        );
         assert!(!folder.has("runs"));
     }
 
@@ -161,7 +140,7 @@ mod on_wgpu {
         let line = "train tiny.toml --device wgpu";
         folder.run(&format!("{line} --steps 60 --out a")).exits(0);
         let ran = folder.run("train --resume a --device wgpu --steps 100 --json");
-        let executions = executions(&ran.exits(0).stdout());
+        let executions = executions(&ran.exits(0));
         folder.run(&format!("{line} --steps 100 --out b")).exits(0);
         let last = |run: &str| folder.bytes(&format!("{run}/checkpoints/step-000100.safetensors"));
         // The checkpoints hold the configuration, in which both runs have 100 steps.
@@ -172,8 +151,7 @@ mod on_wgpu {
         let replays = device["replays"].as_bool().unwrap();
         let ending = if replays { "replayed" } else { "one by one" };
         assert!(executions[0].ends_with(ending), "{executions:?}");
-        let info = folder.run("info a --json").exits(0).stdout();
-        let info: Value = serde_json::from_str(&info).unwrap();
+        let info = &folder.run("info a --json").exits(0).json()[0];
         assert_eq!(info["execution"], executions[0]);
         assert!(info["device"].as_str().unwrap().starts_with("wgpu:0"));
     }
@@ -185,16 +163,12 @@ mod on_wgpu {
             return;
         }
         for [first, second] in [["cpu", "wgpu"], ["wgpu", "cpu"]] {
-            folder
-                .run(&format!(
-                    "train tiny.toml --steps 60 --device {first} --out {first}"
-                ))
-                .exits(0);
-            folder
-                .run(&format!(
-                    "train --resume {first} --steps 100 --device {second}"
-                ))
-                .exits(0);
+            folder.check(&format!(
+                "
+                0 train tiny.toml --steps 60 --device {first} --out {first}
+                0 train --resume {first} --steps 100 --device {second}
+                "
+            ));
             let [cpu, wgpu] = ["cpu", "wgpu"]
                 .map(|device| samples(&folder, &format!("{first} -n 300 --device {device}")));
             assert_eq!(cpu.len(), 600);
@@ -217,13 +191,10 @@ mod on_wgpu {
             return;
         }
         let units = largest / 4_000_000 + 4;
-        folder
-            .run(&format!(
-                "train tiny.toml --device wgpu --set game.minibatch=1000000 \
-                 --set generator.layers.0.units={units}"
-            ))
-            .exits(1)
-            .complains(&["bytes in one buffer", "hint: "]);
+        folder.check(&format!(
+            "1 train tiny.toml --device wgpu --set game.minibatch=1000000 \
+             --set generator.layers.0.units={units} | bytes in one buffer | hint:"
+        ));
         assert!(!folder.has("runs"));
     }
 
@@ -235,10 +206,10 @@ mod on_wgpu {
         };
         let offered = device["precisions"].as_array().unwrap();
         if !offered.contains(&"bf16".into()) {
-            folder
-                .run("train tiny.toml --device wgpu --precision bf16")
-                .exits(1)
-                .complains(&["precision bf16 is not offered", "f32", "hint: "]);
+            folder.check(
+                "1 train tiny.toml --device wgpu --precision bf16
+                    | precision bf16 is not offered | f32 | hint:",
+            );
             assert!(!folder.has("runs"));
         }
     }

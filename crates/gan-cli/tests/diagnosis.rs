@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Folder, Ran};
+use common::{Folder, Ran, assert_contains};
 
 /// A game that is played in a second or two, on a mixture of eight.
 const SMALL: &str = r#"
@@ -49,13 +49,9 @@ fn findings(ran: &Ran) -> Vec<String> {
 
 /// The events about findings.
 fn events(ran: &Ran) -> Vec<serde_json::Value> {
-    let stdout = ran.stdout();
-    let events = stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap());
+    let mut events = ran.json();
+    events.retain(|event| event["event"] == "diagnosis");
     events
-        .filter(|event: &serde_json::Value| event["event"] == "diagnosis")
-        .collect()
 }
 
 #[test]
@@ -73,45 +69,38 @@ fn d_that_wins_in_the_minimax_game_is_named_with_the_objective_that_helps() {
     assert!(said[0].ends_with(remedy), "{said:?}");
     assert!(folder.read("run/run.log").contains("D wins outright"));
     let svg = folder.read("run/losses.svg");
-    for part in [">D wins<", ">gradient norms<", ">modes<", ">saturation: "] {
-        assert!(svg.contains(part), "{part}");
-    }
+    let parts = [">D wins<", ">gradient norms<", ">modes<", ">saturation: "];
+    assert_contains(&svg, &parts);
     // Open to the end, so the summary has it again.
-    assert!(ran.stdout().contains("\n  finding       D wins outright"));
-    let info = folder.run("info run").exits(0).stdout();
-    assert!(info.contains("D wins outright since step 1"), "{info}");
+    ran.says(&["\n  finding       D wins outright"]);
+    folder.check("0 info run | D wins outright since step 1");
 }
 
 #[test]
-fn d_that_wins_otherwise_is_to_be_held_back() {
+fn d_that_wins_otherwise_and_g_that_collapses_are_named_with_what_can_be_typed() {
     let folder = folder();
-    let ran = folder
-        .run(&format!("train small.toml --out run --json {D_WINS}"))
-        .exits(0);
-    let said = events(&ran);
-    assert_eq!(said[0]["kind"], "discriminator-wins", "{said:?}");
-    let remedy = said[0]["remedy"].as_str().unwrap();
-    assert_eq!(remedy, "--set discriminator.layers.1.keep=0.5");
-    // It can be typed.
-    folder
-        .run(&format!("train small.toml --steps 1 {D_WINS} {remedy}"))
-        .exits(0);
-}
-
-#[test]
-fn g_that_collapses_is_named_with_its_rate() {
-    let folder = folder();
-    let ran = folder
-        .run(&format!("train small.toml --out run --json {G_COLLAPSES}"))
-        .exits(0);
-    let said = events(&ran);
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(said[0]["kind"], "generator-collapsed", "{said:?}");
-    let remedy = said[0]["remedy"].as_str().unwrap();
-    assert!(
-        remedy.starts_with("--set generator.optimizer.learning_rate="),
-        "{remedy}"
-    );
+    for (spoil, kind, expected) in [
+        (
+            D_WINS,
+            "discriminator-wins",
+            "--set discriminator.layers.1.keep=0.5",
+        ),
+        (
+            G_COLLAPSES,
+            "generator-collapsed",
+            "--set generator.optimizer.learning_rate=",
+        ),
+    ] {
+        let ran = folder.run(&format!("train small.toml --json {spoil}"));
+        let said = events(&ran.exits(0));
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(said[0]["kind"], kind, "{said:?}");
+        let remedy = said[0]["remedy"].as_str().unwrap();
+        assert!(remedy.starts_with(expected), "{remedy}");
+        folder.check(&format!(
+            "0 train small.toml {spoil} {remedy} --set run.steps=1"
+        ));
+    }
 }
 
 #[test]
@@ -164,15 +153,13 @@ fn resumed_run_neither_repeats_nor_forgets() {
     assert_eq!(findings(&ran).len(), 1);
     let ran = folder.run("train --resume run --steps 2100").exits(0);
     assert_eq!(findings(&ran), [""; 0]);
-    assert!(ran.stdout().contains("\n  finding       D wins outright"));
+    ran.says(&["\n  finding       D wins outright"]);
 }
 
 #[test]
 fn run_of_a_program_that_did_not_look_goes_on() {
     let folder = folder();
-    folder
-        .run("train small.toml --out run --steps 400")
-        .exits(0);
+    folder.check("0 train small.toml --out run --steps 400");
     let old = "\"diversity\":";
     let lines = folder.read("run/metrics.jsonl");
     let cut = |line: &str| match line.split_once(old) {

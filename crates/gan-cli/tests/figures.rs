@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::Folder;
+use common::{Folder, assert_contains};
 
 /// A game of Figure 1 that takes a second.
 const SHORT: &str = "--steps 60 --set data.count=2000 --set game.minibatch=16";
@@ -46,32 +46,25 @@ fn png_size(bytes: &[u8]) -> [u32; 3] {
 #[test]
 fn figure_1_plays_its_stages_and_says_whether_the_bounds_hold() {
     let folder = Folder::new();
-    let said = folder.run(&format!("figure 1 {SHORT}")).exits(0).stdout();
-    for part in [
+    let ran = folder.run(&format!("figure 1 {SHORT}"));
+    let ran = ran.exits(0).says(&[
         "(a)  iteration",
         "D moves alone",
         "(d)  iteration     60  both move",
         "the bound 0.01 does not hold",
         "figure1.png: figure 1",
-    ] {
-        assert!(said.contains(part), "{part:?} is not in:\n{said}");
-    }
+    ]);
     let [width, height, frames] = png_size(&folder.bytes("figure1.png"));
     assert!(width > 1500 && height > 700 && frames == 1);
     assert!(!folder.has("runs"));
 
     // The same game in the other form.
-    let again = folder
-        .run(&format!("figure 1 {SHORT} --threads 2 --out f.svg"))
-        .exits(0)
-        .stdout();
-    let numbers = |said: &str| said.lines().take(6).collect::<Vec<_>>().join("\n");
-    assert_eq!(numbers(&again), numbers(&said));
+    let again = folder.run(&format!("figure 1 {SHORT} --threads 2 --out f.svg"));
+    let [said, again] = [ran, again.exits(0)].map(|ran| ran.stdout());
+    assert!(again.lines().take(6).eq(said.lines().take(6)));
     let svg = folder.read("f.svg");
     assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"));
-    for part in ["(a)", "(b)", "(c)", "(d)", "−log 4", ">data<"] {
-        assert!(svg.contains(part), "{part}");
-    }
+    assert_contains(&svg, &["(a)", "(b)", "(c)", "(d)", "−log 4", ">data<"]);
 }
 
 #[test]
@@ -82,27 +75,20 @@ fn figure_1_in_motion_is_an_animated_png() {
     let [.., frames] = png_size(&bytes);
     assert!((40..=150).contains(&frames), "{frames}");
     assert!(bytes.len() < 3_000_000, "{}", bytes.len());
-    folder
-        .run("figure 1 --animate --out a.svg")
-        .exits(2)
-        .complains(&["a.svg", "expected png"]);
+    folder.check("2 figure 1 --animate --out a.svg | a.svg | expected png");
 }
 
 #[test]
 fn figure_1_refuses_what_has_no_such_picture() {
-    let folder = Folder::new();
-    for (set, found) in [
-        ("data.source=ring8", "found ring8, expected figure1"),
-        ("generator.latent=2", "generator.latent: found 2"),
-        ("generator.prior=normal", "expected uniform"),
-    ] {
-        folder
-            .run(&format!("figure 1 {SHORT} --set {set}"))
-            .exits(2)
-            .complains(&[found]);
-    }
-    folder.run("figure 4").exits(2);
-    folder.run("figure 1 some-run").exits(2);
+    Folder::new().check(
+        "
+        2 figure 1 --set data.source=ring8 | found ring8, expected figure1
+        2 figure 1 --set generator.latent=2 | generator.latent: found 2
+        2 figure 1 --set generator.prior=normal | expected uniform
+        2 figure 4
+        2 figure 1 some-run
+        ",
+    );
 }
 
 #[test]
@@ -110,51 +96,47 @@ fn figure_2_sets_the_nearest_training_records_apart() {
     let folder = place_with_images();
     let ran = folder.run("figure 2 --rows 3 --cols 4").exits(0);
     assert!(!ran.stderr().contains("warning"), "{}", ran.stderr());
-    let said = ran.stdout();
-    assert!(said.contains("nearest of 240 training records"), "{said}");
+    ran.says(&["nearest of 240 training records"]);
     let [width, height, _] = png_size(&folder.bytes("figure2.png"));
     // Five images of 28 pixels, twice as large; three rows.
     assert!(width >= 5 * 56 && height >= 3 * 56);
-    folder
-        .run("figure 2 images-1 --rows 2 --cols 1 --out f.svg")
-        .exits(0);
-    assert_eq!(folder.read("f.svg").matches("<image ").count(), 4);
-
     // A lone checkpoint, whose data are named.
     let other = folder.read("runs/images-1/config.toml");
     folder.write("other.toml", &other.replace("seed = 1", "seed = 2"));
-    folder.run("train other.toml --out runs/other").exits(0);
-    folder
-        .run("figure 2 runs/other/checkpoints/step-000003.safetensors --data digits --rows 1")
-        .exits(0);
+    folder.check(
+        "
+        0 figure 2 images-1 --rows 2 --cols 1 --out f.svg
+        0 train other.toml --out runs/other
+        0 figure 2 runs/other/checkpoints/step-000003.safetensors --data digits --rows 1
+        ",
+    );
+    assert_eq!(folder.read("f.svg").matches("<image ").count(), 4);
 }
 
 #[test]
 fn figure_2_needs_the_training_records() {
-    let folder = place_with_images();
-    folder
-        .run("figure 2 --data nowhere.npy")
-        .exits(1)
-        .complains(&[
-            "nowhere.npy: no such file or directory",
-            "hint: give a path",
-        ]);
-    folder.run("figure 2 --data figure1").exits(1).complains(&[
-        "built-in figure1",
-        "found records of 1 columns, expected images of 1×28×28",
-        "hint: name the data that the generator was trained on with --data PATH",
-    ]);
+    place_with_images().check(
+        "
+        1 figure 2 --data nowhere.npy
+            | nowhere.npy: no such file or directory | hint: give a path
+        1 figure 2 --data figure1
+            | built-in figure1 | found records of 1 columns, expected images of 1×28×28
+            | hint: name the data that the generator was trained on with --data PATH
+        ",
+    );
 }
 
 #[test]
 fn figure_3_goes_from_latent_to_latent() {
     let folder = place_with_images();
-    folder
-        .run("figure 3 --rows 2 --cols 5 --out line.svg")
-        .exits(0);
-    folder
-        .run("figure 3 --rows 2 --cols 5 --spherical --out arc.svg")
-        .exits(0);
+    folder.check(
+        "
+        0 figure 3 --rows 2
+        0 figure 3 --rows 2 --cols 5 --out line.svg
+        0 figure 3 --rows 2 --cols 5 --spherical --out arc.svg
+        ",
+    );
+    assert!(folder.has("figure3.png"));
     let images = |name: &str| -> Vec<String> {
         let svg = folder.read(name);
         let images = svg.lines().filter_map(|line| line.split_once("base64,"));
@@ -168,32 +150,21 @@ fn figure_3_goes_from_latent_to_latent() {
     }
     assert_ne!(line[2], arc[2]);
     assert_ne!(line[0], line[4]);
-    folder.run("figure 3 --rows 2").exits(0);
-    assert!(folder.has("figure3.png"));
 }
 
 #[test]
 fn figures_say_what_they_cannot_draw() {
-    let folder = Folder::new();
-    folder
-        .run("figure 1 --out f.jpg")
-        .exits(2)
-        .complains(&["f.jpg: found extension \"jpg\", expected png or svg"]);
-    folder
-        .run("figure 2")
-        .exits(2)
-        .complains(&["runs/: found no run of images", "gan-cli train digits"]);
-    folder
-        .run("figure 3 runs/none")
-        .exits(1)
-        .complains(&["runs/none"]);
-    folder.run("train tiny.toml --steps 1").exits(0);
-    for figure in ["figure 2", "figure 3"] {
-        folder
-            .run(&format!("{figure} runs/tiny-1"))
-            .exits(2)
-            .complains(&["found records of numbers, expected images", "hint: "]);
-        // The newest run is passed over, and there is no other.
-        folder.run(figure).exits(2).complains(&["no run of images"]);
-    }
+    // Where the newest run is not of images it is passed over, and there is no other.
+    Folder::new().check(
+        "
+        2 figure 1 --out f.jpg | f.jpg: found extension \"jpg\", expected png or svg
+        2 figure 2 | runs/: found no run of images | gan-cli train digits
+        1 figure 3 runs/none | runs/none
+        0 train tiny.toml --steps 1
+        2 figure 2 runs/tiny-1 | found records of numbers, expected images | hint:
+        2 figure 3 runs/tiny-1 | found records of numbers, expected images | hint:
+        2 figure 2 | no run of images
+        2 figure 3 | no run of images
+        ",
+    );
 }

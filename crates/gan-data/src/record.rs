@@ -30,6 +30,30 @@ pub enum RecordShape {
     },
 }
 
+impl RecordShape {
+    /// Height, width and channels of an image; `None` for other records.
+    #[must_use]
+    pub fn image(&self) -> Option<[usize; 3]> {
+        match *self {
+            Self::Image {
+                height,
+                width,
+                channels,
+            } => Some([height, width, channels]),
+            Self::Vector { .. } => None,
+        }
+    }
+
+    /// Names of the columns, where there are columns with names.
+    #[must_use]
+    pub fn columns(&self) -> Option<&[String]> {
+        match self {
+            Self::Image { .. } => None,
+            Self::Vector { columns } => columns.as_deref(),
+        }
+    }
+}
+
 /// Everything that a loader or a built-in source hands over.
 pub(crate) struct Loaded {
     pub(crate) raw: Raw,

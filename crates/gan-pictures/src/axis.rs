@@ -20,9 +20,8 @@ impl Scale {
         }
     }
 
-    /// Whether `value` has a place on an axis of this scale.
-    #[must_use]
-    pub fn shows(self, value: f64) -> bool {
+    /// True if `value` has a place on an axis of this scale.
+    pub(crate) fn shows(self, value: f64) -> bool {
         self.forward(value).is_finite()
     }
 }
@@ -68,8 +67,7 @@ impl Axis {
     ///
     /// Where the smallest and the largest of the values, a share of `tails` each, would squeeze the
     /// others to a third of the axis or less, they are left out.
-    #[must_use]
-    pub fn around(
+    pub(crate) fn around(
         scale: Scale,
         values: impl Iterator<Item = f64>,
         marks: impl Iterator<Item = f64>,
@@ -111,20 +109,18 @@ impl Axis {
     }
 
     /// The values at both ends.
-    #[must_use]
-    pub fn ends(&self) -> [f64; 2] {
+    pub(crate) fn ends(&self) -> [f64; 2] {
         [self.low, self.high]
     }
 
-    /// Whether `value` lies between the ends.
+    /// True if `value` lies between the ends.
     #[must_use]
     pub fn contains(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
 
     /// The place of `value`: 0 at the low end of the axis, 1 at its high end.
-    #[must_use]
-    pub fn share(&self, value: f64) -> f64 {
+    pub(crate) fn share(&self, value: f64) -> f64 {
         let [value, low, high] = [value, self.low, self.high].map(|it| self.scale.forward(it));
         (value - low) / (high - low)
     }
@@ -194,8 +190,7 @@ fn round_values(low: f64, high: f64, wanted: usize) -> Vec<f64> {
 }
 
 /// A number on an axis, as short as it can be: `−0.5`, `20k`, `3M`, `1e−4`.
-#[must_use]
-pub fn label(value: f64) -> String {
+pub(crate) fn label(value: f64) -> String {
     let size = value.abs();
     let text = if size > 0.0 && size < 1e-3 {
         let power = size.log10().floor();

@@ -72,14 +72,8 @@ impl BarChart<'_> {
         let right = left + PLOT + widest(&mut self.bars().map(|bar| &bar.text)) + 2.0 * GAP;
         let heights = self.groups.iter().map(BarGroup::height);
         let [low, high] = self.extent();
-        let frame = Frame {
-            left,
-            top: TOP,
-            width: PLOT,
-            height: heights.sum(),
-            x: Axis::linear(low, high),
-            y: Axis::linear(0.0, 1.0),
-        };
+        let (x, y) = (Axis::linear(low, high), Axis::linear(0.0, 1.0));
+        let frame = Frame::new([left, TOP], [PLOT, heights.sum()], x, y);
         let entries = self.entries();
         let width = right
             .max(text_width(self.title, SIZE) + 2.0 * GAP)
@@ -230,6 +224,8 @@ mod tests {
                 .groups
                 .iter_mut()
                 .for_each(|group| group.bars[0].error = 0.0);
+            #[cfg(feature = "png")]
+            assert!(chart.draw().to_png(1.0).is_ok());
             let svg = chart.draw().to_svg();
             assert!(svg.ends_with("</svg>\n"));
             // Only in the text that says so.

@@ -43,7 +43,7 @@ pub struct Curve<'a> {
     pub name: &'a str,
     /// The look of the line.
     pub stroke: Stroke,
-    /// Whether each point has a dot.
+    /// True if each point has a dot.
     pub dots: bool,
     /// Positions on the horizontal axis, rising, and values; those that have no place on a scale
     /// are left out.
@@ -55,7 +55,7 @@ pub struct Curve<'a> {
 pub struct Event<'a> {
     /// The position.
     pub x: f64,
-    /// What happened.
+    /// The name that stands above the line.
     pub name: &'a str,
 }
 
@@ -107,18 +107,12 @@ impl Curves<'_> {
         let foot = head + step * panels.len() as f64;
         let mut drawing = Drawing::new(WIDTH, foot + FOOT);
         drawing.title([LEFT, 20.0], RIGHT - LEFT, self.title);
-        let frames = panels
-            .iter()
-            .enumerate()
-            .map(|(index, (panel, curves))| Frame {
-                left: LEFT,
-                top: head + step * index as f64 + ABOVE,
-                width: RIGHT - LEFT,
-                height: step - ABOVE - BELOW,
-                x: x_axis,
-                y: panel.axis(curves),
-            });
-        let frames: Vec<Frame> = frames.collect();
+        let size = [RIGHT - LEFT, step - ABOVE - BELOW];
+        let frame = |(index, (panel, curves)): (usize, &(&Panel<'_>, Vec<Vec<[f64; 2]>>))| {
+            let corner = [LEFT, head + step * index as f64 + ABOVE];
+            Frame::new(corner, size, x_axis, panel.axis(curves))
+        };
+        let frames: Vec<Frame> = panels.iter().enumerate().map(frame).collect();
         for ((panel, curves), frame) in panels.iter().zip(&frames) {
             panel.draw(&mut drawing, frame, curves);
         }

@@ -57,14 +57,7 @@ impl Density<'_> {
         let bars = histogram(self.samples, [low, high]);
         let densities = data.iter().chain(&generated).chain(&bars);
         let highest = densities.fold(0.0f64, |highest, &density| highest.max(density));
-        let frame = Frame {
-            left: LEFT,
-            top: TOP,
-            width: PLOT[0],
-            height: PLOT[1],
-            x,
-            y: Axis::linear(0.0, 1.1 * highest),
-        };
+        let frame = Frame::new([LEFT, TOP], PLOT, x, Axis::linear(0.0, 1.1 * highest));
         let mut drawing = Drawing::new(frame.right() + LEFT, frame.bottom() + 30.0);
         drawing.title([LEFT, 20.0], PLOT[0], self.title);
         frame.x_grid(&mut drawing, 8);

@@ -13,11 +13,11 @@ pub type Point = [f64; 2];
 pub type Color = [u8; 3];
 
 /// Text and axes.
-pub const INK: Color = [40, 40, 40];
+pub(crate) const INK: Color = [40, 40, 40];
 /// Notes and reference lines.
-pub const GREY: Color = [110, 110, 110];
+pub(crate) const GREY: Color = [110, 110, 110];
 /// Grid lines.
-pub const FAINT: Color = [225, 225, 225];
+pub(crate) const FAINT: Color = [225, 225, 225];
 /// First colour of a series: the one that a chart is about.
 pub const ORANGE: Color = [214, 84, 20];
 /// Second colour of a series.
@@ -27,7 +27,7 @@ pub const GREEN: Color = [58, 143, 77];
 /// Fourth colour of a series.
 pub const SILVER: Color = [150, 150, 150];
 
-/// Which part of a text lies at its point.
+/// The part of a text that lies at its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
     /// The text begins at the point.
@@ -145,7 +145,7 @@ impl Drawing {
     }
 
     /// Adds a filled circle.
-    pub fn dot(&mut self, centre: Point, radius: f64, color: Color) {
+    pub(crate) fn dot(&mut self, centre: Point, radius: f64, color: Color) {
         let [x, y] = centre.map(short);
         self.element(format_args!(
             "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" {}/>",
@@ -154,7 +154,7 @@ impl Drawing {
     }
 
     /// Adds thousands of small circles, whose edges are not smoothed: that takes half the time.
-    pub fn cloud(&mut self, centres: &[Point], radius: f64, color: Color, opacity: f64) {
+    pub(crate) fn cloud(&mut self, centres: &[Point], radius: f64, color: Color, opacity: f64) {
         let fill = fill(color, opacity);
         self.element(format_args!("<g {fill} shape-rendering=\"crispEdges\">"));
         for centre in centres {
@@ -168,7 +168,7 @@ impl Drawing {
 
     /// Adds a line of text on the base line `at`.
     ///
-    /// What stands in the braces of `p_{data}` is written as a subscript.
+    /// The part in the braces of `p_{data}` is written as a subscript.
     pub fn text(&mut self, at: Point, anchor: Anchor, size: f64, color: Color, text: &str) {
         let [x, y] = at.map(short);
         let anchor = match anchor {

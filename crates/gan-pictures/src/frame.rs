@@ -24,6 +24,19 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// The frame of `size` from its top left `corner` on, in units.
+    #[must_use]
+    pub fn new([left, top]: Point, [width, height]: Point, x: Axis, y: Axis) -> Self {
+        Self {
+            left,
+            top,
+            width,
+            height,
+            x,
+            y,
+        }
+    }
+
     /// The right edge.
     #[must_use]
     pub fn right(&self) -> f64 {

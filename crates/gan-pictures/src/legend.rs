@@ -3,7 +3,7 @@
 use crate::drawing::{Anchor, Color, Drawing, INK, Point, Stroke};
 use crate::text::text_width;
 
-/// What stands before the name of a legend's entry.
+/// The sign before the name of a legend's entry.
 #[derive(Clone, Copy, Debug)]
 pub enum Swatch {
     /// A piece of a line.
@@ -44,8 +44,7 @@ const NEAR: f64 = 7.0;
 const GAP: f64 = 22.0;
 
 /// Width of a legend in units.
-#[must_use]
-pub fn legend_width(entries: &[(Swatch, String)], size: f64) -> f64 {
+pub(crate) fn legend_width(entries: &[(Swatch, String)], size: f64) -> f64 {
     let width = |(swatch, name): &(Swatch, String)| swatch.width() + NEAR + text_width(name, size);
     let widths: f64 = entries.iter().map(width).sum();
     widths + GAP * entries.len().saturating_sub(1) as f64

@@ -24,18 +24,15 @@ mod text;
 
 #[cfg(feature = "png")]
 pub use animation::{AnimationFrame, animated_png};
-pub use axis::{Axis, Scale, Tick, label};
+pub use axis::{Axis, Scale, Tick};
 pub use bar_chart::{Bar, BarChart, BarGroup, BarSeries};
 pub use curves::{Curve, Curves, Event, Panel};
 pub use density::Density;
-pub use drawing::{
-    Anchor, BLUE, Color, Drawing, FAINT, GREEN, GREY, INK, ORANGE, Point, SILVER, Stroke,
-};
+pub use drawing::{Anchor, BLUE, Color, Drawing, GREEN, ORANGE, Point, SILVER, Stroke};
 pub use frame::Frame;
-pub use legend::{Swatch, legend, legend_width};
+pub use legend::{Swatch, legend};
 #[cfg(feature = "png")]
-pub use pixels::{PictureError, Pixels};
+pub use pixels::PictureError;
 pub use scatter::Scatter;
 #[cfg(feature = "png")]
 pub use sheet::{ImageRows, sheet_of_images};
-pub use text::text_width;

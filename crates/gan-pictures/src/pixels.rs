@@ -10,13 +10,13 @@ use crate::text::{FAMILY, FONT_FILE};
 
 /// A picture in red, green and blue, row by row from the top left.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pixels {
+pub(crate) struct Pixels {
     /// Pixels in a row.
-    pub width: usize,
+    pub(crate) width: usize,
     /// Number of rows.
-    pub height: usize,
+    pub(crate) height: usize,
     /// Three bytes for each pixel.
-    pub rgb: Vec<u8>,
+    pub(crate) rgb: Vec<u8>,
 }
 
 /// The rasteriser takes four bytes for each pixel: 400 MB.
@@ -52,7 +52,7 @@ impl Drawing {
     ///
     /// # Errors
     /// If it is too large.
-    pub fn to_pixels(&self, scale: f64) -> Result<Pixels, PictureError> {
+    pub(crate) fn to_pixels(&self, scale: f64) -> Result<Pixels, PictureError> {
         let options = Options {
             fontdb: FONTS.clone(),
             ..Options::default()
@@ -91,7 +91,7 @@ impl Pixels {
     ///
     /// # Errors
     /// If there are none, or not as many as width and height say.
-    pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
+    pub(crate) fn to_png(&self) -> Result<Vec<u8>, PictureError> {
         encode(self.width, self.height, png::ColorType::Rgb, &self.rgb)
     }
 }

@@ -43,14 +43,7 @@ impl Scatter<'_> {
             let values = view.iter().map(|point| f64::from(point[of]));
             Axis::around(Scale::Linear, values, std::iter::empty(), TAILS, 0.15)
         };
-        let frame = Frame {
-            left: LEFT,
-            top: TOP,
-            width: PLOT,
-            height: PLOT,
-            x: axis(0),
-            y: axis(1),
-        };
+        let frame = Frame::new([LEFT, TOP], [PLOT, PLOT], axis(0), axis(1));
         let foot = if self.names.is_some() { 46.0 } else { 28.0 };
         let mut drawing = Drawing::new(SIDE, frame.bottom() + foot);
         drawing.title([LEFT, 20.0], PLOT, self.title);

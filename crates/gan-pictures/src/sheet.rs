@@ -57,8 +57,7 @@ pub fn sheet_of_images(
 
 impl Pixels {
     /// One image of `[height, width, channels]`, planes of values from 0 to 255 as on a sheet.
-    #[must_use]
-    pub fn from_planes(image: &[f32], [height, width, channels]: [usize; 3]) -> Self {
+    pub(crate) fn from_planes(image: &[f32], [height, width, channels]: [usize; 3]) -> Self {
         let plane = height * width;
         let rgb = (0..plane).flat_map(|at| {
             [0, 1, 2].map(|color| {
@@ -83,7 +82,7 @@ pub struct ImageRows<'a> {
     pub shape: [usize; 3],
     /// Images in a row.
     pub columns: usize,
-    /// Whether the last image of each row stands apart, in a frame.
+    /// True if the last image of each row stands apart, in a frame.
     pub frame_last_column: bool,
     /// Written above the images.
     pub title: &'a str,

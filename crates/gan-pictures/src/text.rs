@@ -15,8 +15,7 @@ pub(crate) const FONT_FILE: &[u8] = include_bytes!("../assets/DejaVuSans-subset.
 static FONT: LazyLock<Option<FontRef<'static>>> = LazyLock::new(|| FontRef::new(FONT_FILE).ok());
 
 /// Width of a line of text in units.
-#[must_use]
-pub fn text_width(text: &str, size: f64) -> f64 {
+pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     let Some(font) = &*FONT else { return 0.0 };
     let letters = font.charmap();
     let width = |(run, level): (&str, Level)| -> f64 {

@@ -1,4 +1,4 @@
-//! Which back end computes: the processor or a GPU.
+//! The back end that computes: the processor or a GPU.
 //!
 //! A further back end costs a variant of [`Device`] and an arm of each function that hands the back
 //! end on; a further runtime of GPUs costs one word of `RUNTIMES`.
@@ -83,31 +83,34 @@ impl PrecisionChoice {
     /// All of them, the default first.
     pub const ALL: [Self; 5] = [Self::F32, Self::Tf32x3, Self::Tf32, Self::Bf16, Self::F16];
 
+    /// Its name, which the user types, and how it rounds, in words.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::F32 => ("f32", "Not at all"),
+            Self::Tf32x3 => (
+                "tf32x3",
+                "Nearly not at all: three products for one on tensor cores of 10 bits",
+            ),
+            Self::Tf32 => ("tf32", "To 10 bits, on tensor cores"),
+            Self::Bf16 => (
+                "bf16",
+                "To 7 bits, on tensor cores, or on a processor that has such products (AVX-512 \
+                 with bf16)",
+            ),
+            Self::F16 => ("f16", "To 10 bits and a small range, on tensor cores"),
+        }
+    }
+
     /// Its name, which the user types.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Tf32x3 => "tf32x3",
-            Self::Tf32 => "tf32",
-            Self::Bf16 => "bf16",
-            Self::F16 => "f16",
-        }
+    pub const fn name(self) -> &'static str {
+        self.words().0
     }
 
     /// How it rounds, in words.
     #[must_use]
-    pub fn description(self) -> &'static str {
-        match self {
-            Self::F32 => "Not at all",
-            Self::Tf32x3 => "Nearly not at all: three products for one on tensor cores of 10 bits",
-            Self::Tf32 => "To 10 bits, on tensor cores",
-            Self::Bf16 => {
-                "To 7 bits, on tensor cores, or on a processor that has such products (AVX-512 \
-                 with bf16)"
-            }
-            Self::F16 => "To 10 bits and a small range, on tensor cores",
-        }
+    pub const fn description(self) -> &'static str {
+        self.words().1
     }
 
     /// The flag that asks for it, with a space before; empty for the default.
@@ -160,22 +163,22 @@ impl Device {
         threads: Option<usize>,
     ) -> Result<(Self, &'static str), Problem> {
         let (resolved, why) = resolve(choice);
-        if resolved == DeviceChoice::Cpu {
-            let native = Native::new(threads)?;
-            return match precision {
-                PrecisionChoice::F32 => Ok((Self::Cpu(native), why)),
-                PrecisionChoice::Bf16 => match native.with_bf16() {
-                    Ok(native) => Ok((Self::Cpu(native), why)),
-                    Err(_) => Err(not_on_cpu(precision, why, "which has no bf16 products")),
-                },
-                _ => Err(not_on_cpu(
-                    precision,
-                    why,
-                    "which offers f32, and bf16 where it has AVX-512 with bf16",
-                )),
-            };
+        if resolved != DeviceChoice::Cpu {
+            return Ok((gpu(resolved, precision)?, why));
         }
-        Ok((gpu(resolved, precision)?, why))
+        let native = Native::new(threads)?;
+        let native = match precision {
+            PrecisionChoice::F32 => Ok(native),
+            PrecisionChoice::Bf16 => native.with_bf16().map_err(|_| "which has no bf16 products"),
+            _ => Err("which offers f32, and bf16 where it has AVX-512 with bf16"),
+        };
+        let native = native.map_err(|offers| {
+            Problem::usage(format!(
+                "--precision {precision}: found the device cpu ({why}), {offers}"
+            ))
+            .hint("leave --precision away, or name a GPU with --device; `gan-cli info` lists them")
+        })?;
+        Ok((Self::Cpu(native), why))
     }
 
     /// The name of the device, and how it computes.
@@ -187,13 +190,6 @@ impl Device {
             Self::Gpu(cube) => cube.description(),
         }
     }
-}
-
-fn not_on_cpu(precision: PrecisionChoice, why: &str, offers: &str) -> Problem {
-    Problem::usage(format!(
-        "--precision {precision}: found the device cpu ({why}), {offers}"
-    ))
-    .hint("leave --precision away, or name a GPU with --device; `gan-cli info` lists them")
 }
 
 #[cfg(feature = "gpu")]
@@ -282,12 +278,13 @@ pub fn all() -> Result<Vec<DeviceInfo>, BackendError> {
 }
 
 fn cpu_precisions(native: &Native<f32>) -> Vec<String> {
-    let bf16 = native.clone().with_bf16().is_ok();
-    let offered = [(PrecisionChoice::F32, true), (PrecisionChoice::Bf16, bf16)];
-    let offered = offered.iter().filter(|(_, offered)| *offered);
-    offered
-        .map(|(precision, _)| precision.name().into())
-        .collect()
+    let bf16 = native
+        .clone()
+        .with_bf16()
+        .ok()
+        .map(|_| PrecisionChoice::Bf16);
+    let offered = [PrecisionChoice::F32].into_iter().chain(bf16);
+    offered.map(|precision| precision.name().into()).collect()
 }
 
 #[cfg(feature = "gpu")]
@@ -313,14 +310,13 @@ fn gpus() -> Vec<DeviceInfo> {
 #[must_use]
 pub fn features() -> Vec<&'static str> {
     let all = [
-        ("wgpu", cfg!(feature = "wgpu")),
-        ("vulkan", cfg!(feature = "vulkan")),
-        ("metal", cfg!(feature = "metal")),
-        ("cuda", cfg!(feature = "cuda")),
-        ("hip", cfg!(feature = "hip")),
+        cfg!(feature = "wgpu").then_some("wgpu"),
+        cfg!(feature = "vulkan").then_some("vulkan"),
+        cfg!(feature = "metal").then_some("metal"),
+        cfg!(feature = "cuda").then_some("cuda"),
+        cfg!(feature = "hip").then_some("hip"),
     ];
-    let on = all.into_iter().filter(|(_, on)| *on);
-    on.map(|(name, _)| name).collect()
+    all.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub fn metric_names() -> impl Iterator<Item = &'static str> {
     Metric::<Native<f32>>::ALL.iter().map(|metric| metric.name)
 }
 
-/// What the metric called `name` needs, and `reference` or the number of `samples` does not give.
+/// The need of the metric called `name` that `reference` or the number of `samples` does not meet.
 pub fn unmet_need(name: &str, reference: &Reference<'_>, samples: usize) -> Option<&'static str> {
     let mut metrics = Metric::<Native<f32>>::ALL.iter();
     let metric = metrics.find(|metric| metric.name == name)?;

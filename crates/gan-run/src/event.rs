@@ -1,4 +1,4 @@
-//! What a run tells its caller while it trains.
+//! The events that a run reports to its caller while it trains.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ pub enum Event<'a> {
         source: &'a str,
         /// Number of training records.
         train_records: usize,
-        /// What the loader has to say about the data.
+        /// The loader's remarks about the data.
         notes: &'a [String],
     },
     /// Something that the user should know, and that does not keep the run from training.
@@ -83,7 +83,7 @@ pub enum Event<'a> {
     Diagnosis {
         /// Step of the reading that told.
         step: u64,
-        /// What is wrong, or was.
+        /// The ailment that the game has, or had.
         #[serde(flatten)]
         finding: &'a Finding,
         /// A flag that usually helps in a new run.
@@ -122,9 +122,9 @@ pub enum Event<'a> {
 /// Numbers of parameters.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Parameters {
-    /// Those of G.
+    /// Number of G's parameters.
     pub generator: usize,
-    /// Those of D.
+    /// Number of D's parameters.
     pub discriminator: usize,
 }
 
@@ -134,9 +134,9 @@ pub struct MetricsLine {
     /// Means over the iterations since the last reading.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// What the probe tells, where it looked.
+    /// The numbers of the probe, where it looked.
     #[serde(flatten)]
-    pub probe: Option<ProbeReading>,
+    pub(crate) probe: Option<ProbeReading>,
     /// Seconds of training so far.
     pub seconds: f64,
 }
@@ -162,12 +162,12 @@ pub struct Done<'a> {
     pub checkpoint: &'a Path,
     /// How the last samples cover the modes of the data, where these are known.
     pub quality: Option<&'a Modes>,
-    /// What is wrong with the game at its end.
+    /// The findings that are open at its end.
     pub findings: &'a [Finding],
     /// A remedy for each of the findings.
     #[serde(skip)]
     pub remedies: &'a [String],
-    /// What the samples are.
+    /// The form of the samples.
     #[serde(skip)]
     pub shape: &'a RecordShape,
     /// The length of the run in epochs, if that is how it was given.

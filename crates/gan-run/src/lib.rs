@@ -1,4 +1,4 @@
-//! What a run is: its configuration and presets, its directory, what is recorded in it, and the loop
+//! A run as a library: its configuration and presets, its directory, what is recorded in it, and the loop
 //! that trains and writes.
 //!
 //! `gan-cli`, the benches, the tests and the examples stand on it.
@@ -14,9 +14,9 @@ pub mod model;
 pub mod pictures;
 pub mod plan;
 pub mod players;
-pub mod probe;
+mod probe;
 pub mod problem;
-pub mod reading;
+mod reading;
 pub mod record;
 pub mod run_data;
 pub mod run_dir;

@@ -16,6 +16,7 @@ use crate::run_dir;
 
 /// All samples are in memory at once: 400 MB of it.
 const MOST_VALUES: usize = 100_000_000;
+
 /// A checkpoint and what it says about itself.
 pub struct Model {
     /// The file.
@@ -102,18 +103,6 @@ macro_rules! with_sampler {
 }
 
 impl Generator {
-    /// Values per sample.
-    #[must_use]
-    pub fn cols(&self) -> usize {
-        with_sampler!(self, sampler => sampler.cols())
-    }
-
-    /// Dimension of the latent z.
-    #[must_use]
-    pub fn latent(&self) -> usize {
-        with_sampler!(self, sampler => sampler.latent())
-    }
-
     /// Samples number `first .. first + count` of `seed`, row-major, in the players' units.
     ///
     /// # Errors
@@ -152,7 +141,8 @@ fn generator_cols(
 ) -> Result<usize, Problem> {
     let shapes: BTreeMap<_, _> = checkpoint.tensors().collect();
     let wrong = |tensor: &str, expected: String| {
-        let found = shapes.get(tensor).map_or("none".into(), |[rows, cols]| {
+        let found = shapes.get(tensor);
+        let found = found.map_or("none".into(), |[rows, cols]| {
             format!("one of {rows}×{cols} values")
         });
         Problem::failed(format!(

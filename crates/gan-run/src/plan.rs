@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use gan_data::{Dataset, RecordShape};
+use gan_data::Dataset;
 use gan_kernels::Backend;
 use gan_model::{ActivationKind, Checkpoint, CheckpointError, Trainer, TrainingData};
 use tracing::info;
@@ -166,7 +166,8 @@ impl Plan {
         let dir = match self.start {
             Start::New { out, existing } => RunDir::create(out.as_deref(), &self.name, existing)?,
             Start::Resumed(dir, checkpoint) => {
-                refuse_other_data(&checkpoint, &shown.record, dir.path())?;
+                let old = RecordInfo::from_annotations(&checkpoint.annotations, "checkpoint")?;
+                refuse_other_data(&old, &shown.record, dir.path())?;
                 trainer.restore(&checkpoint)?;
                 trainer.check()?;
                 dir
@@ -234,23 +235,15 @@ fn last_good_checkpoint(run: &Path, observer: &mut dyn Observer) -> Result<Check
         match Checkpoint::load(&path) {
             Ok(checkpoint) => return Ok(checkpoint),
             Err(damaged @ CheckpointError::Format { .. }) => {
-                observer.event(&Event::Warning {
-                    text: format!("{damaged}; trying the one before"),
-                });
+                let text = format!("{damaged}; trying the one before");
+                observer.event(&Event::Warning { text });
                 error = Some(damaged);
             }
             Err(other) => return Err(other.into()),
         }
     }
-    Err(error.map_or_else(
-        || {
-            Problem::failed(format!(
-                "{}: has no checkpoint to continue from",
-                run.display()
-            ))
-        },
-        Problem::from,
-    ))
+    let none = || format!("{}: has no checkpoint to continue from", run.display());
+    Err(error.map_or_else(|| Problem::failed(none()), Problem::from))
 }
 
 /// A continued run may be longer, write more often and find its data elsewhere; anything else would
@@ -283,12 +276,7 @@ fn refuse_other_game(
     )))
 }
 
-fn refuse_other_data(
-    checkpoint: &Checkpoint,
-    record: &RecordInfo,
-    run: &Path,
-) -> Result<(), Problem> {
-    let old = RecordInfo::from_annotations(&checkpoint.annotations, "checkpoint")?;
+fn refuse_other_data(old: &RecordInfo, record: &RecordInfo, run: &Path) -> Result<(), Problem> {
     if old.fingerprint == record.fingerprint && old.shape == record.shape {
         return Ok(());
     }
@@ -314,7 +302,7 @@ fn nothing_left(run: &Path, step: u64, precision: PrecisionChoice) -> Problem {
 fn warn_of_sigmoid(config: &RunConfig, record: &RecordInfo, observer: &mut dyn Observer) {
     let last = config.generator.layers.last();
     let is_sigmoid = last.is_some_and(|layer| layer.activation == ActivationKind::Sigmoid);
-    if is_sigmoid && !matches!(record.shape, RecordShape::Image { .. }) {
+    if is_sigmoid && record.shape.image().is_none() {
         let text = "G's output is a sigmoid, between 0 and 1, as images are; columns have mean 0 and \
                     deviation 1 in training. Data that is no image has a preset: gan-cli train table \
                     --data PATH";
@@ -339,12 +327,8 @@ fn warn_of_rest(config: &RunConfig, step: u64, observer: &mut dyn Observer) {
 fn backdrop(dataset: &Dataset, record: &RecordInfo) -> Backdrop {
     let cols = dataset.records.cols();
     let wanted = pictures::backdrop_count(&record.shape, cols);
-    let mut data = Vec::new();
-    let mut row = vec![0.0; cols];
-    for index in dataset.splits.train.clone().take(wanted) {
-        dataset.records.copy_row(index, &mut row);
-        data.extend_from_slice(&row);
-    }
+    let rows = dataset.splits.train.clone().take(wanted);
+    let mut data = gan_eval::gather(&dataset.records, rows);
     record.to_user_units(&mut data, cols);
     Backdrop {
         data,

@@ -2,7 +2,7 @@
 //! minibatches do not.
 
 use gan_data::Mixture;
-use gan_eval::{Modes, Points};
+use gan_eval::{Modes, Points, gather};
 use gan_kernels::{Backend, BackendError, Records};
 use gan_model::{Diversity, Spread, Trainer};
 use serde::Serialize;
@@ -37,9 +37,9 @@ pub(crate) fn is_due(step: u64, log: u64) -> bool {
     step.is_multiple_of(log * READINGS.max(ITERATIONS.div_ceil(log)))
 }
 
-/// What one look of the probe tells.
+/// The numbers of one look of the probe.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct ProbeReading {
+pub(crate) struct ProbeReading {
     /// Root mean square distance of two samples, as a share of that of two records.
     diversity: f64,
     /// Mean distance of a sample to its nearest neighbour, as a share of that of records.
@@ -62,21 +62,16 @@ struct Found {
 }
 
 /// How `samples`, rows in the units of `mixture`, cover its modes.
-#[must_use]
-pub fn modes_of(mixture: &Mixture, samples: &[f32]) -> Modes {
+pub(crate) fn modes_of(mixture: &Mixture, samples: &[f32]) -> Modes {
     let samples = Points::new(samples, mixture.cols);
     Modes::count(mixture.modes(), samples, |row| mixture.nearest(row))
 }
 
 impl Probe {
     /// The probe of a run of `seed` on the training records `train`.
-    #[must_use]
     pub(crate) fn new(seed: u64, train: &Records) -> Self {
         let (rows, cols) = (train.rows().min(ROWS), train.cols());
-        let mut records = vec![0.0; rows * cols];
-        for (i, row) in records.chunks_exact_mut(cols).enumerate() {
-            train.copy_row(i * train.rows() / rows, row);
-        }
+        let records = gather(train, (0..rows).map(|i| i * train.rows() / rows));
         Self {
             seed,
             cols,

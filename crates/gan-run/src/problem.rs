@@ -1,6 +1,7 @@
 //! The error of this crate: what is wrong, what the user can do about it, and whose fault it is.
 
 use std::error::Error;
+use std::path::Path;
 
 use gan_data::DataError;
 use gan_eval::EvalError;
@@ -12,9 +13,9 @@ use gan_pictures::PictureError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
-    /// What is wrong, in words.
+    /// The fault, in words.
     pub message: String,
-    /// What the user can do, if anything is known.
+    /// A remedy for the user, if one is known.
     pub hint: Option<String>,
     /// Where it comes from.
     pub cause: Cause,
@@ -61,6 +62,14 @@ impl Problem {
         self.hint = hint;
         self
     }
+
+    /// From an error while drawing the picture at `path`.
+    pub fn undrawn(path: &Path) -> impl Fn(PictureError) -> Self {
+        move |error| {
+            let (path, error) = (path.display(), with_sources(&error));
+            Self::failed(format!("{path}: cannot draw the picture: {error}"))
+        }
+    }
 }
 
 /// The message of `error` and of its sources, without those that the message already quotes.
@@ -78,40 +87,23 @@ pub(crate) fn with_sources(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-impl From<DataError> for Problem {
-    fn from(error: DataError) -> Self {
-        Self::failed(with_sources(&error)).maybe_hint(error.hint())
-    }
+macro_rules! failures {
+    ($($error:ty, $hint:expr;)+) => {
+        $(impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                let hint: fn(&$error) -> Option<String> = $hint;
+                Self::failed(with_sources(&error)).maybe_hint(hint(&error))
+            }
+        })+
+    };
 }
 
-impl From<BackendError> for Problem {
-    fn from(error: BackendError) -> Self {
-        Self::failed(with_sources(&error)).maybe_hint(error.hint().map(str::to_owned))
-    }
-}
-
-impl From<EvalError> for Problem {
-    fn from(error: EvalError) -> Self {
-        Self::failed(with_sources(&error)).maybe_hint(error.hint().map(str::to_owned))
-    }
-}
-
-impl From<CheckpointError> for Problem {
-    fn from(error: CheckpointError) -> Self {
-        Self::failed(with_sources(&error))
-    }
-}
-
-impl From<ConfigError> for Problem {
-    fn from(error: ConfigError) -> Self {
-        Self::failed(with_sources(&error))
-    }
-}
-
-impl From<PictureError> for Problem {
-    fn from(error: PictureError) -> Self {
-        Self::failed(format!("cannot draw the picture: {}", with_sources(&error)))
-    }
+failures! {
+    DataError, DataError::hint;
+    BackendError, |error| error.hint().map(str::to_owned);
+    EvalError, |error| error.hint().map(str::to_owned);
+    CheckpointError, |_| None;
+    ConfigError, |_| None;
 }
 
 #[cfg(test)]
@@ -127,15 +119,18 @@ mod tests {
 
     #[test]
     fn sources_are_quoted_once() {
-        let text = |message| {
-            let source = std::io::Error::other("disk full");
-            with_sources(&Outer { message, source })
-        };
-        assert_eq!(
-            text("a.txt: cannot write"),
-            "a.txt: cannot write: disk full"
-        );
         let quoted = "a.txt: cannot write: disk full";
-        assert_eq!(text(quoted), quoted);
+        for message in ["a.txt: cannot write", quoted] {
+            let source = std::io::Error::other("disk full");
+            assert_eq!(with_sources(&Outer { message, source }), quoted);
+        }
+    }
+
+    #[test]
+    fn error_of_a_picture_names_it() {
+        let error = gan_pictures::Drawing::new(1e6, 1e6).to_png(1.0);
+        let problem = Problem::undrawn(Path::new("a.png"))(error.unwrap_err());
+        let expected = "a.png: cannot draw the picture: found a picture of 1000000×1000000";
+        assert!(problem.message.starts_with(expected), "{problem}");
     }
 }

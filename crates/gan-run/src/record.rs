@@ -107,24 +107,15 @@ impl RecordInfo {
                  of values that the generator makes"
             )))
         };
-        match &self.shape {
-            &RecordShape::Image {
-                height,
-                width,
-                channels,
-            } => {
-                let pixels = height.checked_mul(width);
-                let values = pixels.and_then(|pixels| pixels.checked_mul(channels));
-                if values != Some(cols) {
-                    return wrong("shape", format!("images of {channels}×{height}×{width}"));
-                }
+        if let Some([height, width, channels]) = self.shape.image() {
+            let pixels = height.checked_mul(width);
+            let values = pixels.and_then(|pixels| pixels.checked_mul(channels));
+            if values != Some(cols) {
+                return wrong("shape", format!("images of {channels}×{height}×{width}"));
             }
-            RecordShape::Vector {
-                columns: Some(columns),
-            } if columns.len() != cols => {
-                return wrong("shape", format!("{} names of columns", columns.len()));
-            }
-            _ => {}
+        }
+        if let Some(columns) = self.shape.columns().filter(|columns| columns.len() != cols) {
+            return wrong("shape", format!("{} names of columns", columns.len()));
         }
         match &self.transform {
             Transform::Standardize { mean, std } if mean.len() != cols || std.len() != cols => {

@@ -91,29 +91,15 @@ fn refuse_other_records(
         ))
         .hint("name the data that the generator was trained on with --data PATH"))
     };
-    let images = |shape: &RecordShape| match shape {
-        &RecordShape::Image {
-            height,
-            width,
-            channels,
-        } => Some([height, width, channels]),
-        _ => None,
-    };
-    let in_words = |shape: &RecordShape, cols: usize| match images(shape) {
+    let in_words = |shape: &RecordShape, cols: usize| match shape.image() {
         Some([height, width, channels]) => format!("images of {channels}×{height}×{width}"),
         None => format!("records of {cols} columns"),
     };
-    if images(&trained.shape) != images(&found.shape) || trained_cols != cols {
-        return wrong(
-            in_words(&found.shape, cols),
-            in_words(&trained.shape, trained_cols),
-        );
+    let (old, new) = (&trained.shape, &found.shape);
+    if old.image() != new.image() || trained_cols != cols {
+        return wrong(in_words(new, cols), in_words(old, trained_cols));
     }
-    let columns = |shape: &RecordShape| match shape {
-        RecordShape::Vector { columns } => columns.clone(),
-        _ => None,
-    };
-    if let (Some(expected), Some(names)) = (columns(&trained.shape), columns(&found.shape))
+    if let (Some(expected), Some(names)) = (old.columns(), new.columns())
         && expected != names
     {
         return wrong(format!("columns {}", names.join(", ")), expected.join(", "));

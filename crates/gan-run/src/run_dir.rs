@@ -81,12 +81,9 @@ impl RunDir {
 
     /// Takes `path` if it is an empty directory, or one whose run may be replaced.
     fn claim(path: &Path, existing: Existing) -> Result<Self, Problem> {
-        fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
-        let occupied = fs::read_dir(path)
-            .map_err(|error| unwritable(path, &error))?
-            .next()
-            .is_some();
-        if !occupied {
+        let refused = |error| unwritable(path, &error);
+        fs::create_dir_all(path).map_err(refused)?;
+        if fs::read_dir(path).map_err(refused)?.next().is_none() {
             return Self::lock(path.to_path_buf());
         }
         let shown = path.display();
@@ -106,7 +103,7 @@ impl RunDir {
             Existing::Replace => {
                 // The lock first: another process may be training in it.
                 let dir = Self::lock(path.to_path_buf())?;
-                dir.clear().map_err(|error| unwritable(path, &error))?;
+                dir.clear().map_err(refused)?;
                 Ok(dir)
             }
         }
@@ -142,12 +139,7 @@ impl RunDir {
     }
 
     fn lock(path: PathBuf) -> Result<Self, Problem> {
-        let log = path.join(LOG);
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .map_err(|error| unwritable(&log, &error))?;
+        let log = open_to_append(&path.join(LOG))?;
         match log.try_lock() {
             Err(TryLockError::WouldBlock) => Err(Problem::failed(format!(
                 "{}: another process is training in this run",
@@ -165,9 +157,6 @@ impl RunDir {
     }
 
     /// A second handle of the log, for the tracing subscriber.
-    ///
-    /// # Errors
-    /// If the system has none left.
     pub(crate) fn log(&self) -> Result<File, Problem> {
         let log = self.log.try_clone();
         log.map_err(|error| unwritable(&self.path.join(LOG), &error))
@@ -215,23 +204,15 @@ impl RunDir {
                 let _ = fs::remove_file(path);
             }
         }
-        for folder in [CHECKPOINTS, SAMPLES, ""] {
-            for entry in fs::read_dir(self.path.join(folder))
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                if is_remnant(&entry.path()) {
-                    let _ = fs::remove_file(entry.path());
-                }
+        let folders = [CHECKPOINTS, SAMPLES, ""].into_iter();
+        for path in folders.flat_map(|folder| entries(&self.path.join(folder))) {
+            if is_remnant(&path) {
+                let _ = fs::remove_file(path);
             }
         }
     }
 
     /// Keeps the lines of `metrics.jsonl` up to `step`, and returns them.
-    ///
-    /// # Errors
-    /// If the file cannot be read or written.
     pub(crate) fn truncate_metrics(&self, step: u64) -> Result<Vec<serde_json::Value>, Problem> {
         let path = self.metrics();
         let mut lines = metric_lines(&self.path);
@@ -241,19 +222,18 @@ impl RunDir {
         replace(&path, text.as_bytes())?;
         Ok(lines.into_iter().map(|(_, line)| line).collect())
     }
+}
 
-    /// Opens `metrics.jsonl` to append to.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub(crate) fn append_metrics(&self) -> Result<File, Problem> {
-        let path = self.metrics();
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|error| unwritable(&path, &error))
-    }
+/// Opens a file of lines, which need not exist, to append to.
+pub(crate) fn open_to_append(path: &Path) -> Result<File, Problem> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.map_err(|error| unwritable(path, &error))
+}
+
+/// The paths in `folder`; none if it cannot be read.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
 }
 
 /// Replaces the file at `path` by `bytes`, whole or not at all.
@@ -288,9 +268,6 @@ pub(crate) fn find(path: &Path) -> PathBuf {
 }
 
 /// The run in `runs/` whose last checkpoint is the newest.
-///
-/// # Errors
-/// If there is none.
 pub(crate) fn newest() -> Result<PathBuf, Problem> {
     newest_first().into_iter().next().ok_or_else(|| {
         Problem::usage(format!("{RUNS}/: there is no run to continue"))
@@ -304,12 +281,8 @@ pub fn newest_first() -> Vec<PathBuf> {
         let (_, last) = checkpoints(run).pop()?;
         fs::metadata(last).ok()?.modified().ok()
     };
-    let mut runs: Vec<_> = fs::read_dir(RUNS)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| is_run(path))
+    let runs = entries(Path::new(RUNS)).filter(|path| is_run(path));
+    let mut runs: Vec<_> = runs
         .filter_map(|path| Some((written(&path)?, path)))
         .collect();
     runs.sort();
@@ -318,17 +291,14 @@ pub fn newest_first() -> Vec<PathBuf> {
 
 /// Steps and paths of the checkpoints in the directory of a run, the oldest first.
 pub fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
-    let mut found: Vec<_> = fs::read_dir(run.join(CHECKPOINTS))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.path();
-            let stem = path.file_stem()?.to_str()?;
-            let step = stem.strip_prefix("step-")?.parse().ok()?;
-            let whole = path.extension()? == CHECKPOINT_EXTENSION;
-            whole.then_some((step, path))
-        })
+    let checkpoint = |path: PathBuf| {
+        let stem = path.file_stem()?.to_str()?;
+        let step = stem.strip_prefix("step-")?.parse().ok()?;
+        let whole = path.extension()? == CHECKPOINT_EXTENSION;
+        whole.then_some((step, path))
+    };
+    let mut found: Vec<_> = entries(&run.join(CHECKPOINTS))
+        .filter_map(checkpoint)
         .collect();
     found.sort();
     found
@@ -408,18 +378,11 @@ fn next_free(name: &str) -> Result<PathBuf, Problem> {
     let root = Path::new(RUNS);
     fs::create_dir_all(root).map_err(|error| unwritable(root, &error))?;
     let prefix = format!("{name}-");
-    let taken = fs::read_dir(root).into_iter().flatten().flatten();
-    let last = taken
-        .filter_map(|entry| {
-            entry
-                .file_name()
-                .to_str()?
-                .strip_prefix(&prefix)?
-                .parse()
-                .ok()
-        })
-        .max()
-        .unwrap_or(0u64);
+    let number = |path: PathBuf| -> Option<u64> {
+        let name = path.file_name()?.to_str()?;
+        name.strip_prefix(&prefix)?.parse().ok()
+    };
+    let last = entries(root).filter_map(number).max().unwrap_or(0);
     for n in last + 1.. {
         let path = root.join(format!("{name}-{n}"));
         match fs::create_dir(&path) {
@@ -457,22 +420,18 @@ mod tests {
 
     #[test]
     fn remnants_are_of_the_runs_own_files() {
-        for name in [
-            ".config.toml.71.part",
-            ".metrics.jsonl.71.part",
-            ".step-000100.png.71.part",
-            ".step-000100.safetensors.71.part",
-            "step-000100.tmp",
+        for (name, expected) in [
+            (".config.toml.71.part", true),
+            (".metrics.jsonl.71.part", true),
+            (".step-000100.png.71.part", true),
+            (".step-000100.safetensors.71.part", true),
+            ("step-000100.tmp", true),
+            ("notes.tmp", false),
+            (".notes.txt.71.part", false),
+            ("config.toml", false),
+            ("step-000100.png", false),
         ] {
-            assert!(is_remnant(&Path::new("runs/a").join(name)), "{name}");
-        }
-        for name in [
-            "notes.tmp",
-            ".notes.txt.71.part",
-            "config.toml",
-            "step-000100.png",
-        ] {
-            assert!(!is_remnant(&Path::new("runs/a").join(name)), "{name}");
+            assert_eq!(is_remnant(&Path::new("runs/a").join(name)), expected);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The loop that trains and writes: step by step, with everything that is written on the way.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gan_eval::Modes;
@@ -17,7 +17,7 @@ use crate::event::{Done, Event, MetricsLine, Observer};
 use crate::pictures::{self, Backdrop};
 use crate::probe::{self, Probe};
 use crate::problem::Problem;
-use crate::reading::{History, Reading};
+use crate::reading::Reading;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
 use crate::text::shell_word;
@@ -64,7 +64,7 @@ pub(crate) struct Training<'a, B: Backend> {
     precision: PrecisionChoice,
     dir: RunDir,
     metrics: File,
-    history: History,
+    readings: Vec<Reading>,
     diagnosis: Diagnosis,
     observer: &'a mut dyn Observer,
     /// Seconds of training before this session.
@@ -100,16 +100,14 @@ impl<'a, B: Backend> Training<'a, B> {
         dir.rewind(step);
         run_dir::replace(&dir.config(), config_text.as_bytes())?;
         let lines = dir.truncate_metrics(step)?;
+        let seconds = |line: &serde_json::Value| line["seconds"].as_f64().unwrap_or(0.0);
         let now = Instant::now();
         let mut training = Self {
-            metrics: dir.append_metrics()?,
-            history: lines.iter().filter_map(Reading::of).collect(),
+            metrics: run_dir::open_to_append(&dir.metrics())?,
+            readings: lines.iter().filter_map(Reading::of).collect(),
             // What the run has said before is known, and not said again.
             diagnosis: Diagnosis::of(config.game.loss, &lines),
-            seconds_before: lines
-                .last()
-                .and_then(|line| line["seconds"].as_f64())
-                .unwrap_or(0.0),
+            seconds_before: lines.last().map_or(0.0, seconds),
             trainer,
             config,
             config_text,
@@ -138,12 +136,7 @@ impl<'a, B: Backend> Training<'a, B> {
     /// If an objective or a parameter is no longer finite, or something cannot be written; the
     /// last good checkpoint stays.
     pub(crate) fn play(&mut self) -> Result<Ending, Problem> {
-        let Pace {
-            total,
-            log,
-            sample,
-            checkpoint,
-        } = self.pace;
+        let (pace, total) = (self.pace, self.pace.total);
         let due = |step: u64, every: u64| every > 0 && step.is_multiple_of(every);
         let first = self.trainer.steps_done();
         self.started = Instant::now();
@@ -157,14 +150,14 @@ impl<'a, B: Backend> Training<'a, B> {
                 self.note_execution();
             }
             let last = step == total;
-            let read = last || due(step, log);
+            let read = last || due(step, pace.log);
             if read {
                 self.read()?;
             }
-            if last || due(step, sample) {
+            if last || due(step, pace.sample) {
                 self.picture()?;
             }
-            if last || due(step, checkpoint) || (read && self.checkpoint_is_old()) {
+            if last || due(step, pace.checkpoint) || (read && self.checkpoint_is_old()) {
                 self.save()?;
             }
             self.observer.progress(step);
@@ -189,14 +182,12 @@ impl<'a, B: Backend> Training<'a, B> {
     fn read(&mut self) -> Result<(), Problem> {
         let metrics = self.trainer.take_metrics();
         let metrics = metrics.map_err(|error| self.broken(&error))?;
-        let probe = probe::is_due(metrics.step, self.pace.log).then(|| {
-            let Shown {
-                record,
-                backdrop,
-                probe,
-            } = &self.shown;
-            probe.look(&mut self.trainer, record, backdrop.modes())
-        });
+        let shown = &self.shown;
+        let look = || {
+            let modes = shown.backdrop.modes();
+            shown.probe.look(&mut self.trainer, &shown.record, modes)
+        };
+        let probe = probe::is_due(metrics.step, self.pace.log).then(look);
         let probe = probe.transpose().map_err(|error| self.broken(&error))?;
         let line = MetricsLine {
             metrics,
@@ -227,7 +218,7 @@ impl<'a, B: Backend> Training<'a, B> {
 
     /// Adds a reading to those before; if something is wrong since, or no longer, says and logs it.
     fn diagnose(&mut self, reading: Reading) {
-        self.history.push(reading);
+        self.readings.push(reading);
         let Some(finding) = self.diagnosis.observe(&reading) else {
             return;
         };
@@ -329,10 +320,9 @@ impl<'a, B: Backend> Training<'a, B> {
         let source = Path::new(&self.config.data.source);
         let source = source.file_name().unwrap_or_default().to_string_lossy();
         let title = format!("{source}, seed {seed}, step {step}");
-        let Shown {
-            record, backdrop, ..
-        } = &self.shown;
-        let picture = pictures::draw(&title, &record.shape, cols, &samples, grid, backdrop)?;
+        let (shape, backdrop) = (&self.shown.record.shape, &self.shown.backdrop);
+        let picture = pictures::draw(&title, shape, cols, &samples, grid, backdrop)
+            .map_err(Problem::undrawn(&path))?;
         run_dir::replace(&path, &picture)?;
         self.pictured_step = Some(step);
         self.draw_curves()?;
@@ -365,7 +355,7 @@ impl<'a, B: Backend> Training<'a, B> {
             x: finding.since as f64,
             name: finding.kind.label(),
         });
-        let curves = pictures::curves(&self.history, findings.collect(), &title);
+        let curves = pictures::curves(&self.readings, findings.collect(), &title);
         run_dir::replace(&self.dir.losses(), curves.to_svg().as_bytes())
     }
 
@@ -392,11 +382,9 @@ impl<'a, B: Backend> Training<'a, B> {
     fn conclude(&mut self) {
         let step = self.trainer.steps_done();
         let session_seconds = self.started.elapsed().as_secs_f64();
-        let samples: Option<PathBuf> = self.pictured_step.map(|step| self.dir.samples(step));
+        let samples = self.pictured_step.map(|step| self.dir.samples(step));
         let findings: Vec<Finding> = self.diagnosis.open().cloned().collect();
-        let remedies = findings
-            .iter()
-            .map(|finding| remedy(finding.kind, &self.config));
+        let of = |finding: &Finding| remedy(finding.kind, &self.config);
         info!("done: {step} steps");
         self.observer.event(&Event::Done(Done {
             step,
@@ -407,7 +395,7 @@ impl<'a, B: Backend> Training<'a, B> {
             curves: &self.dir.losses(),
             checkpoint: &self.dir.checkpoint(step),
             quality: self.quality.as_ref(),
-            remedies: &remedies.collect::<Vec<_>>(),
+            remedies: &findings.iter().map(of).collect::<Vec<_>>(),
             findings: &findings,
             shape: &self.shown.record.shape,
             epochs: self.config.run.epochs,

@@ -29,7 +29,7 @@ pub(crate) struct InfoArgs {
 }
 
 /// `gan-cli info`.
-pub(crate) fn run(args: &InfoArgs, output: &Output) -> Result<ExitCode, Problem> {
+pub(crate) fn run(args: &InfoArgs, output: Output) -> Result<ExitCode, Problem> {
     let facts = match &args.from {
         None => machine()?,
         Some(from) => model(&Model::load(from)?),
@@ -148,28 +148,16 @@ fn processor() -> String {
     model.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
-/// What a record is, in words.
+/// The form of a record, in words.
 fn shape_in_words(shape: &RecordShape) -> String {
-    match shape {
-        RecordShape::Image {
-            height,
-            width,
-            channels,
-        } => {
-            let kind = if *channels == 3 { "colour " } else { "" };
-            format!("{height}×{width} {kind}images")
-        }
-        RecordShape::Vector {
-            columns: Some(names),
-        } => {
-            let unit = if names.len() == 1 {
-                "column"
-            } else {
-                "columns"
-            };
-            format!("{} {unit}: {}", names.len(), names.join(", "))
-        }
-        _ => "numbers in columns without names".into(),
+    if let Some([height, width, channels]) = shape.image() {
+        let kind = if channels == 3 { "colour " } else { "" };
+        return format!("{height}×{width} {kind}images");
+    }
+    match shape.columns() {
+        Some([name]) => format!("1 column: {name}"),
+        Some(names) => format!("{} columns: {}", names.len(), names.join(", ")),
+        None => "numbers in columns without names".into(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::output::Output;
 /// The heading of flags that few need: they stand last in `--help`, and not at all in `-h`.
 const EXPERTS: &str = "For experts";
 
-/// What computes, and how.
+/// The device that computes, and its precision.
 #[derive(Debug, Args)]
 pub(crate) struct DeviceArgs {
     /// Device that computes: auto, cpu, or a GPU as cuda, hip, vulkan or wgpu, with a number as in
@@ -49,7 +49,7 @@ impl DeviceArgs {
     ///
     /// # Errors
     /// If it cannot start, or does not compute in this precision.
-    pub(crate) fn open_and_say(&self, output: &Output) -> Result<Device, Problem> {
+    pub(crate) fn open_and_say(&self, output: Output) -> Result<Device, Problem> {
         let (device, why) = Device::open(self.device, self.precision, self.threads)?;
         let line = format!("device   {} ({why})", device.description());
         if line.len() <= output.columns() {

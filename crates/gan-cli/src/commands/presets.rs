@@ -20,7 +20,7 @@ pub(crate) struct PresetsArgs {
 }
 
 /// `gan-cli presets`.
-pub(crate) fn run(args: &PresetsArgs, output: &Output) -> Result<ExitCode, Problem> {
+pub(crate) fn run(args: &PresetsArgs, output: Output) -> Result<ExitCode, Problem> {
     if args.schema {
         output::raw(&format!("{:#}\n", keys::schema()));
         return Ok(ExitCode::SUCCESS);

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use gan_data::RecordShape;
 use gan_run::model::{Model, check_amount};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
@@ -46,7 +45,7 @@ pub(crate) struct SampleArgs {
 }
 
 /// `gan-cli sample`.
-pub(crate) fn run(args: &SampleArgs, output: &Output) -> Result<ExitCode, Problem> {
+pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem> {
     if let Some(out) = &args.out {
         extension(out)?;
         check_folder(out)?;
@@ -58,8 +57,8 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> Result<ExitCode, Proble
         None => default_out(&model, seed),
     };
     let kind = extension(&out)?;
-    let image = matches!(model.record.shape, RecordShape::Image { .. });
-    if kind == "png" && image && args.number > LARGEST_SHEET {
+    let is_image = model.record.shape.image().is_some();
+    if kind == "png" && is_image && args.number > LARGEST_SHEET {
         return Err(Problem::usage(format!(
             "-n {}: found more than {LARGEST_SHEET} images for one sheet",
             args.number
@@ -69,26 +68,21 @@ pub(crate) fn run(args: &SampleArgs, output: &Output) -> Result<ExitCode, Proble
 
     let device = args.device.open()?;
     let mut generator = model.generator(&device)?;
-    let cols = generator.cols();
+    let cols = model.cols;
     check_amount("-n", args.number, cols)?;
     let mut samples = generator.sample(seed, 0, args.number)?;
     model.record.to_user_units(&mut samples, cols);
     match kind {
         "npy" => gan_data::write_npy(&out, &samples, cols)?,
-        "csv" => {
-            let columns = match &model.record.shape {
-                RecordShape::Vector { columns } => columns.as_deref(),
-                _ => None,
-            };
-            gan_data::write_csv(&out, &samples, cols, columns)?;
-        }
+        "csv" => gan_data::write_csv(&out, &samples, cols, model.record.shape.columns())?,
         _ => {
             let grid = near_square(args.number);
             let shape = &model.record.shape;
             let name = model.path.display();
             let title = format!("{name}, step {}, seed {seed}", model.checkpoint.step);
             let backdrop = Backdrop::default();
-            let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)?;
+            let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)
+                .map_err(Problem::undrawn(&out))?;
             run_dir::replace(&out, &picture)?;
         }
     }

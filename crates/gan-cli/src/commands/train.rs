@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use gan_data::RecordShape;
 use gan_run::config::{Overrides, presets};
 use gan_run::device::PrecisionChoice;
 use gan_run::event::{Done, Event, Observer};
@@ -65,7 +64,7 @@ pub(crate) struct TrainArgs {
 }
 
 /// `gan-cli train`.
-pub(crate) fn run(args: &TrainArgs, output: &Output) -> Result<ExitCode, Problem> {
+pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem> {
     let overrides = overrides(args)?;
     let precision = args.device.precision;
     let mut reporter = Reporter {
@@ -97,32 +96,26 @@ pub(crate) fn run(args: &TrainArgs, output: &Output) -> Result<ExitCode, Problem
 
 fn overrides(args: &TrainArgs) -> Result<Overrides, Problem> {
     let mut overrides = Overrides::default();
-    if let Some(seed) = args.seed {
-        overrides.flag("--seed", "seed", seed as i64);
-    }
-    if let Some(epochs) = args.epochs {
-        overrides.flag("--epochs", "run.epochs", epochs);
-    }
-    if let Some(steps) = args.steps {
-        overrides.flag("--steps", "run.steps", steps as i64);
-    }
-    if let Some(data) = &args.data {
-        overrides.flag("--data", "data.source", named_data(data));
-    }
+    let [seed, steps] = [args.seed, args.steps].map(|value| value.map(|value| value as i64));
+    overrides.flag("--seed", "seed", seed);
+    overrides.flag("--epochs", "run.epochs", args.epochs);
+    overrides.flag("--steps", "run.steps", steps);
+    let data = args.data.as_deref().map(named_data);
+    overrides.flag("--data", "data.source", data);
     args.set.iter().try_for_each(|set| overrides.set(set))?;
     Ok(overrides)
 }
 
 /// Shows a run to a person, or its events to a program.
-struct Reporter<'a> {
-    output: &'a Output,
+struct Reporter {
+    output: Output,
     /// How the device computes, which a command that continues the run must repeat.
     precision: PrecisionChoice,
     /// The bar, while the run trains.
-    progress: Option<Progress<'a>>,
+    progress: Option<Progress>,
 }
 
-impl Observer for Reporter<'_> {
+impl Observer for Reporter {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Data { .. } => {}
@@ -145,7 +138,7 @@ impl Observer for Reporter<'_> {
     }
 }
 
-impl Reporter<'_> {
+impl Reporter {
     fn show(&mut self, event: &Event<'_>) {
         let out = self.output;
         match *event {
@@ -221,10 +214,7 @@ impl Reporter<'_> {
         }
         out.line(format!("  curves        {}", done.curves.display()));
         out.line(format!("  checkpoint    {}", done.checkpoint.display()));
-        let extension = match done.shape {
-            RecordShape::Image { .. } => "png",
-            _ => "csv",
-        };
+        let extension = done.shape.image().map_or("csv", |_| "png");
         out.line(format!(
             "  more samples  gan-cli sample {run} -n 100 --seed 2 --out samples.{extension}{}",
             self.precision.flag()

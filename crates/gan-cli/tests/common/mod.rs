@@ -55,7 +55,7 @@ impl Folder {
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        String::from_utf8(self.bytes(name)).unwrap()
     }
 
     pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
@@ -73,11 +73,8 @@ impl Folder {
             .env("GAN_CACHE_DIR", self.0.path().join("cache"))
             .stdin(Stdio::null());
         // Tests of bits and times mean the processor, unless they say otherwise.
-        if ["train", "evaluate"]
-            .iter()
-            .any(|command| line.starts_with(command))
-            && !line.contains("--device")
-        {
+        let computes = line.starts_with("train") || line.starts_with("evaluate");
+        if computes && !line.contains("--device") {
             command.args(["--device", "cpu"]);
         }
         command
@@ -107,6 +104,26 @@ impl Folder {
         assert!(output.status.success(), "{line}: {seen}");
         let plain = console::strip_ansi_codes(&seen);
         plain.split(['\r', '\n']).map(str::to_owned).collect()
+    }
+
+    /// Runs the commands of `table`, one in each row, to their ends.
+    ///
+    /// A row is `CODE COMMAND | PART | PART …`: the exit code, and what stdout has, or where the
+    /// command fails what stderr has. A line that begins with `|` continues the row above it.
+    #[track_caller]
+    pub(crate) fn check(&self, table: &str) {
+        let lines: Vec<_> = table.lines().map(str::trim).collect();
+        let table = lines.join("\n").replace("\n|", " |");
+        for row in table.lines().filter(|row| !row.is_empty()) {
+            let mut columns = row.split(" | ");
+            let (code, line) = columns.next().unwrap().split_once(' ').unwrap();
+            let ran = self.run(line).exits(code.parse().unwrap());
+            let parts: Vec<_> = columns.collect();
+            match code {
+                "0" => ran.says(&parts),
+                _ => ran.complains(&parts),
+            };
+        }
     }
 
     /// Starts `gan-cli <line>` and waits until the checkpoint of some step from `first` on is there.
@@ -152,7 +169,7 @@ impl Folder {
     }
 }
 
-/// What a command did.
+/// A command that has ended, with all that it wrote.
 pub(crate) struct Ran {
     line: String,
     output: Output,
@@ -181,15 +198,34 @@ impl Ran {
         self
     }
 
-    /// Asserts that stderr has each of `parts`.
+    /// Asserts that stdout has each of `parts`.
+    #[track_caller]
+    pub(crate) fn says(self, parts: &[&str]) -> Self {
+        assert_contains(&self.stdout(), parts);
+        self
+    }
+
+    /// Asserts that stderr is an error that has each of `parts`.
     #[track_caller]
     pub(crate) fn complains(self, parts: &[&str]) -> Self {
         let stderr = self.stderr();
         assert!(stderr.starts_with("error: "), "{stderr}");
-        for part in parts {
-            assert!(stderr.contains(part), "{part:?} is not in:\n{stderr}");
-        }
+        assert_contains(&stderr, parts);
         self
+    }
+
+    /// The JSON documents on stdout, one in each line.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        let stdout = self.stdout();
+        let parse = |line| serde_json::from_str(line).unwrap();
+        stdout.lines().map(parse).collect()
+    }
+}
+
+#[track_caller]
+pub(crate) fn assert_contains(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
 }
 

@@ -37,14 +37,8 @@ enum Shape {
     Table(Vec<Key>),
     /// An array of tables of these keys.
     Tables(Vec<Key>),
-    /// A table whose `kind` decides which other keys it has.
-    Variants(Vec<Variant>),
-}
-
-/// The other keys of a table of this `kind`.
-struct Variant {
-    kind: String,
-    keys: Vec<Key>,
+    /// A table whose `kind` decides which other keys it has; each kind with those.
+    Variants(Vec<(String, Vec<Key>)>),
 }
 
 use Shape::{Choice, Integer, Number, NumberOr, Tables, Text, Variants};
@@ -111,10 +105,7 @@ impl Reader<'_> {
     }
 
     fn shape(&self, schema: &Json) -> Shape {
-        if let Some(path) = schema["$ref"].as_str() {
-            let name = path.rsplit('/').next().unwrap_or_default();
-            return self.shape(&self.0[name]);
-        }
+        let schema = self.resolve(schema);
         if let Some(variants) = schema["oneOf"].as_array() {
             return self.one_of(variants);
         }
@@ -140,9 +131,9 @@ impl Reader<'_> {
             let words = |schema: &Json| [strings(&schema["const"]), strings(&schema["enum"])];
             return Choice(variants.iter().flat_map(words).flatten().collect());
         }
-        let variant = |object: &Json| Variant {
-            kind: strings(&object["properties"][KIND]["const"]).concat(),
-            keys: self.keys(object),
+        let variant = |object: &Json| {
+            let kind = strings(&object["properties"][KIND]["const"]).concat();
+            (kind, self.keys(object))
         };
         Variants(variants.iter().map(variant).collect())
     }
@@ -188,132 +179,164 @@ pub(super) struct Mistake {
     pub(super) missing: bool,
 }
 
+impl Mistake {
+    fn new(key: &str, what: String, hint: Option<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            what,
+            hint,
+            missing: false,
+        }
+    }
+
+    fn missing(key: &str, expected: &str) -> Self {
+        Self {
+            missing: true,
+            ..Self::new(key, format!("missing, expected {expected}"), None)
+        }
+    }
+
+    fn value(value: &Value, expected: &str, at: &str) -> Self {
+        let found = match value {
+            Value::Table(_) => "a table".into(),
+            Value::Array(_) => "an array".into(),
+            other => other.to_string(),
+        };
+        Self::new(at, format!("found {found}, expected {expected}"), None)
+    }
+}
+
+/// The amount of a configuration that a table holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Any part of one.
+    Part,
+    /// All of one.
+    Whole,
+}
+
 /// Checks every key and the type of every value of `table`, which may lack some.
 pub(super) fn check(table: &Table) -> Result<(), Mistake> {
-    check_table(table, &ROOT, "")
+    check_table(table, &ROOT, "", Extent::Part)
 }
 
-/// Checks that a whole configuration lacks nothing.
+/// Checks that a whole configuration, which [`check`] has passed, lacks nothing.
 pub(super) fn check_complete(table: &Table) -> Result<(), Mistake> {
-    complete(table, &ROOT, "")
+    check_table(table, &ROOT, "", Extent::Whole)
 }
 
-fn check_table(table: &Table, keys: &[Key], at: &str) -> Result<(), Mistake> {
-    table.iter().try_for_each(|(name, value)| {
-        let full = join(at, name);
-        match keys.iter().find(|key| key.name == *name) {
-            Some(key) => check_value(value, &key.shape, &full),
-            None => Err(unknown(full, name, keys)),
+fn check_table(table: &Table, keys: &[Key], at: &str, extent: Extent) -> Result<(), Mistake> {
+    let is_unknown = |name: &&String| keys.iter().all(|key| key.name != **name);
+    if let Some(name) = table.keys().find(is_unknown) {
+        return Err(unknown(&join(at, name), name, keys));
+    }
+    keys.iter().try_for_each(|key| {
+        let full = join(at, &key.name);
+        match table.get(&key.name) {
+            Some(value) => check_value(value, &key.shape, &full, extent),
+            None if key.required && extent == Extent::Whole => {
+                Err(Mistake::missing(&full, &expected(&key.shape)))
+            }
+            None => Ok(()),
         }
     })
 }
 
-fn unknown(full: String, name: &str, keys: &[Key]) -> Mistake {
+fn unknown(full: &str, name: &str, keys: &[Key]) -> Mistake {
     let names = || keys.iter().map(|key| key.name.as_str());
     // A key at the wrong level is as common as a misspelt one.
-    let hint = match (nearest_word(name, names()), find_elsewhere(name)) {
+    let hint = match (nearest_word(name, names()), find(name, &ROOT, "")) {
         (Some(near), _) => format!("did you mean {near}?"),
         (None, Some(path)) if path != full => format!("did you mean {path}?"),
         _ => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
     };
-    Mistake {
-        key: full,
-        what: "unknown key".into(),
-        hint: Some(hint),
-        missing: false,
-    }
+    Mistake::new(full, "unknown key".into(), Some(hint))
 }
 
 /// The shortest full name of a key called `name`.
-fn find_elsewhere(name: &str) -> Option<String> {
-    let mut found = Vec::new();
-    find_all(name, &ROOT, "", &mut found);
-    found
-        .into_iter()
+fn find(name: &str, keys: &[Key], at: &str) -> Option<String> {
+    if keys.iter().any(|key| key.name == name) {
+        return Some(join(at, name));
+    }
+    let inside = keys.iter().flat_map(|key| {
+        let full = join(at, &key.name);
+        match &key.shape {
+            Shape::Table(keys) => vec![find(name, keys, &full)],
+            Tables(keys) => vec![find(name, keys, &join(&full, "0"))],
+            Variants(variants) => variants
+                .iter()
+                .map(|(_, keys)| find(name, keys, &full))
+                .collect(),
+            _ => Vec::new(),
+        }
+    });
+    inside
+        .flatten()
         .min_by_key(|full| full.matches('.').count())
 }
 
-fn find_all(name: &str, keys: &[Key], at: &str, found: &mut Vec<String>) {
-    for key in keys {
-        let full = join(at, &key.name);
-        match &key.shape {
-            Shape::Table(keys) => find_all(name, keys, &full, found),
-            Tables(keys) => find_all(name, keys, &join(&full, "0"), found),
-            Variants(variants) => variants
-                .iter()
-                .for_each(|variant| find_all(name, &variant.keys, &full, found)),
-            _ => {}
-        }
-        if key.name == name {
-            found.push(full);
-        }
-    }
-}
-
-fn check_value(value: &Value, shape: &Shape, at: &str) -> Result<(), Mistake> {
+fn check_value(value: &Value, shape: &Shape, at: &str, extent: Extent) -> Result<(), Mistake> {
     match (shape, value) {
         (Integer, Value::Integer(0..))
         | (Number | NumberOr(_), Value::Integer(_) | Value::Float(_))
         | (Text, Value::String(_)) => Ok(()),
         (Choice(words) | NumberOr(words), Value::String(word)) => check_word(word, words, at),
-        (Shape::Table(keys), Value::Table(table)) => check_table(table, keys, at),
+        (Shape::Table(keys), Value::Table(table)) => check_table(table, keys, at, extent),
         (Tables(keys), Value::Array(array)) => {
             array.iter().enumerate().try_for_each(|(index, item)| {
                 let at = join(at, &index.to_string());
                 match item {
-                    Value::Table(table) => check_table(table, keys, &at),
-                    other => Err(mismatch(other, "a table", &at)),
+                    Value::Table(table) => check_table(table, keys, &at, extent),
+                    other => Err(Mistake::value(other, "a table", &at)),
                 }
             })
         }
-        (Variants(variants), Value::Table(table)) => check_variant(table, variants, at),
-        _ => Err(mismatch(value, &expected(shape), at)),
+        (Variants(variants), Value::Table(table)) => check_variant(table, variants, at, extent),
+        _ => Err(Mistake::value(value, &expected(shape), at)),
     }
 }
 
-fn check_variant(table: &Table, variants: &[Variant], at: &str) -> Result<(), Mistake> {
+fn check_variant(
+    table: &Table,
+    variants: &[(String, Vec<Key>)],
+    at: &str,
+    extent: Extent,
+) -> Result<(), Mistake> {
+    let kinds: Vec<String> = variants.iter().map(|(kind, _)| kind.clone()).collect();
+    let kind_at = join(at, KIND);
     let mut rest = table.clone();
     match rest.remove(KIND) {
-        Some(Value::String(kind)) => {
-            check_word(&kind, &kinds(variants), &join(at, KIND))?;
-            let variant = variants.iter().find(|variant| variant.kind == kind);
-            let keys = variant.map_or(&[][..], |variant| &variant.keys);
-            check_table(&rest, keys, at).map_err(|mistake| name_owner(mistake, variants, at))
+        Some(Value::String(word)) => {
+            check_word(&word, &kinds, &kind_at)?;
+            let mut of_kind = variants.iter().filter(|(kind, _)| *kind == word);
+            of_kind.try_for_each(|(_, keys)| {
+                check_table(&rest, keys, at, extent)
+                    .map_err(|mistake| name_owner(mistake, variants, at))
+            })
         }
-        Some(other) => {
-            let expected = kinds(variants).join(" or ");
-            Err(mismatch(&other, &expected, &join(at, KIND)))
-        }
+        Some(other) => Err(Mistake::value(&other, &kinds.join(" or "), &kind_at)),
+        None if extent == Extent::Whole => Err(Mistake::missing(&kind_at, &kinds.join(" or "))),
         // A source that leaves the kind to another one: any kind that has all these keys will do.
         None => {
-            let mut checks = variants
-                .iter()
-                .map(|variant| check_table(table, &variant.keys, at));
+            let check = |(_, keys): &(String, Vec<Key>)| check_table(table, keys, at, extent);
+            let mut checks = variants.iter().map(check);
             let first = checks.next().unwrap_or(Ok(()));
-            if checks.any(|check| check.is_ok()) {
-                Ok(())
-            } else {
-                first
+            match checks.any(|check| check.is_ok()) {
+                true => Ok(()),
+                false => first,
             }
         }
     }
 }
 
-fn kinds(variants: &[Variant]) -> Vec<String> {
-    variants
-        .iter()
-        .map(|variant| variant.kind.clone())
-        .collect()
-}
-
 /// Says so if a key that is unknown here belongs to another kind.
-fn name_owner(mut mistake: Mistake, variants: &[Variant], at: &str) -> Mistake {
-    let has_it = |variant: &&Variant| {
-        let mut names = variant.keys.iter().map(|key| join(at, &key.name));
+fn name_owner(mut mistake: Mistake, variants: &[(String, Vec<Key>)], at: &str) -> Mistake {
+    let has_it = |(_, keys): &&(String, Vec<Key>)| {
+        let mut names = keys.iter().map(|key| join(at, &key.name));
         names.any(|name| name == mistake.key)
     };
-    if let (Some(owner), "unknown key") = (variants.iter().find(has_it), mistake.what.as_str()) {
-        mistake.hint = Some(format!("only kind = \"{}\" has it", owner.kind));
+    if let (Some((owner, _)), "unknown key") = (variants.iter().find(has_it), &*mistake.what) {
+        mistake.hint = Some(format!("only kind = \"{owner}\" has it"));
     }
     mistake
 }
@@ -323,26 +346,9 @@ fn check_word(word: &str, words: &[String], at: &str) -> Result<(), Mistake> {
         return Ok(());
     }
     let near = nearest_word(word, words.iter().map(String::as_str));
-    Err(Mistake {
-        key: at.into(),
-        what: format!("found {word:?}, expected one of {}", words.join(", ")),
-        hint: near.map(|near| format!("did you mean {near}?")),
-        missing: false,
-    })
-}
-
-fn mismatch(value: &Value, expected: &str, at: &str) -> Mistake {
-    let found = match value {
-        Value::Table(_) => "a table".into(),
-        Value::Array(_) => "an array".into(),
-        other => other.to_string(),
-    };
-    Mistake {
-        key: at.into(),
-        what: format!("found {found}, expected {expected}"),
-        hint: None,
-        missing: false,
-    }
+    let hint = near.map(|near| format!("did you mean {near}?"));
+    let what = format!("found {word:?}, expected one of {}", words.join(", "));
+    Err(Mistake::new(at, what, hint))
 }
 
 fn expected(shape: &Shape) -> String {
@@ -354,41 +360,6 @@ fn expected(shape: &Shape) -> String {
         Choice(words) => format!("one of {}", words.join(", ")),
         Shape::Table(_) | Variants(_) => "a table".into(),
         Tables(_) => "an array of tables".into(),
-    }
-}
-
-fn complete(table: &Table, keys: &[Key], at: &str) -> Result<(), Mistake> {
-    for key in keys {
-        let full = join(at, &key.name);
-        match (table.get(&key.name), &key.shape) {
-            (None, _) if key.required => return Err(missing(full, expected(&key.shape))),
-            (Some(Value::Table(table)), Shape::Table(keys)) => complete(table, keys, &full)?,
-            (Some(Value::Table(table)), Variants(variants)) => {
-                let kind = table.get(KIND).and_then(Value::as_str);
-                let variant = variants.iter().find(|variant| Some(&*variant.kind) == kind);
-                let variant = variant
-                    .ok_or_else(|| missing(join(&full, KIND), kinds(variants).join(" or ")))?;
-                complete(table, &variant.keys, &full)?;
-            }
-            (Some(Value::Array(array)), Tables(keys)) => {
-                for (index, item) in array.iter().enumerate() {
-                    if let Value::Table(table) = item {
-                        complete(table, keys, &join(&full, &index.to_string()))?;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn missing(key: String, expected: String) -> Mistake {
-    Mistake {
-        key,
-        what: format!("missing, expected {expected}"),
-        hint: None,
-        missing: true,
     }
 }
 
@@ -407,9 +378,9 @@ mod tests {
             Shape::Table(keys) => Value::Table(example(keys, turn)),
             Tables(keys) => Value::Array(vec![Value::Table(example(keys, turn))]),
             Variants(variants) => {
-                let variant = &variants[turn % variants.len()];
-                let mut table = example(&variant.keys, turn);
-                table.insert(KIND.into(), Value::String(variant.kind.clone()));
+                let (kind, keys) = &variants[turn % variants.len()];
+                let mut table = example(keys, turn);
+                table.insert(KIND.into(), Value::String(kind.clone()));
                 Value::Table(table)
             }
         };
@@ -432,10 +403,11 @@ mod tests {
             "run",
             "seed",
         ]));
-        assert!(!schema.to_string().contains("\"required\""));
-        assert!(
-            schema["$defs"]["RulesConfig"]["properties"]["minibatch"]["description"].is_string()
-        );
+        for word in ["\"required\"", "\"oneOf\""] {
+            assert!(!schema.to_string().contains(word), "{word}");
+        }
+        let rules = &schema["$defs"]["RulesConfig"]["properties"];
+        assert!(rules["minibatch"]["description"].is_string());
     }
 
     #[test]
@@ -450,48 +422,43 @@ mod tests {
         }
     }
 
-    #[track_caller]
-    fn mistake(text: &str) -> String {
-        let mistake = check(&text.parse().unwrap()).unwrap_err();
-        format!(
-            "{}: {}; {}",
-            mistake.key,
-            mistake.what,
-            mistake.hint.unwrap_or_default()
-        )
-    }
-
     #[test]
-    fn check_names_the_nearest_key() {
-        assert_eq!(
-            mistake("[optimizer]\nkind = 'adam'\nlearning-rate = 1"),
-            "optimizer.learning-rate: unknown key; did you mean learning_rate?"
-        );
-        assert_eq!(
-            mistake("minibatch = 3"),
-            "minibatch: unknown key; did you mean game.minibatch?"
-        );
-        assert_eq!(
-            mistake("[optimizer]\nkind = 'momentum'\nbeta1 = 0.5"),
-            "optimizer.beta1: unknown key; only kind = \"adam\" has it"
-        );
-    }
-
-    #[test]
-    fn check_names_the_nearest_word_and_both_types() {
-        assert_eq!(
-            mistake("[game]\nupdates = 'simultanous'"),
-            "game.updates: found \"simultanous\", expected one of alternating, simultaneous; \
-             did you mean simultaneous?"
-        );
-        assert_eq!(
-            mistake("[game]\nminibatch = -3"),
-            "game.minibatch: found -3, expected a whole number from 0 on; "
-        );
-        assert_eq!(
-            mistake("[generator]\nlayers = [1]"),
-            "generator.layers.0: found 1, expected a table; "
-        );
+    fn check_names_the_key_what_was_found_and_the_nearest() {
+        for (text, expected) in [
+            (
+                "[optimizer]\nkind = 'adam'\nlearning-rate = 1",
+                "optimizer.learning-rate: unknown key; did you mean learning_rate?",
+            ),
+            (
+                "minibatch = 3",
+                "minibatch: unknown key; did you mean game.minibatch?",
+            ),
+            (
+                "[optimizer]\nkind = 'momentum'\nbeta1 = 0.5",
+                "optimizer.beta1: unknown key; only kind = \"adam\" has it",
+            ),
+            (
+                "[game]\nupdates = 'simultanous'",
+                "game.updates: found \"simultanous\", expected one of alternating, simultaneous; \
+                 did you mean simultaneous?",
+            ),
+            (
+                "[game]\nminibatch = -3",
+                "game.minibatch: found -3, expected a whole number from 0 on; ",
+            ),
+            (
+                "[generator]\nlayers = [1]",
+                "generator.layers.0: found 1, expected a table; ",
+            ),
+        ] {
+            let Mistake {
+                key, what, hint, ..
+            } = check(&text.parse().unwrap()).unwrap_err();
+            assert_eq!(
+                format!("{key}: {what}; {}", hint.unwrap_or_default()),
+                expected
+            );
+        }
     }
 
     #[test]

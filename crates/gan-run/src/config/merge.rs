@@ -115,61 +115,36 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[track_caller]
-    fn check(base: &str, over: &str, expected: &str) {
-        let mut merged = table(base);
-        merge(&mut merged, &table(over));
-        assert_eq!(merged, table(expected));
-    }
-
     #[test]
-    fn merge_goes_into_tables_and_replaces_arrays() {
-        check(
-            "a.x = 1\na.y = 2\nb = [1, 2]",
-            "a.y = 3\nb = [4]",
-            "a.x = 1\na.y = 3\nb = [4]",
-        );
-    }
-
-    #[test]
-    fn merge_of_another_kind_replaces_the_table() {
-        check(
-            "o = {kind = 'a', x = 1}",
-            "o = {kind = 'b'}",
-            "o = {kind = 'b'}",
-        );
-        check(
-            "o = {kind = 'a', x = 1}",
-            "o = {x = 2}",
-            "o = {kind = 'a', x = 2}",
-        );
-    }
-
-    #[test]
-    fn merge_of_steps_drops_epochs() {
-        check(
-            "run = {epochs = 3, rows = 2}",
-            "run = {steps = 5}",
-            "run = {steps = 5, rows = 2}",
-        );
+    fn merge_goes_into_tables_of_one_kind_and_replaces_all_else() {
+        for (base, over, expected) in [
+            ("a = {x = 1, y = 2}", "a.y = 3", "a = {x = 1, y = 3}"),
+            ("a = 1\nb = [1, 2]", "b = [4]", "a = 1\nb = [4]"),
+            (
+                "o = {kind = 'a', x = 1}",
+                "o.kind = 'b'",
+                "o = {kind = 'b'}",
+            ),
+            (
+                "o = {kind = 'a', x = 1}",
+                "o.x = 2",
+                "o = {kind = 'a', x = 2}",
+            ),
+            ("epochs = 3\nrows = 2", "steps = 5", "steps = 5\nrows = 2"),
+        ] {
+            let mut merged = table(base);
+            merge(&mut merged, &table(over));
+            assert_eq!(merged, table(expected));
+        }
     }
 
     #[test]
     fn set_reaches_into_arrays_of_tables() {
         let mut config = table("d = {layers = [{keep = 0.8}, {keep = 0.5}]}");
-        set(
-            &mut config,
-            &["d", "layers", "1", "keep"],
-            Value::Float(1.0),
-        )
-        .unwrap();
+        let mut set = |layer| set(&mut config, &["d", "layers", layer, "keep"], 1.0.into());
+        assert_eq!(set("1"), Ok(()));
+        assert_eq!(set("2"), Err("d.layers.2".into()));
         assert_eq!(config, table("d = {layers = [{keep = 0.8}, {keep = 1.0}]}"));
-        let wrong = set(
-            &mut config,
-            &["d", "layers", "2", "keep"],
-            Value::Float(1.0),
-        );
-        assert_eq!(wrong, Err("d.layers.2".into()));
     }
 
     #[test]

@@ -103,11 +103,7 @@ impl RunConfig {
         ]
         .into_iter()
         .filter(|(_, own, done)| {
-            let (OptimizerConfig::Momentum { schedule, .. }
-            | OptimizerConfig::Adam { schedule, .. }) = own.unwrap_or(self.optimizer)
-            else {
-                return false;
-            };
+            let (_, schedule) = learning_rate(&own.unwrap_or(self.optimizer));
             matches!(schedule, ScheduleConfig::Linear { floor: 0.0, updates } if *done >= updates)
         })
         .map(|(player, ..)| player)
@@ -196,6 +192,23 @@ impl RunConfig {
         // The number of columns only matters for G's last layer, whose own number serves here.
         let cols = self.generator.layers.last().and_then(|layer| layer.units);
         self.game().validate(cols.unwrap_or(1))
+    }
+}
+
+/// η of `optimizer` before the first update, and its schedule.
+pub(crate) fn learning_rate(optimizer: &OptimizerConfig) -> (f64, ScheduleConfig) {
+    match *optimizer {
+        OptimizerConfig::Momentum {
+            learning_rate,
+            schedule,
+            ..
+        }
+        | OptimizerConfig::Adam {
+            learning_rate,
+            schedule,
+            ..
+        } => (learning_rate, schedule),
+        _ => (0.0, ScheduleConfig::Constant),
     }
 }
 

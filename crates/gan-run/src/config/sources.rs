@@ -79,13 +79,13 @@ impl Override {
 pub struct Overrides(Vec<Override>);
 
 impl Overrides {
-    /// Adds the value that `flag` gives to the dotted `key`.
-    pub fn flag(&mut self, flag: &str, key: &str, value: impl Into<Value>) {
-        self.0.push(Override {
+    /// Adds the value, if any, that `flag` gives to the dotted `key`.
+    pub fn flag(&mut self, flag: &str, key: &str, value: Option<impl Into<Value>>) {
+        self.0.extend(value.map(|value| Override {
             flag: flag.into(),
             key: key.into(),
             value: value.into(),
-        });
+        }));
     }
 
     /// Adds `key=value` from `--set`; anything that is not valid TOML is taken as a string.
@@ -104,7 +104,7 @@ impl Overrides {
             .and_then(|mut table| table.remove("value"))
             .or_else(|| text.parse().ok().map(Value::Float))
             .unwrap_or_else(|| Value::String(text.into()));
-        self.flag(&format!("--set {argument}"), key, value);
+        self.flag(&format!("--set {argument}"), key, Some(value));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What can be wrong with a game, and how long it must show before it is said.
+//! The ailments that a game can have, and how long it must show before it is said.
 
 use gan_model::LossConfig;
 use serde::Serialize;
@@ -32,29 +32,32 @@ impl Ailment {
         Self::ModesLost,
     ];
 
-    /// A name of few words, for curves.
-    #[must_use]
-    pub fn label(self) -> &'static str {
+    /// A name of few words, for curves, and a clause that says it.
+    fn names(self) -> [&'static str; 2] {
         match self {
-            Self::Diverging => "diverging",
-            Self::GradientVanished => "G's gradient vanished",
-            Self::DiscriminatorWins => "D wins",
-            Self::DiscriminatorBlind => "D cannot tell",
-            Self::GeneratorCollapsed => "G collapsed",
-            Self::ModesLost => "modes lost",
+            Self::Diverging => ["diverging", "the game is diverging"],
+            Self::GradientVanished => [
+                "G's gradient vanished",
+                "D wins and G's gradient has vanished",
+            ],
+            Self::DiscriminatorWins => ["D wins", "D wins outright"],
+            Self::DiscriminatorBlind => [
+                "D cannot tell",
+                "D cannot tell samples from data, though they differ",
+            ],
+            Self::GeneratorCollapsed => ["G collapsed", "G has collapsed"],
+            Self::ModesLost => ["modes lost", "G has lost modes of the data"],
         }
+    }
+
+    /// A name of few words, for curves.
+    pub(crate) fn label(self) -> &'static str {
+        self.names()[0]
     }
 
     /// A clause that says it.
     pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Diverging => "the game is diverging",
-            Self::GradientVanished => "D wins and G's gradient has vanished",
-            Self::DiscriminatorWins => "D wins outright",
-            Self::DiscriminatorBlind => "D cannot tell samples from data, though they differ",
-            Self::GeneratorCollapsed => "G has collapsed",
-            Self::ModesLost => "G has lost modes of the data",
-        }
+        self.names()[1]
     }
 
     /// True if it can be told in a game for `loss`.

@@ -14,7 +14,7 @@ use crate::reading::Reading;
 use signs::{Memory, Sign, sign};
 
 pub use ailment::Ailment;
-pub use remedy::{lower_rates, remedy};
+pub(crate) use remedy::{lower_rates, remedy};
 
 /// An ailment that a game has, or had.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -107,7 +107,7 @@ impl Diagnosis {
 
     /// Takes the next reading in; returns what was found, or found to be over, by it: at most one
     /// thing, since what else is ripe will be at the next reading too.
-    pub fn observe(&mut self, reading: &Reading) -> Option<&Finding> {
+    pub(crate) fn observe(&mut self, reading: &Reading) -> Option<&Finding> {
         self.memory.take(reading);
         let step = reading.step;
         let mut news = None;
@@ -155,7 +155,7 @@ impl Diagnosis {
     }
 
     /// The findings that are not over.
-    pub fn open(&self) -> impl Iterator<Item = &Finding> {
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|found| found.passed.is_none())
     }
 }

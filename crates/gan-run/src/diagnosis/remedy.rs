@@ -3,7 +3,7 @@
 use gan_model::{GeneratorObjective, LossConfig, OptimizerConfig, ScheduleConfig};
 
 use super::ailment::Ailment;
-use crate::config::RunConfig;
+use crate::config::{RunConfig, learning_rate};
 
 /// A player's rate is changed by this factor where its balance with the other is wrong.
 const BALANCE: f64 = 4.0;
@@ -11,43 +11,36 @@ const BALANCE: f64 = 4.0;
 const CALM: f64 = 10.0;
 
 /// The flag that usually helps against `ailment` in a game like `config`.
-#[must_use]
-pub fn remedy(ailment: Ailment, config: &RunConfig) -> String {
+pub(crate) fn remedy(ailment: Ailment, config: &RunConfig) -> String {
+    let [of_g, of_d] = [Player::Generator, Player::Discriminator]
+        .map(|player| initial_rate(player.optimizer(config)));
     match ailment {
         Ailment::Diverging => lower_rates(config),
         Ailment::GradientVanished | Ailment::DiscriminatorWins => hold_back(config),
-        Ailment::DiscriminatorBlind => {
-            if rate_of(Player::Discriminator, config) < rate_of(Player::Generator, config) {
-                scale_rate(Player::Discriminator, config, BALANCE)
-            } else {
-                more_steps(config)
-            }
+        Ailment::DiscriminatorBlind if of_d < of_g => {
+            scale_rate(Player::Discriminator, config, BALANCE)
         }
         // The paper's Helvetica scenario, §6: G must not be trained too much without updating D.
-        Ailment::GeneratorCollapsed | Ailment::ModesLost => {
-            if rate_of(Player::Generator, config) > rate_of(Player::Discriminator, config) {
-                scale_rate(Player::Generator, config, 1.0 / BALANCE)
-            } else {
-                more_steps(config)
-            }
+        Ailment::GeneratorCollapsed | Ailment::ModesLost if of_g > of_d => {
+            scale_rate(Player::Generator, config, 1.0 / BALANCE)
+        }
+        Ailment::DiscriminatorBlind | Ailment::GeneratorCollapsed | Ailment::ModesLost => {
+            more_steps(config)
         }
     }
 }
 
 /// Flags that take every learning rate down to a tenth.
-#[must_use]
-pub fn lower_rates(config: &RunConfig) -> String {
-    let own = [
-        ("generator.optimizer", config.generator.optimizer),
-        ("discriminator.optimizer", config.discriminator.optimizer),
-    ];
+pub(crate) fn lower_rates(config: &RunConfig) -> String {
+    let own = [Player::Generator, Player::Discriminator]
+        .map(|player| (player.table(), player.own_optimizer(config)));
     // The common one counts only for a player without its own.
     let common = own.iter().any(|(_, optimizer)| optimizer.is_none());
-    let common = ("optimizer", common.then_some(config.optimizer));
+    let common = ("optimizer", common.then_some(&config.optimizer));
     let lower: Vec<String> = [common]
         .into_iter()
         .chain(own)
-        .filter_map(|(table, optimizer)| Some(scale_table(table, &optimizer?, 1.0 / CALM)))
+        .filter_map(|(table, optimizer)| Some(scale_table(table, optimizer?, 1.0 / CALM)))
         .collect();
     lower.join(" ")
 }
@@ -87,32 +80,43 @@ enum Player {
     Discriminator,
 }
 
-fn own_optimizer(player: Player, config: &RunConfig) -> Option<OptimizerConfig> {
-    match player {
-        Player::Generator => config.generator.optimizer,
-        Player::Discriminator => config.discriminator.optimizer,
+impl Player {
+    /// The table of an optimiser of its own.
+    fn table(self) -> &'static str {
+        match self {
+            Self::Generator => "generator.optimizer",
+            Self::Discriminator => "discriminator.optimizer",
+        }
     }
-}
 
-fn rate_of(player: Player, config: &RunConfig) -> f64 {
-    learning_rate(&own_optimizer(player, config).unwrap_or(config.optimizer))
+    fn own_optimizer(self, config: &RunConfig) -> Option<&OptimizerConfig> {
+        match self {
+            Self::Generator => config.generator.optimizer.as_ref(),
+            Self::Discriminator => config.discriminator.optimizer.as_ref(),
+        }
+    }
+
+    fn optimizer(self, config: &RunConfig) -> &OptimizerConfig {
+        self.own_optimizer(config).unwrap_or(&config.optimizer)
+    }
 }
 
 /// The flag that multiplies the learning rate of one player alone.
 fn scale_rate(player: Player, config: &RunConfig, factor: f64) -> String {
-    let (table, other) = match player {
-        Player::Generator => ("generator.optimizer", Player::Discriminator),
-        Player::Discriminator => ("discriminator.optimizer", Player::Generator),
-    };
-    if let Some(own) = own_optimizer(player, config) {
-        return scale_table(table, &own, factor);
+    let table = player.table();
+    if let Some(own) = player.own_optimizer(config) {
+        return scale_table(table, own, factor);
     }
+    let other = match player {
+        Player::Generator => Player::Discriminator,
+        Player::Discriminator => Player::Generator,
+    };
     let common = &config.optimizer;
-    if own_optimizer(other, config).is_some() {
+    if other.own_optimizer(config).is_some() {
         return scale_table("optimizer", common, factor);
     }
     // A table of its own replaces the common one as a whole, so all its keys are needed.
-    let rate = two_digits(factor * learning_rate(common));
+    let rate = two_digits(factor * initial_rate(common));
     let mut own = toml::Table::try_from(common).unwrap_or_default();
     own.insert("learning_rate".into(), rate.into());
     let schedule = own.get_mut("schedule").and_then(toml::Value::as_table_mut);
@@ -124,7 +128,7 @@ fn scale_rate(player: Player, config: &RunConfig, factor: f64) -> String {
 
 /// The flags that multiply the learning rate of the optimiser in `table`.
 fn scale_table(table: &str, optimizer: &OptimizerConfig, factor: f64) -> String {
-    let rate = two_digits(factor * learning_rate(optimizer));
+    let rate = two_digits(factor * initial_rate(optimizer));
     let mut flags = format!("--set {table}.learning_rate={rate:.1e}");
     // No schedule may begin below its floor.
     if floor(optimizer) > rate {
@@ -139,22 +143,13 @@ fn two_digits(rate: f64) -> f64 {
 }
 
 /// η before the first update.
-fn learning_rate(optimizer: &OptimizerConfig) -> f64 {
-    match *optimizer {
-        OptimizerConfig::Momentum { learning_rate, .. }
-        | OptimizerConfig::Adam { learning_rate, .. } => learning_rate,
-        _ => 0.0,
-    }
+fn initial_rate(optimizer: &OptimizerConfig) -> f64 {
+    learning_rate(optimizer).0
 }
 
 /// The smallest η of its schedule.
 fn floor(optimizer: &OptimizerConfig) -> f64 {
-    let (OptimizerConfig::Momentum { schedule, .. } | OptimizerConfig::Adam { schedule, .. }) =
-        *optimizer
-    else {
-        return 0.0;
-    };
-    match schedule {
+    match learning_rate(optimizer).1 {
         ScheduleConfig::Exponential { floor, .. } | ScheduleConfig::Linear { floor, .. } => floor,
         _ => 0.0,
     }
@@ -207,8 +202,9 @@ mod tests {
         let slower = of(won, "mnist", "");
         assert!(slower.starts_with("--set 'discriminator.optimizer={"));
         let config = resolve("mnist", &slower);
-        assert_eq!(rate_of(Player::Discriminator, &config), 0.025);
-        assert_eq!(rate_of(Player::Generator, &config), 0.1);
+        let rate = |player: Player| initial_rate(player.optimizer(&config));
+        assert_eq!(rate(Player::Discriminator), 0.025);
+        assert_eq!(rate(Player::Generator), 0.1);
         let collapsed = Ailment::GeneratorCollapsed;
         assert!(of(collapsed, "ring8", "").contains("discriminator_steps=2"));
         let faster = "--set optimizer.learning_rate=0.0001";

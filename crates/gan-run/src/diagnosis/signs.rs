@@ -17,7 +17,7 @@ pub(super) enum Sign {
     Absent,
 }
 
-/// What is kept of earlier readings.
+/// The part of earlier readings that later ones are compared with.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     /// The latest value of every number, so that a look counts until the next one.
@@ -141,15 +141,12 @@ impl Memory {
     /// is larger.
     fn growth(&self) -> f64 {
         let latest = self.recent.back().copied().unwrap_or_default();
-        let growth = [0, 1].map(|player: usize| {
+        let growth = |player: usize| {
             let known = self.calm[player] > 0.0 && latest[player] > AWAKE;
-            if known {
-                latest[player] / self.calm[player]
-            } else {
-                0.0
-            }
-        });
-        growth[0].max(growth[1])
+            let growth = known.then_some(latest[player] / self.calm[player]);
+            growth.unwrap_or(0.0)
+        };
+        growth(0).max(growth(1))
     }
 }
 
@@ -265,12 +262,14 @@ pub(super) fn evidence(ailment: Ailment, memory: &Memory) -> String {
     let last = &memory.last;
     let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
     let percent = |value: Option<f64>| 100.0 * number(value);
+    let errors = [last.false_negatives, last.false_positives].map(percent);
+    let [diversity, nearest] = memory.usual_look().unwrap_or([f64::NAN; 2]);
     match ailment {
         Ailment::Diverging => match last.first_non_finite {
-            Some(step) => format!(
-                "the objective of step {} is not a finite number",
-                thousands(step as usize)
-            ),
+            Some(step) => {
+                let step = thousands(step as usize);
+                format!("the objective of step {step} is not a finite number")
+            }
             None => format!(
                 "objectives of D {} and G {} nats, gradient norms {} and {}",
                 short(last.discriminator_objective),
@@ -287,20 +286,17 @@ pub(super) fn evidence(ailment: Ailment, memory: &Memory) -> String {
         ),
         Ailment::DiscriminatorWins => format!(
             "it errs on {:.1} % of data and {:.1} % of samples, V = {:.3} nats",
-            percent(last.false_negatives),
-            percent(last.false_positives),
+            errors[0],
+            errors[1],
             number(last.value),
         ),
         Ailment::DiscriminatorBlind => format!(
-            "it errs on {:.0} % of data and {:.0} % of samples, whose diversity is {:.2}",
-            percent(last.false_negatives),
-            percent(last.false_positives),
-            memory.usual_look().map_or(f64::NAN, |look| look[0]),
+            "it errs on {:.0} % of data and {:.0} % of samples, whose diversity is {diversity:.2}",
+            errors[0], errors[1],
         ),
         Ailment::GeneratorCollapsed => format!(
-            "its samples differ {:.3} times as much as records, nearest ones {:.3} times",
-            memory.usual_look().map_or(f64::NAN, |look| look[0]),
-            memory.usual_look().map_or(f64::NAN, |look| look[1]),
+            "its samples differ {diversity:.3} times as much as records, nearest ones {nearest:.3} \
+             times"
         ),
         Ailment::ModesLost => format!(
             "{} of {} found, {} once, {:.0} % of samples close to one",

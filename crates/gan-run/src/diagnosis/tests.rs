@@ -40,6 +40,13 @@ fn say(count: u64, log: u64, change: impl Fn(u64, &mut Reading)) -> Vec<Finding>
     said
 }
 
+/// The one finding of a game that has no other.
+#[track_caller]
+fn only(said: Vec<Finding>) -> Finding {
+    let [finding] = said.try_into().unwrap_or_else(|said| panic!("{said:?}"));
+    finding
+}
+
 fn d_wins(reading: &mut Reading) {
     reading.value = Some(-0.01);
     (reading.false_negatives, reading.false_positives) = (Some(0.0), Some(0.004));
@@ -100,8 +107,7 @@ fn number_that_wavers_about_its_threshold_is_said_once() {
             reading.false_positives = Some(wavers);
         }
     });
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(said[0].since, 1010);
+    assert_eq!(only(said).since, 1010);
 }
 
 #[test]
@@ -112,13 +118,9 @@ fn gradient_that_vanishes_is_named_with_its_fall() {
             reading.generator_gradient = Some(0.001);
         }
     });
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(said[0].kind, Ailment::GradientVanished);
-    assert!(
-        said[0].evidence.contains("1.0e-3, once 2.0e0"),
-        "{}",
-        said[0].evidence
-    );
+    let found = only(said);
+    assert_eq!(found.kind, Ailment::GradientVanished);
+    assert!(found.evidence.contains("1.0e-3, once 2.0e0"), "{found}");
 }
 
 #[test]
@@ -133,10 +135,10 @@ fn collapse_to_a_point_and_to_a_few_are_collapses() {
                 look(&mut reading.modes_found, 1.0);
             }
         });
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert_eq!(said[0].kind, Ailment::GeneratorCollapsed);
+        let found = only(said);
+        assert_eq!(found.kind, Ailment::GeneratorCollapsed);
         // The median of five looks, one every 50 iterations.
-        assert_eq!(said[0].since, 3150);
+        assert_eq!(found.since, 3150);
     }
 }
 
@@ -146,8 +148,7 @@ fn samples_that_never_differed_are_the_fault_of_a_d_that_wins() {
         d_wins(reading);
         look(&mut reading.diversity, 0.05);
     });
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(said[0].kind, Ailment::DiscriminatorWins);
+    assert_eq!(only(said).kind, Ailment::DiscriminatorWins);
 }
 
 #[test]
@@ -160,9 +161,8 @@ fn d_that_guesses_is_blind_only_if_samples_are_not_like_data() {
     };
     assert_eq!(guesses(1.02), []);
     for diversity in [0.01, 5.0] {
-        let said = guesses(diversity);
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert_eq!(said[0].kind, Ailment::DiscriminatorBlind);
+        let found = only(guesses(diversity));
+        assert_eq!(found.kind, Ailment::DiscriminatorBlind);
     }
 }
 
@@ -174,14 +174,11 @@ fn modes_are_lost_where_g_has_settled_or_had_them() {
             look(&mut reading.modes_found, found(step));
         })
     };
-    let said = findings_of(0.9, |_| 5.0);
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(said[0].kind, Ailment::ModesLost);
-    let said = findings_of(0.1, |step| if step < 3000 { 8.0 } else { 3.0 });
-    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(only(findings_of(0.9, |_| 5.0)).kind, Ailment::ModesLost);
+    let found = only(findings_of(0.1, |step| if step < 3000 { 8.0 } else { 3.0 }));
     assert!(
-        said[0].evidence.starts_with("3 of 8 found, 8 once"),
-        "{said:?}"
+        found.evidence.starts_with("3 of 8 found, 8 once"),
+        "{found}"
     );
     // On the way to all of them.
     assert_eq!(findings_of(0.1, |step| (step / 1250) as f64), []);
@@ -197,8 +194,8 @@ fn numbers_that_blow_up_are_named_at_once() {
             d_wins(reading);
         }
     });
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!((said[0].kind, said[0].since), (Ailment::Diverging, 4200));
+    let found = only(said);
+    assert_eq!((found.kind, found.since), (Ailment::Diverging, 4200));
 
     let said = say(40, 10, |step, reading| {
         if step == 200 {
@@ -221,16 +218,10 @@ fn gradients_that_wake_up_are_no_divergence() {
 #[test]
 fn readings_without_looks_find_what_they_can() {
     let said = say(1000, 10, |step, reading| {
-        for part in [
-            &mut reading.diversity,
-            &mut reading.nearest,
-            &mut reading.modes_found,
-        ] {
-            *part = None;
-        }
+        (reading.diversity, reading.nearest, reading.modes_found) = (None, None, None);
         if step > 1000 {
             d_wins(reading);
         }
     });
-    assert_eq!(said.len(), 1, "{said:?}");
+    only(said);
 }

@@ -6,22 +6,18 @@ use gan_pictures::{
     BLUE, Color, Curve, Curves, Drawing, Event, GREEN, ORANGE, Panel, Scale, Stroke,
 };
 
-use crate::reading::{History, Reading};
+use crate::reading::Reading;
 
 /// More points than this would not be seen.
 const POINTS: usize = 600;
 
-/// The curves of `history`, with a vertical line for each of `events`.
-pub(crate) fn curves(history: &History, events: Vec<Event<'_>>, title: &str) -> Drawing {
-    let readings = history.thinned(POINTS);
+/// The curves of a run's `readings`, with a vertical line for each of `events`.
+pub(crate) fn curves(readings: &[Reading], events: Vec<Event<'_>>, title: &str) -> Drawing {
     let curve = |name, color: Color, value: fn(&Reading) -> Option<f64>| Curve {
         name,
         stroke: Stroke::new(color, 1.4),
         dots: false,
-        points: readings
-            .iter()
-            .filter_map(|reading| Some([reading.step as f64, value(reading)?]))
-            .collect(),
+        points: thinned(readings, POINTS, value),
     };
     let panel = |title, curves| Panel {
         title,
@@ -110,14 +106,36 @@ pub(crate) fn curves(history: &History, events: Vec<Event<'_>>, title: &str) -> 
     curves.draw()
 }
 
+/// At most `most` points: the means of some consecutive readings each, at the step of the last.
+fn thinned(readings: &[Reading], most: usize, value: fn(&Reading) -> Option<f64>) -> Vec<[f64; 2]> {
+    let mean = |group: &[Reading]| {
+        let values: Vec<f64> = group.iter().filter_map(value).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        (!values.is_empty()).then_some([group.last()?.step as f64, mean])
+    };
+    let group = readings.len().div_ceil(most).max(1);
+    readings.chunks(group).filter_map(mean).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn svg(lines: impl Iterator<Item = serde_json::Value>) -> String {
-        let mut history = History::default();
-        lines.for_each(|line| history.push(Reading::of(&line).unwrap()));
-        curves(&history, vec![], "run").to_svg()
+        let readings: Vec<_> = lines.map(|line| Reading::of(&line).unwrap()).collect();
+        curves(&readings, vec![], "run").to_svg()
+    }
+
+    #[test]
+    fn thinned_readings_are_means_of_what_was_measured() {
+        let readings = [1, 2, 3, 4, 5, 6].map(|step| Reading {
+            step,
+            value: Some(step as f64),
+            diversity: (step == 2).then_some(0.5),
+            ..Reading::default()
+        });
+        assert_eq!(thinned(&readings, 2, |r| r.value), [[3.0, 2.0], [6.0, 5.0]]);
+        assert_eq!(thinned(&readings, 2, |r| r.diversity), [[3.0, 0.5]]);
     }
 
     #[test]

@@ -3,11 +3,9 @@
 mod curves;
 
 use gan_data::{Mixture, RecordShape};
-use gan_pictures::{Density, Scatter, sheet_of_images};
+use gan_pictures::{Density, PictureError, Scatter, sheet_of_images};
 
 pub(crate) use curves::curves;
-
-use crate::problem::Problem;
 
 /// Samples in a scatter plot.
 const POINTS: usize = 2000;
@@ -27,28 +25,25 @@ pub struct Backdrop {
 
 impl Backdrop {
     /// The density of the data, if it has several modes.
-    #[must_use]
-    pub fn modes(&self) -> Option<&Mixture> {
+    pub(crate) fn modes(&self) -> Option<&Mixture> {
         self.mixture.as_ref().filter(|mixture| mixture.modes() > 1)
     }
 }
 
 /// Number of samples that the picture of records of `cols` values shows.
-#[must_use]
-pub fn sample_count(shape: &RecordShape, cols: usize, grid: [usize; 2]) -> usize {
-    match (shape, cols) {
-        (RecordShape::Image { .. }, _) => grid[0] * grid[1],
-        (_, 1) => POINTS_1D,
+pub(crate) fn sample_count(shape: &RecordShape, cols: usize, grid: [usize; 2]) -> usize {
+    match cols {
+        _ if shape.image().is_some() => grid[0] * grid[1],
+        1 => POINTS_1D,
         _ => POINTS,
     }
 }
 
 /// Number of records of the data that [`Backdrop`] should hold.
-#[must_use]
-pub fn backdrop_count(shape: &RecordShape, cols: usize) -> usize {
-    match shape {
-        RecordShape::Image { .. } => 0,
-        _ => sample_count(shape, cols, [0, 0]),
+pub(crate) fn backdrop_count(shape: &RecordShape, cols: usize) -> usize {
+    match shape.image() {
+        Some(_) => 0,
+        None => sample_count(shape, cols, [0, 0]),
     }
 }
 
@@ -66,18 +61,10 @@ pub fn draw(
     samples: &[f32],
     grid: [usize; 2],
     backdrop: &Backdrop,
-) -> Result<Vec<u8>, Problem> {
-    let names = match shape {
-        &RecordShape::Image {
-            height,
-            width,
-            channels,
-        } => {
-            return Ok(sheet_of_images(samples, [height, width, channels], grid)?);
-        }
-        RecordShape::Vector { columns } => columns.as_deref(),
-        _ => None,
-    };
+) -> Result<Vec<u8>, PictureError> {
+    if let Some(size) = shape.image() {
+        return sheet_of_images(samples, size, grid);
+    }
     let drawing = if cols == 1 {
         let known = backdrop.mixture.as_ref();
         let known = known.map(|mixture| |x: f64| mixture.density(&[x as f32]));
@@ -90,17 +77,16 @@ pub fn draw(
         };
         density.draw()
     } else {
+        let names = shape.columns().and_then(|names| names.first_chunk());
         let scatter = Scatter {
             title,
             samples: &first_two(samples, cols),
             data: &first_two(&backdrop.data, cols),
-            names: names
-                .and_then(|names| names.first_chunk())
-                .map(|[a, b]| [a.as_str(), b.as_str()]),
+            names: names.map(|[a, b]| [a.as_str(), b.as_str()]),
         };
         scatter.draw()
     };
-    Ok(drawing.to_png(1.0)?)
+    drawing.to_png(1.0)
 }
 
 /// The first two values of each row.

@@ -53,7 +53,7 @@ impl Cache {
     }
 
     /// The numbers that an earlier evaluation kept.
-    pub(super) fn read(&self, output: &Output) -> Numbers {
+    pub(super) fn read(&self, output: Output) -> Numbers {
         let path = self.path.as_deref();
         let numbers = path.and_then(|path| read(path, &self.key, output));
         numbers.unwrap_or_default()
@@ -72,7 +72,7 @@ impl Cache {
     }
 }
 
-fn read(path: &Path, key: &Value, output: &Output) -> Option<Numbers> {
+fn read(path: &Path, key: &Value, output: Output) -> Option<Numbers> {
     let text = fs::read(path).ok()?;
     match serde_json::from_slice::<Kept>(&text) {
         Ok(kept) if kept.key == *key => Some(kept.numbers),

@@ -111,8 +111,8 @@ impl EvaluationData {
         };
         let modes = mixture.as_ref().map_or(0, Mixture::modes);
         let range = matches!(transform, Transform::Pixels).then_some([0.0, 1.0]);
-        let images = matches!(self.dataset.shape, RecordShape::Image { .. });
-        let labels = self.dataset.labels.as_ref().filter(|_| images);
+        let is_image = self.dataset.shape.image().is_some();
+        let labels = self.dataset.labels.as_ref().filter(|_| is_image);
         let labels = labels.zip(self.dataset.classes).map(|(labels, classes)| {
             let test = match only_set {
                 Some("validation") => &splits.valid,

@@ -24,7 +24,7 @@ use serde_json::json;
 
 use super::{DeviceArgs, positive};
 use crate::output::Output;
-use crate::progress::Stage;
+use crate::progress::Stages;
 use cache::Cache;
 use data::EvaluationData;
 use report::Report;
@@ -65,7 +65,7 @@ pub(crate) struct EvaluateArgs {
 }
 
 /// `gan-cli evaluate`.
-pub(crate) fn run(args: &EvaluateArgs, output: &Output) -> Result<ExitCode, Problem> {
+pub(crate) fn run(args: &EvaluateArgs, output: Output) -> Result<ExitCode, Problem> {
     let metrics = asked(&args.metrics)?;
     let model = Model::load(&args.from)?;
     let data = EvaluationData::load(&model, args.data.as_deref())?;
@@ -129,7 +129,7 @@ fn evaluate(
     reference: &Reference<'_>,
     metrics: &[&'static str],
     args: &EvaluateArgs,
-    output: &Output,
+    output: Output,
 ) -> Result<ExitCode, Problem> {
     let start = Instant::now();
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
@@ -177,49 +177,24 @@ fn evaluate(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the stage that an evaluation is at.
-struct Stages<'a> {
-    output: &'a Output,
-    current: Option<(String, Stage<'a>)>,
-}
-
-impl<'a> Stages<'a> {
-    fn new(output: &'a Output) -> Self {
-        let current = None;
-        Self { output, current }
-    }
-
-    /// Shows that the share `done` of the stage `name` is done.
-    fn show(&mut self, name: &str, done: f64) {
-        if self
-            .current
-            .as_ref()
-            .is_none_or(|(current, _)| current != name)
-        {
-            // The line of the stage before goes first.
-            self.current = None;
-            self.current = Some((name.to_owned(), Stage::new(self.output, name)));
-        }
-        if let Some((_, stage)) = &mut self.current {
-            stage.tick(done);
-        }
-    }
-}
-
 /// The first `number` samples of `seed`, in the players' units.
 fn draw(
     device: &Device,
     model: &Model,
     seed: u64,
     number: usize,
-    output: &Output,
+    output: Output,
 ) -> Result<Vec<f32>, Problem> {
     let mut generator = model.generator(device)?;
-    let mut stage = Stage::new(output, "samples");
-    let mut samples = Vec::with_capacity(number * generator.cols());
+    let mut stages = Stages::new(output);
+    stages.show("samples", 0.0);
+    let mut samples = Vec::with_capacity(number * model.cols);
     for first in (0..number).step_by(CHUNK) {
         samples.extend(generator.sample(seed, first, CHUNK.min(number - first))?);
-        stage.tick((first + CHUNK).min(number) as f64 / number as f64);
+        stages.show(
+            "samples",
+            (first + CHUNK).min(number) as f64 / number as f64,
+        );
     }
     Ok(samples)
 }

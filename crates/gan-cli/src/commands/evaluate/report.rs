@@ -66,9 +66,10 @@ impl Report {
             let title = format!("{}, step {}: {}", self.preset, self.step, head(section));
             let picture = |extension| folder.join(format!("{}.{extension}", section.id));
             let chart = chart(section, &title).draw();
-            let png = chart.to_png(SCALE)?;
+            let png = picture("png");
+            let pixels = chart.to_png(SCALE).map_err(Problem::undrawn(&png))?;
             files.push((picture("svg"), chart.to_svg().into_bytes()));
-            files.push((picture("png"), png));
+            files.push((png, pixels));
         }
         for (path, bytes) in &files {
             run_dir::replace(path, bytes)?;
@@ -77,7 +78,7 @@ impl Report {
     }
 
     /// Prints the tables, or the JSON document.
-    pub(super) fn print(&self, files: &[PathBuf], output: &Output) {
+    pub(super) fn print(&self, files: &[PathBuf], output: Output) {
         output.event(self);
         for section in &self.sections {
             output.line("");

@@ -3,7 +3,7 @@
 use gan_pictures::{AnimationFrame, Drawing, PictureError, animated_png};
 
 use super::game::Played;
-use super::panel::{self, Area, INKS};
+use super::panel::{self, INKS};
 use super::strip;
 
 /// About so many pictures.
@@ -55,21 +55,11 @@ fn draw(played: &Played, index: usize, highest: f64) -> Drawing {
     let moment = &played.moments[index];
     let mut drawing = Drawing::new(WIDTH, HEIGHT);
     panel::draw_legend(&mut drawing, [34.0, 26.0], 11.0, played, &[moment], highest);
-    let area = Area {
-        left: 50.0,
-        top: 40.0,
-        width: 480.0,
-        height: 335.0,
-    };
+    let (corner, size) = ([50.0, 40.0], [480.0, 335.0]);
     let who = panel::who(moment.moves);
-    panel::draw(&mut drawing, area, played, moment, highest, who);
-    let area = Area {
-        left: 50.0,
-        top: 406.0,
-        width: 480.0,
-        height: 84.0,
-    };
+    panel::draw(&mut drawing, corner, size, played, moment, highest, who);
+    let (corner, size) = ([50.0, 406.0], [480.0, 84.0]);
     strip::draw_legend(&mut drawing, [530.0, 396.0], 11.0);
-    strip::draw(&mut drawing, area, played, index, &[]);
+    strip::draw(&mut drawing, corner, size, played, index, &[]);
     drawing
 }

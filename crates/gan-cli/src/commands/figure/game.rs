@@ -31,9 +31,9 @@ const MOVED: f64 = 0.4;
 /// It has left the way when JSD is so much of what it was.
 const ASTRAY: f64 = 1.5;
 
-/// The bounds of the last stage.
+/// The bound of JSD(p_data, p_g) at the end of the last stage, in nats.
 pub(super) const DIVERGENCE_BOUND: f64 = 0.01;
-/// Of |D − 1/2| on the central 98 % of p_data.
+/// The bound of |D − 1/2| on the central 98 % of p_data.
 pub(super) const UNFAIRNESS_BOUND: f64 = 0.05;
 
 /// Both players after some iteration.
@@ -99,14 +99,14 @@ impl Played {
 }
 
 /// A game that is being played.
-struct Game<'a> {
+struct Game {
     trainer: Players,
     /// The other one of the two trainers.
     resting: Players,
     played: Played,
     latents: Vec<f32>,
     total: u64,
-    progress: Progress<'a>,
+    progress: Progress,
 }
 
 /// Plays `total` iterations on one-dimensional data of known density.
@@ -116,20 +116,15 @@ struct Game<'a> {
 /// end (d).
 /// `careful` is a trainer of the same game with smaller learning rates, for the iterations in which
 /// one player moves alone; the players pass from one trainer to the other and back.
-///
-/// # Errors
-/// What went wrong on the device.
 pub(super) fn play(
     trainer: Players,
     careful: Players,
     mixture: Mixture,
     total: u64,
-    progress: Progress<'_>,
+    progress: Progress,
 ) -> Result<Played, Problem> {
-    let (mean, reach) = (
-        f64::from(mixture.centres[0]),
-        REACH * f64::from(mixture.sigma),
-    );
+    let mean = f64::from(mixture.centres[0]);
+    let reach = REACH * f64::from(mixture.sigma);
     let bins = Bins {
         low: mean - reach,
         high: mean + reach,
@@ -160,7 +155,7 @@ pub(super) fn play(
     Ok(game.played)
 }
 
-impl Game<'_> {
+impl Game {
     /// Lets the other trainer go on from here.
     fn hand_over(&mut self) -> Result<(), Problem> {
         self.resting.take_over(&self.trainer)?;
@@ -204,7 +199,7 @@ impl Game<'_> {
             .unwrap_or(last)
     }
 
-    /// Whether to look after `step` iterations of a stage of at most `most`.
+    /// True if it is time to look after `step` iterations of a stage of at most `most`.
     fn due(&self, moves: Moves, step: u64, most: u64) -> bool {
         match moves {
             // The later, the less happens: moments lie on a parabola over the whole game.
@@ -218,7 +213,7 @@ impl Game<'_> {
         }
     }
 
-    /// Whether the last moment is where stage `index` ends, which began with moment `before`.
+    /// True if the last moment is where stage `index` ends, which began with moment `before`.
     fn reached(&self, index: usize, before: usize) -> bool {
         let moments = &self.played.moments;
         let Some(now) = moments.last() else {

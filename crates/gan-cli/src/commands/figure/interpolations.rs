@@ -41,7 +41,7 @@ pub(super) struct Args {
 }
 
 /// Runs `gan-cli figure 3`.
-pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
+pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     let target = Target::new(args.out.as_deref(), "figure3.png")?;
     let (model, shape) = model::load(args.model.from.as_deref())?;
     let seed = args.model.seed.unwrap_or(model.checkpoint.seed);
@@ -53,16 +53,17 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
     let (rows, cols) = (args.model.rows, args.cols);
     let mut generator = model::generator(&model)?;
     let ends = generator.latents(seed, 0, 2 * rows)?;
-    let mut latents = Vec::with_capacity(rows * cols * generator.latent());
-    for pair in ends.chunks_exact(2 * generator.latent()) {
-        let (from, to) = pair.split_at(generator.latent());
+    let latent = model.config.generator.latent;
+    let mut latents = Vec::with_capacity(rows * cols * latent);
+    for pair in ends.chunks_exact(2 * latent) {
+        let (from, to) = pair.split_at(latent);
         for step in 0..cols {
             let t = step as f64 / (cols - 1) as f64;
             latents.extend(between(path, from, to, t));
         }
     }
     let mut images = generator.generate_from(&latents)?;
-    model.record.to_user_units(&mut images, generator.cols());
+    model.record.to_user_units(&mut images, model.cols);
 
     let name = model.path.display().to_string();
     let way = match path {
@@ -77,7 +78,8 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
         title: &format!("G(z), z from one latent to another: {way} interpolation"),
         note: &format!("{name}, step {}, seed {seed}", model.checkpoint.step),
     };
-    target.write(&rows_of_images.draw()?, 1.0)?;
+    let drawing = rows_of_images.draw();
+    target.write(&drawing.map_err(Problem::undrawn(&target.path))?, 1.0)?;
     output.line(format!(
         "{}: figure 3 of {name}, step {}, seed {seed}; {way}, {rows} pairs of latents",
         target.path.display(),

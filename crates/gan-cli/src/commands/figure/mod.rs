@@ -41,7 +41,7 @@ enum Figure {
 }
 
 /// Runs `gan-cli figure`.
-pub(crate) fn run(args: &FigureArgs, output: &Output) -> Result<ExitCode, Problem> {
+pub(crate) fn run(args: &FigureArgs, output: Output) -> Result<ExitCode, Problem> {
     match &args.figure {
         Figure::One(args) => one::run(args, output)?,
         Figure::Two(args) => neighbours::run(args, output)?,

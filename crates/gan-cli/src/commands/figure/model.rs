@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::builder::RangedU64ValueParser;
-use gan_data::RecordShape;
 use gan_kernels::Native;
 use gan_run::device::Device;
 use gan_run::model::{Generator, Model};
@@ -37,7 +36,7 @@ pub(super) fn load(from: Option<&Path>) -> Result<(Model, ImageShape), Problem> 
         return newest();
     };
     let model = Model::load(from)?;
-    match image_shape(&model) {
+    match model.record.shape.image() {
         Some(shape) => Ok((model, shape)),
         None => Err(Problem::usage(format!(
             "{}: found records of numbers, expected images",
@@ -52,23 +51,12 @@ fn newest() -> Result<(Model, ImageShape), Problem> {
     let models = run_dir::newest_first().into_iter();
     let mut models = models.filter_map(|run| Model::load(&run).ok());
     models
-        .find_map(|model| Some((image_shape(&model)?, model)))
+        .find_map(|model| Some((model.record.shape.image()?, model)))
         .map(|(shape, model)| (model, shape))
         .ok_or_else(|| {
             Problem::usage(format!("{RUNS}/: found no run of images"))
                 .hint("train one with gan-cli train digits, or name a run or a checkpoint")
         })
-}
-
-fn image_shape(model: &Model) -> Option<ImageShape> {
-    match model.record.shape {
-        RecordShape::Image {
-            height,
-            width,
-            channels,
-        } => Some([height, width, channels]),
-        _ => None,
-    }
 }
 
 /// The model's generator, on the processor: a figure is a hundred samples.

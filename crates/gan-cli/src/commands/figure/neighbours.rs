@@ -31,7 +31,7 @@ pub(super) struct Args {
 }
 
 /// Runs `gan-cli figure 2`.
-pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
+pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     let target = Target::new(args.out.as_deref(), "figure2.png")?;
     let (model, shape) = model::load(args.model.from.as_deref())?;
     let data = RunData::load(&model, args.data.as_deref())?;
@@ -75,7 +75,8 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
             train.rows()
         ),
     };
-    target.write(&rows_of_images.draw()?, 1.0)?;
+    let drawing = rows_of_images.draw();
+    target.write(&drawing.map_err(Problem::undrawn(&target.path))?, 1.0)?;
     let mean = found.distances().sum::<f64>() / rows as f64;
     output.line(format!(
         "{}: figure 2 of {name}, step {}, seed {seed}; mean distance to the nearest of {} \

@@ -54,7 +54,7 @@ pub(super) struct Args {
 }
 
 /// Runs `gan-cli figure 1`.
-pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
+pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     let default = if args.animate {
         "figure1-animated.png"
     } else {
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
     let started = Instant::now();
     let played = play(args, output)?;
     if args.animate {
-        let bytes = animation::encode(&played)?;
+        let bytes = animation::encode(&played).map_err(Problem::undrawn(&target.path))?;
         run_dir::replace(&target.path, &bytes)?;
     } else {
         target.write(&stages::draw(&played), SCALE)?;
@@ -83,14 +83,11 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<(), Problem> {
     Ok(())
 }
 
-fn play(args: &Args, output: &Output) -> Result<Played, Problem> {
+fn play(args: &Args, output: Output) -> Result<Played, Problem> {
     let mut overrides = Overrides::default();
-    if let Some(seed) = args.seed {
-        overrides.flag("--seed", "seed", seed as i64);
-    }
-    if let Some(steps) = args.steps {
-        overrides.flag("--steps", "run.steps", steps as i64);
-    }
+    let [seed, steps] = [args.seed, args.steps].map(|value| value.map(|value| value as i64));
+    overrides.flag("--seed", "seed", seed);
+    overrides.flag("--steps", "run.steps", steps);
     args.set.iter().try_for_each(|set| overrides.set(set))?;
     let sources = Sources::read(PRESET, &overrides)?;
     let mut config = sources.resolve()?;
@@ -164,7 +161,7 @@ fn refuse_other_prior(config: &RunConfig) -> Result<(), Problem> {
 }
 
 /// Says what the stages are, and how near the last one comes to what the theory has at the end.
-fn report(played: &Played, output: &Output) {
+fn report(played: &Played, output: Output) {
     let stages = played.stages();
     for (name, moment) in ["(a)", "(b)", "(c)", "(d)"].into_iter().zip(stages) {
         output.line(format!(

@@ -39,15 +39,6 @@ const MAP: f64 = 58.0;
 /// Height of the numbers of z.
 const FOOT: f64 = 16.0;
 
-/// The rectangle that a panel takes.
-#[derive(Clone, Copy)]
-pub(super) struct Area {
-    pub(super) left: f64,
-    pub(super) top: f64,
-    pub(super) width: f64,
-    pub(super) height: f64,
-}
-
 /// The density at the top of panels that show `moments`.
 pub(super) fn highest(played: &Played, moments: &[&Moment]) -> f64 {
     let data = largest(&played.data, played);
@@ -63,16 +54,16 @@ fn largest(bins: &[f64], played: &Played) -> f64 {
     bins.iter().fold(0.0f64, |a, &b| a.max(b)) / played.bins.width()
 }
 
-/// Draws `moment` under `title`.
+/// Draws `moment` under `title` in the rectangle of a size from its top left corner on.
 pub(super) fn draw(
     drawing: &mut Drawing,
-    area: Area,
+    [left, top]: Point,
+    [width, height]: Point,
     played: &Played,
     moment: &Moment,
     highest: f64,
     title: &str,
 ) {
-    let Area { left, top, .. } = area;
     drawing.text([left, top + 14.0], Anchor::Start, 13.5, INK, title);
     let note = format!(
         "iteration {}, JSD {:.4}, |D − D*| {:.3}",
@@ -84,14 +75,12 @@ pub(super) fn draw(
     let mixture = &played.mixture;
     let mean = f64::from(mixture.centres[0]);
     let reach = SHOWN * f64::from(mixture.sigma);
-    let densities = Frame {
-        left,
-        top: top + HEAD,
-        width: area.width,
-        height: area.height - HEAD - RULER - MAP - FOOT,
-        x: Axis::linear(mean - reach, mean + reach),
-        y: Axis::linear(0.0, highest),
-    };
+    let densities = Frame::new(
+        [left, top + HEAD],
+        [width, height - HEAD - RULER - MAP - FOOT],
+        Axis::linear(mean - reach, mean + reach),
+        Axis::linear(0.0, highest),
+    );
     // D has an axis of its own, at the right.
     let probabilities = Frame {
         y: Axis::linear(0.0, 1.0),

@@ -3,7 +3,7 @@
 use gan_pictures::{Anchor, Drawing};
 
 use super::game::Played;
-use super::panel::{self, Area, GREY, INK};
+use super::panel::{self, GREY, INK};
 use super::strip;
 
 const WIDTH: f64 = 1320.0;
@@ -33,26 +33,17 @@ pub(super) fn draw(played: &Played) -> Drawing {
     let highest = panel::highest(played, &stages);
     panel::draw_legend(&mut drawing, [LEFT, 28.0], 13.0, played, &stages, highest);
     for (index, moment) in stages.into_iter().enumerate() {
-        let area = Area {
-            left: LEFT + STEP * index as f64,
-            top: 46.0,
-            width: 268.0,
-            height: 389.0,
-        };
-        panel::draw(&mut drawing, area, played, moment, highest, TITLES[index]);
+        let (corner, size) = ([LEFT + STEP * index as f64, 46.0], [268.0, 389.0]);
+        let title = TITLES[index];
+        panel::draw(&mut drawing, corner, size, played, moment, highest, title);
     }
-    let area = Area {
-        left: LEFT,
-        top: 486.0,
-        width: RIGHT - LEFT,
-        height: 160.0,
-    };
+    let (corner, size) = ([LEFT, 486.0], [RIGHT - LEFT, 160.0]);
     let names = played.stages.into_iter().zip(NAMES);
     let names: Vec<_> = names
         .map(|(index, (name, anchor))| (index, name, anchor))
         .collect();
     let last = played.moments.len() - 1;
-    strip::draw(&mut drawing, area, played, last, &names);
+    strip::draw(&mut drawing, corner, size, played, last, &names);
     strip::draw_legend(&mut drawing, [RIGHT, 460.0], 12.0);
     let title = "value V(D, G), nats";
     drawing.text([LEFT, 460.0], Anchor::Start, 13.0, INK, title);

@@ -6,7 +6,7 @@ use gan_model::Moves;
 use gan_pictures::{Anchor, Axis, Drawing, Frame, Point, Scale, Stroke, Swatch, legend};
 
 use super::game::{Moment, Played};
-use super::panel::{Area, D, GREY, INK, ORANGE, SAND};
+use super::panel::{D, GREY, INK, ORANGE, SAND};
 
 const VALUE: Stroke = Stroke::new(D.color(), 1.6);
 const BEST: Stroke = Stroke::new(ORANGE, 1.6);
@@ -26,22 +26,17 @@ fn best_value(moment: &Moment) -> f64 {
 /// Draws the value up to moment `last`, with a line at each of the moments that are named.
 pub(super) fn draw(
     drawing: &mut Drawing,
-    area: Area,
+    corner: Point,
+    size: Point,
     played: &Played,
     last: usize,
     names: &[(usize, &str, Anchor)],
 ) {
     let moments = &played.moments;
     let total = moments.last().map_or(1, |moment| moment.step).max(1) as f64;
-    let frame = Frame {
-        left: area.left,
-        top: area.top,
-        width: area.width,
-        height: area.height,
-        // The beginning has the most to show.
-        x: Axis::new(Scale::SquareRoot, 0.0, total),
-        y: Axis::linear(LOW, HIGH),
-    };
+    // The beginning has the most to show.
+    let x = Axis::new(Scale::SquareRoot, 0.0, total);
+    let frame = Frame::new(corner, size, x, Axis::linear(LOW, HIGH));
     let across = |moment: &Moment| frame.across(moment.step as f64);
     let alone = |moment: &Moment| moment.moves != Moves::Both;
     if let Some(end) = moments[..=last].iter().rposition(alone) {

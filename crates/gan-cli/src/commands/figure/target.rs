@@ -44,10 +44,11 @@ impl Target {
     /// Writes `drawing`; a .png has `scale` pixels for each unit.
     pub(super) fn write(&self, drawing: &Drawing, scale: f64) -> Result<(), Problem> {
         let bytes = match self.form {
-            Form::Png => drawing.to_png(scale)?,
+            Form::Png => drawing
+                .to_png(scale)
+                .map_err(Problem::undrawn(&self.path))?,
             Form::Svg => drawing.to_svg().into_bytes(),
         };
-        run_dir::replace(&self.path, &bytes)?;
-        Ok(())
+        run_dir::replace(&self.path, &bytes)
     }
 }

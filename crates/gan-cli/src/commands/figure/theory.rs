@@ -75,11 +75,8 @@ pub(super) fn jensen_shannon(p: &[f64], q: &[f64]) -> f64 {
         true => 0.5 * a * (2.0 * a / (a + b)).ln(),
         false => 0.0,
     };
-    let inside: f64 = p
-        .iter()
-        .zip(q)
-        .map(|(&p, &q)| term(p, q) + term(q, p))
-        .sum();
+    let both = |(&p, &q): (&f64, &f64)| term(p, q) + term(q, p);
+    let inside: f64 = p.iter().zip(q).map(both).sum();
     let outside = |p: &[f64]| (1.0 - p.iter().sum::<f64>()).max(0.0);
     inside + 0.5 * LN_2 * (outside(p) + outside(q))
 }
@@ -95,11 +92,8 @@ pub(super) fn optimal_discriminator(data: &[f64], generated: &[f64]) -> Vec<f64>
 pub(super) fn value(data: &[f64], of_data: &[f32], of_samples: &[f32]) -> f64 {
     // A probability that f32 has rounded to 0 is not impossible.
     let log = |p: f64| p.max(1e-9).ln();
-    let first: f64 = data
-        .iter()
-        .zip(of_data)
-        .map(|(p, &d)| p * log(d.into()))
-        .sum();
+    let weighed = |(p, &d): (&f64, &f32)| p * log(d.into());
+    let first: f64 = data.iter().zip(of_data).map(weighed).sum();
     let total: f64 = data.iter().sum();
     let second = |d: f32| log(1.0 - f64::from(d));
     let cells = of_samples.windows(2);
@@ -108,7 +102,7 @@ pub(super) fn value(data: &[f64], of_data: &[f32], of_samples: &[f32]) -> f64 {
     first / total + cells / count
 }
 
-/// Whether `x` is within `sigmas` standard deviations of the mean of `mixture`, which has one
+/// True if `x` is within `sigmas` standard deviations of the mean of `mixture`, which has one
 /// component and one dimension.
 pub(super) fn is_within(mixture: &Mixture, x: f64, sigmas: f64) -> bool {
     let (_, found) = mixture.nearest(&[x as f32]);
@@ -168,11 +162,8 @@ mod tests {
         };
         let x: Vec<f32> = (0..=20_000).map(|i| i as f32 / 20_000.0).collect();
         let generated = bins.pushforward(&x);
-        let data: Vec<f64> = bins
-            .centres()
-            .iter()
-            .map(|x| 2.0 * x * bins.width())
-            .collect();
+        let probability = |x| 2.0 * x * bins.width();
+        let data: Vec<f64> = bins.centres().into_iter().map(probability).collect();
         let best = optimal_discriminator(&data, &generated);
         let of_data: Vec<f32> = best.iter().map(|&d| d as f32).collect();
         let of_samples: Vec<f32> = x.iter().map(|&x| 2.0 * x / (2.0 * x + 1.0)).collect();
