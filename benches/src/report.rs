@@ -75,15 +75,14 @@ fn print_gpu_targets(files: &[Results]) {
 
 /// The results in `folder` of the same device and purpose, with the newer ones in them.
 fn joined(folder: &Path, newer: Results) -> Result<Results> {
-    if !folder.is_dir() {
-        return Ok(newer);
-    }
-    let mut all = Results::read_all(folder)?.into_iter();
+    let all = if folder.is_dir() {
+        Results::read_all(folder)?
+    } else {
+        Vec::new()
+    };
+    let mut all = all.into_iter();
     let older = all.find(|older| older.file_name() == newer.file_name());
-    Ok(match older {
-        Some(older) => older.joined(newer),
-        None => newer,
-    })
+    Ok(older.map_or(newer.clone(), |older| older.joined(newer)))
 }
 
 /// Says on the terminal what takes a while.

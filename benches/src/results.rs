@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -473,9 +474,8 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
 
 /// Replaces the file `path` by `text`, so that a reader sees the old or the new whole.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<()> {
-    let beside = path.with_extension("tmp");
-    fs::write(&beside, text).with_context(|| beside.display().to_string())?;
-    fs::rename(&beside, path).with_context(|| path.display().to_string())
+    let replaced = gan_data::replace_file(path, |file| file.write_all(text.as_bytes()));
+    replaced.with_context(|| path.display().to_string())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::game::root;
 use crate::results::Row;
 use crate::timing::Times;
 
@@ -34,26 +35,24 @@ pub(crate) fn rows(folder: &Path, spawns: usize) -> Result<Vec<Row>> {
 }
 
 fn start(binary: &Path, argument: &str) -> Result<f64> {
+    let name = format!("{} {argument}", binary.display());
     let start = Instant::now();
     let status = Command::new(binary)
         .arg(argument)
         .stdout(Stdio::null())
-        .status()
-        .with_context(|| binary.display().to_string())?;
+        .status();
     let seconds = start.elapsed().as_secs_f64();
-    ensure!(
-        status.success(),
-        "{} {argument}: {status}",
-        binary.display()
-    );
+    let status = status.with_context(|| name.clone())?;
+    ensure!(status.success(), "{name}: {status}");
     Ok(seconds)
 }
 
 /// The folder of the binaries, in that of what cargo builds.
 pub(crate) fn folder() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| root.join("target")).join("bench")
+    target
+        .unwrap_or_else(|| root().join("target"))
+        .join("bench")
 }
 
 #[cfg(all(test, unix))]

@@ -12,7 +12,8 @@ use anyhow::{Context, Result, ensure};
 /// What a stage runs.
 #[derive(Debug, PartialEq)]
 enum Work {
-    Cargo(Vec<&'static str>),
+    /// Cargo with these words.
+    Cargo(String),
     Tidy,
     /// Nothing, since this machine lacks something.
     Skip(&'static str),
@@ -50,63 +51,37 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
     } else {
         tested
     };
-    let cargo = |args: &[&'static str]| Work::Cargo(args.to_vec());
-    let format: &[_] = if fix {
-        &["fmt", "--all"]
-    } else {
-        &["fmt", "--all", "--check"]
+    let cargo = |words: &str| Work::Cargo(words.to_owned());
+    let or_skip = |has: bool, words: &str, reason| match has {
+        true => Work::Cargo(words.to_owned()),
+        false => Work::Skip(reason),
     };
-    let dependencies = if machine.deny {
-        // No advisories: they change without us and need the network, so they would fail changes
-        // that are not to blame.
-        cargo(&[
-            "deny",
-            "check",
-            "--hide-inclusion-graph",
-            "bans",
-            "licenses",
-            "sources",
-        ])
-    } else {
-        Work::Skip("cargo-deny is not installed")
+    let check = if fix { "" } else { " --check" };
+    let tests = match machine.nextest {
+        true => format!("nextest run --workspace {tested}"),
+        false => format!("test --workspace {tested} --lib --bins --tests"),
     };
-    let tests = if machine.nextest {
-        cargo(&["nextest", "run", "--workspace", tested])
-    } else {
-        cargo(&["test", "--workspace", tested, "--lib", "--bins", "--tests"])
-    };
-    let clippy = [
-        "clippy",
-        "--workspace",
-        features,
-        "--all-targets",
-        "--",
-        "-Dwarnings",
-    ];
-    let cuda = if machine.llvm {
-        cargo(&[
-            "test",
-            "--package=gan-kernels",
-            "--package=gan-cli",
-            "--features=gan-kernels/cuda,gan-cli/cuda",
-            "--lib",
-            "--bins",
-            "--examples",
-        ])
-    } else {
-        Work::Skip("cubecl's LLVM is not in place")
-    };
+    // No advisories: they change without us and need the network, so they would fail changes that
+    // are not to blame.
+    let deny = "deny check --hide-inclusion-graph bans licenses sources";
+    let clippy = format!("clippy --workspace {features} --all-targets -- -Dwarnings");
+    let documentation = format!("doc --workspace {features} --no-deps");
+    let cuda = "test --package=gan-kernels --package=gan-cli \
+                --features=gan-kernels/cuda,gan-cli/cuda --lib --bins --examples";
     vec![
-        ("format", cargo(format)),
+        ("format", cargo(&format!("fmt --all{check}"))),
         ("tidy", Work::Tidy),
-        ("dependencies", dependencies),
-        ("lints", cargo(&clippy)),
         (
-            "documentation",
-            cargo(&["doc", "--workspace", features, "--no-deps"]),
+            "dependencies",
+            or_skip(machine.deny, deny, "cargo-deny is not installed"),
         ),
-        ("tests", tests),
-        ("cuda", cuda),
+        ("lints", cargo(&clippy)),
+        ("documentation", cargo(&documentation)),
+        ("tests", cargo(&tests)),
+        (
+            "cuda",
+            or_skip(machine.llvm, cuda, "cubecl's LLVM is not in place"),
+        ),
     ]
 }
 
@@ -151,10 +126,12 @@ fn run_stage(root: &Path, name: &str, work: &Work) -> Result<String> {
             }
             result.is_ok()
         }
-        Work::Cargo(args) => {
-            println!("\n== {name}: cargo {}", args.join(" "));
+        Work::Cargo(words) => {
+            println!("\n== {name}: cargo {words}");
             let mut cargo = super::cargo(root);
-            cargo.args(args).env("RUSTDOCFLAGS", "-Dwarnings");
+            cargo
+                .args(words.split_whitespace())
+                .env("RUSTDOCFLAGS", "-Dwarnings");
             let status = super::status(&mut cargo)?;
             // No exit code: killed by a signal, most often Ctrl-C, which ends the whole run.
             let code = status.code();
@@ -188,13 +165,8 @@ fn has_llvm(data: &Path) -> bool {
 
 fn table(rows: &[Row]) -> String {
     let mut text = format!("{:<16} {:>8}  result\n", "stage", "seconds");
-    for Row {
-        stage,
-        seconds,
-        result,
-    } in rows
-    {
-        text += &format!("{stage:<16} {seconds:>8.1}  {result}\n");
+    for row in rows {
+        text += &format!("{:<16} {:>8.1}  {}\n", row.stage, row.seconds, row.result);
     }
     let total: f64 = rows.iter().map(|row| row.seconds).sum();
     text + &format!("{:<16} {total:>8.1}\n", "total")
@@ -222,32 +194,24 @@ total                12.2
     }
 
     #[test]
-    fn what_the_machine_lacks_is_skipped_by_name() {
-        let skipped = |nextest, deny, llvm| {
+    fn stages_skip_what_the_machine_lacks_and_mend_the_format_only_when_asked() {
+        for (has_all, fix, format, skipped) in [
+            (true, true, "fmt --all", &[][..]),
+            (false, false, "fmt --all --check", &["dependencies", "cuda"]),
+        ] {
             let machine = Machine {
-                nextest,
-                deny,
-                llvm,
+                nextest: has_all,
+                deny: has_all,
+                llvm: has_all,
             };
-            let stages = stages(machine, false).into_iter();
-            let skipped = stages.filter(|(_, work)| matches!(work, Work::Skip(_)));
-            skipped.map(|(name, _)| name).collect::<Vec<_>>()
-        };
-        assert_eq!(skipped(true, true, true), [""; 0]);
-        assert_eq!(skipped(false, false, false), ["dependencies", "cuda"]);
+            let stages = stages(machine, fix);
+            assert_eq!(stages[0].1, Work::Cargo(format.to_owned()));
+            let found = stages
+                .iter()
+                .filter(|(_, work)| matches!(work, Work::Skip(_)));
+            assert_eq!(found.map(|(name, _)| *name).collect::<Vec<_>>(), skipped);
+        }
         assert!(!has_subcommand(Path::new("."), "no-such-command"));
-    }
-
-    #[test]
-    fn format_is_mended_only_when_asked() {
-        let machine = Machine {
-            nextest: true,
-            deny: true,
-            llvm: true,
-        };
-        let format = |fix| stages(machine, fix).swap_remove(0).1;
-        assert_eq!(format(true), Work::Cargo(vec!["fmt", "--all"]));
-        assert_eq!(format(false), Work::Cargo(vec!["fmt", "--all", "--check"]));
     }
 
     #[test]

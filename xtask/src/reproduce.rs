@@ -10,7 +10,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 /// Flags of the command.
 #[derive(clap::Args)]
@@ -54,7 +53,7 @@ struct Reading {
     step: u64,
 }
 
-/// An evaluation, as far as it is needed.
+/// An evaluation (`gan_eval::report`), as far as it is needed.
 #[derive(Deserialize)]
 struct Evaluation {
     device: String,
@@ -81,15 +80,6 @@ struct Row {
 #[derive(Clone, Copy, Default, Deserialize)]
 struct Uncertainty {
     standard_error: Option<f64>,
-}
-
-impl Evaluation {
-    fn value(&self, section: &str, row: &str) -> Option<(f64, Uncertainty)> {
-        let mut sections = self.sections.iter();
-        let section = sections.find(|found| found.id == section)?;
-        let row = section.rows.iter().find(|found| found.id == row)?;
-        Some((row.value?, row.uncertainty))
-    }
 }
 
 /// What one seed came to.
@@ -160,19 +150,17 @@ fn train(root: &Path, args: &Args, seed: u64, run: &Path) -> Result<()> {
 }
 
 fn outcome(seed: u64, run: &Path) -> Result<Outcome> {
-    let metrics = run.join("metrics.jsonl");
-    let readings = fs::read_to_string(&metrics).with_context(|| metrics.display().to_string())?;
-    let evaluation = run.join(EVALUATION);
-    let text = fs::read_to_string(&evaluation).with_context(|| evaluation.display().to_string())?;
+    let read = |name: &str| {
+        let path = run.join(name);
+        fs::read_to_string(&path).with_context(|| path.display().to_string())
+    };
+    let readings = read("metrics.jsonl")?;
+    let last = readings.lines().last().unwrap_or_default();
     Ok(Outcome {
         seed,
-        training: parse(&metrics, readings.lines().last().unwrap_or_default())?,
-        evaluation: parse(&evaluation, &text)?,
+        training: serde_json::from_str(last).context("metrics.jsonl")?,
+        evaluation: serde_json::from_str(&read(EVALUATION)?).context(EVALUATION)?,
     })
-}
-
-fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
-    serde_json::from_str(text).with_context(|| path.display().to_string())
 }
 
 /// The paper's figures: of digits and MNIST all three, of other data none.
@@ -317,8 +305,8 @@ mod tests {
             let training = r#"{"seconds": 12.4, "step": 100, "value": -1.3}"#;
             Outcome {
                 seed,
-                training: parse(Path::new(""), training).unwrap(),
-                evaluation: parse(Path::new(""), &evaluation).unwrap(),
+                training: serde_json::from_str(training).unwrap(),
+                evaluation: serde_json::from_str(&evaluation).unwrap(),
             }
         };
         let text = table("mnist", &[outcome(1, 220.0), outcome(2, 230.0)]).unwrap();

@@ -45,7 +45,7 @@ struct Operands {
 impl Cubek {
     /// Checks each of the library's routines that compute in `precision`, and keeps the fastest.
     pub(super) fn new(
-        gpu: &Gpu,
+        gpu: &Gpu<'_>,
         precision: Precision,
         product: Product,
         runs: usize,
@@ -100,7 +100,7 @@ impl Cubek {
 
     /// The same with its products recorded, or launched one by one where that fails; and a first
     /// time.
-    fn warmed_up(mut self, gpu: &Gpu, precision: Precision) -> Result<(f64, Self)> {
+    fn warmed_up(mut self, gpu: &Gpu<'_>, precision: Precision) -> Result<(f64, Self)> {
         if self.run(1).is_err() {
             self.cube = gpu.open(precision)?.without_recording();
             self.recording = Recording::default();

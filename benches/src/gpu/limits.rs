@@ -15,7 +15,11 @@ use crate::timing::Turn;
 const LAUNCHES: usize = 100;
 
 /// Rates of a large product, by each library, and of a large copy.
-pub(super) fn of(gpu: &Gpu, precision: Precision, libraries: &mut Libraries) -> Result<Vec<Limit>> {
+pub(super) fn of(
+    gpu: &Gpu<'_>,
+    precision: Precision,
+    libraries: &mut Libraries,
+) -> Result<Vec<Limit>> {
     let limit = |kind, name: &str, rate: Result<f64>| Limit {
         kind,
         name: name.into(),
@@ -51,7 +55,7 @@ struct Averaged {
 }
 
 impl Averaged {
-    fn new(gpu: &Gpu, rows: usize, cols: usize) -> Result<Self> {
+    fn new(gpu: &Gpu<'_>, rows: usize, cols: usize) -> Result<Self> {
         let cube = gpu.open(Precision::F32)?;
         Ok(Self {
             w: cube.matrix(rows, cols),
@@ -70,7 +74,7 @@ impl Averaged {
 }
 
 /// Bytes per second of an update that reads two large matrices and writes one.
-fn copy(gpu: &Gpu) -> Result<f64> {
+fn copy(gpu: &Gpu<'_>) -> Result<f64> {
     let (rows, cols) = (if gpu.quick { 64 } else { 32_768 }, 4096);
     let mut matrices = Averaged::new(gpu, rows, cols)?;
     let times = gpu.time(&matrices.cube.clone(), || matrices.run())?;
@@ -78,7 +82,7 @@ fn copy(gpu: &Gpu) -> Result<f64> {
 }
 
 /// A launch of next to nothing, alone and in a recorded list.
-pub(super) fn launches(gpu: &Gpu) -> Result<Vec<Row>> {
+pub(super) fn launches(gpu: &Gpu<'_>) -> Result<Vec<Row>> {
     let mut matrices = Averaged::new(gpu, 1, 4)?;
     let cube = matrices.cube.clone();
     let eager = gpu.time(&cube, || matrices.run())?;

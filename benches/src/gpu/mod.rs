@@ -22,7 +22,7 @@ use gan_model::{GameConfig, Trainer, TrainingData};
 
 use crate::arguments::{Arguments, Part};
 use crate::cost::{self, Cost};
-use crate::game::{PIXELS, SEED, images, mnist_operations, mnist_trainer, preset, root};
+use crate::game::{IMAGES, PIXELS, SEED, images, mnist_operations, mnist_trainer, preset, root};
 use crate::report::say;
 use crate::results::{Curve, Fact, Point, Purpose, Results, Row};
 use crate::tasks::{Window, digits, sigmas, window_row};
@@ -37,78 +37,87 @@ const LARGE: usize = 8192;
 /// Runs in a recorded list, so that what launching costs the host is not seen.
 const RUNS: usize = 20;
 
-/// A device and how long to measure on it.
-struct Gpu {
+/// A device, and what is asked of it.
+struct Gpu<'a> {
     name: DeviceName,
     report: DeviceReport,
     /// Tiny budgets: on the processor that emulates it, or because that was asked for.
     quick: bool,
-}
-
-/// Measures what the command line asks for.
-pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Results>> {
-    let gpu = Gpu::find(&arguments.device, arguments.quick)?;
-    ensure!(
-        !(gpu.report.is_software && arguments.write),
-        "--write: {} is emulated by the processor, and its numbers are not kept",
-        gpu.report.description
-    );
-    let precisions: Vec<Precision> = match &arguments.precision {
-        None => gpu.report.precisions.clone(),
-        Some(name) => vec![name.parse().map_err(anyhow::Error::msg)?],
-    };
-    let limit = arguments.seconds.map(Duration::from_secs);
-    let measurement = Measurement {
-        until: limit.map(|limit| Instant::now() + limit),
-        gpu,
-        precisions,
-        arguments,
-    };
-    let all_parts = Part::value_variants();
-    let parts: Vec<Part> = match arguments.part {
-        Some(part) => vec![part],
-        None if arguments.only => Vec::new(),
-        None => all_parts.to_vec(),
-    };
-    let mut files = Vec::new();
-    if !parts.is_empty() {
-        files.push(measurement.file(Purpose::Report, |results| {
-            for part in parts {
-                let name = part.to_possible_value();
-                let name = name.map_or(String::new(), |name| name.get_name().to_owned());
-                say(&name);
-                measurement.part(part, results).context(name)?;
-            }
-            Ok(())
-        })?);
-    }
-    if arguments.peers {
-        files.push(measurement.file(Purpose::Peers, |results| measurement.peers(results))?);
-    }
-    Ok(files)
-}
-
-/// A device, and what is asked of it.
-struct Measurement<'a> {
-    gpu: Gpu,
     precisions: Vec<Precision>,
     /// When other frameworks, and other libraries' products, must have answered.
     until: Option<Instant>,
     arguments: &'a Arguments,
 }
 
-impl Measurement<'_> {
+/// Measures what the command line asks for.
+pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Results>> {
+    let gpu = Gpu::find(arguments)?;
+    ensure!(
+        !(gpu.report.is_software && arguments.write),
+        "--write: {} is emulated by the processor, and its numbers are not kept",
+        gpu.report.description
+    );
+    let parts = match arguments.part {
+        Some(part) => vec![part],
+        None if arguments.only => Vec::new(),
+        None => Part::value_variants().to_vec(),
+    };
+    let mut files = Vec::new();
+    if !parts.is_empty() {
+        files.push(gpu.file(Purpose::Report, |results| {
+            for part in parts {
+                let name = part.to_possible_value();
+                let name = name.map_or(String::new(), |name| name.get_name().to_owned());
+                say(&name);
+                gpu.part(part, results).context(name)?;
+            }
+            Ok(())
+        })?);
+    }
+    if arguments.peers {
+        files.push(gpu.file(Purpose::Peers, |results| gpu.peers(results))?);
+    }
+    Ok(files)
+}
+
+impl<'a> Gpu<'a> {
+    /// Finds the device that the command line names.
+    fn find(arguments: &'a Arguments) -> Result<Self> {
+        let name: DeviceName = arguments.device.parse().map_err(anyhow::Error::msg)?;
+        // Says what is wrong, where something is.
+        Cube::open(name, Precision::F32)?;
+        let devices = devices();
+        let found = devices.iter().find(|report| report.name == name);
+        // Vulkan's devices are told as wgpu's.
+        let of_wgpu = || devices.iter().find(|it| it.name.index == name.index);
+        let report = found.or_else(of_wgpu);
+        let report = report.with_context(|| format!("{name}: no device"))?;
+        let precisions = match &arguments.precision {
+            None => report.precisions.clone(),
+            Some(name) => vec![name.parse().map_err(anyhow::Error::msg)?],
+        };
+        let limit = arguments.seconds.map(Duration::from_secs);
+        Ok(Self {
+            name,
+            quick: arguments.quick || report.is_software,
+            report: report.clone(),
+            precisions,
+            until: limit.map(|limit| Instant::now() + limit),
+            arguments,
+        })
+    }
+
     fn file(
         &self,
         purpose: Purpose,
         fill: impl FnOnce(&mut Results) -> Result<()>,
     ) -> Result<Results> {
         let mut machine = provenance::here();
-        machine.device.clone_from(&self.gpu.report.description);
-        if self.gpu.report.is_software {
+        machine.device.clone_from(&self.report.description);
+        if self.report.is_software {
             machine.device += provenance::EMULATED;
         }
-        machine.backend = self.gpu.name.to_string();
+        machine.backend = self.name.to_string();
         let mut results = Results::new(purpose, machine);
         fill(&mut results)?;
         provenance::finish(&mut results.machine);
@@ -116,54 +125,42 @@ impl Measurement<'_> {
     }
 
     fn part(&self, part: Part, results: &mut Results) -> Result<()> {
-        let gpu = &self.gpu;
         let first = self.precisions.first().copied().unwrap_or_default();
-        match part {
-            Part::Limits => {
-                let mut libraries = Libraries::start(gpu, self.until);
-                for &precision in &self.precisions {
-                    results
-                        .limits
-                        .extend(limits::of(gpu, precision, &mut libraries)?);
+        let mut libraries = None;
+        for &precision in &self.precisions {
+            match part {
+                Part::Limits => {
+                    let libraries = libraries.get_or_insert_with(|| Libraries::start(self));
+                    let limits = limits::of(self, precision, libraries)?;
+                    results.limits.extend(limits);
                 }
-                results.rows.extend(limits::launches(gpu)?);
-            }
-            Part::Facts => results.facts = facts(gpu, first)?,
-            Part::Mnist => self.iterations(results, |precision| mnist(gpu, precision))?,
-            Part::Cifar10Fc => self.iterations(results, |precision| cifar(gpu, precision))?,
-            Part::Large => self.iterations(results, |precision| large(gpu, precision))?,
-            Part::Products => {
-                let mut libraries = Libraries::start(gpu, self.until);
-                for &precision in &self.precisions {
-                    let rows = products::rows(gpu, precision, &mut libraries)?;
+                Part::Mnist | Part::Cifar10Fc | Part::Large => {
+                    let row = iteration(self, precision, part);
+                    results
+                        .rows
+                        .extend(row.with_context(|| precision.to_string())?);
+                }
+                Part::Products => {
+                    let libraries = libraries.get_or_insert_with(|| Libraries::start(self));
+                    let rows = products::rows(self, precision, libraries)?;
                     results.products.extend(rows);
                 }
+                Part::Operations => results.rows.extend(operations(self, precision)?),
+                Part::Facts | Part::Parzen | Part::Records => {}
             }
-            Part::Operations => {
-                for &precision in &self.precisions {
-                    results.rows.extend(operations(gpu, precision)?);
-                }
-            }
-            Part::Parzen => results.rows.extend(parzen(gpu)?),
-            Part::Records => results.curves.push(over_records(gpu, first)?),
         }
-        Ok(())
-    }
-
-    fn iterations(
-        &self,
-        results: &mut Results,
-        row: impl Fn(Precision) -> Result<Option<Row>>,
-    ) -> Result<()> {
-        for &precision in &self.precisions {
-            let row = row(precision).with_context(|| precision.to_string())?;
-            results.rows.extend(row);
+        match part {
+            Part::Limits => results.rows.extend(limits::launches(self)?),
+            Part::Facts => results.facts = facts(self, first)?,
+            Part::Parzen => results.rows.extend(parzen(self)?),
+            Part::Records => results.curves.push(over_records(self, first)?),
+            _ => {}
         }
         Ok(())
     }
 
     fn peers(&self, results: &mut Results) -> Result<()> {
-        let budget = Duration::from_secs(if self.gpu.quick { 0 } else { 2 });
+        let budget = Duration::from_secs(if self.quick { 0 } else { 2 });
         // Those that a target is about; the frameworks take a minute each to compile.
         let targeted = [Precision::F32, Precision::Tf32x3, Precision::Tf32];
         for &precision in &self.precisions {
@@ -176,28 +173,6 @@ impl Measurement<'_> {
             results.peers.extend(rows);
         }
         Ok(())
-    }
-}
-
-impl Gpu {
-    /// Finds the device `name`.
-    fn find(name: &str, quick: bool) -> Result<Self> {
-        let name: DeviceName = name.parse().map_err(anyhow::Error::msg)?;
-        // Says what is wrong, where something is.
-        Cube::open(name, Precision::F32)?;
-        let devices = devices();
-        let found = devices.iter().find(|report| report.name == name);
-        // Vulkan's devices are told as wgpu's.
-        let of_wgpu = || devices.iter().find(|it| it.name.index == name.index);
-        let report = found.or_else(of_wgpu);
-        let report = report
-            .with_context(|| format!("{name}: no device"))?
-            .clone();
-        Ok(Self {
-            name,
-            quick: quick || report.is_software,
-            report,
-        })
     }
 
     fn open(&self, precision: Precision) -> Result<Cube> {
@@ -212,7 +187,7 @@ impl Gpu {
     }
 
     /// Turns of batches of `work`, which has been done once before: compiled, allocated, recorded.
-    fn batches<'a>(&self, cube: &'a Cube, mut work: impl FnMut() + 'a) -> Result<Turn<'a>> {
+    fn batches<'b>(&self, cube: &'b Cube, mut work: impl FnMut() + 'b) -> Result<Turn<'b>> {
         mean(cube, 1, &mut work)?;
         self.batches_of(move |count| mean(cube, count, &mut work))
     }
@@ -220,14 +195,14 @@ impl Gpu {
     /// Turns of batches, of which `mean` times so many runs.
     ///
     /// A batch takes so long that waiting for its end is a small part of it.
-    fn batches_of<'a>(&self, mut mean: impl FnMut(usize) -> Result<f64> + 'a) -> Result<Turn<'a>> {
+    fn batches_of<'b>(&self, mut mean: impl FnMut(usize) -> Result<f64> + 'b) -> Result<Turn<'b>> {
         let batch = if self.quick { 0.0 } else { 0.02 };
         let count = (batch / mean(3)?).ceil().clamp(1.0, 2000.0) as usize;
         Ok(Box::new(move || mean(count)))
     }
 
     /// Turns of lists of [`RUNS`] runs of `work`, each list replayed; seconds are per run.
-    fn replayed<'a>(&self, cube: &'a Cube, mut work: impl FnMut() + 'a) -> Result<Turn<'a>> {
+    fn replayed<'b>(&self, cube: &'b Cube, mut work: impl FnMut() + 'b) -> Result<Turn<'b>> {
         let runs = if self.quick { 1 } else { RUNS };
         let mut recording = Recording::default();
         let mut turn = self.batches(cube, move || {
@@ -269,42 +244,38 @@ fn checker<'a>(
     }
 }
 
-fn mnist(gpu: &Gpu, precision: Precision) -> Result<Option<Row>> {
-    let data = images(50_000, PIXELS);
-    game(gpu, precision, "mnist", &preset("mnist")?, data).map(Some)
-}
-
-/// `None` where memory is short; it would take an emulating processor minutes.
-fn cifar(gpu: &Gpu, precision: Precision) -> Result<Option<Row>> {
+/// The iteration of the game that `part` names; `None` of those that it is not measured for.
+fn iteration(gpu: &Gpu<'_>, precision: Precision, part: Part) -> Result<Option<Row>> {
     let memory = gpu.report.memory;
-    if gpu.quick || memory.is_some_and(|bytes| bytes <= MEMORY_OF_CIFAR) {
-        return Ok(None);
-    }
-    let (config, data) = (preset("cifar10-fc")?, images(10_000, 3072));
-    game(gpu, precision, "cifar10-fc", &config, data).map(Some)
+    let (name, config, data) = match part {
+        // It would take an emulating processor minutes, and it does not fit into any memory.
+        Part::Cifar10Fc if gpu.quick || memory.is_some_and(|it| it <= MEMORY_OF_CIFAR) => {
+            return Ok(None);
+        }
+        Part::Large if gpu.quick || precision != Precision::Bf16 => return Ok(None),
+        Part::Cifar10Fc => ("cifar10-fc", preset("cifar10-fc")?, images(10_000, 3072)),
+        Part::Large => ("large", large()?, images(IMAGES, PIXELS)),
+        _ => ("mnist", preset("mnist")?, images(IMAGES, PIXELS)),
+    };
+    game(gpu, precision, name, &config, data).map(Some)
 }
 
-/// Two players of three layers, 8,192 wide, on minibatches of 8,192 images; in bf16 alone.
-fn large(gpu: &Gpu, precision: Precision) -> Result<Option<Row>> {
-    if gpu.quick || precision != Precision::Bf16 {
-        return Ok(None);
-    }
+/// Two players of three layers, 8,192 wide, on minibatches of 8,192 images.
+fn large() -> Result<GameConfig> {
     let hidden = format!("{{ units = {LARGE}, activation = \"relu\" }}");
     let layers = format!("layers = [{hidden}, {hidden}, {{ activation = \"sigmoid\" }}]");
     let momentum = "{ initial = 0.5, final = 0.5, from_epoch = 1, to_epoch = 1 }";
-    let config = toml::from_str(&format!(
+    Ok(toml::from_str(&format!(
         "game = {{ minibatch = {LARGE} }}\n\
          optimizer = {{ kind = \"momentum\", learning_rate = 0.001, momentum = {momentum} }}\n\
          generator = {{ latent = 100, {layers} }}\n\
          discriminator = {{ {layers} }}\n"
-    ))?;
-    let data = images(50_000, PIXELS);
-    game(gpu, precision, "large", &config, data).map(Some)
+    ))?)
 }
 
 /// The duration of an iteration, as the device replays it.
 fn game(
-    gpu: &Gpu,
+    gpu: &Gpu<'_>,
     precision: Precision,
     name: &str,
     config: &GameConfig,
@@ -322,7 +293,7 @@ fn game(
 ///
 /// An operation that is repeated finds its operands in the caches, as most of an iteration's do:
 /// the game's parameters take less than a large GPU's second level holds.
-fn operations(gpu: &Gpu, precision: Precision) -> Result<Vec<Row>> {
+fn operations(gpu: &Gpu<'_>, precision: Precision) -> Result<Vec<Row>> {
     let cube = gpu.open(precision)?;
     let matrix = |rows, cols| cube.matrix(rows, cols);
     let checker = checker(&cube, precision, &matrix);
@@ -335,7 +306,7 @@ fn operations(gpu: &Gpu, precision: Precision) -> Result<Vec<Row>> {
 }
 
 /// Launches of the MNIST iteration, and what its log costs every 100 iterations.
-fn facts(gpu: &Gpu, precision: Precision) -> Result<Vec<Fact>> {
+fn facts(gpu: &Gpu<'_>, precision: Precision) -> Result<Vec<Fact>> {
     let cube = gpu.open(precision)?;
     let mut trainer = mnist_trainer(cube.clone())?;
     trainer.step();
@@ -368,7 +339,7 @@ fn facts(gpu: &Gpu, precision: Precision) -> Result<Vec<Fact>> {
 }
 
 /// Time per iteration against the number of records on the device.
-fn over_records(gpu: &Gpu, precision: Precision) -> Result<Curve> {
+fn over_records(gpu: &Gpu<'_>, precision: Precision) -> Result<Curve> {
     let counts: &[usize] = if gpu.quick {
         &[200, 400]
     } else {
@@ -388,7 +359,7 @@ fn over_records(gpu: &Gpu, precision: Precision) -> Result<Curve> {
 }
 
 /// The Parzen window of 10,000 points under 10,000 samples, and its answer's way back.
-fn parzen(gpu: &Gpu) -> Result<Vec<Row>> {
+fn parzen(gpu: &Gpu<'_>) -> Result<Vec<Row>> {
     let count = if gpu.quick { 60 } else { 10_000 };
     let cube = gpu.open(Precision::F32)?;
     let window = Window::new(cube.clone(), &digits(count)?);

@@ -2,7 +2,6 @@
 //! libraries.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use gan_kernels::Backend;
@@ -33,12 +32,11 @@ pub(super) struct Libraries {
     torch: Result<Process>,
     /// The library that PyTorch calls, where that is known.
     torch_name: &'static str,
-    until: Option<Instant>,
 }
 
 impl Libraries {
     /// Starts PyTorch on the same device; beside an emulated device, on the processor.
-    pub(super) fn start(gpu: &Gpu, until: Option<Instant>) -> Self {
+    pub(super) fn start(gpu: &Gpu<'_>) -> Self {
         let torch = || {
             let device = match gpu.name.runtime {
                 // PyTorch calls AMD's devices by the same name.
@@ -49,7 +47,7 @@ impl Libraries {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
             let environment = Environment::new(&root(), threads)?;
             let mut command = environment.products(&device)?;
-            Process::start(&mut command, &environment.log("products")?, until)
+            Process::start(&mut command, &environment.log("products")?, gpu.until)
         };
         Self {
             cubek: None,
@@ -58,7 +56,6 @@ impl Libraries {
                 Runtime::Cuda => "cuBLAS",
                 _ => "PyTorch",
             },
-            until,
         }
     }
 
@@ -70,7 +67,7 @@ impl Libraries {
     /// reason why it cannot.
     pub(super) fn candidates(
         &mut self,
-        gpu: &Gpu,
+        gpu: &Gpu<'_>,
         precision: Precision,
         product: Product,
         runs: usize,
@@ -120,7 +117,7 @@ fn versions(peer: &Process) -> String {
 /// All distinct products of an iteration, each checked against plain loops in f64 before it is timed;
 /// what is not reached in time is skipped.
 pub(super) fn rows(
-    gpu: &Gpu,
+    gpu: &Gpu<'_>,
     precision: Precision,
     libraries: &mut Libraries,
 ) -> Result<Vec<Comparison>> {
@@ -136,7 +133,7 @@ pub(super) fn rows(
                 outcome,
             });
         };
-        if is_over(libraries.until) {
+        if is_over(gpu.until) {
             for name in libraries.names() {
                 push(name, BTreeMap::new(), Outcome::Skipped(NO_TIME.into()));
             }
@@ -157,7 +154,7 @@ fn with_products(cases: &[Case]) -> Vec<(Case, Product)> {
 }
 
 fn compare(
-    gpu: &Gpu,
+    gpu: &Gpu<'_>,
     precision: Precision,
     case: &Case,
     product: Product,

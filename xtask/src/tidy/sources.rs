@@ -40,7 +40,8 @@ pub(super) fn todo(tree: &Tree) -> Vec<Finding> {
         }
         for (line, content) in (1..).zip(text.lines()) {
             let comment = if path.ends_with(".rs") {
-                content.split_once("//").map_or("", |(_, comment)| comment)
+                let start = content.find("//").or_else(|| content.find("/*"));
+                start.map_or("", |start| &content[start..])
             } else {
                 content
             };
@@ -68,8 +69,16 @@ pub(super) fn ignored_tests(tree: &Tree) -> Vec<Finding> {
             let ignores = conditional.is_some_and(|inside| inside.contains(", ignore"));
             // A long `cfg_attr` stands over several lines.
             let broken = attribute == "ignore" || attribute.starts_with("ignore = \"");
-            if ignores || broken || attribute.starts_with("#[ignore") {
-                let message = "found #[ignore], expected a test that runs, or none";
+            let fence = ["/// ```", "//! ```"].into_iter();
+            let fence = fence
+                .filter_map(|start| attribute.strip_prefix(start))
+                .next();
+            let words = fence.unwrap_or_default().split([',', ' ']);
+            let is_example = words
+                .into_iter()
+                .any(|word| ["ignore", "no_run"].contains(&word));
+            if ignores || broken || is_example || attribute.starts_with("#[ignore") {
+                let message = "found an ignored test, expected one that runs, or none";
                 findings.push(Finding::error(path, line, message));
             }
         }
@@ -159,6 +168,7 @@ mod tests {
             (module_docs, "a.rs", "use b;\n", &[1]),
             (todo, "a.rs", concat!("x\n// TO", "DO: later\n"), &[2]),
             (todo, "a.rs", concat!("x // FIX", "ME b"), &[1]),
+            (todo, "a.rs", concat!("x /* TO", "DO */ y"), &[1]),
             (todo, "a.toml", "# XXX", &[1]),
             (todo, "a.rs", "// TODO(#12): later", &[]),
             (todo, "a.rs", "\"TODO\"", &[]),
@@ -176,6 +186,9 @@ mod tests {
             (ignored_tests, "a.rs", "// #[ignore]", &[]),
             (ignored_tests, "a.rs", "\"#[ignore]\"", &[]),
             (ignored_tests, "a.rs", "#[test] fn ignore() {}", &[]),
+            (ignored_tests, "a.rs", "/// ```rust,no_run", &[1]),
+            (ignored_tests, "a.rs", "//! ```ignore", &[1]),
+            (ignored_tests, "a.rs", "/// ```text", &[]),
             (machine_paths, "a.rs", &path("work"), &[2]),
             (machine_paths, "a.md", &path("root"), &[2]),
             (machine_paths, "a.sh", &path("home"), &[2]),
