@@ -82,6 +82,15 @@ struct Uncertainty {
     standard_error: Option<f64>,
 }
 
+impl Evaluation {
+    fn value(&self, section: &str, row: &str) -> Option<(f64, Uncertainty)> {
+        let mut sections = self.sections.iter();
+        let section = sections.find(|found| found.id == section)?;
+        let row = section.rows.iter().find(|found| found.id == row)?;
+        Some((row.value?, row.uncertainty))
+    }
+}
+
 /// What one seed came to.
 struct Outcome {
     seed: u64,
