@@ -80,14 +80,17 @@ fn open(arguments: &Arguments, precision: Precision) -> Result<Device, Problem> 
 
 /// Prints the table as it comes into being, and what it amounts to.
 fn check<B: Backend>(backend: &B, precision: Precision) -> Result<bool> {
-    let factor_epsilon = factor_epsilon(precision);
+    // ε of the format that factors are rounded to.
+    let factor_epsilon = match precision {
+        Precision::F32 => 0.0,
+        rounded => rounded.epsilon(),
+    };
     let matrix = |rows, cols| backend.matrix(rows, cols);
     let checker = Checker {
         factor_epsilon,
         ..Checker::new(backend, &matrix)
     };
-    let mut table = Table::new(io::stdout().lock());
-    table.head(&backend.description())?;
+    let mut table = Table::new(io::stdout().lock(), &backend.description())?;
     for case in cases::all() {
         table.row(&Row::of_report(&checker.report(case)?))?;
     }
@@ -97,14 +100,6 @@ fn check<B: Backend>(backend: &B, precision: Precision) -> Result<bool> {
         }
     }
     Ok(table.end()?)
-}
-
-/// ε of the format that `precision` rounds factors to; 0 where it rounds none.
-fn factor_epsilon(precision: Precision) -> f64 {
-    match precision {
-        Precision::F32 => 0.0,
-        rounded => rounded.epsilon(),
-    }
 }
 
 #[cfg(test)]

@@ -15,51 +15,40 @@ const TOLERANCE: f64 = 1e-5;
 const FACTOR: f64 = 16.0;
 
 /// The objective and the order of updates of a game; every game has dropout and maxout.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Game {
-    objective: &'static str,
-    updates: &'static str,
-}
+pub(crate) type Game = [&'static str; 2];
 
 /// Both objectives under both orders of updates.
 pub(crate) const GAMES: [Game; 4] = [
-    game("non-saturating", "alternating"),
-    game("minimax", "alternating"),
-    game("non-saturating", "simultaneous"),
-    game("minimax", "simultaneous"),
+    ["non-saturating", "alternating"],
+    ["minimax", "alternating"],
+    ["non-saturating", "simultaneous"],
+    ["minimax", "simultaneous"],
 ];
 
-const fn game(objective: &'static str, updates: &'static str) -> Game {
-    Game { objective, updates }
-}
-
-impl Game {
-    /// From velocities of zero, with μ = 0 and η = 1, the velocity is the gradient.
-    fn on_a_ring(self) -> (GameConfig, Dataset) {
-        let Self { objective, updates } = self;
-        on_a_ring(&format!(
-            r#"
-            game = {{ minibatch = 23, generator_objective = "{objective}", updates = "{updates}" }}
-            [optimizer]
-            kind = "momentum"
-            learning_rate = 1.0
-            momentum = {{ initial = 0.0, final = 0.0, from_epoch = 1, to_epoch = 1 }}
-            [generator]
-            latent = 3
-            layers = [
-                {{ units = 19, activation = "relu" }},
-                {{ units = 13, activation = "tanh" }},
-                {{ activation = "identity" }},
-            ]
-            [discriminator]
-            layers = [
-                {{ units = 7, pieces = 5, activation = "maxout", keep = 0.8 }},
-                {{ units = 9, pieces = 3, activation = "maxout", keep = 0.5 }},
-                {{ activation = "sigmoid", keep = 0.5 }},
-            ]
-            "#
-        ))
-    }
+/// From velocities of zero, with μ = 0 and η = 1, the velocity is the gradient.
+fn game_on_a_ring([objective, updates]: Game) -> (GameConfig, Dataset) {
+    on_a_ring(&format!(
+        r#"
+        game = {{ minibatch = 23, generator_objective = "{objective}", updates = "{updates}" }}
+        [optimizer]
+        kind = "momentum"
+        learning_rate = 1.0
+        momentum = {{ initial = 0.0, final = 0.0, from_epoch = 1, to_epoch = 1 }}
+        [generator]
+        latent = 3
+        layers = [
+            {{ units = 19, activation = "relu" }},
+            {{ units = 13, activation = "tanh" }},
+            {{ activation = "identity" }},
+        ]
+        [discriminator]
+        layers = [
+            {{ units = 7, pieces = 5, activation = "maxout", keep = 0.8 }},
+            {{ units = 9, pieces = 3, activation = "maxout", keep = 0.5 }},
+            {{ activation = "sigmoid", keep = 0.5 }},
+        ]
+        "#
+    ))
 }
 
 /// One row for each player of `game`.
@@ -74,7 +63,7 @@ pub(crate) fn rows<B: Backend>(backend: &B, game: Game, factor_epsilon: f64) -> 
             name: [
                 player.to_owned(),
                 format!("{rank} matrices"),
-                format!("{}, {}", game.objective, game.updates),
+                game.join(", "),
             ],
             error,
             tolerance,
@@ -89,7 +78,7 @@ pub(crate) fn rows<B: Backend>(backend: &B, game: Game, factor_epsilon: f64) -> 
 
 /// Checkpoints after one iteration, which have the gradients for velocities.
 fn gradients<B: Backend>(backend: &B, game: Game) -> Result<(Checkpoint, Checkpoint)> {
-    let (config, data) = game.on_a_ring();
+    let (config, data) = game_on_a_ring(game);
     let mut device = trainer(backend.clone(), &config, &data);
     let mut oracle = trainer(Native::<f64>::new(None)?, &config, &data);
     // The parameters of the device, which has them in f32.

@@ -59,23 +59,19 @@ pub(crate) struct Table<W> {
 }
 
 impl<W: Write> Table<W> {
-    pub(crate) fn new(to: W) -> Self {
-        Self {
+    /// Writes what is checked, and the titles of the columns.
+    pub(crate) fn new(mut to: W, device: &str) -> io::Result<Self> {
+        writeln!(to, "{device}\n")?;
+        let mut table = Self {
             to,
             rows: 0,
             missed: 0,
             skipped: 0,
             worst: (0.0, String::new()),
-        }
-    }
-
-    /// What is checked, and the titles of the columns.
-    pub(crate) fn head(&mut self, device: &str) -> io::Result<()> {
-        writeln!(self.to, "{device}\n")?;
-        self.line(
-            ["operation", "shape", "variant"],
-            ["error", "tolerance", "share", "kinks", "worst at"],
-        )
+        };
+        let name = ["operation", "shape", "variant"];
+        table.line(name, ["error", "tolerance", "share", "kinks", "worst at"])?;
+        Ok(table)
     }
 
     /// One row.
@@ -116,28 +112,22 @@ impl<W: Write> Table<W> {
     }
 
     /// The last line; whether everything is within its tolerance.
-    pub(crate) fn end(self) -> io::Result<bool> {
-        let Self {
-            mut to,
-            rows,
-            missed,
-            skipped,
-            worst: (share, name),
-        } = self;
-        let verdict = match missed {
-            0 => format!("all {rows} rows within tolerance"),
-            _ => format!("{missed} of {rows} rows off"),
+    pub(crate) fn end(mut self) -> io::Result<bool> {
+        let verdict = match self.missed {
+            0 => format!("all {} rows within tolerance", self.rows),
+            missed => format!("{missed} of {} rows off", self.rows),
         };
+        let (share, name) = &self.worst;
         let worst = match name.as_str() {
             "" => String::new(),
             name => format!(", at worst {share:.2} of it in {name}"),
         };
-        let passed = missed == 0;
+        let skipped = self.skipped;
         writeln!(
-            to,
+            self.to,
             "\n{verdict}{worst}; {skipped} elements at kinks skipped"
         )?;
-        Ok(passed)
+        Ok(self.missed == 0)
     }
 }
 
@@ -163,8 +153,7 @@ mod tests {
 
     fn printed(rows: &[Row]) -> (String, bool) {
         let mut text = Vec::new();
-        let mut table = Table::new(&mut text);
-        table.head("a device").unwrap();
+        let mut table = Table::new(&mut text, "a device").unwrap();
         rows.iter().for_each(|row| table.row(row).unwrap());
         let passed = table.end().unwrap();
         (String::from_utf8(text).unwrap(), passed)

@@ -5,9 +5,9 @@
 
 use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
@@ -70,7 +70,7 @@ fn build_times(root: &Path) -> Result<Vec<String>> {
     let mut facts = Vec::new();
     for (name, features) in BUILDS {
         build(root, features)?;
-        touch_crates(root)?;
+        forget_crates(root)?;
         let start = Instant::now();
         build(root, features)?;
         let seconds = start.elapsed().as_secs_f64();
@@ -90,18 +90,14 @@ fn build(root: &Path, features: &[&str]) -> Result<()> {
     super::succeed(build)
 }
 
-/// Marks every crate as changed, so that all of them are built anew.
-fn touch_crates(root: &Path) -> Result<()> {
+/// Has every crate built anew, from built dependencies.
+fn forget_crates(root: &Path) -> Result<()> {
+    let mut clean = super::cargo(root);
+    clean.args(["clean", "--release", "--quiet"]);
     for entry in root.join("crates").read_dir().context("crates")? {
-        let src = entry?.path().join("src");
-        let roots = [src.join("lib.rs"), src.join("main.rs")];
-        for path in roots.iter().filter(|path| path.exists()) {
-            let file = File::options().append(true).open(path);
-            file.and_then(|file| file.set_modified(SystemTime::now()))
-                .with_context(|| path.display().to_string())?;
-        }
+        clean.arg("--package").arg(entry?.file_name());
     }
-    Ok(())
+    super::succeed(clean)
 }
 
 #[cfg(test)]
@@ -127,21 +123,5 @@ mod tests {
             let expected = format!("bench --quiet --package benches --bench {expected}");
             assert_eq!(shown.to_string_lossy(), expected, "{line}");
         }
-    }
-
-    #[test]
-    fn touch_crates_makes_their_roots_newer_and_keeps_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let src = folder.path().join("crates/a/src");
-        fs::create_dir_all(&src).unwrap();
-        let path = src.join("lib.rs");
-        fs::write(&path, "text").unwrap();
-        let file = File::options().append(true).open(&path).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        touch_crates(folder.path()).unwrap();
-        let modified = fs::metadata(&path).unwrap().modified().unwrap();
-        assert!(modified > SystemTime::UNIX_EPOCH);
-        assert_eq!(fs::read_to_string(&path).unwrap(), "text");
-        assert!(touch_crates(&src).is_err());
     }
 }

@@ -23,67 +23,80 @@ pub(super) fn length(tree: &Tree) -> Vec<Finding> {
 
 /// A Rust file begins by saying what its place is.
 pub(super) fn module_docs(tree: &Tree) -> Vec<Finding> {
-    let sources = tree.texts_ending(".rs");
-    let without = sources.filter(|(_, text)| !text.starts_with("//!"));
-    without
-        .map(|(path, _)| Finding::error(path, 1, "found no module doc, expected `//!`"))
+    let message = "found no module doc, expected `//!`";
+    first_lines(tree, ".rs", message, |text| !text.starts_with("//!"))
+}
+
+/// Every package takes the lints of the workspace.
+pub(super) fn workspace_lints(tree: &Tree) -> Vec<Finding> {
+    let message = "found a package without, expected [lints] with workspace = true";
+    first_lines(tree, "Cargo.toml", message, |text| {
+        text.contains("[package]") && !text.contains("\n[lints]\nworkspace = true\n")
+    })
+}
+
+/// The files whose path ends in `suffix` and whose text `is_wrong`.
+fn first_lines(
+    tree: &Tree,
+    suffix: &str,
+    message: &str,
+    is_wrong: fn(&str) -> bool,
+) -> Vec<Finding> {
+    let files = tree.texts_ending(suffix).filter(|(_, text)| is_wrong(text));
+    files
+        .map(|(path, _)| Finding::error(path, 1, message))
         .collect()
+}
+
+/// What `message` says of the lines of every text, given its path.
+fn lines(tree: &Tree, message: impl Fn(&str, &str) -> Option<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, text) in tree.texts() {
+        for (line, content) in (1..).zip(text.lines()) {
+            let message = message(path, content);
+            findings.extend(message.map(|message| Finding::error(path, line, message)));
+        }
+    }
+    findings
 }
 
 /// A marker of unfinished work names the issue that will finish it, on its line.
 pub(super) fn todo(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (path, text) in tree.texts() {
-        // A document may speak of markers.
-        if path.ends_with(".md") || path.ends_with(".lock") {
-            continue;
-        }
-        for (line, content) in (1..).zip(text.lines()) {
-            let comment = if path.ends_with(".rs") {
-                let start = content.find("//").or_else(|| content.find("/*"));
-                start.map_or("", |start| &content[start..])
-            } else {
-                content
-            };
-            let mut words = comment.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-            let marker = words.find(|word| ["TODO", "FIXME", "XXX"].contains(word));
-            let starts_number = |after: &str| after.starts_with(|c: char| c.is_ascii_digit());
-            if let Some(marker) = marker.filter(|_| !comment.split('#').skip(1).any(starts_number))
-            {
-                let message =
-                    format!("found {marker}, expected an issue on the same line, such as #12");
-                findings.push(Finding::error(path, line, message));
-            }
-        }
-    }
-    findings
+    lines(tree, |path, content| {
+        let start = match path.rsplit('.').next() {
+            // A document may speak of markers.
+            Some("md" | "lock") => None,
+            Some("rs") => content.find("//").or_else(|| content.find("/*")),
+            _ => Some(0),
+        };
+        let comment = &content[start?..];
+        let mut words = comment.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let marker = words.find(|word| ["TODO", "FIXME", "XXX"].contains(word))?;
+        let starts_number = |after: &str| after.starts_with(|c: char| c.is_ascii_digit());
+        let names_issue = comment.split('#').skip(1).any(starts_number);
+        let message = format!("found {marker}, expected an issue on the same line, such as #12");
+        (!names_issue).then_some(message)
+    })
 }
 
-/// No test is switched off, also not under a condition.
+/// No test is switched off, also not under a condition, and no example of an item's doc.
 pub(super) fn ignored_tests(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (path, text) in tree.texts_ending(".rs") {
-        for (line, content) in (1..).zip(text.lines()) {
-            let attribute = content.trim_start();
-            let conditional = attribute.strip_prefix("#[cfg_attr(");
-            let ignores = conditional.is_some_and(|inside| inside.contains(", ignore"));
-            // A long `cfg_attr` stands over several lines.
-            let broken = attribute == "ignore" || attribute.starts_with("ignore = \"");
-            let fence = ["/// ```", "//! ```"].into_iter();
-            let fence = fence
-                .filter_map(|start| attribute.strip_prefix(start))
-                .next();
-            let words = fence.unwrap_or_default().split([',', ' ']);
-            let is_example = words
-                .into_iter()
-                .any(|word| ["ignore", "no_run"].contains(&word));
-            if ignores || broken || is_example || attribute.starts_with("#[ignore") {
-                let message = "found an ignored test, expected one that runs, or none";
-                findings.push(Finding::error(path, line, message));
-            }
-        }
-    }
-    findings
+    lines(tree, |path, content| {
+        let attribute = content.trim_start();
+        let conditional = attribute.strip_prefix("#[cfg_attr(");
+        let ignores = conditional.is_some_and(|inside| inside.contains(", ignore"));
+        // A long `cfg_attr` stands over several lines.
+        let broken = attribute == "ignore" || attribute.starts_with("ignore = \"");
+        let fence = ["/// ```", "//! ```"].map(|start| attribute.strip_prefix(start));
+        let mut words = fence
+            .into_iter()
+            .flatten()
+            .flat_map(|it| it.split([',', ' ']));
+        let is_example = words.any(|word| ["ignore", "no_run"].contains(&word));
+        let is_found = ignores || broken || is_example || attribute.starts_with("#[ignore");
+        let message = "found an ignored test, expected one that runs, or none";
+        (is_found && path.ends_with(".rs")).then(|| message.to_owned())
+    })
 }
 
 /// First folders of paths that exist on one machine only.
@@ -118,20 +131,6 @@ fn starts_path(line: &str, folder: &str) -> bool {
         let before = line[..at].chars().next_back();
         !before.is_some_and(|c| c.is_alphanumeric() || "._-*/}>".contains(c))
     })
-}
-
-/// Every package takes the lints of the workspace.
-pub(super) fn workspace_lints(tree: &Tree) -> Vec<Finding> {
-    let manifests = tree.texts_ending("Cargo.toml");
-    let without = manifests.filter(|(_, text)| {
-        text.contains("[package]") && !text.contains("\n[lints]\nworkspace = true\n")
-    });
-    without
-        .map(|(path, _)| {
-            let message = "found a package without, expected [lints] with workspace = true";
-            Finding::error(path, 1, message)
-        })
-        .collect()
 }
 
 #[cfg(test)]
