@@ -5,64 +5,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gan_kernels::{Native, Records, Values};
-use gan_model::{
-    ActivationKind, Checkpoint, CheckpointError, DiscriminatorConfig, GameConfig, GeneratorConfig,
-    GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias, Prior, RulesConfig,
-    ScheduleConfig, Trainer, TrainingData, Updates,
-};
+use gan_model::{Checkpoint, CheckpointError, Trainer, TrainingData};
 
-fn layer(units: usize, activation: ActivationKind) -> LayerConfig {
-    LayerConfig {
-        units: Some(units),
-        activation,
-        pieces: None,
-        slope: None,
-        init: None,
-        bias: 0.0,
-        keep: 1.0,
-        scale: None,
-    }
-}
-
+/// A game on records of 2 values, whose G has so many hidden layers of so many units.
 fn trainer(hidden: usize, hidden_layers: usize) -> Trainer<Native<f32>> {
-    let config = GameConfig {
-        generator: GeneratorConfig {
-            latent: 3,
-            prior: Prior::Normal,
-            output_bias: OutputBias::Constant,
-            layers: std::iter::repeat_n(layer(hidden, ActivationKind::Relu), hidden_layers)
-                .chain([layer(2, ActivationKind::Identity)])
-                .collect(),
-            average: None,
-            optimizer: None,
-        },
-        discriminator: DiscriminatorConfig {
-            layers: vec![layer(1, ActivationKind::Sigmoid)],
-            max_spectral_norm: None,
-            optimizer: None,
-        },
-        optimizer: OptimizerConfig::Momentum {
-            learning_rate: 0.1,
-            schedule: ScheduleConfig::Constant,
-            momentum: Default::default(),
-            max_column_norm: None,
-        },
-        game: RulesConfig {
-            updates: Updates::Alternating,
-            discriminator_steps: 1,
-            minibatch: 4,
-            generator_objective: GeneratorObjective::Minimax,
-            discriminator_weight: 1.0,
-            loss: LossConfig::CrossEntropy,
-            penalty: None,
-            pack: 1,
-        },
-    };
+    let hidden = format!("{{ units = {hidden}, activation = 'relu' }},").repeat(hidden_layers);
+    let text = format!(
+        "generator = {{ latent = 3, prior = 'normal', layers = [{hidden} \
+         {{ units = 2, activation = 'identity' }}] }}
+         discriminator.layers = [{{ units = 1, activation = 'sigmoid' }}]
+         optimizer = {{ kind = 'momentum', learning_rate = 0.1 }}
+         game = {{ minibatch = 4, generator_objective = 'minimax' }}"
+    );
     let records = Records::new(2, Values::Floats(vec![0.25; 20]));
     let data = TrainingData {
         records,
         mean: vec![0.25; 2],
     };
+    let config = toml::from_str(&text).unwrap();
     Trainer::new(Native::new(Some(1)).unwrap(), &config, 1, data).unwrap()
 }
 
