@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::config::Normalize;
 use crate::digits;
 use crate::draw::{Source, draw_rows};
-use crate::error::DataError;
+use crate::error::{DataError, DataProblem};
 use crate::mixture::Mixture;
 use crate::record::{Loaded, Raw};
 
@@ -22,11 +22,8 @@ pub(crate) fn draw(
     seed: u64,
 ) -> Result<Loaded, DataError> {
     if !(1..=MAX_COUNT).contains(&count) {
-        return Err(DataError::Count {
-            source_name: name.into(),
-            found: count,
-            expected: MAX_COUNT,
-        });
+        let (found, expected) = (count, MAX_COUNT);
+        return Err(DataProblem::Count { found, expected }.at(name));
     }
     let mixture = match source {
         Source::Digits => return Ok(digits::draw(count, seed)),
@@ -68,13 +65,14 @@ mod tests {
     fn draws_of_every_source_do_not_depend_on_how_many_are_drawn() {
         for name in crate::draw::builtin_names() {
             let (source, _) = Source::named(name).unwrap();
-            let values = |count| match draw(source, name, count, 7).unwrap().raw {
-                Raw::Singles(values) => values,
-                Raw::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),
-                Raw::Doubles(_) => panic!("{name}: drawn in f64"),
+            let drawn = |count, seed| {
+                let loaded = draw(source, name, count, seed).unwrap();
+                let values = (0..13 * loaded.cols).map(|index| loaded.raw.at(index));
+                let labels = loaded.labels.map(|labels| labels[..13].to_vec());
+                (values.collect::<Vec<_>>(), labels)
             };
-            let (many, few) = (values(97), values(13));
-            assert_eq!(many[..few.len()], few, "{name}");
+            assert_eq!(drawn(97, 7), drawn(13, 7), "{name}");
+            assert_ne!(drawn(13, 7), drawn(13, 8), "{name}");
         }
     }
 

@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use crate::config::Normalize;
-use crate::error::DataError;
+use crate::error::{DataError, DataProblem};
+use crate::idx::check_labels;
 use crate::input::Input;
 use crate::record::Loaded;
 
@@ -16,13 +17,10 @@ const RECORD: usize = 1 + PIXELS;
 const CLASSES: u8 = 10;
 
 /// Batches to train and validate, then the one to test.
+#[rustfmt::skip]
 const NAMES: [&str; 6] = [
-    "data_batch_1.bin",
-    "data_batch_2.bin",
-    "data_batch_3.bin",
-    "data_batch_4.bin",
-    "data_batch_5.bin",
-    "test_batch.bin",
+    "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+    "data_batch_5.bin", "test_batch.bin",
 ];
 
 /// Loads a lone file of records.
@@ -40,11 +38,11 @@ pub(crate) fn load_directory(path: &Path, names: &[String]) -> Option<Result<Loa
         return None;
     }
     if !missing.is_empty() {
-        return Some(Err(DataError::Incomplete {
-            path: path.into(),
-            found: missing.into_iter().map(ToString::to_string).collect(),
+        let problem = DataProblem::Incomplete {
+            missing: missing.into_iter().map(ToString::to_string).collect(),
             expected: "CIFAR-10",
-        }));
+        };
+        return Some(Err(problem.at(path)));
     }
     Some(load_six(path))
 }
@@ -68,30 +66,19 @@ struct Batches {
 
 impl Batches {
     fn append(&mut self, mut input: Input) -> Result<(), DataError> {
-        let found = input.length();
-        if !found.is_multiple_of(RECORD as u64) {
-            return Err(DataError::RecordLength {
-                path: input.path().into(),
-                found,
-                expected: RECORD as u64,
-            });
+        let (found, expected) = (input.length(), RECORD as u64);
+        if !found.is_multiple_of(expected) {
+            return Err(input.error(DataProblem::RecordLength { found, expected }));
         }
         let mut bytes = Vec::new();
         input.payload(Some(found), &found.to_string(), &mut bytes)?;
         self.pixels.reserve(bytes.len() / RECORD * PIXELS);
-        for (row, record) in bytes.chunks_exact(RECORD).enumerate() {
-            if record[0] >= CLASSES {
-                return Err(DataError::BadLabel {
-                    path: input.path().into(),
-                    row: row + 1,
-                    found: record[0],
-                    expected: CLASSES - 1,
-                });
-            }
+        let start = self.labels.len();
+        for record in bytes.chunks_exact(RECORD) {
             self.labels.push(record[0]);
             self.pixels.extend_from_slice(&record[1..]);
         }
-        Ok(())
+        check_labels(&self.labels[start..], CLASSES).map_err(|problem| input.error(problem))
     }
 
     fn loaded(self, test_rows: Option<usize>) -> Loaded {

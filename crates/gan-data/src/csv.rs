@@ -4,11 +4,10 @@
 //! The first line is a header if no cell of it is a number.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use ::csv::{ByteRecord, ReaderBuilder, Terminator};
 
-use crate::error::{DataError, excerpt};
+use crate::error::{DataError, DataProblem, excerpt};
 use crate::input::Input;
 use crate::record::{Loaded, Raw, is_finite};
 
@@ -26,9 +25,10 @@ pub(crate) fn load(input: Input) -> Result<Loaded, DataError> {
         .from_reader(input.into_reader().chain(&b"\n"[..]));
     let mut record = ByteRecord::new();
     let mut table: Option<Table> = None;
+    let at = |problem: DataProblem| problem.at(&path);
     while reader
         .read_byte_record(&mut record)
-        .map_err(|error| read_error(&path, error))?
+        .map_err(|error| at(read_error(error)))?
     {
         if record.len() == 1 && record[0].trim_ascii().is_empty() {
             continue;
@@ -36,18 +36,17 @@ pub(crate) fn load(input: Input) -> Result<Loaded, DataError> {
         // The reader stands behind the line's end; the last line was given one if it had none.
         let line = reader.position().line().saturating_sub(1);
         match &mut table {
-            Some(table) => table.push(line, &record)?,
-            None => table = Some(Table::begin(&path, line, &record)?),
+            Some(table) => table.push(line, &record).map_err(at)?,
+            None => table = Some(Table::begin(line, &record).map_err(at)?),
         }
     }
     match table {
         Some(table) if !table.values.is_empty() => Ok(table.loaded()),
-        _ => Err(DataError::NoRecords { path }),
+        _ => Err(at(DataProblem::NoRecords)),
     }
 }
 
 struct Table {
-    path: PathBuf,
     cols: usize,
     columns: Option<Vec<String>>,
     values: Vec<f64>,
@@ -55,10 +54,9 @@ struct Table {
 
 impl Table {
     /// A table whose first line is `record`: a header or numbers.
-    fn begin(path: &Path, line: u64, record: &ByteRecord) -> Result<Self, DataError> {
+    fn begin(line: u64, record: &ByteRecord) -> Result<Self, DataProblem> {
         let is_header = record.iter().all(|cell| number(cell).is_none());
         let mut table = Self {
-            path: path.into(),
             cols: record.len(),
             columns: is_header.then(|| names(record)),
             values: Vec::new(),
@@ -69,10 +67,9 @@ impl Table {
         Ok(table)
     }
 
-    fn push(&mut self, line: u64, record: &ByteRecord) -> Result<(), DataError> {
+    fn push(&mut self, line: u64, record: &ByteRecord) -> Result<(), DataProblem> {
         if record.len() != self.cols {
-            return Err(DataError::Ragged {
-                path: self.path.clone(),
+            return Err(DataProblem::Ragged {
                 line,
                 found: record.len(),
                 expected: self.cols,
@@ -80,18 +77,14 @@ impl Table {
         }
         for (col, cell) in record.iter().enumerate() {
             let Some(value) = number(cell) else {
-                return Err(DataError::NotANumber {
-                    path: self.path.clone(),
+                return Err(DataProblem::NotANumber {
                     place: self.place(line, col),
                     found: excerpt(&String::from_utf8_lossy(cell.trim_ascii())),
                 });
             };
             if !is_finite(value) {
-                return Err(DataError::NotFinite {
-                    path: self.path.clone(),
-                    place: self.place(line, col),
-                    found: value,
-                });
+                let (place, found) = (self.place(line, col), value);
+                return Err(DataProblem::NotFinite { place, found });
             }
             self.values.push(value);
         }
@@ -99,10 +92,8 @@ impl Table {
     }
 
     fn place(&self, line: u64, col: usize) -> String {
-        let name = self
-            .columns
-            .as_ref()
-            .map(|columns| format!(" ({})", excerpt(&columns[col])));
+        let columns = self.columns.as_ref();
+        let name = columns.map(|columns| format!(" ({})", excerpt(&columns[col])));
         format!(
             "line {line}, column {}{}",
             col + 1,
@@ -123,9 +114,8 @@ fn delimiter(prefix: &[u8]) -> u8 {
     let line = lines
         .find(|line| !line.trim_ascii().is_empty())
         .unwrap_or_default();
-    let found = [b';', b'\t']
-        .into_iter()
-        .find(|delimiter| line.contains(delimiter));
+    let mut separators = [b';', b'\t'].into_iter();
+    let found = separators.find(|separator| line.contains(separator));
     found.unwrap_or(b',')
 }
 
@@ -143,11 +133,10 @@ fn names(record: &ByteRecord) -> Vec<String> {
     names
 }
 
-fn read_error(path: &Path, error: ::csv::Error) -> DataError {
-    let source = match error.into_kind() {
+fn read_error(error: ::csv::Error) -> DataProblem {
+    DataProblem::unreadable(match error.into_kind() {
         ::csv::ErrorKind::Io(source) => source,
         // Byte records of any length leave only I/O to fail.
         other => std::io::Error::other(format!("{other:?}")),
-    };
-    DataError::unreadable(path, source)
+    })
 }

@@ -6,7 +6,7 @@ use gan_kernels::Records;
 
 use crate::config::{DataConfig, Normalize};
 use crate::draw::Source;
-use crate::error::DataError;
+use crate::error::{DataError, DataProblem};
 use crate::mixture::Mixture;
 use crate::normalize::{Transform, normalize};
 use crate::record::RecordShape;
@@ -53,21 +53,22 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
     } else {
         let loaded = source::read(path)?;
         if config.count.is_some() {
-            return Err(DataError::CountOfFile { path: path.into() });
+            return Err(DataProblem::CountOfFile.at(path));
         }
         let canonical = path.canonicalize().unwrap_or_else(|_| path.into());
         (stem(&canonical), canonical.display().to_string(), loaded)
     };
     let rows = loaded.raw.len() / loaded.cols;
     if rows == 0 {
-        return Err(DataError::NoRecords { path: path.into() });
+        return Err(DataProblem::NoRecords.at(path));
     }
-    let splits = Splits::new(path, rows, loaded.test_rows, config)?;
+    let splits = Splits::new(rows, loaded.test_rows, config).map_err(|problem| problem.at(path))?;
     let how = match config.normalize {
         Normalize::Auto => loaded.auto,
         given => given,
     };
-    let normalized = normalize(path, loaded.raw, loaded.cols, how, splits.train.clone())?;
+    let normalized = normalize(loaded.raw, loaded.cols, how, splits.train.clone())
+        .map_err(|problem| problem.at(path))?;
     Ok(Dataset {
         name,
         source,
@@ -84,17 +85,13 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
 
 /// `mnist` of `data/mnist`, `rows` of `data/rows.csv`, `train` of `train.idx3.gz`.
 fn stem(path: &Path) -> String {
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy();
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let name = name.to_string_lossy();
     if path.is_dir() {
         return name.into_owned();
     }
-    name.split('.')
-        .find(|part| !part.is_empty())
-        .unwrap_or("data")
-        .to_owned()
+    let stem = name.split('.').find(|part| !part.is_empty());
+    stem.unwrap_or("data").to_owned()
 }
 
 impl Dataset {

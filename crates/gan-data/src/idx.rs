@@ -3,9 +3,9 @@
 //! Format: <http://yann.lecun.com/exdb/mnist/>, big-endian words `magic, count, height, width`, then
 //! bytes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::error::DataError;
+use crate::error::{DataError, DataProblem};
 use crate::input::Input;
 use crate::record::Loaded;
 
@@ -28,33 +28,30 @@ const CLASSES: u8 = 10;
 /// Loads a lone file of images; a file of labels is an error.
 pub(crate) fn load_file(mut input: Input) -> Result<Loaded, DataError> {
     let mut data = Vec::new();
-    let images = read_images(&mut input, &mut data)?;
-    Ok(images.loaded(data))
+    let [_, height, width] = read_images(&mut input, &mut data)?;
+    Ok(Loaded::images([height, width, 1], data))
 }
 
 /// Loads MNIST if one of its names is in the directory, else `None`.
 pub(crate) fn load_directory(path: &Path, names: &[String]) -> Option<Result<Loaded, DataError>> {
     let found = NAMES.map(|wanted| names.iter().find(|name| canonical_name(name) == wanted));
-    match found {
-        [None, None, None, None] => None,
-        [
-            Some(images),
-            Some(labels),
-            Some(test_images),
-            Some(test_labels),
-        ] => {
-            let files = [images, labels, test_images, test_labels].map(|name| path.join(name));
-            Some(load_four(&files))
-        }
-        _ => {
-            let missing = NAMES.iter().zip(found).filter(|(_, found)| found.is_none());
-            Some(Err(DataError::Incomplete {
-                path: path.into(),
-                found: missing.map(|(name, _)| format!("{name}.gz")).collect(),
-                expected: "MNIST",
-            }))
-        }
+    if let [
+        Some(images),
+        Some(labels),
+        Some(test_images),
+        Some(test_labels),
+    ] = found
+    {
+        let train = [images, labels].map(|name| path.join(name));
+        let test = [test_images, test_labels].map(|name| path.join(name));
+        return Some(load_four(&train, &test));
     }
+    let absent = NAMES.iter().zip(found).filter(|(_, found)| found.is_none());
+    let missing: Vec<_> = absent.map(|(name, _)| format!("{name}.gz")).collect();
+    (missing.len() < NAMES.len()).then(|| {
+        let expected = "MNIST";
+        Err(DataProblem::Incomplete { missing, expected }.at(path))
+    })
 }
 
 /// The name without `.gz`, as the authors write it; some mirrors write `train-images.idx3-ubyte`.
@@ -65,104 +62,78 @@ fn canonical_name(name: &str) -> String {
 
 /// True if the name looks like that of an IDX file.
 pub(crate) fn is_idx_name(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_lowercase();
     name.contains("idx") || name.contains("ubyte")
 }
 
-fn load_four(files: &[impl AsRef<Path>; 4]) -> Result<Loaded, DataError> {
-    let mut data = Vec::new();
-    let mut labels = Vec::new();
-    let train = read_pair(&files[0], &files[1], &mut data, &mut labels)?;
-    let test = read_pair(&files[2], &files[3], &mut data, &mut labels)?;
-    if (test.height, test.width) != (train.height, train.width) {
-        return Err(DataError::ImageSize {
-            path: files[2].as_ref().into(),
-            found: format!("{}×{}", test.height, test.width),
-            expected: format!("{}×{} as in the training file", train.height, train.width),
-        });
+fn load_four(train: &[PathBuf; 2], test: &[PathBuf; 2]) -> Result<Loaded, DataError> {
+    let (mut data, mut labels) = (Vec::new(), Vec::new());
+    let [_, height, width] = read_pair(train, &mut data, &mut labels)?;
+    let [test_rows, test_height, test_width] = read_pair(test, &mut data, &mut labels)?;
+    if (test_height, test_width) != (height, width) {
+        let problem = DataProblem::ImageSize {
+            found: format!("{test_height}×{test_width}"),
+            expected: format!("{height}×{width} as in the training file"),
+        };
+        return Err(problem.at(&test[0]));
     }
     Ok(Loaded {
-        test_rows: Some(test.count),
-        ..train.loaded(data).with_labels(labels, CLASSES.into())
+        test_rows: Some(test_rows),
+        ..Loaded::images([height, width, 1], data).with_labels(labels, CLASSES.into())
     })
 }
 
+/// Reads a file of images and one of their labels; returns the number, height and width of the
+/// images.
 fn read_pair(
-    images: impl AsRef<Path>,
-    labels: impl AsRef<Path>,
+    [images, labels]: &[PathBuf; 2],
     data: &mut Vec<u8>,
     all_labels: &mut Vec<u8>,
-) -> Result<Images, DataError> {
-    let shape = read_images(&mut Input::open(images.as_ref())?, data)?;
-    let mut input = Input::open(labels.as_ref())?;
+) -> Result<[usize; 3], DataError> {
+    let shape = read_images(&mut Input::open(images)?, data)?;
+    let mut input = Input::open(labels)?;
     let start = all_labels.len();
-    read_labels(&mut input, all_labels)?;
-    let labels = &all_labels[start..];
-    let path = input.path().to_path_buf();
-    if labels.len() != shape.count {
-        return Err(DataError::LabelCount {
-            path,
-            found: labels.len(),
-            expected: shape.count,
-        });
+    expect_magic(&mut input, LABELS)?;
+    let count = u64::from(input.word()?);
+    input.payload(Some(count), &count.to_string(), all_labels)?;
+    let (found, expected) = (all_labels.len() - start, shape[0]);
+    if found != expected {
+        return Err(input.error(DataProblem::LabelCount { found, expected }));
     }
-    if let Some(row) = labels.iter().position(|&label| label >= CLASSES) {
-        return Err(DataError::BadLabel {
-            path,
-            row: row + 1,
-            found: labels[row],
-            expected: CLASSES - 1,
-        });
-    }
+    check_labels(&all_labels[start..], CLASSES).map_err(|problem| input.error(problem))?;
     Ok(shape)
 }
 
-/// The header of an image file.
-struct Images {
-    count: usize,
-    height: usize,
-    width: usize,
-}
-
-impl Images {
-    fn loaded(self, data: Vec<u8>) -> Loaded {
-        Loaded::images([self.height, self.width, 1], data)
+/// Refuses a label that is not below `classes`.
+pub(crate) fn check_labels(labels: &[u8], classes: u8) -> Result<(), DataProblem> {
+    match labels.iter().position(|&label| label >= classes) {
+        None => Ok(()),
+        Some(row) => Err(DataProblem::BadLabel {
+            row: row + 1,
+            found: labels[row],
+            expected: classes - 1,
+        }),
     }
 }
 
-fn read_images(input: &mut Input, data: &mut Vec<u8>) -> Result<Images, DataError> {
+/// Appends the pixels of a file; returns the number, height and width of its images.
+fn read_images(input: &mut Input, data: &mut Vec<u8>) -> Result<[usize; 3], DataError> {
     expect_magic(input, IMAGES)?;
-    let [count, height, width] = [input.word()?, input.word()?, input.word()?];
-    let path = input.path().to_path_buf();
+    let shape @ [count, height, width] = [input.word()?, input.word()?, input.word()?];
     if count == 0 {
-        return Err(DataError::NoRecords { path });
+        return Err(input.error(DataProblem::NoRecords));
     }
     if height == 0 || width == 0 {
-        return Err(DataError::ImageSize {
-            path,
+        return Err(input.error(DataProblem::ImageSize {
             found: format!("{height}×{width}"),
             expected: "at least 1×1".into(),
-        });
+        }));
     }
-    let shape = format!("{count}×{height}×{width}");
     let bytes = (u64::from(height) * u64::from(width)).checked_mul(u64::from(count));
-    input.payload(bytes, &shape, data)?;
+    input.payload(bytes, &format!("{count}×{height}×{width}"), data)?;
     // The payload is in memory, so each factor fits in a usize.
-    Ok(Images {
-        count: count as usize,
-        height: height as usize,
-        width: width as usize,
-    })
-}
-
-fn read_labels(input: &mut Input, labels: &mut Vec<u8>) -> Result<(), DataError> {
-    expect_magic(input, LABELS)?;
-    let count = u64::from(input.word()?);
-    input.payload(Some(count), &count.to_string(), labels)
+    Ok(shape.map(|size| size as usize))
 }
 
 fn expect_magic(input: &mut Input, expected: u32) -> Result<(), DataError> {
@@ -174,17 +145,11 @@ fn expect_magic(input: &mut Input, expected: u32) -> Result<(), DataError> {
 
 /// The error of a file that does not begin as it should, or ends before.
 pub(crate) fn bad_magic(input: &Input, expected: u32) -> DataError {
-    let path = input.path().into();
-    match input.magic() {
-        Some(found) => DataError::BadMagic {
-            path,
-            found,
-            expected,
-        },
-        None => DataError::Truncated {
-            path,
+    input.error(match input.magic() {
+        Some(found) => DataProblem::BadMagic { found, expected },
+        None => DataProblem::Truncated {
             found: input.prefix().len() as u64,
             expected: 4,
         },
-    }
+    })
 }

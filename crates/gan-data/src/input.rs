@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use crate::error::{DataError, SUPPORTED};
+use crate::error::{DataError, DataProblem};
 
 /// Bytes that [`Input::prefix`] shows, enough for every magic and a line of a table.
 const PREFIX: u64 = 4096;
@@ -41,24 +41,18 @@ enum Length {
 impl Input {
     /// Opens `path` and decompresses it if its content is gzip.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        let metadata = fs::metadata(path).map_err(|source| DataError::unreadable(path, source))?;
-        if !metadata.is_file() {
-            let found = if metadata.is_dir() {
-                "directory"
-            } else {
-                "pipe or device"
-            };
-            let path = path.into();
-            return Err(DataError::NotAFile { path, found });
+        let unreadable = |source| DataProblem::unreadable(source).at(path);
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(DataProblem::NotAFile("directory").at(path));
         }
-        let mut file = File::open(path).map_err(|source| DataError::unreadable(path, source))?;
-        let prefix =
-            take(&mut file, PREFIX).map_err(|source| DataError::unreadable(path, source))?;
+        if !metadata.is_file() {
+            return Err(DataProblem::NotAFile("pipe or device").at(path));
+        }
+        let mut file = File::open(path).map_err(unreadable)?;
+        let prefix = take(&mut file, PREFIX).map_err(unreadable)?;
         if prefix.is_empty() {
-            return Err(DataError::Empty {
-                path: path.into(),
-                expected: SUPPORTED,
-            });
+            return Err(DataProblem::Empty.at(path));
         }
         let gzip = prefix.starts_with(&[0x1f, 0x8b]);
         let plain = io::Cursor::new(prefix.clone()).chain(file);
@@ -78,11 +72,8 @@ impl Input {
     fn decompress(&mut self, compressed: u64) -> Result<(), DataError> {
         let plain = std::mem::replace(&mut self.reader, Box::new(io::empty()));
         let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, plain));
-        self.length = Length::AtMost(
-            compressed
-                .saturating_mul(DEFLATE_RATIO)
-                .min(MAX_DECOMPRESSED),
-        );
+        let most = compressed.saturating_mul(DEFLATE_RATIO);
+        self.length = Length::AtMost(most.min(MAX_DECOMPRESSED));
         self.prefix = take(&mut decoder, PREFIX).map_err(|source| self.read_error(source))?;
         self.reader = Box::new(io::Cursor::new(self.prefix.clone()).chain(decoder));
         Ok(())
@@ -91,6 +82,11 @@ impl Input {
     /// The path, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The error that `problem` is of this file.
+    pub(crate) fn error(&self, problem: DataProblem) -> DataError {
+        problem.at(&self.path)
     }
 
     /// The first bytes of the content, 4,096 at most.
@@ -122,8 +118,8 @@ impl Input {
 
     /// The next `count` bytes, a header's worth.
     pub(crate) fn bytes(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
-        let bytes =
-            take(&mut self.reader, count as u64).map_err(|source| self.read_error(source))?;
+        let bytes = take(&mut self.reader, count as u64);
+        let bytes = bytes.map_err(|source| self.read_error(source))?;
         let expected = self.consumed + count as u64;
         self.consumed += bytes.len() as u64;
         if bytes.len() < count {
@@ -178,35 +174,24 @@ impl Input {
     }
 
     fn read_error(&self, source: io::Error) -> DataError {
-        if self.is_compressed() {
-            let path = self.path.clone();
-            return DataError::Gzip { path, source };
-        }
-        DataError::unreadable(&self.path, source)
+        self.error(match self.length {
+            Length::AtMost(_) => DataProblem::Gzip(source),
+            Length::Exact(_) => DataProblem::unreadable(source),
+        })
     }
 
     fn truncated(&self, expected: u64) -> DataError {
-        DataError::Truncated {
-            path: self.path.clone(),
-            found: self.consumed,
-            expected,
-        }
+        let found = self.consumed;
+        self.error(DataProblem::Truncated { found, expected })
     }
 
     fn trailing(&self, found: u64, expected: u64) -> DataError {
-        DataError::Trailing {
-            path: self.path.clone(),
-            found,
-            expected,
-        }
+        self.error(DataProblem::Trailing { found, expected })
     }
 
     fn too_large(&self, shape: &str) -> DataError {
-        DataError::TooLarge {
-            path: self.path.clone(),
-            found: shape.into(),
-            expected: self.length(),
-        }
+        let (found, expected) = (shape.into(), self.length());
+        self.error(DataProblem::TooLarge { found, expected })
     }
 }
 

@@ -32,7 +32,7 @@ mod write;
 pub use config::{DataConfig, Normalize};
 pub use dataset::{Dataset, load};
 pub use draw::builtin_names;
-pub use error::DataError;
+pub use error::{DataError, DataProblem};
 pub use mixture::Mixture;
 pub use normalize::Transform;
 pub use record::RecordShape;

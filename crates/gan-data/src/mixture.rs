@@ -29,7 +29,7 @@ impl Mixture {
         let angle = |mode: u8| f64::from(mode) * std::f64::consts::TAU / 8.0;
         Self {
             centres: (0..8)
-                .flat_map(|mode| [angle(mode).cos() as f32, angle(mode).sin() as f32])
+                .flat_map(|mode| [angle(mode).cos(), angle(mode).sin()].map(|at| at as f32))
                 .collect(),
             cols: 2,
             sigma: 0.01,
@@ -97,15 +97,9 @@ impl Mixture {
 
     #[track_caller]
     fn squared_distance(&self, mode: usize, x: &[f32]) -> f64 {
-        assert_eq!(
-            x.len(),
-            self.cols,
-            "mixture: one value per dimension is needed"
-        );
-        let centre = self.centre(mode);
-        centre
-            .iter()
-            .zip(x)
+        assert!(x.len() == self.cols, "mixture: one value per dimension");
+        let pairs = self.centre(mode).iter().zip(x);
+        pairs
             .map(|(&c, &x)| (f64::from(x) - f64::from(c)).powi(2))
             .sum()
     }
@@ -141,9 +135,10 @@ mod tests {
             assert!((ring.centre(mode)[0].hypot(ring.centre(mode)[1]) - 1.0).abs() < 1e-6);
         }
         let grid = Mixture::grid25();
+        assert_eq!(grid.modes(), 25);
         assert_eq!(
-            (grid.modes(), grid.centre(0), grid.centre(7)),
-            (25, &[-4.0, -4.0][..], &[0.0, -2.0][..])
+            [grid.centre(0), grid.centre(7)],
+            [[-4.0, -4.0], [0.0, -2.0]]
         );
     }
 

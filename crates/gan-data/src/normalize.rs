@@ -1,13 +1,12 @@
 //! From the values of a file to the units that the players see, and back.
 
 use std::ops::Range;
-use std::path::Path;
 
 use gan_kernels::{Affine, ByteScale, Records, Values};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Normalize;
-use crate::error::DataError;
+use crate::error::DataProblem;
 use crate::record::Raw;
 
 /// L2 norm of an image after global contrast normalisation, the authors' `scale` for CIFAR-10.
@@ -66,11 +65,7 @@ impl Transform {
                 brightness,
             } => to_bytes(row, contrast / norm, *brightness),
             Self::Standardize { mean, std } => {
-                assert_eq!(
-                    row.len(),
-                    mean.len(),
-                    "transform: one value per column is needed"
-                );
+                assert!(row.len() == mean.len(), "transform: one value per column");
                 for (value, (mean, std)) in row.iter_mut().zip(mean.iter().zip(std)) {
                     *value = (f64::from(*value) * std + mean) as f32;
                 }
@@ -94,12 +89,11 @@ pub(crate) struct Normalized {
 
 /// Applies `how`, which is not [`Normalize::Auto`], with statistics of the `train` rows.
 pub(crate) fn normalize(
-    path: &Path,
     raw: Raw,
     cols: usize,
     how: Normalize,
     train: Range<usize>,
-) -> Result<Normalized, DataError> {
+) -> Result<Normalized, DataProblem> {
     let mut notes = Vec::new();
     let (values, transform) = match (how, raw) {
         (Normalize::Standardize, raw) => {
@@ -107,7 +101,7 @@ pub(crate) fn normalize(
             notes.extend(columns.note());
             let values = columns.standardized(&raw);
             // A record far outside the training records' range may leave that of 32 bits.
-            values.check_finite(path, cols)?;
+            values.check_finite(cols)?;
             let Columns { mean, std, .. } = columns;
             (unchanged(values), Transform::Standardize { mean, std })
         }
@@ -116,12 +110,7 @@ pub(crate) fn normalize(
             (Values::Bytes { data, scale }, Transform::Pixels)
         }
         (Normalize::Gcn, Raw::Bytes(data)) => contrast_normalized(data, cols, train),
-        (Normalize::Pixels | Normalize::Gcn, _) => {
-            return Err(DataError::Normalize {
-                path: path.into(),
-                found: how,
-            });
-        }
+        (Normalize::Pixels | Normalize::Gcn, _) => return Err(DataProblem::Normalize(how)),
         (_, raw) => (unchanged(raw), Transform::Identity),
     };
     Ok(Normalized {
@@ -199,11 +188,8 @@ impl Columns {
     }
 
     fn note(&self) -> Option<String> {
-        let names: Vec<_> = self
-            .constant
-            .iter()
-            .map(|col| (col + 1).to_string())
-            .collect();
+        let names = self.constant.iter().map(|col| (col + 1).to_string());
+        let names: Vec<_> = names.collect();
         let (column, is) = match names.len() {
             0 => return None,
             1 => ("column", "is"),
@@ -227,11 +213,9 @@ fn contrast_normalized(data: Vec<u8>, cols: usize, train: Range<usize>) -> (Valu
             contrast += norm / count;
             brightness += mean / count;
         }
-        let divisor = norm / GCN_NORM;
-        let divisor = if divisor < GCN_MIN_DIVISOR {
-            1.0
-        } else {
-            divisor
+        let divisor = match norm / GCN_NORM {
+            small if small < GCN_MIN_DIVISOR => 1.0,
+            divisor => divisor,
         };
         maps.push(Affine {
             scale: (1.0 / divisor) as f32,
@@ -250,10 +234,7 @@ fn contrast_normalized(data: Vec<u8>, cols: usize, train: Range<usize>) -> (Valu
 /// Mean byte of an image, and L2 norm of the image less its mean; the sums are exact integers.
 fn mean_and_norm(image: &[u8]) -> (f64, f64) {
     let sum: u64 = image.iter().map(|&byte| u64::from(byte)).sum();
-    let squares: u64 = image
-        .iter()
-        .map(|&byte| u64::from(byte) * u64::from(byte))
-        .sum();
+    let squares: u64 = image.iter().map(|&byte| u64::from(byte).pow(2)).sum();
     let (n, sum, squares) = (image.len() as u128, u128::from(sum), u128::from(squares));
     // n·Σx² − (Σx)² is an integer, so a flat image has norm exactly 0.
     let scatter = (n * squares - sum * sum) as f64 / n as f64;
@@ -265,7 +246,7 @@ mod tests {
     use super::*;
 
     fn apply(raw: Raw, cols: usize, how: Normalize, train: Range<usize>) -> Normalized {
-        normalize(Path::new("x"), raw, cols, how, train).unwrap()
+        normalize(raw, cols, how, train).unwrap()
     }
 
     fn row(records: &Records, row: usize) -> Vec<f32> {
@@ -281,11 +262,8 @@ mod tests {
         let got = apply(raw, 2, Normalize::Standardize, 0..2);
         assert_eq!(row(&got.records, 0), [-1.0, 0.0]);
         assert_eq!(row(&got.records, 2), [7.0, 0.0]);
-        assert!(
-            got.notes[0].starts_with("column 2 is constant"),
-            "{:?}",
-            got.notes
-        );
+        let note = &got.notes[0];
+        assert!(note.starts_with("column 2 is constant"), "{note}");
         let mut back = row(&got.records, 2);
         got.transform.invert(&mut back);
         assert_eq!(back, [9.0, 0.1]);
@@ -302,12 +280,9 @@ mod tests {
     #[test]
     fn standardize_of_a_record_far_outside_the_training_range_is_refused() {
         let raw = Raw::Doubles(vec![0.0, 1e-30, 1e38]);
-        let result = normalize(Path::new("x"), raw, 1, Normalize::Standardize, 0..2);
+        let result = normalize(raw, 1, Normalize::Standardize, 0..2);
         let error = result.map(|_| ()).unwrap_err().to_string();
-        assert!(
-            error.starts_with("x: row 3, column 1: found inf"),
-            "{error}"
-        );
+        assert!(error.starts_with("row 3, column 1: found inf"), "{error}");
     }
 
     #[test]
@@ -356,7 +331,7 @@ mod tests {
     #[test]
     fn pixels_of_floats_are_refused() {
         let raw = Raw::Singles(vec![0.5]);
-        let result = normalize(Path::new("x"), raw, 1, Normalize::Pixels, 0..1);
-        assert!(matches!(result, Err(DataError::Normalize { .. })));
+        let result = normalize(raw, 1, Normalize::Pixels, 0..1);
+        assert!(matches!(result, Err(DataProblem::Normalize(_))));
     }
 }

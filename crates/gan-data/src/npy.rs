@@ -5,7 +5,9 @@
 //! header takes, up to 4 GiB, and multiplies the dimensions unchecked.
 //! The tests hold this reader and [`write_npy`](crate::write_npy) to that crate.
 
-use crate::error::{DataError, excerpt};
+use serde::Deserialize;
+
+use crate::error::{DataError, DataProblem, excerpt};
 use crate::input::Input;
 use crate::record::{Loaded, Raw};
 
@@ -25,44 +27,40 @@ pub(crate) fn load(mut input: Input) -> Result<Loaded, DataError> {
         let found = format!("an array of type {}", excerpt(&header.descr));
         return Err(unsupported(&input, found));
     };
-    let is_images = header.dims.len() == 3 && element == Element::Byte && !header.fortran;
-    if !(is_images || matches!(header.dims.len(), 1 | 2)) {
+    let is_images = header.shape.len() == 3 && element == Element::Byte && !header.fortran_order;
+    if !(is_images || matches!(header.shape.len(), 1 | 2)) {
         let found = format!("an array of {}", header.describe());
         return Err(unsupported(&input, found));
     }
-    let sizes = header.dims.iter().copied().chain([element.size()]);
+    let sizes = header.shape.iter().copied().chain([element.size()]);
     let length = sizes.into_iter().try_fold(1u64, u64::checked_mul);
     let mut bytes = Vec::new();
     input.payload(length, &header.describe(), &mut bytes)?;
     if bytes.is_empty() {
-        let path = input.path().into();
-        return Err(DataError::NoRecords { path });
+        return Err(input.error(DataProblem::NoRecords));
     }
     if is_images {
-        let [height, width] = [1, 2].map(|axis| header.dims[axis] as usize);
+        let [height, width] = [1, 2].map(|axis| header.shape[axis] as usize);
         return Ok(Loaded::images([height, width, 1], bytes));
     }
     // The payload is in memory and not empty, so the sizes fit and none is zero.
-    let rows = header.dims[0] as usize;
+    let rows = header.shape[0] as usize;
     let raw = element.decode(bytes);
     let cols = raw.len() / rows;
-    let raw = if header.fortran {
-        raw.transposed(cols)
-    } else {
-        raw
+    let raw = match header.fortran_order {
+        true => raw.transposed(cols),
+        false => raw,
     };
-    raw.check_finite(input.path(), cols)?;
+    raw.check_finite(cols)
+        .map_err(|problem| input.error(problem))?;
     Ok(Loaded::table(cols, None, raw))
 }
 
 /// A file named `.npy` that does not begin like one.
 pub(crate) fn bad_magic(input: &Input) -> DataError {
     let start = input.prefix().len().min(MAGIC.len());
-    bad(
-        input,
-        format!("{:?}", String::from_utf8_lossy(&input.prefix()[..start])),
-        "the magic \\x93NUMPY",
-    )
+    let found = String::from_utf8_lossy(&input.prefix()[..start]);
+    bad(input, format!("{found:?}"), "the magic \\x93NUMPY")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,16 +106,20 @@ fn words<const N: usize, T>(bytes: &[u8], word: fn([u8; N]) -> T) -> Vec<T> {
     words.iter().map(|&bytes| word(bytes)).collect()
 }
 
-/// The three entries of the header's Python dictionary.
-#[derive(Debug, PartialEq)]
+/// The header's Python dictionary.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Header {
     /// NumPy's name of the element type.
     descr: String,
     /// True if the first index varies fastest.
-    fortran: bool,
+    fortran_order: bool,
     /// The sizes of the array along its axes.
-    dims: Vec<u64>,
+    shape: Vec<u64>,
 }
+
+const HEADER: &str = "a Python dictionary of descr, a plain type in quotes, fortran_order, True or \
+                      False, and shape, a tuple of sizes";
 
 fn read_header(input: &mut Input) -> Result<Header, DataError> {
     let [.., major, _minor] = input.array::<8>()?;
@@ -133,113 +135,51 @@ fn read_header(input: &mut Input) -> Result<Header, DataError> {
     }
     let bytes = input.bytes(length)?;
     let text = String::from_utf8_lossy(&bytes);
-    Header::parse(&text).map_err(|expected| bad(input, excerpt(text.trim_end()), expected))
+    Header::parse(&text).ok_or_else(|| bad(input, excerpt(text.trim_end()), HEADER))
 }
 
 impl Header {
     /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
     ///
-    /// The error says what was expected.
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        let mut rest = Cursor(text);
-        let (mut descr, mut fortran, mut dims) = (None, None, None);
-        rest.expect('{').ok_or("a Python dictionary")?;
-        while rest.expect('}').is_none() {
-            let key = rest.string().ok_or("a key in quotes")?;
-            rest.expect(':').ok_or("a colon after each key")?;
-            match key {
-                "descr" => {
-                    let structured = "a plain type in quotes for descr";
-                    descr = Some(rest.string().ok_or(structured)?.to_owned());
-                }
-                "fortran_order" => {
-                    fortran = match rest.word() {
-                        "True" => Some(true),
-                        "False" => Some(false),
-                        _ => return Err("True or False for fortran_order"),
-                    }
-                }
-                "shape" => dims = Some(rest.tuple().ok_or("a tuple of sizes for shape")?),
-                _ => return Err("the keys descr, fortran_order and shape"),
-            }
-            if rest.expect(',').is_none() && !rest.0.trim_start().starts_with('}') {
-                return Err("a comma between entries");
-            }
-        }
-        let missing = "the keys descr, fortran_order and shape";
-        Ok(Self {
-            descr: descr.ok_or(missing)?,
-            fortran: fortran.ok_or(missing)?,
-            dims: dims.ok_or(missing)?,
-        })
+    /// With other signs that is a table of TOML: no plain type has one of these in its name.
+    fn parse(text: &str) -> Option<Self> {
+        // Python 2 wrote long integers as `3L`.
+        let signs = [
+            (":", "="),
+            ("L,", ","),
+            ("L)", ")"),
+            ("(", "["),
+            (")", "]"),
+            ("True", "true"),
+            ("False", "false"),
+        ];
+        let table = signs
+            .iter()
+            .fold(text.trim().to_owned(), |text, (python, toml)| {
+                text.replace(python, toml)
+            });
+        let value = toml::de::ValueDeserializer::parse(&table).ok()?;
+        Self::deserialize(value).ok()
     }
 
     fn describe(&self) -> String {
-        let dims: Vec<_> = self.dims.iter().map(u64::to_string).collect();
-        let order = if self.fortran {
+        let sizes: Vec<_> = self.shape.iter().map(u64::to_string).collect();
+        let text = format!("{} of type {}", sizes.join("×"), self.descr);
+        text + if self.fortran_order {
             " in Fortran order"
         } else {
             ""
-        };
-        format!("{} of type {}{order}", dims.join("×"), self.descr)
-    }
-}
-
-/// The rest of a header's text.
-struct Cursor<'a>(&'a str);
-
-impl<'a> Cursor<'a> {
-    fn expect(&mut self, wanted: char) -> Option<()> {
-        self.0 = self.0.trim_start().strip_prefix(wanted)?;
-        Some(())
-    }
-
-    fn string(&mut self) -> Option<&'a str> {
-        let text = self.0.trim_start();
-        let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-        let (string, rest) = text[1..].split_once(quote)?;
-        self.0 = rest;
-        Some(string)
-    }
-
-    fn word(&mut self) -> &'a str {
-        let text = self.0.trim_start();
-        let end = text
-            .find(|c: char| !c.is_ascii_alphanumeric())
-            .unwrap_or(text.len());
-        let (word, rest) = text.split_at(end);
-        self.0 = rest;
-        word
-    }
-
-    fn tuple(&mut self) -> Option<Vec<u64>> {
-        self.expect('(')?;
-        let mut sizes = Vec::new();
-        while self.expect(')').is_none() {
-            // Python 2 wrote long integers as `3L`.
-            sizes.push(self.word().trim_end_matches('L').parse().ok()?);
-            if self.expect(',').is_none() && !self.0.trim_start().starts_with(')') {
-                return None;
-            }
         }
-        Some(sizes)
     }
 }
 
 fn unsupported(input: &Input, found: String) -> DataError {
-    DataError::Unsupported {
-        path: input.path().into(),
-        found,
-        expected: SUPPORTED,
-    }
+    let expected = SUPPORTED;
+    input.error(DataProblem::Unsupported { found, expected })
 }
 
 fn bad(input: &Input, found: String, expected: &'static str) -> DataError {
-    DataError::BadHeader {
-        path: input.path().into(),
-        found,
-        expected,
-    }
+    input.error(DataProblem::BadHeader { found, expected })
 }
 
 #[cfg(test)]
@@ -247,18 +187,34 @@ mod tests {
     use super::*;
 
     fn fields(text: &str) -> Option<(String, bool, Vec<u64>)> {
-        let header = Header::parse(text).ok()?;
-        Some((header.descr, header.fortran, header.dims))
+        let header = Header::parse(text)?;
+        Some((header.descr, header.fortran_order, header.shape))
     }
 
     #[test]
     fn header_of_numpy_parses() {
-        let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }      \n";
-        assert_eq!(fields(text), Some(("<f4".into(), false, vec![3, 4])));
-        let text = "{\"shape\":(7L,),\"fortran_order\":True,\"descr\":\"|u1\"}";
-        assert_eq!(fields(text), Some(("|u1".into(), true, vec![7])));
-        let text = "{'descr': '<f8', 'fortran_order': False, 'shape': ()}";
-        assert_eq!(fields(text), Some(("<f8".into(), false, vec![])));
+        for (text, descr, fortran, dims) in [
+            (
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   \n",
+                "<f4",
+                false,
+                vec![3, 4],
+            ),
+            (
+                "{\"shape\":(7L,),\"fortran_order\":True,\"descr\":\"|u1\"}",
+                "|u1",
+                true,
+                vec![7],
+            ),
+            (
+                "{'descr': '<f8', 'fortran_order': False, 'shape': ()}",
+                "<f8",
+                false,
+                vec![],
+            ),
+        ] {
+            assert_eq!(fields(text), Some((descr.into(), fortran, dims)), "{text}");
+        }
     }
 
     #[test]

@@ -1,12 +1,10 @@
 //! Records as a source gives them: values in its own units and what is known of them, before they
 //! are split and normalised.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
 use crate::config::Normalize;
-use crate::error::DataError;
+use crate::error::DataProblem;
 use crate::mixture::Mixture;
 
 /// The meaning of the values of one record.
@@ -142,7 +140,7 @@ impl Raw {
     }
 
     /// Refuses NaN, infinities and numbers that 32 bits cannot hold.
-    pub(crate) fn check_finite(&self, path: &Path, cols: usize) -> Result<(), DataError> {
+    pub(crate) fn check_finite(&self, cols: usize) -> Result<(), DataProblem> {
         let wrong = match self {
             Self::Bytes(_) => None,
             Self::Singles(data) => data.iter().position(|value| !value.is_finite()),
@@ -150,8 +148,7 @@ impl Raw {
         };
         match wrong {
             None => Ok(()),
-            Some(index) => Err(DataError::NotFinite {
-                path: path.into(),
+            Some(index) => Err(DataProblem::NotFinite {
                 place: format!("row {}, column {}", index / cols + 1, index % cols + 1),
                 found: self.at(index),
             }),

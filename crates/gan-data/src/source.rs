@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::error::DataError;
+use crate::error::{DataError, DataProblem};
 use crate::input::Input;
 use crate::record::Loaded;
 use crate::{cifar, csv, idx, npy};
@@ -13,8 +13,7 @@ const TABLES: [&str; 3] = ["csv", "tsv", "txt"];
 
 /// Reads a file by its content, or a directory by the names in it.
 pub(crate) fn read(path: &Path) -> Result<Loaded, DataError> {
-    let metadata = fs::metadata(path).map_err(|source| DataError::unreadable(path, source))?;
-    if metadata.is_dir() {
+    if path.is_dir() {
         return read_directory(path);
     }
     let input = Input::open(path)?;
@@ -36,7 +35,7 @@ pub(crate) fn read(path: &Path) -> Result<Loaded, DataError> {
 }
 
 fn read_directory(path: &Path) -> Result<Loaded, DataError> {
-    let names = list(path).map_err(|source| DataError::unreadable(path, source))?;
+    let names = list(path).map_err(|source| DataProblem::unreadable(source).at(path))?;
     if let Some(loaded) = idx::load_directory(path, &names) {
         return loaded;
     }
@@ -44,12 +43,12 @@ fn read_directory(path: &Path) -> Result<Loaded, DataError> {
         return loaded;
     }
     let candidate = names.iter().find(|name| may_be_data(name));
-    Err(DataError::NotADataSet {
-        path: path.into(),
+    let problem = DataProblem::NotADataSet {
         candidate: candidate.map(|name| path.join(name)),
         found: names,
         expected: "MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 (data_batch_1.bin, ...)",
-    })
+    };
+    Err(problem.at(path))
 }
 
 /// Sorted names in a directory; directories end in `/`.
@@ -70,11 +69,11 @@ fn list(path: &Path) -> std::io::Result<Vec<String>> {
 /// True for a directory, and for a file whose name suggests a kind that is read.
 fn may_be_data(name: &str) -> bool {
     let path = Path::new(name);
-    let extension = extension(path);
-    name.ends_with('/')
-        || matches!(extension.as_str(), "bin" | "npy")
-        || TABLES.contains(&extension.as_str())
-        || idx::is_idx_name(path)
+    let has_known_extension = match extension(path).as_str() {
+        "bin" | "npy" => true,
+        other => TABLES.contains(&other),
+    };
+    name.ends_with('/') || has_known_extension || idx::is_idx_name(path)
 }
 
 fn extension(path: &Path) -> String {
@@ -83,6 +82,5 @@ fn extension(path: &Path) -> String {
 }
 
 fn unknown(path: &Path, found: String) -> DataError {
-    let path = path.into();
-    DataError::UnknownKind { path, found }
+    DataProblem::UnknownKind { found }.at(path)
 }

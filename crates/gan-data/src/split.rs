@@ -1,12 +1,11 @@
 //! The division of the records into those that train, validate and test.
 
 use std::ops::Range;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::DataConfig;
-use crate::error::DataError;
+use crate::error::DataProblem;
 
 /// Ranges of records, in this order and without overlap.
 ///
@@ -28,11 +27,10 @@ const VALID: usize = 10_000;
 impl Splits {
     /// The splits of `rows` records, the last `test_rows` of which came as a test set, if any did.
     pub(crate) fn new(
-        path: &Path,
         rows: usize,
         test_rows: Option<usize>,
         config: &DataConfig,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, DataProblem> {
         let (pool, test_start, test) = match test_rows {
             Some(given) => (rows - given, rows - given, config.test.unwrap_or(given)),
             None => {
@@ -51,8 +49,7 @@ impl Splits {
             && train.checked_add(valid).is_some_and(|both| both <= pool)
             && test <= rows - test_start;
         if !fits {
-            return Err(DataError::Splits {
-                path: path.into(),
+            return Err(DataProblem::Splits {
                 found: format!("{train}, {valid}, {test}"),
                 expected: match test_rows {
                     Some(given) => format!("{pool} and {given} in the two files"),
@@ -78,75 +75,58 @@ impl Splits {
 mod tests {
     use super::*;
 
-    fn splits(
-        rows: usize,
-        test_rows: Option<usize>,
-        sizes: [Option<usize>; 3],
-    ) -> Result<Splits, DataError> {
+    fn splits(rows: usize, test_rows: Option<usize>, sizes: Sizes) -> Result<Splits, DataProblem> {
+        let [train, valid, test] = sizes;
         let config = DataConfig {
-            train: sizes[0],
-            valid: sizes[1],
-            test: sizes[2],
+            train,
+            valid,
+            test,
             ..DataConfig::default()
         };
-        Splits::new(Path::new("x"), rows, test_rows, &config)
+        Splits::new(rows, test_rows, &config)
     }
 
-    #[track_caller]
-    fn check(
-        rows: usize,
-        test_rows: Option<usize>,
-        sizes: [Option<usize>; 3],
-        expected: [Range<usize>; 3],
-    ) {
-        let [train, valid, test] = expected;
-        let expected = Splits { train, valid, test };
-        assert_eq!(splits(rows, test_rows, sizes).unwrap(), expected);
+    /// What the configuration asks for, to train, to validate and to test.
+    type Sizes = [Option<usize>; 3];
+
+    const ALL: Sizes = [None; 3];
+
+    /// Each row is the number of records, that of the test file, what is asked for, and the splits.
+    fn check<const N: usize>(cases: [(usize, Option<usize>, Sizes, [Range<usize>; 3]); N]) {
+        for (rows, test_rows, sizes, [train, valid, test]) in cases {
+            let expected = Splits { train, valid, test };
+            assert_eq!(splits(rows, test_rows, sizes).unwrap(), expected);
+        }
     }
 
     #[test]
+    #[rustfmt::skip]
     fn splits_of_mnist_are_the_authors() {
-        check(
-            70_000,
-            Some(10_000),
-            [None; 3],
-            [0..50_000, 50_000..60_000, 60_000..70_000],
-        );
-        check(
-            60_000,
-            Some(10_000),
-            [None; 3],
-            [0..40_000, 40_000..50_000, 50_000..60_000],
-        );
+        check([
+            (70_000, Some(10_000), ALL, [0..50_000, 50_000..60_000, 60_000..70_000]),
+            (60_000, Some(10_000), ALL, [0..40_000, 40_000..50_000, 50_000..60_000]),
+        ]);
     }
 
     #[test]
     fn splits_of_a_lone_file_are_eight_one_one() {
-        check(1009, None, [None; 3], [0..809, 809..909, 909..1009]);
-        check(1, None, [None; 3], [0..1, 1..1, 1..1]);
+        check([
+            (1009, None, ALL, [0..809, 809..909, 909..1009]),
+            (1, None, ALL, [0..1, 1..1, 1..1]),
+        ]);
     }
 
     #[test]
+    #[rustfmt::skip]
     fn splits_given_take_the_first_to_train_and_leave_a_gap() {
-        check(100, None, [Some(7), None, Some(5)], [0..7, 85..95, 95..100]);
-        check(
-            70_000,
-            Some(10_000),
-            [Some(100), None, Some(9)],
-            [0..100, 50_000..60_000, 60_000..60_009],
-        );
-        check(
-            70_000,
-            Some(10_000),
-            [Some(60_000), None, None],
-            [0..60_000, 60_000..60_000, 60_000..70_000],
-        );
-        check(
-            100,
-            None,
-            [Some(100), None, None],
-            [0..100, 100..100, 100..100],
-        );
+        check([
+            (100, None, [Some(7), None, Some(5)], [0..7, 85..95, 95..100]),
+            (70_000, Some(10_000), [Some(100), None, Some(9)],
+                [0..100, 50_000..60_000, 60_000..60_009]),
+            (70_000, Some(10_000), [Some(60_000), None, None],
+                [0..60_000, 60_000..60_000, 60_000..70_000]),
+            (100, None, [Some(100), None, None], [0..100, 100..100, 100..100]),
+        ]);
     }
 
     #[test]
@@ -156,13 +136,13 @@ mod tests {
             [None, Some(101), None],
             [None, None, Some(101)],
             [Some(50), Some(30), Some(21)],
-            [Some(usize::MAX), Some(usize::MAX), Some(usize::MAX)],
+            [Some(usize::MAX); 3],
             [Some(0), None, None],
             [None, Some(0), Some(100)],
         ] {
             let error = splits(100, None, sizes).unwrap_err();
             assert!(
-                matches!(error, DataError::Splits { .. }),
+                matches!(error, DataProblem::Splits { .. }),
                 "{sizes:?}: {error}"
             );
             assert!(splits(100, Some(10), sizes).is_err(), "{sizes:?}");

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::DataError;
+use crate::error::{DataError, DataProblem};
 
 /// Writes `rows`, row-major with `cols` values each, as a 2-D array of little-endian 32-bit floats.
 ///
@@ -30,10 +30,7 @@ fn npy_header(rows: usize, cols: usize) -> Vec<u8> {
     let mut text =
         format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {cols}), }}");
     let unpadded = 10 + text.len() + 1;
-    text.extend(std::iter::repeat_n(
-        ' ',
-        unpadded.next_multiple_of(64) - unpadded,
-    ));
+    text += &" ".repeat(unpadded.next_multiple_of(64) - unpadded);
     text.push('\n');
     let mut header = b"\x93NUMPY\x01\x00".to_vec();
     header.extend_from_slice(&(text.len() as u16).to_le_bytes());
@@ -124,10 +121,7 @@ fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), DataError> {
-    replace_file(path, write).map_err(|source| {
-        let path = path.into();
-        DataError::Unwritable { path, source }
-    })
+    replace_file(path, write).map_err(|source| DataProblem::Unwritable(source).at(path))
 }
 
 fn write_beside(
@@ -157,14 +151,8 @@ mod tests {
         let name = beside(Path::new("a/losses.svg"));
         let name = name.file_name().unwrap().to_str().unwrap();
         assert_eq!(half_written(name), Some("losses.svg"));
-        for other in [
-            "x.part",
-            ".x.part",
-            ".x..part",
-            ".x.me.part",
-            "x.1.part",
-            ".x.1.tmp",
-        ] {
+        let others = "x.part .x.part .x..part .x.me.part x.1.part .x.1.tmp";
+        for other in others.split(' ') {
             assert_eq!(half_written(other), None, "{other}");
         }
     }

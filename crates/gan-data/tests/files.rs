@@ -5,11 +5,13 @@
 mod common;
 
 use common::*;
-use gan_data::{DataConfig, DataError, Normalize, RecordShape, Splits, Transform, Values, load};
+use gan_data::{
+    DataConfig, DataError, DataProblem, Dataset, Normalize, RecordShape, Transform, Values, load,
+};
 
 /// The error must say `message` after the path.
 #[track_caller]
-fn check_error(result: Result<gan_data::Dataset, DataError>, message: &str) -> DataError {
+fn check_error(result: Result<Dataset, DataError>, message: &str) -> DataError {
     let error = result.unwrap_err();
     let text = error.to_string();
     let (_, after_path) = text.split_once(": ").unwrap();
@@ -33,9 +35,15 @@ fn check_hint(error: &DataError, part: &str) {
 }
 
 #[track_caller]
-fn check_splits(dataset: &gan_data::Dataset, expected: [std::ops::Range<usize>; 3]) {
-    let Splits { train, valid, test } = dataset.splits.clone();
-    assert_eq!([train, valid, test], expected);
+fn check_size(dataset: &Dataset, rows: usize, cols: usize) {
+    let records = &dataset.records;
+    assert_eq!((records.rows(), records.cols()), (rows, cols));
+}
+
+#[track_caller]
+fn check_splits(dataset: &Dataset, expected: [std::ops::Range<usize>; 3]) {
+    let splits = dataset.splits.clone();
+    assert_eq!([splits.train, splits.valid, splits.test], expected);
 }
 
 fn grey(height: usize, width: usize) -> RecordShape {
@@ -60,7 +68,7 @@ fn mnist_folder() -> Folder {
 fn mnist_directory_loads_compressed_and_plain() {
     let folder = mnist_folder();
     let dataset = load_path(folder.path()).unwrap();
-    assert_eq!((dataset.records.rows(), dataset.records.cols()), (37, 35));
+    check_size(&dataset, 37, 35);
     check_splits(&dataset, [0..27, 27..30, 30..37]);
     let labels = dataset.labels.as_ref().unwrap();
     assert_eq!((labels[12], labels[30], dataset.classes), (2, 0, Some(10)));
@@ -108,10 +116,8 @@ fn idx_file_loads_by_its_content() {
     ] {
         let dataset = load_bytes(name, bytes).unwrap();
         assert_eq!(dataset.name, "images");
-        assert_eq!(
-            (dataset.records.rows(), dataset.splits.valid.clone()),
-            (20, 16..18)
-        );
+        check_size(&dataset, 20, 6);
+        check_splits(&dataset, [0..16, 16..18, 18..20]);
         assert!(dataset.labels.is_none());
         assert!(matches!(dataset.records.values(), Values::Bytes { .. }));
     }
@@ -155,14 +161,17 @@ fn gzip_damaged_or_of_something_else_is_told() {
         check_hint(&error, "fetch");
     }
     let error = load_bytes("a.csv.gz", gzip(b"1,2\n3,4\n")).unwrap_err();
-    assert!(matches!(error, DataError::UnknownKind { .. }), "{error}");
+    assert!(
+        matches!(error.problem, DataProblem::UnknownKind { .. }),
+        "{error}"
+    );
     check_hint(&error, "unpack");
 }
 
 #[test]
 fn cifar_file_loads_with_contrast_normalised() {
     let dataset = load_bytes("rows.bin", cifar(10)).unwrap();
-    assert_eq!((dataset.records.rows(), dataset.records.cols()), (10, 3072));
+    check_size(&dataset, 10, 3072);
     assert_eq!(dataset.labels.as_ref().unwrap()[3], 3);
     let values = row(&dataset, 4);
     let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
@@ -176,10 +185,8 @@ fn cifar_directory_splits_by_batch() {
     for batch in 1..=5 {
         folder.put(&format!("data_batch_{batch}.bin"), cifar(4));
     }
-    check_error(
-        load_path(folder.path()),
-        "CIFAR-10 is incomplete: missing test_batch.bin",
-    );
+    let message = "CIFAR-10 is incomplete: missing test_batch.bin";
+    check_error(load_path(folder.path()), message);
     folder.put("test_batch.bin", cifar(3));
     let dataset = load_path(folder.path()).unwrap();
     check_splits(&dataset, [0..18, 18..20, 20..23]);
@@ -202,13 +209,12 @@ fn cifar_file_wrong_in_each_way_is_told() {
 fn npy_of_every_supported_type_loads() {
     let singles = [1.5f32, -2.0, 3.25, 4.0, 5.0, 6.5];
     let doubles = singles.map(f64::from);
-    let files = [
+    for (descr, payload) in [
         ("<f4", singles.map(f32::to_le_bytes).concat()),
         (">f4", singles.map(f32::to_be_bytes).concat()),
         ("<f8", doubles.map(f64::to_le_bytes).concat()),
         (">f8", doubles.map(f64::to_be_bytes).concat()),
-    ];
-    for (descr, payload) in files {
+    ] {
         let folder = Folder::new();
         let path = folder.put("rows.npy", npy(&npy_text(descr, "(3, 2)"), &payload));
         let dataset = load(&unnormalized(&path), 0).unwrap();
@@ -231,7 +237,7 @@ fn npy_of_bytes_in_three_dimensions_is_images() {
     assert_eq!(dataset.shape, grey(3, 5));
     assert_eq!(dataset.transform, Transform::Pixels);
     let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(4,)"), &[7; 4])).unwrap();
-    assert_eq!((dataset.records.rows(), dataset.records.cols()), (4, 1));
+    check_size(&dataset, 4, 1);
 }
 
 #[test]
@@ -244,14 +250,19 @@ fn npy_wrong_in_each_way_is_told() {
             "bytes after the end of the data: found at least 97 bytes, expected 96"),
         ("a.npy", file("<f4", "(0, 2)", 0), "found 0 records, expected at least 1"),
         ("a.npy", file("<f4", "(2, 0)", 0), "found 0 records, expected at least 1"),
-        ("a.npy", npy("[]", &[]), "damaged npy header: found [], expected a Python dictionary"),
+        ("a.npy", npy("[]", &[]),
+            "damaged npy header: found [], expected a Python dictionary of descr, a plain type in \
+             quotes, fortran_order, True or False, and shape, a tuple of sizes"),
         ("a.npy", b"1,2".to_vec(),
             "damaged npy header: found \"1,2\", expected the magic \\x93NUMPY"),
         ("a.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(),
             "damaged npy header: found a header of 4294967295 bytes, expected at most 10000 bytes"),
     ]);
     let error = load_bytes("a.npy", file("<f8", "(4294967296, 4294967296)", 0)).unwrap_err();
-    assert!(matches!(error, DataError::TooLarge { .. }), "{error}");
+    assert!(
+        matches!(error.problem, DataProblem::TooLarge { .. }),
+        "{error}"
+    );
     for (descr, shape, length, found) in [
         ("<i8", "(2, 2)", 32, "found an array of type <i8"),
         (
@@ -263,7 +274,10 @@ fn npy_wrong_in_each_way_is_told() {
         ("<f4", "()", 4, "of type <f4"),
     ] {
         let error = load_bytes("a.npy", file(descr, shape, length)).unwrap_err();
-        assert!(matches!(error, DataError::Unsupported { .. }), "{error}");
+        assert!(
+            matches!(error.problem, DataProblem::Unsupported { .. }),
+            "{error}"
+        );
         assert!(error.to_string().contains(found), "{error}");
         check_hint(&error, "np.float32");
     }
@@ -272,10 +286,9 @@ fn npy_wrong_in_each_way_is_told() {
 #[test]
 fn npy_of_values_beyond_32_bits_names_the_place() {
     for (wrong, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1e300, "-1")] {
-        let payload = [0.0, 1.0, 2.0, wrong, 4.0, 5.0]
-            .map(f64::to_le_bytes)
-            .concat();
-        let error = load_bytes("a.npy", npy(&npy_text("<f8", "(2, 3)"), &payload)).unwrap_err();
+        let payload = [0.0, 1.0, 2.0, wrong, 4.0, 5.0].map(f64::to_le_bytes);
+        let file = npy(&npy_text("<f8", "(2, 3)"), &payload.concat());
+        let error = load_bytes("a.npy", file).unwrap_err();
         let expected = format!("row 2, column 1: found {shown}");
         assert!(error.to_string().contains(&expected), "{error}");
     }
@@ -292,35 +305,24 @@ fn csv_loads_with_and_without_header_in_each_dialect() {
     ] {
         let dataset = load_bytes("table.csv", text).unwrap();
         assert_eq!(dataset.columns().unwrap(), ["x", "y"], "{text}");
-        assert_eq!(
-            (dataset.records.rows(), dataset.splits.train.clone()),
-            (3, 0..3)
-        );
+        check_size(&dataset, 3, 2);
+        check_splits(&dataset, [0..3, 3..3, 3..3]);
         assert_eq!(row(&dataset, 1), [0.0, 0.0], "{text}");
         let mut back = row(&dataset, 2);
         dataset.transform.invert(&mut back);
         assert_eq!(back, [3.0, 30.0]);
     }
     let dataset = load_bytes("table.csv", "1\n2\n4\n").unwrap();
-    assert_eq!(
-        (
-            dataset.columns(),
-            dataset.records.cols(),
-            dataset.name.as_str()
-        ),
-        (None, 1, "table")
-    );
+    check_size(&dataset, 3, 1);
+    assert_eq!((dataset.columns(), &*dataset.name), (None, "table"));
 }
 
 #[test]
 fn csv_with_a_constant_column_notes_it() {
     let dataset = load_bytes("a.csv", "1,5\n2,5\n3,5\n").unwrap();
     assert_eq!(row(&dataset, 0)[1], 0.0);
-    assert!(
-        dataset.notes[0].contains("column 2 is constant"),
-        "{:?}",
-        dataset.notes
-    );
+    let note = &dataset.notes[0];
+    assert!(note.contains("column 2 is constant"), "{note}");
 }
 
 #[test]
@@ -349,14 +351,17 @@ fn csv_wrong_in_each_way_is_told() {
         }
     }
     let error = load_bytes("a.csv", b"1,2\n\xff\xfe,3\n").unwrap_err();
-    assert!(matches!(error, DataError::NotANumber { .. }), "{error}");
+    assert!(
+        matches!(error.problem, DataProblem::NotANumber { .. }),
+        "{error}"
+    );
 }
 
 #[test]
 fn path_that_is_no_file_of_a_known_kind_is_told() {
     let folder = Folder::new();
     let error = load_path(&folder.path().join("mnst")).unwrap_err();
-    assert!(matches!(error, DataError::Missing { .. }), "{error}");
+    assert!(matches!(error.problem, DataProblem::Missing), "{error}");
     check_hint(&error, "digits, figure1, ring8, grid25");
     let expected = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
     for (name, bytes, found) in [
@@ -365,7 +370,10 @@ fn path_that_is_no_file_of_a_known_kind_is_told() {
         ("rows", "1,2", "found a file without extension"),
     ] {
         let error = check_error(load_bytes(name, bytes), &format!("{found}, {expected}"));
-        assert_eq!(matches!(error, DataError::Empty { .. }), bytes.is_empty());
+        assert_eq!(
+            matches!(error.problem, DataProblem::Empty),
+            bytes.is_empty()
+        );
     }
     let expected = "expected the files of MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 \
                     (data_batch_1.bin, ...)";
@@ -381,11 +389,8 @@ fn path_that_is_no_file_of_a_known_kind_is_told() {
 #[cfg(unix)]
 #[test]
 fn path_of_a_device_is_refused() {
-    let error = load_path(std::path::Path::new("/dev/zero")).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "/dev/zero: found a pipe or device, expected a file"
-    );
+    let device = std::path::Path::new("/dev/zero");
+    check_error(load_path(device), "found a pipe or device, expected a file");
 }
 
 #[cfg(unix)]
@@ -408,34 +413,22 @@ fn file_without_permission_is_told() {
 fn config_that_does_not_fit_the_data_is_refused() {
     let folder = Folder::new();
     let path = folder.put("a.csv", "1\n2\n3\n");
-    let with_count = DataConfig {
-        count: Some(3),
-        ..config(&path)
+    let refused = |source: &str, change: &dyn Fn(&mut DataConfig), message: &str| {
+        let mut config = DataConfig::new(source);
+        change(&mut config);
+        check_error(load(&config, 0), message);
     };
-    assert!(matches!(
-        load(&with_count, 0),
-        Err(DataError::CountOfFile { .. })
-    ));
-    let too_many = DataConfig {
-        train: Some(4),
-        ..config(&path)
-    };
+    let file = path.to_str().unwrap();
+    let message = "found count beside a path, expected it with a built-in source only";
+    refused(file, &|config| config.count = Some(3), message);
     let message = "splits of 4, 0, 0 records (train, valid, test), expected 1 or more to train and \
                    no more than 3 in all";
-    check_error(load(&too_many, 0), message);
-    let images = DataConfig {
-        normalize: Normalize::Gcn,
-        ..config(&path)
-    };
+    refused(file, &|config| config.train = Some(4), message);
     let message = "normalize is gcn, expected none or standardize for floats";
-    check_error(load(&images, 0), message);
+    refused(file, &|config| config.normalize = Normalize::Gcn, message);
     for count in [0, usize::MAX] {
-        let config = DataConfig {
-            count: Some(count),
-            ..DataConfig::new("ring8")
-        };
         let message = format!("count is {count}, expected 1 to 4000000");
-        check_error(load(&config, 0), &message);
+        refused("ring8", &|config| config.count = Some(count), &message);
     }
 }
 
@@ -448,23 +441,16 @@ fn builtin_sources_load_with_their_defaults() {
         ("grid25", 50_000, 2),
     ] {
         let dataset = load(&DataConfig::new(name), 5).unwrap();
-        assert_eq!(
-            (dataset.records.rows(), dataset.records.cols()),
-            (rows, cols)
-        );
+        check_size(&dataset, rows, cols);
         assert_eq!(dataset.splits.test.end, rows);
         assert_eq!(dataset.mixture.is_some(), name != "digits");
-        assert_eq!(
-            dataset.source,
-            format!("built-in {name}, {rows} records, seed 5")
-        );
+        let source = format!("built-in {name}, {rows} records, seed 5");
+        assert_eq!(dataset.source, source);
     }
 }
 
 #[test]
 fn mean_is_over_the_training_records_in_the_players_units() {
     let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(10, 2)"), &[51; 20])).unwrap();
-    for mean in dataset.mean() {
-        assert!((mean - 0.2).abs() < 1e-6);
-    }
+    assert!(dataset.mean().iter().all(|mean| (mean - 0.2).abs() < 1e-6));
 }

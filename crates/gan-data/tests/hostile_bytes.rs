@@ -64,15 +64,8 @@ fn peak(path: &Path) -> usize {
     (PEAK.get() - before) as usize
 }
 
-const EXTENSIONS: [&str; 7] = [
-    "a.idx3-ubyte",
-    "a.gz",
-    "a.bin",
-    "a.npy",
-    "a.csv",
-    "a.txt",
-    "a",
-];
+#[rustfmt::skip]
+const EXTENSIONS: [&str; 7] = ["a.idx3-ubyte", "a.gz", "a.bin", "a.npy", "a.csv", "a.txt", "a"];
 
 /// Whole files with the names that they go by.
 fn whole() -> Vec<(&'static str, Vec<u8>)> {
@@ -108,7 +101,9 @@ fn mutation() -> impl Strategy<Value = Mutation> {
 }
 
 fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
-    let at = |index: &prop::sample::Index| index.index(bytes.len() + 1);
+    let length = bytes.len();
+    let at = |index: &prop::sample::Index| index.index(length + 1);
+    let between = |a, b| at(a).min(at(b))..at(a).max(at(b));
     match mutation {
         Mutation::Set(index, to) => {
             // Half of the hits go to the first 32 bytes, where the headers are.
@@ -122,14 +117,8 @@ fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
             let at = at(index);
             bytes.splice(at..at, what.iter().copied());
         }
-        Mutation::Cut(from, to) => {
-            let (from, to) = (at(from).min(at(to)), at(from).max(at(to)));
-            bytes.drain(from..to);
-        }
-        Mutation::Repeat(from, to) => {
-            let (from, to) = (at(from).min(at(to)), at(from).max(at(to)));
-            bytes.extend_from_within(from..to);
-        }
+        Mutation::Cut(from, to) => drop(bytes.drain(between(from, to))),
+        Mutation::Repeat(from, to) => bytes.extend_from_within(between(from, to)),
     }
 }
 
@@ -138,11 +127,11 @@ fn check(name: &str, bytes: &[u8], multiple: usize) {
     let folder = Folder::new();
     let path = folder.put(name, bytes);
     let peak = peak(&path);
-    let allowed = BUFFERS + multiple * bytes.len();
+    let length = bytes.len();
+    let allowed = BUFFERS + multiple * length;
     assert!(
         peak <= allowed,
-        "{name}: {peak} bytes for a file of {}",
-        bytes.len()
+        "{name}: {peak} bytes for a file of {length}"
     );
 }
 
@@ -196,12 +185,8 @@ fn load_of_a_gzip_whose_header_promises_more_than_deflate_can_hold_reads_nothing
     let folder = Folder::new();
     let path = folder.put("a.gz", bytes);
     let error = load_path(&path).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("header promises 60000×28×28 bytes"),
-        "{error}"
-    );
+    let words = "header promises 60000×28×28 bytes";
+    assert!(error.to_string().contains(words), "{error}");
 }
 
 #[test]

@@ -28,23 +28,15 @@ fn mnist_has_its_published_counts_labels_and_mean() {
         (dataset.records.rows(), dataset.records.cols()),
         (70_000, 784)
     );
-    let splits = &dataset.splits;
-    assert_eq!(splits.train, 0..50_000);
-    assert_eq!(splits.valid, 50_000..60_000);
-    assert_eq!(splits.test, 60_000..70_000);
+    let splits = dataset.splits.clone();
+    let expected = [0..50_000, 50_000..60_000, 60_000..70_000];
+    assert_eq!([splits.train, splits.valid, splits.test], expected);
     let labels = dataset.labels.as_ref().unwrap();
     // The first labels of the two files.
-    assert_eq!(
-        (&labels[..5], &labels[60_000..60_005]),
-        (&[5, 0, 4, 1, 9][..], &[7, 2, 1, 0, 4][..])
-    );
-    let mut sum = 0.0;
-    for index in 0..60_000 {
-        sum += row(&dataset, index)
-            .iter()
-            .map(|&value| f64::from(value))
-            .sum::<f64>();
-    }
+    assert_eq!(labels[..5], [5, 0, 4, 1, 9]);
+    assert_eq!(labels[60_000..60_005], [7, 2, 1, 0, 4]);
+    let values = (0..60_000).flat_map(|index| row(&dataset, index));
+    let sum = values.map(f64::from).sum::<f64>();
     // 0.1307 over the 60,000 images of the training file.
     let mean = sum / (60_000.0 * 784.0);
     assert!((mean - 0.1307).abs() < 5e-5, "{mean}");
@@ -67,11 +59,8 @@ fn cifar_rows_have_norm_55_and_come_back_as_pixels() {
     assert_eq!(dataset.labels.as_ref().unwrap()[..4], [6, 9, 9, 4]);
     for index in (0..4000).step_by(97) {
         let mut values = row(&dataset, index);
-        let norm = values
-            .iter()
-            .map(|&v| f64::from(v).powi(2))
-            .sum::<f64>()
-            .sqrt();
+        let squares = values.iter().map(|&v| f64::from(v).powi(2));
+        let norm = squares.sum::<f64>().sqrt();
         assert!((norm - 55.0).abs() < 1e-3, "{norm}");
         dataset.transform.invert(&mut values);
         assert!(values.iter().all(|value| (0.0..=255.0).contains(value)));

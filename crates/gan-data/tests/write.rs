@@ -43,10 +43,8 @@ fn write_npy_is_read_by_npyz() {
     write_npy(&path, &[1.0, 2.5, -3.0, 4.0, 5.0, 6.0], 3).unwrap();
     let file = npyz::NpyFile::new(std::fs::File::open(&path).unwrap()).unwrap();
     assert_eq!((file.shape(), file.order()), (&[2, 3][..], npyz::Order::C));
-    assert_eq!(
-        file.into_vec::<f32>().unwrap(),
-        [1.0, 2.5, -3.0, 4.0, 5.0, 6.0]
-    );
+    let values = file.into_vec::<f32>().unwrap();
+    assert_eq!(values, [1.0, 2.5, -3.0, 4.0, 5.0, 6.0]);
 }
 
 #[test]
@@ -87,8 +85,6 @@ fn write_into_a_missing_directory_is_told() {
     let folder = Folder::new();
     let path = folder.path().join("none/a.npy");
     let error = write_npy(&path, &[1.0], 1).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("{}: cannot be written", path.display())
-    );
+    let message = format!("{}: cannot be written", path.display());
+    assert_eq!(error.to_string(), message);
 }

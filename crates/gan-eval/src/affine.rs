@@ -13,6 +13,29 @@ pub(crate) struct Affine<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Affine<'a, B> {
+    /// The map from x to −2·x·r + ‖r‖² for each of `points` r less `mean`: all of ‖x − r‖² that
+    /// differs between the points. `centred` gives a value less the mean.
+    pub(crate) fn to_points(
+        backend: &'a B,
+        points: Points<'_>,
+        mean: &[f64],
+        centred: impl Fn(f32, f64) -> f64,
+    ) -> Self {
+        let (count, cols) = (points.rows(), points.cols());
+        let mut weights = vec![B::Elem::ZERO; cols * count];
+        let mut squares = Vec::with_capacity(count);
+        for (index, row) in points.iter().enumerate() {
+            let mut square = 0.0;
+            for (col, (&value, &mean)) in row.iter().zip(mean).enumerate() {
+                let value = centred(value, mean);
+                square += value * value;
+                weights[col * count + index] = B::Elem::from_f64(-2.0 * value);
+            }
+            squares.push(B::Elem::from_f64(square));
+        }
+        Self::new(backend, &weights, &squares)
+    }
+
     /// The map with the weights `w`, k × n and row-major, and the bias `b` of n values.
     pub(crate) fn new(backend: &'a B, w: &[B::Elem], b: &[B::Elem]) -> Self {
         let n = b.len();

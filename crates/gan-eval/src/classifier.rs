@@ -9,46 +9,43 @@ use gan_kernels::{
 };
 use gan_model::{LayerSpec, Mlp, Optimizer, Pass, Tape};
 
-use crate::Points;
 use crate::affine::{stateless, write_centred};
 use crate::draws::Draw;
+use crate::points::{OwnedPoints, Points};
 
 /// Rows of one forward pass outside of training.
 const CHUNK: usize = 256;
 /// Adam's last learning rate, as a share of its first.
 const LAST_RATE: f64 = 0.05;
 
+/// Records per update.
+pub(crate) const MINIBATCH: usize = 100;
+/// Adam's η at the start; it falls linearly to a twentieth.
+const LEARNING_RATE: f64 = 2e-3;
+
 /// Layers and training of a [`Classifier`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Training {
+pub(crate) struct Training {
     /// Units of each hidden layer, rectifiers all.
-    pub hidden: Vec<usize>,
+    hidden: Vec<usize>,
     /// Times that every record is visited.
-    pub epochs: usize,
-    /// Records per update.
-    pub minibatch: usize,
-    /// Adam's η at the start; it falls linearly to a twentieth.
-    pub learning_rate: f64,
+    epochs: usize,
     /// Seed of the first weights and of the order of records.
-    pub seed: u64,
+    seed: u64,
 }
 
 impl Training {
     /// 256 and 128 rectifiers: three epochs on MNIST reach 97.6 % in seconds.
-    #[must_use]
-    pub fn new(epochs: usize, seed: u64) -> Self {
+    pub(crate) fn new(epochs: usize, seed: u64) -> Self {
         Self {
             hidden: vec![256, 128],
             epochs,
-            minibatch: 100,
-            learning_rate: 2e-3,
             seed,
         }
     }
 }
 
 /// A trained multilayer perceptron with one logit per class.
-pub struct Classifier<B: Backend> {
+pub(crate) struct Classifier<B: Backend> {
     backend: B,
     /// Mean record, subtracted before the first layer.
     mean: Vec<f64>,
@@ -60,13 +57,8 @@ impl<B: Backend> Classifier<B> {
     /// cross-entropy of the softmax of the logits.
     ///
     /// Columns should be of like scale, as the players' units are.
-    ///
-    /// # Panics
-    /// If there is not one label per point, a label is not below `classes`, or a size is zero.
-    /// # Errors
-    /// If the device failed.
     #[track_caller]
-    pub fn fit(
+    pub(crate) fn fit(
         backend: B,
         training: &Training,
         points: Points<'_>,
@@ -74,7 +66,7 @@ impl<B: Backend> Classifier<B> {
         classes: usize,
     ) -> Result<Self, BackendError> {
         assert!(
-            labels.len() == points.rows() && !labels.is_empty() && training.minibatch > 0,
+            labels.len() == points.rows() && !labels.is_empty(),
             "classifier: {} labels for {} points",
             labels.len(),
             points.rows()
@@ -102,9 +94,9 @@ impl<B: Backend> Classifier<B> {
         points: Points<'_>,
         labels: &[u8],
     ) -> Result<(), BackendError> {
-        let minibatch = training.minibatch.min(points.rows());
+        let minibatch = MINIBATCH.min(points.rows());
         let updates = training.epochs * (points.rows() / minibatch);
-        let schedule = schedule(training.learning_rate, updates);
+        let schedule = schedule(updates);
         let mut state = self.backend.state(schedule.state(training.seed, 0));
         let mut tape = Tape::new(&self.backend, &self.mlp, minibatch, minibatch);
         let mut x = self.backend.matrix(minibatch, points.cols());
@@ -157,54 +149,35 @@ impl<B: Backend> Classifier<B> {
     }
 
     /// Number of classes.
-    #[must_use]
-    pub fn classes(&self) -> usize {
+    pub(crate) fn classes(&self) -> usize {
         self.mlp.units().next_back().unwrap_or(0)
     }
 
     /// p(class | point), one row of [`Classifier::classes`] per point, in f64.
-    ///
-    /// # Panics
-    /// If the points have other columns than those it was trained on.
-    /// # Errors
-    /// If the device failed.
     #[track_caller]
-    pub fn posteriors(&self, points: Points<'_>) -> Result<Vec<f64>, BackendError> {
-        let mut posteriors: Vec<f64> = self
-            .outputs(points, self.last())?
-            .into_iter()
-            .map(Real::to_f64)
-            .collect();
-        posteriors
-            .chunks_exact_mut(self.classes())
-            .for_each(softmax);
+    pub(crate) fn posteriors(&self, points: Points<'_>) -> Result<Vec<f64>, BackendError> {
+        let logits = self.outputs(points, self.last())?.into_iter();
+        let mut posteriors: Vec<f64> = logits.map(Real::to_f64).collect();
+        let rows = posteriors.chunks_exact_mut(self.classes());
+        rows.for_each(softmax);
         Ok(posteriors)
     }
 
     /// Outputs of the last hidden layer, a row per point; without hidden layers, the logits.
-    ///
-    /// # Panics
-    /// As [`Classifier::posteriors`].
-    /// # Errors
-    /// If the device failed.
     #[track_caller]
-    pub fn features(&self, points: Points<'_>) -> Result<Features, BackendError> {
+    pub(crate) fn features(&self, points: Points<'_>) -> Result<OwnedPoints, BackendError> {
         let layer = self.last().saturating_sub(1);
         let values = self.outputs(points, layer)?.into_iter();
-        Ok(Features {
-            cols: self.mlp.units().nth(layer).unwrap_or(0),
-            values: values.map(|value| value.to_f64() as f32).collect(),
-        })
+        let values = values.map(|value| value.to_f64() as f32).collect();
+        Ok(OwnedPoints::new(
+            values,
+            self.mlp.units().nth(layer).unwrap_or(0),
+        ))
     }
 
     /// Share of `points` whose most probable class is their label.
-    ///
-    /// # Panics
-    /// As [`Classifier::posteriors`], or if there is not one label per point.
-    /// # Errors
-    /// If the device failed.
     #[track_caller]
-    pub fn accuracy(&self, points: Points<'_>, labels: &[u8]) -> Result<f64, BackendError> {
+    pub(crate) fn accuracy(&self, points: Points<'_>, labels: &[u8]) -> Result<f64, BackendError> {
         assert!(
             labels.len() == points.rows(),
             "classifier: {} labels for {} points",
@@ -241,33 +214,18 @@ impl<B: Backend> Classifier<B> {
     }
 }
 
-/// Outputs of a classifier's last hidden layer for some points.
-#[derive(Clone, Debug)]
-pub struct Features {
-    values: Vec<f32>,
-    cols: usize,
-}
-
-impl Features {
-    /// The outputs as points, one row per point that was classified.
-    #[must_use]
-    pub fn points(&self) -> Points<'_> {
-        Points::new(&self.values, self.cols)
-    }
-}
-
 const ADAM: Adam = Adam {
     beta1: 0.9,
     beta2: 0.999,
     epsilon: 1e-8,
 };
 
-fn schedule(learning_rate: f64, updates: usize) -> Schedule {
+fn schedule(updates: usize) -> Schedule {
     Schedule {
         slots: vec![SlotSchedule {
             learning_rate: LearningRate::Linear {
-                initial: learning_rate,
-                floor: LAST_RATE * learning_rate,
+                initial: LEARNING_RATE,
+                floor: LAST_RATE * LEARNING_RATE,
                 updates: updates.max(1) as u64,
             },
             momentum: Momentum::constant(0.0),
@@ -283,12 +241,12 @@ fn schedule(learning_rate: f64, updates: usize) -> Schedule {
 /// Weights uniform on ±√(6/fan-in) (He et al. 2015), the first layer's divided by the deviation of
 /// the columns, which stands for scaling the records.
 fn layers(training: &Training, points: Points<'_>, classes: usize) -> Vec<LayerSpec> {
-    let mut scale = inverse_deviation(points);
+    let spread = points.spread();
+    // Points that are all equal stay as they are.
+    let mut scale = if spread > 0.0 { spread.recip() } else { 1.0 };
     let mut inputs = points.cols();
-    let hidden = training
-        .hidden
-        .iter()
-        .map(|&units| (units, Activation::Relu));
+    let hidden = training.hidden.iter();
+    let hidden = hidden.map(|&units| (units, Activation::Relu));
     let layers = hidden.chain([(classes, Activation::Identity)]).enumerate();
     let spec = |(index, (units, act))| {
         let fan_in = std::mem::replace(&mut inputs, units);
@@ -305,31 +263,15 @@ fn layers(training: &Training, points: Points<'_>, classes: usize) -> Vec<LayerS
     layers.map(spec).collect()
 }
 
-/// One over the root of the columns' mean variance; 1 for points that are all equal.
-fn inverse_deviation(points: Points<'_>) -> f64 {
-    let mean = points.mean();
-    let rows = points.iter();
-    let squares = rows.flat_map(|row| row.iter().zip(&mean));
-    let sum: f64 = squares
-        .map(|(&x, mean)| (f64::from(x) - mean).powi(2))
-        .sum();
-    let variance = sum / points.values().len() as f64;
-    if variance > 0.0 {
-        variance.sqrt().recip()
-    } else {
-        1.0
-    }
-}
-
 /// Gradient of the mean of −log softmax(logits)[class] by the logits: (p − 1[class]) / rows.
 fn logits_gradient<T: Real>(logits: &[T], classes: &[u8]) -> Vec<T> {
     let width = logits.len() / classes.len();
     let mut gradient = Vec::with_capacity(logits.len());
     let mut row = vec![0.0; width];
     for (logits, &class) in logits.chunks_exact(width).zip(classes) {
-        row.iter_mut()
-            .zip(logits)
-            .for_each(|(p, logit)| *p = logit.to_f64());
+        for (p, logit) in row.iter_mut().zip(logits) {
+            *p = logit.to_f64();
+        }
         softmax(&mut row);
         row[usize::from(class)] -= 1.0;
         gradient.extend(row.iter().map(|dz| T::from_f64(dz / classes.len() as f64)));
@@ -340,8 +282,7 @@ fn logits_gradient<T: Real>(logits: &[T], classes: &[u8]) -> Vec<T> {
 /// Logits to probabilities, in place.
 fn softmax(row: &mut [f64]) {
     let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    row.iter_mut()
-        .for_each(|logit| *logit = (*logit - largest).exp());
+    row.iter_mut().for_each(|l| *l = (*l - largest).exp());
     let sum: f64 = row.iter().sum();
     row.iter_mut().for_each(|p| *p /= sum);
 }

@@ -6,7 +6,9 @@
 use gan_kernels::Backend;
 use gan_kernels::random::{Address, Permutation, Purpose, Stream};
 
-use crate::{EvalError, Moments, Points, kmeans};
+use crate::gaussian::Moments;
+use crate::kmeans::kmeans;
+use crate::{EvalError, Points};
 
 /// Seed of all controls; of their own, so that every run on a data set is compared with the same.
 const SEED: u64 = 2014;
@@ -25,7 +27,7 @@ const MOST_COLUMNS: usize = 4096;
 
 /// A set of points whose quality is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Control {
+pub(crate) enum Control {
     /// Training records: what an honest sampler cannot beat.
     Records,
     /// Centroids of the training records by k-means: blurred copies.
@@ -40,7 +42,7 @@ pub enum Control {
 
 impl Control {
     /// All of them, the cheap ones first.
-    pub const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Records,
         Self::Mean,
         Self::Gaussian,
@@ -49,8 +51,7 @@ impl Control {
     ];
 
     /// The name for programs.
-    #[must_use]
-    pub fn id(self) -> &'static str {
+    pub(crate) fn id(self) -> &'static str {
         match self {
             Self::Records => "training_records",
             Self::Centroids => "kmeans",
@@ -61,8 +62,7 @@ impl Control {
     }
 
     /// The name for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Records => "training records",
             Self::Centroids => "k-means centroids",
@@ -74,7 +74,7 @@ impl Control {
 }
 
 /// Draws controls from training records.
-pub struct Controls<'a, B: Backend> {
+pub(crate) struct Controls<'a, B: Backend> {
     backend: &'a B,
     train: Points<'a>,
     count: usize,
@@ -86,8 +86,12 @@ pub struct Controls<'a, B: Backend> {
 
 impl<'a, B: Backend> Controls<'a, B> {
     /// Controls of `count` points, or as many as `train` has; draws are clipped to `range`.
-    #[must_use]
-    pub fn new(backend: &'a B, train: Points<'a>, count: usize, range: Option<[f32; 2]>) -> Self {
+    pub(crate) fn new(
+        backend: &'a B,
+        train: Points<'a>,
+        count: usize,
+        range: Option<[f32; 2]>,
+    ) -> Self {
         Self {
             backend,
             train,
@@ -98,8 +102,7 @@ impl<'a, B: Backend> Controls<'a, B> {
     }
 
     /// Number of points of `control`; 0 if it makes no sense for records like these.
-    #[must_use]
-    pub fn count(&self, control: Control) -> usize {
+    pub(crate) fn count(&self, control: Control) -> usize {
         let (records, cols) = (self.train.rows(), self.train.cols());
         match control {
             Control::Records => self.count.min(records),
@@ -114,10 +117,7 @@ impl<'a, B: Backend> Controls<'a, B> {
     /// The points of `control`, row-major.
     ///
     /// `progress` is called with the share of the work that is done.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn draw(
+    pub(crate) fn draw(
         &mut self,
         control: Control,
         progress: &mut dyn FnMut(f64),
@@ -126,8 +126,8 @@ impl<'a, B: Backend> Controls<'a, B> {
         let mut points = match control {
             Control::Records => self.some_records(count),
             Control::Mean => self.train.mean().iter().map(|&x| x as f32).collect(),
-            Control::Gaussian => self.gaussian(self.train.cols(), count, control)?,
-            Control::PrincipalGaussian => self.gaussian(COMPONENTS, count, control)?,
+            Control::Gaussian => self.gaussian(control, self.train.cols(), count)?,
+            Control::PrincipalGaussian => self.gaussian(control, COMPONENTS, count)?,
             Control::Centroids => {
                 let initial = self.some_records(count);
                 let initial = Points::new(&initial, self.train.cols());
@@ -152,9 +152,9 @@ impl<'a, B: Backend> Controls<'a, B> {
 
     fn gaussian(
         &mut self,
+        control: Control,
         components: usize,
         count: usize,
-        control: Control,
     ) -> Result<Vec<f32>, EvalError> {
         let moments = match self.moments.take() {
             Some(moments) => moments,

@@ -21,15 +21,11 @@ const REFERENCES: usize = 4096;
 /// points is taken from both.
 /// Blocks of reference points come in order, and within one block the queries.
 ///
-/// # Panics
-/// If the columns disagree.
-/// # Errors
-/// If the device fails.
 /// # Numerics
 /// On MNIST in f32 a distance is within 1e-5 of the median one of the f64 oracle; never below zero.
 /// Up to 16 columns, exact but for f64's rounding.
 #[track_caller]
-pub fn squared_distances<B: Backend>(
+pub(crate) fn squared_distances<B: Backend>(
     backend: &B,
     queries: Points<'_>,
     references: Points<'_>,
@@ -44,7 +40,10 @@ pub fn squared_distances<B: Backend>(
     let mut x = backend.matrix(QUERIES, queries.cols());
     for first in (0..references.rows()).step_by(REFERENCES) {
         let count = REFERENCES.min(references.rows() - first);
-        let affine = to_references(backend, references.slice(first..first + count), &mean);
+        let block = references.slice(first..first + count);
+        // The queries are rounded as well once the mean is off.
+        let rounded = |r: f32, mean: f64| B::Elem::from_f64(f64::from(r) - mean).to_f64();
+        let affine = Affine::to_points(backend, block, &mean, rounded);
         let mut y = backend.matrix(QUERIES, count);
         let mut distances = vec![0.0; count];
         for query in (0..queries.rows()).step_by(QUERIES) {
@@ -66,20 +65,16 @@ pub fn squared_distances<B: Backend>(
 }
 
 /// ‖x − r‖², exact but for f64's rounding.
-///
-/// # Panics
-/// If the lengths disagree.
-#[must_use]
 #[track_caller]
-pub fn squared_distance(x: &[f32], r: &[f32]) -> f64 {
+pub(crate) fn squared_distance(x: &[f32], r: &[f32]) -> f64 {
     assert!(
         x.len() == r.len(),
         "squared_distance: {} and {} values",
         x.len(),
         r.len()
     );
-    x.iter()
-        .zip(r)
+    let pairs = x.iter().zip(r);
+    pairs
         .map(|(&x, &r)| (f64::from(x) - f64::from(r)).powi(2))
         .sum()
 }
@@ -101,37 +96,14 @@ fn one_by_one(
     }
 }
 
-/// The map from a query to −2·x·r + ‖r‖² for some reference points r, less `mean` all.
-fn to_references<'a, B: Backend>(
-    backend: &'a B,
-    references: Points<'_>,
-    mean: &[f64],
-) -> Affine<'a, B> {
-    let (count, cols) = (references.rows(), references.cols());
-    let mut weights = vec![B::Elem::ZERO; cols * count];
-    let mut squares = Vec::with_capacity(count);
-    for (index, row) in references.iter().enumerate() {
-        let mut square = 0.0;
-        for (col, (&r, mean)) in row.iter().zip(mean).enumerate() {
-            let r = B::Elem::from_f64(f64::from(r) - mean);
-            square += r.to_f64() * r.to_f64();
-            weights[col * count + index] = B::Elem::from_f64(-2.0 * r.to_f64());
-        }
-        squares.push(B::Elem::from_f64(square));
-    }
-    Affine::new(backend, &weights, &squares)
-}
-
 /// Share of the distances `own` that are below their counterparts in `others`; a tie counts half.
 pub(crate) fn share_closer(
     own: impl Iterator<Item = f64>,
     others: impl ExactSizeIterator<Item = f64>,
 ) -> f64 {
     let count = others.len() as f64;
-    let closer = own.zip(others).map(|(own, other)| match own < other {
-        true => 1.0,
-        false if own == other => 0.5,
-        false => 0.0,
+    let closer = own.zip(others).map(|(own, other)| {
+        f64::from(u8::from(own < other)) + 0.5 * f64::from(u8::from(own == other))
     });
     closer.sum::<f64>() / count
 }
@@ -164,7 +136,7 @@ impl Nearest {
     }
 
     /// Distance (not squared) of the farthest kept, per query: with k neighbours, the k-th.
-    pub fn radii(&self) -> impl Iterator<Item = f64> {
+    pub(crate) fn radii(&self) -> impl Iterator<Item = f64> {
         let farthest = self.found.iter().skip(self.k - 1).step_by(self.k);
         farthest.map(|neighbour| neighbour.squared_distance.sqrt())
     }
@@ -193,13 +165,8 @@ pub fn nearest<B: Backend>(
 }
 
 /// The `k` other points nearest to each of `points`.
-///
-/// # Panics
-/// If `k` is zero or there are no more than `k` points.
-/// # Errors
-/// If the device fails.
 #[track_caller]
-pub fn nearest_others<B: Backend>(
+pub(crate) fn nearest_others<B: Backend>(
     backend: &B,
     points: Points<'_>,
     k: usize,

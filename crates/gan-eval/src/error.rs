@@ -5,43 +5,33 @@ use gan_kernels::BackendError;
 /// An evaluation that came to no number.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what variants and fields are")]
 pub enum EvalError {
-    /// The device failed.
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// Points with a value that is no number, or so large that 32 bits do not hold its square.
+    /// Points with a value that is no number, or so large that 32 bits do not hold its square; the
+    /// first such row, counted from 1.
     #[error("{what}: row {row}: found {found}, expected numbers within ±{limit:.0e}")]
     OutOfRange {
-        /// The name of the points.
         what: &'static str,
-        /// The first such row, counted from 1.
         row: usize,
-        /// The value.
         found: f32,
-        /// The bound of every magnitude.
         limit: f32,
     },
-    /// Too few records or samples to compare.
     #[error(
         "--metrics {metric}: found {records} held-out records and {samples} samples, expected \
          {expected} or more of each"
     )]
     TooFew {
-        /// The metric that compares them.
         metric: &'static str,
-        /// Number of records.
         records: usize,
-        /// Number of samples.
         samples: usize,
-        /// The least number of both.
         expected: usize,
     },
     /// Data without something that a metric needs.
     #[error("--metrics {metric} needs {need}")]
     UnmetNeed {
-        /// The name of the metric.
         metric: &'static str,
-        /// The thing that is absent.
         need: &'static str,
     },
     /// A log-likelihood beyond what the device's numbers can hold.
@@ -49,12 +39,7 @@ pub enum EvalError {
         "log-likelihood: found {found} at sigma {sigma}, expected a finite number; \
          the window is too narrow for values this far apart"
     )]
-    Overflow {
-        /// The mean.
-        found: f64,
-        /// Width of the window.
-        sigma: f64,
-    },
+    Overflow { found: f64, sigma: f64 },
 }
 
 impl EvalError {

@@ -1,5 +1,5 @@
 //! One evaluation: the samples, the records that they are compared with, and the caller who shows
-//! progress and keeps numbers; what every [metric](crate::Metric) starts from.
+//! progress and keeps numbers; what every metric starts from.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,30 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::EvalError;
-use crate::points::Points;
-use crate::report::Estimate;
+use crate::metrics::Metric;
+use crate::points::{OwnedPoints, Points};
+use crate::report::{Estimate, Section};
+use crate::verdict::{Evidence, Finding, verdict};
 
 /// Fewer records or samples than this compare with nothing.
 pub(crate) const FEWEST: usize = 20;
 /// Records and samples of the metrics that look at every pair: 10,000 as in the literature, half a
 /// teraflop of MNIST each.
 pub(crate) const PAIRS: usize = 10_000;
+
+/// Samples of a generator, and how to measure them.
+pub struct Subject<'a> {
+    /// The samples, in the units of `reference`.
+    pub samples: Points<'a>,
+    /// The records that they are compared with.
+    pub reference: &'a Reference<'a>,
+    /// The names of the metrics to take, of those of [`metric_names`](crate::metric_names).
+    pub metrics: &'a [&'static str],
+    /// Iterations that the generator was trained for.
+    pub step: u64,
+    /// Width of the Parzen window; without it, the best on the validation records.
+    pub sigma: Option<f64>,
+}
 
 /// The records of a data set and what is known of them; all points are in the players' units.
 pub struct Reference<'a> {
@@ -72,16 +88,6 @@ impl Reference<'_> {
     }
 }
 
-/// Records of each split, drawn without replacement, for metrics that look at every pair.
-///
-/// Files have an order (MNIST's test file begins with its cleaner half), so that the first records
-/// are no fair sample.
-struct Drawn {
-    train: Vec<f32>,
-    valid: Vec<f32>,
-    test: Vec<f32>,
-}
-
 /// Version of the numbers of controls, of every metric, that callers keep between evaluations: to be
 /// raised whenever the same points would get another number.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -97,56 +103,63 @@ pub struct Caller<'a> {
     pub keep: &'a mut dyn FnMut(&BTreeMap<String, Value>),
 }
 
+/// A section for each of the subject's metrics, and what they mean together, the gravest first.
+///
+/// # Panics
+/// If samples and records have different columns.
+/// # Errors
+/// If the device fails, the data do not meet a [need](crate::unmet_need), or a number comes to
+/// nothing.
+#[track_caller]
+pub fn evaluate<'a, B: Backend>(
+    backend: &'a B,
+    subject: &Subject<'a>,
+    caller: Caller<'a>,
+) -> Result<(Vec<Section>, Vec<Finding>), EvalError> {
+    let Reference {
+        train, valid, test, ..
+    } = *subject.reference;
+    train.check_cols("evaluation", subject.samples);
+    let mut evaluation = Evaluation {
+        backend,
+        reference: subject.reference,
+        samples: subject.samples,
+        step: subject.step,
+        sigma: subject.sigma,
+        train: drawn(train),
+        valid: drawn(valid),
+        test: drawn(test),
+        caller,
+    };
+    let mut evidence = Evidence::default();
+    let wanted = |metric: &&Metric<B>| subject.metrics.contains(&metric.name);
+    let sections = Metric::ALL
+        .iter()
+        .filter(wanted)
+        .map(|metric| (metric.section)(&mut evaluation, &mut evidence))
+        .collect::<Result<_, _>>()?;
+    Ok((sections, verdict(&evidence)))
+}
+
 /// One evaluation of a generator's samples.
-pub struct Evaluation<'a, B: Backend> {
+pub(crate) struct Evaluation<'a, B: Backend> {
     pub(crate) backend: &'a B,
     pub(crate) reference: &'a Reference<'a>,
     pub(crate) samples: Points<'a>,
-    /// Iterations that the generator was trained for.
     pub(crate) step: u64,
-    /// Width of the Parzen window, if it was given.
     pub(crate) sigma: Option<f64>,
-    drawn: Drawn,
+    /// Up to [`PAIRS`] records of each split, drawn without replacement, for metrics that look at
+    /// every pair.
+    ///
+    /// Files have an order (MNIST's test file begins with its cleaner half), so that the first
+    /// records are no fair sample.
+    pub(crate) train: OwnedPoints,
+    pub(crate) valid: OwnedPoints,
+    pub(crate) test: OwnedPoints,
     caller: Caller<'a>,
 }
 
-impl<'a, B: Backend> Evaluation<'a, B> {
-    /// Prepares to compare `samples`, of a generator trained for `step` iterations, with the
-    /// records of `reference`; `sigma` is the width of the Parzen window, if it is given.
-    ///
-    /// # Panics
-    /// If the columns disagree.
-    #[must_use]
-    #[track_caller]
-    pub fn new(
-        backend: &'a B,
-        reference: &'a Reference<'a>,
-        samples: Points<'a>,
-        step: u64,
-        sigma: Option<f64>,
-        caller: Caller<'a>,
-    ) -> Self {
-        reference.train.check_cols("evaluation", samples);
-        Self {
-            backend,
-            reference,
-            samples,
-            step,
-            sigma,
-            drawn: Drawn {
-                train: drawn(reference.train),
-                valid: drawn(reference.valid),
-                test: drawn(reference.test),
-            },
-            caller,
-        }
-    }
-
-    /// Reports that a stage of the work begins.
-    pub(crate) fn begin(&mut self, stage: &str) {
-        self.progress(stage, 0.0);
-    }
-
+impl<B: Backend> Evaluation<'_, B> {
     /// Reports that the share `done` of a stage is done.
     pub(crate) fn progress(&mut self, stage: &str, done: f64) {
         (self.caller.progress)(stage, done);
@@ -170,21 +183,6 @@ impl<'a, B: Backend> Evaluation<'a, B> {
         Ok(number)
     }
 
-    /// Up to [`PAIRS`] training records.
-    pub(crate) fn drawn_train(&self) -> Points<'_> {
-        Points::new(&self.drawn.train, self.samples.cols())
-    }
-
-    /// Up to [`PAIRS`] held-out records that come from the same pool as the training records.
-    pub(crate) fn drawn_valid(&self) -> Points<'_> {
-        Points::new(&self.drawn.valid, self.samples.cols())
-    }
-
-    /// Up to [`PAIRS`] records to report on.
-    pub(crate) fn drawn_test(&self) -> Points<'_> {
-        Points::new(&self.drawn.test, self.samples.cols())
-    }
-
     /// Compares the samples with test records, then training records in the samples' place: as many
     /// points of each set, up to `most`.
     ///
@@ -197,12 +195,12 @@ impl<'a, B: Backend> Evaluation<'a, B> {
         most: usize,
         measure: impl Fn(&B, Points<'_>, Points<'_>) -> Result<T, BackendError>,
     ) -> Result<[T; 2], EvalError> {
-        let [records, samples] = equal(metric, self.drawn_test(), self.samples, most)?;
+        let [records, samples] = equal(metric, self.test.view(), self.samples, most)?;
         let count = records.rows();
         let found = measure(self.backend, records, samples)?;
         let real = self.control(control, |this| {
-            this.begin(&format!("control: {control}"));
-            let [records, others] = equal(metric, this.drawn_test(), this.drawn_train(), count)?;
+            this.progress(&format!("control: {control}"), 0.0);
+            let [records, others] = equal(metric, this.test.view(), this.train.view(), count)?;
             Ok(measure(this.backend, records, others)?)
         })?;
         Ok([found, real])
@@ -210,16 +208,12 @@ impl<'a, B: Backend> Evaluation<'a, B> {
 }
 
 /// Up to [`PAIRS`] of `points` in random order: the same at every evaluation of the same data.
-fn drawn(points: Points<'_>) -> Vec<f32> {
+fn drawn(points: Points<'_>) -> OwnedPoints {
     let count = PAIRS.min(points.rows());
-    if count == 0 {
-        return Vec::new();
-    }
-    let order = Permutation::new(0, 0, points.rows());
-    (0..count)
-        .flat_map(|index| points.row(order.at(index)))
-        .copied()
-        .collect()
+    // There is no permutation of nothing.
+    let order = Permutation::new(0, 0, points.rows().max(1));
+    let rows = (0..count).flat_map(|index| points.row(order.at(index)));
+    OwnedPoints::new(rows.copied().collect(), points.cols())
 }
 
 /// The first points of both sets: as many as the smaller one has, up to `most`.
@@ -260,14 +254,14 @@ mod tests {
     fn drawn_records_are_different_and_not_in_the_order_of_the_file() {
         let values: Vec<f32> = (0..12_000).map(|i| i as f32).collect();
         let points = Points::new(&values, 1);
-        let mut some = drawn(points);
+        let mut some = drawn(points).view().values().to_vec();
         assert!(some.iter().any(|&x| x > 11_000.0));
         assert!(some.windows(2).any(|pair| pair[0] > pair[1]));
         some.sort_by(f32::total_cmp);
         some.dedup();
         assert_eq!(some.len(), PAIRS);
-        assert_eq!(drawn(points.first(50)).len(), 50);
-        assert!(drawn(points.first(0)).is_empty());
+        assert_eq!(drawn(points.first(50)).view().rows(), 50);
+        assert_eq!(drawn(points.first(0)).view().rows(), 0);
     }
 
     #[test]
@@ -278,17 +272,14 @@ mod tests {
         assert_eq!((records.rows(), samples.rows()), (25, 25));
         assert_eq!(equal("prdc", few, many, 99).unwrap()[1].rows(), 30);
         let error = equal("prdc", few.first(19), many, 99).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "--metrics prdc: found 19 held-out records and 40 samples, expected 20 or more of each"
-        );
+        let expected = "--metrics prdc: found 19 held-out records and 40 samples, expected 20 or \
+                        more of each";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]
     fn thousands_are_grouped_from_the_right() {
-        assert_eq!(
-            [1, 123, 1_234_567].map(thousands),
-            ["1", "123", "1,234,567"]
-        );
+        let found = [1, 123, 1_234_567].map(thousands);
+        assert_eq!(found, ["1", "123", "1,234,567"]);
     }
 }

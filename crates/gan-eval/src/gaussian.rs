@@ -12,7 +12,7 @@ use crate::{EvalError, Points};
 const CHUNK: usize = 4096;
 
 /// Mean and covariance of records, the latter by its eigenvectors.
-pub struct Moments {
+pub(crate) struct Moments {
     mean: Vec<f64>,
     /// Row i is the unit eigenvector of the i-th largest eigenvalue times its root: the direction
     /// and standard deviation of a principal component.
@@ -23,10 +23,7 @@ impl Moments {
     /// Mean and covariance of `points`.
     ///
     /// Takes time as the cube of the number of columns.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn of<B: Backend>(backend: &B, points: Points<'_>) -> Result<Self, EvalError> {
+    pub(crate) fn of<B: Backend>(backend: &B, points: Points<'_>) -> Result<Self, EvalError> {
         let mean = points.mean();
         let covariance = covariance(backend, points, &mean)?;
         let eigen = SymmetricEigen::new(covariance);
@@ -46,10 +43,7 @@ impl Moments {
 
     /// `count` draws from the Gaussian of this mean and of the covariance of the largest
     /// `components` principal components, row-major; with all of them, from the one that fits.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn draw<B: Backend>(
+    pub(crate) fn draw<B: Backend>(
         &self,
         backend: &B,
         components: usize,
@@ -58,23 +52,18 @@ impl Moments {
     ) -> Result<Vec<f32>, EvalError> {
         let cols = self.mean.len();
         let rank = components.clamp(1, cols);
-        let elements = |values: &mut dyn Iterator<Item = &f64>| -> Vec<_> {
-            values.map(|&x| B::Elem::from_f64(x)).collect()
-        };
-        let components = elements(&mut self.components[..rank].iter().flatten());
-        let mean = elements(&mut self.mean.iter());
+        let components = self.components[..rank].iter().flatten();
+        let components: Vec<_> = components.map(|&x| Real::from_f64(x)).collect();
+        let mean: Vec<_> = self.mean.iter().map(|&x| Real::from_f64(x)).collect();
         let affine = Affine::new(backend, &components, &mean);
 
         let mut rng = address.rng();
         let mut draws = Vec::with_capacity(count * cols);
         for first in (0..count).step_by(CHUNK) {
             let rows = CHUNK.min(count - first);
-            let normals: Vec<_> = (0..rows * rank)
-                .map(|_| {
-                    let normal: f64 = StandardNormal.sample(&mut rng);
-                    B::Elem::from_f64(normal)
-                })
-                .collect();
+            let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+            let normals = (0..rows * rank).map(|_| Real::from_f64(normal()));
+            let normals: Vec<_> = normals.collect();
             let mut z = backend.matrix(rows, rank);
             backend.write(&mut z, &normals);
             let mut x = backend.matrix(rows, cols);
@@ -114,9 +103,9 @@ fn covariance<B: Backend>(
             monitor: None,
         });
         let product = backend.read(w.all())?;
-        sum.iter_mut()
-            .zip(product)
-            .for_each(|(sum, x)| *sum += x.to_f64());
+        for (sum, x) in sum.iter_mut().zip(product) {
+            *sum += x.to_f64();
+        }
     }
     let count = points.rows().max(1) as f64;
     let sum = DMatrix::from_vec(cols, cols, sum);

@@ -14,16 +14,12 @@ const AT_ONCE: usize = 1 << 22;
 /// A centroid that no point is nearest to stays where it is.
 /// `progress` is called with the share of the work that is done.
 ///
-/// # Panics
-/// If there is no initial centroid, or the columns disagree.
-/// # Errors
-/// If the device fails.
 /// # Numerics
 /// Compares ‖c‖² − 2·x·c, which is ‖x − c‖² but for ‖x‖², after the mean is taken from both.
 /// # Source
 /// Lloyd, *Least squares quantization in PCM*, 1982.
 #[track_caller]
-pub fn kmeans<B: Backend>(
+pub(crate) fn kmeans<B: Backend>(
     backend: &B,
     points: Points<'_>,
     initial: Points<'_>,
@@ -56,7 +52,7 @@ fn nearest<B: Backend>(
 ) -> Result<Vec<usize>, EvalError> {
     let cols = points.cols();
     let count = centroids.rows();
-    let affine = to_centroids(backend, centroids, mean);
+    let affine = Affine::to_points(backend, centroids, mean, |c, mean| f64::from(c) - mean);
     let rows = (AT_ONCE / count.max(cols)).clamp(1, points.rows().max(1));
     let mut y = backend.matrix(rows, count);
     let mut found = Vec::with_capacity(points.rows());
@@ -67,27 +63,6 @@ fn nearest<B: Backend>(
         progress(found.len() as f64 / points.rows() as f64);
     }
     Ok(found)
-}
-
-/// The map with W = −2·Cᵀ and b = ‖c‖²: all of ‖x − c‖² that differs between centroids.
-fn to_centroids<'a, B: Backend>(
-    backend: &'a B,
-    centroids: Points<'_>,
-    mean: &[f64],
-) -> Affine<'a, B> {
-    let (count, cols) = (centroids.rows(), centroids.cols());
-    let mut transposed = vec![B::Elem::ZERO; cols * count];
-    let mut squares = Vec::with_capacity(count);
-    for (index, centroid) in centroids.iter().enumerate() {
-        let mut square = 0.0;
-        for (col, (&c, mean)) in centroid.iter().zip(mean).enumerate() {
-            let c = f64::from(c) - mean;
-            square += c * c;
-            transposed[col * count + index] = B::Elem::from_f64(-2.0 * c);
-        }
-        squares.push(B::Elem::from_f64(square));
-    }
-    Affine::new(backend, &transposed, &squares)
 }
 
 /// Index of the smallest value, the first of several.
@@ -108,24 +83,16 @@ fn means(points: Points<'_>, old: Points<'_>, nearest: &[usize]) -> Vec<f32> {
     let mut counts = vec![0usize; old.rows()];
     for (row, &index) in points.iter().zip(nearest) {
         counts[index] += 1;
-        let sum = &mut sums[index * cols..][..cols];
-        sum.iter_mut()
-            .zip(row)
-            .for_each(|(sum, &x)| *sum += f64::from(x));
-    }
-    let mut centroids = old.values().to_vec();
-    for ((centroid, sum), &count) in centroids
-        .chunks_exact_mut(cols)
-        .zip(sums.chunks_exact(cols))
-        .zip(&counts)
-    {
-        if count > 0 {
-            for (value, sum) in centroid.iter_mut().zip(sum) {
-                *value = (sum / count as f64) as f32;
-            }
+        for (sum, &x) in sums[index * cols..].iter_mut().zip(row) {
+            *sum += f64::from(x);
         }
     }
-    centroids
+    let value = |(at, (&old, sum)): (usize, (&f32, &f64))| match counts[at / cols] {
+        0 => old,
+        count => (sum / count as f64) as f32,
+    };
+    let values = old.values().iter().zip(&sums).enumerate();
+    values.map(value).collect()
 }
 
 #[cfg(test)]
@@ -146,21 +113,13 @@ mod tests {
         let points = Points::new(&points, 2);
         let initial = [11.0, 1e3, 25.0, 1e3, 35.0, 1e3, -900.0, 1e3];
         let mut shares = Vec::new();
-        let found = kmeans(
-            &backend,
-            points,
-            Points::new(&initial, 2),
-            5,
-            &mut |share| {
-                shares.push(share);
-            },
-        )
+        let initial = Points::new(&initial, 2);
+        let found = kmeans(&backend, points, initial, 5, &mut |share| {
+            shares.push(share)
+        })
         .unwrap();
-        for (found, expected) in
-            found
-                .chunks(2)
-                .zip([[10.03, 1e3], [20.03, 1e3], [40.03, 1e3], [-900.0, 1e3]])
-        {
+        let expected = [[10.03, 1e3], [20.03, 1e3], [40.03, 1e3], [-900.0, 1e3]];
+        for (found, expected) in found.chunks(2).zip(expected) {
             let distance = (found[0] - expected[0]).hypot(found[1] - expected[1]);
             assert!(distance < 1e-3, "{found:?}, expected {expected:?}");
         }

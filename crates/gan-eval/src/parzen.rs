@@ -16,9 +16,8 @@ const STEPS_PER_DECADE: i32 = 9;
 const REACH: [f64; 2] = [1e-3, 10.0];
 
 /// The choice of σ.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bandwidth {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bandwidth {
     /// A given σ.
     Fixed(f64),
     /// The best of [`authors_sigmas`], which are made for pixels in `[0, 1]`.
@@ -41,21 +40,20 @@ fn sigma_at(step: i32) -> f64 {
 
 /// The log-likelihood under one set of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LogLikelihood {
+pub(crate) struct LogLikelihood {
     /// Mean of log p(x) over the test records, in nats.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// Standard deviation of log p(x) over √records, in nats.
-    pub standard_error: f64,
+    pub(crate) standard_error: f64,
     /// Width of the window, in the units of the points.
-    pub sigma: f64,
+    pub(crate) sigma: f64,
     /// The ends of the grid that σ is from, unless it was given.
-    pub grid: Option<[f64; 2]>,
+    pub(crate) grid: Option<[f64; 2]>,
 }
 
 impl LogLikelihood {
     /// True if σ is the first or the last of its grid, so that the best may lie beyond.
-    #[must_use]
-    pub fn at_edge(&self) -> bool {
+    pub(crate) fn at_edge(&self) -> bool {
         self.grid.is_some_and(|ends| ends.contains(&self.sigma))
     }
 }
@@ -68,7 +66,7 @@ impl LogLikelihood {
 /// # Source
 /// Goodfellow et al. 2014 §5 and the authors' `parzen_ll.py`: σ from `logspace(−1, 0, 10)` by the
 /// best mean on the first 1,000 validation records; standard error std/√n.
-pub struct ParzenProtocol<'a, B: Backend> {
+pub(crate) struct ParzenProtocol<'a, B: Backend> {
     backend: &'a B,
     valid: Matrix<B>,
     test: Matrix<B>,
@@ -79,23 +77,22 @@ pub struct ParzenProtocol<'a, B: Backend> {
 
 impl<'a, B: Backend> ParzenProtocol<'a, B> {
     /// To measure samples against `test`, with σ chosen on the first records of `valid`.
-    ///
-    /// # Panics
-    /// If either is empty, their columns disagree, or a given σ is not positive.
     #[track_caller]
-    pub fn new(backend: &'a B, valid: Points<'_>, test: Points<'_>, bandwidth: Bandwidth) -> Self {
+    pub(crate) fn new(
+        backend: &'a B,
+        valid: Points<'_>,
+        test: Points<'_>,
+        bandwidth: Bandwidth,
+    ) -> Self {
         let valid = valid.first(RECORDS_FOR_SIGMA);
         assert!(valid.rows() > 0 && test.rows() > 0, "parzen: no records");
         assert_eq!(valid.cols(), test.cols(), "parzen: columns");
         if let Bandwidth::Fixed(sigma) = bandwidth {
-            assert!(
-                sigma > 0.0,
-                "parzen: sigma is {sigma}, expected more than 0"
-            );
+            assert!(sigma > 0.0, "parzen: found sigma {sigma}, expected > 0");
         }
         Self {
             backend,
-            spread: spread(valid),
+            spread: valid.spread(),
             valid: valid.upload(backend),
             test: test.upload(backend),
             bandwidth,
@@ -103,8 +100,7 @@ impl<'a, B: Backend> ParzenProtocol<'a, B> {
     }
 
     /// Number of validation records that σ is chosen on.
-    #[must_use]
-    pub fn records_for_sigma(&self) -> usize {
+    pub(crate) fn records_for_sigma(&self) -> usize {
         self.valid.row_count()
     }
 
@@ -112,12 +108,10 @@ impl<'a, B: Backend> ParzenProtocol<'a, B> {
     ///
     /// `progress` is called with the share of the work that is done.
     ///
-    /// # Panics
-    /// If there is no sample, or the columns disagree.
     /// # Errors
     /// If the device fails, or values have squares that it cannot hold.
     #[track_caller]
-    pub fn score(
+    pub(crate) fn score(
         &self,
         samples: Points<'_>,
         progress: &mut dyn FnMut(f64),
@@ -214,16 +208,6 @@ pub fn mean_and_standard_error(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / count;
     let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
     (mean, (variance / count).sqrt())
-}
-
-/// Root of the mean variance of the columns.
-fn spread(points: Points<'_>) -> f64 {
-    let mean = points.mean();
-    let squares = points.iter().flatten().zip(mean.iter().cycle());
-    let sum: f64 = squares
-        .map(|(&x, mean)| (f64::from(x) - mean).powi(2))
-        .sum();
-    (sum / points.values().len() as f64).sqrt()
 }
 
 #[cfg(test)]

@@ -73,12 +73,8 @@ impl<'a> Points<'a> {
     }
 
     /// Points `range` on their own.
-    ///
-    /// # Panics
-    /// If there are fewer.
-    #[must_use]
     #[track_caller]
-    pub fn slice(self, range: std::ops::Range<usize>) -> Self {
+    pub(crate) fn slice(self, range: std::ops::Range<usize>) -> Self {
         Self {
             values: &self.values[range.start * self.cols..range.end * self.cols],
             cols: self.cols,
@@ -97,8 +93,7 @@ impl<'a> Points<'a> {
     }
 
     /// The mean of each column.
-    #[must_use]
-    pub fn mean(self) -> Vec<f64> {
+    pub(crate) fn mean(self) -> Vec<f64> {
         let mut mean = vec![0.0; self.cols];
         for row in self.iter() {
             for (mean, &value) in mean.iter_mut().zip(row) {
@@ -110,12 +105,20 @@ impl<'a> Points<'a> {
         mean
     }
 
+    /// Root of the mean variance of the columns.
+    pub(crate) fn spread(self) -> f64 {
+        let mean = self.mean();
+        let values = self.values.iter().zip(mean.iter().cycle());
+        let squares = values.map(|(&x, mean)| (f64::from(x) - mean).powi(2));
+        (squares.sum::<f64>() / self.values.len() as f64).sqrt()
+    }
+
     /// Checks that squared distances between such points fit into 32 bits; `what` names the points
     /// in the error.
     ///
     /// # Errors
     /// [`EvalError::OutOfRange`] with the first row that has a value too large or no number.
-    pub fn check_range(self, what: &'static str) -> Result<(), EvalError> {
+    pub(crate) fn check_range(self, what: &'static str) -> Result<(), EvalError> {
         let limit = (LARGEST_SQUARE / (4.0 * self.cols as f64)).sqrt() as f32;
         // NaN is not below anything.
         let wrong = |value: &f32| value.is_nan() || value.abs() >= limit;
@@ -131,18 +134,33 @@ impl<'a> Points<'a> {
     }
 
     /// The points on a device.
-    #[must_use]
-    pub fn upload<B: Backend>(self, backend: &B) -> Matrix<B> {
+    pub(crate) fn upload<B: Backend>(self, backend: &B) -> Matrix<B> {
         let mut matrix = backend.matrix(self.rows(), self.cols);
-        let values: Vec<_> = self.values.iter().map(|&x| elem::<B>(x)).collect();
+        let values: Vec<_> = self
+            .values
+            .iter()
+            .map(|&x| Real::from_f64(x.into()))
+            .collect();
         backend.write(&mut matrix, &values);
         matrix
     }
 }
 
-/// A value as an element of `B`.
-pub(crate) fn elem<B: Backend>(value: f32) -> B::Elem {
-    B::Elem::from_f64(f64::from(value))
+/// Points that own their values.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnedPoints {
+    values: Vec<f32>,
+    cols: usize,
+}
+
+impl OwnedPoints {
+    pub(crate) fn new(values: Vec<f32>, cols: usize) -> Self {
+        Self { values, cols }
+    }
+
+    pub(crate) fn view(&self) -> Points<'_> {
+        Points::new(&self.values, self.cols)
+    }
 }
 
 /// The records at `indices` as values, row-major.

@@ -107,39 +107,29 @@ impl Row {
 
     /// The number of training records in the samples' place.
     pub(crate) fn training_records(value: f64) -> Self {
-        Self::new(
-            "training_records",
-            "training records",
-            RowKind::Control,
-            value,
-        )
+        let (id, name) = ("training_records", "training records");
+        Self::new(id, name, RowKind::Control, value)
     }
 
     /// Adds the standard error of the number.
     #[must_use]
-    pub fn with_standard_error(self, error: f64) -> Self {
-        let uncertainty = Some(Uncertainty::StandardError(error));
-        Self {
-            uncertainty,
-            ..self
-        }
+    pub fn with_standard_error(mut self, error: f64) -> Self {
+        self.uncertainty = Some(Uncertainty::StandardError(error));
+        self
     }
 
     /// Adds the p-value of the number.
     #[must_use]
-    pub fn with_p_value(self, p: f64) -> Self {
-        let uncertainty = Some(Uncertainty::PValue(p));
-        Self {
-            uncertainty,
-            ..self
-        }
+    pub fn with_p_value(mut self, p: f64) -> Self {
+        self.uncertainty = Some(Uncertainty::PValue(p));
+        self
     }
 
     /// Adds the value for samples that are as good as data.
     #[must_use]
-    pub fn with_ideal(self, ideal: impl Into<String>) -> Self {
-        let ideal = Some(ideal.into());
-        Self { ideal, ..self }
+    pub fn with_ideal(mut self, ideal: impl Into<String>) -> Self {
+        self.ideal = Some(ideal.into());
+        self
     }
 
     /// Adds a number beside it.
@@ -151,8 +141,8 @@ impl Row {
 
     /// Adds a few words.
     #[must_use]
-    pub fn with_note(self, note: &str) -> Self {
-        let note = Some(note.into());
-        Self { note, ..self }
+    pub fn with_note(mut self, note: &str) -> Self {
+        self.note = Some(note.into());
+        self
     }
 }

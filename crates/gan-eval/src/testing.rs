@@ -5,9 +5,21 @@ use gan_kernels::Native;
 use gan_kernels::random::{Address, Purpose, Stream};
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::points::{OwnedPoints, gather};
+
 /// The back end that the metrics run on.
 pub(crate) fn backend() -> Native<f32> {
     Native::new(Some(2)).unwrap()
+}
+
+/// Asserts that the numbers differ by less than `tolerance`.
+#[track_caller]
+pub(crate) fn close(found: f64, expected: f64, tolerance: f64) {
+    let off = (found - expected).abs();
+    assert!(
+        off < tolerance,
+        "found {found}, expected {expected} ± {tolerance}"
+    );
 }
 
 /// `rows` draws from N(`mean`·1, I) in `cols` dimensions; other seeds, other draws.
@@ -18,12 +30,8 @@ pub(crate) fn normal(rows: usize, cols: usize, seed: u64, mean: f32) -> Vec<f32>
         step: 0,
     };
     let mut rng = address.rng();
-    (0..rows * cols)
-        .map(|_| {
-            let noise: f32 = StandardNormal.sample(&mut rng);
-            mean + noise
-        })
-        .collect()
+    let mut noise = || -> f32 { StandardNormal.sample(&mut rng) };
+    (0..rows * cols).map(|_| mean + noise()).collect()
 }
 
 /// `count` records of a source that needs no download, with what is known of them.
@@ -33,12 +41,24 @@ pub(crate) fn drawn(source: &str, count: usize, seed: u64) -> (Vec<f32>, Dataset
         ..DataConfig::new(source)
     };
     let dataset = gan_data::load(&config, seed).unwrap();
-    let cols = dataset.records.cols();
-    let mut values = vec![0.0; count * cols];
-    for (row, out) in values.chunks_exact_mut(cols).enumerate() {
-        dataset.records.copy_row(row, out);
-    }
-    (values, dataset)
+    (gather(&dataset.records, 0..count), dataset)
+}
+
+/// MNIST and its three splits, if `GAN_DATA_DIR` says where it is: `mnist/` in it; else a line that
+/// says that the test did not run.
+#[allow(clippy::print_stdout, reason = "a test that did not run says so")]
+pub(crate) fn mnist() -> Option<(Dataset, [OwnedPoints; 3])> {
+    let Some(directory) = std::env::var_os("GAN_DATA_DIR") else {
+        println!("skipped: GAN_DATA_DIR is not set, nothing is tested on MNIST");
+        return None;
+    };
+    let path = std::path::PathBuf::from(directory).join("mnist");
+    let config = DataConfig::new(path.display().to_string());
+    let dataset = gan_data::load(&config, 0).unwrap();
+    let splits = &dataset.splits;
+    let points = [&splits.train, &splits.valid, &splits.test]
+        .map(|split| OwnedPoints::new(gather(&dataset.records, split.clone()), 784));
+    Some((dataset, points))
 }
 
 /// `count` records of a mixture of which only the components that `keep` allows.

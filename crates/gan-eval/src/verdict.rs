@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::classes::Classes;
+use crate::metrics::Classes;
 use crate::metrics::memorisation::Memorisation;
 use crate::metrics::mmd::Mmd;
 use crate::metrics::modes::Modes;
@@ -42,22 +42,22 @@ const SIGNIFICANT: f64 = 0.01;
 
 /// The numbers of one evaluation that were taken.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// Log-likelihood of the samples, and that of as many training records, in nats.
-    pub log_likelihood: Option<[Estimate; 2]>,
+    pub(crate) log_likelihood: Option<[Estimate; 2]>,
     /// Distances to the closest records.
-    pub memorisation: Option<Memorisation>,
+    pub(crate) memorisation: Option<Memorisation>,
     /// Precision and its kin of the samples, and those of training records in their place, against
     /// held-out records.
-    pub neighbourhood: Option<[Neighbourhood; 2]>,
+    pub(crate) neighbourhood: Option<[Neighbourhood; 2]>,
     /// Kernel two-sample test.
-    pub mmd: Option<Mmd>,
+    pub(crate) mmd: Option<Mmd>,
     /// Classifier two-sample test.
-    pub two_sample: Option<TwoSample>,
+    pub(crate) two_sample: Option<TwoSample>,
     /// Modes of a known mixture.
-    pub modes: Option<Modes>,
+    pub(crate) modes: Option<Modes>,
     /// Classes in a classifier's eyes.
-    pub classes: Option<Classes>,
+    pub(crate) classes: Option<Classes>,
 }
 
 /// The quality of samples: a fault, or none.
@@ -107,8 +107,7 @@ impl fmt::Display for Finding {
 ///
 /// [`Quality::Good`] stands alone, and says that none of the numbers taken finds fault: fewer
 /// numbers find less.
-#[must_use]
-pub fn verdict(evidence: &Evidence) -> Vec<Finding> {
+pub(crate) fn verdict(evidence: &Evidence) -> Vec<Finding> {
     let (memorises, crowded) = (memorises(evidence), crowded(evidence));
     // The likelihood of copies is as high as that of smooth samples, and they are sharp.
     let explained = memorises.is_some() || crowded.is_some();
@@ -145,9 +144,7 @@ fn memorises(evidence: &Evidence) -> Option<String> {
 fn collapsed(evidence: &Evidence) -> Option<String> {
     let by_modes = || {
         let modes = evidence.modes.as_ref()?;
-        let uneven = modes
-            .reverse_kl
-            .is_some_and(|divergence| divergence > UNEVEN);
+        let uneven = modes.reverse_kl.is_some_and(|kl| kl > UNEVEN);
         let collapsed = modes.high_quality > 0.0 && (modes.modes_found < modes.modes || uneven);
         collapsed.then(|| {
             format!(
@@ -161,8 +158,8 @@ fn collapsed(evidence: &Evidence) -> Option<String> {
     let by_classes = || {
         let classes = evidence.classes.as_ref()?;
         let (found, all) = (classes.found, classes.histogram.len());
-        (found < all)
-            .then(|| format!("{found} of {all} classes have a tenth of their share of samples"))
+        let words = || format!("{found} of {all} classes have a tenth of their share of samples");
+        (found < all).then(words)
     };
     let by_coverage = || {
         let [found, _] = evidence.neighbourhood?;
@@ -211,8 +208,8 @@ fn unlike(evidence: &Evidence) -> Option<String> {
     let by_precision = || {
         let share = evidence.neighbourhood?[0].precision;
         let share = (share < UNLIKE).then(|| percent(share))?;
-        let place = "in the neighbourhood of a held-out record";
-        Some(format!("{share} of samples are {place}"))
+        let words = format!("{share} of samples are in the neighbourhood of a held-out record");
+        Some(words)
     };
     by_modes().or_else(by_precision)
 }
@@ -222,11 +219,8 @@ fn told_apart(evidence: &Evidence) -> Option<String> {
         let TwoSample {
             accuracy, p_value, ..
         } = evidence.two_sample?;
-        let effort = if accuracy > TOLD_EASILY {
-            ""
-        } else {
-            ", not easily"
-        };
+        let easily = accuracy > TOLD_EASILY;
+        let effort = if easily { "" } else { ", not easily" };
         (accuracy > TOLD && p_value < SIGNIFICANT).then(|| {
             format!(
                 "a fresh classifier tells {} of unseen records and samples right{effort}, ideal \
@@ -264,9 +258,8 @@ fn good(evidence: &Evidence) -> Option<Finding> {
         let accuracy = percent(test.accuracy);
         format!("a fresh classifier tells {accuracy} right, ideal 50 %")
     });
-    let kernel = evidence
-        .mmd
-        .map(|mmd| format!("MMD² has p-value {:.2}", mmd.p_value));
+    let p_value = evidence.mmd.map(|mmd| mmd.p_value);
+    let kernel = p_value.map(|p_value| format!("MMD² has p-value {p_value:.2}"));
     let near = evidence.neighbourhood.map(|[found, _]| {
         let [precision, coverage] = [found.precision, found.coverage].map(percent);
         format!("precision {precision} and coverage {coverage}")
@@ -287,8 +280,13 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Points;
+    use crate::classifier::Training;
+    use crate::metrics::memorisation::memorisation;
+    use crate::metrics::mmd::mmd;
+    use crate::metrics::neighbourhood::{NEIGHBOURS, neighbourhood};
+    use crate::metrics::two_sample::two_sample;
     use crate::testing::{backend, blurred, drawn_modes, normal};
-    use crate::{NEIGHBOURS, Points, Training, memorisation, mmd, neighbourhood, two_sample};
 
     /// The words of the verdict on `samples` by all metrics.
     fn words(sets: [&[f32]; 3], cols: usize, modes: Option<Modes>) -> Vec<Quality> {
@@ -303,28 +301,22 @@ mod tests {
             modes,
             ..Evidence::default()
         };
-        verdict(&evidence)
-            .into_iter()
-            .map(|finding| finding.finds)
-            .collect()
+        let findings = verdict(&evidence).into_iter();
+        findings.map(|finding| finding.finds).collect()
     }
 
     #[test]
     fn verdict_on_fresh_draws_is_good() {
         let [training, held_out, samples] = [1, 2, 3].map(|seed| normal(1500, 20, seed, 0.0));
-        assert_eq!(
-            words([&training, &held_out, &samples], 20, None),
-            [Quality::Good]
-        );
+        let found = words([&training, &held_out, &samples], 20, None);
+        assert_eq!(found, [Quality::Good]);
     }
 
     #[test]
     fn verdict_on_copies_is_memorising_alone() {
         let [training, held_out] = [1, 2].map(|seed| normal(1500, 20, seed, 0.0));
-        assert_eq!(
-            words([&training, &held_out, &training], 20, None),
-            [Quality::Memorising]
-        );
+        let found = words([&training, &held_out, &training], 20, None);
+        assert_eq!(found, [Quality::Memorising]);
     }
 
     #[test]

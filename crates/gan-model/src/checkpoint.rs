@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use gan_kernels::{Backend, BackendError, Matrix, Real};
@@ -51,71 +51,58 @@ pub struct Checkpoint {
     tensors: BTreeMap<String, Tensor>,
 }
 
+/// A tensor as the file holds it.
 #[derive(Clone, Debug, PartialEq)]
 struct Tensor {
     shape: [usize; 2],
-    values: Values,
+    /// Type of the elements, which is that of the back end that wrote them: F32 or F64.
+    dtype: Dtype,
+    /// The elements, row-major and little-endian.
+    bytes: Vec<u8>,
 }
 
-/// Elements in the type of the back end that wrote them.
-#[derive(Clone, Debug, PartialEq)]
-enum Values {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
+impl Tensor {
+    fn values(&self) -> Box<dyn Iterator<Item = f64> + '_> {
+        match self.dtype {
+            Dtype::F32 => {
+                let chunks = self.bytes.as_chunks().0.iter();
+                Box::new(chunks.map(|&bytes| f32::from_le_bytes(bytes).into()))
+            }
+            _ => {
+                let chunks = self.bytes.as_chunks().0.iter();
+                Box::new(chunks.map(|&bytes| f64::from_le_bytes(bytes)))
+            }
+        }
+    }
 }
 
 /// A checkpoint that cannot be written, read or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what variants and fields are")]
 pub enum CheckpointError {
-    /// The operating system's answer.
     #[error("{path}: {action}: {source}")]
     Io {
-        /// The file.
         path: PathBuf,
         /// The action that failed.
         action: &'static str,
-        /// The answer.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Not a safetensors file, or a damaged one.
     #[error("{path}: not a checkpoint: {reason}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-    },
-    /// Written by another version.
+    Format { path: PathBuf, reason: String },
     #[error("{path}: checkpoint format {found}, expected {FORMAT_VERSION}")]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-    },
+    Version { path: PathBuf, found: u32 },
     /// The players have a tensor that the checkpoint lacks.
     #[error("checkpoint: tensor {name} is missing, expected shape {expected:?}")]
-    Missing {
-        /// The tensor.
-        name: String,
-        /// Its shape in the players.
-        expected: [usize; 2],
-    },
+    Missing { name: String, expected: [usize; 2] },
     /// The checkpoint has a tensor that the players lack.
     #[error("checkpoint: tensor {name} belongs to no layer")]
-    Unknown {
-        /// The tensor.
-        name: String,
-    },
-    /// The shapes disagree.
+    Unknown { name: String },
     #[error("checkpoint: tensor {name} has shape {found:?}, expected {expected:?}")]
     Shape {
-        /// The tensor.
         name: String,
-        /// Its shape in the checkpoint.
         found: [usize; 2],
-        /// Its shape in the players.
         expected: [usize; 2],
     },
 }
@@ -139,47 +126,39 @@ impl Checkpoint {
     /// SHA-256 of the configuration's text, in hexadecimal.
     #[must_use]
     pub fn config_hash(&self) -> String {
-        Sha256::digest(self.config.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let digest = Sha256::digest(self.config.as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Name and shape of every tensor, in the order of names.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, [usize; 2])> {
-        self.tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor.shape))
+        let tensors = self.tensors.iter();
+        tensors.map(|(name, tensor)| (name.as_str(), tensor.shape))
     }
 
     /// The values of a tensor, row-major.
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<Vec<f64>> {
-        self.tensors.get(name).map(|tensor| match &tensor.values {
-            Values::F32(values) => values.iter().map(|&value| value.into()).collect(),
-            Values::F64(values) => values.clone(),
-        })
+        let tensor = self.tensors.get(name)?;
+        Some(tensor.values().collect())
     }
 
     /// True if the tensors of `player` are the same bits in both.
     #[cfg(test)]
     pub(crate) fn same_tensors(&self, other: &Self, player: &str) -> bool {
-        let of = |checkpoint: &'_ Self| -> Vec<(String, Tensor)> {
-            let tensors = checkpoint.tensors.clone().into_iter();
+        let of = |tensors: &BTreeMap<String, Tensor>| {
+            let mut tensors = tensors.clone();
+            tensors.retain(|name, _| name.starts_with(player));
             tensors
-                .filter(|(name, _)| name.starts_with(player))
-                .collect()
         };
-        of(self) == of(other)
+        of(&self.tensors) == of(&other.tensors)
     }
 
     /// True if every parameter and moment is finite.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        self.tensors.values().all(|tensor| match &tensor.values {
-            Values::F32(values) => values.iter().all(|value| value.is_finite()),
-            Values::F64(values) => values.iter().all(|value| value.is_finite()),
-        })
+        let mut values = self.tensors.values().flat_map(Tensor::values);
+        values.all(f64::is_finite)
     }
 
     /// Writes the file beside `path`, syncs it to disk and renames it, so that `path` is at every
@@ -192,7 +171,7 @@ impl Checkpoint {
         // Hidden, and nobody else's: two processes may save side by side.
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        let write = || -> std::io::Result<()> {
+        let write = || -> io::Result<()> {
             let mut file = File::create(&beside)?;
             file.write_all(&bytes)?;
             file.sync_all()
@@ -202,11 +181,7 @@ impl Checkpoint {
             .map_err(|source| {
                 // Half a file helps nobody, and on a full disk it is in the way.
                 let _ = fs::remove_file(&beside);
-                CheckpointError::Io {
-                    path: path.to_path_buf(),
-                    action: "cannot write the checkpoint",
-                    source,
-                }
+                io_error(path, "cannot write the checkpoint", source)
             })?;
         // The rename itself must reach the disk too; not every platform can sync a directory.
         if let Some(Ok(folder)) = path.parent().map(File::open) {
@@ -236,11 +211,8 @@ impl Checkpoint {
     /// # Errors
     /// If it cannot be read, is no checkpoint, is damaged, or of another format version.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = fs::read(path).map_err(|source| CheckpointError::Io {
-            path: path.to_path_buf(),
-            action: "cannot read the checkpoint",
-            source,
-        })?;
+        let unreadable = |source| io_error(path, "cannot read the checkpoint", source);
+        let bytes = fs::read(path).map_err(unreadable)?;
         let format = |reason: &dyn Display| not_a_checkpoint(path, reason);
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| format(&error))?;
         let metadata = header.metadata().as_ref();
@@ -272,13 +244,15 @@ impl Checkpoint {
                 let axes = view.shape().len();
                 return Err(format(&format_args!("tensor {name} has {axes} axes")));
             };
-            let values = match view.dtype() {
-                Dtype::F32 => Values::F32(from_le_bytes(view.data(), f32::from_le_bytes)),
-                Dtype::F64 => Values::F64(from_le_bytes(view.data(), f64::from_le_bytes)),
-                other => return Err(format(&format_args!("tensor {name} has type {other:?}"))),
+            let dtype = view.dtype();
+            if !matches!(dtype, Dtype::F32 | Dtype::F64) {
+                return Err(format(&format_args!("tensor {name} has type {dtype:?}")));
+            }
+            let tensor = Tensor {
+                shape: [rows, cols],
+                dtype,
+                bytes: view.data().to_vec(),
             };
-            let shape = [rows, cols];
-            let tensor = Tensor { shape, values };
             checkpoint.tensors.insert(name.to_owned(), tensor);
         }
         Ok(checkpoint)
@@ -293,13 +267,18 @@ impl Checkpoint {
     ) -> Result<(), BackendError> {
         let values = backend.read(matrix.all())?;
         let values = values.into_iter().map(Real::to_f64);
-        let values = if size_of::<B::Elem>() == size_of::<f32>() {
-            Values::F32(values.map(|value| value as f32).collect())
+        let (dtype, bytes) = if size_of::<B::Elem>() == size_of::<f32>() {
+            let bytes = values.flat_map(|value| (value as f32).to_le_bytes());
+            (Dtype::F32, bytes.collect())
         } else {
-            Values::F64(values.collect())
+            (Dtype::F64, values.flat_map(f64::to_le_bytes).collect())
         };
-        let shape = [matrix.row_count(), matrix.cols()];
-        self.tensors.insert(name, Tensor { shape, values });
+        let tensor = Tensor {
+            shape: [matrix.row_count(), matrix.cols()],
+            dtype,
+            bytes,
+        };
+        self.tensors.insert(name, tensor);
         Ok(())
     }
 
@@ -310,14 +289,8 @@ impl Checkpoint {
         name: &str,
         matrix: &mut Matrix<B>,
     ) -> Result<(), CheckpointError> {
-        let values: Vec<B::Elem> = match &self.expect(name, matrix)?.values {
-            Values::F32(values) => values
-                .iter()
-                .map(|&v| B::Elem::from_f64(v.into()))
-                .collect(),
-            Values::F64(values) => values.iter().map(|&v| B::Elem::from_f64(v)).collect(),
-        };
-        backend.write(matrix, &values);
+        let values = self.expect(name, matrix)?.values().map(Real::from_f64);
+        backend.write(matrix, &values.collect::<Vec<_>>());
         Ok(())
     }
 
@@ -412,6 +385,16 @@ fn in_pairs<M>(
     })
 }
 
+/// The operating system did not let `action` happen at `path`.
+fn io_error(path: &Path, action: &'static str, source: io::Error) -> CheckpointError {
+    let path = path.to_path_buf();
+    CheckpointError::Io {
+        path,
+        action,
+        source,
+    }
+}
+
 /// The file at `path` is no checkpoint, for `reason`.
 fn not_a_checkpoint(path: &Path, reason: impl Display) -> CheckpointError {
     CheckpointError::Format {
@@ -422,10 +405,7 @@ fn not_a_checkpoint(path: &Path, reason: impl Display) -> CheckpointError {
 
 impl View for &Tensor {
     fn dtype(&self) -> Dtype {
-        match self.values {
-            Values::F32(_) => Dtype::F32,
-            Values::F64(_) => Dtype::F64,
-        }
+        self.dtype
     }
 
     fn shape(&self) -> &[usize] {
@@ -433,22 +413,10 @@ impl View for &Tensor {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let bytes: Vec<u8> = match &self.values {
-            Values::F32(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Values::F64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        };
-        bytes.into()
+        (&self.bytes).into()
     }
 
     fn data_len(&self) -> usize {
-        match &self.values {
-            Values::F32(values) => size_of_val(&values[..]),
-            Values::F64(values) => size_of_val(&values[..]),
-        }
+        self.bytes.len()
     }
-}
-
-fn from_le_bytes<T, const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> T) -> Vec<T> {
-    let chunks = data.as_chunks::<N>().0.iter();
-    chunks.map(|&bytes| value(bytes)).collect()
 }

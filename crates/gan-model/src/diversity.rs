@@ -113,14 +113,14 @@ mod tests {
     fn diversity_is_1_of_alike_sets_0_of_one_point_and_halves_with_the_scale() {
         let records: Vec<f32> = (0..300).map(|i| (i * 71 % 300) as f32).collect();
         let of = |samples: &[f32]| Diversity::of(&Spread::of(samples, 3), &Spread::of(&records, 3));
-        assert_eq!(of(&records).distance, 1.0);
-        assert_eq!(of(&records).nearest, 1.0);
+        let alike = of(&records);
+        assert_eq!([alike.distance, alike.nearest], [1.0; 2]);
         let halves: Vec<f32> = records.iter().map(|value| 1000.0 + value / 2.0).collect();
         assert!((of(&halves).distance - 0.5).abs() < 1e-9);
         assert!((of(&halves).nearest - 0.5).abs() < 1e-6);
         let point = [4.0, 5.0, 6.0].repeat(100);
-        assert_eq!(of(&point).distance, 0.0);
-        assert_eq!(of(&point).nearest, 0.0);
+        let one = of(&point);
+        assert_eq!([one.distance, one.nearest], [0.0; 2]);
     }
 
     #[test]
@@ -135,10 +135,8 @@ mod tests {
     #[test]
     fn diversity_against_records_that_are_all_alike_is_no_number() {
         let spread = |rows: &[f32]| Spread::of(rows, 2);
-        let found = Diversity::of(
-            &spread(&[1.0, 2.0, 3.0, 4.0]),
-            &spread(&[1.0, 2.0, 1.0, 2.0]),
-        );
+        let [samples, alike] = [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 1.0, 2.0]];
+        let found = Diversity::of(&spread(&samples), &spread(&alike));
         assert!(found.distance.is_nan() && found.nearest.is_nan());
         assert_eq!(spread(&[1.0, 2.0]).nearest, 0.0);
     }

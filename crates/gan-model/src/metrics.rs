@@ -1,6 +1,6 @@
 //! The numbers of a game, as means between two readings.
 
-use gan_kernels::{Monitor, MonitorSums};
+use gan_kernels::{Monitor, MonitorSums, Rates};
 use serde::Serialize;
 
 /// One reading of the monitors; all means are over the iterations since the reading before.
@@ -44,34 +44,31 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Means from the sums of a reading.
-    pub(crate) fn new(sums: &MonitorSums, step: u64, epoch: f64) -> Self {
+    /// Means from the sums of a reading; `rates` are G's in the coming iteration.
+    pub(crate) fn new(sums: &MonitorSums, step: u64, epoch: f64, rates: Rates) -> Self {
+        use Monitor as M;
         let mean = |sum, count| sums[sum] / sums[count];
-        let first = sums[Monitor::FirstNonFinite];
+        let of_data = |sum| mean(sum, M::DataRows);
+        let of_samples = |sum| mean(sum, M::SampleRows);
+        let of_d = |sum| mean(sum, M::DiscriminatorUpdates);
+        let of_g = |sum| mean(sum, M::GeneratorUpdates);
+        let first = sums[M::FirstNonFinite];
         Self {
             step,
             epoch,
-            value: mean(Monitor::LogData, Monitor::DataRows)
-                + mean(Monitor::LogSamples, Monitor::SampleRows),
-            d_data: mean(Monitor::Data, Monitor::DataRows),
-            d_samples: mean(Monitor::Samples, Monitor::SampleRows),
-            false_negatives: mean(Monitor::FalseNegatives, Monitor::DataRows),
-            false_positives: mean(Monitor::FalsePositives, Monitor::SampleRows),
-            discriminator_objective: mean(
-                Monitor::DiscriminatorObjective,
-                Monitor::DiscriminatorUpdates,
-            ),
-            generator_objective: mean(Monitor::GeneratorObjective, Monitor::GeneratorUpdates),
-            discriminator_gradient: mean(
-                Monitor::DiscriminatorGradient,
-                Monitor::DiscriminatorUpdates,
-            )
-            .sqrt(),
-            generator_gradient: mean(Monitor::GeneratorGradient, Monitor::GeneratorUpdates).sqrt(),
-            penalty: mean(Monitor::Penalty, Monitor::DiscriminatorUpdates),
-            input_gradient: mean(Monitor::InputGradient, Monitor::PenalisedRows).sqrt(),
-            learning_rate: f64::NAN,
-            momentum: f64::NAN,
+            value: of_data(M::LogData) + of_samples(M::LogSamples),
+            d_data: of_data(M::Data),
+            d_samples: of_samples(M::Samples),
+            false_negatives: of_data(M::FalseNegatives),
+            false_positives: of_samples(M::FalsePositives),
+            discriminator_objective: of_d(M::DiscriminatorObjective),
+            generator_objective: of_g(M::GeneratorObjective),
+            discriminator_gradient: of_d(M::DiscriminatorGradient).sqrt(),
+            generator_gradient: of_g(M::GeneratorGradient).sqrt(),
+            penalty: of_d(M::Penalty),
+            input_gradient: mean(M::InputGradient, M::PenalisedRows).sqrt(),
+            learning_rate: rates.learning_rate,
+            momentum: rates.momentum,
             first_non_finite: (first > 0.0).then_some(first as u64),
         }
     }

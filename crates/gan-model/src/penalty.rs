@@ -30,42 +30,30 @@ pub fn auto_gamma(records: &Records) -> f64 {
     if count < 2 || cols == 0 {
         return 1.0;
     }
-    let stream = Stream::new(Purpose::Evaluation, 1, 0);
-    let mut rng = Address {
+    let address = Address {
         seed: 0,
-        stream,
+        stream: Stream::new(Purpose::Evaluation, 1, 0),
         step: 0,
-    }
-    .rng();
-    // Without repetition where there are few; else hardly any is drawn twice.
-    let chosen: Vec<usize> = (0..count)
-        .map(|i| {
-            if rows <= RECORDS {
-                i
-            } else {
-                rng.random_range(0..rows)
-            }
-        })
-        .collect();
+    };
+    let mut rng = address.rng();
     let mut values = vec![0.0f32; count * cols];
-    for (&row, values) in chosen.iter().zip(values.chunks_exact_mut(cols)) {
-        records.copy_row(row, values);
+    for (i, values) in values.chunks_exact_mut(cols).enumerate() {
+        // Without repetition where there are few; else hardly any is drawn twice.
+        let all = rows <= RECORDS;
+        records.copy_row(if all { i } else { rng.random_range(0..rows) }, values);
     }
     let rank = ((NEIGHBOUR * count as f64).round() as usize).clamp(1, count - 1);
-    let mut near: Vec<f64> = values
-        .chunks_exact(cols)
-        .map(|a| {
-            let mut distances: Vec<f64> = values
-                .chunks_exact(cols)
-                .map(|b| {
-                    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
-                    squares.sum()
-                })
-                .collect();
-            // The record itself is among them, at distance 0.
-            *distances.select_nth_unstable_by(rank, f64::total_cmp).1
-        })
-        .collect();
+    let rows = || values.chunks_exact(cols);
+    let squared = |a: &[f32], b: &[f32]| -> f64 {
+        let differences = a.iter().zip(b).map(|(a, b)| f64::from(a - b));
+        differences.map(|difference| difference.powi(2)).sum()
+    };
+    let to_neighbour = |a| {
+        let mut distances: Vec<f64> = rows().map(|b| squared(a, b)).collect();
+        // The record itself is among them, at distance 0.
+        *distances.select_nth_unstable_by(rank, f64::total_cmp).1
+    };
+    let mut near: Vec<f64> = rows().map(to_neighbour).collect();
     let middle = near.len() / 2;
     let median = *near.select_nth_unstable_by(middle, f64::total_cmp).1;
     // Copies of one record have no width; the smallest that f32 makes something of.
@@ -79,10 +67,9 @@ mod tests {
 
     /// `rows` records of two values, in eight modes of width `sigma` around a circle of `radius`.
     fn ring(rows: usize, radius: f32, sigma: f32) -> Records {
-        let stream = Stream::new(Purpose::Data, 0, 0);
         let address = Address {
             seed: 3,
-            stream,
+            stream: Stream::new(Purpose::Data, 0, 0),
             step: 0,
         };
         let mut rng = address.rng();

@@ -5,17 +5,15 @@ use gan_kernels::{Backend, BackendError, FillLatent, Matrix, Prior, Real, StepSt
 
 use crate::checkpoint::{Checkpoint, CheckpointError, named_mut};
 use crate::config::GeneratorConfig;
-use crate::mlp::{Mlp, Optimizer, Pass, Tape};
+use crate::mlp::{Mlp, Optimizer, Pass, RunningMean, Tape};
 
 /// Rows of one forward pass.
 const CHUNK: usize = 256;
 
 /// A trained generator on its own.
 pub struct Sampler<B: Backend> {
-    backend: B,
     generator: Mlp<B>,
-    tape: Tape<B>,
-    prior: Prior,
+    sampling: Sampling<B>,
 }
 
 impl<B: Backend> Sampler<B> {
@@ -31,20 +29,14 @@ impl<B: Backend> Sampler<B> {
         let cols = checkpoint.generator_cols(config.layers.len())?;
         let layers = config.layer_specs(cols, 0);
         let mut generator = Mlp::new(&backend, layers, Optimizer::NONE);
-        let part = if config.average.is_some() {
-            ".average"
-        } else {
-            ""
-        };
+        let part = config.average.map_or("", |_| RunningMean::<B>::PART);
         for (name, matrix) in named_mut(&mut generator, "generator", part) {
             checkpoint.fetch(&backend, &name, matrix)?;
         }
-        let tape = sampling_tape(&backend, &generator);
+        let sampling = Sampling::new(&backend, &generator, config.prior);
         Ok(Self {
-            backend,
             generator,
-            tape,
-            prior: config.prior,
+            sampling,
         })
     }
 
@@ -66,8 +58,7 @@ impl<B: Backend> Sampler<B> {
         first: usize,
         count: usize,
     ) -> Result<Vec<f32>, BackendError> {
-        let z = drawn(&self.backend, self.prior, seed, first);
-        forward(&self.backend, &self.generator, &mut self.tape, count, z)
+        self.sampling.sample(&self.generator, seed, first, count)
     }
 
     /// Dimension of the latent z.
@@ -81,13 +72,14 @@ impl<B: Backend> Sampler<B> {
     /// # Errors
     /// If the device failed.
     pub fn latents(&self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, BackendError> {
-        let mut draw = drawn(&self.backend, self.prior, seed, first);
-        let mut z = self.backend.matrix(CHUNK, self.latent());
+        let backend = &self.sampling.backend;
+        let mut draw = self.sampling.drawn(seed, first);
+        let mut z = backend.matrix(CHUNK, self.latent());
         let mut latents = Vec::with_capacity(count * self.latent());
         for chunk in (0..count).step_by(CHUNK) {
             let rows = CHUNK.min(count - chunk);
             draw(&mut z, chunk, rows);
-            latents.extend(to_singles(&self.backend.read(z.rows(0, rows))?));
+            latents.extend(to_singles(&backend.read(z.rows(0, rows))?));
         }
         Ok(latents)
     }
@@ -102,81 +94,101 @@ impl<B: Backend> Sampler<B> {
     /// # Errors
     /// If the device failed.
     pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, BackendError> {
-        generate_from(&self.backend, &self.generator, &mut self.tape, latents)
+        self.sampling.generate_from(&self.generator, latents)
     }
 }
 
-/// Room for one chunk of samples.
-pub(crate) fn sampling_tape<B: Backend>(backend: &B, generator: &Mlp<B>) -> Tape<B> {
-    Tape::new(backend, generator, CHUNK, 0)
-}
-
-/// G(z) for each of `latents`.
-#[track_caller]
-pub(crate) fn generate_from<B: Backend>(
-    backend: &B,
-    generator: &Mlp<B>,
-    tape: &mut Tape<B>,
-    latents: &[f32],
-) -> Result<Vec<f32>, BackendError> {
-    let cols = generator.inputs();
-    assert!(
-        latents.len().is_multiple_of(cols),
-        "generate_from: no whole number of latents"
-    );
-    let given = |z: &mut Matrix<B>, first: usize, rows: usize| {
-        let mut values = vec![B::Elem::ZERO; CHUNK * cols];
-        let latents = &latents[first * cols..(first + rows) * cols];
-        for (value, &latent) in values.iter_mut().zip(latents) {
-            *value = B::Elem::from_f64(latent.into());
-        }
-        backend.write(z, &values);
-    };
-    forward(backend, generator, tape, latents.len() / cols, given)
-}
-
-/// Fills the first rows of a chunk with the latents of `seed` from number `first` on.
-pub(crate) fn drawn<B: Backend>(
-    backend: &B,
+/// What it takes to draw samples from a generator.
+pub(crate) struct Sampling<B: Backend> {
+    backend: B,
     prior: Prior,
-    seed: u64,
-    first: usize,
-) -> impl FnMut(&mut Matrix<B>, usize, usize) {
-    let state = evaluation_state(backend, seed);
-    move |z, chunk, rows| {
-        backend.fill_latent(FillLatent {
-            z: z.rows_mut(0, rows),
-            prior,
-            stream: Stream::new(Purpose::Evaluation, 0, 0),
-            first_row: first + chunk,
-            state: &state,
-        });
-    }
+    /// Room for one chunk of samples.
+    tape: Tape<B>,
 }
 
-/// Runs `count` latents through G; `latents` writes the chunk from a given latent on, of so many
-/// rows.
-pub(crate) fn forward<B: Backend>(
-    backend: &B,
-    generator: &Mlp<B>,
-    tape: &mut Tape<B>,
-    count: usize,
-    mut latents: impl FnMut(&mut Matrix<B>, usize, usize),
-) -> Result<Vec<f32>, BackendError> {
-    // No mask is drawn: a pass needs some state, and any will do.
-    let state = evaluation_state(backend, 0);
-    let mut z = backend.matrix(CHUNK, generator.inputs());
-    let last = generator.layers.len() - 1;
-    let mut samples = Vec::with_capacity(count * tape.output(last).cols());
-    for chunk in (0..count).step_by(CHUNK) {
-        let rows = CHUNK.min(count - chunk);
-        latents(&mut z, chunk, rows);
-        let pass = Pass::without_dropout(backend, &state, rows);
-        generator.forward(&pass, z.rows(0, rows), tape);
-        let output = backend.read(tape.output(last).rows(0, rows))?;
-        samples.extend(to_singles(&output));
+impl<B: Backend> Sampling<B> {
+    pub(crate) fn new(backend: &B, generator: &Mlp<B>, prior: Prior) -> Self {
+        Self {
+            backend: backend.clone(),
+            prior,
+            tape: Tape::new(backend, generator, CHUNK, 0),
+        }
     }
-    Ok(samples)
+
+    /// Samples number `first .. first + count` of `seed`.
+    pub(crate) fn sample(
+        &mut self,
+        generator: &Mlp<B>,
+        seed: u64,
+        first: usize,
+        count: usize,
+    ) -> Result<Vec<f32>, BackendError> {
+        let z = self.drawn(seed, first);
+        self.forward(generator, count, z)
+    }
+
+    /// G(z) for each of `latents`.
+    #[track_caller]
+    pub(crate) fn generate_from(
+        &mut self,
+        generator: &Mlp<B>,
+        latents: &[f32],
+    ) -> Result<Vec<f32>, BackendError> {
+        let (backend, cols) = (self.backend.clone(), generator.inputs());
+        assert!(
+            latents.len().is_multiple_of(cols),
+            "generate_from: no whole number of latents"
+        );
+        let given = |z: &mut Matrix<B>, first: usize, rows: usize| {
+            let mut values = vec![B::Elem::ZERO; CHUNK * cols];
+            let latents = &latents[first * cols..(first + rows) * cols];
+            for (value, &latent) in values.iter_mut().zip(latents) {
+                *value = B::Elem::from_f64(latent.into());
+            }
+            backend.write(z, &values);
+        };
+        self.forward(generator, latents.len() / cols, given)
+    }
+
+    /// Fills the first rows of a chunk with the latents of `seed` from number `first` on.
+    fn drawn(&self, seed: u64, first: usize) -> impl FnMut(&mut Matrix<B>, usize, usize) + use<B> {
+        let (backend, prior) = (self.backend.clone(), self.prior);
+        let state = evaluation_state(&backend, seed);
+        move |z, chunk, rows| {
+            backend.fill_latent(FillLatent {
+                z: z.rows_mut(0, rows),
+                prior,
+                stream: Stream::new(Purpose::Evaluation, 0, 0),
+                first_row: first + chunk,
+                state: &state,
+            });
+        }
+    }
+
+    /// Runs `count` latents through G; `latents` writes the chunk from a given latent on, of so
+    /// many rows.
+    fn forward(
+        &mut self,
+        generator: &Mlp<B>,
+        count: usize,
+        mut latents: impl FnMut(&mut Matrix<B>, usize, usize),
+    ) -> Result<Vec<f32>, BackendError> {
+        let (backend, tape) = (&self.backend, &mut self.tape);
+        // No mask is drawn: a pass needs some state, and any will do.
+        let state = evaluation_state(backend, 0);
+        let mut z = backend.matrix(CHUNK, generator.inputs());
+        let last = generator.layers.len() - 1;
+        let mut samples = Vec::with_capacity(count * tape.output(last).cols());
+        for chunk in (0..count).step_by(CHUNK) {
+            let rows = CHUNK.min(count - chunk);
+            latents(&mut z, chunk, rows);
+            let pass = Pass::without_dropout(backend, &state, rows);
+            generator.forward(&pass, z.rows(0, rows), tape);
+            let output = backend.read(tape.output(last).rows(0, rows))?;
+            samples.extend(to_singles(&output));
+        }
+        Ok(samples)
+    }
 }
 
 fn evaluation_state<B: Backend>(backend: &B, seed: u64) -> B::State {

@@ -12,6 +12,7 @@ use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Rec
 
 use crate::config::Updates;
 use crate::mlp::{Loss, Mlp, Pass, PenalisedUpdate, RunningMean, SpectralLimit, Tangents, Tape};
+use crate::sample::Sampling;
 use minibatch::{DiscriminatorPass, Minibatches, Over};
 pub use start::Moves;
 use start::Rules;
@@ -55,7 +56,7 @@ pub struct Trainer<B: Backend> {
     tangents: Option<Tangents<B>>,
     generator_tape: Tape<B>,
     discriminator_tape: Tape<B>,
-    sampling_tape: Tape<B>,
+    sampling: Sampling<B>,
     /// The iteration, where the back end records it.
     recording: B::Recording,
 }

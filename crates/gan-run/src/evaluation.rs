@@ -1,41 +1,11 @@
 //! The metrics of `gan-eval` on a device.
 
-use gan_eval::{
-    Caller, EvalError, Evaluation, Evidence, Finding, Metric, Nearest, Points, Reference, Section,
-    verdict,
-};
-use gan_kernels::{Backend, BackendError, Native};
+use gan_eval::{Caller, EvalError, Finding, Nearest, Points, Section, Subject};
+use gan_kernels::BackendError;
 
 use crate::device::Device;
 
-/// The names of all metrics, in the order in which they are reported.
-pub fn metric_names() -> impl Iterator<Item = &'static str> {
-    // The names do not depend on the back end.
-    Metric::<Native<f32>>::ALL.iter().map(|metric| metric.name)
-}
-
-/// The need of the metric called `name` that `reference` or the number of `samples` does not meet.
-pub fn unmet_need(name: &str, reference: &Reference<'_>, samples: usize) -> Option<&'static str> {
-    let mut metrics = Metric::<Native<f32>>::ALL.iter();
-    let metric = metrics.find(|metric| metric.name == name)?;
-    metric.unmet_need(reference, samples)
-}
-
-/// Samples of a generator, and how to measure them.
-pub struct Subject<'a> {
-    /// The samples, in the units of `reference`.
-    pub samples: Points<'a>,
-    /// The records that they are compared with.
-    pub reference: &'a Reference<'a>,
-    /// The names of the metrics to take.
-    pub metrics: &'a [&'static str],
-    /// Iterations that the generator was trained for.
-    pub step: u64,
-    /// Width of the Parzen window; without it, the best on the validation records.
-    pub sigma: Option<f64>,
-}
-
-/// A section for each of the metrics, and what they mean together, the gravest first.
+/// [`gan_eval::evaluate`] on `device`.
 ///
 /// # Errors
 /// If the device fails, or a number comes to nothing.
@@ -45,9 +15,9 @@ pub fn evaluate<'a>(
     caller: Caller<'a>,
 ) -> Result<(Vec<Section>, Vec<Finding>), EvalError> {
     match device {
-        Device::Cpu(native) => evaluate_on(native, subject, caller),
+        Device::Cpu(native) => gan_eval::evaluate(native, subject, caller),
         #[cfg(feature = "gpu")]
-        Device::Gpu(cube) => evaluate_on(cube, subject, caller),
+        Device::Gpu(cube) => gan_eval::evaluate(cube, subject, caller),
     }
 }
 
@@ -66,26 +36,4 @@ pub fn nearest(
         #[cfg(feature = "gpu")]
         Device::Gpu(cube) => gan_eval::nearest(cube, queries, among, count),
     }
-}
-
-fn evaluate_on<'a, B: Backend>(
-    backend: &'a B,
-    subject: &Subject<'a>,
-    caller: Caller<'a>,
-) -> Result<(Vec<Section>, Vec<Finding>), EvalError> {
-    let Subject {
-        samples,
-        reference,
-        metrics,
-        step,
-        sigma,
-    } = *subject;
-    let mut evaluation = Evaluation::new(backend, reference, samples, step, sigma, caller);
-    let mut evidence = Evidence::default();
-    let sections = Metric::ALL
-        .iter()
-        .filter(|metric| metrics.contains(&metric.name))
-        .map(|metric| metric.section(&mut evaluation, &mut evidence))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok((sections, verdict(&evidence)))
 }

@@ -3,7 +3,7 @@
 use std::mem::discriminant;
 use std::path::Path;
 
-use gan_data::{DataError, Dataset, RecordShape, Records, Transform};
+use gan_data::{DataProblem, Dataset, RecordShape, Records, Transform};
 
 use crate::config::presets;
 use crate::model::Model;
@@ -34,10 +34,11 @@ impl RunData {
             let built_in = gan_data::builtin_names().contains(&config.source.as_str());
             config.count = config.count.filter(|_| built_in);
         }
-        let dataset = gan_data::load(&config, model.config.seed).map_err(|error| match error {
-            DataError::Missing { .. } if given.is_none() => gone(&config.source, &model.path),
-            other => other.into(),
-        })?;
+        let dataset =
+            gan_data::load(&config, model.config.seed).map_err(|error| match error.problem {
+                DataProblem::Missing if given.is_none() => gone(&config.source, &model.path),
+                _ => error.into(),
+            })?;
         let train = dataset.records.slice(dataset.splits.train.clone());
         let found = RecordInfo::new(&model.record.preset, &dataset, &train);
         refuse_other_records(

@@ -45,15 +45,6 @@ mod tests {
     }
 
     #[test]
-    fn digits_do_not_depend_on_how_many_are_drawn() {
-        let (many, labels) = images(97, 7);
-        let (few, few_labels) = images(13, 7);
-        assert_eq!(many[..few.len()], few);
-        assert_eq!(labels[..13], few_labels);
-        assert_ne!(images(13, 8).0, few);
-    }
-
-    #[test]
     fn digits_of_every_class_are_equally_probable() {
         let labels = images(5000, 1).1;
         for class in 0..CLASSES {
@@ -74,15 +65,13 @@ mod tests {
                 x += byte * (index % SIDE) as f64;
                 y += byte * (index / SIDE) as f64;
             }
-            let centre = (x / ink, y / ink);
-            assert!(
-                (centre.0 - 13.5).abs() < 1.5 && (centre.1 - 13.5).abs() < 1.5,
-                "{centre:?}"
-            );
+            let centre = [x / ink, y / ink];
+            let is_near = |at: f64| (at - 13.5).abs() < 1.5;
+            assert!(centre.into_iter().all(is_near), "{centre:?}");
             assert!(image.iter().max() > Some(&200));
         }
-        let mean =
-            data.iter().map(|&byte| f64::from(byte)).sum::<f64>() / data.len() as f64 / 255.0;
+        let sum: f64 = data.iter().map(|&byte| f64::from(byte)).sum();
+        let mean = sum / data.len() as f64 / 255.0;
         // MNIST's is 0.1307.
         assert!((0.10..0.16).contains(&mean), "{mean}");
     }

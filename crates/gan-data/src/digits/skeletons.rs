@@ -11,9 +11,6 @@ pub(super) type Point = [u8; 2];
 pub(super) type Skeleton = &'static [&'static [Point]];
 
 /// One way to write `digit`, each as often as its weight says.
-///
-/// # Panics
-/// If `digit` exceeds 9.
 pub(super) fn choose(digit: u8, rng: &mut impl Rng) -> Skeleton {
     let variants = DIGITS[usize::from(digit)];
     let total: u32 = variants.iter().map(|(weight, _)| weight).sum();

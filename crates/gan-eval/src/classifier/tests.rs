@@ -1,7 +1,7 @@
 //! The classifier against difference quotients, closed forms and drawn digits.
 
 use super::*;
-use crate::testing::{backend, drawn, normal};
+use crate::testing::{backend, close, drawn, mnist, normal};
 
 #[test]
 fn logits_gradient_is_the_difference_quotient_of_the_cross_entropy() {
@@ -24,7 +24,7 @@ fn logits_gradient_is_the_difference_quotient_of_the_cross_entropy() {
             loss(&moved)
         };
         let quotient = (moved(step) - moved(-step)) / (2.0 * step);
-        assert!((gradient[at] - quotient).abs() < 1e-9, "{at}");
+        close(gradient[at], quotient, 1e-9);
     }
 }
 
@@ -32,7 +32,7 @@ fn logits_gradient_is_the_difference_quotient_of_the_cross_entropy() {
 fn softmax_of_large_logits_is_finite() {
     let mut row = [1000.0, 999.0, -1000.0];
     softmax(&mut row);
-    assert!((row[0] - 1.0 / (1.0 + (-1.0_f64).exp())).abs() < 1e-12);
+    close(row[0], 1.0 / (1.0 + (-1.0_f64).exp()), 1e-12);
     assert_eq!(row[2], 0.0);
 }
 
@@ -50,14 +50,12 @@ fn classifier_learns_drawn_digits_and_is_the_same_for_the_same_seed() {
     let accuracy = classifier.accuracy(test, &labels[2000..]).unwrap();
     assert!(accuracy > 0.9, "{accuracy}");
     let features = classifier.features(test).unwrap();
-    assert_eq!(
-        (features.points().rows(), features.points().cols()),
-        (600, 128)
-    );
+    let features = features.view();
+    assert_eq!((features.rows(), features.cols()), (600, 128));
     let posteriors = fit(1).posteriors(test).unwrap();
     assert_eq!(posteriors, fit(1).posteriors(test).unwrap());
     for row in posteriors.chunks_exact(10) {
-        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        close(row.iter().sum(), 1.0, 1e-12);
     }
 }
 
@@ -73,5 +71,19 @@ fn classifier_without_hidden_layers_reaches_the_best_linear_rule() {
     let points = Points::new(&values, 3);
     let classifier = Classifier::fit(backend(), &training, points, &labels, 2).unwrap();
     let accuracy = classifier.accuracy(points, &labels).unwrap();
-    assert!((accuracy - 0.841).abs() < 0.02, "{accuracy}");
+    close(accuracy, 0.841, 0.02);
+}
+
+#[test]
+fn classifier_is_right_on_97_percent_of_mnist() {
+    let Some((dataset, [train, _, test])) = mnist() else {
+        return;
+    };
+    let (labels, splits) = (dataset.labels.unwrap(), dataset.splits);
+    let (of_train, of_test) = (&labels[splits.train], &labels[splits.test]);
+    let backend = gan_kernels::Native::<f32>::new(None).unwrap();
+    let training = Training::new(3, 0);
+    let classifier = Classifier::fit(backend, &training, train.view(), of_train, 10).unwrap();
+    let accuracy = classifier.accuracy(test.view(), of_test).unwrap();
+    assert!(accuracy >= 0.97, "{accuracy}");
 }

@@ -3,9 +3,12 @@
 use gan_kernels::Backend;
 use serde::{Deserialize, Serialize};
 
-use crate::classifier::most_probable;
+use super::Needs;
+use crate::classifier::{Classifier, Training, most_probable};
 use crate::evaluation::{Evaluation, PAIRS, thousands};
-use crate::{Classifier, EvalError, Points, Row, Section, Training, frechet};
+use crate::frechet::frechet;
+use crate::verdict::Evidence;
+use crate::{EvalError, Points, Row, Section};
 
 /// Epochs over the training records of the classifier that knows classes.
 const EPOCHS: usize = 3;
@@ -13,23 +16,20 @@ const EPOCHS: usize = 3;
 /// A class with less than this part of its even share counts as missing: an honest sampler of
 /// 1,000 draws from ten classes would fall below with probability under 10⁻¹⁵, and errors of the
 /// classifier put a few samples into classes that are not there.
-pub const MISSING_SHARE: f64 = 0.1;
+const MISSING_SHARE: f64 = 0.1;
 
 /// The metric `classes`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
-    result: &mut Option<Classes>,
+    evidence: &mut Evidence,
 ) -> Result<Section, EvalError> {
-    evaluation.begin("classifier of classes");
+    evaluation.progress("classifier of classes", 0.0);
     let (backend, reference) = (evaluation.backend, evaluation.reference);
-    let labels = reference.labels.ok_or(EvalError::UnmetNeed {
-        metric: "classes",
-        need: "images with labels",
-    })?;
+    let labels = Needs::Labels.met("classes", reference.labels)?;
     let count = labels.classes;
     let training = Training::new(EPOCHS, 0);
-    let train = (reference.train, labels.train);
-    let classifier = Classifier::fit(backend.clone(), &training, train.0, train.1, count)?;
+    let (train, of_train) = (reference.train, labels.train);
+    let classifier = Classifier::fit(backend.clone(), &training, train, of_train, count)?;
     let accuracy = classifier.accuracy(reference.test, labels.test)?;
     let look = |points: Points<'_>| -> Result<_, EvalError> {
         let posteriors = classifier.posteriors(points)?;
@@ -37,29 +37,26 @@ pub(super) fn section<B: Backend>(
     };
     let samples = evaluation.samples.first(PAIRS);
     let (found, features) = look(samples)?;
-    let (real, real_features) = look(evaluation.drawn_test())?;
-    let (_, train_features) = look(evaluation.drawn_train())?;
+    let (real, real_features) = look(evaluation.test.view())?;
+    let (_, train_features) = look(evaluation.train.view())?;
 
-    let row = |id, name, value, real| Row::model(id, name, value).with_detail("test records", real);
-    let distance = frechet(real_features.points(), features.points());
-    let usual = frechet(real_features.points(), train_features.points());
-    let even = (count as f64).ln();
+    let row = |id, name, of: fn(&Classes) -> f64, ideal: String| {
+        Row::model(id, name, of(&found))
+            .with_detail("test records", of(&real))
+            .with_ideal(ideal)
+    };
+    let distance = frechet(real_features.view(), features.view());
+    let usual = frechet(real_features.view(), train_features.view());
+    let even = format!("{:.3} if even", (count as f64).ln());
     let rows = vec![
         row(
             "found",
             "classes found",
-            found.found as f64,
-            real.found as f64,
-        )
-        .with_ideal(count.to_string()),
-        row(
-            "entropy",
-            "entropy of the histogram",
-            found.entropy,
-            real.entropy,
-        )
-        .with_ideal(format!("{even:.3} if even")),
-        row("score", "classifier score", found.score, real.score).with_ideal(count.to_string()),
+            |c| c.found as f64,
+            count.to_string(),
+        ),
+        row("entropy", "entropy of the histogram", |c| c.entropy, even),
+        row("score", "classifier score", |c| c.score, count.to_string()),
         Row::model("frechet", "Fréchet distance", distance)
             .with_detail("training records", usual)
             .with_ideal("0"),
@@ -78,33 +75,31 @@ pub(super) fn section<B: Backend>(
          this program on this data"
             .into(),
     ];
-    *result = Some(found);
+    evidence.classes = Some(found);
     Ok(section)
 }
 
 /// The result of [`classes`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Classes {
+pub(crate) struct Classes {
     /// Samples by their most probable class.
-    pub histogram: Vec<usize>,
+    pub(crate) histogram: Vec<usize>,
     /// Classes with at least a tenth of an even share of the samples.
-    pub found: usize,
+    pub(crate) found: usize,
     /// Entropy of the histogram in nats; log of the number of classes if they are even.
-    pub entropy: f64,
+    entropy: f64,
     /// exp(E KL(p(y|x) ‖ p(y))): from 1 to the number of classes, high where each sample is surely
     /// of one class and all classes are there.
-    pub score: f64,
+    score: f64,
 }
 
 /// From posteriors p(y|x), a row of `count` per sample; p(y) is their mean.
 ///
-/// # Panics
-/// If there is no whole number of rows, or none.
 /// # Source
 /// Salimans et al. 2016 (the score, there with the classifier called Inception).
 #[must_use]
 #[track_caller]
-pub fn classes(posteriors: &[f64], count: usize) -> Classes {
+fn classes(posteriors: &[f64], count: usize) -> Classes {
     assert!(
         count > 0 && !posteriors.is_empty() && posteriors.len().is_multiple_of(count),
         "classes: {} posteriors are no whole number of rows of {count}",
@@ -115,10 +110,9 @@ pub fn classes(posteriors: &[f64], count: usize) -> Classes {
     let mut marginal = vec![0.0; count];
     for row in posteriors.chunks_exact(count) {
         histogram[most_probable(row)] += 1;
-        marginal
-            .iter_mut()
-            .zip(row)
-            .for_each(|(sum, p)| *sum += p / rows as f64);
+        for (sum, p) in marginal.iter_mut().zip(row) {
+            *sum += p / rows as f64;
+        }
     }
     let divergence: f64 = posteriors
         .chunks_exact(count)
@@ -127,11 +121,9 @@ pub fn classes(posteriors: &[f64], count: usize) -> Classes {
         .map(|(p, marginal)| p * (p / marginal).ln())
         .sum();
     let enough = MISSING_SHARE * rows as f64 / count as f64;
+    let is_found = |samples: &&usize| **samples as f64 >= enough;
     Classes {
-        found: histogram
-            .iter()
-            .filter(|&&samples| samples as f64 >= enough)
-            .count(),
+        found: histogram.iter().filter(is_found).count(),
         entropy: entropy(&histogram),
         score: (divergence / rows as f64).exp(),
         histogram,
@@ -148,16 +140,14 @@ fn entropy(counts: &[usize]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::close;
 
     #[test]
     fn classes_of_sure_and_even_posteriors_reach_their_number() {
         let found = classes(&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], 3);
-        assert_eq!(
-            (found.found, found.histogram.as_slice()),
-            (3, &[1, 1, 1][..])
-        );
-        assert!((found.entropy - 3.0_f64.ln()).abs() < 1e-12);
-        assert!((found.score - 3.0).abs() < 1e-12);
+        assert_eq!((found.found, found.histogram), (3, vec![1; 3]));
+        close(found.entropy, 3.0_f64.ln(), 1e-12);
+        close(found.score, 3.0, 1e-12);
     }
 
     #[test]
@@ -165,7 +155,7 @@ mod tests {
         let one = classes(&[1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0], 2);
         assert_eq!((one.found, one.entropy, one.score), (1, 0.0, 1.0));
         let unsure = classes(&[0.5, 0.5, 0.5, 0.5], 2);
-        assert!((unsure.score - 1.0).abs() < 1e-12);
+        close(unsure.score, 1.0, 1e-12);
     }
 
     #[test]
@@ -173,6 +163,6 @@ mod tests {
         // p(y) = (1/2, 1/2); KL of each row is log 2 − H(0.9).
         let h = -(0.9 * 0.9_f64.ln() + 0.1 * 0.1_f64.ln());
         let found = classes(&[0.9, 0.1, 0.1, 0.9], 2);
-        assert!((found.score - (2.0_f64.ln() - h).exp()).abs() < 1e-12);
+        close(found.score, (2.0_f64.ln() - h).exp(), 1e-12);
     }
 }

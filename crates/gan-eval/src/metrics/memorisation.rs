@@ -6,19 +6,20 @@ use serde::{Deserialize, Serialize};
 use crate::distances::{median, share_closer};
 use crate::evaluation::{Evaluation, PAIRS, equal, thousands};
 use crate::report::{Row, RowKind};
+use crate::verdict::Evidence;
 use crate::{EvalError, Points, Section, nearest};
 
 /// The metric `memorisation`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
-    result: &mut Option<Memorisation>,
+    evidence: &mut Evidence,
 ) -> Result<Section, EvalError> {
-    evaluation.begin("closest records");
-    let (train, valid) = (evaluation.drawn_train(), evaluation.drawn_valid());
+    evaluation.progress("closest records", 0.0);
+    let (train, valid) = (evaluation.train.view(), evaluation.valid.view());
     let [training, held_out] = equal("memorisation", train, valid, PAIRS)?;
     let samples = evaluation.samples.first(PAIRS);
     let found = memorisation(evaluation.backend, training, held_out, samples)?;
-    *result = Some(found);
+    evidence.memorisation = Some(found);
     let reference = evaluation.reference;
     let title = format!(
         "Closest records of {} samples, among {} training and as many {} records",
@@ -53,31 +54,23 @@ pub(super) fn section<B: Backend>(
 
 /// The result of [`memorisation`]; distances are in the units of the points.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Memorisation {
+pub(crate) struct Memorisation {
     /// Samples.
-    pub samples: usize,
+    pub(crate) samples: usize,
     /// Training records, and as many that were held out.
-    pub records: usize,
+    pub(crate) records: usize,
     /// Share of samples closer to a training record than to any held-out one; a tie counts half.
     /// 1/2 is ideal, 1 is a copying machine.
-    pub closer_to_training: f64,
+    pub(crate) closer_to_training: f64,
     /// Standard error of that share at 1/2.
-    pub standard_error: f64,
+    pub(crate) standard_error: f64,
     /// Median distance from a sample to the closest training record.
-    pub to_training: f64,
+    pub(crate) to_training: f64,
     /// Median distance from a sample to the closest held-out record.
-    pub to_held_out: f64,
+    pub(crate) to_held_out: f64,
     /// Median distance from a held-out record to the closest training record: what is usual between
     /// different records.
-    pub between_records: f64,
-}
-
-impl Memorisation {
-    /// Excess of `closer_to_training` over 1/2, in standard errors.
-    #[must_use]
-    pub fn excess(&self) -> f64 {
-        (self.closer_to_training - 0.5) / self.standard_error
-    }
+    pub(crate) between_records: f64,
 }
 
 /// Compares the distances of `samples` to the closest of the records that were trained on and to
@@ -88,14 +81,10 @@ impl Memorisation {
 /// If `training` is a part of the records, copies of the others go unnoticed: of a machine that
 /// copies a share c of the training records at random, the share found closer is 1/2 + c/2.
 ///
-/// # Panics
-/// If the columns disagree, the numbers of records disagree, or there is nothing to compare.
-/// # Errors
-/// If the device fails.
 /// # Source
 /// Distance to the closest record, as the field of synthetic tables calls it (SDMetrics).
 #[track_caller]
-pub fn memorisation<B: Backend>(
+pub(crate) fn memorisation<B: Backend>(
     backend: &B,
     training: Points<'_>,
     held_out: Points<'_>,
@@ -130,7 +119,12 @@ pub fn memorisation<B: Backend>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{backend, blurred, drawn_modes, normal};
+    use crate::testing::{backend, blurred, close, drawn_modes, normal};
+
+    /// Excess of `closer_to_training` over 1/2, in standard errors.
+    fn excess(found: &Memorisation) -> f64 {
+        (found.closer_to_training - 0.5) / found.standard_error
+    }
 
     #[track_caller]
     fn measure(training: &[f32], held_out: &[f32], samples: &[f32], cols: usize) -> Memorisation {
@@ -143,26 +137,27 @@ mod tests {
     fn memorisation_of_hand_computed_points() {
         let found = measure(&[0.0, 10.0], &[3.0, 7.0], &[1.0, 2.0, 5.0, 8.0, 10.0], 1);
         // Distances to training 1 2 5 2 0, to the hold-out 2 1 2 1 3: two closer to training.
-        assert!((found.closer_to_training - 0.4).abs() < 1e-12);
+        close(found.closer_to_training, 0.4, 1e-12);
         assert_eq!((found.to_training, found.to_held_out), (2.0, 2.0));
         assert_eq!(found.between_records, 3.0);
-        assert!((found.standard_error - (0.25_f64 / 5.0).sqrt()).abs() < 1e-12);
+        close(found.standard_error, (0.25_f64 / 5.0).sqrt(), 1e-12);
     }
 
     #[test]
     fn memorisation_notices_copies_and_a_tenth_of_copies() {
         let [training, held_out, fresh] = [1, 2, 3].map(|seed| normal(1500, 20, seed, 0.0));
         let honest = measure(&training, &held_out, &fresh, 20);
-        assert!(honest.excess().abs() < 3.0, "{honest:?}");
-        assert!((honest.to_training / honest.between_records - 1.0).abs() < 0.03);
+        assert!(excess(&honest).abs() < 3.0, "{honest:?}");
+        close(honest.to_training / honest.between_records, 1.0, 0.03);
         let copied = measure(&training, &held_out, &training, 20);
         assert_eq!((copied.closer_to_training, copied.to_training), (1.0, 0.0));
         let mut mixed = fresh.clone();
         mixed[..150 * 20].copy_from_slice(&training[..150 * 20]);
         let mixed = measure(&training, &held_out, &mixed, 20);
-        assert!(
-            (mixed.closer_to_training - honest.closer_to_training - 0.05).abs() < 0.02,
-            "{mixed:?}"
+        close(
+            mixed.closer_to_training,
+            honest.closer_to_training + 0.05,
+            0.02,
         );
     }
 
@@ -170,12 +165,12 @@ mod tests {
     fn memorisation_does_not_mistake_blur_or_a_dropped_mode_for_copies() {
         let [training, held_out, fresh] = [1, 2, 3].map(|seed| normal(1200, 20, seed, 0.0));
         let blur = measure(&training, &held_out, &blurred(&fresh, 20, 3), 20);
-        assert!(blur.excess() < 3.5, "{blur:?}");
+        assert!(excess(&blur) < 3.5, "{blur:?}");
         // Blur is nearer to unseen records than they are to each other.
         assert!(blur.to_held_out < 0.9 * blur.between_records, "{blur:?}");
         let [training, held_out] = [1, 2].map(|seed| drawn_modes("ring8", 1000, seed, |_| true).0);
         let (samples, _) = drawn_modes("ring8", 1000, 3, |mode| mode > 3);
         let collapsed = measure(&training, &held_out, &samples, 2);
-        assert!(collapsed.excess().abs() < 3.5, "{collapsed:?}");
+        assert!(excess(&collapsed).abs() < 3.5, "{collapsed:?}");
     }
 }

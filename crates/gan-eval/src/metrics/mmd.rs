@@ -4,13 +4,14 @@ use gan_kernels::{Backend, BackendError, Real};
 use serde::{Deserialize, Serialize};
 
 use crate::affine::Affine;
-use crate::distances::median;
+use crate::distances::{median, squared_distances};
 use crate::draws::Draw;
 use crate::evaluation::Evaluation;
-use crate::{EvalError, Points, Row, Section, squared_distances};
+use crate::verdict::Evidence;
+use crate::{EvalError, Points, Row, Section};
 
 /// Widths of the kernels, in medians of the distance between two of the pooled points.
-pub const BANDWIDTHS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+const BANDWIDTHS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 
 /// Records and samples in the kernel matrix, of each: a second of work.
 const KERNEL: usize = 1_000;
@@ -22,13 +23,13 @@ const TOGETHER: usize = 64;
 /// The metric `mmd`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
-    result: &mut Option<Mmd>,
+    evidence: &mut Evidence,
 ) -> Result<Section, EvalError> {
-    evaluation.begin("kernel of every pair");
+    evaluation.progress("kernel of every pair", 0.0);
     let [found, real] = evaluation.compare("mmd", "mmd", KERNEL, |backend, records, samples| {
         mmd(backend, records, samples, PERMUTATIONS, 0)
     })?;
-    *result = Some(found);
+    evidence.mmd = Some(found);
     let title = format!(
         "MMD² of {} and as many samples (kernels at 1/2, 1, 2 and 4 times the median distance, \
          {PERMUTATIONS} permutations)",
@@ -48,18 +49,18 @@ pub(super) fn section<B: Backend>(
 
 /// The result of [`mmd`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Mmd {
+pub(crate) struct Mmd {
     /// Number of records.
-    pub records: usize,
+    pub(crate) records: usize,
     /// Unbiased estimate of MMD²; 0 is ideal, and it may be below.
-    pub squared: f64,
+    pub(crate) squared: f64,
     /// Share of permutations whose MMD² is at least this, the identity among them: small where
     /// records and samples differ.
-    pub p_value: f64,
+    pub(crate) p_value: f64,
     /// MMD² that one permutation in twenty exceeds.
-    pub null_95: f64,
+    pub(crate) null_95: f64,
     /// Median distance between two of the pooled points, in their units.
-    pub median_distance: f64,
+    pub(crate) median_distance: f64,
 }
 
 /// `MMD² = mean k(x, x′) + mean k(y, y′) − 2 mean k(x, y)` over pairs of different points, where
@@ -70,17 +71,13 @@ pub struct Mmd {
 /// Holds the kernel matrix of the pooled points: for 1,000 and 1,000 it is 16 MB in f32, and 500
 /// permutations are 4 GFLOP; larger sets are for the caller to cut.
 ///
-/// # Panics
-/// If the columns disagree, or there are fewer than two records or samples.
-/// # Errors
-/// If the device fails.
 /// # Numerics
 /// The mean of the kernel is taken off before sums are taken in the back end's precision, which
 /// cancels in MMD²; `squared` itself is in f64 but for the rounding of the distances.
 /// # Source
 /// Gretton et al. 2012, lemma 6 (unbiased estimate) and §5 (permutations).
 #[track_caller]
-pub fn mmd<B: Backend>(
+pub(crate) fn mmd<B: Backend>(
     backend: &B,
     records: Points<'_>,
     samples: Points<'_>,
@@ -90,7 +87,7 @@ pub fn mmd<B: Backend>(
     records.check_cols("mmd", samples);
     let (n, m) = (records.rows(), samples.rows());
     assert!(n >= 2 && m >= 2, "mmd: {n} records and {m} samples");
-    let (kernel, median_distance) = Kernel::of_pooled(backend, records, samples)?;
+    let kernel = Kernel::of_pooled(backend, records, samples)?;
     let identity: Vec<usize> = (0..n + m).collect();
     let squared = kernel.estimate(kernel.within(&identity[..n]), &identity[..n]);
     let mut null = kernel.permuted(backend, n, permutations, seed)?;
@@ -101,7 +98,7 @@ pub fn mmd<B: Backend>(
         squared,
         p_value: (1 + at_least) as f64 / (1 + permutations) as f64,
         null_95: *null.get(permutations * 19 / 20).unwrap_or(&f64::NAN),
-        median_distance,
+        median_distance: kernel.median_distance,
     })
 }
 
@@ -111,6 +108,7 @@ struct Kernel {
     values: Vec<f32>,
     row_sums: Vec<f64>,
     total: f64,
+    median_distance: f64,
 }
 
 impl Kernel {
@@ -118,29 +116,29 @@ impl Kernel {
         backend: &B,
         records: Points<'_>,
         samples: Points<'_>,
-    ) -> Result<(Self, f64), BackendError> {
+    ) -> Result<Self, BackendError> {
         let pooled = [records.values(), samples.values()].concat();
         let pooled = Points::new(&pooled, records.cols());
         let size = pooled.rows();
         let mut values = vec![0.0_f32; size * size];
         squared_distances(backend, pooled, pooled, |row, first, distances| {
-            let out = &mut values[row * size + first..][..distances.len()];
-            out.iter_mut()
-                .zip(distances)
-                .for_each(|(out, &d)| *out = d as f32);
+            for (out, &d) in values[row * size + first..].iter_mut().zip(distances) {
+                *out = d as f32;
+            }
         })?;
         let above = (0..size).flat_map(|row| &values[row * size + row + 1..(row + 1) * size]);
         let median_distance = median(above.map(|&squared| f64::from(squared)).collect()).sqrt();
-        Ok((
-            Self::of_distances(size, values, median_distance),
-            median_distance,
-        ))
+        Ok(Self::of_distances(size, values, median_distance))
     }
 
     /// From squared distances, symmetric by their upper triangle.
-    fn of_distances(size: usize, mut values: Vec<f32>, median: f64) -> Self {
+    fn of_distances(size: usize, mut values: Vec<f32>, median_distance: f64) -> Self {
         // All points equal: any width will do.
-        let median = if median > 0.0 { median } else { 1.0 };
+        let median = if median_distance > 0.0 {
+            median_distance
+        } else {
+            1.0
+        };
         let factors = BANDWIDTHS.map(|width| -0.5 / (width * median).powi(2));
         let mut sum = 0.0;
         for row in 0..size {
@@ -170,6 +168,7 @@ impl Kernel {
             values,
             row_sums,
             total,
+            median_distance,
         }
     }
 
@@ -201,12 +200,8 @@ impl Kernel {
         seed: u64,
     ) -> Result<Vec<f64>, BackendError> {
         let mut kernel = backend.matrix(self.size, self.size);
-        let values: Vec<_> = self
-            .values
-            .iter()
-            .map(|&k| B::Elem::from_f64(k.into()))
-            .collect();
-        backend.write(&mut kernel, &values);
+        let values = self.values.iter().map(|&k| Real::from_f64(k.into()));
+        backend.write(&mut kernel, &values.collect::<Vec<_>>());
         let mut sums = backend.matrix(self.size, TOGETHER);
         let mut null = Vec::with_capacity(permutations);
         for first in (0..permutations).step_by(TOGETHER) {
@@ -220,18 +215,15 @@ impl Kernel {
                 })
                 .collect();
             for (col, chosen) in choices.iter().enumerate() {
-                chosen
-                    .iter()
-                    .for_each(|&i| marks[i * TOGETHER + col] = B::Elem::ONE);
+                for &i in chosen {
+                    marks[i * TOGETHER + col] = B::Elem::ONE;
+                }
             }
             let indicators = Affine::new(backend, &marks, &[B::Elem::ZERO; TOGETHER]);
             let sums = indicators.apply(&kernel, self.size, &mut sums)?;
             for (col, chosen) in choices.iter().enumerate() {
-                let within = chosen
-                    .iter()
-                    .map(|&i| sums[i * TOGETHER + col].to_f64())
-                    .sum();
-                null.push(self.estimate(within, chosen));
+                let within = chosen.iter().map(|&i| sums[i * TOGETHER + col].to_f64());
+                null.push(self.estimate(within.sum(), chosen));
             }
         }
         Ok(null)
@@ -241,8 +233,8 @@ impl Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::squared_distance;
-    use crate::testing::{backend, blurred, drawn, drawn_modes, normal};
+    use crate::distances::squared_distance;
+    use crate::testing::{backend, blurred, close, drawn, drawn_modes, normal};
     use gan_kernels::Native;
 
     #[track_caller]
@@ -268,10 +260,8 @@ mod tests {
             }
             sum / (count * (count - 1)) as f64
         };
-        let cross = records
-            .iter()
-            .flat_map(|x| samples.iter().map(move |y| (x, y)));
-        let cross: f64 = cross.map(|(x, y)| kernel(x, y)).sum();
+        let between = |x| samples.iter().map(move |y| kernel(x, y));
+        let cross: f64 = records.iter().flat_map(between).sum();
         within(records) + within(samples) - 2.0 * cross / (records.rows() * samples.rows()) as f64
     }
 
@@ -282,21 +272,12 @@ mod tests {
             let (x, y) = (Points::new(&records, cols), Points::new(&samples, cols));
             let found = measure(&records, &samples, cols);
             let expected = double_sum(x, y, found.median_distance);
-            assert!(
-                (found.squared - expected).abs() < 1e-7,
-                "{found:?} {expected}"
-            );
+            close(found.squared, expected, 1e-7);
             // Permutations in f32 rank as they do in f64.
             let oracle = Native::<f64>::new(Some(1)).unwrap();
             let exact = mmd(&oracle, x, y, 199, 5).unwrap();
-            assert!(
-                (exact.p_value - found.p_value).abs() < 0.006,
-                "{found:?} {exact:?}"
-            );
-            assert!(
-                (exact.null_95 - found.null_95).abs() < 1e-7,
-                "{found:?} {exact:?}"
-            );
+            close(exact.p_value, found.p_value, 0.006);
+            close(exact.null_95, found.null_95, 1e-7);
         }
     }
 
@@ -304,29 +285,21 @@ mod tests {
     fn mmd_with_the_labels_as_they_are_is_its_own_permutation() {
         let values = normal(50, 20, 1, 0.0);
         let points = Points::new(&values, 20);
-        let (kernel, _) =
-            Kernel::of_pooled(&backend(), points.slice(0..20), points.slice(20..50)).unwrap();
+        let (records, samples) = (points.slice(0..20), points.slice(20..50));
+        let kernel = Kernel::of_pooled(&backend(), records, samples).unwrap();
         let chosen = [3, 9, 41];
-        let definition: f64 = chosen
-            .iter()
-            .flat_map(|&i| chosen.iter().map(move |&j| (i, j)))
-            .map(|(i, j)| f64::from(kernel.values[i * 50 + j]))
-            .sum();
-        assert!((kernel.within(&chosen) - definition).abs() < 1e-9);
+        let row = |&i: &usize| chosen.map(|j| f64::from(kernel.values[i * 50 + j]));
+        let definition: f64 = chosen.iter().flat_map(row).sum();
+        close(kernel.within(&chosen), definition, 1e-9);
     }
 
     #[test]
     fn p_value_of_equal_distributions_is_uniform() {
-        let small = (0..40)
-            .filter(|seed| {
-                let found = measure(
-                    &normal(60, 4, 100 + seed, 0.0),
-                    &normal(60, 4, 200 + seed, 0.0),
-                    4,
-                );
-                found.p_value <= 0.25
-            })
-            .count();
+        let p_value = |seed| {
+            let [a, b] = [100, 200].map(|first: u64| normal(60, 4, first + seed, 0.0));
+            measure(&a, &b, 4).p_value
+        };
+        let small = (0..40).filter(|&seed| p_value(seed) <= 0.25).count();
         // Binomial(40, 1/4): 10 expected, deviation 2.7.
         assert!((2..=19).contains(&small), "{small}");
     }

@@ -1,28 +1,31 @@
-//! The metrics: one file each (two for neighbourhoods share theirs), which computes its numbers and explains them in a [`Section`].
+//! The metrics: a file computes the numbers of one (`neighbourhood.rs`: of two) and explains them in
+//! a [`Section`].
 
-pub(crate) mod classes;
+mod classes;
 pub(crate) mod memorisation;
 pub(crate) mod mmd;
 pub(crate) mod modes;
 pub(crate) mod neighbourhood;
 mod parzen;
 pub(crate) mod two_sample;
-pub(crate) mod wasserstein;
+mod wasserstein;
 
-use gan_kernels::Backend;
+use gan_kernels::{Backend, Native};
+
+pub(crate) use classes::Classes;
 
 use crate::error::EvalError;
 use crate::evaluation::{Evaluation, FEWEST, Reference};
 use crate::report::Section;
 use crate::verdict::Evidence;
-use neighbourhood::{nn_section, prdc_section};
 
 /// One metric.
-pub struct Metric<B: Backend> {
+pub(crate) struct Metric<B: Backend> {
     /// The name that `--metrics` takes and that the section bears.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     needs: Needs,
-    section: fn(&mut Evaluation<'_, B>, &mut Evidence) -> Result<Section, EvalError>,
+    /// Computes the metric, adds its numbers to the evidence, and explains them.
+    pub(crate) section: fn(&mut Evaluation<'_, B>, &mut Evidence) -> Result<Section, EvalError>,
 }
 
 /// The data that a metric needs.
@@ -38,23 +41,35 @@ enum Needs {
     Labels,
 }
 
+impl Needs {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Anything => "records and samples",
+            Self::Enough => "20 held-out records and 20 samples",
+            Self::Modes => "data with known modes",
+            Self::Labels => "images with labels",
+        }
+    }
+
+    /// `found`, which the metric needs.
+    fn met<T>(self, metric: &'static str, found: Option<T>) -> Result<T, EvalError> {
+        let need = self.words();
+        found.ok_or(EvalError::UnmetNeed { metric, need })
+    }
+}
+
 impl<B: Backend> Metric<B> {
     /// All metrics, in the order in which they are reported.
-    #[rustfmt::skip]
-    pub const ALL: [Self; 9] = [
-        Self::new("parzen", Needs::Anything, |e, found| {
-            parzen::section(e, &mut found.log_likelihood)
-        }),
-        Self::new("mmd", Needs::Enough, |e, found| mmd::section(e, &mut found.mmd)),
-        Self::new("prdc", Needs::Enough, |e, found| prdc_section(e, &mut found.neighbourhood)),
-        Self::new("c2st", Needs::Enough, |e, found| two_sample::section(e, &mut found.two_sample)),
-        Self::new("nn", Needs::Enough, |e, found| nn_section(e, &mut found.neighbourhood)),
-        Self::new("wasserstein", Needs::Enough, |e, _| wasserstein::section(e)),
-        Self::new("modes", Needs::Modes, |e, found| modes::section(e, &mut found.modes)),
-        Self::new("memorisation", Needs::Enough, |e, found| {
-            memorisation::section(e, &mut found.memorisation)
-        }),
-        Self::new("classes", Needs::Labels, |e, found| classes::section(e, &mut found.classes)),
+    pub(crate) const ALL: [Self; 9] = [
+        Self::new("parzen", Needs::Anything, parzen::section),
+        Self::new("mmd", Needs::Enough, mmd::section),
+        Self::new("prdc", Needs::Enough, neighbourhood::prdc_section),
+        Self::new("c2st", Needs::Enough, two_sample::section),
+        Self::new("nn", Needs::Enough, neighbourhood::nn_section),
+        Self::new("wasserstein", Needs::Enough, wasserstein::section),
+        Self::new("modes", Needs::Modes, modes::section),
+        Self::new("memorisation", Needs::Enough, memorisation::section),
+        Self::new("classes", Needs::Labels, classes::section),
     ];
 
     const fn new(
@@ -68,29 +83,25 @@ impl<B: Backend> Metric<B> {
             section,
         }
     }
+}
 
-    /// Computes the metric, adds its numbers to `evidence`, and explains them.
-    ///
-    /// # Errors
-    /// If the device fails, or the data do not meet a [need](Self::unmet_need).
-    pub fn section(
-        &self,
-        evaluation: &mut Evaluation<'_, B>,
-        evidence: &mut Evidence,
-    ) -> Result<Section, EvalError> {
-        (self.section)(evaluation, evidence)
-    }
+/// The names of all metrics, in the order in which they are reported.
+pub fn metric_names() -> impl Iterator<Item = &'static str> {
+    // The names do not depend on the back end.
+    Metric::<Native<f32>>::ALL.iter().map(|metric| metric.name)
+}
 
-    /// The need of this metric that the data or the number of samples do not meet, if any.
-    #[must_use]
-    pub fn unmet_need(&self, data: &Reference<'_>, samples: usize) -> Option<&'static str> {
-        let enough = data.valid.rows().min(data.test.rows()).min(samples) >= FEWEST;
-        let (met, need) = match self.needs {
-            Needs::Anything => return None,
-            Needs::Modes => (data.modes.is_some(), "data with known modes"),
-            Needs::Labels if data.labels.is_none() => (false, "images with labels"),
-            Needs::Labels | Needs::Enough => (enough, "20 held-out records and 20 samples"),
-        };
-        (!met).then_some(need)
-    }
+/// What the metric called `name` needs, and `data` or the number of `samples` does not give.
+#[must_use]
+pub fn unmet_need(name: &str, data: &Reference<'_>, samples: usize) -> Option<&'static str> {
+    let mut metrics = Metric::<Native<f32>>::ALL.iter();
+    let needs = metrics.find(|metric| metric.name == name)?.needs;
+    let enough = data.valid.rows().min(data.test.rows()).min(samples) >= FEWEST;
+    let unmet = match needs {
+        Needs::Modes if data.modes.is_none() => needs,
+        Needs::Labels if data.labels.is_none() => needs,
+        Needs::Labels | Needs::Enough if !enough => Needs::Enough,
+        _ => return None,
+    };
+    Some(unmet.words())
 }

@@ -3,22 +3,21 @@
 use gan_kernels::Backend;
 use serde::{Deserialize, Serialize};
 
+use super::Needs;
 use crate::evaluation::{Evaluation, thousands};
+use crate::verdict::Evidence;
 use crate::{EvalError, Points, Row, Section};
 
 /// A sample within so many standard deviations of a centre is of high quality (as PacGAN counts).
-pub const HIGH_QUALITY: f32 = 3.0;
+const HIGH_QUALITY: f32 = 3.0;
 
 /// The metric `modes`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
-    result: &mut Option<Modes>,
+    evidence: &mut Evidence,
 ) -> Result<Section, EvalError> {
     let samples = evaluation.samples;
-    let known = evaluation.reference.modes.ok_or(EvalError::UnmetNeed {
-        metric: "modes",
-        need: "data with known modes",
-    })?;
+    let known = Needs::Modes.met("modes", evaluation.reference.modes)?;
     let found = Modes::count(known.count, samples, known.nearest);
     let mut rows = vec![
         Row::model("modes_found", "modes found", found.modes_found as f64)
@@ -31,7 +30,7 @@ pub(super) fn section<B: Backend>(
             .with_ideal("0")
             .with_note("in nats, over samples within 3 sigma of a mode")
     }));
-    *result = Some(found);
+    evidence.modes = Some(found);
     let samples = thousands(samples.rows());
     let title = format!("Modes of a known mixture, in {samples} samples");
     Ok(Section::new("modes", title, rows))
@@ -116,7 +115,7 @@ impl std::fmt::Display for Modes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{blurred, drawn_modes};
+    use crate::testing::{blurred, close, drawn_modes};
     use gan_data::Mixture;
 
     fn count(mixture: &Mixture, samples: &[f32]) -> Modes {
@@ -131,7 +130,7 @@ mod tests {
         let found = count(&mixture, &samples);
         assert_eq!((found.modes_found, found.modes), (8, 8));
         // P(chi-squared with 2 degrees <= 9) = 0.9889; 0.007 is four deviations.
-        assert!((found.high_quality - 0.9889).abs() < 0.007, "{found:?}");
+        close(found.high_quality, 0.9889, 0.007);
         // 2·N·KL is chi-squared with 7 degrees: 8.8e-4 expected, 3.3e-3 beyond 1e-3.
         assert!(found.reverse_kl.unwrap() < 3.3e-3, "{found:?}");
     }
@@ -143,10 +142,7 @@ mod tests {
         assert_eq!(found.modes_found, 20);
         assert_eq!(found.counts[7], 0);
         let expected = (25.0_f64 / 20.0).ln();
-        assert!(
-            (found.reverse_kl.unwrap() - expected).abs() < 0.01,
-            "{found:?}"
-        );
+        close(found.reverse_kl.unwrap(), expected, 0.01);
     }
 
     #[test]
@@ -156,9 +152,7 @@ mod tests {
         assert!(blur.high_quality < 0.1, "{blur:?}");
         let none = count(&mixture, &[9.0, 9.0]);
         assert_eq!((none.modes_found, none.reverse_kl), (0, None));
-        assert_eq!(
-            none.to_string(),
-            "0 of 8 modes, 0.0 % of samples within 3 sigma of one"
-        );
+        let words = "0 of 8 modes, 0.0 % of samples within 3 sigma of one";
+        assert_eq!(none.to_string(), words);
     }
 }

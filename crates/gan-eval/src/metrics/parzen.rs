@@ -6,6 +6,7 @@ use crate::controls::{Control, Controls};
 use crate::evaluation::{Evaluation, Reference, thousands};
 use crate::parzen::{Bandwidth, LogLikelihood, ParzenProtocol};
 use crate::report::{Row, RowKind};
+use crate::verdict::Evidence;
 use crate::{Estimate, EvalError, Points, Section};
 
 /// The MNIST column of the paper's Table 1.
@@ -22,7 +23,7 @@ type Measured = (Control, usize, LogLikelihood);
 /// The metric `parzen`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
-    result: &mut Option<[Estimate; 2]>,
+    evidence: &mut Evidence,
 ) -> Result<Section, EvalError> {
     let Evaluation {
         reference, samples, ..
@@ -49,7 +50,7 @@ pub(super) fn section<B: Backend>(
         value: found.mean,
         standard_error: found.standard_error,
     };
-    *result = records.map(|records| [model, records].map(estimate));
+    evidence.log_likelihood = records.map(|records| [model, records].map(estimate));
 
     let for_sigma = protocol.records_for_sigma();
     let title = title(reference, samples.rows(), bandwidth, for_sigma);
@@ -80,13 +81,10 @@ fn title(
     bandwidth: Bandwidth,
     for_sigma: usize,
 ) -> String {
+    let set = reference.only_set.unwrap_or("validation");
     let sigma = match bandwidth {
         Bandwidth::Fixed(_) => "as given".to_owned(),
-        _ => format!(
-            "the best on {} {} records",
-            thousands(for_sigma),
-            reference.only_set.unwrap_or("validation")
-        ),
+        _ => format!("the best on {} {set} records", thousands(for_sigma)),
     };
     format!(
         "Parzen-window log-likelihood in nats, of {} under {} samples (units: {}; sigma: {sigma})",
@@ -112,13 +110,8 @@ fn rows<B: Backend>(
     let samples = evaluation.samples.rows();
     let mut rows = vec![row("samples", &name, RowKind::Model, model, samples)];
     rows.extend(controls.iter().map(|(control, count, found)| {
-        let row = row(
-            control.id(),
-            control.name(),
-            RowKind::Control,
-            found,
-            *count,
-        );
+        let (id, name) = (control.id(), control.name());
+        let row = row(id, name, RowKind::Control, found, *count);
         match control {
             Control::Records => row.with_note("what an honest sampler cannot beat"),
             Control::Centroids => row.with_note("blurred copies"),
@@ -126,14 +119,10 @@ fn rows<B: Backend>(
         }
     }));
     rows.extend(evaluation.reference.log_density.map(|density| {
-        Row::new(
-            "density",
-            "the density itself",
-            RowKind::Control,
-            density.value,
-        )
-        .with_standard_error(density.standard_error)
-        .with_note("what nothing can beat on average")
+        let name = "the density itself";
+        Row::new("density", name, RowKind::Control, density.value)
+            .with_standard_error(density.standard_error)
+            .with_note("what nothing can beat on average")
     }));
     if evaluation.reference.is_mnist {
         rows.extend(PUBLISHED.map(|(id, name, value, error)| {
@@ -213,19 +202,15 @@ fn reading(model: &LogLikelihood, controls: &[Measured]) -> String {
         .filter_map(|control| Some((control, of(controls, control)?)))
         .filter(|(_, number)| exceeds(model, number))
         .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean));
-    match beaten {
+    let gaussian = match beaten {
+        None => return "no better than the mean record alone".into(),
         Some((Control::Mean, _)) => {
-            "better than the mean record alone, no better than a Gaussian".into()
+            return "better than the mean record alone, no better than a Gaussian".into();
         }
-        Some((control, _)) => format!(
-            "better than {}, and below the training records' own number",
-            match control {
-                Control::PrincipalGaussian => "a Gaussian in 50 principal components",
-                _ => "a Gaussian of the same covariance",
-            }
-        ),
-        None => "no better than the mean record alone".into(),
-    }
+        Some((Control::PrincipalGaussian, _)) => "a Gaussian in 50 principal components",
+        Some(_) => "a Gaussian of the same covariance",
+    };
+    format!("better than {gaussian}, and below the training records' own number")
 }
 
 /// A remark on the choice of σ, where one is due.
@@ -253,11 +238,9 @@ fn about_sigma(model: &LogLikelihood, bandwidth: Bandwidth) -> Option<String> {
 fn short(sigma: f64) -> String {
     let digits = (3 - sigma.log10().floor() as i32).clamp(0, 12) as usize;
     let text = format!("{sigma:.digits$}");
-    let trimmed = text.trim_end_matches('0').trim_end_matches('.');
-    if text.contains('.') {
-        trimmed.to_owned()
-    } else {
-        text
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
     }
 }
 
@@ -318,10 +301,7 @@ mod tests {
 
     #[test]
     fn sigmas_are_short() {
-        assert_eq!(short(0.166_810_053), "0.1668");
-        assert_eq!(short(0.1), "0.1");
-        assert_eq!(short(1.0), "1");
-        assert_eq!(short(1000.0), "1000");
-        assert_eq!(short(0.001_291_55), "0.001292");
+        let found = [0.166_810_053, 0.1, 1.0, 1000.0, 0.001_291_55].map(short);
+        assert_eq!(found, ["0.1668", "0.1", "1", "1000", "0.001292"]);
     }
 }

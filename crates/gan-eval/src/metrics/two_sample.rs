@@ -3,8 +3,10 @@
 use gan_kernels::{Backend, BackendError};
 use serde::{Deserialize, Serialize};
 
+use crate::classifier::{Classifier, MINIBATCH, Training};
 use crate::evaluation::{Evaluation, PAIRS};
-use crate::{Classifier, EvalError, Points, Row, Section, Training, tail};
+use crate::verdict::Evidence;
+use crate::{EvalError, Points, Row, Section, tail};
 
 /// Updates of the classifier, whatever the number of records.
 const UPDATES: usize = 1_500;
@@ -12,19 +14,17 @@ const UPDATES: usize = 1_500;
 /// The metric `c2st`.
 pub(super) fn section<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
-    result: &mut Option<TwoSample>,
+    evidence: &mut Evidence,
 ) -> Result<Section, EvalError> {
-    evaluation.begin("classifier of records and samples");
+    evaluation.progress("classifier of records and samples", 0.0);
     let control = "two_sample";
     let [found, real] =
         evaluation.compare("c2st", control, PAIRS, |backend, records, samples| {
-            let mut training = Training::new(1, 0);
             // Half of each are trained on, so their number is that of one set.
-            let epochs = UPDATES * training.minibatch / records.rows();
-            training.epochs = epochs.clamp(1, 60);
-            two_sample(backend, &training, records, samples)
+            let epochs = (UPDATES * MINIBATCH / records.rows()).clamp(1, 60);
+            two_sample(backend, &Training::new(epochs, 0), records, samples)
         })?;
-    *result = Some(found);
+    evidence.two_sample = Some(found);
     let title = format!(
         "A fresh classifier's accuracy at telling {} from as many samples (half of each to train \
          it)",
@@ -42,17 +42,17 @@ pub(super) fn section<B: Backend>(
 
 /// The result of [`two_sample`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TwoSample {
+pub(crate) struct TwoSample {
     /// Records and samples trained on.
-    pub trained_on: usize,
+    pub(crate) trained_on: usize,
     /// Records and samples tested on.
-    pub tested_on: usize,
+    pub(crate) tested_on: usize,
     /// Share of those tested on that are told right; 1/2 is ideal.
-    pub accuracy: f64,
+    pub(crate) accuracy: f64,
     /// Standard error of that share at 1/2.
-    pub standard_error: f64,
+    pub(crate) standard_error: f64,
     /// Probability of an accuracy at least this if the distributions are equal.
-    pub p_value: f64,
+    pub(crate) p_value: f64,
 }
 
 /// Trains a classifier on the first halves of `records` and `samples` and tests it on the second
@@ -62,14 +62,10 @@ pub struct TwoSample {
 /// normal.
 /// Unlike D, the classifier has had no part in the game.
 ///
-/// # Panics
-/// If the columns or numbers of rows disagree, or there are fewer than four.
-/// # Errors
-/// If the device fails.
 /// # Source
 /// Lopez-Paz and Oquab 2017.
 #[track_caller]
-pub fn two_sample<B: Backend>(
+pub(crate) fn two_sample<B: Backend>(
     backend: &B,
     training: &Training,
     records: Points<'_>,
@@ -107,7 +103,7 @@ pub fn two_sample<B: Backend>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{backend, blurred, drawn, drawn_modes, normal};
+    use crate::testing::{backend, blurred, close, drawn, drawn_modes, normal};
 
     #[track_caller]
     fn measure(records: &[f32], samples: &[f32], cols: usize, epochs: usize) -> TwoSample {
@@ -120,25 +116,17 @@ mod tests {
         // N(0, I) against N(μ, I): the best rule is right with probability Φ(‖μ‖/2).
         let cols = 5;
         let mean = 2.0 / (cols as f32).sqrt();
-        let found = measure(
-            &normal(4000, cols, 1, 0.0),
-            &normal(4000, cols, 2, mean),
-            cols,
-            8,
-        );
-        let best = 1.0 - tail::above(1.0);
-        assert!((found.accuracy - best).abs() < 0.03, "{found:?} {best}");
+        let [x, y] = [(1, 0.0), (2, mean)].map(|(seed, mean)| normal(4000, cols, seed, mean));
+        let found = measure(&x, &y, cols, 8);
+        close(found.accuracy, 1.0 - tail::above(1.0), 0.03);
         assert!(found.p_value < 1e-10, "{found:?}");
     }
 
     #[test]
     fn accuracy_on_equal_distributions_is_one_half_and_so_on_copies_of_other_records() {
         let found = measure(&normal(2000, 12, 1, 0.0), &normal(2000, 12, 2, 0.0), 12, 5);
-        assert!(
-            (found.accuracy - 0.5).abs() < 4.0 * found.standard_error,
-            "{found:?}"
-        );
-        assert!((found.standard_error - 0.5 / 2000.0_f64.sqrt()).abs() < 1e-12);
+        close(found.accuracy, 0.5, 4.0 * found.standard_error);
+        close(found.standard_error, 0.5 / 2000.0_f64.sqrt(), 1e-12);
     }
 
     #[test]
@@ -151,6 +139,6 @@ mod tests {
         let records = drawn_modes("ring8", 4000, 1, |_| true).0;
         let dropped = drawn_modes("ring8", 4000, 2, |mode| mode != 3).0;
         let found = measure(&records, &dropped, 2, 40);
-        assert!((found.accuracy - 0.5625).abs() < 0.03, "{found:?}");
+        close(found.accuracy, 0.5625, 0.03);
     }
 }

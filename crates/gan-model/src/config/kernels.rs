@@ -3,9 +3,7 @@
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{Activation, ActivationKind, Adam, LearningRate, Momentum, Update};
 
-use super::{
-    GameConfig, GeneratorConfig, LayerConfig, MomentumConfig, OptimizerConfig, ScheduleConfig,
-};
+use super::{GameConfig, GeneratorConfig, LayerConfig, OptimizerConfig, ScheduleConfig};
 use crate::mlp::{InputDropout, LayerSpec, Optimizer};
 
 /// A player, as the addresses of random numbers tell the two apart.
@@ -26,18 +24,27 @@ impl Player {
 }
 
 impl OptimizerConfig {
-    /// η as the schedule has it.
-    pub(crate) fn learning_rate(self) -> LearningRate {
+    /// What both rules have: η before the first update, its schedule, and the largest norm of the
+    /// weights into one unit.
+    pub(super) fn common(self) -> (f64, ScheduleConfig, Option<f64>) {
         let (Self::Momentum {
-            learning_rate: initial,
+            learning_rate,
             schedule,
+            max_column_norm,
             ..
         }
         | Self::Adam {
-            learning_rate: initial,
+            learning_rate,
             schedule,
+            max_column_norm,
             ..
         }) = self;
+        (learning_rate, schedule, max_column_norm)
+    }
+
+    /// η as the schedule has it.
+    pub(crate) fn learning_rate(self) -> LearningRate {
+        let (initial, schedule, _) = self.common();
         match schedule {
             ScheduleConfig::Constant => LearningRate::Constant { initial },
             ScheduleConfig::Exponential { decay, floor } => LearningRate::Exponential {
@@ -55,23 +62,14 @@ impl OptimizerConfig {
 
     /// μ as the schedule has it; 0 for Adam.
     pub(crate) fn momentum(self) -> Momentum {
-        match self {
-            Self::Momentum {
-                momentum:
-                    MomentumConfig {
-                        initial,
-                        last,
-                        from_epoch,
-                        to_epoch,
-                    },
-                ..
-            } => Momentum {
-                initial,
-                r#final: last,
-                first: from_epoch,
-                last: to_epoch,
-            },
-            Self::Adam { .. } => Momentum::constant(0.0),
+        let Self::Momentum { momentum, .. } = self else {
+            return Momentum::constant(0.0);
+        };
+        Momentum {
+            initial: momentum.initial,
+            r#final: momentum.last,
+            first: momentum.from_epoch,
+            last: momentum.to_epoch,
         }
     }
 
@@ -93,15 +91,9 @@ impl OptimizerConfig {
     }
 
     pub(crate) fn optimizer(self) -> Optimizer {
-        let (Self::Momentum {
-            max_column_norm, ..
-        }
-        | Self::Adam {
-            max_column_norm, ..
-        }) = self;
         Optimizer {
             update: self.update(),
-            max_column_norm,
+            max_column_norm: self.common().2,
         }
     }
 }
@@ -136,13 +128,12 @@ fn specs(
     let spec = |(index, layer): (usize, &LayerConfig)| {
         let units = layer.units.unwrap_or(output);
         let fan_in = std::mem::replace(&mut inputs, units);
+        let default_init = || layer.default_init(fan_in, units);
         LayerSpec {
             inputs: fan_in,
             units,
             act: layer.activation(),
-            init: layer
-                .init
-                .unwrap_or_else(|| layer.default_init(fan_in, units)),
+            init: layer.init.unwrap_or_else(default_init),
             address: Address {
                 seed,
                 stream: Stream::new(Purpose::Weights, player as usize, index),
@@ -162,12 +153,12 @@ fn specs(
 impl LayerConfig {
     /// Half-width of the initial weights where `init` is left out.
     pub(crate) fn default_init(&self, fan_in: usize, units: usize) -> f64 {
-        match self.activation {
-            ActivationKind::Relu | ActivationKind::LeakyRelu | ActivationKind::Maxout => {
-                (6.0 / fan_in as f64).sqrt()
-            }
-            _ => (6.0 / (fan_in + units) as f64).sqrt(),
-        }
+        use ActivationKind::{LeakyRelu, Maxout, Relu};
+        let fan = match self.activation {
+            Relu | LeakyRelu | Maxout => fan_in,
+            _ => fan_in + units,
+        };
+        (6.0 / fan as f64).sqrt()
     }
 
     /// Slope of leaky relu on the negative side.

@@ -86,19 +86,19 @@ pub struct LayerConfig {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bias: f64,
     /// Dropout of this layer's input: probability of keeping an element; 1 is no dropout.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(default = "one::<f64>", skip_serializing_if = "is_one")]
     pub keep: f64,
     /// Factor of what dropout keeps; 1 / `keep` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
 }
 
-fn one() -> f64 {
-    1.0
+fn one<T: From<u8>>() -> T {
+    T::from(1)
 }
 
-fn is_one(value: &f64) -> bool {
-    *value == 1.0
+fn is_one<T: From<u8> + PartialEq>(value: &T) -> bool {
+    *value == one()
 }
 
 fn is_zero(value: &f64) -> bool {
@@ -228,7 +228,7 @@ pub struct RulesConfig {
     #[serde(default)]
     pub updates: Updates,
     /// The paper's k: updates of D per update of G.
-    #[serde(default = "one_step")]
+    #[serde(default = "one::<usize>")]
     pub discriminator_steps: usize,
     /// The paper's m: records, and samples, per update.
     pub minibatch: usize,
@@ -239,22 +239,14 @@ pub struct RulesConfig {
     #[serde(default)]
     pub generator_objective: GeneratorObjective,
     /// Factor of D's objective: 1 as in eq. 1, 0.5 as in the authors' code.
-    #[serde(default = "one")]
+    #[serde(default = "one::<f64>")]
     pub discriminator_weight: f64,
     /// The penalty on D's gradient by its input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub penalty: Option<PenaltyConfig>,
     /// Records that D sees at once, as one (Lin et al. 2018).
-    #[serde(default = "one_record", skip_serializing_if = "is_one_record")]
+    #[serde(default = "one::<usize>", skip_serializing_if = "is_one")]
     pub pack: usize,
-}
-
-fn one_record() -> usize {
-    1
-}
-
-fn is_one_record(pack: &usize) -> bool {
-    *pack == 1
 }
 
 /// The loss that both players play for; l is D's output before its sigmoid.
@@ -329,10 +321,6 @@ pub enum PenaltyOn {
     Data,
     /// R2.
     Samples,
-}
-
-fn one_step() -> usize {
-    1
 }
 
 /// The order in which the players move.

@@ -8,28 +8,22 @@ use super::{
     GameConfig, Gamma, LayerConfig, LossConfig, OptimizerConfig, PenaltyConfig, ScheduleConfig,
 };
 
-/// A configuration that parses but describes no game.
+/// A configuration that parses but describes no game; a key has its full name, such as
+/// `discriminator.layers.0.keep`.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum ConfigError {
     /// A value that its key cannot have.
     #[error("{key}: found {found}, expected {expected}")]
     Value {
-        /// Full name of the key, such as `discriminator.layers.0.keep`.
         key: String,
-        /// The value.
         found: String,
-        /// The values that the key can have.
         expected: String,
     },
     /// A key that is needed and missing.
     #[error("{key}: missing, expected {expected}")]
-    Missing {
-        /// Full name of the key.
-        key: String,
-        /// The values that the key can have.
-        expected: String,
-    },
+    Missing { key: String, expected: String },
 }
 
 impl ConfigError {
@@ -68,13 +62,13 @@ impl GameConfig {
         validate_layers("discriminator", &d.layers)?;
         self.validate_ends(cols)?;
         self.validate_extensions(cols)?;
-        if let Some(optimizer) = g.optimizer {
-            optimizer.validate("generator.optimizer")?;
+        for (key, optimizer) in [
+            ("generator.optimizer", g.optimizer),
+            ("discriminator.optimizer", d.optimizer),
+            ("optimizer", Some(self.optimizer)),
+        ] {
+            optimizer.map_or(Ok(()), |optimizer| optimizer.validate(key))?;
         }
-        if let Some(optimizer) = d.optimizer {
-            optimizer.validate("discriminator.optimizer")?;
-        }
-        self.optimizer.validate("optimizer")?;
         let ok = self.values(cols) < MOST_VALUES;
         let expected = "players and minibatches of less than 4,294,967,296 values in all";
         range("game.minibatch", rules.minibatch, ok, expected)
@@ -133,11 +127,10 @@ impl GameConfig {
 
     fn validate_penalty(&self, penalty: PenaltyConfig) -> Result<(), ConfigError> {
         match penalty {
-            PenaltyConfig::ZeroCentred {
-                gamma: Gamma::Fixed(gamma),
-                ..
-            } => positive("game.penalty.gamma", gamma)?,
-            PenaltyConfig::ZeroCentred { .. } => {}
+            PenaltyConfig::ZeroCentred { gamma, .. } => match gamma {
+                Gamma::Fixed(gamma) => positive("game.penalty.gamma", gamma)?,
+                Gamma::Auto(_) => {}
+            },
             PenaltyConfig::UnitNorm { weight } => positive("game.penalty.weight", weight)?,
         }
         let layers = &self.discriminator.layers;
@@ -159,11 +152,9 @@ impl GameConfig {
     /// Values of the parameters, their moments and an iteration's matrices, roughly.
     fn values(&self, cols: usize) -> f64 {
         let minibatches = (self.game.discriminator_steps + 2) * self.game.minibatch;
-        let (g, d) = (
-            self.generator.layer_specs(cols, 0),
-            self.discriminator_specs(cols, 0),
-        );
-        let values = g.iter().chain(&d).map(|layer| {
+        let mut layers = self.generator.layer_specs(cols, 0);
+        layers.extend(self.discriminator_specs(cols, 0));
+        let values = layers.iter().map(|layer| {
             let columns = layer.units as f64 * layer.act.pieces() as f64;
             let inputs = layer.inputs as f64;
             3.0 * inputs * columns + minibatches as f64 * (columns + inputs)
@@ -221,34 +212,30 @@ fn validate_layers(player: &str, layers: &[LayerConfig]) -> Result<(), ConfigErr
 impl OptimizerConfig {
     fn validate(self, key: &str) -> Result<(), ConfigError> {
         let at = |name: &str| format!("{key}.{name}");
-        let (rate, schedule, norm) = match self {
-            Self::Momentum {
-                learning_rate,
-                schedule,
-                momentum,
-                max_column_norm,
-            } => {
+        match self {
+            Self::Momentum { momentum, .. } => {
                 share(&at("momentum.initial"), momentum.initial)?;
                 share(&at("momentum.final"), momentum.last)?;
                 let (from, to) = (momentum.from_epoch, momentum.to_epoch);
-                let key = at("momentum.to_epoch");
-                range(&key, to, to >= from, "from_epoch or later")?;
-                (learning_rate, schedule, max_column_norm)
+                range(
+                    &at("momentum.to_epoch"),
+                    to,
+                    to >= from,
+                    "from_epoch or later",
+                )?;
             }
             Self::Adam {
-                learning_rate,
-                schedule,
                 beta1,
                 beta2,
                 epsilon,
-                max_column_norm,
+                ..
             } => {
                 share(&at("beta1"), beta1)?;
                 share(&at("beta2"), beta2)?;
                 positive(&at("epsilon"), epsilon)?;
-                (learning_rate, schedule, max_column_norm)
             }
-        };
+        }
+        let (rate, schedule, norm) = self.common();
         not_negative(&at("learning_rate"), rate)?;
         let floor_is_below = |floor: f64| {
             let ok = (0.0..=rate).contains(&floor);
@@ -290,22 +277,14 @@ fn not_negative(key: &str, found: f64) -> Result<(), ConfigError> {
 
 /// Below 1, such as a share of what was before.
 fn share(key: &str, found: f64) -> Result<(), ConfigError> {
-    range(
-        key,
-        found,
-        (0.0..1.0).contains(&found),
-        "at least 0, below 1",
-    )
+    let ok = (0.0..1.0).contains(&found);
+    range(key, found, ok, "at least 0, below 1")
 }
 
 /// Above 0.
 fn probability(key: &str, found: f64) -> Result<(), ConfigError> {
-    range(
-        key,
-        found,
-        found > 0.0 && found <= 1.0,
-        "above 0, at most 1",
-    )
+    let ok = found > 0.0 && found <= 1.0;
+    range(key, found, ok, "above 0, at most 1")
 }
 
 fn without_dropout(key: &str, layer: &LayerConfig, expected: &str) -> Result<(), ConfigError> {
@@ -331,7 +310,6 @@ fn missing(key: String, expected: &str) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::MomentumConfig;
     use crate::train::test_game;
     use gan_kernels::ActivationKind::{LeakyRelu, Maxout};
 
@@ -366,10 +344,7 @@ mod tests {
             assert_eq!(config.validate(5), Ok(()));
             change(&mut config);
             let found = config.validate(5).unwrap_err().to_string();
-            assert!(
-                found.contains(expected),
-                "{found:?} does not say {expected:?}"
-            );
+            assert!(found.contains(expected), "{found:?}, not {expected:?}");
         }
     }
 
@@ -379,14 +354,9 @@ mod tests {
     }
 
     fn let_the_rate_rise(config: &mut GameConfig) {
-        config.optimizer = OptimizerConfig::Momentum {
-            learning_rate: 0.1,
-            schedule: ScheduleConfig::Exponential {
-                decay: 0.9,
-                floor: 0.0,
-            },
-            momentum: MomentumConfig::default(),
-            max_column_norm: None,
-        };
+        if let OptimizerConfig::Momentum { schedule, .. } = &mut config.optimizer {
+            let (decay, floor) = (0.9, 0.0);
+            *schedule = ScheduleConfig::Exponential { decay, floor };
+        }
     }
 }

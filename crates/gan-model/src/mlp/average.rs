@@ -13,6 +13,9 @@ pub(crate) struct RunningMean<B: Backend> {
 }
 
 impl<B: Backend> RunningMean<B> {
+    /// Where the names of the means in a checkpoint differ from those of the parameters.
+    pub(crate) const PART: &'static str = ".average";
+
     /// Means that start where the parameters of `mlp` are.
     pub(crate) fn new(backend: &B, mlp: &Mlp<B>, decay: f64) -> Self {
         let copy = |layer: &Layer<B>| {

@@ -74,17 +74,14 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
         self.ascend_to_output(mlp);
         let (rows, last) = (self.pass.rows.len(), mlp.layers.len() - 1);
         for (index, layer) in mlp.layers.iter_mut().enumerate() {
-            let g = if index == last {
-                &self.tangents.ones
-            } else {
-                &self.tape.dz[index]
+            let (g, held) = match index == last {
+                true => (&self.tangents.ones, mlp.held_bias.as_ref()),
+                false => (&self.tape.dz[index], None),
             };
-            let held = mlp.held_bias.as_ref().filter(|_| index == last);
-            let bias_weights = held.unwrap_or(&self.tape.dz[last]).rows(0, rows);
-            let c = self.tangents.c[index].rows(0, rows);
+            let bias_weights = Some(held.unwrap_or(&self.tape.dz[last]).rows(0, rows));
+            let (c, g) = (self.tangents.c[index].rows(0, rows), g.rows(0, rows));
             let (optimizer, slot) = (mlp.optimizer, self.slot);
-            let weights = Some(bias_weights);
-            let update = layer.update(&self.pass, c, g.rows(0, rows), weights, optimizer, slot);
+            let update = layer.update(&self.pass, c, g, bias_weights, optimizer, slot);
             let monitor = Some((&mut *self.monitors, Monitor::DiscriminatorGradient));
             let backend = self.pass.backend;
             backend.linear_bwd_params(LinearBwdParams { monitor, ..update });
@@ -119,10 +116,10 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
             mlp.layers[last].backward(pass, tangents.ones.rows(0, rows), below, dz_below);
             mlp.backward_from(last - 1, pass, tape);
         }
-        let g = if last == 0 {
-            &tangents.ones
-        } else {
+        let g = if last > 0 {
             &tape.dz[0]
+        } else {
+            &tangents.ones
         };
         let input = Below {
             y: self.x,

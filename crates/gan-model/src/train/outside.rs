@@ -6,7 +6,6 @@ use super::Trainer;
 use crate::checkpoint::{Checkpoint, CheckpointError, named, named_mut};
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Pass, RunningMean};
-use crate::sample::{drawn, forward, generate_from};
 
 impl<B: Backend> Trainer<B> {
     /// Waits for the device.
@@ -26,9 +25,8 @@ impl<B: Backend> Trainer<B> {
     /// Iterations that visit every record once, rounded up.
     #[must_use]
     pub fn steps_per_epoch(&self) -> u64 {
-        self.schedule
-            .records
-            .div_ceil(self.schedule.records_per_step)
+        let schedule = &self.schedule;
+        schedule.records.div_ceil(schedule.records_per_step)
     }
 
     /// The penalty on D's gradient by its input, with the numbers that the data gave it.
@@ -54,13 +52,9 @@ impl<B: Backend> Trainer<B> {
         let sums = self.backend.take_monitors(&mut self.monitors)?;
         let records = self.step * self.schedule.records_per_step;
         let epoch = records as f64 / self.schedule.records as f64;
-        let mut metrics = Metrics::new(&sums, self.step, epoch);
-        let rates = self
-            .schedule
-            .rates(self.step, self.rules.discriminator_steps);
-        metrics.learning_rate = rates.learning_rate;
-        metrics.momentum = rates.momentum;
-        Ok(metrics)
+        let k = self.rules.discriminator_steps;
+        let rates = self.schedule.rates(self.step, k);
+        Ok(Metrics::new(&sums, self.step, epoch, rates))
     }
 
     /// Samples number `first .. first + count` of `seed`, row-major, without dropout.
@@ -73,9 +67,8 @@ impl<B: Backend> Trainer<B> {
         first: usize,
         count: usize,
     ) -> Result<Vec<f32>, BackendError> {
-        let z = drawn(&self.backend, self.rules.prior, seed, first);
         let g = sampled(&self.generator, self.average.as_ref());
-        forward(&self.backend, g, &mut self.sampling_tape, count, z)
+        self.sampling.sample(g, seed, first, count)
     }
 
     /// G(z) for each of `latents`, row-major, without dropout.
@@ -86,7 +79,7 @@ impl<B: Backend> Trainer<B> {
     /// If the device failed.
     pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, BackendError> {
         let g = sampled(&self.generator, self.average.as_ref());
-        generate_from(&self.backend, g, &mut self.sampling_tape, latents)
+        self.sampling.generate_from(g, latents)
     }
 
     /// D(x), the probability of being data, of each of `records`, row-major, without dropout.
@@ -109,12 +102,8 @@ impl<B: Backend> Trainer<B> {
         let mut probabilities = Vec::with_capacity(records.len() / cols);
         for records in records.chunks(rows * cols) {
             let count = records.len() / cols;
-            let mut values = Vec::with_capacity(rows * cols * pack);
-            for record in records.chunks(cols) {
-                for _ in 0..pack {
-                    values.extend(record.iter().map(|&value| B::Elem::from_f64(value.into())));
-                }
-            }
+            let copies = records.chunks(cols).flat_map(|record| record.repeat(pack));
+            let mut values: Vec<B::Elem> = copies.map(|x| Real::from_f64(x.into())).collect();
             values.resize(rows * cols * pack, B::Elem::ZERO);
             self.backend.write(&mut x, &values);
             let (d, tape) = (&self.discriminator, &mut self.discriminator_tape);
@@ -122,11 +111,8 @@ impl<B: Backend> Trainer<B> {
             d.forward(&pass, x.rows(0, count), tape);
             let logits = tape.output(d.layers.len() - 1);
             let logits = self.backend.read(logits.rows(0, count))?;
-            probabilities.extend(
-                logits
-                    .iter()
-                    .map(|l| (1.0 / (1.0 + (-l.to_f64()).exp())) as f32),
-            );
+            let sigmoid = |l: &B::Elem| (1.0 / (1.0 + (-l.to_f64()).exp())) as f32;
+            probabilities.extend(logits.iter().map(sigmoid));
         }
         Ok(probabilities)
     }
@@ -169,7 +155,8 @@ impl<B: Backend> Trainer<B> {
     /// All that changes from one iteration to the next, by its name in a checkpoint.
     fn matrices(&self) -> impl Iterator<Item = (String, &Matrix<B>)> {
         let average = self.average.iter();
-        let average = average.flat_map(|mean| named(&mean.mlp, "generator", ".average"));
+        let average =
+            average.flat_map(|mean| named(&mean.mlp, "generator", RunningMean::<B>::PART));
         let directions = self.spectral_limit.iter().flat_map(|l| &l.directions);
         named(&self.generator, "generator", "")
             .chain(average)
@@ -179,11 +166,10 @@ impl<B: Backend> Trainer<B> {
 
     fn matrices_mut(&mut self) -> impl Iterator<Item = (String, &mut Matrix<B>)> {
         let average = self.average.iter_mut();
-        let average = average.flat_map(|mean| named_mut(&mut mean.mlp, "generator", ".average"));
-        let directions = self
-            .spectral_limit
-            .iter_mut()
-            .flat_map(|l| &mut l.directions);
+        let average =
+            average.flat_map(|mean| named_mut(&mut mean.mlp, "generator", RunningMean::<B>::PART));
+        let limit = self.spectral_limit.iter_mut();
+        let directions = limit.flat_map(|l| &mut l.directions);
         named_mut(&mut self.generator, "generator", "")
             .chain(average)
             .chain(named_mut(&mut self.discriminator, "discriminator", ""))

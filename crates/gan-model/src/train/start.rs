@@ -14,7 +14,7 @@ use crate::config::{
 };
 use crate::mlp::{Loss, Mlp, RunningMean, SpectralLimit, Tangents, Tape};
 use crate::penalty::auto_gamma;
-use crate::sample::sampling_tape;
+use crate::sample::Sampling;
 
 impl<B: Backend> Trainer<B> {
     /// Both players at their start, and `data` resident.
@@ -65,7 +65,7 @@ impl<B: Backend> Trainer<B> {
             generator_tape: Tape::new(&backend, &generator, samples * m, m).without_output(),
             discriminator_tape: Tape::new(&backend, &discriminator, rows, rows),
             tangents: rules.penalty.map(tangents),
-            sampling_tape: sampling_tape(&backend, &generator),
+            sampling: Sampling::new(&backend, &generator, rules.prior),
             generator,
             average,
             discriminator,
@@ -89,11 +89,8 @@ impl<B: Backend> Trainer<B> {
 /// Address of the direction that power iteration starts from in a layer of D.
 fn direction_address(seed: u64, layer: usize) -> Address {
     // Beside the streams of the weights, of which there are at most 256.
-    let stream = Stream::new(
-        Purpose::Weights,
-        Player::Discriminator as usize,
-        256 + layer,
-    );
+    let (player, layer) = (Player::Discriminator as usize, 256 + layer);
+    let stream = Stream::new(Purpose::Weights, player, layer);
     Address {
         seed,
         stream,
@@ -128,10 +125,7 @@ impl Rules {
             discriminator_loss,
             generator_loss,
             prior: config.generator.prior,
-            penalty: config
-                .game
-                .penalty
-                .map(|penalty| penalty_of(penalty, records)),
+            penalty: config.game.penalty.map(|p| penalty_of(p, records)),
             pack: config.game.pack,
         }
     }
@@ -160,32 +154,15 @@ impl Rules {
 
 /// The losses of D and of G.
 fn losses(config: &GameConfig) -> [Loss; 2] {
-    let objectives = match config.game.loss {
-        LossConfig::CrossEntropy => [
-            Objective::Discriminator,
-            match config.game.generator_objective {
-                GeneratorObjective::Minimax => Objective::Minimax,
-                GeneratorObjective::NonSaturating => Objective::NonSaturating,
-            },
-        ],
-        LossConfig::Relativistic => [
-            Objective::RelativisticDiscriminator,
-            Objective::RelativisticGenerator,
-        ],
-        LossConfig::Hinge => [
-            Objective::HingeDiscriminator,
-            Objective::WassersteinGenerator,
-        ],
-        LossConfig::LeastSquares => [
-            Objective::LeastSquaresDiscriminator,
-            Objective::LeastSquaresGenerator,
-        ],
-        LossConfig::Wasserstein => [
-            Objective::WassersteinDiscriminator,
-            Objective::WassersteinGenerator,
-        ],
+    use Objective as O;
+    let [d, g] = match (config.game.loss, config.game.generator_objective) {
+        (LossConfig::CrossEntropy, GeneratorObjective::Minimax) => [O::Discriminator, O::Minimax],
+        (LossConfig::CrossEntropy, _) => [O::Discriminator, O::NonSaturating],
+        (LossConfig::Relativistic, _) => [O::RelativisticDiscriminator, O::RelativisticGenerator],
+        (LossConfig::Hinge, _) => [O::HingeDiscriminator, O::WassersteinGenerator],
+        (LossConfig::LeastSquares, _) => [O::LeastSquaresDiscriminator, O::LeastSquaresGenerator],
+        (LossConfig::Wasserstein, _) => [O::WassersteinDiscriminator, O::WassersteinGenerator],
     };
-    let [d, g] = objectives;
     [(d, config.game.discriminator_weight), (g, 1.0)]
         .map(|(objective, weight)| Loss { objective, weight })
 }
@@ -270,11 +247,10 @@ fn start_from_mean<B: Backend>(
         ActivationKind::Tanh => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
         _ => mean,
     };
-    let bias: Vec<B::Elem> = mean
+    let bias = mean
         .iter()
-        .map(|&mean| B::Elem::from_f64(inverse(f64::from(mean))))
-        .collect();
+        .map(|&mean| Real::from_f64(inverse(mean.into())));
     if let Some(layer) = generator.layers.last_mut() {
-        backend.write(&mut layer.b, &bias);
+        backend.write(&mut layer.b, &bias.collect::<Vec<_>>());
     }
 }

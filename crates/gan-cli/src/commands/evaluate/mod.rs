@@ -13,9 +13,11 @@ use std::time::Instant;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use gan_eval::{Caller, EvalError, PROTOCOL_VERSION, Points, Reference};
+use gan_eval::{
+    Caller, EvalError, PROTOCOL_VERSION, Points, Reference, Subject, metric_names, unmet_need,
+};
 use gan_run::device::Device;
-use gan_run::evaluation::{self, metric_names, unmet_need};
+use gan_run::evaluation;
 use gan_run::model::{Model, check_amount};
 use gan_run::problem::Problem;
 use gan_run::run_dir;
@@ -148,7 +150,7 @@ fn evaluate(
         keep: &mut |numbers| cache.write(numbers),
     };
     let step = model.checkpoint.step;
-    let subject = evaluation::Subject {
+    let subject = Subject {
         samples,
         reference,
         metrics,
