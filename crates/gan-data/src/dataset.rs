@@ -67,19 +67,19 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         Normalize::Auto => loaded.auto,
         given => given,
     };
-    let normalized = normalize(loaded.raw, loaded.cols, how, splits.train.clone())
+    let (records, transform, notes) = normalize(loaded.raw, loaded.cols, how, splits.train.clone())
         .map_err(|problem| problem.at(path))?;
     Ok(Dataset {
         name,
         source,
-        records: normalized.records,
+        records,
         splits,
         labels: loaded.labels,
         classes: loaded.classes,
         shape: loaded.shape,
-        transform: normalized.transform,
+        transform,
         mixture: loaded.mixture,
-        notes: normalized.notes,
+        notes,
     })
 }
 

@@ -136,10 +136,8 @@ mod tests {
         }
         let grid = Mixture::grid25();
         assert_eq!(grid.modes(), 25);
-        assert_eq!(
-            [grid.centre(0), grid.centre(7)],
-            [[-4.0, -4.0], [0.0, -2.0]]
-        );
+        assert_eq!(grid.centre(0), [-4.0, -4.0]);
+        assert_eq!(grid.centre(7), [0.0, -2.0]);
     }
 
     #[test]

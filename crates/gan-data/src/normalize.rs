@@ -80,20 +80,14 @@ fn to_bytes(row: &mut [f32], scale: f64, offset: f64) {
     }
 }
 
-/// Records in the players' units.
-pub(crate) struct Normalized {
-    pub(crate) records: Records,
-    pub(crate) transform: Transform,
-    pub(crate) notes: Vec<String>,
-}
-
-/// Applies `how`, which is not [`Normalize::Auto`], with statistics of the `train` rows.
+/// Applies `how`, which is not [`Normalize::Auto`], with statistics of the `train` rows: records in
+/// the players' units, the way back, and remarks for the user.
 pub(crate) fn normalize(
     raw: Raw,
     cols: usize,
     how: Normalize,
     train: Range<usize>,
-) -> Result<Normalized, DataProblem> {
+) -> Result<(Records, Transform, Vec<String>), DataProblem> {
     let mut notes = Vec::new();
     let (values, transform) = match (how, raw) {
         (Normalize::Standardize, raw) => {
@@ -113,11 +107,7 @@ pub(crate) fn normalize(
         (Normalize::Pixels | Normalize::Gcn, _) => return Err(DataProblem::Normalize(how)),
         (_, raw) => (unchanged(raw), Transform::Identity),
     };
-    Ok(Normalized {
-        records: Records::new(cols, values),
-        transform,
-        notes,
-    })
+    Ok((Records::new(cols, values), transform, notes))
 }
 
 /// The values as they are, 64-bit floats rounded to 32.
@@ -245,8 +235,9 @@ fn mean_and_norm(image: &[u8]) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    fn apply(raw: Raw, cols: usize, how: Normalize, train: Range<usize>) -> Normalized {
-        normalize(raw, cols, how, train).unwrap()
+    fn apply(raw: Raw, cols: usize, how: Normalize, rows: usize) -> (Records, Transform) {
+        let (records, transform, _) = normalize(raw, cols, how, 0..rows).unwrap();
+        (records, transform)
     }
 
     fn row(records: &Records, row: usize) -> Vec<f32> {
@@ -259,22 +250,21 @@ mod tests {
     fn standardize_fits_the_training_rows_and_is_undone() {
         // Column 0 over rows 0..2: mean 2, std 1. Column 1: constant 0.1, whose mean rounds.
         let raw = Raw::Doubles(vec![1.0, 0.1, 3.0, 0.1, 9.0, 0.1]);
-        let got = apply(raw, 2, Normalize::Standardize, 0..2);
-        assert_eq!(row(&got.records, 0), [-1.0, 0.0]);
-        assert_eq!(row(&got.records, 2), [7.0, 0.0]);
-        let note = &got.notes[0];
-        assert!(note.starts_with("column 2 is constant"), "{note}");
-        let mut back = row(&got.records, 2);
-        got.transform.invert(&mut back);
+        let (records, transform, notes) = normalize(raw, 2, Normalize::Standardize, 0..2).unwrap();
+        assert_eq!(row(&records, 0), [-1.0, 0.0]);
+        assert_eq!(row(&records, 2), [7.0, 0.0]);
+        assert!(notes[0].starts_with("column 2 is constant"), "{notes:?}");
+        let mut back = row(&records, 2);
+        transform.invert(&mut back);
         assert_eq!(back, [9.0, 0.1]);
     }
 
     #[test]
     fn standardize_keeps_small_differences_of_large_numbers() {
         let raw = Raw::Doubles(vec![1.7e9, 1.7e9 + 2.0]);
-        let got = apply(raw, 1, Normalize::Standardize, 0..2);
-        assert_eq!(row(&got.records, 0), [-1.0]);
-        assert_eq!(row(&got.records, 1), [1.0]);
+        let (records, _) = apply(raw, 1, Normalize::Standardize, 2);
+        assert_eq!(row(&records, 0), [-1.0]);
+        assert_eq!(row(&records, 1), [1.0]);
     }
 
     #[test]
@@ -288,9 +278,9 @@ mod tests {
     #[test]
     fn gcn_rows_have_mean_0_and_norm_55() {
         let data = (0..3 * 35).map(|i| (i * i % 251) as u8).collect();
-        let got = apply(Raw::Bytes(data), 35, Normalize::Gcn, 0..3);
+        let (records, _) = apply(Raw::Bytes(data), 35, Normalize::Gcn, 3);
         for index in 0..3 {
-            let values = row(&got.records, index);
+            let values = row(&records, index);
             let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
             assert!((norm - 55.0).abs() < 1e-3, "{norm}");
             assert!(values.iter().sum::<f32>().abs() < 1e-3);
@@ -299,19 +289,19 @@ mod tests {
 
     #[test]
     fn gcn_of_a_flat_image_is_zero() {
-        let got = apply(Raw::Bytes(vec![77; 10]), 5, Normalize::Gcn, 0..2);
-        assert_eq!(row(&got.records, 1), [0.0; 5]);
+        let (records, transform) = apply(Raw::Bytes(vec![77; 10]), 5, Normalize::Gcn, 2);
+        assert_eq!(row(&records, 1), [0.0; 5]);
         let mut back = [0.0; 5];
-        got.transform.invert(&mut back);
+        transform.invert(&mut back);
         assert_eq!(back, [77.0; 5]);
     }
 
     #[test]
     fn gcn_of_a_single_image_is_undone_by_its_own_averages() {
         let image = [10, 200, 30, 90, 255];
-        let got = apply(Raw::Bytes(image.to_vec()), 5, Normalize::Gcn, 0..1);
-        let mut back = row(&got.records, 0);
-        got.transform.invert(&mut back);
+        let (records, transform) = apply(Raw::Bytes(image.to_vec()), 5, Normalize::Gcn, 1);
+        let mut back = row(&records, 0);
+        transform.invert(&mut back);
         for (back, byte) in back.iter().zip(image) {
             assert!((back - f32::from(byte)).abs() < 1e-3, "{back} {byte}");
         }
@@ -319,11 +309,11 @@ mod tests {
 
     #[test]
     fn pixels_go_to_one_and_back_within_bytes() {
-        let got = apply(Raw::Bytes(vec![0, 51, 255]), 3, Normalize::Pixels, 0..1);
-        let mut values = row(&got.records, 0);
+        let (records, transform) = apply(Raw::Bytes(vec![0, 51, 255]), 3, Normalize::Pixels, 1);
+        let mut values = row(&records, 0);
         assert_eq!(values[2], 1.0);
         values[0] = -0.5;
-        got.transform.invert(&mut values);
+        transform.invert(&mut values);
         assert_eq!(values[0], 0.0);
         assert!((values[1] - 51.0).abs() < 1e-4 && values[2] == 255.0);
     }

@@ -141,10 +141,7 @@ mod tests {
             [None, Some(0), Some(100)],
         ] {
             let error = splits(100, None, sizes).unwrap_err();
-            assert!(
-                matches!(error, DataProblem::Splits { .. }),
-                "{sizes:?}: {error}"
-            );
+            assert!(error.to_string().starts_with("splits of"), "{error}");
             assert!(splits(100, Some(10), sizes).is_err(), "{sizes:?}");
         }
     }

@@ -19,6 +19,8 @@ fn check_error(result: Result<Dataset, DataError>, message: &str) -> DataError {
     error
 }
 
+const SUPPORTED: &str = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
+
 /// Each row is the name of a file, its bytes and the message, if loading must fail with one.
 #[track_caller]
 fn check_errors<const N: usize>(cases: [(&str, Vec<u8>, &str); N]) {
@@ -160,11 +162,8 @@ fn gzip_damaged_or_of_something_else_is_told() {
         let error = check_error(error, "damaged or truncated gzip data");
         check_hint(&error, "fetch");
     }
-    let error = load_bytes("a.csv.gz", gzip(b"1,2\n3,4\n")).unwrap_err();
-    assert!(
-        matches!(error.problem, DataProblem::UnknownKind { .. }),
-        "{error}"
-    );
+    let message = format!("found gzip of something else, {SUPPORTED}");
+    let error = check_error(load_bytes("a.csv.gz", gzip(b"1,2\n3,4\n")), &message);
     check_hint(&error, "unpack");
 }
 
@@ -248,6 +247,9 @@ fn npy_wrong_in_each_way_is_told() {
         ("a.npy", file("<f4", "(2, 2)", 15), "truncated: found 95 bytes, expected 96"),
         ("a.npy", file("<f4", "(2, 2)", 17),
             "bytes after the end of the data: found at least 97 bytes, expected 96"),
+        ("a.npy", file("<f8", "(4294967296, 4294967296)", 0),
+            "header promises 4294967296×4294967296 of type <f8 bytes, expected at most 96 from \
+             this file"),
         ("a.npy", file("<f4", "(0, 2)", 0), "found 0 records, expected at least 1"),
         ("a.npy", file("<f4", "(2, 0)", 0), "found 0 records, expected at least 1"),
         ("a.npy", npy("[]", &[]),
@@ -258,11 +260,6 @@ fn npy_wrong_in_each_way_is_told() {
         ("a.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(),
             "damaged npy header: found a header of 4294967295 bytes, expected at most 10000 bytes"),
     ]);
-    let error = load_bytes("a.npy", file("<f8", "(4294967296, 4294967296)", 0)).unwrap_err();
-    assert!(
-        matches!(error.problem, DataProblem::TooLarge { .. }),
-        "{error}"
-    );
     for (descr, shape, length, found) in [
         ("<i8", "(2, 2)", 32, "found an array of type <i8"),
         (
@@ -274,10 +271,6 @@ fn npy_wrong_in_each_way_is_told() {
         ("<f4", "()", 4, "of type <f4"),
     ] {
         let error = load_bytes("a.npy", file(descr, shape, length)).unwrap_err();
-        assert!(
-            matches!(error.problem, DataProblem::Unsupported { .. }),
-            "{error}"
-        );
         assert!(error.to_string().contains(found), "{error}");
         check_hint(&error, "np.float32");
     }
@@ -350,11 +343,8 @@ fn csv_wrong_in_each_way_is_told() {
             _ => {}
         }
     }
-    let error = load_bytes("a.csv", b"1,2\n\xff\xfe,3\n").unwrap_err();
-    assert!(
-        matches!(error.problem, DataProblem::NotANumber { .. }),
-        "{error}"
-    );
+    let message = "line 2, column 1: found \"\\u{fffd}\\u{fffd}\", expected a number";
+    check_error(load_bytes("a.csv", b"1,2\n\xff\xfe,3\n"), message);
 }
 
 #[test]
@@ -363,17 +353,12 @@ fn path_that_is_no_file_of_a_known_kind_is_told() {
     let error = load_path(&folder.path().join("mnst")).unwrap_err();
     assert!(matches!(error.problem, DataProblem::Missing), "{error}");
     check_hint(&error, "digits, figure1, ring8, grid25");
-    let expected = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
     for (name, bytes, found) in [
         ("a.csv", "", "found 0 bytes"),
         ("a.parquet", "PAR1", "found a file of extension .parquet"),
         ("rows", "1,2", "found a file without extension"),
     ] {
-        let error = check_error(load_bytes(name, bytes), &format!("{found}, {expected}"));
-        assert_eq!(
-            matches!(error.problem, DataProblem::Empty),
-            bytes.is_empty()
-        );
+        check_error(load_bytes(name, bytes), &format!("{found}, {SUPPORTED}"));
     }
     let expected = "expected the files of MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 \
                     (data_batch_1.bin, ...)";

@@ -25,8 +25,8 @@ fn mnist_has_its_published_counts_labels_and_mean() {
     let dataset = load_path(&path).unwrap();
     assert_eq!(dataset.name, "mnist");
     assert_eq!(
-        (dataset.records.rows(), dataset.records.cols()),
-        (70_000, 784)
+        [dataset.records.rows(), dataset.records.cols()],
+        [70_000, 784]
     );
     let splits = dataset.splits.clone();
     let expected = [0..50_000, 50_000..60_000, 60_000..70_000];
@@ -51,8 +51,8 @@ fn cifar_rows_have_norm_55_and_come_back_as_pixels() {
     };
     let dataset = load_path(&path).unwrap();
     assert_eq!(
-        (dataset.records.rows(), dataset.records.cols()),
-        (4000, 3072)
+        [dataset.records.rows(), dataset.records.cols()],
+        [4000, 3072]
     );
     assert_eq!(dataset.splits.test, 3600..4000);
     // The batch begins with a frog, two trucks and a deer.

@@ -65,15 +65,12 @@ impl<B: Backend> Classifier<B> {
         labels: &[u8],
         classes: usize,
     ) -> Result<Self, BackendError> {
+        assert_eq!(labels.len(), points.rows(), "classifier: labels for points");
+        // There is none, or it is too large.
+        let largest = labels.iter().max().map_or(classes, |&label| label.into());
         assert!(
-            labels.len() == points.rows() && !labels.is_empty(),
-            "classifier: {} labels for {} points",
-            labels.len(),
-            points.rows()
-        );
-        assert!(
-            labels.iter().all(|&label| usize::from(label) < classes),
-            "classifier: a label is not below {classes}"
+            largest < classes,
+            "classifier: label {largest}, expected below {classes}"
         );
         let optimizer = Optimizer {
             update: Update::Adam(ADAM),
@@ -178,12 +175,7 @@ impl<B: Backend> Classifier<B> {
     /// Share of `points` whose most probable class is their label.
     #[track_caller]
     pub(crate) fn accuracy(&self, points: Points<'_>, labels: &[u8]) -> Result<f64, BackendError> {
-        assert!(
-            labels.len() == points.rows(),
-            "classifier: {} labels for {} points",
-            labels.len(),
-            points.rows()
-        );
+        assert_eq!(labels.len(), points.rows(), "classifier: labels for points");
         let posteriors = self.posteriors(points)?;
         let rows = posteriors.chunks_exact(self.classes()).zip(labels);
         let right = rows.filter(|(row, label)| most_probable(row) == usize::from(**label));
@@ -192,12 +184,7 @@ impl<B: Backend> Classifier<B> {
 
     #[track_caller]
     fn outputs(&self, points: Points<'_>, layer: usize) -> Result<Vec<B::Elem>, BackendError> {
-        assert!(
-            points.cols() == self.mean.len(),
-            "classifier: points of {} columns, trained on {}",
-            points.cols(),
-            self.mean.len()
-        );
+        assert_eq!(points.cols(), self.mean.len(), "classifier: columns");
         let state = self.backend.state(stateless());
         let mut tape = Tape::new(&self.backend, &self.mlp, CHUNK, 0);
         let mut x = self.backend.matrix(CHUNK, points.cols());
@@ -289,11 +276,5 @@ fn softmax(row: &mut [f64]) {
 
 /// Index of the largest, the first of equals.
 pub(crate) fn most_probable(row: &[f64]) -> usize {
-    let mut best = 0;
-    for (index, p) in row.iter().enumerate() {
-        if *p > row[best] {
-            best = index;
-        }
-    }
-    best
+    (0..row.len()).fold(0, |best, at| if row[at] > row[best] { at } else { best })
 }

@@ -67,12 +67,7 @@ pub(crate) fn squared_distances<B: Backend>(
 /// ‖x − r‖², exact but for f64's rounding.
 #[track_caller]
 pub(crate) fn squared_distance(x: &[f32], r: &[f32]) -> f64 {
-    assert!(
-        x.len() == r.len(),
-        "squared_distance: {} and {} values",
-        x.len(),
-        r.len()
-    );
+    assert_eq!(x.len(), r.len(), "squared_distance: values");
     let pairs = x.iter().zip(r);
     pairs
         .map(|(&x, &r)| (f64::from(x) - f64::from(r)).powi(2))
@@ -171,11 +166,8 @@ pub(crate) fn nearest_others<B: Backend>(
     points: Points<'_>,
     k: usize,
 ) -> Result<Nearest, BackendError> {
-    assert!(
-        k < points.rows(),
-        "nearest_others: {k} others of {} points",
-        points.rows()
-    );
+    let rows = points.rows();
+    assert!(k < rows, "nearest_others: {k} others of {rows} points");
     search(backend, points, points, k, |query, index| query == index)
 }
 
@@ -187,11 +179,8 @@ fn search<B: Backend>(
     k: usize,
     skip: impl Fn(usize, usize) -> bool,
 ) -> Result<Nearest, BackendError> {
-    assert!(
-        k > 0 && k <= references.rows(),
-        "nearest: {k} of {} points",
-        references.rows()
-    );
+    let rows = references.rows();
+    assert!((1..=rows).contains(&k), "nearest: {k} of {rows} points");
     // A point that is not a number is infinitely far, and its neighbours are the first points.
     let none = Neighbour {
         index: 0,
@@ -270,10 +259,8 @@ mod tests {
     #[test]
     fn squared_distances_of_far_clouds_match_the_definition() {
         // Off the origin, so that without centring f32 would lose what is left of the difference.
-        let queries = normal(261, 37, 1, 50.0);
-        let references = normal(4103, 37, 2, 50.0);
-        let queries = Points::new(&queries, 37);
-        let references = Points::new(&references, 37);
+        let (queries, references) = (normal(261, 37, 1, 50.0), normal(4103, 37, 2, 50.0));
+        let (queries, references) = (Points::new(&queries, 37), Points::new(&references, 37));
         let expected = definition(queries, references);
         let found = blocks(&backend(), queries, references);
         let worst = |found: &[f64]| {
@@ -290,10 +277,8 @@ mod tests {
     fn squared_distances_in_few_columns_are_exact() {
         let (queries, references) = (normal(7, 3, 1, 1e3), normal(5, 3, 2, 1e3));
         let (queries, references) = (Points::new(&queries, 3), Points::new(&references, 3));
-        assert_eq!(
-            blocks(&backend(), queries, references),
-            definition(queries, references)
-        );
+        let found = blocks(&backend(), queries, references);
+        assert_eq!(found, definition(queries, references));
     }
 
     #[test]
@@ -302,15 +287,12 @@ mod tests {
         values.copy_within(0..20, 20 * 299);
         let points = Points::new(&values, 20);
         let found = nearest_others(&backend(), points, 3).unwrap();
-        assert_eq!(
-            (found.of(0)[0].index, found.of(0)[0].squared_distance),
-            (299, 0.0)
-        );
+        assert_eq!(found.of(0)[0].index, 299);
+        assert_eq!(found.of(0)[0].squared_distance, 0.0);
         for query in 0..300 {
-            let mut all: Vec<f64> = (0..300)
-                .filter(|&other| other != query)
-                .map(|other| squared_distance(points.row(query), points.row(other)))
-                .collect();
+            let to = |other| squared_distance(points.row(query), points.row(other));
+            let others = (0..300).filter(|&other| other != query);
+            let mut all: Vec<f64> = others.map(to).collect();
             all.sort_by(f64::total_cmp);
             let distances: Vec<f64> = found.of(query).iter().map(|n| n.squared_distance).collect();
             assert_eq!(distances, all[..3], "{query}");
@@ -322,13 +304,8 @@ mod tests {
         let mut values = normal(40, 20, 3, 0.0);
         values[7] = f32::NAN;
         let references = normal(30, 20, 4, 0.0);
-        let found = nearest(
-            &backend(),
-            Points::new(&values, 20),
-            Points::new(&references, 20),
-            2,
-        )
-        .unwrap();
+        let [x, r] = [&values, &references].map(|values| Points::new(values, 20));
+        let found = nearest(&backend(), x, r, 2).unwrap();
         assert_eq!(found.of(0)[0].squared_distance, f64::INFINITY);
         assert!(found.of(1)[1].squared_distance.is_finite());
     }

@@ -20,20 +20,14 @@ use crate::Points;
 #[track_caller]
 pub(crate) fn frechet(a: Points<'_>, b: Points<'_>) -> f64 {
     a.check_cols("frechet", b);
-    assert!(
-        a.rows() >= 2 && b.rows() >= 2,
-        "frechet: {} and {} rows",
-        a.rows(),
-        b.rows()
-    );
+    let rows = a.rows().min(b.rows());
+    assert!(rows >= 2, "frechet: {rows} rows, expected two or more");
     let ((mean_a, a), (mean_b, b)) = (moments(a), moments(b));
     let root = square_root(a.clone());
     let inner = &root * &b * &root;
-    let cross: f64 = SymmetricEigen::new(0.5 * (&inner + inner.transpose()))
-        .eigenvalues
-        .iter()
-        .map(|value| value.max(0.0).sqrt())
-        .sum();
+    let eigen = SymmetricEigen::new(0.5 * (&inner + inner.transpose()));
+    let roots = eigen.eigenvalues.iter().map(|value| value.max(0.0).sqrt());
+    let cross: f64 = roots.sum();
     let distance = (mean_a - mean_b).norm_squared() + a.trace() + b.trace() - 2.0 * cross;
     distance.max(0.0)
 }

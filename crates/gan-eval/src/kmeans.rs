@@ -67,13 +67,10 @@ fn nearest<B: Backend>(
 
 /// Index of the smallest value, the first of several.
 fn smallest<T: Real>(values: &[T]) -> usize {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value < values[best] {
-            best = index;
-        }
-    }
-    best
+    (0..values.len()).fold(
+        0,
+        |best, at| if values[at] < values[best] { at } else { best },
+    )
 }
 
 /// The mean of the points nearest to each centroid.

@@ -92,6 +92,13 @@ impl<'a> Points<'a> {
         );
     }
 
+    /// Panics with the name of `metric` unless `other` has as many rows and columns.
+    #[track_caller]
+    pub(crate) fn check_shape(self, metric: &str, other: Points<'_>) {
+        let shape = |points: Points<'_>| [points.rows(), points.cols()];
+        assert_eq!(shape(self), shape(other), "{metric}: rows and columns");
+    }
+
     /// The mean of each column.
     pub(crate) fn mean(self) -> Vec<f64> {
         let mut mean = vec![0.0; self.cols];
@@ -118,7 +125,7 @@ impl<'a> Points<'a> {
     ///
     /// # Errors
     /// [`EvalError::OutOfRange`] with the first row that has a value too large or no number.
-    pub(crate) fn check_range(self, what: &'static str) -> Result<(), EvalError> {
+    pub fn check_range(self, what: &'static str) -> Result<(), EvalError> {
         let limit = (LARGEST_SQUARE / (4.0 * self.cols as f64)).sqrt() as f32;
         // NaN is not below anything.
         let wrong = |value: &f32| value.is_nan() || value.abs() >= limit;

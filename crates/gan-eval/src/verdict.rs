@@ -305,25 +305,25 @@ mod tests {
         findings.map(|finding| finding.finds).collect()
     }
 
+    /// The words on `samples` of a model of N(0, I).
+    fn on_normals(samples: &[f32]) -> Vec<Quality> {
+        let [training, held_out] = [1, 2].map(|seed| normal(1500, 20, seed, 0.0));
+        words([&training, &held_out, samples], 20, None)
+    }
+
     #[test]
     fn verdict_on_fresh_draws_is_good() {
-        let [training, held_out, samples] = [1, 2, 3].map(|seed| normal(1500, 20, seed, 0.0));
-        let found = words([&training, &held_out, &samples], 20, None);
-        assert_eq!(found, [Quality::Good]);
+        assert_eq!(on_normals(&normal(1500, 20, 3, 0.0)), [Quality::Good]);
     }
 
     #[test]
     fn verdict_on_copies_is_memorising_alone() {
-        let [training, held_out] = [1, 2].map(|seed| normal(1500, 20, seed, 0.0));
-        let found = words([&training, &held_out, &training], 20, None);
-        assert_eq!(found, [Quality::Memorising]);
+        assert_eq!(on_normals(&normal(1500, 20, 1, 0.0)), [Quality::Memorising]);
     }
 
     #[test]
     fn verdict_on_blur_is_over_smoothed() {
-        let [training, held_out] = [1, 2].map(|seed| normal(1500, 20, seed, 0.0));
-        let blur = blurred(&normal(4500, 20, 3, 0.0), 20, 3);
-        let found = words([&training, &held_out, &blur], 20, None);
+        let found = on_normals(&blurred(&normal(4500, 20, 3, 0.0), 20, 3));
         assert!(found.contains(&Quality::OverSmoothed), "{found:?}");
         assert!(!found.contains(&Quality::Memorising), "{found:?}");
     }
@@ -343,13 +343,10 @@ mod tests {
 
     #[test]
     fn verdict_on_noise_is_under_trained_and_on_a_shift_distinguishable() {
-        let [training, held_out] = [1, 2].map(|seed| normal(1500, 20, seed, 0.0));
         let noise: Vec<f32> = normal(1500, 20, 3, 0.0).iter().map(|x| 4.0 * x).collect();
-        let found = words([&training, &held_out, &noise], 20, None);
-        assert_eq!(found, [Quality::UnderTrained]);
+        assert_eq!(on_normals(&noise), [Quality::UnderTrained]);
         let shifted = normal(1500, 20, 3, 0.3);
-        let found = words([&training, &held_out, &shifted], 20, None);
-        assert_eq!(found, [Quality::Distinguishable]);
+        assert_eq!(on_normals(&shifted), [Quality::Distinguishable]);
     }
 
     /// Two thin arcs, and samples beside them: near the records, and told by whose neighbours they
@@ -399,10 +396,8 @@ mod tests {
             })
         };
         assert_eq!(of(335.0)[0].finds, Quality::OverSmoothed);
-        assert_eq!(
-            of(335.0)[0].to_string(),
-            "over-smoothed: log-likelihood 335.0 nats, above the 243.0 of real records"
-        );
+        let words = "over-smoothed: log-likelihood 335.0 nats, above the 243.0 of real records";
+        assert_eq!(of(335.0)[0].to_string(), words);
         assert_eq!(of(225.0), []);
     }
 }

@@ -48,12 +48,12 @@ pub struct Checkpoint {
     pub config: String,
     /// Whatever else belongs to the run, such as how to show its samples.
     pub annotations: BTreeMap<String, String>,
-    tensors: BTreeMap<String, Tensor>,
+    pub(crate) tensors: BTreeMap<String, Tensor>,
 }
 
 /// A tensor as the file holds it.
 #[derive(Clone, Debug, PartialEq)]
-struct Tensor {
+pub(crate) struct Tensor {
     shape: [usize; 2],
     /// Type of the elements, which is that of the back end that wrote them: F32 or F64.
     dtype: Dtype,
@@ -62,17 +62,30 @@ struct Tensor {
 }
 
 impl Tensor {
-    fn values(&self) -> Box<dyn Iterator<Item = f64> + '_> {
-        match self.dtype {
-            Dtype::F32 => {
-                let chunks = self.bytes.as_chunks().0.iter();
-                Box::new(chunks.map(|&bytes| f32::from_le_bytes(bytes).into()))
-            }
-            _ => {
-                let chunks = self.bytes.as_chunks().0.iter();
-                Box::new(chunks.map(|&bytes| f64::from_le_bytes(bytes)))
-            }
+    /// A copy of `matrix`.
+    pub(crate) fn read<B: Backend>(backend: &B, matrix: &Matrix<B>) -> Result<Self, BackendError> {
+        let values = backend.read(matrix.all())?;
+        let values = values.into_iter().map(Real::to_f64);
+        let (dtype, bytes) = if size_of::<B::Elem>() == size_of::<f32>() {
+            let bytes = values.flat_map(|value| (value as f32).to_le_bytes());
+            (Dtype::F32, bytes.collect())
+        } else {
+            (Dtype::F64, values.flat_map(f64::to_le_bytes).collect())
+        };
+        Ok(Self {
+            shape: [matrix.row_count(), matrix.cols()],
+            dtype,
+            bytes,
+        })
+    }
+
+    fn values(&self) -> Vec<f64> {
+        if self.dtype == Dtype::F32 {
+            let elements = self.bytes.as_chunks().0.iter();
+            return elements.map(|&x| f32::from_le_bytes(x).into()).collect();
         }
+        let elements = self.bytes.as_chunks().0.iter();
+        elements.map(|&x| f64::from_le_bytes(x)).collect()
     }
 }
 
@@ -108,21 +121,6 @@ pub enum CheckpointError {
 }
 
 impl Checkpoint {
-    pub(crate) fn new(
-        step: u64,
-        seed: u64,
-        config: String,
-        annotations: BTreeMap<String, String>,
-    ) -> Self {
-        Self {
-            step,
-            seed,
-            config,
-            annotations,
-            tensors: BTreeMap::new(),
-        }
-    }
-
     /// SHA-256 of the configuration's text, in hexadecimal.
     #[must_use]
     pub fn config_hash(&self) -> String {
@@ -139,8 +137,7 @@ impl Checkpoint {
     /// The values of a tensor, row-major.
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<Vec<f64>> {
-        let tensor = self.tensors.get(name)?;
-        Some(tensor.values().collect())
+        self.tensors.get(name).map(Tensor::values)
     }
 
     /// True if the tensors of `player` are the same bits in both.
@@ -157,8 +154,8 @@ impl Checkpoint {
     /// True if every parameter and moment is finite.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        let mut values = self.tensors.values().flat_map(Tensor::values);
-        values.all(f64::is_finite)
+        let mut tensors = self.tensors.values();
+        tensors.all(|tensor| tensor.values().iter().all(|x| x.is_finite()))
     }
 
     /// Writes the file beside `path`, syncs it to disk and renames it, so that `path` is at every
@@ -232,8 +229,13 @@ impl Checkpoint {
             });
         }
         let header: Header = serde_json::from_str(header).map_err(|error| format(&error))?;
-        let (step, seed) = (header.step, header.seed);
-        let mut checkpoint = Self::new(step, seed, header.config, header.annotations);
+        let mut checkpoint = Self {
+            step: header.step,
+            seed: header.seed,
+            config: header.config,
+            annotations: header.annotations,
+            tensors: BTreeMap::new(),
+        };
         if checkpoint.config_hash() != header.config_sha256 {
             let reason = "configuration and its hash disagree: the file is damaged";
             return Err(format(&reason));
@@ -258,30 +260,6 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// Copies a matrix in, under `name`.
-    pub(crate) fn store<B: Backend>(
-        &mut self,
-        backend: &B,
-        name: String,
-        matrix: &Matrix<B>,
-    ) -> Result<(), BackendError> {
-        let values = backend.read(matrix.all())?;
-        let values = values.into_iter().map(Real::to_f64);
-        let (dtype, bytes) = if size_of::<B::Elem>() == size_of::<f32>() {
-            let bytes = values.flat_map(|value| (value as f32).to_le_bytes());
-            (Dtype::F32, bytes.collect())
-        } else {
-            (Dtype::F64, values.flat_map(f64::to_le_bytes).collect())
-        };
-        let tensor = Tensor {
-            shape: [matrix.row_count(), matrix.cols()],
-            dtype,
-            bytes,
-        };
-        self.tensors.insert(name, tensor);
-        Ok(())
-    }
-
     /// Copies the matrix `name` out.
     pub(crate) fn fetch<B: Backend>(
         &self,
@@ -289,8 +267,8 @@ impl Checkpoint {
         name: &str,
         matrix: &mut Matrix<B>,
     ) -> Result<(), CheckpointError> {
-        let values = self.expect(name, matrix)?.values().map(Real::from_f64);
-        backend.write(matrix, &values.collect::<Vec<_>>());
+        let values = self.expect(name, matrix)?.values().into_iter();
+        backend.write(matrix, &values.map(Real::from_f64).collect::<Vec<_>>());
         Ok(())
     }
 

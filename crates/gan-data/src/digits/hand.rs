@@ -28,14 +28,11 @@ pub(super) struct Touch {
 pub(super) fn write(skeleton: Skeleton, rng: &mut impl Rng) -> Vec<Vec<Touch>> {
     let jitter = 0.012 + 0.034 * rng.random::<f32>();
     let bend = Bend::draw(rng);
-    let curves: Vec<Vec<Point>> = skeleton
-        .iter()
-        .map(|stroke| {
-            let points = shake(stroke, jitter, rng);
-            let points: Vec<_> = points.into_iter().map(|point| bend.apply(point)).collect();
-            smooth(&points)
-        })
-        .collect();
+    let mut curve = |stroke: &&[skeletons::Point]| {
+        let points = shake(stroke, jitter, rng).into_iter();
+        smooth(&points.map(|point| bend.apply(point)).collect::<Vec<_>>())
+    };
+    let curves: Vec<Vec<Point>> = skeleton.iter().map(&mut curve).collect();
     let pen = Pen::draw(rng);
     let mut strokes: Vec<Vec<Touch>> = curves.iter().map(|curve| pen.touch(curve)).collect();
     place(&mut strokes, rng);
@@ -121,15 +118,12 @@ fn smooth(points: &[Point]) -> Vec<Point> {
         for index in 0..run.len().saturating_sub(1) {
             let (from, to) = (run[index], run[index + 1]);
             // Beyond an end the curve goes on as it came.
-            let before = if index > 0 {
-                run[index - 1]
-            } else {
-                mirror(to, from)
+            let before = match index {
+                0 => mirror(to, from),
+                _ => run[index - 1],
             };
-            let after = run
-                .get(index + 2)
-                .copied()
-                .unwrap_or_else(|| mirror(from, to));
+            let after = run.get(index + 2).copied();
+            let after = after.unwrap_or_else(|| mirror(from, to));
             for piece in 1..=PIECES {
                 let t = piece as f32 / PIECES as f32;
                 curve.push(std::array::from_fn(|axis| {
@@ -196,9 +190,8 @@ fn place(strokes: &mut [Vec<Touch>], rng: &mut impl Rng) {
         high - low
     };
     let radius = touches().map(|touch| touch.radius).fold(0.0, f32::max);
-    let extent = bounds(|touch| touch.x)
-        .max(bounds(|touch| touch.y))
-        .max(0.1);
+    let [width, height] = [bounds(|touch| touch.x), bounds(|touch| touch.y)];
+    let extent = width.max(height).max(0.1);
     let scale = (BOX - 2.0 * radius) / extent;
     for touch in strokes.iter_mut().flatten() {
         touch.x *= scale;

@@ -25,15 +25,14 @@ fn records(count: usize, seed: u64) -> Vec<f32> {
 
 fn covariance(points: Points<'_>) -> [[f64; 3]; 3] {
     let mean = points.mean();
-    let mut sum = [[0.0; 3]; 3];
-    for row in points.iter() {
-        for i in 0..3 {
-            for j in 0..3 {
-                sum[i][j] += (f64::from(row[i]) - mean[i]) * (f64::from(row[j]) - mean[j]);
-            }
-        }
-    }
-    sum.map(|row| row.map(|x| x / points.rows() as f64))
+    let off = |row: &[f32], i| f64::from(row[i]) - mean[i];
+    let of = |i, j| {
+        points
+            .iter()
+            .map(|row| off(row, i) * off(row, j))
+            .sum::<f64>()
+    };
+    [0, 1, 2].map(|i| [0, 1, 2].map(|j| of(i, j) / points.rows() as f64))
 }
 
 #[test]
@@ -89,13 +88,11 @@ fn gaussian_control_scores_as_the_gaussian_of_the_records() {
     // variance λ make λ + σ², and records of variance λ are scored under that.
     let sigma = 0.5;
     let found = scored(Control::Gaussian, sigma);
-    let expected: f64 = DEVIATIONS
-        .iter()
-        .map(|deviation| {
-            let (lambda, sum) = (deviation.powi(2), deviation.powi(2) + sigma * sigma);
-            -0.5 * ((TAU * sum).ln() + lambda / sum)
-        })
-        .sum();
+    let along = |deviation: &f64| {
+        let (lambda, sum) = (deviation.powi(2), deviation.powi(2) + sigma * sigma);
+        -0.5 * ((TAU * sum).ln() + lambda / sum)
+    };
+    let expected = DEVIATIONS.iter().map(along).sum();
     close(found.mean, expected, 3.0 * found.standard_error + 0.03);
 }
 

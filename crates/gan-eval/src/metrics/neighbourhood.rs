@@ -138,13 +138,7 @@ pub(crate) fn neighbourhood<B: Backend>(
     samples: Points<'_>,
     k: usize,
 ) -> Result<Neighbourhood, BackendError> {
-    records.check_cols("neighbourhood", samples);
-    assert!(
-        records.rows() == samples.rows(),
-        "neighbourhood: {} records and {} samples, expected as many",
-        records.rows(),
-        samples.rows()
-    );
+    records.check_shape("neighbourhood", samples);
     let among_records = nearest_others(backend, records, k)?;
     let among_samples = nearest_others(backend, samples, k)?;
     let squared = |nearest: &Nearest| nearest.radii().map(|r| r * r).collect::<Vec<_>>();

@@ -70,11 +70,10 @@ pub(super) fn sliced_wasserstein<B: Backend>(
     seed: u64,
 ) -> Result<SlicedWasserstein, BackendError> {
     records.check_cols("sliced_wasserstein", samples);
+    let sizes = [records.rows(), samples.rows(), directions];
     assert!(
-        records.rows() > 0 && samples.rows() > 0 && directions > 0,
-        "sliced_wasserstein: {} records, {} samples, {directions} directions",
-        records.rows(),
-        samples.rows()
+        !sizes.contains(&0),
+        "sliced_wasserstein: {sizes:?} records, samples, directions"
     );
     let mean = records.mean();
     let mut squares = Vec::with_capacity(directions);

@@ -13,13 +13,11 @@ fn normals(count: usize, seed: u64, scale: f32) -> Vec<f32> {
 
 /// log p(x) by the formula, without a thought for overflow.
 fn log_density(x: &[f32], samples: Points<'_>, sigma: f64) -> f64 {
-    let density: f64 = samples
-        .iter()
-        .map(|s| {
-            let squares = x.iter().zip(s).map(|(&x, &s)| f64::from(x - s).powi(2));
-            (-squares.sum::<f64>() / (2.0 * sigma * sigma)).exp()
-        })
-        .sum();
+    let window = |s: &[f32]| {
+        let squares = x.iter().zip(s).map(|(&x, &s)| f64::from(x - s).powi(2));
+        (-squares.sum::<f64>() / (2.0 * sigma * sigma)).exp()
+    };
+    let density: f64 = samples.iter().map(window).sum();
     let normaliser = x.len() as f64 * (sigma * TAU.sqrt()).ln();
     (density / samples.rows() as f64).ln() - normaliser
 }
@@ -49,13 +47,9 @@ fn score_equals_plain_loops_in_f64() {
         .map(|x| x.leak() as &[f32])
         .map(|values| Points::new(values, cols));
     let found = score(Bandwidth::Authors, valid, test, samples);
-    let best = authors_sigmas()
-        .into_iter()
-        .max_by(|&a, &b| {
-            let [a, b] = [a, b].map(|sigma| mean_log_density(valid, samples, sigma));
-            a.total_cmp(&b)
-        })
-        .unwrap();
+    let mean = |sigma: &f64| mean_log_density(valid, samples, *sigma);
+    let sigmas = authors_sigmas().into_iter();
+    let best = sigmas.max_by(|a, b| mean(a).total_cmp(&mean(b))).unwrap();
     assert_eq!(found.sigma, best);
     assert_eq!(found.grid, Some([0.1, 1.0]));
     let logs: Vec<f64> = test.iter().map(|x| log_density(x, samples, best)).collect();

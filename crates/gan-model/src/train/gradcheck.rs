@@ -42,18 +42,16 @@ fn build(config: &GameConfig) -> Trainer<Native<f64>> {
 
 /// All parameters of a player, layer by layer.
 fn parameters(mlp: &mut Mlp<Native<f64>>) -> Vec<&mut Matrix<Native<f64>>> {
-    mlp.layers
-        .iter_mut()
+    let layers = mlp.layers.iter_mut();
+    layers
         .flat_map(|layer| [&mut layer.w, &mut layer.b])
         .collect()
 }
 
 fn read(who: Who, trainer: &mut Trainer<Native<f64>>) -> Vec<Vec<f64>> {
     let backend = trainer.backend.clone();
-    parameters(who.mlp(trainer))
-        .into_iter()
-        .map(|p| backend.read(p.all()).unwrap())
-        .collect()
+    let parameters = parameters(who.mlp(trainer)).into_iter();
+    parameters.map(|p| backend.read(p.all()).unwrap()).collect()
 }
 
 /// The gradient of the sum of the player's objectives in one iteration, as training has it: with
@@ -69,10 +67,9 @@ fn analytic(config: &GameConfig, who: Who) -> Vec<Vec<f64>> {
         trainer.step();
         let moved = read(who, &mut trainer);
         for ((sum, theta), moved) in gradient.iter_mut().zip(&theta).zip(&moved) {
-            sum.iter_mut()
-                .zip(theta)
-                .zip(moved)
-                .for_each(|((g, t), m)| *g += t - m);
+            for ((g, t), m) in sum.iter_mut().zip(theta).zip(moved) {
+                *g += t - m;
+            }
         }
     }
     gradient

@@ -3,7 +3,7 @@
 use gan_kernels::{Backend, BackendError, Matrix, Real};
 
 use super::Trainer;
-use crate::checkpoint::{Checkpoint, CheckpointError, named, named_mut};
+use crate::checkpoint::{Checkpoint, CheckpointError, Tensor, named, named_mut};
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Pass, RunningMean};
 
@@ -126,11 +126,15 @@ impl<B: Backend> Trainer<B> {
         config: String,
         annotations: std::collections::BTreeMap<String, String>,
     ) -> Result<Checkpoint, BackendError> {
-        let mut checkpoint = Checkpoint::new(self.step, self.seed, config, annotations);
-        for (name, matrix) in self.matrices() {
-            checkpoint.store(&self.backend, name, matrix)?;
-        }
-        Ok(checkpoint)
+        let matrices = self.matrices();
+        let tensors = matrices.map(|(name, m)| Ok((name, Tensor::read(&self.backend, m)?)));
+        Ok(Checkpoint {
+            step: self.step,
+            seed: self.seed,
+            config,
+            annotations,
+            tensors: tensors.collect::<Result<_, BackendError>>()?,
+        })
     }
 
     /// Continues from `checkpoint`: from here on as if this trainer had made it.
