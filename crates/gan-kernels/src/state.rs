@@ -6,6 +6,9 @@
 //! [`advance`](crate::Backend::advance) moves on at the end of each iteration.
 //! So a back end may capture the list once and replay it.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// The iteration's own numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepState {
@@ -86,16 +89,19 @@ pub enum LearningRate {
     },
 }
 
-/// μ as a function of the epoch, constant within each.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Schedule of the momentum μ, constant within each epoch, as configuration files describe it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Momentum {
-    /// μ up to epoch `first`.
+    /// μ in the first epochs.
     pub initial: f64,
-    /// μ from epoch `last` on.
+    /// μ in the last epochs.
     pub r#final: f64,
-    /// Epoch, counted from 1, where the linear change starts.
+    /// Epoch, counted from 1, up to which μ is `initial`.
+    #[serde(rename = "from_epoch")]
     pub first: u64,
-    /// Epoch where it ends.
+    /// Epoch from which μ is `final`.
+    #[serde(rename = "to_epoch")]
     pub last: u64,
 }
 

@@ -16,12 +16,12 @@ mod train;
 pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION};
 pub use config::{
     AutoGamma, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
-    GeneratorObjective, LayerConfig, LossConfig, MomentumConfig, OptimizerConfig, OutputBias,
-    PenaltyConfig, PenaltyOn, RulesConfig, ScheduleConfig, Updates,
+    GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig,
+    PenaltyOn, RulesConfig, ScheduleConfig, Updates,
 };
 pub use diversity::{Diversity, Spread};
 /// The kernels' words that stand in a configuration.
-pub use gan_kernels::{ActivationKind, Prior};
+pub use gan_kernels::{ActivationKind, Momentum, Prior};
 pub use metrics::Metrics;
 pub use mlp::{InputDropout, LayerSpec, Mlp, Optimizer, Pass, Tape};
 pub use penalty::auto_gamma;

@@ -62,14 +62,9 @@ impl OptimizerConfig {
 
     /// μ as the schedule has it; 0 for Adam.
     pub(crate) fn momentum(self) -> Momentum {
-        let Self::Momentum { momentum, .. } = self else {
-            return Momentum::constant(0.0);
-        };
-        Momentum {
-            initial: momentum.initial,
-            r#final: momentum.last,
-            first: momentum.from_epoch,
-            last: momentum.to_epoch,
+        match self {
+            Self::Momentum { momentum, .. } => momentum,
+            Self::Adam { .. } => Momentum::constant(0.0),
         }
     }
 

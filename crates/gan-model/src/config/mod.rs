@@ -3,7 +3,7 @@
 mod kernels;
 mod validate;
 
-use gan_kernels::{ActivationKind, Prior};
+use gan_kernels::{ActivationKind, Momentum, Prior};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -130,8 +130,8 @@ pub enum OptimizerConfig {
         #[serde(default)]
         schedule: ScheduleConfig,
         /// Schedule of the momentum μ.
-        #[serde(default)]
-        momentum: MomentumConfig,
+        #[serde(default = "default_momentum")]
+        momentum: Momentum,
         /// Largest norm of the weights into one unit (of each piece, for maxout).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_column_norm: Option<f64>,
@@ -156,6 +156,10 @@ pub enum OptimizerConfig {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_column_norm: Option<f64>,
     },
+}
+
+fn default_momentum() -> Momentum {
+    Momentum::constant(0.5)
 }
 
 fn default_beta1() -> f64 {
@@ -192,32 +196,6 @@ pub enum ScheduleConfig {
         /// Length of the fall.
         updates: u64,
     },
-}
-
-/// Schedule of the momentum μ.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MomentumConfig {
-    /// μ in the first epochs.
-    pub initial: f64,
-    /// μ in the last epochs.
-    #[serde(rename = "final")]
-    pub last: f64,
-    /// Epoch, counted from 1, up to which μ is `initial`.
-    pub from_epoch: u64,
-    /// Epoch from which μ is `final`.
-    pub to_epoch: u64,
-}
-
-impl Default for MomentumConfig {
-    fn default() -> Self {
-        Self {
-            initial: 0.5,
-            last: 0.5,
-            from_epoch: 1,
-            to_epoch: 1,
-        }
-    }
 }
 
 /// The rules of the game.

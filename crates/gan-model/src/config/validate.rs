@@ -215,8 +215,8 @@ impl OptimizerConfig {
         match self {
             Self::Momentum { momentum, .. } => {
                 share(&at("momentum.initial"), momentum.initial)?;
-                share(&at("momentum.final"), momentum.last)?;
-                let (from, to) = (momentum.from_epoch, momentum.to_epoch);
+                share(&at("momentum.final"), momentum.r#final)?;
+                let (from, to) = (momentum.first, momentum.last);
                 range(
                     &at("momentum.to_epoch"),
                     to,
