@@ -201,7 +201,7 @@ fn replayed_schedule_has_an_effect() {
         panic!("{:?}", game.optimizer);
     };
     *schedule = ScheduleConfig::Constant;
-    momentum.last = momentum.initial;
+    momentum.r#final = momentum.initial;
     let mut changing = trainer(cube.clone(), &game, &data);
     let mut constant = trainer(cube, &constant, &data);
     for step in 0..20 {

@@ -91,8 +91,10 @@ mod tests {
 
     const ALL: Sizes = [None; 3];
 
-    /// Each row is the number of records, that of the test file, what is asked for, and the splits.
-    fn check<const N: usize>(cases: [(usize, Option<usize>, Sizes, [Range<usize>; 3]); N]) {
+    /// The number of records, that of the test file, what is asked for, and the splits.
+    type Case = (usize, Option<usize>, Sizes, [Range<usize>; 3]);
+
+    fn check(cases: impl IntoIterator<Item = Case>) {
         for (rows, test_rows, sizes, [train, valid, test]) in cases {
             let expected = Splits { train, valid, test };
             assert_eq!(splits(rows, test_rows, sizes).unwrap(), expected);

@@ -24,6 +24,5 @@ pub use diversity::{Diversity, Spread};
 pub use gan_kernels::{ActivationKind, Momentum, Prior};
 pub use metrics::Metrics;
 pub use mlp::{InputDropout, LayerSpec, Mlp, Optimizer, Pass, Tape};
-pub use penalty::auto_gamma;
 pub use sample::Sampler;
 pub use train::{Moves, Trainer, TrainingData};

@@ -23,8 +23,7 @@ const FACTOR: f64 = 3.0;
 /// The median distance to the 10th of 500 neighbours is of that size where modes are few, and is
 /// the same whatever the number of records.
 /// On pixels it is 0.2; γ = 1 served MNIST as well.
-#[must_use]
-pub fn auto_gamma(records: &Records) -> f64 {
+pub(crate) fn auto_gamma(records: &Records) -> f64 {
     let (rows, cols) = (records.rows(), records.cols());
     let count = rows.min(RECORDS);
     if count < 2 || cols == 0 {
