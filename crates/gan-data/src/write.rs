@@ -14,7 +14,7 @@ use crate::error::{DataError, DataProblem};
 /// # Panics
 /// If `rows` is no whole number of rows.
 /// # Errors
-/// [`DataError::Unwritable`] if the system refuses.
+/// [`DataProblem::Unwritable`] if the system refuses.
 #[track_caller]
 pub fn write_npy(path: &Path, rows: &[f32], cols: usize) -> Result<(), DataError> {
     let count = whole_rows("write_npy", rows, cols);
@@ -46,7 +46,7 @@ fn npy_header(rows: usize, cols: usize) -> Vec<u8> {
 /// # Panics
 /// If `rows` is no whole number of rows, or there is not one name per column.
 /// # Errors
-/// [`DataError::Unwritable`] if the system refuses.
+/// [`DataProblem::Unwritable`] if the system refuses.
 #[track_caller]
 pub fn write_csv(
     path: &Path,
