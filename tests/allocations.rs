@@ -61,8 +61,7 @@ fn main() -> ExitCode {
 /// The allocations of `rounds` runs of the case table's operations after a first.
 fn operations<T: Real>(rounds: usize, is_left_out: fn(&Op) -> bool) -> Result<()> {
     let native = Native::<T>::new(Some(3))?;
-    let matrix = |rows, cols| native.matrix(rows, cols);
-    let checker = Checker::new(&native, &matrix);
+    let checker = Checker::new(&native);
     // A log-likelihood is no part of an iteration, and returns its result in a new vector.
     let is_counted = |op: &Op| !matches!(op, Op::Parzen(_)) && !is_left_out(op);
     let mut prepared: Vec<_> = cases::all()

@@ -51,8 +51,7 @@ pub(crate) fn rows<B: Backend>(
 /// separate passes.
 pub(crate) fn on_processor(threads: usize, effort: Effort) -> Result<Vec<Row>> {
     let native = Native::<f32>::new(Some(threads))?;
-    let matrix = |rows, cols| native.matrix(rows, cols);
-    let checker = Checker::new(&native, &matrix);
+    let checker = Checker::new(&native);
     let mut ratios = Vec::new();
     let mut rows = rows(
         &checker,

@@ -4,7 +4,7 @@
 
 use anyhow::{Result, ensure};
 use gan_kernels::cases::{Case, Op, linear_bwd_data, linear_bwd_params, linear_fwd};
-use gan_kernels::{Activation, Backend, LinearFwd, Matrix, StepState};
+use gan_kernels::{Backend, LinearFwd, Matrix, StepState};
 
 /// Multiply-adds of a check, half a second of them; more than any product of an iteration has.
 const CHECKED: usize = 1 << 29;
@@ -211,11 +211,7 @@ impl<B: Backend<Elem = f32>> OwnProduct<B> {
             backend.write(&mut matrix, &values);
             matrix
         });
-        let state = StepState {
-            seed: 1,
-            step: 0,
-            rates: Vec::new(),
-        };
+        let state = StepState::without_rates(1, 0);
         Self {
             product,
             b: backend.matrix(1, side),
@@ -229,16 +225,13 @@ impl<B: Backend<Elem = f32>> OwnProduct<B> {
 
     /// Computes it once.
     pub(crate) fn run(&mut self) {
-        self.backend.linear_fwd(LinearFwd {
-            x: self.x.all(),
-            w: &self.w,
-            b: &self.b,
-            y: self.y.all_mut(),
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-            state: &self.state,
-        });
+        self.backend.linear_fwd(LinearFwd::affine(
+            self.x.all(),
+            &self.w,
+            &self.b,
+            self.y.all_mut(),
+            &self.state,
+        ));
     }
 
     /// Compares the last result with plain loops.

@@ -61,8 +61,7 @@ fn lazily<T>(
 
 fn operations(criterion: &mut Criterion) -> Result<()> {
     let native = Native::<f32>::new(Some(threads()))?;
-    let matrix = |rows, cols| native.matrix(rows, cols);
-    let checker = Checker::new(&native, &matrix);
+    let checker = Checker::new(&native);
     for case in on_processors(&mnist_operations()?) {
         let mut group = criterion.benchmark_group("op");
         group.sample_size(20);

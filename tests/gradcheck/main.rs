@@ -85,10 +85,9 @@ fn check<B: Backend>(backend: &B, precision: Precision) -> Result<bool> {
         Precision::F32 => 0.0,
         rounded => rounded.epsilon(),
     };
-    let matrix = |rows, cols| backend.matrix(rows, cols);
     let checker = Checker {
+        backend,
         factor_epsilon,
-        ..Checker::new(backend, &matrix)
     };
     let mut table = Table::new(io::stdout().lock(), &backend.description())?;
     for case in cases::all() {

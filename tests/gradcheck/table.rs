@@ -42,7 +42,7 @@ impl Row {
             row.error = comparison.relative(worst.error());
             row.tolerance = comparison.relative(worst.limit);
             row.share = worst.share();
-            row.worst = format!("{} {},{}", comparison.operand(), worst.row, worst.col);
+            row.worst = format!("{} {},{}", comparison.operand, worst.row, worst.col);
         }
         row
     }
@@ -140,8 +140,7 @@ mod tests {
     /// The report of the first case that `is_wanted`, with tolerances multiplied by `factor`.
     fn report(factor: f64, is_wanted: impl Fn(&Op) -> bool) -> Report {
         let native = Native::<f32>::new(Some(1)).unwrap();
-        let matrix = |rows, cols| native.matrix(rows, cols);
-        let checker = Checker::new(&native, &matrix);
+        let checker = Checker::new(&native);
         let mut case = *cases::all().find(|case| is_wanted(&case.op)).unwrap();
         case.tolerance.factor *= factor;
         checker.report(&case).unwrap()

@@ -233,14 +233,10 @@ fn mean(cube: &Cube, count: usize, work: &mut impl FnMut()) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() / count as f64)
 }
 
-fn checker<'a>(
-    cube: &'a Cube,
-    precision: Precision,
-    matrix: &'a gan_kernels::cases::MakeMatrix<'a, Cube>,
-) -> Checker<'a, Cube> {
+fn checker(backend: &Cube, precision: Precision) -> Checker<'_, Cube> {
     Checker {
+        backend,
         factor_epsilon: precision.epsilon(),
-        ..Checker::new(cube, matrix)
     }
 }
 
@@ -295,8 +291,7 @@ fn game(
 /// the game's parameters take less than a large GPU's second level holds.
 fn operations(gpu: &Gpu<'_>, precision: Precision) -> Result<Vec<Row>> {
     let cube = gpu.open(precision)?;
-    let matrix = |rows, cols| cube.matrix(rows, cols);
-    let checker = checker(&cube, precision, &matrix);
+    let checker = checker(&cube, precision);
     let name = precision.name();
     operations::rows(&checker, &gpu.operations()?, None, name, |_, prepared| {
         // None of these operations reads anything back.

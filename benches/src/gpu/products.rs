@@ -162,8 +162,7 @@ fn compare(
     push: &mut impl FnMut(&str, BTreeMap<String, String>, Outcome),
 ) -> Result<()> {
     let cube = gpu.open(precision)?;
-    let matrix = |rows, cols| cube.matrix(rows, cols);
-    let checker = checker(&cube, precision, &matrix);
+    let checker = checker(&cube, precision);
     checker.check(case).context("our result is wrong")?;
     let mut prepared = checker.prepare(case);
     // None of these operations reads anything back.

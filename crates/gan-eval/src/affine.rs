@@ -1,6 +1,6 @@
 //! Affine maps of points on a device: the product that distances, draws and projections are made of.
 
-use gan_kernels::{Activation, Backend, BackendError, LinearFwd, Matrix, Real, StepState};
+use gan_kernels::{Backend, BackendError, LinearFwd, Matrix, Real, StepState};
 
 use crate::Points;
 
@@ -59,16 +59,13 @@ impl<'a, B: Backend> Affine<'a, B> {
         rows: usize,
         y: &mut Matrix<B>,
     ) -> Result<Vec<B::Elem>, BackendError> {
-        self.backend.linear_fwd(LinearFwd {
-            x: x.rows(0, rows),
-            w: &self.w,
-            b: &self.b,
-            y: y.rows_mut(0, rows),
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-            state: &self.state,
-        });
+        self.backend.linear_fwd(LinearFwd::affine(
+            x.rows(0, rows),
+            &self.w,
+            &self.b,
+            y.rows_mut(0, rows),
+            &self.state,
+        ));
         self.backend.read(y.rows(0, rows))
     }
 }
@@ -105,9 +102,5 @@ pub(crate) fn centred<B: Backend>(backend: &B, points: Points<'_>, mean: &[f64])
 
 /// The state of operations that need none.
 pub(crate) fn stateless() -> StepState {
-    StepState {
-        seed: 0,
-        step: 0,
-        rates: Vec::new(),
-    }
+    StepState::without_rates(0, 0)
 }

@@ -1,7 +1,7 @@
 //! The Gaussian that fits records best, and draws from it.
 
 use gan_kernels::random::Address;
-use gan_kernels::{Backend, BackendError, LinearBwdParams, Real, Update};
+use gan_kernels::{Backend, BackendError, LinearBwdParams, Real};
 use nalgebra::{DMatrix, SymmetricEigen};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -89,19 +89,13 @@ fn covariance<B: Backend>(
     let mut sum = vec![0.0; cols * cols];
     for chunk in points.values().chunks(CHUNK * cols) {
         let x = centred(backend, Points::new(chunk, cols), mean);
-        backend.linear_bwd_params(LinearBwdParams {
-            x: x.all(),
-            dz: x.all(),
-            bias_weights: None,
-            w: &mut w,
-            b: &mut b,
-            moments: &mut [],
-            update: Update::Store,
-            slot: 0,
-            max_column_norm: None,
-            state: &state,
-            monitor: None,
-        });
+        backend.linear_bwd_params(LinearBwdParams::gradient(
+            x.all(),
+            x.all(),
+            &mut w,
+            &mut b,
+            &state,
+        ));
         let product = backend.read(w.all())?;
         for (sum, x) in sum.iter_mut().zip(product) {
             *sum += x.to_f64();

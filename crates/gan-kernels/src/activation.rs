@@ -98,22 +98,10 @@ impl Activation {
         assert_eq!(z.len(), self.pieces(), "activation: pieces");
         let x = z[0];
         let y = match self {
-            Self::Identity => x,
             // `max` would turn NaN into 0 and hide a run that has diverged.
-            Self::Relu => {
-                if x < 0.0 {
-                    0.0
-                } else {
-                    x
-                }
-            }
-            Self::LeakyRelu { slope } => {
-                if x > 0.0 {
-                    x
-                } else {
-                    slope * x
-                }
-            }
+            Self::Relu if x < 0.0 => 0.0,
+            Self::LeakyRelu { slope } if x <= 0.0 => slope * x,
+            Self::Identity | Self::Relu | Self::LeakyRelu { .. } => x,
             Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Self::Tanh => x.tanh(),
             Self::Maxout { .. } => {

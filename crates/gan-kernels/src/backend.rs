@@ -100,7 +100,7 @@ pub trait Backend: Clone + 'static {
     /// So nothing in it may read, allocate, or depend on anything but what the device keeps, and
     /// all that it names must outlive `recording`.
     fn repeat(&self, recording: &mut Self::Recording, iteration: impl FnMut());
-    /// How the iterations under `recording` are run; `None` before the first.
+    /// The way in which the iterations under `recording` are run; `None` before the first.
     fn execution(&self, recording: &Self::Recording) -> Option<Execution>;
     /// Waits for the device.
     ///
@@ -299,11 +299,8 @@ impl<B: Backend> Matrix<B> {
     #[must_use]
     #[track_caller]
     pub fn rows_mut(&mut self, first: usize, count: usize) -> RowsMut<'_, B> {
-        assert!(
-            first + count <= self.rows,
-            "matrix: rows {first}+{count} of {}",
-            self.rows
-        );
+        // It has the same rows to write as to read.
+        let Rows { first, count, .. } = self.rows(first, count);
         RowsMut {
             matrix: self,
             first,
@@ -360,7 +357,7 @@ impl<B: Backend> RowsMut<'_, B> {
     }
 }
 
-/// Which piece of each maxout unit won in the forward pass.
+/// The piece of each maxout unit that won in the forward pass.
 pub struct Winners<B: Backend> {
     pub(crate) bytes: B::Bytes,
     pub(crate) rows: usize,

@@ -40,7 +40,7 @@ pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [c0, c1, c2, c3]
 }
 
-/// What a random number is drawn for.
+/// The use that a random number is drawn for.
 ///
 /// A stream names a purpose, a pass within one iteration (the paper's k discriminator steps each
 /// have their own) and a layer or column, so that no two uses ever share a number.
@@ -94,7 +94,7 @@ impl Stream {
 pub struct Address {
     /// Seed of the run.
     pub seed: u64,
-    /// What the number is for.
+    /// The use of the number.
     pub stream: Stream,
     /// Iteration, or whatever counts the repetitions of this stream.
     pub step: u64,

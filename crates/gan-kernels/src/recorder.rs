@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cases::{Case, Op};
+use crate::ops::linear_bwd_params::KernelKey;
 use crate::ops::{LinearBwdParams, for_each_operation};
 use crate::{
     Backend, BackendError, Dropout, Execution, Matrix, Monitor, MonitorSums, Records, Rows,
@@ -39,8 +40,8 @@ impl RecordedCall {
         // One kernel steps all neighbours that are stepped alike.
         let kernel = |case: &Case| match case.op {
             Op::LinearBwdParams(call) => {
-                let update = std::mem::discriminant(&call.update);
-                Some((update, call.max_column_norm.is_some(), call.bias))
+                let (update, limit) = (call.update, call.max_column_norm);
+                Some(KernelKey::new(update, limit, call.is_weighted))
             }
             _ => None,
         };
@@ -191,14 +192,10 @@ pub(crate) fn percent(share: f64) -> u8 {
 mod tests {
     use super::*;
     use crate::cases::Inputs;
-    use crate::{Activation, LimitSpectrum, LinearFwd, Update};
+    use crate::{Activation, LimitSpectrum, LinearFwd};
 
     fn state() -> StepState {
-        StepState {
-            seed: 1,
-            step: 0,
-            rates: Vec::new(),
-        }
+        StepState::without_rates(1, 0)
     }
 
     #[test]
@@ -207,14 +204,14 @@ mod tests {
         let forward = |x: &Matrix<Recorder>, units: usize| {
             let mut y = recorder.matrix(x.rows, units);
             recorder.linear_fwd(LinearFwd {
-                x: x.all(),
-                w: &recorder.matrix(x.cols, units),
-                b: &recorder.matrix(1, units),
-                y: y.all_mut(),
                 act: Activation::Relu,
-                winners: None,
-                dropout: None,
-                state: &state(),
+                ..LinearFwd::affine(
+                    x.all(),
+                    &recorder.matrix(x.cols, units),
+                    &recorder.matrix(1, units),
+                    y.all_mut(),
+                    &state(),
+                )
             });
             y
         };
@@ -238,17 +235,8 @@ mod tests {
         let limits = [None, None, Some(1.0)];
         let layers = parameters.iter_mut().zip(limits);
         let steps = layers.map(|((w, b), max_column_norm)| LinearBwdParams {
-            x: x.all(),
-            dz: dz.all(),
-            bias_weights: None,
-            w,
-            b,
-            moments: &mut [],
-            update: Update::Store,
-            slot: 0,
             max_column_norm,
-            state: &state,
-            monitor: None,
+            ..LinearBwdParams::gradient(x.all(), dz.all(), w, b, &state)
         });
         recorder.linear_bwd_params_each(steps, None);
         recorder.limit_spectrum(LimitSpectrum {

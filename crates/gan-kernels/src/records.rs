@@ -1,5 +1,7 @@
 //! A data set as the kernels take it: rows of equal length, kept in their narrowest form.
 
+use crate::Real;
+
 /// Records on the host, one per row, row-major.
 ///
 /// Images stay bytes until [`gather_rows`](crate::Backend::gather_rows) copies them into a
@@ -123,24 +125,27 @@ impl Records {
         }
     }
 
-    /// Copies record `row` into `out` as values.
+    /// Copies record `row` into `out` as values, which are computed in f32 whatever `T` is.
     ///
     /// # Panics
     /// If `row` is out of range or `out` is not `cols` long.
     #[inline]
     #[track_caller]
-    pub fn copy_row(&self, row: usize, out: &mut [f32]) {
+    pub fn copy_row<T: Real>(&self, row: usize, out: &mut [T]) {
         assert_eq!(out.len(), self.cols, "records: row length");
         let range = row * self.cols..(row + 1) * self.cols;
         match &self.values {
-            Values::Floats(data) => out.copy_from_slice(&data[range]),
+            Values::Floats(data) => {
+                let values = out.iter_mut().zip(&data[range]);
+                values.for_each(|(value, &x)| *value = T::from_f64(f64::from(x)));
+            }
             Values::Bytes { data, scale } => {
                 let Affine { scale, offset } = match scale {
                     ByteScale::Uniform(map) => *map,
                     ByteScale::PerRow(maps) => maps[row],
                 };
                 for (value, &byte) in out.iter_mut().zip(&data[range]) {
-                    *value = f32::from(byte) * scale + offset;
+                    *value = T::from_f64(f64::from(f32::from(byte) * scale + offset));
                 }
             }
         }

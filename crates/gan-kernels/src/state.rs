@@ -9,6 +9,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::random::{Address, Stream};
+
 /// The iteration's own numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepState {
@@ -18,6 +20,22 @@ pub struct StepState {
     pub step: u64,
     /// The rates of each update of the coming iteration, by its slot.
     pub rates: Vec<Rates>,
+}
+
+impl StepState {
+    /// The state of operations that update no parameters.
+    #[must_use]
+    pub const fn without_rates(seed: u64, step: u64) -> Self {
+        let rates = Vec::new();
+        Self { seed, step, rates }
+    }
+
+    /// The address of a stream's numbers in the coming iteration.
+    #[must_use]
+    pub const fn address(&self, stream: Stream) -> Address {
+        let (seed, step) = (self.seed, self.step);
+        Address { seed, stream, step }
+    }
 }
 
 /// The numbers of one parameter update.

@@ -7,13 +7,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use gan_kernels::cases::{
-    Case, Checker, Op, Role, all, check, linear_bwd_data, linear_bwd_params, linear_fwd,
+    Case, Checker, Op, Role, all, linear_bwd_data, linear_bwd_params, linear_fwd,
 };
 use gan_kernels::cube::{Cube, DeviceName, Precision, Recording};
-use gan_kernels::random::{Address, Permutation, Purpose, Stream, unit_open};
+use gan_kernels::random::{Permutation, Purpose, Stream, unit_open};
 use gan_kernels::{
-    Activation, Backend, BackendError, Execution, FillLatent, GatherRows, LimitSpectrum, LinearFwd,
-    Prior, Records, StepState, Values,
+    Backend, BackendError, Execution, FillLatent, GatherRows, LimitSpectrum, LinearFwd, Prior,
+    Records, StepState, Values,
 };
 
 /// The device under test.
@@ -35,24 +35,27 @@ fn cube() -> Option<Cube> {
 }
 
 fn state(step: u64) -> StepState {
-    StepState {
-        seed: 0x0123_4567_89ab_cdef,
-        step,
-        rates: Vec::new(),
-    }
+    StepState::without_rates(0x0123_4567_89ab_cdef, step)
 }
 
 #[test]
 fn cube_f32_all_cases_match_oracle() {
     let Some(cube) = cube() else { return };
-    let failures: Vec<_> = all()
-        .filter_map(|case| check(&cube, case).err())
-        .map(|mismatch| mismatch.to_string())
-        .collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    match_oracle(&Checker::new(&cube), all(), "f32");
 }
 
-/// Whether a case is a product of several rows of tiles.
+/// Asserts that all of `cases` are right.
+fn match_oracle<'a>(
+    checker: &Checker<'_, Cube>,
+    cases: impl Iterator<Item = &'a Case>,
+    what: &str,
+) {
+    let mismatches = cases.filter_map(|case| checker.check(case).err());
+    let failures: Vec<_> = mismatches.map(|mismatch| mismatch.to_string()).collect();
+    assert!(failures.is_empty(), "{what}: {}", failures.join("\n"));
+}
+
+/// True if a case is a product of several rows of tiles.
 fn has_tiles(op: &Op) -> bool {
     match op {
         Op::LinearFwd(linear_fwd::Call { shape, .. })
@@ -76,18 +79,12 @@ fn every_tile_matches_oracle() {
                 eprintln!("no room for {what}");
                 continue;
             };
-            let matrix = |rows, cols| cube.matrix(rows, cols);
             let checker = Checker {
+                backend: &cube,
                 factor_epsilon: cube.precision().epsilon(),
-                ..Checker::new(&cube, &matrix)
             };
-            let cases = all().filter(|case| case.role == Role::Edge);
-            let failures: Vec<_> = cases
-                .filter(|case| has_tiles(&case.op))
-                .filter_map(|case| checker.check(case).err())
-                .map(|mismatch| mismatch.to_string())
-                .collect();
-            assert!(failures.is_empty(), "{what}: {}", failures.join("\n"));
+            let edges = all().filter(|case| case.role == Role::Edge);
+            match_oracle(&checker, edges.filter(|case| has_tiles(&case.op)), &what);
             checked += 1;
         }
     }
@@ -107,18 +104,12 @@ fn all_cases_match_oracle_in(precision: Precision) {
         Ok(cube) => cube.clone(),
         Err(_) => Cube::open_emulated(name(), precision).unwrap(),
     };
-    eprintln!("on {}", cube.description());
-    let matrix = |rows, cols| cube.matrix(rows, cols);
     let checker = Checker {
+        backend: &cube,
         factor_epsilon: precision.epsilon(),
-        ..Checker::new(&cube, &matrix)
     };
-    let failures: Vec<_> = all()
-        .filter(is_asked)
-        .filter_map(|case| checker.check(case).err())
-        .map(|mismatch| mismatch.to_string())
-        .collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    eprintln!("on {}", cube.description());
+    match_oracle(&checker, all().filter(is_asked), &cube.description());
 }
 
 #[test]
@@ -144,8 +135,7 @@ fn cube_f16_all_cases_match_oracle() {
 #[test]
 fn operations_of_later_games_replay_their_few_launches_bit_for_bit() {
     let Some(cube) = cube() else { return };
-    let matrix = |rows, cols| cube.matrix(rows, cols);
-    let checker = Checker::new(&cube, &matrix);
+    let checker = Checker::new(&cube);
     for case in all().filter(|case| case.role == Role::Edge) {
         // Their launches are few whatever the shape.
         if !matches!(
@@ -210,11 +200,7 @@ fn uniform_latents_are_the_processor_s_bits() {
         first_row: 1000,
         state: &cube.state(state.clone()),
     });
-    let address = Address {
-        seed: state.seed,
-        stream,
-        step,
-    };
+    let address = state.address(stream);
     for (i, found) in cube.read(z.all()).unwrap().into_iter().enumerate() {
         let word = address.word(((1000 + i / 41) * 44 + i % 41) as u64);
         let expected = (2.0 * unit_open(word) - 1.0) * 3.0_f32.sqrt();
@@ -283,16 +269,7 @@ fn more_than_65535_cubes_are_split_over_the_grid() {
     cube.write(&mut x, &values);
     cube.write(&mut w, &[2.0]);
     cube.write(&mut b, &[1.0]);
-    cube.linear_fwd(LinearFwd {
-        x: x.all(),
-        w: &w,
-        b: &b,
-        y: y.all_mut(),
-        act: Activation::Identity,
-        winners: None,
-        dropout: None,
-        state: &state,
-    });
+    cube.linear_fwd(LinearFwd::affine(x.all(), &w, &b, y.all_mut(), &state));
     let y = cube.read(y.all()).unwrap();
     let wrong = y
         .iter()

@@ -6,7 +6,7 @@
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
     Activation, Average, Backend, InputPenalty, Interpolate, LimitSpectrum, LinearFwd,
-    LinearTangent, Matrix, Monitor, Native, Penalty, Repack, StepState,
+    LinearTangent, Matrix, Monitor, Native, Penalty, StepState,
 };
 
 fn cpu() -> Native<f64> {
@@ -14,11 +14,7 @@ fn cpu() -> Native<f64> {
 }
 
 fn state(step: u64) -> StepState {
-    StepState {
-        seed: 77,
-        step,
-        rates: Vec::new(),
-    }
+    StepState::without_rates(77, step)
 }
 
 /// A matrix of `values`, in f64.
@@ -37,23 +33,6 @@ fn scattered(len: usize) -> Vec<f64> {
     (0..len).map(|i| (i as f64 * 1.7).sin()).collect()
 }
 
-#[test]
-fn repack_there_and_back_is_the_identity() {
-    let values = scattered(6 * 35);
-    let (x, mut y) = (matrix(6, 35, &values), cpu().matrix(10, 21));
-    let mut back = cpu().matrix(6, 35);
-    cpu().repack(Repack {
-        x: x.all(),
-        y: y.all_mut(),
-    });
-    assert_eq!(read(&y), values);
-    cpu().repack(Repack {
-        x: y.all(),
-        y: back.all_mut(),
-    });
-    assert_eq!(read(&back), values);
-}
-
 /// A layer's output with its tangent along `c` and, in the bias, s·b.
 fn layer_and_tangent(act: Activation, x: &[f64], c: &[f64], s: f64) -> [Vec<f64>; 2] {
     let (n, k) = (6, 5);
@@ -64,14 +43,9 @@ fn layer_and_tangent(act: Activation, x: &[f64], c: &[f64], s: f64) -> [Vec<f64>
     let [mut y, mut c_above] = [cpu().matrix(1, n), cpu().matrix(1, n)];
     let mut winners = (act.pieces() > 1).then(|| cpu().winners(1, n));
     cpu().linear_fwd(LinearFwd {
-        x: x.all(),
-        w: &w,
-        b: &b,
-        y: y.all_mut(),
         act,
         winners: winners.as_mut().map(|winners| winners.from_row_mut(0)),
-        dropout: None,
-        state: &state(0),
+        ..LinearFwd::affine(x.all(), &w, &b, y.all_mut(), &state(0))
     });
     cpu().linear_tangent(LinearTangent {
         c: c.all(),

@@ -14,11 +14,7 @@ fn cpu<T: Real>() -> Native<T> {
 }
 
 fn state(step: u64) -> StepState {
-    StepState {
-        seed: 77,
-        step,
-        rates: Vec::new(),
-    }
+    StepState::without_rates(77, step)
 }
 
 fn latents<T: Real>(rows: usize, first_row: usize, prior: Prior, step: u64) -> Vec<T> {
@@ -89,14 +85,14 @@ fn forward_mask(rows: usize, dropout: Dropout, step: u64) -> Vec<f32> {
     cpu.write(&mut ones, &[1.0; 101]);
     let mut y = cpu.matrix(rows, 101);
     cpu.linear_fwd(LinearFwd {
-        x: cpu.matrix(rows, 3).all(),
-        w: &cpu.matrix(3, 101),
-        b: &ones,
-        y: y.all_mut(),
-        act: Activation::Identity,
-        winners: None,
         dropout: Some(dropout),
-        state: &state(step),
+        ..LinearFwd::affine(
+            cpu.matrix(rows, 3).all(),
+            &cpu.matrix(3, 101),
+            &ones,
+            y.all_mut(),
+            &state(step),
+        )
     });
     cpu.read(y.all()).unwrap()
 }
@@ -112,10 +108,8 @@ fn backward_mask(rows: usize, dropout: Dropout, step: u64) -> Vec<f32> {
         dz: dz.all(),
         w: &w,
         below: Below {
-            y: cpu.matrix(rows, 101).all(),
-            act: Activation::Identity,
-            winners: None,
             dropout: Some(dropout),
+            ..Below::linear(cpu.matrix(rows, 101).all())
         },
         dz_below: dz_below.all_mut(),
         state: &state(step),
@@ -193,14 +187,8 @@ fn linear_fwd_by_hand_matches() {
     ] {
         let mut y = cpu.matrix(1, 2);
         cpu.linear_fwd(LinearFwd {
-            x: x.all(),
-            w: &w,
-            b: &b,
-            y: y.all_mut(),
             act,
-            winners: None,
-            dropout: None,
-            state: &state(0),
+            ..LinearFwd::affine(x.all(), &w, &b, y.all_mut(), &state(0))
         });
         let found = cpu.read(y.all()).unwrap();
         for (found, expected) in found.iter().zip(expected) {
@@ -218,14 +206,15 @@ fn maxout_tie_sends_the_gradient_to_the_first_piece() {
     let mut y = cpu.matrix(1, 2);
     let act = Activation::Maxout { pieces: 3 };
     cpu.linear_fwd(LinearFwd {
-        x: cpu.matrix(1, 1).all(),
-        w: &cpu.matrix(1, 6),
-        b: &b,
-        y: y.all_mut(),
         act,
         winners: Some(winners.from_row_mut(0)),
-        dropout: None,
-        state: &state(0),
+        ..LinearFwd::affine(
+            cpu.matrix(1, 1).all(),
+            &cpu.matrix(1, 6),
+            &b,
+            y.all_mut(),
+            &state(0),
+        )
     });
     assert_eq!(cpu.read(y.all()).unwrap(), [1.0, 4.0]);
     let [mut dz, mut w, mut dz_below] = [cpu.matrix(1, 1), cpu.matrix(2, 1), cpu.matrix(1, 6)];
@@ -264,14 +253,15 @@ fn activations_of_nan_are_nan() {
         let mut winners = (units == 1).then(|| cpu.winners(1, 1));
         let mut y = cpu.matrix(1, units);
         cpu.linear_fwd(LinearFwd {
-            x: cpu.matrix(1, 1).all(),
-            w: &cpu.matrix(1, 5),
-            b: &b,
-            y: y.all_mut(),
             act,
             winners: winners.as_mut().map(|winners| winners.from_row_mut(0)),
-            dropout: None,
-            state: &state(0),
+            ..LinearFwd::affine(
+                cpu.matrix(1, 1).all(),
+                &cpu.matrix(1, 5),
+                &b,
+                y.all_mut(),
+                &state(0),
+            )
         });
         let y = cpu.read(y.all()).unwrap();
         assert!(y.iter().all(|y| y.is_nan()), "{act:?}: {y:?}");

@@ -6,22 +6,187 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
-    Activation, Adam, Advance, Average, Backend, Below, Dropout, GatherRows, InputPenalty,
-    Interpolate, LearningRate, LimitSpectrum, LinearBwdData, LinearBwdParams, LinearFwd,
-    LinearLogitLoss, LinearTangent, LogitLoss, Matrix, Momentum, Native, Objective, Parzen,
-    Penalty, Rates, Records, Repack, Schedule, SlotSchedule, StepState, Update, Values,
+    Activation, Adam, Advance, Average, Backend, Below, Dropout, FillLatent, GatherRows,
+    InputPenalty, Interpolate, LearningRate, LimitSpectrum, LinearBwdData, LinearBwdParams,
+    LinearFwd, LinearLogitLoss, LinearTangent, LogitLoss, Matrix, Momentum, Native, Objective,
+    Parzen, Penalty, Prior, Rates, Records, Repack, Schedule, SlotSchedule, StepState, Update,
+    Values, Winners,
 };
 
-type Cpu = Native<f32>;
-type Size = (usize, usize);
-/// An operand's name, its size and what the operation says of it.
-type Wrong<'a> = (&'a str, Size, &'a str);
+/// By operation: arguments that it takes, and below them, one a line, what is changed and what the
+/// operation says of it.
+///
+/// `y 4x7, not 3x7` is short for `y has shape (4, 7), expected (3, 7)`.
+const TABLE: &str = "
+linear_fwd: x 3x5, w 5x14, b 1x14, y 3x14, keep 0.5, scale 2, first row 0
+    x 3x6: w 5x14, not 6x14
+    w 6x14: w 6x14, not 5x14
+    b 1x13: b 1x13, not 1x14
+    b 2x14: b 2x14, not 1x14
+    y 4x14: y 4x14, not 3x14
+    y 3x13: w 5x14, not 5x13
+    keep 0, scale 1: dropout keeps 0 at scale 1
+    keep 1, scale 1: dropout keeps 1 at scale 1
+    scale 0: dropout keeps 0.5 at scale 0
+    first row 1073741824: row 1073741827 of a dropout mask lies beyond the address space
+    winners 3x14: winners without maxout
+linear_fwd: x 3x5, w 5x14, b 1x14, y 3x7, pieces 2, winners 3x7
+    w 5x7: w 5x7, not 5x14
+    winners 3x6: winners 3x6, not 3x7
+    winners 2x7: winners 2x7, not 3x7
+    winners none: maxout needs winners
+    pieces 1: 1 pieces, expected 2 to 255
+    pieces 256: 256 pieces
+linear_bwd_data: dz 3x5, w 7x5, y 3x7, dz_below 3x7
+    dz 3x4: w 7x5, not 7x4
+    dz 2x5: below.y 3x7, not 2x7
+    w 7x4: w 7x4, not 7x5
+    w 6x5: below.y 3x7, not 3x6
+    y 3x8: below.y 3x8, not 3x7
+    dz_below 3x8: dz_below 3x8, not 3x7
+    dz_below 4x7: dz_below 4x7, not 3x7
+    winners 3x7: winners without maxout
+    keep 1, scale 2: dropout keeps 1 at scale 2
+linear_bwd_data: dz 3x5, w 7x5, y 3x7, dz_below 3x14, pieces 2, winners 3x7
+    dz_below 3x7: dz_below 3x7, not 3x14
+    winners 3x6: below.winners 3x6, not 3x7
+    winners 2x7: below.winners 2x7, not 3x7
+    winners none: maxout needs winners
+    pieces 0: 0 pieces, expected 2 to 255
+linear_bwd_params: x 3x5, dz 3x7, w 5x7, b 1x7, update 0
+    update 1: 0 pairs of moments, expected 1
+    moments of w 5x7, moments of b 1x7: 1 pairs of moments, expected 0
+    limit 1: a limit on the columns of a stored gradient, expected none
+linear_bwd_params: x 3x5, dz 3x7, w 5x7, b 1x7, update 1, moments of w 5x7, moments of b 1x7
+    update 2: 1 pairs of moments, expected 2
+    slot 1: slot 1 of a state with 1
+    s 2x1: bias_weights 2x1, not 3x1
+    moments of w 5x8: moment of w 5x8, not 5x7
+    moments of b 2x7: moment of b 2x7, not 1x7
+linear_bwd_params: x 3x5, dz 3x7, s 3x1, w 5x7, b 1x7, update 2, \
+    moments of w 5x7, moments of b 1x7, second moments of w 5x7, second moments of b 1x7
+    x 3x6: w 5x7, not 6x7
+    x 2x5: dz 3x7, not 2x7
+    dz 4x7: dz 4x7, not 3x7
+    s 2x1: bias_weights 2x1, not 3x1
+    s 3x7: bias_weights 3x7, not 3x1
+    w 5x8: w 5x8, not 5x7
+    b 1x8: b 1x8, not 1x7
+    moments of w 5x8: moment of w 5x8, not 5x7
+    moments of b 2x7: moment of b 2x7, not 1x7
+    second moments of w 4x7: moment of w 4x7, not 5x7
+    second moments of b 1x6: moment of b 1x6, not 1x7
+    slot 1: slot 1 of a state with 1
+logit_loss: logits 4x1, dz 4x1, objective 0
+    logits 4x2: logits 4x2, not 4x1
+    dz 3x1: dz 3x1, not 4x1
+    logits 0x1, dz 0x1: no rows
+    logits 3x1, dz 3x1, objective 1: 3 rows are no two halves
+    logits 3x1, dz 3x1, objective 2: 3 rows are no two halves
+linear_logit_loss: x 4x3, w 3x1, b 1x1, logits 4x1, dz 4x1, dz_below 4x3
+    w 2x1: linear_fwd: w has shape (2, 1), expected (3, 1)
+    dz 3x1: logit_loss: dz has shape (3, 1), expected (4, 1)
+    dz_below 4x2: linear_bwd_data: dz_below has shape (4, 2), expected (4, 3)
+fill_latent: z 3x5, first row 2147483645
+    first row 2147483646: row 2147483649 lies beyond the address space
+gather_rows: records 9x5, y 3x5, minibatch 0
+    y 3x4: y 3x4, not 3x5
+    records 0x5: no records
+    minibatch 2: minibatch 2 of 2
+    keep 1.5, scale 2: dropout keeps 1.5
+parzen: points 3x5, samples 4x5, sigma 1
+    samples 4x6: samples 4x6, not 4x5
+    samples 0x5: no samples
+    sigma 0: sigma
+    sigma NaN: sigma
+advance: slots 1
+    slots 0: state has 0 slots, expected 1
+linear_tangent: c 3x5, s 3x1, w 5x14, b 1x14, y 3x14, c_above 3x14
+    c 3x6: w 5x14, not 6x14
+    c 2x5: s 3x1, not 2x1
+    s 3x14: s 3x14, not 3x1
+    b 3x14: b 3x14, not 1x14
+    y 4x14: y 4x14, not 3x14
+    c_above 2x14: c_above 2x14, not 3x14
+    winners 3x14: winners without maxout
+linear_tangent: c 3x5, s 3x1, w 5x14, b 1x14, y 3x7, c_above 3x7, pieces 2, winners 3x7
+    w 5x7: w 5x7, not 5x14
+    c_above 3x14: c_above 3x14, not 3x7
+    winners 3x6: winners 3x6, not 3x7
+    winners 2x7: winners 2x7, not 3x7
+    winners none: maxout needs winners
+    pieces 256: 256 pieces
+input_penalty: x 6x5, q 6x5, s 6x1, c 6x5
+    q 6x4: q 6x4, not 6x5
+    s 6x5: s 6x5, not 6x1
+    c 4x5: c 4x5, not 6x5
+    x 3x5, q 3x5, s 3x1, c 3x5: 3 rows are no 2 equal parts
+input_penalty: x 6x5, q 6x5, s 6x1, c 6x5, unit norm 1
+    q 6x4: q 6x4, not 6x5
+    s 6x5: s 6x5, not 6x1
+    c 4x5: c 4x5, not 6x5
+    x 4x5, q 4x5, s 4x1, c 4x5: 4 rows are no 3 equal parts
+    x 0x5, q 0x5, s 0x1, c 0x5: 0 rows are no 3 equal parts
+interpolate: a 3x5, b 3x5, y 3x5
+    b 2x5: b 2x5, not 3x5
+    y 3x4: y 3x4, not 3x5
+repack: x 3x5, y 5x3
+    y 2x8: y has shape (2, 8), expected as many values as x of shape (3, 5)
+average: w 3x5, average 3x5, decay 0.5
+    average 5x3: average 5x3, not 3x5
+    decay 1: decay 1, expected at least 0, below 1
+    decay -0.1: decay -0.1, expected at least 0, below 1
+    decay NaN: decay NaN, expected at least 0, below 1
+limit_spectrum: w 3x5, direction 1x5, limit 1
+    direction 1x3: direction 1x3, not 1x5
+    limit 0: limit 0, expected above 0
+    limit NaN: limit NaN, expected above 0
+";
+
+#[test]
+fn wrong_arguments_are_named() {
+    let (mut op, mut right) = ("", Arguments::new(""));
+    for line in TABLE.lines().skip(1) {
+        let (before, after) = line.split_once(": ").unwrap();
+        let Some(change) = before.strip_prefix("    ") else {
+            (op, right) = (before, Arguments::new(after));
+            right.run(op);
+            continue;
+        };
+        let says = match after.split_once(", not ") {
+            None => after.to_owned(),
+            Some((found, expected)) => {
+                let (name, found) = found.rsplit_once(' ').unwrap();
+                let (found, expected) = (size(found), size(expected));
+                format!("{name} has shape {found:?}, expected {expected:?}")
+            }
+        };
+        let text = match op {
+            // Its parts speak for themselves.
+            "linear_logit_loss" => says,
+            _ => format!("{op}: {says}"),
+        };
+        panics_with(&text, || right.with(change).run(op));
+    }
+}
+
+#[test]
+fn memory_wrong_sizes_are_named() {
+    panics_with("write: number of values\n  left: 5\n right: 6", || {
+        cpu().write(&mut cpu().matrix(2, 3), &[0.0; 5])
+    });
+    panics_with("matrix: rows 3+2 of 4", || {
+        let _ = cpu().matrix(4, 1).rows(3, 2);
+    });
+    panics_with("matrix: rows 0+5 of 4", || {
+        drop(cpu().matrix(4, 1).rows_mut(0, 5))
+    });
+}
 
 /// Asserts that `body` panics with `text` in its message.
 #[track_caller]
-fn panics_with(text: &str, body: impl FnOnce(&Cpu)) {
-    let cpu = Cpu::new(Some(1)).unwrap();
-    let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(&cpu))) else {
+fn panics_with(text: &str, body: impl FnOnce()) {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(body)) else {
         panic!("no panic, expected {text:?}");
     };
     let message = panic.downcast::<String>().map(|message| *message);
@@ -29,318 +194,177 @@ fn panics_with(text: &str, body: impl FnOnce(&Cpu)) {
     assert!(message.contains(text), "{message:?} is not {text:?}");
 }
 
-/// Asserts that `run` takes operands of the sizes `right`, and names each wrong one of `wrong`.
-#[track_caller]
-fn wrong_sizes_are_named<const N: usize>(
-    op: &str,
-    right: [(&str, Size); N],
-    run: impl Fn(&Cpu, [Size; N]),
-    wrong: &[Wrong<'_>],
-) {
-    run(&Cpu::new(Some(1)).unwrap(), right.map(|(_, size)| size));
-    for &(operand, size, text) in wrong {
-        let sizes = right.map(|(name, right)| if name == operand { size } else { right });
-        panics_with(&format!("{op}: {text}"), |cpu| run(cpu, sizes));
+type Cpu = Native<f32>;
+
+fn cpu() -> Cpu {
+    Cpu::new(Some(1)).unwrap()
+}
+
+fn size(text: &str) -> (usize, usize) {
+    let (rows, cols) = text.split_once('x').unwrap();
+    (rows.parse().unwrap(), cols.parse().unwrap())
+}
+
+const STREAM: Stream = Stream::new(Purpose::Dropout, 0, 0);
+const STATE: StepState = StepState::without_rates(1, 0);
+
+/// The arguments of an operation by name, read from a list such as `x 3x5, keep 0.5`.
+#[derive(Clone)]
+struct Arguments<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Arguments<'a> {
+    fn new(list: &'a str) -> Self {
+        let arguments = list.split(", ").map(str::trim);
+        Self(arguments.filter_map(|it| it.rsplit_once(' ')).collect())
     }
-}
 
-fn matrix(cpu: &Cpu, (rows, cols): Size) -> Matrix<Cpu> {
-    cpu.matrix(rows, cols)
-}
+    /// The same, but for those that `list` gives another value.
+    fn with(&self, list: &'a str) -> Self {
+        let mut all = Self::new(list).0;
+        all.extend(&self.0);
+        Self(all)
+    }
 
-const STATE: StepState = StepState {
-    seed: 1,
-    step: 0,
-    rates: Vec::new(),
-};
-const RELU: Activation = Activation::Relu;
-const MAXOUT: Activation = maxout(2);
-const DROPOUT: Dropout = Dropout {
-    keep: 0.5,
-    scale: 2.0,
-    stream: Stream::new(Purpose::Dropout, 0, 0),
-    first_row: 0,
-};
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let argument = self.0.iter().find(|(known, _)| *known == name)?;
+        (argument.1 != "none").then_some(argument.1)
+    }
 
-const fn maxout(pieces: usize) -> Activation {
-    Activation::Maxout { pieces }
-}
+    fn number(&self, name: &str) -> Option<f64> {
+        self.get(name).map(|number| number.parse().unwrap())
+    }
 
-fn keep(keep: f64, scale: f64) -> Option<Dropout> {
-    Some(Dropout {
-        keep,
-        scale,
-        ..DROPOUT
-    })
-}
+    /// A whole number, 0 where there is none.
+    fn index(&self, name: &str) -> usize {
+        self.number(name).unwrap_or(0.0) as usize
+    }
 
-/// A forward pass from x, w and b into y; `winners` tells whether there are any.
-fn forward(
-    act: Activation,
-    winners: bool,
-    dropout: Option<Dropout>,
-) -> impl Fn(&Cpu, [Size; 5]) + Copy {
-    move |cpu, [x, w, b, y, (rows, cols)]| {
-        let [x, w, b, mut y] = [x, w, b, y].map(|size| matrix(cpu, size));
-        let mut winners = winners.then(|| cpu.winners(rows, cols));
-        cpu.linear_fwd(LinearFwd {
-            x: x.all(),
-            w: &w,
-            b: &b,
-            y: y.all_mut(),
-            act,
+    fn matrix(&self, name: &str) -> Option<Matrix<Cpu>> {
+        let (rows, cols) = size(self.get(name)?);
+        Some(cpu().matrix(rows, cols))
+    }
+
+    fn matrices<const N: usize>(&self, names: [&str; N]) -> [Matrix<Cpu>; N] {
+        names.map(|name| self.matrix(name).unwrap())
+    }
+
+    fn winners(&self) -> Option<Winners<Cpu>> {
+        let (rows, cols) = size(self.get("winners")?);
+        Some(cpu().winners(rows, cols))
+    }
+
+    fn act(&self) -> Activation {
+        match self.get("pieces") {
+            Some(_) => Activation::Maxout {
+                pieces: self.index("pieces"),
+            },
+            None => Activation::Relu,
+        }
+    }
+
+    fn dropout(&self) -> Option<Dropout> {
+        Some(Dropout {
+            keep: self.number("keep")?,
+            scale: self.number("scale")?,
+            stream: STREAM,
+            first_row: self.index("first row"),
+        })
+    }
+
+    fn run(&self, op: &str) {
+        match op {
+            "linear_fwd" => self.linear_fwd(),
+            "linear_bwd_data" => self.linear_bwd_data(),
+            "linear_bwd_params" => self.linear_bwd_params(),
+            "logit_loss" => self.logit_loss(),
+            "linear_logit_loss" => self.linear_logit_loss(),
+            "linear_tangent" => self.linear_tangent(),
+            "input_penalty" => self.input_penalty(),
+            _ => self.run_of_few(op),
+        }
+    }
+
+    fn linear_fwd(&self) {
+        let [x, w, b, mut y] = self.matrices(["x", "w", "b", "y"]);
+        let mut winners = self.winners();
+        cpu().linear_fwd(LinearFwd {
+            act: self.act(),
             winners: winners.as_mut().map(|winners| winners.from_row_mut(0)),
-            dropout,
-            state: &STATE,
+            dropout: self.dropout(),
+            ..LinearFwd::affine(x.all(), &w, &b, y.all_mut(), &STATE)
         });
     }
-}
 
-#[test]
-fn linear_fwd_wrong_operands_are_named() {
-    let relu = [
-        ("x", (3, 5)),
-        ("w", (5, 14)),
-        ("b", (1, 14)),
-        ("y", (3, 14)),
-        ("winners", (3, 14)),
-    ];
-    #[rustfmt::skip] // One wrong operand a line.
-    let wrong = [
-        ("x", (3, 6), "w has shape (5, 14), expected (6, 14)"),
-        ("w", (6, 14), "w has shape (6, 14), expected (5, 14)"),
-        ("b", (1, 13), "b has shape (1, 13), expected (1, 14)"),
-        ("b", (2, 14), "b has shape (2, 14), expected (1, 14)"),
-        ("y", (4, 14), "y has shape (4, 14), expected (3, 14)"),
-        ("y", (3, 13), "w has shape (5, 14), expected (5, 13)"),
-    ];
-    let run = forward(RELU, false, Some(DROPOUT));
-    wrong_sizes_are_named("linear_fwd", relu, run, &wrong);
-    let mut of_maxout = relu;
-    of_maxout[3].1 = (3, 7);
-    of_maxout[4].1 = (3, 7);
-    #[rustfmt::skip] // One wrong operand a line.
-    let wrong = [
-        ("w", (5, 7), "w has shape (5, 7), expected (5, 14)"),
-        ("winners", (3, 6), "winners has shape (3, 6), expected (3, 7)"),
-        ("winners", (2, 7), "winners has shape (2, 7), expected (3, 7)"),
-    ];
-    let run = forward(MAXOUT, true, Some(DROPOUT));
-    wrong_sizes_are_named("linear_fwd", of_maxout, run, &wrong);
-    // Four blocks of words a row.
-    let beyond = Some(Dropout {
-        first_row: 1 << 30,
-        ..DROPOUT
-    });
-    #[rustfmt::skip] // One wrong variant a line.
-    let table = [
-        (RELU, false, beyond, "row 1073741827 of a dropout mask lies beyond the address space"),
-        (RELU, false, keep(0.0, 1.0), "dropout keeps 0 at scale 1"),
-        (RELU, false, keep(1.0, 1.0), "dropout keeps 1 at scale 1"),
-        (RELU, false, keep(0.5, 0.0), "dropout keeps 0.5 at scale 0"),
-        (RELU, true, None, "winners without maxout"),
-        (MAXOUT, false, None, "maxout needs winners"),
-        (maxout(1), true, None, "1 pieces, expected 2 to 255"),
-        (maxout(256), true, None, "256 pieces"),
-    ];
-    for (act, winners, dropout, text) in table {
-        let sizes = if act == RELU { relu } else { of_maxout }.map(|(_, size)| size);
-        panics_with(&format!("linear_fwd: {text}"), |cpu| {
-            forward(act, winners, dropout)(cpu, sizes)
-        });
-    }
-}
-
-/// The way back from dz through w to the layer below, whose output is y.
-fn backward(
-    act: Activation,
-    winners: bool,
-    dropout: Option<Dropout>,
-) -> impl Fn(&Cpu, [Size; 5]) + Copy {
-    move |cpu, [dz, w, y, dz_below, (rows, cols)]| {
-        let [dz, w, y, mut dz_below] = [dz, w, y, dz_below].map(|size| matrix(cpu, size));
-        let winners = winners.then(|| cpu.winners(rows, cols));
-        cpu.linear_bwd_data(LinearBwdData {
+    fn linear_bwd_data(&self) {
+        let [dz, w, y, mut dz_below] = self.matrices(["dz", "w", "y", "dz_below"]);
+        let winners = self.winners();
+        cpu().linear_bwd_data(LinearBwdData {
             dz: dz.all(),
             w: &w,
             below: Below {
-                y: y.all(),
-                act,
+                act: self.act(),
                 winners: winners.as_ref().map(|winners| winners.from_row(0)),
-                dropout,
+                dropout: self.dropout(),
+                ..Below::linear(y.all())
             },
             dz_below: dz_below.all_mut(),
             state: &STATE,
         });
     }
-}
 
-#[test]
-fn linear_bwd_data_wrong_operands_are_named() {
-    let relu = [
-        ("dz", (3, 5)),
-        ("w", (7, 5)),
-        ("y", (3, 7)),
-        ("dz_below", (3, 7)),
-        ("winners", (3, 7)),
-    ];
-    #[rustfmt::skip] // One wrong operand a line.
-    let wrong = [
-        ("dz", (3, 4), "w has shape (7, 5), expected (7, 4)"),
-        ("dz", (2, 5), "below.y has shape (3, 7), expected (2, 7)"),
-        ("w", (7, 4), "w has shape (7, 4), expected (7, 5)"),
-        ("w", (6, 5), "below.y has shape (3, 7), expected (3, 6)"),
-        ("y", (3, 8), "below.y has shape (3, 8), expected (3, 7)"),
-        ("dz_below", (3, 8), "dz_below has shape (3, 8), expected (3, 7)"),
-        ("dz_below", (4, 7), "dz_below has shape (4, 7), expected (3, 7)"),
-    ];
-    wrong_sizes_are_named("linear_bwd_data", relu, backward(RELU, false, None), &wrong);
-    let mut of_maxout = relu;
-    of_maxout[3].1 = (3, 14);
-    #[rustfmt::skip] // One wrong operand a line.
-    let wrong = [
-        ("dz_below", (3, 7), "dz_below has shape (3, 7), expected (3, 14)"),
-        ("winners", (3, 6), "below.winners has shape (3, 6), expected (3, 7)"),
-        ("winners", (2, 7), "below.winners has shape (2, 7), expected (3, 7)"),
-    ];
-    let run = backward(MAXOUT, true, None);
-    wrong_sizes_are_named("linear_bwd_data", of_maxout, run, &wrong);
-    for (act, winners, dropout, text) in [
-        (MAXOUT, false, None, "maxout needs winners"),
-        (RELU, true, None, "winners without maxout"),
-        (maxout(0), false, None, "0 pieces, expected 2 to 255"),
-        (RELU, false, keep(1.0, 2.0), "dropout keeps 1 at scale 2"),
-    ] {
-        let sizes = of_maxout.map(|(_, size)| size);
-        let sizes = if act == RELU {
-            relu.map(|(_, size)| size)
-        } else {
-            sizes
-        };
-        panics_with(&format!("linear_bwd_data: {text}"), |cpu| {
-            backward(act, winners, dropout)(cpu, sizes)
+    fn linear_bwd_params(&self) {
+        let [x, dz, mut w, mut b] = self.matrices(["x", "dz", "w", "b"]);
+        let bias_weights = self.matrix("s");
+        let pairs = ["moments", "second moments"].map(|moments| {
+            let [w, b] = ["w", "b"].map(|of| self.matrix(&format!("{moments} of {of}")));
+            Some([w?, b?])
         });
-    }
-}
-
-/// An update of w and b, whose moments are those of w and of b, and again.
-fn update(update: Update, slot: usize, is_weighted: bool) -> impl Fn(&Cpu, [Size; 9]) + Copy {
-    move |cpu, [x, dz, s, w, b, w1, b1, w2, b2]| {
-        let [x, dz, s] = [x, dz, s].map(|size| matrix(cpu, size));
-        let [mut w, mut b] = [w, b].map(|size| matrix(cpu, size));
-        let mut moments = [[w1, b1], [w2, b2]].map(|pair| pair.map(|size| matrix(cpu, size)));
+        let adam = Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+        };
         let rates = Rates {
             learning_rate: 0.1,
             momentum: 0.5,
             first_correction: 1.0,
             second_correction: 1.0,
         };
-        cpu.linear_bwd_params(LinearBwdParams {
-            x: x.all(),
-            dz: dz.all(),
-            bias_weights: is_weighted.then_some(s.all()),
-            w: &mut w,
-            b: &mut b,
-            moments: &mut moments[..update.moments()],
-            update,
-            slot,
-            max_column_norm: None,
-            state: &StepState {
-                rates: vec![rates],
-                ..STATE
-            },
-            monitor: None,
-        });
-    }
-}
-
-#[test]
-fn linear_bwd_params_wrong_operands_are_named() {
-    let right = [
-        ("x", (3, 5)),
-        ("dz", (3, 7)),
-        ("s", (3, 1)),
-        ("w", (5, 7)),
-        ("b", (1, 7)),
-        ("first of w", (5, 7)),
-        ("first of b", (1, 7)),
-        ("second of w", (5, 7)),
-        ("second of b", (1, 7)),
-    ];
-    #[rustfmt::skip] // One wrong operand a line.
-    let wrong = [
-        ("x", (3, 6), "w has shape (5, 7), expected (6, 7)"),
-        ("x", (2, 5), "dz has shape (3, 7), expected (2, 7)"),
-        ("dz", (4, 7), "dz has shape (4, 7), expected (3, 7)"),
-        ("s", (2, 1), "bias_weights has shape (2, 1), expected (3, 1)"),
-        ("s", (3, 7), "bias_weights has shape (3, 7), expected (3, 1)"),
-        ("w", (5, 8), "w has shape (5, 8), expected (5, 7)"),
-        ("b", (1, 8), "b has shape (1, 8), expected (1, 7)"),
-        ("first of w", (5, 8), "moment of w has shape (5, 8), expected (5, 7)"),
-        ("first of b", (2, 7), "moment of b has shape (2, 7), expected (1, 7)"),
-        // Adam alone has these.
-        ("second of w", (4, 7), "moment of w has shape (4, 7), expected (5, 7)"),
-        ("second of b", (1, 6), "moment of b has shape (1, 6), expected (1, 7)"),
-    ];
-    let adam = Update::Adam(Adam {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-    });
-    let sizes = right.map(|(_, size)| size);
-    for (rule, wrong) in [(Update::Momentum, &wrong[..9]), (adam, &wrong[..])] {
-        wrong_sizes_are_named("linear_bwd_params", right, update(rule, 0, true), wrong);
-        update(rule, 0, false)(&Cpu::new(Some(1)).unwrap(), sizes);
-        panics_with("linear_bwd_params: slot 1 of a state with 1", |cpu| {
-            update(rule, 1, true)(cpu, sizes)
-        });
-    }
-}
-
-#[test]
-fn logit_loss_wrong_operands_are_named() {
-    let loss = |objective| {
-        move |cpu: &Cpu, sizes: [Size; 2]| {
-            let [logits, mut dz] = sizes.map(|size| matrix(cpu, size));
-            cpu.logit_loss(LogitLoss {
-                logits: logits.all(),
-                objective,
-                weight: 1.0,
-                dz: dz.all_mut(),
-                monitors: &mut cpu.monitors(),
-                state: &STATE,
-            });
-        }
-    };
-    let wrong = [
-        ("logits", (4, 2), "logits has shape (4, 2), expected (4, 1)"),
-        ("dz", (3, 1), "dz has shape (3, 1), expected (4, 1)"),
-    ];
-    let right = [("logits", (4, 1)), ("dz", (4, 1))];
-    wrong_sizes_are_named("logit_loss", right, loss(Objective::Minimax), &wrong);
-    for of_halves in [Objective::Discriminator, Objective::RelativisticGenerator] {
-        panics_with("logit_loss: 3 rows are no two halves", |cpu| {
-            loss(of_halves)(cpu, [(3, 1), (3, 1)]);
-        });
-    }
-    panics_with("logit_loss: no rows", |cpu| {
-        loss(Objective::Minimax)(cpu, [(0, 1), (0, 1)]);
-    });
-}
-
-#[test]
-fn linear_logit_loss_names_wrong_operands_as_its_parts_do() {
-    let run = |cpu: &Cpu, [w, below]: [Size; 2]| {
-        let [x, w, b] = [(4, 3), w, (1, 1)].map(|size| matrix(cpu, size));
-        let [mut logits, mut dz, mut dz_below] =
-            [(4, 1), (4, 1), below].map(|size| matrix(cpu, size));
-        let lower = Below {
-            y: x.all(),
-            act: RELU,
-            winners: None,
-            dropout: None,
+        let state = StepState {
+            rates: vec![rates],
+            ..STATE
         };
-        cpu.linear_logit_loss(LinearLogitLoss {
+        cpu().linear_bwd_params(LinearBwdParams {
+            bias_weights: bias_weights.as_ref().map(Matrix::all),
+            moments: &mut pairs.into_iter().flatten().collect::<Vec<_>>(),
+            update: [Update::Store, Update::Momentum, Update::Adam(adam)][self.index("update")],
+            slot: self.index("slot"),
+            max_column_norm: self.number("limit"),
+            ..LinearBwdParams::gradient(x.all(), dz.all(), &mut w, &mut b, &state)
+        });
+    }
+
+    fn logit_loss(&self) {
+        const OBJECTIVES: [Objective; 3] = [
+            Objective::Minimax,
+            Objective::Discriminator,
+            Objective::RelativisticGenerator,
+        ];
+        let [logits, mut dz] = self.matrices(["logits", "dz"]);
+        cpu().logit_loss(LogitLoss {
+            logits: logits.all(),
+            objective: OBJECTIVES[self.index("objective")],
+            weight: 1.0,
+            dz: dz.all_mut(),
+            monitors: &mut cpu().monitors(),
+            state: &STATE,
+        });
+    }
+
+    fn linear_logit_loss(&self) {
+        let [x, w, b] = self.matrices(["x", "w", "b"]);
+        let [mut logits, mut dz, mut dz_below] = self.matrices(["logits", "dz", "dz_below"]);
+        cpu().linear_logit_loss(LinearLogitLoss {
             x: x.all(),
             w: &w,
             b: &b,
@@ -348,273 +372,124 @@ fn linear_logit_loss_names_wrong_operands_as_its_parts_do() {
             objective: Objective::Minimax,
             weight: 1.0,
             dz: dz.all_mut(),
-            below: Some((lower, dz_below.all_mut())),
-            monitors: &mut cpu.monitors(),
+            below: Some((Below::linear(x.all()), dz_below.all_mut())),
+            monitors: &mut cpu().monitors(),
             state: &STATE,
         });
-    };
-    let right = [("w", (3, 1)), ("dz_below", (4, 3))];
-    let wrong = [("w", (2, 1), "w has shape (2, 1), expected (3, 1)")];
-    wrong_sizes_are_named("linear_fwd", right, run, &wrong);
-    let text = "dz_below has shape (4, 2), expected (4, 3)";
-    wrong_sizes_are_named("linear_bwd_data", right, run, &[("dz_below", (4, 2), text)]);
-}
-
-#[test]
-fn gather_rows_wrong_operands_are_named() {
-    let gather = |records: usize, y, [of, minibatch]: [usize; 2], keep| {
-        move |cpu: &Cpu| {
-            let records = Records::new(5, Values::Floats(vec![0.0; 5 * records]));
-            cpu.gather_rows(GatherRows {
-                records: &cpu.resident(records),
-                y: matrix(cpu, y).all_mut(),
-                minibatches_per_step: of,
-                minibatch,
-                dropout: Some(Dropout { keep, ..DROPOUT }),
-                state: &STATE,
-            });
-        }
-    };
-    for (records, y, minibatches, keep, text) in [
-        (
-            9,
-            (3, 4),
-            [1, 0],
-            0.5,
-            "y has shape (3, 4), expected (3, 5)",
-        ),
-        (0, (3, 5), [1, 0], 0.5, "no records"),
-        (9, (3, 5), [2, 2], 0.5, "minibatch 2 of 2"),
-        (9, (3, 5), [1, 0], 1.5, "dropout keeps 1.5"),
-    ] {
-        let text = format!("gather_rows: {text}");
-        panics_with(&text, gather(records, y, minibatches, keep));
     }
-}
 
-#[test]
-fn parzen_wrong_operands_are_named() {
-    let parzen = |samples, sigma| {
-        move |cpu: &Cpu| {
-            let [points, samples] = [(3, 5), samples].map(|size| matrix(cpu, size));
-            let (points, samples) = (points.all(), samples.all());
-            let op = Parzen {
-                points,
-                samples,
-                sigmas: &[0.5, sigma],
-            };
-            cpu.parzen(op).unwrap();
-        }
-    };
-    for (samples, sigma, text) in [
-        ((4, 6), 1.0, "samples has shape (4, 6), expected (4, 5)"),
-        ((0, 5), 1.0, "no samples"),
-        ((4, 5), 0.0, "sigma"),
-        ((4, 5), f64::NAN, "sigma"),
-    ] {
-        panics_with(&format!("parzen: {text}"), parzen(samples, sigma));
-    }
-}
-
-#[test]
-fn advance_with_another_schedule_is_named() {
-    let slot = SlotSchedule {
-        learning_rate: LearningRate::Constant { initial: 1.0 },
-        momentum: Momentum::constant(0.0),
-        betas: [0.9, 0.999],
-        updates_per_step: 1,
-        position: 0,
-    };
-    let schedule = Schedule {
-        slots: vec![slot],
-        records_per_step: 1,
-        records: 1,
-    };
-    panics_with("advance: state has 0 slots, expected 1", |cpu| {
-        cpu.advance(Advance {
-            state: &mut STATE.clone(),
-            schedule: &schedule,
-        });
-    });
-}
-
-/// A layer's tangent, from c, s, w, b and y into c_above.
-fn tangent(act: Activation, winners: bool) -> impl Fn(&Cpu, [Size; 7]) + Copy {
-    move |cpu, [c, s, w, b, y, c_above, (rows, cols)]| {
-        let [c, s, w, b, y] = [c, s, w, b, y].map(|size| matrix(cpu, size));
-        let mut c_above = matrix(cpu, c_above);
-        let winners = winners.then(|| cpu.winners(rows, cols));
-        cpu.linear_tangent(LinearTangent {
+    fn linear_tangent(&self) {
+        let [c, s, w, b] = self.matrices(["c", "s", "w", "b"]);
+        let [y, mut c_above] = self.matrices(["y", "c_above"]);
+        let winners = self.winners();
+        cpu().linear_tangent(LinearTangent {
             c: c.all(),
             s: s.all(),
             w: &w,
             b: &b,
             y: y.all(),
-            act,
+            act: self.act(),
             winners: winners.as_ref().map(|winners| winners.from_row(0)),
             c_above: c_above.all_mut(),
         });
     }
-}
 
-#[test]
-fn linear_tangent_wrong_operands_are_named() {
-    let relu = [
-        ("c", (3, 5)),
-        ("s", (3, 1)),
-        ("w", (5, 14)),
-        ("b", (1, 14)),
-        ("y", (3, 14)),
-        ("c_above", (3, 14)),
-        ("winners", (3, 14)),
-    ];
-    #[rustfmt::skip] // One wrong operand a line.
-    let wrong = [
-        ("c", (3, 6), "w has shape (5, 14), expected (6, 14)"),
-        ("c", (2, 5), "s has shape (3, 1), expected (2, 1)"),
-        ("s", (3, 14), "s has shape (3, 14), expected (3, 1)"),
-        ("b", (3, 14), "b has shape (3, 14), expected (1, 14)"),
-        ("y", (4, 14), "y has shape (4, 14), expected (3, 14)"),
-        ("c_above", (2, 14), "c_above has shape (2, 14), expected (3, 14)"),
-    ];
-    wrong_sizes_are_named("linear_tangent", relu, tangent(RELU, false), &wrong);
-    let mut of_maxout = relu;
-    (4..7).for_each(|operand| of_maxout[operand].1 = (3, 7));
-    #[rustfmt::skip] // One wrong operand a line.
-    let wrong = [
-        ("w", (5, 7), "w has shape (5, 7), expected (5, 14)"),
-        ("c_above", (3, 14), "c_above has shape (3, 14), expected (3, 7)"),
-        ("winners", (3, 6), "winners has shape (3, 6), expected (3, 7)"),
-        ("winners", (2, 7), "winners has shape (2, 7), expected (3, 7)"),
-    ];
-    wrong_sizes_are_named("linear_tangent", of_maxout, tangent(MAXOUT, true), &wrong);
-    for (act, winners, sizes, text) in [
-        (MAXOUT, false, of_maxout, "maxout needs winners"),
-        (RELU, true, relu, "winners without maxout"),
-        (maxout(256), true, of_maxout, "256 pieces"),
-    ] {
-        panics_with(&format!("linear_tangent: {text}"), |cpu| {
-            tangent(act, winners)(cpu, sizes.map(|(_, size)| size))
+    fn input_penalty(&self) {
+        let [x, q, s, mut c] = self.matrices(["x", "q", "s", "c"]);
+        let (data, samples) = (1.0, 0.0);
+        let zero_centred = Penalty::ZeroCentred { data, samples };
+        let unit_norm = |weight| Penalty::UnitNorm { weight };
+        cpu().input_penalty(InputPenalty {
+            x: x.all(),
+            q: q.all(),
+            s: s.all(),
+            c: c.all_mut(),
+            penalty: self.number("unit norm").map_or(zero_centred, unit_norm),
+            monitors: &mut cpu().monitors(),
         });
     }
-}
 
-#[test]
-fn input_penalty_wrong_operands_are_named() {
-    let zero = Penalty::ZeroCentred {
-        data: 1.0,
-        samples: 0.0,
-    };
-    let unit = Penalty::UnitNorm { weight: 1.0 };
-    let run = |penalty| {
-        move |cpu: &Cpu, sizes: [Size; 4]| {
-            let [x, q, s, mut c] = sizes.map(|size| matrix(cpu, size));
-            cpu.input_penalty(InputPenalty {
-                x: x.all(),
-                q: q.all(),
-                s: s.all(),
-                c: c.all_mut(),
-                penalty,
-                monitors: &mut cpu.monitors(),
-            });
+    /// Runs an operation of few arguments.
+    fn run_of_few(&self, op: &str) {
+        let (cpu, state) = (cpu(), &STATE);
+        match op {
+            "fill_latent" => cpu.fill_latent(FillLatent {
+                z: self.matrix("z").unwrap().all_mut(),
+                prior: Prior::Uniform,
+                stream: STREAM,
+                first_row: self.index("first row"),
+                state,
+            }),
+            "gather_rows" => {
+                let (records, cols) = size(self.get("records").unwrap());
+                cpu.gather_rows(GatherRows {
+                    records: &Records::new(cols, Values::Floats(vec![0.0; cols * records])),
+                    y: self.matrix("y").unwrap().all_mut(),
+                    minibatches_per_step: 2,
+                    minibatch: self.index("minibatch"),
+                    dropout: self.dropout(),
+                    state,
+                });
+            }
+            "parzen" => {
+                let [points, samples] = self.matrices(["points", "samples"]);
+                let sigmas = &[0.5, self.number("sigma").unwrap()];
+                let (points, samples) = (points.all(), samples.all());
+                let op = Parzen {
+                    points,
+                    samples,
+                    sigmas,
+                };
+                cpu.parzen(op).unwrap();
+            }
+            "advance" => {
+                let slot = SlotSchedule {
+                    learning_rate: LearningRate::Constant { initial: 1.0 },
+                    momentum: Momentum::constant(0.0),
+                    betas: [0.9, 0.999],
+                    updates_per_step: 1,
+                    position: 0,
+                };
+                let schedule = &Schedule {
+                    slots: vec![slot],
+                    records_per_step: 1,
+                    records: 1,
+                };
+                let mut state = schedule.state(1, 0);
+                state.rates.truncate(self.index("slots"));
+                let state = &mut state;
+                cpu.advance(Advance { state, schedule });
+            }
+            "interpolate" => {
+                let [a, b, mut y] = self.matrices(["a", "b", "y"]);
+                let (a, b, y, stream) = (a.all(), b.all(), y.all_mut(), STREAM);
+                cpu.interpolate(Interpolate {
+                    a,
+                    b,
+                    y,
+                    stream,
+                    state,
+                });
+            }
+            "repack" => {
+                let [x, mut y] = self.matrices(["x", "y"]);
+                let (x, y) = (x.all(), y.all_mut());
+                cpu.repack(Repack { x, y });
+            }
+            "average" => {
+                let [w, mut average] = self.matrices(["w", "average"]);
+                let (w, average, decay) = (&w, &mut average, self.number("decay").unwrap());
+                cpu.average(Average { w, average, decay });
+            }
+            "limit_spectrum" => {
+                let [mut w, mut direction] = self.matrices(["w", "direction"]);
+                cpu.limit_spectrum(LimitSpectrum {
+                    w: &mut w,
+                    direction: &mut direction,
+                    limit: self.number("limit").unwrap(),
+                });
+            }
+            _ => panic!("no operation {op}"),
         }
-    };
-    let right = [("x", (6, 5)), ("q", (6, 5)), ("s", (6, 1)), ("c", (6, 5))];
-    let wrong = [
-        ("q", (6, 4), "q has shape (6, 4), expected (6, 5)"),
-        ("s", (6, 5), "s has shape (6, 5), expected (6, 1)"),
-        ("c", (4, 5), "c has shape (4, 5), expected (6, 5)"),
-    ];
-    for penalty in [zero, unit] {
-        wrong_sizes_are_named("input_penalty", right, run(penalty), &wrong);
     }
-    for (rows, penalty, parts) in [(3, zero, 2), (4, unit, 3), (0, unit, 3)] {
-        let text = format!("input_penalty: {rows} rows are no {parts} equal parts");
-        panics_with(&text, |cpu| {
-            run(penalty)(cpu, [(rows, 5), (rows, 5), (rows, 1), (rows, 5)]);
-        });
-    }
-}
-
-#[test]
-fn interpolate_and_repack_wrong_operands_are_named() {
-    let between = |cpu: &Cpu, sizes: [Size; 3]| {
-        let [a, b, mut y] = sizes.map(|size| matrix(cpu, size));
-        cpu.interpolate(Interpolate {
-            a: a.all(),
-            b: b.all(),
-            y: y.all_mut(),
-            stream: DROPOUT.stream,
-            state: &STATE,
-        });
-    };
-    let right = [("a", (3, 5)), ("b", (3, 5)), ("y", (3, 5))];
-    let wrong = [
-        ("b", (2, 5), "b has shape (2, 5), expected (3, 5)"),
-        ("y", (3, 4), "y has shape (3, 4), expected (3, 5)"),
-    ];
-    wrong_sizes_are_named("interpolate", right, between, &wrong);
-    let repack = |cpu: &Cpu, sizes: [Size; 2]| {
-        let [x, mut y] = sizes.map(|size| matrix(cpu, size));
-        let (x, y) = (x.all(), y.all_mut());
-        cpu.repack(Repack { x, y });
-    };
-    let text = "y has shape (2, 8), expected as many values as x of shape (3, 5)";
-    let right = [("x", (3, 5)), ("y", (5, 3))];
-    wrong_sizes_are_named("repack", right, repack, &[("y", (2, 8), text)]);
-}
-
-#[test]
-fn average_and_limit_spectrum_wrong_operands_are_named() {
-    let average = |decay| {
-        move |cpu: &Cpu, sizes: [Size; 2]| {
-            let [w, mut average] = sizes.map(|size| matrix(cpu, size));
-            cpu.average(Average {
-                w: &w,
-                average: &mut average,
-                decay,
-            });
-        }
-    };
-    let right = [("w", (3, 5)), ("average", (3, 5))];
-    let text = "average has shape (5, 3), expected (3, 5)";
-    wrong_sizes_are_named("average", right, average(0.5), &[("average", (5, 3), text)]);
-    for decay in [1.0, -0.1, f64::NAN] {
-        let text = format!("average: decay {decay}, expected at least 0, below 1");
-        panics_with(&text, |cpu| average(decay)(cpu, [(3, 5), (3, 5)]));
-    }
-    let limit = |limit| {
-        move |cpu: &Cpu, sizes: [Size; 2]| {
-            let [mut w, mut direction] = sizes.map(|size| matrix(cpu, size));
-            cpu.limit_spectrum(LimitSpectrum {
-                w: &mut w,
-                direction: &mut direction,
-                limit,
-            });
-        }
-    };
-    let right = [("w", (3, 5)), ("direction", (1, 5))];
-    let text = "direction has shape (1, 3), expected (1, 5)";
-    let wrong = [("direction", (1, 3), text)];
-    wrong_sizes_are_named("limit_spectrum", right, limit(1.0), &wrong);
-    for none in [0.0, f64::NAN] {
-        let text = format!("limit_spectrum: limit {none}, expected above 0");
-        panics_with(&text, |cpu| limit(none)(cpu, [(3, 5), (1, 5)]));
-    }
-}
-
-#[test]
-fn memory_wrong_sizes_are_named() {
-    panics_with("write: number of values\n  left: 5\n right: 6", |cpu| {
-        cpu.write(&mut cpu.matrix(2, 3), &[0.0; 5])
-    });
-    panics_with("matrix: rows 3+2 of 4", |cpu| {
-        let _ = cpu.matrix(4, 1).rows(3, 2);
-    });
-    panics_with("matrix: rows 0+5 of 4", |cpu| {
-        drop(cpu.matrix(4, 1).rows_mut(0, 5))
-    });
-    panics_with("matrix: stride 2 is less than 3 columns", |cpu| {
-        drop(cpu.matrix_with_stride(1, 3, 2))
-    });
 }

@@ -192,11 +192,7 @@ impl<B: Backend> Sampling<B> {
 }
 
 fn evaluation_state<B: Backend>(backend: &B, seed: u64) -> B::State {
-    backend.state(StepState {
-        seed,
-        step: 0,
-        rates: Vec::new(),
-    })
+    backend.state(StepState::without_rates(seed, 0))
 }
 
 fn to_singles<T: Real>(values: &[T]) -> impl Iterator<Item = f32> {

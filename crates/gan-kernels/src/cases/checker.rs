@@ -5,17 +5,10 @@ use crate::ops::reference::Table;
 use crate::random::{Address, Purpose, Stream, unit_open};
 use crate::{Backend, BackendError, Matrix, Rates, Real, Rows, RowsMut, StepState};
 
-/// Makes a matrix of some rows and columns.
-pub type MakeMatrix<'a, B> = dyn Fn(usize, usize) -> Matrix<B> + 'a;
-
 /// Checks cases on a back end.
 pub struct Checker<'a, B: Backend> {
     /// The back end under test.
     pub backend: &'a B,
-    /// Makes the operands, which may have rows further apart than they are long.
-    pub matrix: &'a MakeMatrix<'a, B>,
-    /// ε of the element type, which tolerances are multiples of.
-    pub epsilon: f64,
     /// ε of the format that factors are rounded to before they are multiplied; 0 where they are
     /// not.
     pub factor_epsilon: f64,
@@ -23,11 +16,9 @@ pub struct Checker<'a, B: Backend> {
 
 impl<'a, B: Backend> Checker<'a, B> {
     /// A checker that expects the element type's own rounding.
-    pub fn new(backend: &'a B, matrix: &'a MakeMatrix<'a, B>) -> Self {
+    pub fn new(backend: &'a B) -> Self {
         Self {
             backend,
-            matrix,
-            epsilon: B::Elem::EPSILON.to_f64(),
             factor_epsilon: 0.0,
         }
     }
@@ -79,7 +70,7 @@ impl<'a, B: Backend> Checker<'a, B> {
     pub(crate) fn rounding(&self, case: &Case) -> Rounding {
         Rounding {
             factor: case.tolerance.factor,
-            epsilon: self.epsilon,
+            epsilon: B::Elem::EPSILON.to_f64(),
             factor_epsilon: self.factor_epsilon,
         }
     }
@@ -166,11 +157,8 @@ pub(crate) fn state() -> StepState {
 
 /// The address of an operand's values.
 pub(crate) fn address(operand: usize) -> Address {
-    Address {
-        seed: state().seed,
-        stream: Stream::new(Purpose::Data, 0, operand),
-        step: 0,
-    }
+    let stream = Stream::new(Purpose::Data, 0, operand);
+    StepState::without_rates(state().seed, 0).address(stream)
 }
 
 /// Draws the operands of one case: by address, so that they are the same on every back end.
@@ -276,7 +264,7 @@ impl<B: Backend> Draw<'_, B> {
     }
 
     fn surrounded(&self, host: &Table, margin: usize, around: f64) -> Matrix<B> {
-        let mut matrix = (self.checker.matrix)(host.rows + 2 * margin, host.cols);
+        let mut matrix = self.backend().matrix(host.rows + 2 * margin, host.cols);
         let around = std::iter::repeat_n(around, margin * host.cols);
         let values = host.values.iter().copied();
         let values: Vec<_> = around

@@ -21,7 +21,7 @@ use std::fmt;
 
 pub use case::{Case, Inputs, Role, Shape, Tolerance};
 pub(crate) use case::{HALF, LEAKY, MAXOUT_2, MAXOUT_3, MAXOUT_5, MOST, variant};
-pub use checker::{Checker, MakeMatrix, Prepared};
+pub use checker::{Checker, Prepared};
 use checker::{Draw, Operands};
 pub use report::{Comparison, Element, Mismatch, Report};
 
@@ -143,11 +143,10 @@ impl fmt::Display for Op {
     }
 }
 
-/// Checks `case` on `backend`, with matrices as [`Backend::matrix`] makes them and the rounding of
-/// the element type.
+/// Checks `case` on `backend` with the rounding of the element type.
 ///
 /// # Errors
 /// If a result is off, or the device fails.
 pub fn check<B: Backend>(backend: &B, case: &Case) -> Result<(), Mismatch> {
-    Checker::new(backend, &|rows, cols| backend.matrix(rows, cols)).check(case)
+    Checker::new(backend).check(case)
 }

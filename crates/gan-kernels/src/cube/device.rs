@@ -14,13 +14,13 @@ use crate::BackendError;
 /// A device by its runtime and its number there, as `cuda:1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceName {
-    /// What drives it.
+    /// Its runtime.
     pub runtime: Runtime,
-    /// Which of the devices of that runtime, from 0.
+    /// Its number among the devices of that runtime, from 0.
     pub index: usize,
 }
 
-/// What drives a device.
+/// The library that drives a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Runtime {
@@ -51,7 +51,7 @@ impl Runtime {
             .map_or("", |(_, name)| name)
     }
 
-    /// Whether this build links it.
+    /// True if this build links it.
     #[must_use]
     pub fn is_linked(self) -> bool {
         match self {
@@ -152,7 +152,7 @@ impl Precision {
         }
     }
 
-    /// What multiplies so on `client`, if it can.
+    /// The part of `client` that multiplies so, if it can.
     pub(crate) fn cores(self, client: &Client) -> Option<Cores> {
         if self == Self::F32 {
             return Some(Cores::Units);
@@ -224,7 +224,7 @@ impl FromStr for Precision {
     }
 }
 
-/// What a device is and can do.
+/// The properties of a device.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct DeviceReport {
@@ -232,7 +232,7 @@ pub struct DeviceReport {
     pub name: DeviceName,
     /// Its name as its driver has it.
     pub description: String,
-    /// Whether it is the processor in disguise.
+    /// True if it is the processor in disguise.
     pub is_software: bool,
     /// Memory in bytes, where the driver tells.
     pub memory: Option<u64>,
@@ -242,7 +242,7 @@ pub struct DeviceReport {
     pub multiprocessors: Option<u32>,
     /// Precisions that it offers.
     pub precisions: Vec<Precision>,
-    /// Whether an iteration is recorded and replayed.
+    /// True if an iteration is recorded and replayed.
     pub replays: bool,
 }
 
@@ -255,13 +255,10 @@ pub fn devices() -> Vec<DeviceReport> {
             Runtime::Vulkan => Vec::new(),
             _ => runtime.devices(),
         };
-        let name = move |index| DeviceName { runtime, index };
-        devices
-            .into_iter()
-            .enumerate()
-            .map(move |(index, device)| (name(index), device))
+        let devices = devices.into_iter().enumerate();
+        devices.map(move |(index, device)| report(DeviceName { runtime, index }, &device))
     });
-    named.map(|(name, device)| report(name, &device)).collect()
+    named.collect()
 }
 
 fn report(name: DeviceName, device: &Device) -> DeviceReport {
@@ -279,7 +276,7 @@ fn report(name: DeviceName, device: &Device) -> DeviceReport {
     }
 }
 
-/// Whether lists of launches can be recorded: tried with an empty one.
+/// True if lists of launches can be recorded: tried with an empty one.
 fn replays(client: &Client) -> bool {
     let prepared = client.graph_prepare().is_ok() && client.start_capture().is_ok();
     // Ends what was prepared, whether or not recording began.
@@ -305,7 +302,7 @@ pub fn best_device() -> Option<DeviceName> {
         })
 }
 
-/// Whether a processor in disguise is among the devices.
+/// True if a processor in disguise is among the devices.
 ///
 /// Opens none.
 #[must_use]
@@ -325,14 +322,12 @@ pub(crate) fn open(name: DeviceName) -> Result<(Client, String), BackendError> {
     let Some(device) = devices.get(name.index) else {
         let names = (0..devices.len()).map(|index| DeviceName { index, ..name }.to_string());
         let names: Vec<_> = names.collect();
-        return Err(BackendError::NoDevice {
-            asked: name.to_string(),
-            found: if names.is_empty() {
-                format!("no device of {}", name.runtime.name())
-            } else {
-                names.join(", ")
-            },
-        });
+        let found = match &*names {
+            [] => format!("no device of {}", name.runtime.name()),
+            names => names.join(", "),
+        };
+        let asked = name.to_string();
+        return Err(BackendError::NoDevice { asked, found });
     };
     let client = device.client();
     let description = client.properties().identity.name.clone();

@@ -53,10 +53,10 @@ fn activate_one(z: f32, activation: &Elementwise) -> f32 {
     }
 }
 
-/// What the forward pass of an elementwise layer left.
+/// An elementwise layer, as its forward pass left it.
 #[derive(CubeType, CubeLaunch)]
 pub(crate) struct ElementwiseLayer {
-    /// What it handed on, dropout applied.
+    /// The output that it handed on, dropout applied.
     y: Operand<Vec4>,
     activation: Elementwise,
     dropout: ComptimeOption<Mask>,
@@ -106,7 +106,7 @@ fn times_slope(g: f32, y: f32, inverse_scale: f32, activation: &Elementwise) -> 
     }
 }
 
-/// What the forward pass of a maxout layer left.
+/// A maxout layer, as its forward pass left it.
 #[derive(CubeType, CubeLaunch)]
 pub(crate) struct MaxoutLayer {
     /// The piece of each unit that won.
@@ -189,7 +189,7 @@ pub(crate) fn drop_out_one(
     }
 }
 
-/// What takes dropout's factor back from an element that was kept.
+/// The factor that takes dropout's back from an element that was kept.
 #[cube]
 fn inverse_scale(dropout: &ComptimeOption<Mask>) -> f32 {
     #[comptime]

@@ -4,35 +4,28 @@ use cubecl::server::{IoError, LaunchError, ServerError};
 
 use crate::BackendError;
 
-/// What `error` means; `free` bytes are said to be left where memory ran out.
+/// The meaning of `error`; `free` bytes are said to be left where memory ran out.
 pub(super) fn from_server(error: &ServerError, free: Option<u64>) -> BackendError {
-    let out_of_memory = |needed: u64| BackendError::OutOfMemory { needed, free };
+    let reason = first_lines(error);
     match error {
         ServerError::Unwritten { root, .. } => from_server(root, free),
-        ServerError::Several { errors, .. } => errors.first().map_or_else(
-            || BackendError::Failed {
-                reason: first_lines(error),
-            },
-            |error| from_server(error, free),
-        ),
+        ServerError::Several { errors, .. } => match errors.first() {
+            Some(error) => from_server(error, free),
+            None => BackendError::Failed { reason },
+        },
         ServerError::DevicePoisoned(_) | ServerError::Launch(LaunchError::DevicePoisoned(_)) => {
-            BackendError::Lost {
-                reason: first_lines(error),
-            }
+            BackendError::Lost { reason }
         }
-        ServerError::Io(
-            IoError::OutOfMemory { size, .. } | IoError::PageSizesExhausted { size, .. },
-        ) => out_of_memory(*size),
-        ServerError::Io(IoError::BufferTooBig { size, .. }) => BackendError::BufferTooLarge {
-            bytes: *size,
-            largest: 0,
-        },
-        _ if error.is_refusal() => BackendError::Refused {
-            reason: first_lines(error),
-        },
-        _ => BackendError::Failed {
-            reason: first_lines(error),
-        },
+        &ServerError::Io(
+            IoError::OutOfMemory { size: needed, .. }
+            | IoError::PageSizesExhausted { size: needed, .. },
+        ) => BackendError::OutOfMemory { needed, free },
+        &ServerError::Io(IoError::BufferTooBig { size: bytes, .. }) => {
+            let largest = 0;
+            BackendError::BufferTooLarge { bytes, largest }
+        }
+        _ if error.is_refusal() => BackendError::Refused { reason },
+        _ => BackendError::Failed { reason },
     }
 }
 

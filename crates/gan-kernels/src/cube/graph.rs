@@ -56,29 +56,18 @@ fn record(cube: &Cube, mut iteration: impl FnMut()) -> Recorded {
     let before = cube.launches();
     iteration();
     let launches = cube.launches() - before;
-    let eager = Recorded {
-        graph: None,
-        launches,
-    };
-    if !prepared || cube.failed().is_err() {
-        return eager;
-    }
-    if client.start_capture().is_err() {
-        // The runtime has no graphs; this ends what was prepared.
-        let _ = client.stop_capture();
-        return eager;
-    }
-    iteration();
-    match client.stop_capture() {
-        Ok(graph) => Recorded {
-            graph: Some(graph),
-            launches,
-        },
-        Err(error) => {
-            // What the recorded launches would have written, the parameters among it, cannot be
-            // read any more.
-            cube.fail_recording(&error);
-            eager
+    let mut graph = None;
+    if prepared && cube.failed().is_ok() {
+        if client.start_capture().is_ok() {
+            iteration();
+            // Where it fails, what the recorded launches would have written, the parameters among
+            // it, cannot be read any more.
+            let recorded = client.stop_capture();
+            graph = recorded.map_err(|error| cube.fail_recording(&error)).ok();
+        } else {
+            // The runtime has no graphs; this ends what was prepared.
+            let _ = client.stop_capture();
         }
     }
+    Recorded { graph, launches }
 }

@@ -5,10 +5,10 @@ use cubecl::prelude::CubeCount;
 use super::tile::{Along, Cores, MEDIUM, Product, SMALL, TILES, Tile};
 use super::{Cube, Precision};
 
-/// Enqueues a kernel on a device, with the cubes of its grid and the units of a cube before its own
-/// arguments: `launch!(kernel(device, [cubes, units], arguments…))`.
+/// Enqueues a kernel on a device, with so many cubes in its grid and units in a cube:
+/// `launch!(kernel(arguments…) on device, [cubes, units])`.
 macro_rules! launch {
-    ($kernel:ident($on:expr, [$cubes:expr, $units:expr], $($argument:expr),+ $(,)?)) => {
+    ($kernel:ident($($argument:expr),+) on $on:expr, [$cubes:expr, $units:expr]) => {
         $on.launch(stringify!($kernel), |client| {
             let grid = $crate::cube::launch::grid($cubes);
             let units = ::cubecl::prelude::CubeDim::new_1d($units as u32);

@@ -116,13 +116,13 @@ pub(crate) fn cos_sin_turn(v: f32) -> (f32, f32) {
     (c, s)
 }
 
-/// Whether `x` is no NaN, by its bits: compilers may assume that there is none.
+/// True if `x` is no NaN, by its bits: compilers may assume that there is none.
 #[cube]
 pub(crate) fn is_number(x: f32) -> bool {
     u32::reinterpret(x) & 0x7fff_ffff <= 0x7f80_0000
 }
 
-/// Whether `x` is neither NaN nor infinite, by its bits.
+/// True if `x` is neither NaN nor infinite, by its bits.
 #[cube]
 pub(crate) fn is_finite(x: f32) -> bool {
     u32::reinterpret(x) & 0x7f80_0000 < 0x7f80_0000

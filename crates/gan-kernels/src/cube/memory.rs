@@ -30,19 +30,15 @@ impl Cube {
     /// than there is room for.
     fn create<'a>(&self, bytes: usize, contents: impl FnOnce() -> Cow<'a, [u8]>) -> Handle {
         let bytes = bytes.max(16);
-        match self.fits(bytes as u64) {
-            Ok(()) => {
-                let mut contents = contents();
-                if contents.len() < bytes {
-                    contents.to_mut().resize(bytes, 0);
-                }
-                self.client().create_from_slice(&contents)
-            }
-            Err(failure) => {
-                self.fail(failure);
-                self.client().empty(16)
-            }
+        if let Err(failure) = self.fits(bytes as u64) {
+            self.fail(failure);
+            return self.client().empty(16);
         }
+        let mut contents = contents();
+        if contents.len() < bytes {
+            contents.to_mut().resize(bytes, 0);
+        }
+        self.client().create_from_slice(&contents)
     }
 
     /// `floats` numbers that one operation's kernels hand to the next; another operation overwrites
@@ -140,25 +136,21 @@ impl DeviceState {
 
     pub(super) fn new(cube: &Cube, state: &StepState) -> Self {
         let slots = state.rates.len();
-        let mut now = vec![0; RATES];
-        now[..4].copy_from_slice(&[
-            state.seed as u32,
-            (state.seed >> 32) as u32,
-            state.step as u32,
-            (state.step >> 32) as u32,
-        ]);
-        state
-            .rates
-            .iter()
-            .for_each(|rates| now.extend(words(rates)));
-        let table = TABLE_HEAD + Self::BLOCK as usize * slots * RATE_WORDS;
+        let halves = |word: u64| [word as u32, (word >> 32) as u32];
+        let mut now = [halves(state.seed), halves(state.step)].concat();
+        now.resize(RATES, 0);
+        now.extend(state.rates.iter().flat_map(words));
         Self {
             now: cube.buffer_of(&now),
-            table: cube.zeros(table * size_of::<u32>()),
+            table: cube.zeros(Self::table_words(slots) * size_of::<u32>()),
             slots,
             step: state.step,
             ready: 0..0,
         }
+    }
+
+    fn table_words(slots: usize) -> usize {
+        TABLE_HEAD + Self::BLOCK as usize * slots * RATE_WORDS
     }
 
     /// Words of the current state.
@@ -168,7 +160,7 @@ impl DeviceState {
 
     /// Words of the table.
     pub(crate) fn table_len(&self) -> usize {
-        TABLE_HEAD + Self::BLOCK as usize * self.slots * RATE_WORDS
+        Self::table_words(self.slots)
     }
 
     /// Makes sure that the two iterations after `step`, which is the current one, have their rates
@@ -185,9 +177,8 @@ impl DeviceState {
         let mut table = vec![first as u32, 0, 0, 0];
         table.reserve(self.table_len());
         for step in self.ready.clone() {
-            for slot in 0..self.slots {
-                table.extend(words(&schedule.rates(step, slot)));
-            }
+            let rates = (0..self.slots).map(|slot| words(&schedule.rates(step, slot)));
+            table.extend(rates.flatten());
         }
         cube.upload(&self.table, &table);
     }
@@ -221,7 +212,7 @@ struct Partial {
     cubes: usize,
 }
 
-/// What a block of partial sums holds.
+/// The monitors of a block of partial sums.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Summed {
     /// Every monitor, two words each.
@@ -318,28 +309,27 @@ pub struct DeviceRecords {
 
 impl DeviceRecords {
     pub(super) fn new(cube: &Cube, records: &Records) -> Self {
-        let pair = |map: &Affine| [map.scale, map.offset];
-        let (words, maps): (Vec<u32>, Vec<f32>) = match records.values() {
-            Values::Floats(data) => {
-                let words = data.iter().map(|value| value.to_bits()).collect();
-                (words, vec![1.0, 0.0])
-            }
+        let (scale, offset) = (1.0, 0.0);
+        let unchanged = [Affine { scale, offset }];
+        let word = |bytes: &[u8]| {
+            let mut word = [0; 4];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u32::from_le_bytes(word)
+        };
+        let (words, maps): (Vec<u32>, &[Affine]) = match records.values() {
+            Values::Floats(data) => (data.iter().map(|x| x.to_bits()).collect(), &unchanged),
             Values::Bytes { data, scale } => {
-                let word = |bytes: &[u8]| {
-                    let mut word = [0; 4];
-                    word[..bytes.len()].copy_from_slice(bytes);
-                    u32::from_le_bytes(word)
+                let maps = match scale {
+                    ByteScale::Uniform(map) => std::slice::from_ref(map),
+                    ByteScale::PerRow(maps) => maps,
                 };
-                let words = data.chunks(4).map(word).collect();
-                match scale {
-                    ByteScale::Uniform(map) => (words, pair(map).to_vec()),
-                    ByteScale::PerRow(maps) => {
-                        let maps = maps.iter().flat_map(pair).collect();
-                        (words, maps)
-                    }
-                }
+                (data.chunks(4).map(word).collect(), maps)
             }
         };
+        let maps: Vec<f32> = maps
+            .iter()
+            .flat_map(|map| [map.scale, map.offset])
+            .collect();
         Self {
             words: words.len(),
             map_words: maps.len(),

@@ -53,7 +53,7 @@ use tile::{Cores, Product, TILES};
 #[derive(Clone)]
 pub struct Cube {
     device: Arc<Device>,
-    /// Whether iterations are recorded, where the runtime can.
+    /// True if iterations are recorded, where the runtime can.
     records: bool,
     /// The tile of every product and its step, in place of the best.
     only_tile: Option<(usize, usize)>,
@@ -64,7 +64,7 @@ struct Device {
     /// For people: its name here and its driver's.
     description: String,
     precision: Precision,
-    /// What multiplies.
+    /// The part of the device that multiplies.
     cores: Cores,
     /// Kernels launched so far.
     launches: AtomicUsize,
@@ -72,7 +72,7 @@ struct Device {
     trace: Mutex<Option<Vec<&'static str>>>,
     /// Numbers that kernels of one operation hand to each other, by how many there is room for.
     scratch: Mutex<Vec<(usize, Handle)>>,
-    /// What went wrong before a kernel could be launched; none is launched afterwards.
+    /// The first error before a kernel could be launched; none is launched afterwards.
     failure: Mutex<Option<BackendError>>,
 }
 

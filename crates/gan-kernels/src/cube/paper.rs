@@ -54,7 +54,7 @@ pub struct Launched {
     cubes: u64,
 }
 
-/// What a kernel is compiled to.
+/// A compiled kernel.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     /// PTX, or C++ where that was asked for.
@@ -105,7 +105,7 @@ impl Paper {
         self.cube.clone()
     }
 
-    /// What `work` launches, in order, with the names of the operations.
+    /// The launches of `work`, in order, with the names of the operations.
     ///
     /// # Errors
     /// If an operation fails before its launch.
@@ -132,7 +132,7 @@ impl Launched {
         self.kernel.id()
     }
 
-    /// What was compiled into the kernel, for people.
+    /// The kernel's compile-time key, for people.
     #[must_use]
     pub fn variant(&self) -> String {
         format!("{:?}", self.kernel.id())
@@ -155,7 +155,7 @@ impl Launched {
     /// LLVM, so that a machine needs no more than the driver.
     ///
     /// # Errors
-    /// What the compiler says.
+    /// The compiler's message.
     pub fn ptx(&self, arch: u32) -> Result<Compiled, BackendError> {
         self.compile(arch, CudaBackend::Llvm)
     }
@@ -163,7 +163,7 @@ impl Launched {
     /// CUDA C++, as cubecl's other compiler would hand it to NVRTC; this project does not use it.
     ///
     /// # Errors
-    /// What the compiler says.
+    /// The compiler's message.
     pub fn cpp(&self, arch: u32) -> Result<Compiled, BackendError> {
         self.compile(arch, CudaBackend::Cpp)
     }
@@ -204,7 +204,7 @@ impl Launched {
     }
 }
 
-/// What cubecl's CUDA runtime says of a Hopper device, as far as our kernels ask.
+/// The properties that cubecl's CUDA runtime gives a Hopper device, as far as our kernels ask.
 fn properties() -> DeviceProperties {
     let mut features = Features::default();
     let float = ElemType::Float;

@@ -93,11 +93,7 @@ impl<T: Real> Mask<T> {
     pub(crate) fn new(dropout: Dropout, state: &StepState, cols: usize) -> Self {
         Self {
             dropout,
-            address: Address {
-                seed: state.seed,
-                stream: dropout.stream,
-                step: state.step,
-            },
+            address: state.address(dropout.stream),
             threshold: keep_threshold(dropout.keep),
             scale: T::from_f64(dropout.scale),
             cols,

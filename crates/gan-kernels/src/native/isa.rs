@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 /// The instruction sets that tiles and rows are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Isa {
-    /// What every processor of the target has.
+    /// The instructions that every processor of the target has.
     Baseline,
     /// x86-64 with AVX2 and FMA.
     Avx2,

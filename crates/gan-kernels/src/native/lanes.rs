@@ -7,7 +7,7 @@ use crate::Real;
 
 /// A register of several numbers of type `T`.
 pub trait Lanes<T>: Copy {
-    /// How many numbers.
+    /// The number of them.
     const LEN: usize;
 
     /// All zero.

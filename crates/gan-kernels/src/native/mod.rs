@@ -39,6 +39,8 @@ pub struct Native<T: Real> {
     pool: Arc<Pool>,
     isa: Isa,
     zeros: Zeros,
+    /// Elements between the rows of new matrices; none but in tests.
+    padding: usize,
     scratch: Arc<Mutex<Scratch<T>>>,
     /// Partial sums of gradient norms, one per task.
     norms: Arc<Mutex<Vec<f64>>>,
@@ -94,6 +96,7 @@ impl<T: Real> Native<T> {
             pool: Arc::new(Pool::new(threads)?),
             isa: Isa::detect(),
             zeros: Zeros::Measured,
+            padding: 0,
             scratch: Arc::default(),
             norms: Arc::new(Mutex::new(Vec::new())),
         })
@@ -110,29 +113,9 @@ impl<T: Real> Native<T> {
         Self { zeros, ..self }
     }
 
-    /// A matrix of zeros whose rows begin `stride` elements apart.
-    ///
-    /// What lies between the rows is NaN: no operation reads or writes it.
-    ///
-    /// # Panics
-    /// If `stride` is less than `cols`.
-    #[must_use]
-    #[track_caller]
-    pub fn matrix_with_stride(&self, rows: usize, cols: usize, stride: usize) -> Matrix<Self> {
-        assert!(
-            stride >= cols,
-            "matrix: stride {stride} is less than {cols} columns"
-        );
-        let mut storage = vec![T::from_f64(f64::NAN); rows * stride];
-        for row in 0..rows {
-            storage[row * stride..][..cols].fill(T::ZERO);
-        }
-        Matrix {
-            storage,
-            rows,
-            cols,
-            stride,
-        }
+    #[cfg(test)]
+    fn with_padding(self, padding: usize) -> Self {
+        Self { padding, ..self }
     }
 
     /// Number of threads.
@@ -155,6 +138,20 @@ impl<T: Real> Native<T> {
         }
         self.pool.run(rows.div_ceil(ROWS_PER_TASK), &|_, task| {
             (task * ROWS_PER_TASK..((task + 1) * ROWS_PER_TASK).min(rows)).for_each(&body);
+        });
+    }
+
+    /// Runs `body` for each of `rows`, by its number and with its values, likewise.
+    pub(crate) fn each_row(
+        &self,
+        rows: &mut RowsMut<'_, Self>,
+        body: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        let (count, cols) = rows.shape();
+        let rows = rows.shared();
+        self.over_rows(count, count * cols, |row| {
+            // SAFETY: each row is one call's.
+            body(row, unsafe { rows.part(row, 0, cols) });
         });
     }
 
@@ -294,11 +291,18 @@ impl<T: Real> Backend for Native<T> {
     }
 
     fn matrix(&self, rows: usize, cols: usize) -> Matrix<Self> {
+        let stride = cols + self.padding;
+        let mut storage = vec![T::ZERO; rows * stride];
+        if self.padding > 0 {
+            // No operation reads or writes it.
+            let rows = storage.chunks_mut(stride);
+            rows.for_each(|row| row[cols..].fill(T::from_f64(f64::NAN)));
+        }
         Matrix {
-            storage: vec![T::ZERO; rows * cols],
+            storage,
             rows,
             cols,
-            stride: cols,
+            stride,
         }
     }
 

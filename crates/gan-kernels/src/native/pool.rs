@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::BackendError;
 
-/// What one fork runs: `(worker, task)`.
+/// The function that one fork runs, of `(worker, task)`.
 type Body<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// How long a thread spins for the next fork or join before it sleeps or yields.
@@ -39,7 +39,7 @@ pub(crate) struct Pool {
 struct Shared {
     /// One for each thread.
     shares: Vec<Share>,
-    /// How many forks there have been; the shares of the last are filled before it counts.
+    /// The number of forks that there have been; the shares of the last are filled before it counts.
     forks: AtomicU64,
     body: UnsafeCell<Fork>,
     done: AtomicUsize,
@@ -247,7 +247,7 @@ impl Shared {
         }
     }
 
-    /// Whether the present fork has been joined, as far as this thread can tell.
+    /// True if the present fork has been joined, as far as this thread can tell.
     fn fork_is_done(&self) -> bool {
         self.busy.load(Ordering::Acquire) == 0
     }

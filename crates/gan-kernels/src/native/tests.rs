@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Isa, Native, Side, Zeros};
-use crate::cases::linear_bwd_params::{ADAM, BiasRows, Norm};
+use crate::cases::linear_bwd_params::ADAM;
 use crate::cases::{
     Case, Checker, Op, Role, Shape, all, linear_bwd_data, linear_bwd_params, linear_fwd,
     linear_tangent,
@@ -36,9 +36,9 @@ const ZEROS: [Zeros; 4] = [
 ];
 
 fn check_with<T: Real>(native: &Native<T>, padding: usize, case: &Case) -> Result<(), String> {
-    let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + padding);
-    Checker::new(native, &matrix)
-        .check(case)
+    let native = native.clone().with_padding(padding);
+    let checked = Checker::new(&native).check(case);
+    checked
         .map_err(|mismatch| format!("{}, rows {padding} apart: {mismatch}", native.description()))
 }
 
@@ -73,8 +73,8 @@ fn native_bf16_edge_cases_match_oracle_within_its_rounding() {
     let mut rounded = 0;
     for case in all().filter(|case| case.role == Role::Edge) {
         for padding in [0, 3] {
-            let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + padding);
-            let mut checker = Checker::new(&native, &matrix);
+            let native = native.clone().with_padding(padding);
+            let mut checker = Checker::new(&native);
             // A case that passes as f32 as well is no product, or one of exact numbers.
             rounded += usize::from(checker.check(case).is_err());
             checker.factor_epsilon = 1.0 / 128.0;
@@ -113,42 +113,26 @@ fn linear() -> impl Strategy<Value = Case> {
         Just((ADAM, false)),
         Just((ADAM, true)),
     ];
-    let bias = prop_oneof![Just(BiasRows::Alike), Just(BiasRows::Weighted)];
-    let params = (update, proptest::option::of(0.1..5.0), any::<bool>(), bias);
+    let limit = proptest::option::of(0.1..5.0);
+    let params = (update, limit, any::<bool>(), any::<bool>());
     (shape, act, dropout, params, 0..4, 0..4_usize).prop_map(
-        |(
-            shape,
-            act,
-            dropout,
-            ((update, from_zero), max_column_norm, norm, bias),
-            which,
-            margin,
-        )| {
-            let op = match which {
-                0 => Op::LinearFwd(linear_fwd::Call {
-                    shape,
-                    act,
-                    dropout,
-                }),
-                1 => Op::LinearBwdData(linear_bwd_data::Call {
-                    shape,
-                    act,
-                    dropout,
-                }),
-                2 => Op::LinearTangent(linear_tangent::Call { shape, act }),
+        |(shape, act, dropout, params, which, margin)| {
+            let ((update, from_zero), max_column_norm, is_watched, is_weighted) = params;
+            let case = match which {
+                0 => linear_fwd::call(shape, act, dropout),
+                1 => linear_bwd_data::call(shape, act, dropout),
+                2 => Op::LinearTangent(linear_tangent::Call { shape, act }).case(),
                 _ => Op::LinearBwdParams(linear_bwd_params::Call {
                     shape,
                     update,
                     from_zero,
                     max_column_norm: max_column_norm.filter(|_| update != Update::Store),
-                    norm: if norm { Norm::Watched } else { Norm::Ignored },
-                    bias,
-                }),
+                    is_watched,
+                    is_weighted,
+                })
+                .case(),
             };
-            Case {
-                margin,
-                ..op.case()
-            }
+            case.margin(margin)
         },
     )
 }
@@ -179,8 +163,7 @@ proptest! {
 /// Everything that `case` writes, as bits.
 fn bits<T: Real>(threads: usize, isa: Isa, case: &Case) -> Vec<u64> {
     let native = Native::<T>::new(Some(threads)).unwrap().with_isa(isa);
-    let matrix = |rows, cols| native.matrix(rows, cols);
-    let checker = Checker::new(&native, &matrix);
+    let checker = Checker::new(&native);
     let mut prepared = checker.prepare(case);
     prepared.run(&native).unwrap();
     let results = prepared.results(&checker).unwrap();
@@ -213,12 +196,8 @@ fn with_zeros<T: Real>(
     kept: u64,
     purpose: Purpose,
 ) -> Matrix<Native<T>> {
-    let mut matrix = native.matrix_with_stride(m, k, k + 3);
-    let state = &StepState {
-        seed: 5,
-        step: 0,
-        rates: Vec::new(),
-    };
+    let mut matrix = native.clone().with_padding(3).matrix(m, k);
+    let state = &StepState::without_rates(5, 0);
     native.fill_latent(FillLatent {
         z: matrix.all_mut(),
         prior: Prior::Uniform,
@@ -240,50 +219,26 @@ fn with_zeros<T: Real>(
 /// Forward, back to the layer below and to the parameters, with factors of which `kept` of a
 /// hundred are other than zero.
 fn layer<T: Real>(native: &Native<T>, [m, n, k]: [usize; 3], kept: u64) -> [Vec<T>; 4] {
-    let state = &StepState {
-        seed: 1,
-        step: 2,
-        rates: Vec::new(),
-    };
+    let state = &StepState::without_rates(1, 2);
     let x = with_zeros(native, [m, k], kept, Purpose::Noise);
     let dz = with_zeros(native, [m, n], kept, Purpose::Data);
     let mut w = with_zeros(native, [k, n], 100, Purpose::Weights);
     let [mut b, mut y, mut dx] = [[1, n], [m, n], [m, k]].map(|[m, n]| native.matrix(m, n));
-    native.linear_fwd(LinearFwd {
-        x: x.all(),
-        w: &w,
-        b: &b,
-        y: y.all_mut(),
-        act: Activation::Identity,
-        winners: None,
-        dropout: None,
-        state,
-    });
+    native.linear_fwd(LinearFwd::affine(x.all(), &w, &b, y.all_mut(), state));
     native.linear_bwd_data(LinearBwdData {
         dz: dz.all(),
         w: &w,
-        below: Below {
-            y: x.all(),
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-        },
+        below: Below::linear(x.all()),
         dz_below: dx.all_mut(),
         state,
     });
-    native.linear_bwd_params(LinearBwdParams {
-        x: x.all(),
-        dz: dz.all(),
-        bias_weights: None,
-        w: &mut w,
-        b: &mut b,
-        moments: &mut [],
-        update: Update::Store,
-        slot: 0,
-        max_column_norm: None,
+    native.linear_bwd_params(LinearBwdParams::gradient(
+        x.all(),
+        dz.all(),
+        &mut w,
+        &mut b,
         state,
-        monitor: None,
-    });
+    ));
     [&y, &dx, &w, &b].map(|matrix| native.read(matrix.all()).unwrap())
 }
 
@@ -338,20 +293,16 @@ fn zero_beside_no_number_is_left_out_too() {
     native.write(&mut w, &values);
     let b = native.matrix(1, 5);
     let mut products = |zeros| {
-        native.clone().with_zeros(zeros).linear_fwd(LinearFwd {
-            x: x.all(),
-            w: &w,
-            b: &b,
-            y: y.all_mut(),
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-            state: &StepState {
-                seed: 1,
-                step: 0,
-                rates: Vec::new(),
-            },
-        });
+        native
+            .clone()
+            .with_zeros(zeros)
+            .linear_fwd(LinearFwd::affine(
+                x.all(),
+                &w,
+                &b,
+                y.all_mut(),
+                &StepState::without_rates(1, 0),
+            ));
         native.read(y.all()).unwrap()
     };
     let [dense, sparse] = [Zeros::Multiplied, Zeros::SkippedIn(Side::A)].map(&mut products);
@@ -363,14 +314,11 @@ fn zero_beside_no_number_is_left_out_too() {
 #[test]
 fn padding_between_rows_is_never_written() {
     let (m, n, k) = (13, 7, 5);
-    let state = &StepState {
-        seed: 1,
-        step: 2,
-        rates: Vec::new(),
-    };
+    let state = &StepState::without_rates(1, 2);
     for isa in isas() {
-        let native = Native::<f32>::new(Some(2)).unwrap().with_isa(isa);
-        let matrix = |rows, cols| native.matrix_with_stride(rows, cols, cols + 3);
+        let native = Native::<f32>::new(Some(2)).unwrap();
+        let native = native.with_isa(isa).with_padding(3);
+        let matrix = |rows, cols| native.matrix(rows, cols);
         let untouched = |matrix: &Matrix<Native<f32>>, name: &str| {
             for (i, row) in matrix.storage.chunks(matrix.stride).enumerate() {
                 let (inside, padding) = row.split_at(matrix.cols);
@@ -398,42 +346,28 @@ fn padding_between_rows_is_never_written() {
         });
         untouched(&x, "gather_rows");
         native.linear_fwd(LinearFwd {
-            x: x.all(),
-            w: &w,
-            b: &b,
-            y: y.all_mut(),
             act: Activation::Sigmoid,
-            winners: None,
-            dropout: None,
-            state,
+            ..LinearFwd::affine(x.all(), &w, &b, y.all_mut(), state)
         });
         untouched(&y, "linear_fwd");
         native.linear_bwd_data(LinearBwdData {
             dz: y.all(),
             w: &w,
             below: Below {
-                y: x.all(),
                 act: Activation::Relu,
-                winners: None,
-                dropout: None,
+                ..Below::linear(x.all())
             },
             dz_below: dx.all_mut(),
             state,
         });
         untouched(&dx, "linear_bwd_data");
-        native.linear_bwd_params(LinearBwdParams {
-            x: x.all(),
-            dz: y.all(),
-            bias_weights: None,
-            w: &mut w,
-            b: &mut b,
-            moments: &mut [],
-            update: Update::Store,
-            slot: 0,
-            max_column_norm: None,
+        native.linear_bwd_params(LinearBwdParams::gradient(
+            x.all(),
+            y.all(),
+            &mut w,
+            &mut b,
             state,
-            monitor: None,
-        });
+        ));
         untouched(&w, "linear_bwd_params");
         untouched(&b, "linear_bwd_params");
     }

@@ -9,7 +9,6 @@ use std::ops::{Index, IndexMut};
 
 use super::Dropout;
 use crate::StepState;
-use crate::random::Address;
 
 /// A row-major matrix of f64, indexed by row and column.
 #[derive(Clone, Debug)]
@@ -64,11 +63,7 @@ pub(crate) fn dropout_factor(
     let Some(dropout) = dropout else {
         return 1.0;
     };
-    let address = Address {
-        seed: state.seed,
-        stream: dropout.stream,
-        step: state.step,
-    };
+    let address = state.address(dropout.stream);
     // A row begins at a multiple of four words.
     let row_words = cols.div_ceil(4) * 4;
     let word = address.word(((dropout.first_row + row) * row_words + col) as u64);

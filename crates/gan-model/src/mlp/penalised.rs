@@ -17,8 +17,8 @@
 //! objective alone would need, plus what the penalty adds along the same way.
 
 use gan_kernels::{
-    Activation, Backend, Below, InputPenalty, LinearBwdParams, LinearTangent, LogitLoss, Matrix,
-    Monitor, Penalty, Real, Rows,
+    Backend, Below, InputPenalty, LinearBwdParams, LinearTangent, LogitLoss, Matrix, Monitor,
+    Penalty, Real, Rows,
 };
 
 use super::{Loss, Mlp, Pass, Tape};
@@ -121,12 +121,7 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
         } else {
             &tangents.ones
         };
-        let input = Below {
-            y: self.x,
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-        };
+        let input = Below::linear(self.x);
         mlp.layers[0].backward(pass, g.rows(0, rows), input, tangents.q.rows_mut(0, rows));
     }
 

@@ -21,13 +21,13 @@ pub(super) struct Walk {
     first: Array<usize>,
     /// Vectors from row to row.
     stride: usize,
-    /// Which row and column of a step the first of them is.
+    /// The row and column of a step that the first of them is.
     row: usize,
     col: usize,
     /// Its column in the operand, and that of one more row of A.
     column: usize,
     extra: usize,
-    /// What it has fetched.
+    /// The vectors that it has fetched.
     next: Array<Vec4>,
 }
 

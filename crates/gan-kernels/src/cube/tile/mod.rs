@@ -45,7 +45,7 @@ pub(crate) struct Stage {
     /// The factors that tensor cores read.
     a: Shared<[Vector<Factor, Const<4>>]>,
     b: Shared<[Vector<Factor, Const<4>>]>,
-    /// What units hand to each other in place of tensor cores' registers.
+    /// The numbers that units hand to each other in place of tensor cores' registers.
     exchange: Shared<[f32]>,
 }
 
@@ -162,7 +162,7 @@ pub(crate) struct Spot {
     pub(crate) row: usize,
     /// Its column in C, counted in values.
     pub(crate) column: usize,
-    /// Whether C has it; nothing else may be asked of one that lies outside.
+    /// True if C has it; nothing else may be asked of one that lies outside.
     pub(crate) inside: bool,
 }
 

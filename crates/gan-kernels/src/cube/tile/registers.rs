@@ -63,7 +63,7 @@ pub(super) fn by_registers(
     }
 }
 
-/// What a unit holds of an operand's `count` rows or columns from `free` on, over a block of
+/// A unit's part of an operand's `count` rows or columns from `free` on, over a block of
 /// depth: four vectors of each block, see [`element`].
 #[cube]
 fn blocks(
@@ -213,7 +213,7 @@ fn some<T: CubePrimitive>(
     some
 }
 
-/// What the instructions would do with a plane's registers, by its units; every unit of the cube
+/// The work of the instructions on a plane's registers, by its units; every unit of the cube
 /// must come here.
 #[cube]
 fn emulate<N: Size>(

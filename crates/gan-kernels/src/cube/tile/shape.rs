@@ -82,7 +82,7 @@ pub(crate) const WHOLE_COLUMNS: Tile = Tile {
 /// Every tile that a product chooses from.
 pub(crate) const TILES: [Tile; 4] = [SMALL, WIDE, MEDIUM, LARGE];
 
-/// Which index of an operand runs along its rows in memory.
+/// The index of an operand that runs along its rows in memory.
 #[derive_cube_comptime]
 pub(crate) enum Along {
     /// The one that is summed over.
@@ -91,7 +91,7 @@ pub(crate) enum Along {
     Free,
 }
 
-/// What multiplies.
+/// The part of a device that multiplies.
 #[derive_cube_comptime]
 pub(crate) enum Cores {
     /// Each unit by itself, in f32.
@@ -104,7 +104,7 @@ pub(crate) enum Cores {
     Emulated,
 }
 
-/// What a plane's tensor cores multiply at once: `m × k` by `k × n` elements.
+/// The elements that a plane's tensor cores multiply at once: `m × k` by `k × n` elements.
 #[derive_cube_comptime]
 pub(crate) struct Fragment {
     pub(crate) m: usize,
@@ -114,13 +114,13 @@ pub(crate) struct Fragment {
     pub(crate) plane: usize,
 }
 
-/// What is compiled into a product.
+/// The compile-time key of a product.
 #[derive_cube_comptime]
 pub(crate) struct Product {
     pub(crate) tile: Tile,
     pub(crate) a: Along,
     pub(crate) b: Along,
-    /// Whether A has one more row, see [`super::product_and_row`].
+    /// True if A has one more row, see [`super::product_and_row`].
     pub(crate) extra_row: bool,
     pub(crate) cores: Cores,
     /// Of the factors; [`Precision::F32`] where units multiply.
@@ -228,7 +228,7 @@ impl Cores {
         }
     }
 
-    /// Whether it can multiply on a tile: whether what it multiplies at once divides a plane's part
+    /// True if it can multiply on a tile: if what it multiplies at once divides a plane's part
     /// of the tile and the depth.
     fn divides(&self, t: Tile) -> bool {
         let (rows, columns, depth, plane) = match *self {
@@ -262,7 +262,7 @@ const BRING: usize = 13;
 const PASSES: usize = 8;
 
 impl Product {
-    /// Whether every product can be made by `cores` in `shared` bytes of shared memory.
+    /// True if every product can be made by `cores` in `shared` bytes of shared memory.
     pub(crate) fn is_possible(cores: Cores, precision: Precision, shared: usize) -> bool {
         let mut all = Self::LAYOUTS
             .into_iter()
@@ -319,8 +319,9 @@ impl Product {
 
     /// Vectors that each row of an operand is longer in shared memory.
     ///
-    /// What the units of a plane read at once then lies in different banks: of a fragment eight
-    /// rows of four words or four rows of eight, for registers eight fours of rows or four of them.
+    /// The vectors that the units of a plane read at once then lie in different banks: of a fragment
+    /// eight rows of four words or four rows of eight, for registers eight fours of rows or four of
+    /// them.
     const fn padding(&self, along: Along) -> usize {
         match (self.cores, along) {
             (Cores::Units, _) => 0,
@@ -420,7 +421,7 @@ impl Product {
         factors + self.stage() * 16 + self.exchanged() * 4
     }
 
-    /// Whether the tile suits what multiplies, and the units that bring factors.
+    /// True if the tile suits what multiplies, and the units that bring factors.
     fn is_whole(&self) -> bool {
         let t = self.tile;
         let sides = [self.a(), self.b()];
@@ -519,7 +520,7 @@ impl Side {
         self.units / self.width
     }
 
-    /// Whether every unit brings as many.
+    /// True if every unit brings as many.
     pub(super) const fn is_exact(&self) -> bool {
         (self.rows * self.width).is_multiple_of(self.units)
     }
@@ -534,7 +535,7 @@ impl Side {
 mod tests {
     use super::*;
 
-    /// What an H100 multiplies `m × n` elements on.
+    /// The tile on which an H100 multiplies `m × n` elements.
     fn chosen(precision: Precision, m: usize, n: usize) -> (usize, usize) {
         let cores = match precision {
             Precision::F32 => Cores::Units,

@@ -23,14 +23,7 @@ fn ptx(paper: &Paper, p: Product) -> String {
     let operand = || vectors(matrix.all());
     let launched = paper.launched_by(|| {
         let units = p.tile.units();
-        launch!(one_tile(
-            cube,
-            [1, units],
-            operand(),
-            operand(),
-            operand(),
-            p
-        ));
+        launch!(one_tile(operand(), operand(), operand(), p) on cube, [1, units]);
     });
     launched.unwrap()[0].1.ptx(90).unwrap().source
 }

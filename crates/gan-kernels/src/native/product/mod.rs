@@ -75,19 +75,19 @@ impl<T: Real> Product<'_, T> {
     }
 }
 
-/// What becomes of the tiles of a product.
+/// The use of the tiles of a product.
 pub(crate) trait Epilogue<T: Real>: Sync {
     /// Columns that must not be torn apart: a strip is a multiple of them.
     fn columns_together(&self) -> usize {
         1
     }
 
-    /// Whether one task must see all rows of its columns.
+    /// True if one task must see all rows of its columns.
     fn rows_together(&self) -> bool {
         false
     }
 
-    /// Whether tiles may come column by column: a task then has any of C's rows and columns, so
+    /// True if tiles may come column by column: a task then has any of C's rows and columns, so
     /// neither may have to be together.
     fn either_way(&self) -> bool {
         false
@@ -98,13 +98,13 @@ pub(crate) trait Epilogue<T: Real>: Sync {
         usize::MAX
     }
 
-    /// Whether an element must have the same bits whatever other rows there are, as those of samples
+    /// True if an element must have the same bits whatever other rows there are, as those of samples
     /// must; only where factors are rounded does a product need to know.
     fn rows_alone(&self) -> bool {
         true
     }
 
-    /// Whether factors must not be rounded, whatever precision is asked for.
+    /// True if factors must not be rounded, whatever precision is asked for.
     fn exact(&self) -> bool {
         false
     }
@@ -137,15 +137,15 @@ pub(crate) trait Epilogue<T: Real>: Sync {
     fn finish(&self, _task: &TaskInfo, _state: &mut [T]) {}
 }
 
-/// Which part of C a task owns.
+/// The part of C that a task owns.
 pub(crate) struct TaskInfo {
     pub(crate) task: usize,
     pub(crate) cols: Range<usize>,
-    /// Whether this task holds row 0 of its columns: exactly one task per column does.
+    /// True if this task holds row 0 of its columns: exactly one task per column does.
     pub(crate) first_rows: bool,
 }
 
-/// How a product is cut into tasks.
+/// The tasks that a product is cut into.
 struct Plan {
     rows_of_tile: usize,
     panels: usize,
@@ -172,7 +172,7 @@ const ENOUGH_TASKS: usize = 24;
 const PANELS_AT_LEAST: usize = 8;
 /// FLOP below which waking other threads costs more than they give.
 const SERIAL_FLOP: usize = 1 << 20;
-/// What an epilogue does with an element, in terms of its sum.
+/// The work of an epilogue on an element, in terms of its sum.
 const EPILOGUE_TERMS: usize = 16;
 
 impl Plan {
@@ -244,7 +244,7 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// What the tiles of this product are compiled for.
+/// The instructions that the tiles of this product are compiled for.
 fn isa<T: Real, E: Epilogue<T>>(native: &Native<T>, epilogue: &E) -> Isa {
     if epilogue.exact() {
         native.isa.exact()
@@ -253,7 +253,7 @@ fn isa<T: Real, E: Epilogue<T>>(native: &Native<T>, epilogue: &E) -> Isa {
     }
 }
 
-/// How a product is computed, decided once: which code, whether zeros are left out, which tasks.
+/// The way in which a product is computed, decided once: code, tasks, zeros left out or not.
 pub(crate) struct Cut {
     isa: Isa,
     way: Way,

@@ -342,7 +342,7 @@ pub(super) struct Ahead<'a, T> {
 }
 
 impl<'a, T: Real> Ahead<'a, T> {
-    /// What packing `depth` × `cols` of B reads, where a number holds `terms` of the depth.
+    /// The lines that packing `depth` × `cols` of B reads, where a number holds `terms` of the depth.
     #[inline(always)]
     pub(super) fn new(
         p: &Product<'a, T>,
@@ -371,7 +371,7 @@ impl<'a, T: Real> Ahead<'a, T> {
         }
     }
 
-    /// What `task` packs first; nothing if there is no such task.
+    /// The lines that `task` packs first; nothing if there is no such task.
     #[inline(always)]
     pub(super) fn of_task(p: &Product<'a, T>, plan: &Plan, task: usize) -> Self {
         if task >= plan.tasks() {
@@ -434,7 +434,7 @@ impl Coming {
         }
     }
 
-    /// How many there are in all.
+    /// The number of them in all.
     #[inline(always)]
     pub(super) fn lines(&self) -> usize {
         self.count * self.rows.len() * self.bytes.len().div_ceil(LINE)

@@ -8,7 +8,7 @@ use crate::Real;
 use crate::native::shared_rows::Level;
 use crate::native::{Isa, Lanes, Touched};
 
-/// What all tasks of a product share.
+/// The data that all tasks of a product share.
 pub(super) struct Job<'a, T, E> {
     pub(super) product: &'a Product<'a, T>,
     pub(super) plan: &'a Plan,
@@ -231,12 +231,12 @@ unsafe fn run_task<
     epilogue.finish(&info, state);
 }
 
-/// Where a tile's sums go, and what is fetched meanwhile.
+/// The place of a tile's sums, and the lines that are fetched meanwhile.
 struct Sums<'a, 'b, T> {
     out: &'a mut [T],
     /// From one row of `out` to the next.
     stride: usize,
-    /// Whether the sums are added to earlier ones.
+    /// True if the sums are added to earlier ones.
     add: bool,
     ahead: &'a mut Ahead<'b, T>,
     /// Cache lines to fetch in each chunk of the depth.

@@ -114,18 +114,13 @@ impl<B: Backend> Operands<B> for Clock<B> {
         let update = |theta: &mut Operand<B>, update: Update| {
             let one = || draw.matrix(&Table::new(1, 1, vec![1.0]));
             let mut moments: Vec<_> = (0..update.moments()).map(|_| [one(), one()]).collect();
+            let [x, dz, mut b] = [(); 3].map(|()| one());
+            let w = &mut theta.matrix;
             backend.linear_bwd_params(LinearBwdParams {
-                x: one().all(),
-                dz: one().all(),
-                bias_weights: None,
-                w: &mut theta.matrix,
-                b: &mut one(),
                 moments: &mut moments,
                 update,
                 slot: 1,
-                max_column_norm: None,
-                state: &self.state,
-                monitor: None,
+                ..LinearBwdParams::gradient(x.all(), dz.all(), w, &mut b, &self.state)
             });
         };
         let [by_momentum, by_adam] = &mut self.theta;
@@ -159,8 +154,7 @@ impl<B: Backend> Operands<B> for Clock<B> {
 impl Advance<'_, Recorder> {
     /// The call.
     pub(crate) fn record(&mut self) -> Case {
-        let step = self.state.step;
         self.state.step += 1;
-        Call { step, times: 1 }.case()
+        case(self.state.step - 1, 1)
     }
 }

@@ -19,12 +19,8 @@ pub(crate) fn run(cube: &Cube, op: Advance<'_, Cube>) {
     let step = op.state.step;
     cube.upload_rates(op.state, op.schedule, step);
     launch!(advance(
-        cube,
-        [1, 32],
-        now(op.state),
-        buffer(&op.state.table, op.state.table_len()),
-        (slots * RATE_WORDS) as u32
-    ));
+        now(op.state), buffer(&op.state.table, op.state.table_len()), (slots * RATE_WORDS) as u32
+    ) on cube, [1, 32]);
     op.state.step += 1;
 }
 

@@ -85,7 +85,6 @@ impl Average<'_, Recorder> {
     /// The call.
     pub(crate) fn record(&mut self) -> Case {
         let (rows, cols) = self.check();
-        let decay = self.decay;
-        Call { rows, cols, decay }.case()
+        case(rows, cols, self.decay)
     }
 }

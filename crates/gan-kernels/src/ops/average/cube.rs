@@ -15,12 +15,8 @@ pub(crate) fn run(cube: &Cube, op: Average<'_, Cube>) {
     op.check();
     let count = op.w.rows * op.w.stride / 4;
     launch!(average(
-        cube,
-        [count.div_ceil(UNITS), UNITS],
-        vectors(op.w.all()),
-        vectors(op.average.all()),
-        (1.0 - op.decay) as f32
-    ));
+        vectors(op.w.all()), vectors(op.average.all()), (1.0 - op.decay) as f32
+    ) on cube, [count.div_ceil(UNITS), UNITS]);
 }
 
 #[cube(launch_unchecked)]

@@ -41,24 +41,19 @@ pub struct Call {
 }
 
 const fn case(rows: usize, cols: usize, prior: Prior, first_row: usize) -> Case {
-    let call = Call {
+    Call {
         rows,
         cols,
         prior,
         first_row,
-    };
-    call.case()
+    }
+    .case()
 }
 
 impl Operation for Call {
     fn name(&self) -> String {
-        let Self {
-            rows,
-            cols,
-            prior,
-            first_row,
-        } = self;
-        format!("{rows}x{cols}/{prior:?}+{first_row}")
+        let (prior, first_row) = (self.prior, self.first_row);
+        format!("{}x{}/{prior:?}+{first_row}", self.rows, self.cols)
     }
 
     fn bytes(&self) -> u64 {
@@ -97,13 +92,13 @@ impl<B: Backend> Operands<B> for Latent<B> {
     }
 
     fn compare(&self, rounding: Rounding, found: &[Found]) -> Vec<Comparison> {
-        let Call {
-            rows,
-            cols,
-            prior,
-            first_row,
-        } = self.call;
-        let z = fill_latent((rows, cols), prior, STREAM, first_row, &state());
+        let (
+            Call {
+                prior, first_row, ..
+            },
+            z,
+        ) = (self.call, &self.z.host);
+        let z = fill_latent((z.rows, z.cols), prior, STREAM, first_row, &state());
         // A sine near its zero is as far off as the radius is long.
         let expected = |row, col| Expected::new(z[(row, col)], 6.0);
         vec![found[0].compare(rounding, expected)]
@@ -115,12 +110,6 @@ impl FillLatent<'_, Recorder> {
     pub(crate) fn record(&mut self) -> Case {
         self.z.matrix.storage = 1.0;
         let (rows, cols) = self.check();
-        let call = Call {
-            rows,
-            cols,
-            prior: self.prior,
-            first_row: self.first_row,
-        };
-        call.case()
+        case(rows, cols, self.prior, self.first_row)
     }
 }

@@ -3,35 +3,27 @@
 use super::{FillLatent, Prior};
 use crate::Real;
 use crate::native::Native;
-use crate::random::{Address, unit_open};
+use crate::random::unit_open;
 
 #[track_caller]
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: FillLatent<'_, Native<T>>) {
-    let (m, n) = op.check();
-    let address = Address {
-        seed: op.state.seed,
-        stream: op.stream,
-        step: op.state.step,
-    };
+    let (_, n) = op.check();
+    let address = op.state.address(op.stream);
     let (prior, first_row) = (op.prior, op.first_row);
-    let z = op.z.shared();
-    native.over_rows(m, m * n, |row| {
-        // SAFETY: each row is filled by one task.
-        let z = unsafe { z.part(row, 0, n) };
+    native.each_row(&mut op.z, |row, z| {
         // Rows begin at multiples of four, so that each begins a Philox block.
         let first = (first_row + row) as u64 * n.next_multiple_of(4) as u64;
         const CHUNK: usize = 64;
         let mut words = [0; CHUNK];
         for (chunk, z) in z.chunks_mut(CHUNK).enumerate() {
-            address.fill_words(first + (chunk * CHUNK) as u64, &mut words);
-            fill(prior, &words, z);
+            // Of a row at the end of the address space there are no more.
+            let words = &mut words[..z.len().next_multiple_of(4)];
+            address.fill_words(first + (chunk * CHUNK) as u64, words);
+            fill(prior, words, z);
         }
         if prior == Prior::Spherical {
-            let norm = z
-                .iter()
-                .map(|z| z.to_f64() * z.to_f64())
-                .sum::<f64>()
-                .sqrt();
+            let squares = z.iter().map(|z| z.to_f64() * z.to_f64());
+            let norm = squares.sum::<f64>().sqrt();
             z.iter_mut()
                 .for_each(|z| *z = T::from_f64(z.to_f64() / norm));
         }

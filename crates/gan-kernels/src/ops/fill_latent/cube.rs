@@ -17,14 +17,8 @@ const UNITS: usize = 32;
 pub(crate) fn run(cube: &Cube, op: FillLatent<'_, Cube>) {
     let (m, _) = op.check();
     launch!(fill_latent(
-        cube,
-        [m, UNITS],
-        vectors(op.z.as_rows()),
-        now(op.state),
-        op.stream.word(),
-        op.first_row as u32,
-        op.prior
-    ));
+        vectors(op.z.as_rows()), now(op.state), op.stream.word(), op.first_row as u32, op.prior
+    ) on cube, [m, UNITS]);
 }
 
 #[cube(launch_unchecked)]

@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use super::Prior;
 use crate::StepState;
 use crate::ops::reference::Table;
-use crate::random::{Address, Stream, unit_open};
+use crate::random::{Stream, unit_open};
 
 /// m × n latents, the first row being row `first_row` of the stream.
 pub(crate) fn fill_latent(
@@ -15,11 +15,7 @@ pub(crate) fn fill_latent(
     first_row: usize,
     state: &StepState,
 ) -> Table {
-    let address = Address {
-        seed: state.seed,
-        stream,
-        step: state.step,
-    };
+    let address = state.address(stream);
     let row_words = (n.div_ceil(4) * 4) as u64;
     let mut z = Table::zeros(m, n);
     for i in 0..m {

@@ -68,15 +68,15 @@ const fn call(
     step: u64,
     dropout: Option<Dropout>,
 ) -> Case {
-    let call = Call {
+    Call {
         rows,
         records,
         cols,
         kept,
         step,
         dropout,
-    };
-    call.case()
+    }
+    .case()
 }
 
 impl Call {
@@ -90,19 +90,9 @@ impl Call {
 
 impl Operation for Call {
     fn name(&self) -> String {
-        let Self {
-            rows,
-            records,
-            cols,
-            kept,
-            ..
-        } = self;
-        let dropout = if self.dropout.is_some() {
-            "+dropout"
-        } else {
-            ""
-        };
-        format!("{rows}x{cols}/{kept:?} of {records}{dropout}")
+        let (kept, records) = (self.kept, self.records);
+        let dropout = self.dropout.map_or("", |_| "+dropout");
+        format!("{}x{}/{kept:?} of {records}{dropout}", self.rows, self.cols)
     }
 
     fn bytes(&self) -> u64 {
@@ -198,14 +188,7 @@ impl GatherRows<'_, Recorder> {
         let (records, cols) = (self.records.rows(), self.records.cols());
         self.check(records, cols);
         self.y.matrix.storage = share_kept(self.dropout);
-        let call = Call {
-            rows: self.y.shape().0,
-            records,
-            cols,
-            kept: self.records.format(),
-            step: self.state.step,
-            dropout: self.dropout,
-        };
-        call.case()
+        let ((rows, _), format) = (self.y.shape(), self.records.format());
+        call(rows, records, cols, format, self.state.step, self.dropout)
     }
 }

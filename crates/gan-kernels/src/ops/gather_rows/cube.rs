@@ -27,18 +27,12 @@ pub(crate) fn run(cube: &Cube, op: GatherRows<'_, Cube>) {
         op.minibatch as u32,
     );
     launch!(gather_rows(
-        cube,
-        [m, UNITS],
-        buffer(&records.data, records.words),
-        buffer(&records.maps, records.map_words),
-        vectors(op.y.as_rows()),
-        shuffle,
-        mask(op.dropout, records.cols, op.state),
-        records.format
-    ));
+        buffer(&records.data, records.words), buffer(&records.maps, records.map_words),
+        vectors(op.y.as_rows()), shuffle, mask(op.dropout, records.cols, op.state), records.format
+    ) on cube, [m, UNITS]);
 }
 
-/// What says which record a row is.
+/// The numbers that say which record a row is.
 #[derive(CubeType, CubeLaunch)]
 struct Shuffle {
     state: Box<[u32]>,

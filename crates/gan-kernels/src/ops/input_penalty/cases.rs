@@ -61,9 +61,7 @@ const fn case(rows: usize, cols: usize, penalty: Penalty) -> Case {
 impl Operation for Call {
     fn name(&self) -> String {
         let penalty = match self.penalty {
-            Penalty::ZeroCentred { data, samples } => {
-                format!("zero-centred {data} and {samples}")
-            }
+            Penalty::ZeroCentred { data, samples } => format!("zero-centred {data} and {samples}"),
             Penalty::UnitNorm { weight } => format!("unit norm {weight}"),
         };
         format!("{}x{}/{penalty}", self.rows, self.cols)
@@ -128,13 +126,12 @@ impl<B: Backend> Operands<B> for Penalised<B> {
     fn compare(&self, rounding: Rounding, found: &[Found]) -> Vec<Comparison> {
         let [x, q, s] = [&self.x, &self.q, &self.s].map(|operand| &operand.host);
         let c = input_penalty(x, q, s, self.penalty);
-        let rows: Vec<_> = (0..q.rows)
-            .map(|i| {
-                let row = row(q, i, self.penalty);
-                let sizes = Sizes::new(self.penalty, &row, q.cols, rounding.unit());
-                (row, sizes)
-            })
-            .collect();
+        let of_row = |i| {
+            let row = row(q, i, self.penalty);
+            let sizes = Sizes::new(self.penalty, &row, q.cols, rounding.unit());
+            (row, sizes)
+        };
+        let rows: Vec<_> = (0..q.rows).map(of_row).collect();
         let c = found[0].compare(rounding, |i, j| {
             let (row, sizes) = &rows[i];
             let of_x = 2.0 * (s[(i, 0)] * x[(i, j)]).abs();
@@ -199,11 +196,6 @@ impl InputPenalty<'_, Recorder> {
     pub(crate) fn record(&mut self) -> Case {
         let (rows, cols) = self.check();
         self.c.matrix.storage = 1.0;
-        let call = Call {
-            rows,
-            cols,
-            penalty: self.penalty,
-        };
-        call.case()
+        case(rows, cols, self.penalty)
     }
 }

@@ -34,16 +34,11 @@ pub(crate) fn run(cube: &Cube, op: InputPenalty<'_, Cube>) {
     let cubes = m.div_ceil(ROWS);
     let sums = op.monitors.partial(cube, Summed::All, cubes);
     launch!(input_penalty(
-        cube,
-        [cubes, UNITS],
-        vectors(op.x),
-        vectors(op.q),
-        elements(op.s),
-        vectors(op.c.as_rows()),
+        vectors(op.x), vectors(op.q), elements(op.s), vectors(op.c.as_rows()),
         buffer(&sums, cubes * Summed::All.words()),
         PartsLaunch::new(part as u32, first, second, third),
         matches!(op.penalty, Penalty::UnitNorm { .. })
-    ));
+    ) on cube, [cubes, UNITS]);
 }
 
 #[cube(launch_unchecked)]

@@ -5,7 +5,7 @@ use crate::ops::reference::Table;
 
 /// The penalty of one row.
 pub(crate) struct Row {
-    /// Whether the penalty is on this row at all.
+    /// True if the penalty is on this row at all.
     pub(crate) is_penalised: bool,
     /// ‖q‖².
     pub(crate) square: f64,

@@ -90,6 +90,6 @@ impl Interpolate<'_, Recorder> {
     pub(crate) fn record(&mut self) -> Case {
         let (rows, cols) = self.check();
         self.y.matrix.storage = 1.0;
-        Call { rows, cols }.case()
+        case(rows, cols)
     }
 }

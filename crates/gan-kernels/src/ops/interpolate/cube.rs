@@ -15,14 +15,8 @@ const UNITS: usize = 64;
 pub(crate) fn run(cube: &Cube, op: Interpolate<'_, Cube>) {
     let (m, _) = op.check();
     launch!(interpolate(
-        cube,
-        [m, UNITS],
-        vectors(op.a),
-        vectors(op.b),
-        vectors(op.y.as_rows()),
-        now(op.state),
-        op.stream.word()
-    ));
+        vectors(op.a), vectors(op.b), vectors(op.y.as_rows()), now(op.state), op.stream.word()
+    ) on cube, [m, UNITS]);
 }
 
 #[cube(launch_unchecked)]

@@ -2,15 +2,11 @@
 
 use crate::StepState;
 use crate::ops::reference::Table;
-use crate::random::{Address, Stream, unit_open};
+use crate::random::{Stream, unit_open};
 
 /// `ε ⊙ A + (1 − ε) ⊙ B`, m × n, with one ε a row.
 pub(crate) fn interpolate(a: &Table, b: &Table, stream: Stream, state: &StepState) -> Table {
-    let address = Address {
-        seed: state.seed,
-        stream,
-        step: state.step,
-    };
+    let address = state.address(stream);
     let mut y = Table::zeros(a.rows, a.cols);
     for i in 0..a.rows {
         let epsilon = f64::from(unit_open(address.word(i as u64)));

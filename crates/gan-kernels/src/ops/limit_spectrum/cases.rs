@@ -152,7 +152,6 @@ impl LimitSpectrum<'_, Recorder> {
     /// The call.
     pub(crate) fn record(&mut self) -> Case {
         let (rows, cols) = self.check();
-        let limit = self.limit;
-        Call { rows, cols, limit }.case()
+        case(rows, cols, self.limit)
     }
 }

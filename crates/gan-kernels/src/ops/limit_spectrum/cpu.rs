@@ -37,13 +37,8 @@ pub(crate) fn run<T: Real>(native: &Native<T>, op: LimitSpectrum<'_, Native<T>>)
     values.for_each(|(u, r)| *u = T::from_f64(r / sigma));
     if sigma > op.limit {
         let factor = T::from_f64(op.limit / sigma);
-        let mut w = op.w.all_mut();
-        let w = w.shared();
-        native.over_rows(k, k * n, |row| {
-            // SAFETY: each row is one task's.
-            unsafe { w.part(row, 0, n) }
-                .iter_mut()
-                .for_each(|w| *w *= factor);
+        native.each_row(&mut op.w.all_mut(), |_, w| {
+            w.iter_mut().for_each(|w| *w *= factor);
         });
     }
 }

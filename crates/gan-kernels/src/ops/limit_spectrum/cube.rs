@@ -31,27 +31,11 @@ pub(crate) fn run(cube: &Cube, op: LimitSpectrum<'_, Cube>) {
     let sums = cube.scratch(len);
     let sums = || buffer(&sums, len);
     let (w, u) = (|| vectors(op.w.all()), || vectors(op.direction.all()));
-    launch!(limit_spectrum_rows(
-        cube,
-        [k.div_ceil(ROWS), UNITS],
-        w(),
-        u(),
-        sums()
-    ));
-    launch!(limit_spectrum_columns(
-        cube,
-        [n4.div_ceil(STRIP), UNITS],
-        w(),
-        sums()
-    ));
+    launch!(limit_spectrum_rows(w(), u(), sums()) on cube, [k.div_ceil(ROWS), UNITS]);
+    launch!(limit_spectrum_columns(w(), sums()) on cube, [n4.div_ceil(STRIP), UNITS]);
     launch!(limit_spectrum_scale(
-        cube,
-        [(k * n4).div_ceil(UNITS * PER_UNIT), UNITS],
-        w(),
-        u(),
-        sums(),
-        op.limit as f32
-    ));
+        w(), u(), sums(), op.limit as f32
+    ) on cube, [(k * n4).div_ceil(UNITS * PER_UNIT), UNITS]);
 }
 
 /// t = W·u.

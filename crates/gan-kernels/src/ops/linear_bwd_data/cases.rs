@@ -9,9 +9,7 @@ use crate::cases::{
 };
 use crate::ops::reference::{Table, dropout_factor};
 use crate::recorder::{Recorder, percent, share_kept};
-use crate::{
-    Activation, Backend, BackendError, Dropout, LinearFwd, Real, RowsMut, Winners, WinnersRows,
-};
+use crate::{Activation, Backend, BackendError, Dropout, LinearFwd, Real, Winners, WinnersRows};
 
 use Activation::{Identity, Maxout, Relu, Sigmoid, Tanh};
 
@@ -69,7 +67,7 @@ const fn dropped(m: usize, n: usize, k: usize, act: Activation, mask: Dropout) -
     call(Shape { m, n, k }, act, Some(mask))
 }
 
-const fn call(shape: Shape, act: Activation, dropout: Option<Dropout>) -> Case {
+pub(crate) const fn call(shape: Shape, act: Activation, dropout: Option<Dropout>) -> Case {
     Call {
         shape,
         act,
@@ -98,6 +96,7 @@ impl Operation for Call {
             dz: draw.input(draw.gradient(3, m, n)),
             w: draw.whole(draw.weights(4, k, n, n)),
             lower: Lower::new(draw, [m, k], self.act, self.dropout),
+            dz_below: draw.output(m, k * self.act.pieces()),
             state: draw.state(),
         })
     }
@@ -107,24 +106,24 @@ struct Backward<B: Backend> {
     dz: Operand<B>,
     w: Operand<B>,
     lower: Lower<B>,
+    dz_below: Operand<B>,
     state: B::State,
 }
 
 impl<B: Backend> Operands<B> for Backward<B> {
     fn run(&mut self, backend: &B) -> Result<(), BackendError> {
-        let (below, dz_below) = self.lower.operands();
         backend.linear_bwd_data(LinearBwdData {
             dz: self.dz.rows(),
             w: &self.w.matrix,
-            below,
-            dz_below,
+            below: self.lower.below(),
+            dz_below: self.dz_below.rows_mut(),
             state: &self.state,
         });
         Ok(())
     }
 
     fn results(&mut self, checker: &Checker<'_, B>) -> Result<Vec<Found>, BackendError> {
-        Ok(vec![self.lower.dz.read("dz_below", checker.backend)?])
+        Ok(vec![self.dz_below.read("dz_below", checker.backend)?])
     }
 
     fn compare(&self, rounding: Rounding, found: &[Found]) -> Vec<Comparison> {
@@ -136,15 +135,11 @@ impl<B: Backend> Operands<B> for Backward<B> {
         };
         let sizes = rounding.product(shape, |i, l| dz[(i, l)], |l, j| w[(j, l)]);
         let expected = linear_bwd_data(dz, w, &self.lower.host(), &state());
-        let dy = |i, j| dz.row(i).iter().zip(w.row(j)).map(|(dz, w)| dz * w).sum();
-        vec![
-            self.lower
-                .compare(rounding, &found[0], &expected, dy, &sizes),
-        ]
+        vec![self.lower.compare(rounding, &found[0], &expected, &sizes)]
     }
 }
 
-/// The layer below another one, as its forward pass left it, and room for its gradient.
+/// The layer below another one, as its forward pass left it.
 pub(crate) struct Lower<B: Backend> {
     /// Z↓, which the operations do not see.
     pub(crate) z: Table,
@@ -154,7 +149,6 @@ pub(crate) struct Lower<B: Backend> {
     winners: Option<Winners<B>>,
     /// The first row of the winners.
     first_winners: usize,
-    pub(crate) dz: Operand<B>,
 }
 
 impl<B: Backend> Lower<B> {
@@ -187,7 +181,6 @@ impl<B: Backend> Lower<B> {
             y: draw.input(y),
             winners,
             first_winners: draw.margin(),
-            dz: draw.output(m, units * pieces),
         }
     }
 
@@ -202,18 +195,6 @@ impl<B: Backend> Lower<B> {
         }
     }
 
-    /// The layer below as operations take it, and room for its gradient.
-    pub(crate) fn operands(&mut self) -> (Below<'_, B>, RowsMut<'_, B>) {
-        let first = self.first_winners;
-        let below = Below {
-            y: self.y.rows(),
-            act: self.act,
-            winners: self.winners.as_ref().map(|w| w.from_row(first)),
-            dropout: self.dropout,
-        };
-        (below, self.dz.rows_mut())
-    }
-
     /// The layer below as the reference takes it.
     pub(crate) fn host(&self) -> LayerBelow<'_> {
         LayerBelow {
@@ -223,14 +204,13 @@ impl<B: Backend> Lower<B> {
         }
     }
 
-    /// Compares the gradient that was found with the reference's; `dy`, and the magnitudes `sizes`,
-    /// are of the product of dZ and Wᵀ.
+    /// Compares the gradient that was found with the reference's; the magnitudes `sizes` are of the
+    /// product of dZ and Wᵀ.
     pub(crate) fn compare(
         &self,
         rounding: Rounding,
         found: &Found,
-        expected: &Table,
-        dy: impl Fn(usize, usize) -> f64,
+        [dy, dz_below]: &[Table; 2],
         sizes: &Table,
     ) -> Comparison {
         found.compare(rounding, |row, col| {
@@ -241,11 +221,9 @@ impl<B: Backend> Lower<B> {
             }
             let factor = dropout_factor(self.dropout, &state(), (row, unit), sizes.cols);
             // φ′ comes from an output that was rounded to the element type.
-            let of_slope = 2.0 * dy(row, unit).abs();
-            Expected::new(
-                expected[(row, col)],
-                factor * (sizes[(row, unit)] + of_slope),
-            )
+            let of_slope = 2.0 * dy[(row, unit)].abs();
+            let magnitude = factor * (sizes[(row, unit)] + of_slope);
+            Expected::new(dz_below[(row, col)], magnitude)
         })
     }
 }

@@ -11,7 +11,8 @@ use crate::{Activation, Real, Rows};
 #[track_caller]
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdData<'_, Native<T>>) {
     let (m, k, n) = op.check();
-    let w = Operand::plain(&op.w.storage, op.w.stride).transposed();
+    let w = Operand::plain(&op.w.storage, op.w.stride);
+    let (a, b) = (op.dz.operand(), w.transposed());
     let mask = op
         .below
         .dropout
@@ -25,17 +26,8 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdData<'_, Native<
         units: k,
         dz: op.dz_below.shared(),
     };
-    product(
-        native,
-        &Product {
-            a: op.dz.operand(),
-            b: w,
-            m,
-            n: k,
-            k: n,
-        },
-        &backward,
-    );
+    let (n, k) = (k, n);
+    product(native, &Product { a, b, m, n, k }, &backward);
 }
 
 struct Backward<'a, T: Real> {

@@ -24,28 +24,12 @@ pub(crate) fn run(cube: &Cube, op: LinearBwdData<'_, Cube>) {
         None => {
             let below = elementwise_layer(op.below.y, op.below.act, dropout);
             let dz_below = vectors(dz_below);
-            launch!(linear_bwd_data(
-                cube,
-                [cubes, units],
-                dz,
-                w,
-                below,
-                dz_below,
-                p
-            ));
+            launch!(linear_bwd_data(dz, w, below, dz_below, p) on cube, [cubes, units]);
         }
         Some(won) => {
             let below = MaxoutLayerLaunch::new(winners(won), dropout);
             let dz_below = elements(dz_below);
-            launch!(linear_bwd_data_maxout(
-                cube,
-                [cubes, units],
-                dz,
-                w,
-                below,
-                dz_below,
-                p
-            ));
+            launch!(linear_bwd_data_maxout(dz, w, below, dz_below, p) on cube, [cubes, units]);
         }
     }
 }

@@ -46,6 +46,19 @@ pub struct Below<'a, B: Backend> {
     pub dropout: Option<Dropout>,
 }
 
+impl<'a, B: Backend> Below<'a, B> {
+    /// A layer without φ and dropout, whose output is `y`.
+    #[must_use]
+    pub fn linear(y: Rows<'a, B>) -> Self {
+        Self {
+            y,
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+        }
+    }
+}
+
 impl<B: Backend> Clone for Below<'_, B> {
     fn clone(&self) -> Self {
         *self

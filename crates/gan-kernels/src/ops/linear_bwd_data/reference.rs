@@ -12,7 +12,8 @@ pub(crate) struct LayerBelow<'a> {
     pub(crate) dropout: Option<Dropout>,
 }
 
-/// `dZ↓ = (dZ·Wᵀ) ⊙ φ′(Z↓) ⊙ mask↓`, m × k·pieces, from dZ of m × n and W of k × n.
+/// `dY↓ = dZ·Wᵀ`, m × k, and `dZ↓ = dY↓ ⊙ φ′(Z↓) ⊙ mask↓`, m × k·pieces, from dZ of m × n and W of
+/// k × n.
 ///
 /// Of a maxout unit the winning piece gets the gradient and the others 0.
 pub(crate) fn linear_bwd_data(
@@ -20,18 +21,18 @@ pub(crate) fn linear_bwd_data(
     w: &Table,
     below: &LayerBelow<'_>,
     state: &StepState,
-) -> Table {
+) -> [Table; 2] {
     let (m, k) = (dz.rows, w.rows);
-    let mut dz_below = Table::zeros(m, below.z.cols);
+    let (mut dy, mut dz_below) = (Table::zeros(m, k), Table::zeros(m, below.z.cols));
     for i in 0..m {
         for j in 0..k {
-            let dy: f64 = dz.row(i).iter().zip(w.row(j)).map(|(dz, w)| dz * w).sum();
+            dy[(i, j)] = dz.row(i).iter().zip(w.row(j)).map(|(dz, w)| dz * w).sum();
             let (column, slope) = slope_of_unit(below.z.row(i), below.act, j);
             let mask = dropout_factor(below.dropout, state, (i, j), k);
-            dz_below[(i, column)] = dy * slope * mask;
+            dz_below[(i, column)] = dy[(i, j)] * slope * mask;
         }
     }
-    dz_below
+    [dy, dz_below]
 }
 
 /// The column of a row of Z that unit `j`'s output follows, and φ′ there.
@@ -45,15 +46,9 @@ pub(crate) fn slope_of_unit(z: &[f64], act: Activation, j: usize) -> (usize, f64
 /// φ′(z).
 fn slope(act: Activation, z: f64) -> f64 {
     match act {
-        Activation::Identity | Activation::Maxout { .. } => 1.0,
         Activation::Relu => f64::from(z > 0.0),
-        Activation::LeakyRelu { slope } => {
-            if z > 0.0 {
-                1.0
-            } else {
-                slope
-            }
-        }
+        Activation::LeakyRelu { slope } if z <= 0.0 => slope,
+        Activation::Identity | Activation::LeakyRelu { .. } | Activation::Maxout { .. } => 1.0,
         Activation::Sigmoid => 0.25 / (0.5 * z).cosh().powi(2),
         Activation::Tanh => 1.0 / z.cosh().powi(2),
     }

@@ -77,28 +77,10 @@ pub struct Call {
     pub from_zero: bool,
     /// Largest norm of a column of W after an update; `Store` has none.
     pub max_column_norm: Option<f64>,
-    /// The monitoring of the gradient's squared norm.
-    pub norm: Norm,
-    /// The factors of the rows of dZ in the gradient of the bias.
-    pub bias: BiasRows,
-}
-
-/// The monitoring of a gradient's squared norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Norm {
-    /// It is added to a monitor.
-    Watched,
-    /// It is not.
-    Ignored,
-}
-
-/// The factors of the rows of dZ in the gradient of the bias.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BiasRows {
-    /// 1 for each row.
-    Alike,
-    /// A factor for each row.
-    Weighted,
+    /// True if the gradient's squared norm is added to a monitor.
+    pub is_watched: bool,
+    /// True if each row of dZ has a factor of its own in the gradient of the bias.
+    pub is_weighted: bool,
 }
 
 const fn call(m: usize, n: usize, k: usize, update: Update) -> Call {
@@ -107,14 +89,14 @@ const fn call(m: usize, n: usize, k: usize, update: Update) -> Call {
         update,
         from_zero: false,
         max_column_norm: None,
-        norm: Norm::Ignored,
-        bias: BiasRows::Alike,
+        is_watched: false,
+        is_weighted: false,
     }
 }
 
 const fn watched(m: usize, n: usize, k: usize, update: Update) -> Call {
     Call {
-        norm: Norm::Watched,
+        is_watched: true,
         ..call(m, n, k, update)
     }
 }
@@ -136,7 +118,7 @@ impl Call {
 
     const fn weighted(self) -> Self {
         Self {
-            bias: BiasRows::Weighted,
+            is_weighted: true,
             ..self
         }
     }
@@ -154,10 +136,10 @@ impl Operation for Call {
         if let Some(limit) = self.max_column_norm {
             name += &format!("+limit{limit}");
         }
-        if self.norm == Norm::Watched {
+        if self.is_watched {
             name += "+norm";
         }
-        if self.bias == BiasRows::Weighted {
+        if self.is_weighted {
             name += "+bias weights";
         }
         name
@@ -179,9 +161,10 @@ impl Operation for Call {
 
     fn prepare<B: Backend>(&self, draw: &Draw<'_, B>) -> Box<dyn Operands<B>> {
         let Shape { m, n, k } = self.shape;
-        let s = match self.bias {
-            BiasRows::Alike => Table::new(m, 1, vec![1.0; m]),
-            BiasRows::Weighted => draw.values(32, m, 1),
+        let s = if self.is_weighted {
+            draw.values(32, m, 1)
+        } else {
+            Table::new(m, 1, vec![1.0; m])
         };
         let parameter = |operand: usize, rows: usize| {
             let mut parameter = [0, 1, 2].map(|i| draw.values(operand + i, rows, n));
@@ -228,9 +211,12 @@ struct Params<B: Backend> {
 impl<B: Backend> Operands<B> for Params<B> {
     fn run(&mut self, backend: &B) -> Result<(), BackendError> {
         let [w, b] = &mut self.theta;
-        let update = self.call.update;
-        let is_weighted = self.call.bias == BiasRows::Weighted;
-        let is_watched = self.call.norm == Norm::Watched;
+        let Call {
+            update,
+            is_watched,
+            is_weighted,
+            ..
+        } = self.call;
         backend.linear_bwd_params(LinearBwdParams {
             x: self.x.rows(),
             dz: self.dz.rows(),
@@ -253,11 +239,9 @@ impl<B: Backend> Operands<B> for Params<B> {
             ["first moment of w", "first moment of b"],
             ["second moment of w", "second moment of b"],
         ];
+        let [first, second] = &self.moments;
         let mut found = Vec::new();
-        for (names, matrices) in NAMES
-            .iter()
-            .zip([&self.theta].into_iter().chain(&self.moments))
-        {
+        for (names, matrices) in NAMES.iter().zip([&self.theta, first, second]) {
             for (name, matrix) in names.iter().zip(matrices) {
                 found.push(Found::whole(name, matrix, checker.backend)?);
             }
@@ -309,7 +293,7 @@ impl<B: Backend> Operands<B> for Params<B> {
             }
         }
         norm.magnitude += norm.value * (k as f64).sqrt();
-        if self.call.norm == Norm::Ignored {
+        if !self.call.is_watched {
             norm = Expected::exactly(0.0);
         }
         comparisons.push(found[6].compare(rounding, |_, monitor| {
@@ -379,22 +363,12 @@ impl LinearBwdParams<'_, Recorder> {
     pub(crate) fn record(&mut self) -> Case {
         let (k, n, m) = self.check();
         let call = Call {
-            shape: Shape { m, n, k },
-            update: self.update,
-            from_zero: false,
             max_column_norm: self.max_column_norm,
-            norm: match self.monitor {
-                Some(_) => Norm::Watched,
-                None => Norm::Ignored,
-            },
-            bias: match self.bias_weights {
-                Some(_) => BiasRows::Weighted,
-                None => BiasRows::Alike,
-            },
+            is_watched: self.monitor.is_some(),
+            is_weighted: self.bias_weights.is_some(),
+            ..call(m, n, k, self.update)
         };
-        call.case().sparse(
-            percent(self.x.matrix.storage),
-            percent(self.dz.matrix.storage),
-        )
+        let [x, dz] = [&self.x, &self.dz].map(|factor| percent(factor.matrix.storage));
+        call.case().sparse(x, dz)
     }
 }

@@ -4,7 +4,7 @@
 
 use cubecl::prelude::*;
 
-use super::{LinearBwdParams, Update};
+use super::{KernelKey, LinearBwdParams, Update};
 use crate::cube::launch::launch;
 use crate::cube::operand::{Operand, Vec4, buffer, now, vectors, within};
 use crate::cube::philox::RATES;
@@ -44,16 +44,15 @@ pub(crate) fn run_each<'a>(
     }
 }
 
-/// Whether one kernel can update both layers.
+/// True if one kernel can update both layers.
 fn are_alike(one: &LinearBwdParams<'_, Cube>, other: &LinearBwdParams<'_, Cube>) -> bool {
     let key = |op: &LinearBwdParams<'_, Cube>| {
-        let limited = op.max_column_norm.is_some();
-        (Rule::of(op.update), limited, op.bias_weights.is_some())
+        KernelKey::new(op.update, op.max_column_norm, op.bias_weights.is_some())
     };
     key(one) == key(other) && std::ptr::eq(one.state, other.state)
 }
 
-/// Whether a kernel of so many layers has room for what each of them needs.
+/// True if a kernel of so many layers has room for what each of them needs.
 fn has_room(cube: &Cube, layers: usize) -> bool {
     // Nine of each at most, the squares and the state.
     let bindings = 9 * layers + 2;
@@ -97,14 +96,8 @@ fn launch(
         buffer(&squares, 2 * cubes)
     });
     launch!(linear_bwd_params(
-        cube,
-        [cubes, p.tile.units()],
-        layers,
-        squares.into(),
-        now(state),
-        p,
-        rule
-    ));
+        layers, squares.into(), now(state), p, rule
+    ) on cube, [cubes, p.tile.units()]);
 }
 
 /// One layer, as the kernel takes it, of which `cubes` cubes from `first_cube` on take care.
@@ -134,7 +127,7 @@ fn whole(matrix: &Matrix<Cube>) -> BufferArg {
     buffer(&matrix.storage, matrix.rows * matrix.stride / 4)
 }
 
-/// What an update keeps of the weights (`at` 0) or of the bias (`at` 1).
+/// The numbers that an update keeps of the weights (`at` 0) or of the bias (`at` 1).
 fn moments(op: &LinearBwdParams<'_, Cube>, at: usize) -> SequenceArg<Box<[Vec4]>> {
     let mut kept = SequenceArg::new();
     for pair in &*op.moments {
@@ -183,7 +176,7 @@ struct Layer {
     b: Parameters,
     max_column_norm: ComptimeOption<f32>,
     constants: Constants,
-    /// Which of the launch's cubes are this layer's.
+    /// The first of the launch's cubes that are this layer's, and their number.
     first_cube: u32,
     cubes: u32,
 }
@@ -196,7 +189,7 @@ struct Parameters {
     moments: Sequence<Box<[Vec4]>>,
 }
 
-/// What becomes of a gradient, in the compile-time key: see [`Update`].
+/// The use of a gradient, in the compile-time key: see [`Update`].
 #[derive_cube_comptime]
 enum Rule {
     Store,

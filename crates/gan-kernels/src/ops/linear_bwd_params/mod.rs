@@ -6,6 +6,8 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
+use std::mem::Discriminant;
+
 use super::check_shape;
 use crate::{Backend, Matrix, Monitor, Rows};
 
@@ -72,6 +74,24 @@ impl Update {
     }
 }
 
+/// The properties that layers share if one kernel can step them.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct KernelKey {
+    rule: Discriminant<Update>,
+    is_limited: bool,
+    is_weighted: bool,
+}
+
+impl KernelKey {
+    pub(crate) fn new(update: Update, max_column_norm: Option<f64>, is_weighted: bool) -> Self {
+        Self {
+            rule: std::mem::discriminant(&update),
+            is_limited: max_column_norm.is_some(),
+            is_weighted,
+        }
+    }
+}
+
 /// The constants of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
@@ -83,7 +103,31 @@ pub struct Adam {
     pub epsilon: f64,
 }
 
-impl<B: Backend> LinearBwdParams<'_, B> {
+impl<'a, B: Backend> LinearBwdParams<'a, B> {
+    /// The gradient itself, in the place of W and b.
+    #[must_use]
+    pub fn gradient(
+        x: Rows<'a, B>,
+        dz: Rows<'a, B>,
+        w: &'a mut Matrix<B>,
+        b: &'a mut Matrix<B>,
+        state: &'a B::State,
+    ) -> Self {
+        Self {
+            x,
+            dz,
+            bias_weights: None,
+            w,
+            b,
+            moments: &mut [],
+            update: Update::Store,
+            slot: 0,
+            max_column_norm: None,
+            state,
+            monitor: None,
+        }
+    }
+
     /// Checks every operand; returns k (rows of W), n and m (the depth).
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize, usize) {

@@ -76,7 +76,7 @@ const fn dropped(m: usize, n: usize, k: usize, act: Activation, mask: Dropout) -
     call(Shape { m, n, k }, act, Some(mask))
 }
 
-const fn call(shape: Shape, act: Activation, dropout: Option<Dropout>) -> Case {
+pub(crate) const fn call(shape: Shape, act: Activation, dropout: Option<Dropout>) -> Case {
     Call {
         shape,
         act,
@@ -160,14 +160,13 @@ impl<B: Backend> Operands<B> for Forward<B> {
 
     fn results(&mut self, checker: &Checker<'_, B>) -> Result<Vec<Found>, BackendError> {
         let y = self.y.read("y", checker.backend)?;
-        let winners = match &self.winners {
-            None => Vec::new(),
-            Some(winners) => {
-                let winners = winners.from_row(self.first_winners);
-                read_winners(checker, winners, self.call.shape.m, self.call.act)?
-            }
-        };
-        Ok(vec![y, Found::new("winners", self.call.shape.n, winners)])
+        let Call { shape, act, .. } = self.call;
+        let winners = self.winners.as_ref().map(|winners| {
+            let winners = winners.from_row(self.first_winners);
+            read_winners(checker, winners, shape.m, act)
+        });
+        let winners = winners.transpose()?.unwrap_or_default();
+        Ok(vec![y, Found::new("winners", shape.n, winners)])
     }
 
     fn compare(&self, rounding: Rounding, found: &[Found]) -> Vec<Comparison> {
@@ -198,14 +197,13 @@ impl<B: Backend> Operands<B> for Forward<B> {
             let winner = expected.winners[(row, unit)];
             // Another piece may win only where rounding cannot tell the two apart.
             let z = &expected.z.row(row)[unit * pieces..][..pieces];
-            let behind = z
-                .get(found as usize)
-                .map_or(f64::INFINITY, |z_found| z[winner as usize] - z_found);
+            let behind = |z_found| z[winner as usize] - z_found;
+            let behind = z.get(found as usize).map_or(f64::INFINITY, behind);
             if found != winner && behind < 2.0 * rounding.unit() * largest(row, unit) {
                 winners.skip();
-                continue;
+            } else {
+                winners.add(Expected::exactly(winner).beside(row, unit, found, 0.0));
             }
-            winners.add(Expected::exactly(winner).beside(row, unit, found, 0.0));
         }
         vec![y, winners]
     }
@@ -218,12 +216,8 @@ impl LinearFwd<'_, Recorder> {
         let n = self.y.shape().1;
         let relu = if self.act == Relu { 0.5 } else { 1.0 };
         self.y.matrix.storage = relu * share_kept(self.dropout);
-        let call = Call {
-            shape: Shape { m, n, k },
-            act: self.act,
-            dropout: self.dropout,
-        };
-        call.case().sparse(percent(self.x.matrix.storage), 100)
+        let case = call(Shape { m, n, k }, self.act, self.dropout);
+        case.sparse(percent(self.x.matrix.storage), 100)
     }
 }
 
@@ -237,10 +231,10 @@ mod tests {
     /// mantissa, and the number of all.
     fn failures(bits: u32, factor_epsilon: f64) -> (usize, usize) {
         let native = Native::<f32>::new(Some(2)).unwrap();
-        let matrix = |rows, cols| native.matrix(rows, cols);
+        let backend = &native;
         let checker = Checker {
+            backend,
             factor_epsilon,
-            ..Checker::new(&native, &matrix)
         };
         let (mut failed, mut all) = (0, 0);
         for case in CASES.iter().filter(|case| case.flop() < 1_000_000) {
@@ -256,24 +250,19 @@ mod tests {
             let found = operands.results(&checker).unwrap();
             let compared = operands.compare(checker.rounding(case), &found);
             all += 1;
-            failed += usize::from(compared.iter().any(|result| result.wrong() > 0));
+            failed += usize::from(compared.iter().any(|result| result.wrong > 0));
         }
         (failed, all)
     }
 
-    fn round(native: &Native<f32>, matrix: &mut Matrix<Native<f32>>, bits: u32) {
-        let mut values = native.read(matrix.all()).unwrap();
-        values
-            .iter_mut()
-            .for_each(|value| *value = rounded(*value, bits));
-        native.write(matrix, &values);
-    }
-
     /// To the nearest of the numbers with `bits` of mantissa.
-    fn rounded(value: f32, bits: u32) -> f32 {
+    fn round(native: &Native<f32>, matrix: &mut Matrix<Native<f32>>, bits: u32) {
         let dropped = 23 - bits;
         let half = 1 << (dropped - 1);
-        f32::from_bits((value.to_bits() + half) & !((1 << dropped) - 1))
+        let rounded = |value: f32| (value.to_bits() + half) & !((1 << dropped) - 1);
+        let values = native.read(matrix.all()).unwrap().into_iter();
+        let values: Vec<_> = values.map(|value| f32::from_bits(rounded(value))).collect();
+        native.write(matrix, &values);
     }
 
     #[test]

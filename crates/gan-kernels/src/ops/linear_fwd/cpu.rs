@@ -12,7 +12,7 @@ use crate::{Activation, Real};
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearFwd<'_, Native<T>>) {
     let (m, n, k) = op.check();
     let units = n / op.act.pieces();
-    let w = Operand::plain(&op.w.storage, op.w.stride);
+    let (a, b) = (op.x.operand(), Operand::plain(&op.w.storage, op.w.stride));
     let forward = Forward {
         bias: &op.b.storage[..n],
         act: op.act,
@@ -24,17 +24,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearFwd<'_, Native<T>>)
             .dropout
             .map(|dropout| Mask::new(dropout, op.state, units)),
     };
-    product(
-        native,
-        &Product {
-            a: op.x.operand(),
-            b: w,
-            m,
-            n,
-            k,
-        },
-        &forward,
-    );
+    product(native, &Product { a, b, m, n, k }, &forward);
 }
 
 struct Forward<'a, T> {

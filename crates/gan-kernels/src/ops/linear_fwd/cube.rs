@@ -20,16 +20,9 @@ pub(crate) fn run(cube: &Cube, mut op: LinearFwd<'_, Cube>) {
     }
     let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
     launch!(linear_fwd(
-        cube,
-        [p.tile.cover(m, columns), p.tile.units()],
-        vectors(op.x),
-        vectors(op.w.all()),
-        vectors(op.b.all()),
-        vectors(op.y.as_rows()),
-        elementwise(op.act),
-        mask(op.dropout, op.y.matrix.cols, op.state),
-        p
-    ));
+        vectors(op.x), vectors(op.w.all()), vectors(op.b.all()), vectors(op.y.as_rows()),
+        elementwise(op.act), mask(op.dropout, op.y.matrix.cols, op.state), p
+    ) on cube, [p.tile.cover(m, columns), p.tile.units()]);
 }
 
 #[cube(launch_unchecked)]
@@ -81,17 +74,10 @@ fn run_maxout(
         cubes * chunks
     });
     launch!(linear_fwd_maxout(
-        cube,
-        [cubes(&p.tile).0, p.tile.units()],
-        vectors(op.x),
-        vectors(op.w.all()),
-        elements(op.b.all()),
-        elements(op.y.as_rows()),
-        winners(won.winners.from_row(won.first)),
-        mask(op.dropout, op.y.matrix.cols, op.state),
-        p,
+        vectors(op.x), vectors(op.w.all()), elements(op.b.all()), elements(op.y.as_rows()),
+        winners(won.winners.from_row(won.first)), mask(op.dropout, op.y.matrix.cols, op.state), p,
         pieces
-    ));
+    ) on cube, [cubes(&p.tile).0, p.tile.units()]);
 }
 
 #[cube(launch_unchecked)]

@@ -45,7 +45,28 @@ pub struct LinearFwd<'a, B: Backend> {
     pub state: &'a B::State,
 }
 
-impl<B: Backend> LinearFwd<'_, B> {
+impl<'a, B: Backend> LinearFwd<'a, B> {
+    /// `Y = X·W + b`, to which a caller adds φ and dropout.
+    #[must_use]
+    pub fn affine(
+        x: Rows<'a, B>,
+        w: &'a Matrix<B>,
+        b: &'a Matrix<B>,
+        y: RowsMut<'a, B>,
+        state: &'a B::State,
+    ) -> Self {
+        Self {
+            x,
+            w,
+            b,
+            y,
+            act: Activation::Identity,
+            winners: None,
+            dropout: None,
+            state,
+        }
+    }
+
     /// Checks every operand; returns m, the columns of z, and k.
     #[track_caller]
     pub(crate) fn check(&self) -> (usize, usize, usize) {

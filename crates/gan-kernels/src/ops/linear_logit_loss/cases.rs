@@ -70,14 +70,14 @@ const fn call(
     objective: Objective,
     below: Option<(Activation, Option<Dropout>)>,
 ) -> Case {
-    let call = Call {
+    Call {
         rows,
         inputs,
         objective,
         weight: 1.0,
         below,
-    };
-    call.case()
+    }
+    .case()
 }
 
 const fn weighted(weight: f64, mut case: Case) -> Case {
@@ -109,47 +109,22 @@ impl Call {
     /// The three operations that this one is.
     #[must_use]
     pub fn parts(&self) -> Vec<Op> {
-        let shape = Shape {
-            m: self.rows,
-            n: 1,
-            k: self.inputs,
-        };
-        let forward = Op::LinearFwd(linear_fwd::Call {
-            shape,
-            act: Identity,
-            dropout: None,
-        });
-        let loss = Op::LogitLoss(logit_loss::Call {
-            rows: self.rows,
-            objective: self.objective,
-            weight: self.weight,
-        });
-        let backward = self.below.map(|(act, dropout)| {
-            Op::LinearBwdData(linear_bwd_data::Call {
-                shape,
-                act,
-                dropout,
-            })
-        });
-        [forward, loss].into_iter().chain(backward).collect()
+        let (m, n, k) = (self.rows, 1, self.inputs);
+        let shape = Shape { m, n, k };
+        let forward = linear_fwd::call(shape, Identity, None);
+        let loss = logit_loss::weighted(m, self.objective, self.weight);
+        let backward = |(act, dropout)| linear_bwd_data::call(shape, act, dropout);
+        let parts = [forward, loss].into_iter().chain(self.below.map(backward));
+        parts.map(|case| case.op).collect()
     }
 }
 
 impl Operation for Call {
     fn name(&self) -> String {
-        let Self {
-            rows,
-            inputs,
-            objective,
-            weight,
-            below,
-        } = self;
-        let below = below.map(|(act, dropout)| format!("+{}", variant(act, dropout)));
-        let below = below.unwrap_or_default();
-        format!(
-            "{rows}x1x{inputs}/{}{below}",
-            loss_name(*objective, *weight)
-        )
+        let below = |(act, dropout)| format!("+{}", variant(act, dropout));
+        let below = self.below.map(below).unwrap_or_default();
+        let loss = loss_name(self.objective, self.weight);
+        format!("{}x1x{}/{loss}{below}", self.rows, self.inputs)
     }
 
     fn flop(&self) -> u64 {
@@ -164,15 +139,15 @@ impl Operation for Call {
 
     fn prepare<B: Backend>(&self, draw: &Draw<'_, B>) -> Box<dyn Operands<B>> {
         let (m, k) = (self.rows, self.inputs);
-        let lower = |(act, dropout)| Lower::new(draw, [m, k], act, dropout);
-        let lower = self.below.map(lower);
         Box::new(Head {
             call: *self,
-            x: match &lower {
-                Some(_) => None,
-                None => Some(draw.input(draw.values(17, m, k))),
+            input: match self.below {
+                None => Input::Drawn(draw.input(draw.values(17, m, k))),
+                Some((act, dropout)) => Input::Below {
+                    lower: Lower::new(draw, [m, k], act, dropout),
+                    dz: draw.output(m, k * act.pieces()),
+                },
             },
-            lower,
             w: draw.whole(draw.weights(15, k, 1, k)),
             b: draw.whole(draw.values(16, 1, 1)),
             logits: draw.output(m, 1),
@@ -183,11 +158,15 @@ impl Operation for Call {
     }
 }
 
+/// X, from nowhere or from a layer below, and then room for that layer's gradient.
+enum Input<B: Backend> {
+    Drawn(Operand<B>),
+    Below { lower: Lower<B>, dz: Operand<B> },
+}
+
 struct Head<B: Backend> {
     call: Call,
-    /// X, where no layer below has it.
-    x: Option<Operand<B>>,
-    lower: Option<Lower<B>>,
+    input: Input<B>,
     w: Operand<B>,
     b: Operand<B>,
     logits: Operand<B>,
@@ -198,10 +177,9 @@ struct Head<B: Backend> {
 
 impl<B: Backend> Operands<B> for Head<B> {
     fn run(&mut self, backend: &B) -> Result<(), BackendError> {
-        let below = self.lower.as_mut().map(Lower::operands);
-        let drawn = self.x.as_ref().map(Operand::rows);
-        let Some(x) = below.as_ref().map(|(below, _)| below.y).or(drawn) else {
-            unreachable!("linear_logit_loss: X is drawn, or the layer below has it")
+        let (x, below) = match &mut self.input {
+            Input::Drawn(x) => (x.rows(), None),
+            Input::Below { lower, dz } => (lower.y.rows(), Some((lower.below(), dz.rows_mut()))),
         };
         backend.linear_logit_loss(LinearLogitLoss {
             x,
@@ -224,42 +202,34 @@ impl<B: Backend> Operands<B> for Head<B> {
             self.dz.read("dz", checker.backend)?,
             read_monitors(checker, &mut self.monitors)?,
         ];
-        if let Some(lower) = &self.lower {
-            found.push(lower.dz.read("dz_below", checker.backend)?);
+        if let Input::Below { dz, .. } = &self.input {
+            found.push(dz.read("dz_below", checker.backend)?);
         }
         Ok(found)
     }
 
     fn compare(&self, rounding: Rounding, found: &[Found]) -> Vec<Comparison> {
-        let x = self
-            .lower
-            .as_ref()
-            .map(|lower| &lower.y)
-            .or(self.x.as_ref());
-        let Some(Operand { host: x, .. }) = x else {
-            unreachable!("linear_logit_loss: X is drawn, or the layer below has it")
+        let (x, lower) = match &self.input {
+            Input::Drawn(x) => (&x.host, None),
+            Input::Below { lower, .. } => (&lower.y.host, Some(lower)),
         };
         let (w, b) = (&self.w.host, &self.b.host);
         let (m, k) = (x.rows, x.cols);
         let loss = (self.call.objective, self.call.weight);
-        let below = self.lower.as_ref().map(Lower::host);
+        let below = lower.map(Lower::host);
         let expected = linear_logit_loss([x, w, b], loss, below.as_ref(), &state());
         let shape = Shape { m, n: 1, k };
         let sizes = rounding.product(shape, |i, l| x[(i, l)], |l, _| w[(l, 0)]);
-        let logits: Vec<_> = expected
-            .logits
-            .values
-            .iter()
-            .zip(&sizes.values)
-            .map(|(&z, size)| Expected::new(z, size + b.values[0].abs()))
-            .collect();
+        let logits = expected.logits.values.iter().zip(&sizes.values);
+        let logit = |(&z, size): (&f64, &f64)| Expected::new(z, size + b.values[0].abs());
+        let logits: Vec<_> = logits.map(logit).collect();
         let gradient = expected_gradient(loss, &logits, rounding.unit());
         let mut comparisons = vec![
             found[0].compare(rounding, |row, _| logits[row]),
             found[1].compare(rounding, |row, _| gradient[row]),
             compare_monitors(rounding, &found[2], loss, &logits),
         ];
-        if let (Some(lower), Some(dz_below)) = (&self.lower, &expected.dz_below) {
+        if let (Some(lower), Some(of_below)) = (lower, &expected.below) {
             let dz = &expected.dz;
             let shape = Shape { m, n: k, k: 1 };
             let mut sizes = rounding.product(shape, |i, _| dz[(i, 0)], |_, j| w[(j, 0)]);
@@ -268,8 +238,7 @@ impl<B: Backend> Operands<B> for Head<B> {
                     *size += w.abs() * gradient.magnitude;
                 }
             }
-            let dy = |i, j| dz[(i, 0)] * w[(j, 0)];
-            comparisons.push(lower.compare(rounding, &found[3], dz_below, dy, &sizes));
+            comparisons.push(lower.compare(rounding, &found[3], of_below, &sizes));
         }
         comparisons
     }
@@ -283,16 +252,9 @@ impl LinearLogitLoss<'_, Recorder> {
         if let Some((below, dz_below)) = &mut self.below {
             dz_below.matrix.storage = share_below(below.act, below.dropout);
         }
-        let call = Call {
-            rows,
-            inputs,
-            objective: self.objective,
-            weight: self.weight,
-            below: self
-                .below
-                .as_ref()
-                .map(|(below, _)| (below.act, below.dropout)),
-        };
-        call.case().sparse(percent(self.x.matrix.storage), 100)
+        let below = self.below.as_ref();
+        let below = below.map(|(below, _)| (below.act, below.dropout));
+        let case = weighted(self.weight, call(rows, inputs, self.objective, below));
+        case.sparse(percent(self.x.matrix.storage), 100)
     }
 }

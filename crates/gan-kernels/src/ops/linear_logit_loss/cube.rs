@@ -45,17 +45,9 @@ pub(crate) fn run(cube: &Cube, mut op: LinearLogitLoss<'_, Cube>) {
         }
     }
     launch!(linear_logit_loss(
-        cube,
-        [m.div_ceil(ROWS), UNITS],
-        vectors(op.x),
-        elements(op.w.all()),
-        elements(op.b.all()),
-        elements(op.logits.as_rows()),
-        elements(op.dz.as_rows()),
-        below_elementwise.into(),
-        below_maxout.into(),
-        loss
-    ));
+        vectors(op.x), elements(op.w.all()), elements(op.b.all()), elements(op.logits.as_rows()),
+        elements(op.dz.as_rows()), below_elementwise.into(), below_maxout.into(), loss
+    ) on cube, [m.div_ceil(ROWS), UNITS]);
 }
 
 #[cube(launch_unchecked)]

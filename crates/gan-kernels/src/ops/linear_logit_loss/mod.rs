@@ -7,7 +7,7 @@ pub(crate) mod cube;
 pub(crate) mod reference;
 
 use super::{Below, LinearBwdData, LinearFwd, LogitLoss, Objective};
-use crate::{Activation, Backend, Matrix, Rows, RowsMut};
+use crate::{Backend, Matrix, Rows, RowsMut};
 
 /// `l = X·w + b`, the [`LogitLoss`] of l, and `dZ↓ = (dl·wᵀ) ⊙ φ′(Y↓) ⊙ mask↓`.
 ///
@@ -56,16 +56,8 @@ impl<B: Backend> LinearLogitLoss<'_, B> {
     }
 
     fn forward(&mut self) -> LinearFwd<'_, B> {
-        LinearFwd {
-            x: self.x,
-            w: self.w,
-            b: self.b,
-            y: self.logits.reborrow(),
-            act: Activation::Identity,
-            winners: None,
-            dropout: None,
-            state: self.state,
-        }
+        let logits = self.logits.reborrow();
+        LinearFwd::affine(self.x, self.w, self.b, logits, self.state)
     }
 
     fn loss(&mut self) -> LogitLoss<'_, B> {

@@ -12,8 +12,8 @@ pub(crate) struct Head {
     pub(crate) logits: Table,
     /// dl, m × 1.
     pub(crate) dz: Table,
-    /// dZ↓, m × k·pieces, where there is a layer below.
-    pub(crate) dz_below: Option<Table>,
+    /// dY↓, m × k, and dZ↓, m × k·pieces, where there is a layer below.
+    pub(crate) below: Option<[Table; 2]>,
 }
 
 /// The output layer of X of m × k, w of k × 1 and b of 1 × 1, the loss, and the way back.
@@ -28,10 +28,6 @@ pub(crate) fn linear_logit_loss(
     for i in 0..x.rows {
         dz[(i, 0)] = gradient(loss, &logits.values, i);
     }
-    let dz_below = below.map(|below| linear_bwd_data(&dz, w, below, state));
-    Head {
-        logits,
-        dz,
-        dz_below,
-    }
+    let below = below.map(|below| linear_bwd_data(&dz, w, below, state));
+    Head { logits, dz, below }
 }

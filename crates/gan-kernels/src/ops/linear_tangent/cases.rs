@@ -153,10 +153,6 @@ impl LinearTangent<'_, Recorder> {
         let (m, _, k) = self.check();
         self.c_above.matrix.storage = if self.act == Relu { 0.5 } else { 1.0 };
         let n = self.y.shape().1;
-        let call = Call {
-            shape: Shape { m, n, k },
-            act: self.act,
-        };
-        call.case().sparse(percent(self.c.matrix.storage), 100)
+        case(m, n, k, self.act).sparse(percent(self.c.matrix.storage), 100)
     }
 }

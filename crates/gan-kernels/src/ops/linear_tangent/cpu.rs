@@ -21,17 +21,8 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearTangent<'_, Native<
         units,
         c: op.c_above.shared(),
     };
-    product(
-        native,
-        &Product {
-            a: op.c.operand(),
-            b: Operand::plain(&op.w.storage, op.w.stride),
-            m,
-            n,
-            k,
-        },
-        &tangent,
-    );
+    let (a, b) = (op.c.operand(), Operand::plain(&op.w.storage, op.w.stride));
+    product(native, &Product { a, b, m, n, k }, &tangent);
 }
 
 struct Tangent<'a, T: Real> {

@@ -21,31 +21,11 @@ pub(crate) fn run(cube: &Cube, op: LinearTangent<'_, Cube>) {
             let b = vectors(op.b.all());
             let layer = elementwise_layer(op.y, op.act, ComptimeOptionArgs::None);
             let c_above = vectors(c_above);
-            launch!(linear_tangent(
-                cube,
-                [cubes, units],
-                c,
-                w,
-                s,
-                b,
-                layer,
-                c_above,
-                p
-            ));
+            launch!(linear_tangent(c, w, s, b, layer, c_above, p) on cube, [cubes, units]);
         }
         Some(won) => {
             let (b, won, c_above) = (elements(op.b.all()), winners(won), elements(c_above));
-            launch!(linear_tangent_maxout(
-                cube,
-                [cubes, units],
-                c,
-                w,
-                s,
-                b,
-                won,
-                c_above,
-                p
-            ));
+            launch!(linear_tangent_maxout(c, w, s, b, won, c_above, p) on cube, [cubes, units]);
         }
     }
 }

@@ -56,13 +56,13 @@ const fn case(rows: usize, objective: Objective) -> Case {
     weighted(rows, objective, 1.0)
 }
 
-const fn weighted(rows: usize, objective: Objective, weight: f64) -> Case {
-    let call = Call {
+pub(crate) const fn weighted(rows: usize, objective: Objective, weight: f64) -> Case {
+    Call {
         rows,
         objective,
         weight,
-    };
-    call.case()
+    }
+    .case()
 }
 
 impl Operation for Call {
@@ -76,9 +76,7 @@ impl Operation for Call {
 
     fn prepare<B: Backend>(&self, draw: &Draw<'_, B>) -> Box<dyn Operands<B>> {
         // Logits that overflow a careless exponential stand among ordinary ones.
-        const HARD: [f64; 9] = [
-            0.0, 100.0, -100.0, 1000.0, -1000.0, 1e-6, -1e-6, 17.5, -17.5,
-        ];
+        const HARD: [f64; 9] = [0.0, 100.0, -100.0, 1e3, -1e3, 1e-6, -1e-6, 17.5, -17.5];
         let mut logits = draw.values(14, self.rows, 1);
         // Integers as they are, for the kinks of the hinge at ±1.
         if draw.inputs != Inputs::Integers {
@@ -276,11 +274,6 @@ impl LogitLoss<'_, Recorder> {
     pub(crate) fn record(&mut self) -> Case {
         let rows = self.check();
         self.dz.matrix.storage = 1.0;
-        let call = Call {
-            rows,
-            objective: self.objective,
-            weight: self.weight,
-        };
-        call.case()
+        weighted(rows, self.objective, self.weight)
     }
 }

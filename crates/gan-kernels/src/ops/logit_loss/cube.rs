@@ -17,12 +17,8 @@ pub(crate) fn run(cube: &Cube, op: LogitLoss<'_, Cube>) {
     let m = op.check();
     let loss = loss(cube, op.objective, op.weight, m, op.monitors, op.state);
     launch!(logit_loss(
-        cube,
-        [m.div_ceil(ROWS), UNITS],
-        elements(op.logits),
-        elements(op.dz.as_rows()),
-        loss
-    ));
+        elements(op.logits), elements(op.dz.as_rows()), loss
+    ) on cube, [m.div_ceil(ROWS), UNITS]);
 }
 
 #[cube(launch_unchecked)]

@@ -155,12 +155,7 @@ impl Parzen<'_, Recorder> {
     /// The call, with as many bandwidths as there are but other ones.
     pub(crate) fn record(&mut self) -> Case {
         let (points, samples, dim) = self.check();
-        let call = Call {
-            points,
-            samples,
-            dim,
-            sigmas: &TEN_SIGMAS[..self.sigmas.len().min(TEN_SIGMAS.len())],
-        };
-        call.case()
+        let count = self.sigmas.len().min(TEN_SIGMAS.len());
+        case(points, samples, dim, &TEN_SIGMAS[..count])
     }
 }

@@ -48,18 +48,10 @@ pub(crate) fn run(cube: &Cube, op: Parzen<'_, Cube>) -> Result<Vec<f64>, Backend
     let factors = factors(sigmas);
     let factors_buffer = cube.buffer_of(&factors);
     launch!(parzen(
-        cube,
-        [strips * shares, p.tile.units()],
-        vectors(samples.rows.all()),
-        vectors(points.rows.all()),
-        elements(samples.squares.all()),
-        elements(points.squares.all()),
-        buffer(&factors_buffer, factors.len()),
-        elements(partial.all()),
-        shares as u32,
-        p,
-        count
-    ));
+        vectors(samples.rows.all()), vectors(points.rows.all()), elements(samples.squares.all()),
+        elements(points.squares.all()), buffer(&factors_buffer, factors.len()),
+        elements(partial.all()), shares as u32, p, count
+    ) on cube, [strips * shares, p.tile.units()]);
     let partial = cube.read(partial.all())?;
     let constant =
         |sigma: f64| -(m as f64).ln() - d as f64 * (sigma * std::f64::consts::TAU.sqrt()).ln();
@@ -110,25 +102,16 @@ impl Centred {
             squares: cube.matrix(1, count),
         };
         launch!(parzen_centre(
-            cube,
-            [count, UNITS],
-            vectors(*rows),
-            vectors(mean.all()),
-            vectors(centred.rows.all()),
+            vectors(*rows), vectors(mean.all()), vectors(centred.rows.all()),
             elements(centred.squares.all())
-        ));
+        ) on cube, [count, UNITS]);
         centred
     }
 }
 
 fn launch_mean(cube: &Cube, samples: &Rows<'_, Cube>, mean: &Matrix<Cube>) {
     let (_, d) = samples.shape();
-    launch!(parzen_mean(
-        cube,
-        [d.div_ceil(4), UNITS],
-        vectors(*samples),
-        vectors(mean.all())
-    ));
+    launch!(parzen_mean(vectors(*samples), vectors(mean.all())) on cube, [d.div_ceil(4), UNITS]);
 }
 
 #[cube(launch_unchecked)]

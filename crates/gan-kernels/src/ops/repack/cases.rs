@@ -83,6 +83,6 @@ impl Repack<'_, Recorder> {
         self.check();
         self.y.matrix.storage = self.x.matrix.storage;
         let ((rows, from), (_, to)) = (self.x.shape(), self.y.shape());
-        Call { rows, from, to }.case()
+        case(rows, from, to)
     }
 }

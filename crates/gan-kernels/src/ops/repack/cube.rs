@@ -17,12 +17,7 @@ pub(crate) fn run(cube: &Cube, op: Repack<'_, Cube>) {
     }
     let (m, columns) = op.y.shape();
     let cubes = (m * columns.div_ceil(4)).div_ceil(UNITS);
-    launch!(repack(
-        cube,
-        [cubes, UNITS],
-        elements(op.x),
-        vectors(op.y.as_rows())
-    ));
+    launch!(repack(elements(op.x), vectors(op.y.as_rows())) on cube, [cubes, UNITS]);
 }
 
 #[cube(launch_unchecked)]

@@ -67,7 +67,7 @@ pub(super) struct Group<'a, T> {
 }
 
 impl<T> Group<'_, T> {
-    /// What a row kept of a block, and where in the block it was.
+    /// The values that a row kept of a block, and where in the block they were.
     #[inline(always)]
     pub(super) fn row(&self, plan: &Plan, block: usize, row: usize) -> (&[T], &[u16]) {
         let row = block * plan.rows_of_group + row;

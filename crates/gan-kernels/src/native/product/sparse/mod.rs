@@ -31,14 +31,14 @@ use task::run_task;
 const FLOP_AT_LEAST: usize = 1 << 23;
 /// Columns that a product must have, since an entry of A costs as much as a few of them.
 const COLS_AT_LEAST: usize = 32;
-/// What a multiply-add costs that is left, in terms of a dense one, as measured on Zen 4.
+/// The cost of a multiply-add that is left, in terms of a dense one, as measured on Zen 4.
 const PRICE: f64 = 1.3;
-/// What turning the sums costs on top, for each multiply-add of the dense product.
+/// The cost of turning the sums on top, for each multiply-add of the dense product.
 const PRICE_OF_TURNING: f64 = 0.1;
 /// Rows of a factor's memory that are looked at to estimate its share of zeros.
 const ROWS_LOOKED_AT: usize = 16;
 
-/// Which factor's zeros are left out.
+/// The factor whose zeros are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     /// `C = A·B`.
@@ -113,7 +113,7 @@ fn density<T: Real>(a: &Operand<'_, T>, rows: usize, depth: usize) -> f64 {
     (0..looked_at).map(kept).sum::<usize>() as f64 / (looked_at * len) as f64
 }
 
-/// What all tasks of a product share.
+/// The data that all tasks of a product share.
 struct Job<'a, T, E> {
     product: &'a Product<'a, T>,
     plan: &'a Plan,
@@ -133,7 +133,7 @@ struct Own<'a, T> {
 }
 
 impl<'a, T: Real> Own<'a, T> {
-    /// How long the parts are, in their order.
+    /// The lengths of the parts, in their order.
     fn lengths<E: Epilogue<T>>(plan: &Plan, epilogue: &E) -> [usize; 5] {
         let strip = if plan.shared { 0 } else { plan.strip() };
         let turned = STEP.max(plan.depth_of_block.next_multiple_of(STEP));
@@ -165,7 +165,7 @@ impl<'a, T: Real> Own<'a, T> {
     }
 }
 
-/// What is compiled for each instruction set.
+/// The functions that are compiled for each instruction set.
 struct Code<T, E> {
     keep: unsafe fn(&Product<'_, T>, &Plan, usize, GroupMut<'_, T>, &mut [T]),
     pack: unsafe fn(&Product<'_, T>, &Plan, Range<usize>, &mut [T]),

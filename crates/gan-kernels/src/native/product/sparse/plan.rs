@@ -13,7 +13,7 @@ const DEPTH_OF_BLOCK: usize = 100;
 /// Numbers that are transposed at a time, and what groups of rows are a multiple of: a cache line.
 pub(super) const STEP: usize = 16;
 
-/// How large the parts of a product are at most.
+/// The largest sizes of the parts of a product.
 struct Limits {
     /// Rows of sums that a block of B is read for.
     rows_of_group: usize,
@@ -42,7 +42,7 @@ const GROUPS_AT_LEAST: usize = 3;
 /// are more threads it is two for each, if an operation's bits allow it.
 const TASKS_AT_LEAST: usize = 8;
 
-/// How a product is cut into tasks.
+/// The tasks that a product is cut into.
 pub(crate) struct Plan {
     pub(super) side: Side,
     /// Rows of A in groups, and how many a task has.
@@ -56,7 +56,7 @@ pub(crate) struct Plan {
     pub(super) blocks_of_pass: usize,
     pub(super) strip_cols: usize,
     pub(super) strips: usize,
-    /// Whether all strips are packed first, for all tasks: a parameter's gradient has a factor of
+    /// True if all strips are packed first, for all tasks: a parameter's gradient has a factor of
     /// few rows, which its many tasks would pack again and again.
     pub(super) shared: bool,
 }

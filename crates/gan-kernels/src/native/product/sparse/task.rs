@@ -123,7 +123,7 @@ pub(super) unsafe fn run_task<
     epilogue.finish(&info, state);
 }
 
-/// What a pass came to joins the passes before.
+/// Adds the sums of a pass to those of the passes before.
 #[inline(always)]
 fn add<'a, T: Real>(totals: &'a mut [T], sums: &[T], first: bool) -> &'a mut [T] {
     if first {
