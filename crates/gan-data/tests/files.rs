@@ -343,7 +343,7 @@ fn csv_wrong_in_each_way_is_told() {
             _ => {}
         }
     }
-    let message = "line 2, column 1: found \"\\u{fffd}\\u{fffd}\", expected a number";
+    let message = "line 2, column 1: found \"\u{fffd}\u{fffd}\", expected a number";
     check_error(load_bytes("a.csv", b"1,2\n\xff\xfe,3\n"), message);
 }
 
