@@ -29,14 +29,8 @@ pub(crate) fn limits(threads: usize, quick: bool) -> Result<Vec<Limit>> {
         rates.push((LimitKind::Registers, name, rate));
     }
     rates.push((LimitKind::Copy, "copy", copy_rate(threads)?));
-    let limit = |(kind, name, rate): (_, &str, _)| Limit {
-        kind,
-        name: name.into(),
-        threads: Some(threads),
-        precision: "f32".into(),
-        rate: Some(rate),
-        skipped: None,
-    };
+    let limit =
+        |(kind, name, rate): (_, &str, _)| Limit::new(kind, name, Some(threads), "f32", Ok(rate));
     Ok(rates.into_iter().map(limit).collect())
 }
 

@@ -195,13 +195,10 @@ fn others(results: &mut Results, arguments: &Arguments) -> Result<()> {
     for threads in arguments.thread_counts() {
         say(&format!("{threads} thread(s): other frameworks"));
         match peers::product_rates(threads, &root) {
-            Ok(rates) => results.limits.extend(rates.into_iter().map(|rate| Limit {
-                kind: LimitKind::Product,
-                name: format!("{} {}", rate.name, rate.version),
-                threads: Some(threads),
-                precision: "f32".into(),
-                rate: rate.flops,
-                skipped: rate.skip,
+            Ok(rates) => results.limits.extend(rates.into_iter().map(|rate| {
+                let name = format!("{} {}", rate.name, rate.version);
+                let flops = rate.flops.ok_or(rate.skip.unwrap_or_default());
+                Limit::new(LimitKind::Product, name, Some(threads), "f32", flops)
             })),
             // The rows say as well which frameworks are missing.
             Err(error) => say(&format!("their products are not measured: {error:#}")),

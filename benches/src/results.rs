@@ -179,7 +179,7 @@ pub(crate) enum Outcome {
 }
 
 /// The times of both sides of a comparison.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Measured {
     /// Milliseconds of this library, the median of the turns.
     pub ours_ms: f64,
@@ -418,7 +418,45 @@ impl Row {
     }
 }
 
+impl Limit {
+    /// A limit with its rate, or why there is none.
+    pub(crate) fn new(
+        kind: LimitKind,
+        name: impl Into<String>,
+        threads: Option<usize>,
+        precision: &str,
+        rate: Result<f64, String>,
+    ) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            threads,
+            precision: precision.into(),
+            rate: rate.as_ref().ok().copied(),
+            skipped: rate.err(),
+        }
+    }
+}
+
 impl Comparison {
+    /// One that was not made, and why.
+    pub(crate) fn skipped(
+        name: &str,
+        variant: impl Into<String>,
+        threads: usize,
+        precision: &str,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            variant: variant.into(),
+            versions: BTreeMap::new(),
+            threads,
+            precision: precision.into(),
+            outcome: Outcome::Skipped(reason.into()),
+        }
+    }
+
     /// The times, if measured.
     pub(crate) fn measured(&self) -> Option<&Measured> {
         match &self.outcome {
@@ -493,14 +531,9 @@ mod tests {
                     seconds: Some(seconds),
                     ..Row::default()
                 });
-                results.products.push(Comparison {
-                    name: "cubek".into(),
-                    variant: name.into(),
-                    versions: BTreeMap::new(),
-                    threads: 1,
-                    precision: precision.into(),
-                    outcome: Outcome::Skipped(format!("after {seconds} s")),
-                });
+                let reason = format!("after {seconds} s");
+                let product = Comparison::skipped("cubek", name, 1, precision, reason);
+                results.products.push(product);
             }
             results
         };

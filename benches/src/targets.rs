@@ -241,33 +241,21 @@ mod tests {
         }
     }
 
-    fn limit(threads: Option<usize>, precision: &str, rate: Option<f64>) -> Limit {
-        Limit {
-            kind: LimitKind::Product,
-            name: "a library".into(),
+    fn limit(threads: Option<usize>, precision: &str, rate: f64) -> Limit {
+        Limit::new(
+            LimitKind::Product,
+            "a library",
             threads,
-            precision: precision.into(),
-            rate,
-            skipped: None,
-        }
+            precision,
+            Ok(rate),
+        )
     }
 
     fn peer(threads: usize, ratio: f64) -> Comparison {
-        Comparison {
-            name: "Rival".into(),
-            variant: "eager".into(),
-            versions: Default::default(),
-            threads,
-            precision: "f32".into(),
-            outcome: Outcome::Measured(Measured {
-                ours_ms: 100.0,
-                ours_spread: 0.01,
-                theirs_ms: 100.0 * ratio,
-                theirs_spread: 0.02,
-                ratio,
-                loss_gap: None,
-            }),
-        }
+        let mut peer = Comparison::skipped("Rival", "eager", threads, "f32", "");
+        let measured = Measured::default();
+        peer.outcome = Outcome::Measured(Measured { ratio, ..measured });
+        peer
     }
 
     /// The verdict on the target whose name contains `words`.
@@ -286,7 +274,7 @@ mod tests {
                 row("parzen/9x9x9/1 sigmas", 1.0),
                 row("parzen/9x9x9/10 sigmas", ten),
             ]);
-            let limit = limit(Some(threads), "f32", Some(50e9 * threads as f64));
+            let limit = limit(Some(threads), "f32", 50e9 * threads as f64);
             results.limits.push(limit);
         }
         results.peers = vec![peer(1, 1.5), peer(1, 1.2), peer(2, 1.4)];
@@ -309,7 +297,7 @@ mod tests {
     #[test]
     fn verdicts_on_a_gpu_relate_to_the_best_product_that_anybody_measured() {
         let mut results = Results::new(Purpose::Report, Machine::default());
-        results.limits = [Some(2e9), Some(5e9), None]
+        results.limits = [2e9, 5e9, f64::NAN]
             .map(|rate| limit(None, "bf16", rate))
             .into();
         results.rows = vec![row("train_step/large", None, "bf16", 1.0)];

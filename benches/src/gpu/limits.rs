@@ -20,13 +20,9 @@ pub(super) fn of(
     precision: Precision,
     libraries: &mut Libraries,
 ) -> Result<Vec<Limit>> {
-    let limit = |kind, name: &str, rate: Result<f64>| Limit {
-        kind,
-        name: name.into(),
-        threads: None,
-        precision: precision.name().into(),
-        skipped: rate.as_ref().err().map(one_line),
-        rate: rate.ok(),
+    let limit = |kind, name, rate: Result<f64>| {
+        let rate = rate.map_err(|error| one_line(&error));
+        Limit::new(kind, name, None, precision.name(), rate)
     };
     let side = if gpu.quick { 128 } else { 8192 };
     let product = Product::square(side);

@@ -123,23 +123,21 @@ pub(super) fn rows(
 ) -> Result<Vec<Comparison>> {
     let mut rows = Vec::new();
     for (case, product) in with_products(&gpu.operations()?) {
-        let mut push = |name: &str, versions, outcome| {
-            rows.push(Comparison {
-                name: name.into(),
-                variant: case.to_string(),
-                versions,
-                threads: 1,
-                precision: precision.name().into(),
-                outcome,
-            });
-        };
+        let skipped =
+            |name| Comparison::skipped(name, case.to_string(), 1, precision.name(), NO_TIME);
         if is_over(gpu.until) {
-            for name in libraries.names() {
-                push(name, BTreeMap::new(), Outcome::Skipped(NO_TIME.into()));
-            }
-        } else {
-            let compared = compare(gpu, precision, &case, product, libraries, &mut push);
-            compared.with_context(|| format!("{case} in {precision}"))?;
+            rows.extend(libraries.names().map(skipped));
+            continue;
+        }
+        let compared = compare(gpu, precision, &case, product, libraries);
+        for (name, versions, outcome) in
+            compared.with_context(|| format!("{case} in {precision}"))?
+        {
+            rows.push(Comparison {
+                versions,
+                outcome,
+                ..skipped(name)
+            });
         }
     }
     Ok(rows)
@@ -159,8 +157,7 @@ fn compare(
     case: &Case,
     product: Product,
     libraries: &mut Libraries,
-    push: &mut impl FnMut(&str, BTreeMap<String, String>, Outcome),
-) -> Result<()> {
+) -> Result<Vec<(&'static str, BTreeMap<String, String>, Outcome)>> {
     let cube = gpu.open(precision)?;
     let checker = checker(&cube, precision);
     checker.check(case).context("our result is wrong")?;
@@ -181,11 +178,11 @@ fn compare(
         ..gpu.effort()
     };
     let (own, others) = effort.in_turn(ours, turns)?;
-    for ((name, versions), other) in found.into_iter().zip(others) {
-        // The results were equal to the last bit.
-        push(name, versions, Outcome::of(&own, other, None));
-    }
-    Ok(())
+    let rows = found.into_iter().zip(others);
+    // The results were equal to the last bit.
+    let row =
+        rows.map(|((name, versions), other)| (name, versions, Outcome::of(&own, other, None)));
+    Ok(row.collect())
 }
 
 #[cfg(test)]

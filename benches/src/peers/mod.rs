@@ -139,14 +139,13 @@ impl Contest<'_> {
     }
 
     fn skipped(&self, peer: &Peer, reason: &str) -> Comparison {
-        Comparison {
-            name: peer.name.into(),
-            variant: peer.variant.into(),
-            versions: Default::default(),
-            threads: self.threads,
-            precision: self.precision.into(),
-            outcome: Outcome::Skipped(reason.into()),
-        }
+        Comparison::skipped(
+            peer.name,
+            peer.variant,
+            self.threads,
+            self.precision,
+            reason,
+        )
     }
 
     fn meet(&self, peer: &mut Process, expected: &[Vec<f64>], ours: Turn<'_>) -> Result<Outcome> {

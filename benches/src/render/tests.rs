@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::scaling::{fitted_slope, verdict};
 use super::*;
-use crate::results::{Comparison, Curve, Limit, LimitKind, Machine, Outcome, Point, Purpose, Row};
+use crate::results::{Comparison, Curve, Limit, LimitKind, Machine, Point, Purpose, Row};
 
 fn row(name: &str, precision: &str, seconds: f64) -> Row {
     Row {
@@ -56,22 +56,16 @@ fn section_shows_what_was_not_measured_and_why() {
         row("op/gather_rows/3x5", "f32", f64::NAN),
         row("op/linear_fwd/3x5x7/relu", "f32", 2.0),
     ];
-    report.limits = vec![Limit {
-        kind: LimitKind::Product,
-        name: "cuBLAS".into(),
-        threads: None,
-        precision: "tf32".into(),
-        rate: None,
-        skipped: Some("no | Python".into()),
-    }];
-    report.products = vec![Comparison {
-        name: "cubek".into(),
-        variant: "linear_fwd/3x5x7/relu".into(),
-        versions: Default::default(),
-        threads: 1,
-        precision: "f32".into(),
-        outcome: Outcome::Skipped("it panics".into()),
-    }];
+    let reason = "no | Python".into();
+    report.limits = vec![Limit::new(
+        LimitKind::Product,
+        "cuBLAS",
+        None,
+        "tf32",
+        Err(reason),
+    )];
+    let variant = "linear_fwd/3x5x7/relu";
+    report.products = vec![Comparison::skipped("cubek", variant, 1, "f32", "it panics")];
     let section = section_of(&report);
     for line in [
         "| gather_rows/3x5 | f32 | 1 | – | ±1.0 % | – |",
@@ -108,14 +102,7 @@ fn section_has_the_floor_of_an_iteration_on_a_gpu() {
         Fact::new("mnist/products", 4e9, "FLOP"),
         Fact::new("mnist/traffic", 1e8, "bytes"),
     ];
-    let limit = |kind, rate| Limit {
-        kind,
-        name: "ours".into(),
-        threads: None,
-        precision: "f32".into(),
-        rate: Some(rate),
-        skipped: None,
-    };
+    let limit = |kind, rate| Limit::new(kind, "ours", None, "f32", Ok(rate));
     report.limits = vec![
         limit(LimitKind::Product, 4e13),
         limit(LimitKind::Copy, 2e12),

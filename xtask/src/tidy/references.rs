@@ -285,6 +285,8 @@ macro_rules! launch { ($x:ident) => { fn in_macro() {} }; }
         let found = |document: &str, code: &str| {
             let text = format!("| `{code}` |\n|-|\n| `cpu.rs`, `m/s`, `cargo xtask tidy ./x` |");
             let files = [
+                (MAPS[0], "`crates/a/`"),
+                (MAPS[1], "`crates/a/`"),
                 ("crates/a/src/train.rs", "impl Trainer { fn step() {} }"),
                 ("crates/a/src/ops/add/cpu.rs", "fn add() {}"),
                 (document, &text),
