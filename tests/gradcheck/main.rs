@@ -23,7 +23,7 @@ use table::{Row, Table};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask gradcheck")]
 struct Arguments {
-    /// cpu, or a GPU as cuda, hip, vulkan, wgpu, with or without its number as in cuda:1.
+    /// cpu, a GPU as cuda, hip, vulkan, wgpu, with or without its number as in cuda:1, or auto.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
     /// Rounding of the factors of products: f32 (none), tf32x3, tf32, bf16, f16.

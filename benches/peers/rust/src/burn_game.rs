@@ -79,7 +79,7 @@ impl BurnGame {
         let samples = self.generate(z.clone().slice(0..M));
         let x = Tensor::cat(vec![x, samples], 0).autodiff();
         let masks = self.masks(start, given, 0);
-        let logits = self.judge(x, &masks, Linear::forward);
+        let logits = self.logits(x, &masks, Linear::forward);
         let data = softplus(-logits.clone().slice(0..M), 1.0).mean();
         let loss_d = data + softplus(logits.slice(M..2 * M), 1.0).mean();
         descend(&mut self.discriminator, &loss_d, rates);
@@ -90,7 +90,7 @@ impl BurnGame {
         }
         let fresh = sigmoid(self.generator[2].forward(h));
         let masks = self.masks(start, given, 1);
-        let loss_g = softplus(-self.judge(fresh, &masks, Linear::pass), 1.0).mean();
+        let loss_g = softplus(-self.logits(fresh, &masks, Linear::pass), 1.0).mean();
         descend(&mut self.generator, &loss_g, rates);
         [loss_d, loss_g].map(|loss| loss.into_data().try_to_vec().expect("a loss is a float")[0])
     }
@@ -103,7 +103,7 @@ impl BurnGame {
         sigmoid(last.infer(relu(second.infer(relu(first.infer(z))))))
     }
 
-    fn judge(
+    fn logits(
         &self,
         x: Tensor<2>,
         masks: &[Tensor<2>; 3],

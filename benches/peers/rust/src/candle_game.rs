@@ -67,7 +67,7 @@ impl CandleGame {
             h = layer.pass(&h)?.relu()?;
         }
         let samples = sigmoid(&self.generator[2].pass(&h)?)?;
-        let logits = self.judge(
+        let logits = self.logits(
             &Tensor::cat(&[x, samples], 0)?,
             &masks(start, given, 0)?,
             Linear::forward,
@@ -81,13 +81,13 @@ impl CandleGame {
             h = layer.forward(&h)?.relu()?;
         }
         let fresh = sigmoid(&self.generator[2].forward(&h)?)?;
-        let logits = self.judge(&fresh, &masks(start, given, 1)?, Linear::pass)?;
+        let logits = self.logits(&fresh, &masks(start, given, 1)?, Linear::pass)?;
         let loss_g = softplus(&logits.neg()?)?.mean_all()?;
         descend(&mut self.generator, &loss_g, rates)?;
         Ok([loss_d.to_scalar()?, loss_g.to_scalar()?])
     }
 
-    fn judge(
+    fn logits(
         &self,
         x: &Tensor,
         masks: &[Tensor],
