@@ -151,13 +151,16 @@ fn with_products(cases: &[Case]) -> Vec<(Case, Product)> {
         .collect()
 }
 
+/// Another library's name, its versions, and its outcome.
+type Compared = (&'static str, BTreeMap<String, String>, Outcome);
+
 fn compare(
     gpu: &Gpu<'_>,
     precision: Precision,
     case: &Case,
     product: Product,
     libraries: &mut Libraries,
-) -> Result<Vec<(&'static str, BTreeMap<String, String>, Outcome)>> {
+) -> Result<Vec<Compared>> {
     let cube = gpu.open(precision)?;
     let checker = checker(&cube, precision);
     checker.check(case).context("our result is wrong")?;
