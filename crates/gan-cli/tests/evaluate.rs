@@ -1,5 +1,7 @@
 //! The real program measures what it trained.
 
+#![allow(clippy::unwrap_used, reason = "tests end where they fail")]
+
 mod common;
 
 use std::path::PathBuf;

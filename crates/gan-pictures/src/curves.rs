@@ -108,11 +108,11 @@ impl Curves<'_> {
         let mut drawing = Drawing::new(WIDTH, foot + FOOT);
         drawing.title([LEFT, 20.0], RIGHT - LEFT, self.title);
         let size = [RIGHT - LEFT, step - ABOVE - BELOW];
-        let frame = |(index, (panel, curves)): (usize, &(&Panel<'_>, Vec<Vec<[f64; 2]>>))| {
+        let frames = panels.iter().enumerate().map(|(index, (panel, curves))| {
             let corner = [LEFT, head + step * index as f64 + ABOVE];
             Frame::new(corner, size, x_axis, panel.axis(curves))
-        };
-        let frames: Vec<Frame> = panels.iter().enumerate().map(frame).collect();
+        });
+        let frames: Vec<Frame> = frames.collect();
         for ((panel, curves), frame) in panels.iter().zip(&frames) {
             panel.draw(&mut drawing, frame, curves);
         }

@@ -81,9 +81,6 @@ impl Probe {
     }
 
     /// Looks at `trainer`'s players; `mixture` has the modes of the data, in the user's units.
-    ///
-    /// # Errors
-    /// If the device fails.
     pub(crate) fn look<B: Backend>(
         &self,
         trainer: &mut Trainer<B>,

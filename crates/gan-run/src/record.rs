@@ -64,9 +64,6 @@ impl RecordInfo {
     }
 
     /// The description in the annotations of a checkpoint, which is called `name` in messages.
-    ///
-    /// # Errors
-    /// If an annotation is missing or damaged.
     pub(crate) fn from_annotations(
         annotations: &BTreeMap<String, String>,
         name: &str,

@@ -83,9 +83,6 @@ pub(crate) struct Training<'a, B: Backend> {
 impl<'a, B: Backend> Training<'a, B> {
     /// Writes the configuration and, for a new run, the first checkpoint, so that a directory that
     /// cannot take them is found out before any work is done.
-    ///
-    /// # Errors
-    /// If the directory cannot be written.
     pub(crate) fn new(
         trainer: Trainer<B>,
         config: RunConfig,

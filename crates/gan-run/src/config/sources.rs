@@ -156,9 +156,6 @@ impl Sources {
     }
 
     /// The text of a run's `config.toml`, and the flags.
-    ///
-    /// # Errors
-    /// If it does not parse.
     pub(crate) fn of_run(
         path: &Path,
         text: String,

@@ -50,9 +50,6 @@ pub(crate) struct Report {
 
 impl Report {
     /// Writes `evaluation.json` and the pictures into `folder`, and returns their paths.
-    ///
-    /// # Errors
-    /// If they cannot be written.
     pub(super) fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, Problem> {
         fs::create_dir_all(folder).map_err(|error| {
             Problem::failed(format!("{}: cannot be written: {error}", folder.display()))

@@ -18,9 +18,6 @@ const STAGE_DELAY: u16 = 120;
 const LAST_DELAY: u16 = 300;
 
 /// The animation as a PNG file.
-///
-/// # Errors
-/// If it does not encode.
 pub(super) fn encode(played: &Played) -> Result<Vec<u8>, PictureError> {
     let highest = panel::highest(played, &played.stages());
     let frame = |index| AnimationFrame {

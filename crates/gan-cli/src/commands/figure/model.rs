@@ -60,17 +60,11 @@ fn newest() -> Result<(Model, ImageShape), Problem> {
 }
 
 /// The model's generator, on the processor: a figure is a hundred samples.
-///
-/// # Errors
-/// If the checkpoint does not fit its configuration.
 pub(super) fn generator(model: &Model) -> Result<Generator, Problem> {
     model.generator(&processor()?)
 }
 
 /// The processor with all its threads.
-///
-/// # Errors
-/// If they cannot start.
 pub(super) fn processor() -> Result<Device, Problem> {
     Ok(Device::Cpu(Native::new(None)?))
 }

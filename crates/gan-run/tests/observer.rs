@@ -1,0 +1,77 @@
+//! A run whose caller is not the program: it is told what happens, stops the run and goes on with it.
+
+#![allow(clippy::unwrap_used, reason = "tests end where they fail")]
+
+use gan_run::config::Overrides;
+use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
+use gan_run::event::{Event, Observer};
+use gan_run::plan::Plan;
+use gan_run::run_dir::Existing;
+use gan_run::training::Ending;
+
+/// Writes down the names of events, and stops a run after some iterations.
+struct Watcher {
+    stop_at: u64,
+    step: u64,
+    events: Vec<String>,
+}
+
+impl Watcher {
+    fn new(stop_at: u64) -> Self {
+        let (step, events) = (0, Vec::new());
+        Self {
+            stop_at,
+            step,
+            events,
+        }
+    }
+
+    fn watch(&mut self, plan: Plan) -> Ending {
+        let precision = PrecisionChoice::F32;
+        let (device, _) = Device::open(DeviceChoice::Cpu, precision, Some(1)).unwrap();
+        plan.train(device, precision, self).unwrap()
+    }
+}
+
+impl Observer for Watcher {
+    fn event(&mut self, event: &Event<'_>) {
+        let event = serde_json::to_value(event).unwrap();
+        self.events
+            .push(event["event"].as_str().unwrap().to_owned());
+    }
+
+    fn progress(&mut self, step: u64) {
+        self.step = step;
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.step >= self.stop_at
+    }
+}
+
+#[test]
+fn observer_is_told_of_a_run_and_may_stop_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let mut overrides = Overrides::default();
+    for set in [
+        "data.count=300",
+        "game.minibatch=8",
+        "run={steps=20,log_every=10,sample_every=0,checkpoint_every=0}",
+    ] {
+        overrides.set(set).unwrap();
+    }
+    let plan = Plan::new_run("ring8", &overrides, Some(&run), Existing::Keep).unwrap();
+    let mut watcher = Watcher::new(7);
+    assert_eq!(watcher.watch(plan), Ending::Interrupted);
+    let [data, start, metrics, checkpoint] = ["data", "start", "metrics", "checkpoint"];
+    let expected = [data, start, checkpoint, metrics, checkpoint, "interrupted"];
+    assert_eq!(watcher.events, expected);
+
+    let mut watcher = Watcher::new(u64::MAX);
+    let plan = Plan::resume(Some(&run), &Overrides::default(), &mut watcher).unwrap();
+    assert_eq!(watcher.watch(plan), Ending::Done);
+    assert_eq!(watcher.step, 20);
+    let expected = [data, start, metrics, metrics, "sample", checkpoint, "done"];
+    assert_eq!(watcher.events, expected);
+}
