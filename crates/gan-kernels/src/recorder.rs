@@ -192,7 +192,7 @@ pub(crate) fn percent(share: f64) -> u8 {
 mod tests {
     use super::*;
     use crate::cases::Inputs;
-    use crate::{Activation, LimitSpectrum, LinearFwd};
+    use crate::{Activation, LimitSpectrum, LinearFwd, Update};
 
     fn state() -> StepState {
         StepState::without_rates(1, 0)
@@ -231,13 +231,16 @@ mod tests {
     fn layers_that_are_stepped_alike_are_one_launch() {
         let recorder = Recorder::default();
         let (x, dz, state) = (recorder.matrix(3, 5), recorder.matrix(3, 7), state());
-        let mut parameters = [(); 3].map(|()| (recorder.matrix(5, 7), recorder.matrix(1, 7)));
-        let limits = [None, None, Some(1.0)];
-        let layers = parameters.iter_mut().zip(limits);
-        let steps = layers.map(|((w, b), max_column_norm)| LinearBwdParams {
-            max_column_norm,
-            ..LinearBwdParams::gradient(x.all(), dz.all(), w, b, &state)
-        });
+        let pair = || [recorder.matrix(5, 7), recorder.matrix(1, 7)];
+        let mut layers = [None, None, Some(1.0)].map(|limit| (limit, pair(), [pair()]));
+        let steps = layers
+            .iter_mut()
+            .map(|(limit, [w, b], moments)| LinearBwdParams {
+                moments,
+                update: Update::Momentum,
+                max_column_norm: *limit,
+                ..LinearBwdParams::gradient(x.all(), dz.all(), w, b, &state)
+            });
         recorder.linear_bwd_params_each(steps, None);
         recorder.limit_spectrum(LimitSpectrum {
             w: &mut recorder.matrix(5, 7),
