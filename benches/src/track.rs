@@ -8,8 +8,8 @@ use crate::tasks::{SAMPLES, Window, digits, sigmas};
 use anyhow::Result;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
+use gan_kernels::Native;
 use gan_kernels::cases::Checker;
-use gan_kernels::{Backend, Native};
 
 /// Points and samples of the Parzen windows.
 const POINTS: usize = 2000;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use gan_kernels::Backend;
 use gan_kernels::cases::Case;
 use gan_kernels::cube::{Precision, Runtime};
 use serde::Deserialize;
