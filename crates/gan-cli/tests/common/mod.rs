@@ -94,7 +94,9 @@ impl Folder {
         let program = env!("CARGO_BIN_EXE_gan-cli");
         let output = Command::new("script")
             .args(["--quiet", "--return", "--command"])
-            .arg(format!("stty cols {columns}; exec {program} {line}"))
+            .arg(format!(
+                "stty rows 24 cols {columns}; exec {program} {line}"
+            ))
             .arg("/dev/null")
             .current_dir(self.0.path())
             .stdin(Stdio::null())
