@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use gan_kernels::cases::{self, Checker, Op, linear_bwd_data, linear_bwd_params, linear_fwd};
-use gan_kernels::{Backend, Native, Real, Records, Values};
+use gan_kernels::{Native, Real, Records, Values};
 use gan_model::{GameConfig, Trainer, TrainingData};
 use libtest_mimic::{Arguments, Failed, Trial};
 

@@ -134,8 +134,8 @@ impl<W: Write> Table<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gan_kernels::Native;
     use gan_kernels::cases::{self, Checker, Op};
-    use gan_kernels::{Backend, Native};
 
     /// The report of the first case that `is_wanted`, with tolerances multiplied by `factor`.
     fn report(factor: f64, is_wanted: impl Fn(&Op) -> bool) -> Report {
