@@ -28,6 +28,7 @@ struct Row {
 }
 
 const FAILED: &str = "FAILED";
+const SKIPPED: &str = "skipped: ";
 
 /// What this machine has beyond cargo.
 #[derive(Clone, Copy)]
@@ -66,8 +67,11 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
     let deny = "deny check --hide-inclusion-graph bans licenses sources";
     let clippy = format!("clippy --workspace {features} --all-targets -- -Dwarnings");
     let documentation = format!("doc --workspace {features} --no-deps");
-    let cuda = "test --package=gan-kernels --package=gan-cli \
+    // Without the defaults, of which wgpu alone costs minutes here and is tested above.
+    let cuda = "test --package=gan-kernels --package=gan-cli --no-default-features \
                 --features=gan-kernels/cuda,gan-cli/cuda --lib --bins --examples";
+    // A stage of its own, since nextest runs none; `--lib` above leaves them out of the tests.
+    let doc_tests = format!("test --workspace {tested} --doc");
     vec![
         ("format", cargo(&format!("fmt --all{check}"))),
         ("tidy", Work::Tidy),
@@ -78,6 +82,7 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
         ("lints", cargo(&clippy)),
         ("documentation", cargo(&documentation)),
         ("tests", cargo(&tests)),
+        ("doc tests", cargo(&doc_tests)),
         (
             "cuda",
             or_skip(machine.llvm, cuda, "cubecl's LLVM is not in place"),
@@ -107,17 +112,30 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
             result,
         });
     }
-    print!("\n{}", table(&rows));
+    print!("\n{}{}", table(&rows), left_out(&rows));
     let failed = rows.iter().filter(|row| row.result == FAILED);
     let failed: Vec<_> = failed.map(|row| row.stage).collect();
     ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(())
 }
 
+/// A last line that names the stages that were skipped; none if all ran.
+fn left_out(rows: &[Row]) -> String {
+    let skipped = rows.iter().filter_map(|row| {
+        let why = row.result.strip_prefix(SKIPPED)?;
+        Some(format!("{} ({why})", row.stage))
+    });
+    let skipped: Vec<_> = skipped.collect();
+    match skipped.is_empty() {
+        true => String::new(),
+        false => format!("\nnot checked on this machine: {}\n", skipped.join(", ")),
+    }
+}
+
 /// The result as the table has it.
 fn run_stage(root: &Path, name: &str, work: &Work) -> Result<String> {
     let passed = match work {
-        Work::Skip(reason) => return Ok(format!("skipped: {reason}")),
+        Work::Skip(reason) => return Ok(format!("{SKIPPED}{reason}")),
         Work::Tidy => {
             println!("\n== {name}: cargo xtask tidy");
             let result = super::tidy::run(root);
@@ -183,14 +201,23 @@ mod tests {
             seconds,
             result: result.to_owned(),
         };
-        let rows = [row("format", 0.25, "ok"), row("tests", 12.0, FAILED)];
+        let skipped = row("cuda", 0.0, "skipped: no LLVM");
+        let rows = [
+            row("format", 0.25, "ok"),
+            row("tests", 12.0, FAILED),
+            skipped,
+        ];
         let expected = "\
 stage             seconds  result
 format                0.2  ok
 tests                12.0  FAILED
+cuda                  0.0  skipped: no LLVM
 total                12.2
 ";
         assert_eq!(table(&rows), expected);
+        let last = "\nnot checked on this machine: cuda (no LLVM)\n";
+        assert_eq!(left_out(&rows), last);
+        assert_eq!(left_out(&rows[..2]), "");
     }
 
     #[test]

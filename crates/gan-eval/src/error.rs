@@ -19,7 +19,7 @@ pub enum EvalError {
         limit: f32,
     },
     #[error(
-        "--metrics {metric}: found {records} held-out records and {samples} samples, expected \
+        "{metric}: found {records} held-out records and {samples} samples, expected \
          {expected} or more of each"
     )]
     TooFew {
@@ -29,7 +29,7 @@ pub enum EvalError {
         expected: usize,
     },
     /// Data without something that a metric needs.
-    #[error("--metrics {metric} needs {need}")]
+    #[error("{metric} needs {need}")]
     UnmetNeed {
         metric: &'static str,
         need: &'static str,
@@ -51,12 +51,10 @@ impl EvalError {
             Self::OutOfRange {
                 what: "samples", ..
             } => Some("the generator has diverged; evaluate an earlier checkpoint"),
-            Self::OutOfRange { .. } => Some("standardise the data: data.normalize"),
-            Self::TooFew { .. } => {
-                Some("hold more out with data.test, or draw more with --samples")
-            }
+            Self::OutOfRange { .. } => Some("standardise the data"),
+            Self::TooFew { .. } => Some("hold more records out, or draw more samples"),
             Self::UnmetNeed { .. } => None,
-            Self::Overflow { .. } => Some("a larger --sigma, or none"),
+            Self::Overflow { .. } => Some("a larger bandwidth, or the one that validation chooses"),
         }
     }
 }

@@ -272,7 +272,7 @@ mod tests {
         assert_eq!((records.rows(), samples.rows()), (25, 25));
         assert_eq!(equal("prdc", few, many, 99).unwrap()[1].rows(), 30);
         let error = equal("prdc", few.first(19), many, 99).unwrap_err();
-        let expected = "--metrics prdc: found 19 held-out records and 40 samples, expected 20 or \
+        let expected = "prdc: found 19 held-out records and 40 samples, expected 20 or \
                         more of each";
         assert_eq!(error.to_string(), expected);
     }

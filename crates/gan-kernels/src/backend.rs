@@ -218,16 +218,14 @@ impl BackendError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Threads { .. } => Some("ask for fewer threads"),
-            Self::NoDevice { .. } => Some(
-                "`gan-cli info` lists the devices; a driver that is missing or too old hides one",
-            ),
-            Self::NotLinked { .. } => Some("build with `--features` and that name"),
+            Self::NoDevice { .. } => Some("a driver that is missing or too old hides a device"),
+            Self::NotLinked { .. } => Some("build with that feature"),
             Self::Precision { .. } => Some("f32 works on every device"),
             Self::BufferTooLarge { .. } => Some("fewer records, or narrower layers"),
             Self::OutOfMemory { .. } => {
                 Some("a smaller minibatch, narrower layers, or a device that others do not use")
             }
-            Self::Refused { .. } => Some("the driver may be too old; `--device cpu` always works"),
+            Self::Refused { .. } => Some("the driver may be too old; the processor always works"),
             Self::Lost { .. } => Some("look at the system's log for the driver's own message"),
             Self::Failed { .. } => None,
         }

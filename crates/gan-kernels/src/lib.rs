@@ -33,7 +33,7 @@ pub use native::Native;
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;
 pub use recorder::{RecordedCall, Recorder};
-pub use records::{Affine, ByteScale, RecordFormat, Records, Values};
+pub use records::{Affine, ByteScale, RecordFormat, Records, RecordsError, Values};
 pub use state::{LearningRate, Momentum, Rates, Schedule, SlotSchedule, StepState};
 
 macro_rules! export {

@@ -12,6 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::config::{ConfigError, GameConfig};
 use crate::mlp::Mlp;
 
 /// Version of the names, shapes and metadata that a checkpoint has.
@@ -44,7 +45,7 @@ pub struct Checkpoint {
     pub step: u64,
     /// Seed of the run.
     pub seed: u64,
-    /// The run's configuration, as text.
+    /// The run's configuration, as text: see [`Checkpoint::config`].
     pub config: String,
     /// Whatever else belongs to the run, such as how to show its samples.
     pub annotations: BTreeMap<String, String>,
@@ -118,9 +119,22 @@ pub enum CheckpointError {
         found: [usize; 2],
         expected: [usize; 2],
     },
+    /// The text beside the tensors, which a caller may have left empty, describes no game.
+    #[error("checkpoint: its text is {0}")]
+    Config(#[from] ConfigError),
 }
 
 impl Checkpoint {
+    /// The game that the configuration's text describes: in TOML the tables of a [`GameConfig`],
+    /// beside which there may be others, such as those of a whole run.
+    ///
+    /// # Errors
+    /// If the text is something else, as it may be: [`Trainer::checkpoint`](crate::Trainer) takes
+    /// any.
+    pub fn config(&self) -> Result<GameConfig, CheckpointError> {
+        Ok(GameConfig::from_run(&self.config)?)
+    }
+
     /// SHA-256 of the configuration's text, in hexadecimal.
     #[must_use]
     pub fn config_hash(&self) -> String {

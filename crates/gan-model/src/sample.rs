@@ -17,7 +17,19 @@ pub struct Sampler<B: Backend> {
 }
 
 impl<B: Backend> Sampler<B> {
-    /// The generator of `checkpoint`, which `config` describes.
+    /// The generator of `checkpoint`, as the checkpoint's own configuration describes it.
+    ///
+    /// # Errors
+    /// If the checkpoint carries no configuration of a game, or has other tensors than that says.
+    pub fn from_checkpoint(backend: B, checkpoint: &Checkpoint) -> Result<Self, CheckpointError> {
+        let config = checkpoint.config()?;
+        let cols = checkpoint.generator_cols(config.generator.layers.len())?;
+        config.validate(cols)?;
+        Self::new(backend, &config.generator, checkpoint)
+    }
+
+    /// The generator of `checkpoint`, which `config` describes: for a checkpoint that carries no
+    /// configuration.
     ///
     /// # Errors
     /// If a tensor is missing or of another shape than `config` says.

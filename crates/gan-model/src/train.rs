@@ -1,14 +1,16 @@
 //! Algorithm 1.
 
+// First, since documentation lists the methods of a type in the order of modules: `new` leads.
+mod start;
+
 mod minibatch;
 mod outside;
 mod replay;
-mod start;
 
 use std::ops::Range;
 
 use gan_kernels::random::{Purpose, Stream};
-use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Records, Schedule};
+use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Schedule};
 
 use crate::config::Updates;
 use crate::mlp::{Loss, Mlp, Pass, PenalisedUpdate, RunningMean, SpectralLimit, Tangents, Tape};
@@ -16,14 +18,6 @@ use crate::sample::Sampling;
 use minibatch::{DiscriminatorPass, Minibatches, Over};
 pub use start::Moves;
 use start::Rules;
-
-/// The records that a game is trained on.
-pub struct TrainingData {
-    /// The training records alone.
-    pub records: Records,
-    /// Their mean, one value per column.
-    pub mean: Vec<f32>,
-}
 
 /// Both players, their data, and everything one iteration needs.
 ///

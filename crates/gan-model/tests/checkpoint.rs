@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gan_kernels::{Native, Records, Values};
-use gan_model::{Checkpoint, CheckpointError, Trainer, TrainingData};
+use gan_kernels::Native;
+use gan_model::{Checkpoint, CheckpointError, GameConfig, Sampler, Trainer, TrainingData};
 
-/// A game on records of 2 values, whose G has so many hidden layers of so many units.
-fn trainer(hidden: usize, hidden_layers: usize) -> Trainer<Native<f32>> {
+/// A game of records of 2 values, whose G has so many hidden layers of so many units.
+fn game(hidden: usize, hidden_layers: usize) -> GameConfig {
     let hidden = format!("{{ units = {hidden}, activation = 'relu' }},").repeat(hidden_layers);
     let text = format!(
         "generator = {{ latent = 3, prior = 'normal', layers = [{hidden} \
@@ -17,12 +17,12 @@ fn trainer(hidden: usize, hidden_layers: usize) -> Trainer<Native<f32>> {
          optimizer = {{ kind = 'momentum', learning_rate = 0.1 }}
          game = {{ minibatch = 4, generator_objective = 'minimax' }}"
     );
-    let records = Records::new(2, Values::Floats(vec![0.25; 20]));
-    let data = TrainingData {
-        records,
-        mean: vec![0.25; 2],
-    };
-    let config = toml::from_str(&text).unwrap();
+    GameConfig::from_toml(&text).unwrap()
+}
+
+fn trainer(hidden: usize, hidden_layers: usize) -> Trainer<Native<f32>> {
+    let data = TrainingData::from_rows(2, vec![0.25; 20]).unwrap();
+    let config = game(hidden, hidden_layers);
     Trainer::new(Native::new(Some(1)).unwrap(), &config, 1, data).unwrap()
 }
 
@@ -53,6 +53,63 @@ fn load_gives_back_what_was_saved_and_the_same_bytes() {
     assert_eq!(fs::read(path).unwrap(), fs::read(again).unwrap());
     let files = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(files, 2, "nothing else is left beside the checkpoints");
+}
+
+#[test]
+fn sampler_needs_nothing_but_the_checkpoint_where_that_carries_its_game() {
+    let (mut trainer, config) = (trainer(5, 1), game(5, 1));
+    trainer.step();
+    let text = config.to_toml().unwrap();
+    let run = format!("seed = 1\n{text}[run]\nsteps = 1\n");
+    let native = || Native::<f32>::new(Some(1)).unwrap();
+    for text in [text, run] {
+        let checkpoint = trainer.checkpoint(text, Default::default()).unwrap();
+        assert_eq!(checkpoint.config().unwrap(), config);
+        let mut sampler = Sampler::from_checkpoint(native(), &checkpoint).unwrap();
+        let samples = sampler.sample(7, 0, 3).unwrap();
+        assert_eq!(samples, trainer.sample(7, 0, 3).unwrap());
+    }
+    // One that carries none is loaded all the same, and sampled with a configuration beside it.
+    let folder = tempfile::tempdir().unwrap();
+    let without = Checkpoint::load(&saved(folder.path())).unwrap();
+    let error = Sampler::from_checkpoint(native(), &without).err().unwrap();
+    let expected = "checkpoint: its text is not the configuration of a game: ";
+    assert!(error.to_string().starts_with(expected), "{error}");
+    let mut sampler = Sampler::new(native(), &config.generator, &without).unwrap();
+    let samples = sampler.sample(7, 0, 3).unwrap();
+    assert_eq!(samples, trainer.sample(7, 0, 3).unwrap());
+}
+
+#[test]
+fn sampler_of_a_checkpoint_whose_text_is_of_another_game_is_an_error() {
+    let change = |change: fn(&mut GameConfig)| {
+        let mut config = game(5, 1);
+        change(&mut config);
+        config.to_toml().unwrap()
+    };
+    for (text, expected) in [
+        (
+            change(|c| c.generator.latent = 4),
+            "generator.0.w has shape [3, 5], expected [4, 5]",
+        ),
+        (
+            change(|c| c.generator.layers.clear()),
+            "generator.0.b is missing",
+        ),
+        (
+            change(|c| c.game.minibatch = 0),
+            "its text is game.minibatch: found 0",
+        ),
+        (change(|c| c.generator.average = Some(0.9)), "is missing"),
+    ] {
+        let checkpoint = trainer(5, 1).checkpoint(text, Default::default()).unwrap();
+        let native = Native::<f32>::new(Some(1)).unwrap();
+        let error = Sampler::from_checkpoint(native, &checkpoint).err().unwrap();
+        assert!(
+            error.to_string().contains(expected),
+            "{error}, not {expected}"
+        );
+    }
 }
 
 #[test]

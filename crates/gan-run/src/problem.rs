@@ -87,6 +87,37 @@ pub(crate) fn with_sources(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// What a user can do about `error` of a device: the library's hint in the words of the program.
+pub(crate) fn device_hint(error: &BackendError) -> Option<String> {
+    let words = match error {
+        BackendError::NoDevice { .. } => "`gan-cli info` lists the devices; ",
+        BackendError::NotLinked { feature, .. } => {
+            return Some(format!("build with `--features {feature}`"));
+        }
+        BackendError::Refused { .. } => "go on with `--device cpu`; ",
+        _ => "",
+    };
+    error.hint().map(|hint| format!("{words}{hint}"))
+}
+
+/// Likewise, about `error` of an evaluation.
+fn evaluation_hint(error: &EvalError) -> Option<String> {
+    match error {
+        EvalError::Backend(error) => device_hint(error),
+        EvalError::TooFew { .. } => {
+            Some("hold more out with data.test, or draw more with --samples".into())
+        }
+        EvalError::Overflow { .. } => Some("a larger --sigma, or none".into()),
+        _ => {
+            let key = match error {
+                EvalError::OutOfRange { what, .. } if *what != "samples" => ": data.normalize",
+                _ => "",
+            };
+            error.hint().map(|hint| format!("{hint}{key}"))
+        }
+    }
+}
+
 macro_rules! failures {
     ($($error:ty, $hint:expr;)+) => {
         $(impl From<$error> for Problem {
@@ -100,8 +131,8 @@ macro_rules! failures {
 
 failures! {
     DataError, DataError::hint;
-    BackendError, |error| error.hint().map(str::to_owned);
-    EvalError, |error| error.hint().map(str::to_owned);
+    BackendError, device_hint;
+    EvalError, evaluation_hint;
     CheckpointError, |_| None;
     ConfigError, |_| None;
 }
@@ -123,6 +154,38 @@ mod tests {
         for message in ["a.txt: cannot write", quoted] {
             let source = std::io::Error::other("disk full");
             assert_eq!(with_sources(&Outer { message, source }), quoted);
+        }
+    }
+
+    #[test]
+    fn hints_name_the_flags_and_the_libraries_do_not() {
+        let reason = || "old".to_owned();
+        let asked = || "cuda:1".to_owned();
+        let (found, feature) = ("none".to_owned(), "cuda");
+        let devices = [
+            (
+                BackendError::NoDevice {
+                    asked: asked(),
+                    found,
+                },
+                "`gan-cli info` lists",
+            ),
+            (
+                BackendError::NotLinked {
+                    asked: asked(),
+                    feature,
+                },
+                "`--features cuda`",
+            ),
+            (BackendError::Refused { reason: reason() }, "`--device cpu`"),
+            (BackendError::Lost { reason: reason() }, "the system's log"),
+        ];
+        for (error, expected) in devices {
+            let own = error.hint().unwrap();
+            assert!(!own.contains("--") && !own.contains("gan-cli"), "{own}");
+            let problem = Problem::from(error);
+            let hint = problem.hint.unwrap();
+            assert!(hint.contains(expected), "{hint:?}, not {expected:?}");
         }
     }
 

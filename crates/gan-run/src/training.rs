@@ -16,7 +16,7 @@ use crate::diagnosis::{Diagnosis, Finding, lower_rates, remedy};
 use crate::event::{Done, Event, MetricsLine, Observer};
 use crate::pictures::{self, Backdrop};
 use crate::probe::{self, Probe};
-use crate::problem::Problem;
+use crate::problem::{Problem, device_hint};
 use crate::reading::Reading;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
@@ -247,7 +247,7 @@ impl<'a, B: Backend> Training<'a, B> {
     /// The error for a device that has failed: what it still held is lost, what was saved is not.
     fn broken(&self, error: &BackendError) -> Problem {
         error!("{error}");
-        let own = error.hint().map(str::to_owned);
+        let own = device_hint(error);
         let hints: Vec<_> = own.into_iter().chain(self.intact("go on with")).collect();
         let hint = (!hints.is_empty()).then(|| hints.join("; "));
         Problem::failed(error.to_string()).maybe_hint(hint)

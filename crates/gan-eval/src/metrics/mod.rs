@@ -21,7 +21,7 @@ use crate::verdict::Evidence;
 
 /// One metric.
 pub(crate) struct Metric<B: Backend> {
-    /// The name that `--metrics` takes and that the section bears.
+    /// The name that it is asked for by, and that its section bears.
     pub(crate) name: &'static str,
     needs: Needs,
     /// Computes the metric, adds its numbers to the evidence, and explains them.

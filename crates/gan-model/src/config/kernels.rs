@@ -61,7 +61,7 @@ impl OptimizerConfig {
     }
 
     /// μ as the schedule has it; 0 for Adam.
-    pub(crate) fn momentum(self) -> Momentum {
+    pub(crate) fn momentum_schedule(self) -> Momentum {
         match self {
             Self::Momentum { momentum, .. } => momentum,
             Self::Adam { .. } => Momentum::constant(0.0),

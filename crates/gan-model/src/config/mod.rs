@@ -1,5 +1,6 @@
 //! A game as a configuration file describes it.
 
+mod build;
 mod kernels;
 mod validate;
 

@@ -24,14 +24,18 @@ pub enum ConfigError {
     /// A key that is needed and missing.
     #[error("{key}: missing, expected {expected}")]
     Missing { key: String, expected: String },
+    /// Text that is no configuration of a game, with the line and what is wrong there.
+    #[error("not the configuration of a game: {reason}")]
+    Text { reason: String },
 }
 
 impl ConfigError {
-    /// The key that is wrong.
+    /// The key that is wrong; empty where the text as a whole is.
     #[must_use]
     pub fn key(&self) -> &str {
         match self {
             Self::Value { key, .. } | Self::Missing { key, .. } => key,
+            Self::Text { .. } => "",
         }
     }
 }

@@ -6,21 +6,23 @@ use gan_kernels::{
     Update,
 };
 
+use super::Trainer;
 use super::minibatch::Minibatches;
-use super::{Trainer, TrainingData};
 use crate::config::{
     ConfigError, GameConfig, Gamma, GeneratorObjective, LossConfig, OptimizerConfig, OutputBias,
     PenaltyConfig, PenaltyOn, Player, Updates,
 };
+use crate::data::TrainingData;
 use crate::mlp::{Loss, Mlp, RunningMean, SpectralLimit, Tangents, Tape};
 use crate::penalty::auto_gamma;
 use crate::sample::Sampling;
 
 impl<B: Backend> Trainer<B> {
-    /// Both players at their start, and `data` resident.
+    /// Both players at their start, and `data` resident; `seed` is that of every random number.
     ///
     /// # Errors
-    /// If the configuration does not fit the data or itself.
+    /// If the configuration does not fit the data or itself, or the mean of the data does not fit
+    /// its records.
     pub fn new(
         backend: B,
         config: &GameConfig,
@@ -29,12 +31,7 @@ impl<B: Backend> Trainer<B> {
     ) -> Result<Self, ConfigError> {
         let cols = data.records.cols();
         config.validate(cols)?;
-        if data.records.rows() == 0 {
-            return Err(ConfigError::Missing {
-                key: "data".into(),
-                expected: "at least one training record".into(),
-            });
-        }
+        data.validate()?;
         let rules = Rules::new(config, &data.records);
         let [g, d] = [config.generator.optimizer, config.discriminator.optimizer]
             .map(|own| own.unwrap_or(config.optimizer));
@@ -207,7 +204,7 @@ fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usize) -> Sched
         };
         SlotSchedule {
             learning_rate: optimizer.learning_rate(),
-            momentum: optimizer.momentum(),
+            momentum: optimizer.momentum_schedule(),
             betas,
             updates_per_step: updates_per_step as u64,
             position: position as u64,

@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::*;
 use crate::config::*;
-use crate::{Checkpoint, Sampler};
+use crate::{Checkpoint, Sampler, TrainingData};
 
 /// A small game with every kind of layer that the authors have, and dropout.
 pub(crate) fn game() -> GameConfig {
@@ -95,6 +95,16 @@ pub(super) fn data() -> TrainingData {
         records: Records::new(5, Values::Floats(values)),
         mean,
     }
+}
+
+#[test]
+fn trainer_of_data_whose_mean_does_not_fit_is_an_error() {
+    let TrainingData { records, mut mean } = data();
+    mean.pop();
+    let backend = Native::<f32>::new(Some(1)).unwrap();
+    let found = Trainer::new(backend, &game(), 11, TrainingData { records, mean });
+    let error = found.err().unwrap();
+    assert_eq!(error.key(), "data.mean", "{error}");
 }
 
 fn trainer<T: Real>(config: &GameConfig, threads: usize) -> Trainer<Native<T>> {
