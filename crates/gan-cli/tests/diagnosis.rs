@@ -127,6 +127,46 @@ fn numbers_that_blow_up_are_named_with_lower_rates() {
 }
 
 #[test]
+fn presets_that_fail_name_what_is_wrong_and_a_cure_that_helps() {
+    let folder = Folder::new();
+    for (preset, code, kind, cure, steps) in [
+        (
+            "fail-vanishing",
+            0,
+            "gradient-vanished",
+            "--set game.generator_objective=non-saturating",
+            3000,
+        ),
+        (
+            "fail-collapse",
+            0,
+            "generator-collapsed",
+            "--set generator.optimizer.learning_rate=1.3e-2",
+            8000,
+        ),
+        (
+            "fail-diverging",
+            1,
+            "diverging",
+            "--set optimizer.learning_rate=1.0e-1",
+            30,
+        ),
+    ] {
+        let line = format!("train {preset} --json --out");
+        let said = events(&folder.run(&format!("{line} {preset}")).exits(code));
+        let last = said.last().unwrap();
+        assert_eq!(last["kind"], kind, "{said:?}");
+        assert_eq!(last["passed"], serde_json::Value::Null, "{said:?}");
+        assert_eq!(last["remedy"], cure, "{said:?}");
+        // The preset's own text has the same cure.
+        folder.check(&format!("0 presets {preset} | train {preset} {cure}"));
+        let cured = folder.run(&format!("{line} cured-{preset} {cure} --steps {steps}"));
+        let said = events(&cured.exits(0));
+        assert!(said.iter().all(|event| event["kind"] != kind), "{said:?}");
+    }
+}
+
+#[test]
 fn healthy_game_is_silent_and_writes_what_it_looked_at() {
     let folder = folder();
     let line = "train small.toml --out run --set data.source=figure1 --steps 3000";
