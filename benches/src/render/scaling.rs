@@ -132,6 +132,7 @@ pub(super) fn chart(curve: &Curve, device: Device<'_>) -> String {
     curves.retain(|curve| !curve.points.is_empty());
     let panel = Panel {
         title: "ms per iteration",
+        note: "",
         curves,
         reference: None,
         range: None,

@@ -127,6 +127,62 @@ fn numbers_that_blow_up_are_named_with_lower_rates() {
 }
 
 #[test]
+fn category_that_vanishes_is_named_in_train_and_in_evaluate() {
+    let folder = folder();
+    let row = |i: usize| {
+        let cells = (0..4).map(|job| if i % 4 == job { ",1" } else { ",0" });
+        let cells: String = cells.collect();
+        format!("{}{cells}\n", (i % 4) as f64 + (i * 37 % 100) as f64 / 50.0)
+    };
+    let rows: String = (0..1200).map(row).collect();
+    folder.write("jobs.csv", &format!("pay,cook,nurse,clerk,smith\n{rows}"));
+    folder.write("small.toml", &SMALL.replace("count = 3000", ""));
+    let line = "train small.toml --steps 6000 --out run --data jobs.csv";
+    let ran = folder.run(line).exits(0);
+    let said = findings(&ran);
+    let lost = "lost values of discrete columns since step ";
+    assert!(said.iter().any(|line| line.contains(lost)), "{said:?}");
+    // The summary has it with the numbers of the last look.
+    let nurse = "nurse = 1 is in 0.0 % of samples, and in 25.0 % of records";
+    ran.says(&[
+        "\n  finding       G has lost values",
+        nurse,
+        "(256 samples of step 6000)",
+    ]);
+    let cure = "--set game.pack=2";
+    let named = format!("helps: {cure}");
+    assert!(said.iter().any(|line| line.ends_with(&named)), "{said:?}");
+    let line = line.replace("--out run", "--out cured");
+    let cured = folder.run(&format!("{line} {cure}")).exits(0);
+    assert!(!cured.stdout().contains("finding"), "{}", cured.stdout());
+    folder
+        .run("evaluate run --samples 1000 --metrics values")
+        .exits(0)
+        .says(&[
+            "verdict  collapsed: parts of the data never, or hardly ever, occur",
+            nurse,
+            "Values of 4 discrete columns, in 1,000 samples",
+        ]);
+}
+
+#[test]
+fn table_of_a_few_rows_is_warned_of() {
+    let folder = Folder::new();
+    let base = common::TINY.replace("count = 700", "");
+    folder.write("table.toml", &base);
+    for (rows, warned) in [(500, true), (700, false)] {
+        let text: String = (0..rows)
+            .map(|i| format!("{},{}\n", i * 3 % 17, i))
+            .collect();
+        folder.write("few.csv", &text);
+        let line = format!("train table.toml --steps 1 --data few.csv --out run-{rows}");
+        let stderr = folder.run(&line).exits(0).stderr();
+        let few = "warning: 400 training records are few";
+        assert_eq!(stderr.contains(few), warned, "{stderr}");
+    }
+}
+
+#[test]
 fn presets_that_fail_name_what_is_wrong_and_a_cure_that_helps() {
     let folder = Folder::new();
     for (preset, code, kind, cure, steps) in [

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::error::EvalError;
 use crate::metrics::Metric;
+use crate::metrics::values::DiscreteColumns;
 use crate::points::{OwnedPoints, Points};
 use crate::report::{Estimate, Section};
 use crate::verdict::{Evidence, Finding, verdict};
@@ -53,6 +54,8 @@ pub struct Reference<'a> {
     pub labels: Option<Labels<'a>>,
     /// The modes of a mixture that the records were drawn from.
     pub modes: Option<KnownModes<'a>>,
+    /// The columns that have few distinct values, if any do.
+    pub discrete: Option<&'a DiscreteColumns>,
     /// Mean of the logarithm of the records' own density over the test records, in nats, where the
     /// density is known.
     pub log_density: Option<Estimate>,

@@ -5,7 +5,7 @@
 //! Nothing here prints, reads a file or a clock, and the expensive work runs on any
 //! [`gan_kernels::Backend`].
 //!
-//! The first metric is the paper's log-likelihood, with controls without whose numbers it says
+//! One metric, `parzen`, is the paper's log-likelihood, with controls without whose numbers it says
 //! little.
 //! The others, in `metrics/`, answer one question each:
 //!
@@ -15,7 +15,7 @@
 //! | are they one distribution? | `mmd`, `c2st`, `nn` | p-value not small; accuracy 1/2 |
 //! | how far off? | `wasserstein` | as far as two sets of records |
 //! | are they copies? | `memorisation` | 1/2 closer to training |
-//! | which modes, which classes? | `modes`, `classes` | all, evenly |
+//! | which modes, which classes, which values of a column? | `modes`, `classes`, `values` | all, evenly |
 //! | how far off in a classifier's eyes? | `classes` | 0 |
 
 mod affine;
@@ -43,6 +43,7 @@ pub use evaluation::{
     Caller, KnownModes, Labels, PROTOCOL_VERSION, Reference, Subject, evaluate, thousands,
 };
 pub use metrics::modes::Modes;
+pub use metrics::values::{DiscreteColumns, ValueShare};
 pub use metrics::{metric_names, unmet_need};
 pub use parzen::{authors_sigmas, mean_and_standard_error};
 pub use points::{Points, gather};

@@ -10,6 +10,7 @@ use crate::metrics::mmd::Mmd;
 use crate::metrics::modes::Modes;
 use crate::metrics::neighbourhood::Neighbourhood;
 use crate::metrics::two_sample::TwoSample;
+use crate::metrics::values::ValueShare;
 use crate::report::Estimate;
 
 /// Share of samples closer to training than to held-out records, above 1/2, that is memorising.
@@ -56,6 +57,8 @@ pub(crate) struct Evidence {
     pub(crate) two_sample: Option<TwoSample>,
     /// Modes of a known mixture.
     pub(crate) modes: Option<Modes>,
+    /// Values of discrete columns that hardly occur among the samples, the most frequent first.
+    pub(crate) lost_values: Vec<ValueShare>,
     /// Classes in a classifier's eyes.
     pub(crate) classes: Option<Classes>,
 }
@@ -79,6 +82,37 @@ pub enum Quality {
     Good,
 }
 
+impl Quality {
+    /// The quality in one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.names()[0]
+    }
+
+    /// A clause that says what it means, for readers who know no metric.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.names()[1]
+    }
+
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Memorising => ["memorising", "samples repeat training records"],
+            Self::Collapsed => [
+                "collapsed",
+                "parts of the data never, or hardly ever, occur among the samples",
+            ],
+            Self::OverSmoothed => [
+                "over-smoothed",
+                "samples are like averages of records, nearer to the middle of the data than records",
+            ],
+            Self::UnderTrained => ["under-trained", "most samples are not like the data yet"],
+            Self::Distinguishable => ["distinguishable", "samples can still be told from the data"],
+            Self::Good => ["good", "nothing measured here tells samples from the data"],
+        }
+    }
+}
+
 /// One finding and the number behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
@@ -91,14 +125,7 @@ pub struct Finding {
 /// `collapsed: 6 of 8 modes`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match self.finds {
-            Quality::Memorising => "memorising",
-            Quality::Collapsed => "collapsed",
-            Quality::OverSmoothed => "over-smoothed",
-            Quality::UnderTrained => "under-trained",
-            Quality::Distinguishable => "distinguishable",
-            Quality::Good => "good",
-        };
+        let word = self.finds.word();
         write!(f, "{word}: {}", self.because)
     }
 }
@@ -144,15 +171,35 @@ fn memorises(evidence: &Evidence) -> Option<String> {
 fn collapsed(evidence: &Evidence) -> Option<String> {
     let by_modes = || {
         let modes = evidence.modes.as_ref()?;
-        let uneven = modes.reverse_kl.is_some_and(|kl| kl > UNEVEN);
-        let collapsed = modes.high_quality > 0.0 && (modes.modes_found < modes.modes || uneven);
-        collapsed.then(|| {
+        let missed = modes.missed().filter(|&missed| missed > 0);
+        let missed = missed.map(|missed| {
             format!(
-                "good samples are in {} of {} modes, reverse KL of their counts {:.3}, ideal 0",
-                modes.modes_found,
-                modes.modes,
-                modes.reverse_kl.unwrap_or(f64::NAN)
+                "{missed} of {} modes have less than a fifth of an even share of the good samples",
+                modes.modes
             )
+        });
+        let divergence = modes.reverse_kl.filter(|&kl| kl > UNEVEN);
+        let uneven = divergence.map(|divergence| {
+            let (most, all) = (
+                modes.counts.iter().max(),
+                modes.counts.iter().sum::<usize>(),
+            );
+            let share = *most.unwrap_or(&0) as f64 / all as f64;
+            format!(
+                "one of {} modes has {} of the good samples, reverse KL of their counts \
+                 {divergence:.3}, ideal 0",
+                modes.modes,
+                percent(share)
+            )
+        });
+        missed.or(uneven)
+    };
+    let by_values = || {
+        let (first, others) = evidence.lost_values.split_first()?;
+        Some(match others.len() {
+            0 => first.to_string(),
+            1 => format!("{first}; another value is lost too"),
+            others => format!("{first}; {others} other values are lost too"),
         })
     };
     let by_classes = || {
@@ -173,7 +220,10 @@ fn collapsed(evidence: &Evidence) -> Option<String> {
             )
         })
     };
-    by_modes().or_else(by_classes).or_else(by_coverage)
+    by_modes()
+        .or_else(by_values)
+        .or_else(by_classes)
+        .or_else(by_coverage)
 }
 
 fn crowded(evidence: &Evidence) -> Option<String> {
@@ -193,7 +243,7 @@ fn likely(evidence: &Evidence) -> Option<String> {
     let error = samples.standard_error.hypot(records.standard_error);
     (samples.value - records.value > NO_ACCIDENT * error).then(|| {
         format!(
-            "log-likelihood {:.1} nats, above the {:.1} of real records",
+            "as a model of the data they reach {:.1} nats, above the {:.1} of real records",
             samples.value, records.value
         )
     })
@@ -203,7 +253,9 @@ fn unlike(evidence: &Evidence) -> Option<String> {
     let by_modes = || {
         let share = evidence.modes.as_ref()?.high_quality;
         let share = (share < UNLIKE).then(|| percent(share))?;
-        Some(format!("{share} of samples are within 3 sigma of a mode"))
+        Some(format!(
+            "{share} of samples are within 3 standard deviations of a mode"
+        ))
     };
     let by_precision = || {
         let share = evidence.neighbourhood?[0].precision;
@@ -245,7 +297,8 @@ fn told_apart(evidence: &Evidence) -> Option<String> {
         let mmd = evidence.mmd.filter(|_| evidence.two_sample.is_none())?;
         (mmd.p_value < SIGNIFICANT).then(|| {
             format!(
-                "MMD² {:.2e}, where one in twenty of equal distributions exceeds {:.2e}",
+                "a kernel test tells them apart: MMD² {:.2e}, where one in twenty of equal \
+                 distributions exceeds {:.2e}",
                 mmd.squared, mmd.null_95
             )
         })
@@ -259,7 +312,7 @@ fn good(evidence: &Evidence) -> Option<Finding> {
         format!("a fresh classifier tells {accuracy} right, ideal 50 %")
     });
     let p_value = evidence.mmd.map(|mmd| mmd.p_value);
-    let kernel = p_value.map(|p_value| format!("MMD² has p-value {p_value:.2}"));
+    let kernel = p_value.map(|p_value| format!("a kernel test has p-value {p_value:.2}"));
     let near = evidence.neighbourhood.map(|[found, _]| {
         let [precision, coverage] = [found.precision, found.coverage].map(percent);
         format!("precision {precision} and coverage {coverage}")
@@ -379,6 +432,40 @@ mod tests {
     }
 
     #[test]
+    fn verdict_on_a_value_that_vanished_names_it() {
+        let share = |value: &str, records| ValueShare {
+            column: "job".into(),
+            value: value.into(),
+            records,
+            samples: 0.0,
+        };
+        let found = verdict(&Evidence {
+            lost_values: vec![share("nurse", 0.25), share("clerk", 0.16)],
+            ..Evidence::default()
+        });
+        let words = "collapsed: job = nurse is in 0.0 % of samples, and in 25.0 % of records; \
+                     another value is lost too";
+        assert_eq!(found[0].to_string(), words);
+    }
+
+    #[test]
+    fn verdict_on_few_samples_near_modes_is_under_trained_alone() {
+        let (_, mixture) = drawn_modes("ring8", 10, 1, |_| true);
+        let noise = normal(2000, 2, 3, 0.0);
+        let modes = Modes::count(8, Points::new(&noise, 2), |row| mixture.nearest(row));
+        assert!(
+            modes.high_quality > 0.0 && modes.modes_found == 0,
+            "{modes:?}"
+        );
+        let found = verdict(&Evidence {
+            modes: Some(modes),
+            ..Evidence::default()
+        });
+        let finds: Vec<_> = found.iter().map(|finding| finding.finds).collect();
+        assert_eq!(finds, [Quality::UnderTrained], "{found:?}");
+    }
+
+    #[test]
     fn verdict_without_numbers_is_silent() {
         assert_eq!(verdict(&Evidence::default()), []);
     }
@@ -396,7 +483,8 @@ mod tests {
             })
         };
         assert_eq!(of(335.0)[0].finds, Quality::OverSmoothed);
-        let words = "over-smoothed: log-likelihood 335.0 nats, above the 243.0 of real records";
+        let words = "over-smoothed: as a model of the data they reach 335.0 nats, above the 243.0 of real \
+                     records";
         assert_eq!(of(335.0)[0].to_string(), words);
         assert_eq!(of(225.0), []);
     }

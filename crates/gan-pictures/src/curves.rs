@@ -26,6 +26,8 @@ pub struct Curves<'a> {
 pub struct Panel<'a> {
     /// Name and unit of the quantity.
     pub title: &'a str,
+    /// What its numbers mean, in a line below the title; may be empty.
+    pub note: &'a str,
     /// The curves.
     pub curves: Vec<Curve<'a>>,
     /// A value to compare them with, for a dashed line, and what it means.
@@ -70,6 +72,8 @@ const LONE_PANEL: f64 = 320.0;
 /// Height of a panel's title and legend.
 const ABOVE: f64 = 34.0;
 const BELOW: f64 = 14.0;
+/// Height of the line that says what a panel's numbers mean.
+const NOTE: f64 = 15.0;
 const HEAD: f64 = 30.0;
 const FOOT: f64 = 34.0;
 /// Names of events take turns in rows of this height, so that they do not run into each other.
@@ -91,7 +95,12 @@ impl Curves<'_> {
             .map(|panel| (panel, panel.shown(self.x_scale)))
             .collect();
         panels.retain(|(_, curves)| curves.iter().any(|points| !points.is_empty()));
-        let step = if panels.len() == 1 { LONE_PANEL } else { PANEL };
+        let note = match panels.iter().all(|(panel, _)| panel.note.is_empty()) {
+            true => 0.0,
+            false => NOTE,
+        };
+        let step = note + if panels.len() == 1 { LONE_PANEL } else { PANEL };
+        let above = note + ABOVE;
         let x = panels
             .iter()
             .flat_map(|(_, curves)| curves)
@@ -107,9 +116,9 @@ impl Curves<'_> {
         let foot = head + step * panels.len() as f64;
         let mut drawing = Drawing::new(WIDTH, foot + FOOT);
         drawing.title([LEFT, 20.0], RIGHT - LEFT, self.title);
-        let size = [RIGHT - LEFT, step - ABOVE - BELOW];
+        let size = [RIGHT - LEFT, step - above - BELOW];
         let frames = panels.iter().enumerate().map(|(index, (panel, curves))| {
-            let corner = [LEFT, head + step * index as f64 + ABOVE];
+            let corner = [LEFT, head + step * index as f64 + above];
             Frame::new(corner, size, x_axis, panel.axis(curves))
         });
         let frames: Vec<Frame> = frames.collect();
@@ -168,7 +177,9 @@ impl Panel<'_> {
     }
 
     fn draw(&self, drawing: &mut Drawing, frame: &Frame, curves: &[Vec<[f64; 2]>]) {
-        let base_line = frame.top - 12.0;
+        let note = if self.note.is_empty() { 0.0 } else { NOTE };
+        let base_line = frame.top - 12.0 - note;
+        drawing.note([LEFT, frame.top - 11.0], frame.width, self.note);
         drawing.text([LEFT, base_line], Anchor::Start, SIZE, INK, self.title);
         frame.x_grid(drawing, X_TICKS);
         frame.y_grid(drawing, 4);
@@ -226,6 +237,7 @@ mod tests {
     fn panel(points: Vec<[f64; 2]>, scale: Scale) -> Panel<'static> {
         Panel {
             title: "loss < 1",
+            note: "",
             curves: vec![curve("one", BLUE, points)],
             reference: None,
             range: None,
@@ -281,6 +293,19 @@ mod tests {
         for part in [">0.01<", ">1<", "stroke-dasharray=\"3 3\"", ">D wins<"] {
             assert!(svg.contains(part), "{part} is not in {svg}");
         }
+    }
+
+    #[test]
+    fn note_stands_below_the_title_and_makes_room_for_itself() {
+        let plain = panel(vec![[1.0, 1.0], [2.0, 3.0]], Scale::Linear);
+        let noted = Panel {
+            note: "smaller is better",
+            ..plain.clone()
+        };
+        let of = |panels| svg(Scale::Linear, panels, vec![]);
+        let (plain, noted) = (of(vec![plain]), of(vec![noted]));
+        assert!(noted.contains(">smaller is better<"), "{noted}");
+        assert!(plain.contains("height=\"384\"") && noted.contains("height=\"399\""));
     }
 
     #[test]

@@ -191,6 +191,24 @@ impl Drawing {
         self.text(at, Anchor::Start, size, INK, title);
     }
 
+    /// Adds a remark on the base line `at`, in smaller letters where it would not fit into `room`.
+    pub(crate) fn note(&mut self, at: Point, room: f64, note: &str) {
+        const SIZE: f64 = 11.0;
+        if !note.is_empty() {
+            let size = SIZE * (room / text_width(note, SIZE)).min(1.0);
+            self.text(at, Anchor::Start, size, GREY, note);
+        }
+    }
+
+    /// Adds rectangles, each with its colour, that meet without seams: their edges are not smoothed.
+    pub(crate) fn tiles(&mut self, tiles: impl Iterator<Item = (Point, Point, Color)>) {
+        self.element(format_args!("<g shape-rendering=\"crispEdges\">"));
+        for (corner, size, color) in tiles {
+            self.rectangle(corner, size, color, 1.0);
+        }
+        self.element(format_args!("</g>"));
+    }
+
     /// Adds the picture in a PNG file, enlarged without smoothing to `size` from the top left
     /// `corner`.
     pub fn image(&mut self, corner: Point, [width, height]: Point, png: &[u8]) {

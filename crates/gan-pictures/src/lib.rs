@@ -33,6 +33,6 @@ pub use frame::Frame;
 pub use legend::{Swatch, legend};
 #[cfg(feature = "png")]
 pub use pixels::PictureError;
-pub use scatter::Scatter;
+pub use scatter::{Scatter, Surface};
 #[cfg(feature = "png")]
 pub use sheet::{ImageRows, sheet_of_images};

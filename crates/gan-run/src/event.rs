@@ -129,7 +129,7 @@ pub struct Parameters {
 }
 
 /// A line of `metrics.jsonl`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct MetricsLine {
     /// Means over the iterations since the last reading.
     #[serde(flatten)]

@@ -136,10 +136,13 @@ impl Plan {
         let record = RecordInfo::new(&self.name, &dataset, &train);
         if let Start::New { .. } = self.start {
             warn_of_sigmoid(&self.config, &record, observer);
+            if dataset.mixture.is_none() {
+                warn_of_few_records(&record, observer);
+            }
         }
         let shown = Shown {
             backdrop: backdrop(&dataset, &record),
-            probe: Probe::new(self.config.seed, &train),
+            probe: Probe::new(self.config.seed, &train, record.discrete_columns(&train)),
             record,
         };
         let data = TrainingData {
@@ -310,6 +313,20 @@ fn warn_of_sigmoid(config: &RunConfig, record: &RecordInfo, observer: &mut dyn O
     }
 }
 
+/// A table of a few rows is learnt by heart, and too little of it is held out to notice.
+fn warn_of_few_records(record: &RecordInfo, observer: &mut dyn Observer) {
+    /// Training records from which on a table is not small.
+    const ENOUGH: usize = 500;
+    let found = record.train_records;
+    if found < ENOUGH && record.shape.image().is_none() {
+        let text = format!(
+            "{found} training records are few: G may repeat them rather than learn their \
+             distribution, and what is held out hardly tells; expected {ENOUGH} or more"
+        );
+        observer.event(&Event::Warning { text });
+    }
+}
+
 /// A player whose learning rate is 0 learns nothing more.
 fn warn_of_rest(config: &RunConfig, step: u64, observer: &mut dyn Observer) {
     let at_rest = config.at_rest(step);
@@ -334,5 +351,6 @@ fn backdrop(dataset: &Dataset, record: &RecordInfo) -> Backdrop {
         data,
         mixture: dataset.mixture.clone(),
         discriminator: Vec::new(),
+        surface: None,
     }
 }

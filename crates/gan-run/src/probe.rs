@@ -2,15 +2,15 @@
 //! minibatches do not.
 
 use gan_data::Mixture;
-use gan_eval::{Modes, Points, gather};
+use gan_eval::{DiscreteColumns, Modes, Points, ValueShare, gather};
 use gan_kernels::{Backend, BackendError, Records};
 use gan_model::{Diversity, Spread, Trainer};
 use serde::Serialize;
 
 use crate::record::RecordInfo;
 
-/// Samples looked at, and as many records: with 8 modes each has about 32 samples, with 25 about
-/// 10, so that a healthy G misses none by chance.
+/// Samples looked at, and as many records: with 8 modes each is due 32 samples and found with 7 of
+/// them, with 25 modes 10 and 3, so that a healthy G hardly misses one by chance.
 const ROWS: usize = 256;
 /// Records, and as many samples, that D is asked about.
 const ASKED: usize = 128;
@@ -28,6 +28,8 @@ pub(crate) struct Probe {
     /// sorted.
     records: Vec<f32>,
     spread: Spread,
+    /// The columns of few distinct values.
+    discrete: Option<DiscreteColumns>,
 }
 
 /// True if the reading after `step` iterations, one of those every `log` iterations, comes with a
@@ -38,8 +40,10 @@ pub(crate) fn is_due(step: u64, log: u64) -> bool {
 }
 
 /// The numbers of one look of the probe.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProbeReading {
+    /// Samples that were looked at.
+    probe_samples: usize,
     /// Root mean square distance of two samples, as a share of that of two records.
     diversity: f64,
     /// Mean distance of a sample to its nearest neighbour, as a share of that of records.
@@ -50,6 +54,9 @@ pub(crate) struct ProbeReading {
     /// Modes found, where they are known.
     #[serde(flatten)]
     found: Option<Found>,
+    /// Values of discrete columns that hardly occur, where there are such columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_values: Option<Vec<ValueShare>>,
 }
 
 /// The part of [`Modes`] that is written at every look.
@@ -68,8 +75,9 @@ pub(crate) fn modes_of(mixture: &Mixture, samples: &[f32]) -> Modes {
 }
 
 impl Probe {
-    /// The probe of a run of `seed` on the training records `train`.
-    pub(crate) fn new(seed: u64, train: &Records) -> Self {
+    /// The probe of a run of `seed` on the training records `train`, of which `discrete` describes
+    /// the columns of few distinct values.
+    pub(crate) fn new(seed: u64, train: &Records, discrete: Option<DiscreteColumns>) -> Self {
         let (rows, cols) = (train.rows().min(ROWS), train.cols());
         let records = gather(train, (0..rows).map(|i| i * train.rows() / rows));
         Self {
@@ -77,6 +85,7 @@ impl Probe {
             cols,
             spread: Spread::of(&records, cols),
             records,
+            discrete,
         }
     }
 
@@ -93,6 +102,9 @@ impl Probe {
         let asked = [&self.records[..asked], &samples[..asked]].concat();
         let saturation = saturation(&trainer.discriminate(&asked)?);
         let diversity = Diversity::of(&Spread::of(&samples, self.cols), &self.spread);
+        let points = Points::new(&samples, self.cols);
+        let lost_values = self.discrete.as_ref().map(|columns| columns.lost(points));
+        let probe_samples = points.rows();
         let found = mixture.map(|mixture| {
             record.to_user_units(&mut samples, self.cols);
             let modes = modes_of(mixture, &samples);
@@ -104,10 +116,12 @@ impl Probe {
             }
         });
         Ok(ProbeReading {
+            probe_samples,
             diversity: diversity.distance,
             nearest: diversity.nearest,
             saturation,
             found,
+            lost_values,
         })
     }
 }
@@ -141,9 +155,9 @@ mod tests {
     fn records_are_evenly_spaced_and_not_more_than_there_are() {
         let values = (0..1400).map(|i| i as f32).collect();
         let records = Records::new(2, Values::Floats(values));
-        let few = Probe::new(1, &records.slice(0..3));
+        let few = Probe::new(1, &records.slice(0..3), None);
         assert_eq!(few.records, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        let some = Probe::new(1, &records);
+        let some = Probe::new(1, &records, None);
         assert_eq!(some.records.len(), 2 * ROWS);
         assert!(some.records[2 * ROWS - 1] > 1390.0);
     }

@@ -1,10 +1,11 @@
 //! The lines of `metrics.jsonl`, read back: curves and diagnosis are made from them.
 
+use gan_eval::ValueShare;
 use serde::Deserialize;
 
 /// One line of `metrics.jsonl`, as far as curves and diagnosis need it; `None` is what was not
 /// measured, was no number, or is of a program that did not write it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct Reading {
     /// Iterations done.
     pub(crate) step: u64,
@@ -34,12 +35,16 @@ pub(crate) struct Reading {
     pub(crate) nearest: Option<f64>,
     /// How far D is from being undecided, 0 to 1.
     pub(crate) saturation: Option<f64>,
+    /// Samples that the numbers below are of.
+    pub(crate) probe_samples: Option<usize>,
     /// Modes of the data that the samples find.
     pub(crate) modes_found: Option<f64>,
     /// Modes of the data.
     pub(crate) modes: Option<f64>,
     /// Share of samples close to a mode.
     pub(crate) high_quality: Option<f64>,
+    /// Values of discrete columns that hardly occur among the samples.
+    pub(crate) lost_values: Option<Vec<ValueShare>>,
 }
 
 impl Reading {

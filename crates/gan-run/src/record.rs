@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use gan_data::{Dataset, RecordShape, Records, Transform, Values};
+use gan_eval::{DiscreteColumns, Points, gather};
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
-use crate::text::hexadecimal;
+use crate::text::{five_digits, hexadecimal};
 
 /// The description of the training data in a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +124,59 @@ impl RecordInfo {
         }
     }
 
+    /// The discrete columns of `train`, records in the players' units, as the user knows them: names
+    /// of columns, and values in their own units. `None` where there is none, and for images.
+    ///
+    /// Of many records, 10,000 evenly spaced ones are looked at, since files may be sorted.
+    #[must_use]
+    pub fn discrete_columns(&self, train: &Records) -> Option<DiscreteColumns> {
+        const MOST: usize = 10_000;
+        if self.shape.image().is_some() {
+            return None;
+        }
+        let (rows, cols) = (train.rows().min(MOST), train.cols());
+        let records = gather(train, (0..rows).map(|i| i * train.rows() / rows));
+        DiscreteColumns::of(Points::new(&records, cols), |column, value| {
+            let names = self.shape.columns();
+            let name = names.and_then(|names| names.get(column).map(ToString::to_string));
+            let in_user_units = |value: f32| {
+                let mut row = vec![0.0; cols];
+                row[column] = value;
+                self.to_user_units(&mut row, cols);
+                f64::from(row[column])
+            };
+            // What the way to the players' units and back has rounded is far below their unit.
+            let small = 1e-5 * (in_user_units(1.0) - in_user_units(0.0)).abs();
+            let value = in_user_units(value);
+            let rounded = if small > 0.0 {
+                (value / small).round() * small
+            } else {
+                value
+            };
+            [
+                name.unwrap_or_else(|| format!("column {}", column + 1)),
+                five_digits(rounded),
+            ]
+        })
+    }
+
+    /// Brings rows of `cols` values from the user's units to the players'; false where these units
+    /// are not those of columns of numbers, and nothing is changed.
+    pub(crate) fn to_players_units(&self, rows: &mut [f32], cols: usize) -> bool {
+        match &self.transform {
+            Transform::Identity => true,
+            Transform::Standardize { mean, std, .. } => {
+                for row in rows.chunks_exact_mut(cols) {
+                    for (value, (mean, std)) in row.iter_mut().zip(mean.iter().zip(std)) {
+                        *value = ((f64::from(*value) - mean) / std) as f32;
+                    }
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Brings rows of `cols` values from the players' units to the user's.
     pub fn to_user_units(&self, rows: &mut [f32], cols: usize) {
         for row in rows.chunks_exact_mut(cols) {
@@ -195,5 +249,75 @@ mod tests {
             assert!(message.contains(found), "{message}");
             assert!(message.contains("expected 6"), "{message}");
         }
+    }
+
+    #[test]
+    fn units_of_the_players_are_those_of_the_user_undone() {
+        let record = |transform| RecordInfo {
+            preset: String::new(),
+            data: String::new(),
+            fingerprint: String::new(),
+            train_records: 1,
+            shape: RecordShape::Vector { columns: None },
+            transform,
+        };
+        let rows = [3.0, -7.5, 0.25, 100.0];
+        let standardize = Transform::Standardize {
+            mean: vec![1.0, -2.5],
+            std: vec![2.0, 0.5],
+        };
+        for (transform, expected) in [
+            (Transform::Identity, rows),
+            (standardize, [1.0, -10.0, -0.375, 205.0]),
+        ] {
+            let (record, mut found) = (record(transform), rows);
+            assert!(record.to_players_units(&mut found, 2));
+            assert_eq!(found, expected);
+            record.to_user_units(&mut found, 2);
+            assert_eq!(found, rows);
+        }
+        let mut pixels = rows;
+        assert!(!record(Transform::Pixels).to_players_units(&mut pixels, 2));
+        assert_eq!(pixels, rows);
+    }
+
+    #[test]
+    fn discrete_columns_are_named_as_the_user_knows_them() {
+        let values = (0..200).flat_map(|i| [i as f32 * 0.1, if i % 4 == 0 { 3.0 } else { -1.0 }]);
+        let records = Records::new(2, Values::Floats(values.collect()));
+        let mut record = RecordInfo {
+            preset: String::new(),
+            data: String::new(),
+            fingerprint: String::new(),
+            train_records: 200,
+            shape: RecordShape::Vector {
+                columns: Some(vec!["age".into(), "smokes".into()]),
+            },
+            transform: Transform::Standardize {
+                mean: vec![0.0, 0.25],
+                std: vec![1.0, 0.25],
+            },
+        };
+        let never = vec![-1.0; 400];
+        let lost = |record: &RecordInfo| {
+            let columns = record.discrete_columns(&records).unwrap();
+            columns.lost(Points::new(&never, 2))[0].to_string()
+        };
+        let words = "smokes = 1 is in 0.0 % of samples, and in 25.0 % of records";
+        assert_eq!(lost(&record), words);
+        // A zero that has become 1e-9 on its way is a zero.
+        let shifted = |mean| Transform::Standardize {
+            mean: vec![0.0, mean],
+            std: vec![1.0, 0.25],
+        };
+        record.transform = shifted(-0.75 + 1e-9);
+        assert!(
+            lost(&record).starts_with("smokes = 0 is"),
+            "{}",
+            lost(&record)
+        );
+        record.transform = shifted(0.25);
+        record.shape = RecordShape::Vector { columns: None };
+        assert!(lost(&record).starts_with("column 2 = 1 is"));
     }
 }

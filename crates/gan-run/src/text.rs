@@ -29,6 +29,14 @@ pub fn four_digits(number: f64) -> String {
     }
 }
 
+/// A number rounded to five significant digits, as short as it can be: `1`, `0.25`, `-12.346`.
+#[must_use]
+pub fn five_digits(number: f64) -> String {
+    let rounded: f64 = format!("{number:.4e}").parse().unwrap_or(number);
+    // No "-0".
+    (rounded + 0.0).to_string()
+}
+
 /// Decimals that show two digits of an error, but only one decimal of an error above 1.
 #[must_use]
 pub fn decimals_of_error(error: f64) -> usize {
@@ -122,6 +130,10 @@ mod tests {
         assert_eq!(four_digits(0.166_81), "0.1668");
         assert_eq!(four_digits(-12.345_6), "-12.35");
         assert_eq!(four_digits(0.000_012_3), "1.23e-5");
+        assert_eq!(
+            [0.999_999_9, 0.25, -12.345_6, -0.0].map(five_digits),
+            ["1", "0.25", "-12.346", "0"]
+        );
         assert_eq!([2.1, 0.013, 0.0].map(decimals_of_error), [1, 3, 6]);
         assert_eq!(
             [2.5, 25.0, 2500.0].map(three_digits),

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use gan_eval::Modes;
 use gan_kernels::{Backend, BackendError};
-use gan_model::Trainer;
-use gan_pictures::Event as CurvesEvent;
+use gan_model::{LossConfig, Trainer};
+use gan_pictures::{Event as CurvesEvent, Surface};
 use tracing::{error, info, warn};
 
 use crate::config::{Pace, RunConfig};
@@ -36,6 +36,12 @@ pub enum Ending {
     Done,
     /// The observer stopped it, and it was saved.
     Interrupted,
+}
+
+/// The logit of a probability, kept within what 32 bits tell from 0 and 1.
+fn logit(probability: f32) -> f64 {
+    let p = f64::from(probability).clamp(1e-7, 1.0 - 1e-7);
+    (p / (1.0 - p)).ln()
 }
 
 /// The command that continues a run, for hints.
@@ -215,14 +221,16 @@ impl<'a, B: Backend> Training<'a, B> {
 
     /// Adds a reading to those before; if something is wrong since, or no longer, says and logs it.
     fn diagnose(&mut self, reading: Reading) {
+        let step = reading.step;
+        let found = self.diagnosis.observe(&reading);
         self.readings.push(reading);
-        let Some(finding) = self.diagnosis.observe(&reading) else {
+        let Some(finding) = found else {
             return;
         };
         let remedy = remedy(finding.kind, &self.config);
         warn!("finding  {}", finding.with_remedy(&remedy));
         self.observer.event(&Event::Diagnosis {
-            step: reading.step,
+            step,
             finding,
             remedy: &remedy,
         });
@@ -308,8 +316,10 @@ impl<'a, B: Backend> Training<'a, B> {
         // The mixture is in the units of the data as they came.
         let modes = self.shown.backdrop.modes();
         self.quality = modes.map(|mixture| probe::modes_of(mixture, &samples));
-        if cols == 1 {
-            self.discriminate_axis()?;
+        match cols {
+            1 => self.discriminate_axis()?,
+            2 => self.discriminate_plane(&samples)?,
+            _ => {}
         }
         let path = self.dir.samples(step);
         // Neither the directory nor the folder of the data: the same run elsewhere gives the same
@@ -343,6 +353,36 @@ impl<'a, B: Backend> Training<'a, B> {
         self.shown.record.to_user_units(&mut axis, 1);
         let points = axis.into_iter().zip(d).map(|(x, d)| [x, d]);
         self.shown.backdrop.discriminator = points.collect();
+        Ok(())
+    }
+
+    /// Asks D over the part of the plane that the picture of records of two values shows.
+    fn discriminate_plane(&mut self, samples: &[f32]) -> Result<(), Problem> {
+        let record = &self.shown.record;
+        if record.shape.image().is_some() || !record.to_players_units(&mut [], 2) {
+            return Ok(());
+        }
+        let data = pictures::first_two(&self.shown.backdrop.data, 2);
+        let (trainer, record) = (&mut self.trainer, &self.shown.record);
+        let mut ask = |points: &[[f32; 2]]| {
+            let mut points = points.as_flattened().to_vec();
+            record.to_players_units(&mut points, 2);
+            trainer.discriminate(&points)
+        };
+        let surface = Surface::over(&data, &mut ask).and_then(|surface| {
+            if self.config.game.loss == LossConfig::CrossEntropy {
+                return Ok(surface);
+            }
+            // The other losses leave the level of D's output free: what counts is on which side of
+            // the middle between data and samples it is.
+            let mut mean = |points: &[[f32; 2]]| -> Result<f64, BackendError> {
+                let d = ask(points)?;
+                Ok(d.iter().map(|&d| logit(d)).sum::<f64>() / d.len().max(1) as f64)
+            };
+            let middle = 0.5 * (mean(&data)? + mean(&pictures::first_two(samples, 2))?);
+            Ok(surface.map(|d| (1.0 / (1.0 + (middle - logit(d)).exp())) as f32))
+        });
+        self.shown.backdrop.surface = Some(surface.map_err(|error| self.broken(&error))?);
         Ok(())
     }
 
@@ -380,7 +420,7 @@ impl<'a, B: Backend> Training<'a, B> {
         let step = self.trainer.steps_done();
         let session_seconds = self.started.elapsed().as_secs_f64();
         let samples = self.pictured_step.map(|step| self.dir.samples(step));
-        let findings: Vec<Finding> = self.diagnosis.open().cloned().collect();
+        let findings: Vec<Finding> = self.diagnosis.open().collect();
         let of = |finding: &Finding| remedy(finding.kind, &self.config);
         info!("done: {step} steps");
         self.observer.event(&Event::Done(Done {

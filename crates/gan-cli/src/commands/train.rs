@@ -204,7 +204,7 @@ impl Reporter {
         let seconds = duration(done.session_seconds);
         out.line(format!("\ndone: {step} steps in {seconds}"));
         if let Some(quality) = done.quality {
-            out.line(format!("  quality       {quality}"));
+            out.line(format!("  quality       at step {step}, {quality}"));
         }
         for (finding, remedy) in done.findings.iter().zip(done.remedies) {
             out.line(format!("  finding       {}", finding.with_remedy(remedy)));

@@ -8,6 +8,7 @@ pub(crate) mod modes;
 pub(crate) mod neighbourhood;
 mod parzen;
 pub(crate) mod two_sample;
+pub(crate) mod values;
 mod wasserstein;
 
 use gan_kernels::{Backend, Native};
@@ -37,6 +38,8 @@ enum Needs {
     Enough,
     /// The modes of the mixture that the records were drawn from.
     Modes,
+    /// Columns of few distinct values.
+    Discrete,
     /// Enough records and samples, which are images of known classes.
     Labels,
 }
@@ -47,6 +50,7 @@ impl Needs {
             Self::Anything => "records and samples",
             Self::Enough => "20 held-out records and 20 samples",
             Self::Modes => "data with known modes",
+            Self::Discrete => "columns of few distinct values",
             Self::Labels => "images with labels",
         }
     }
@@ -59,17 +63,19 @@ impl Needs {
 }
 
 impl<B: Backend> Metric<B> {
-    /// All metrics, in the order in which they are reported.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::new("parzen", Needs::Anything, parzen::section),
+    /// All metrics, in the order in which they are reported: what is said of the samples without
+    /// much explanation first, the log-likelihood last.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::new("modes", Needs::Modes, modes::section),
+        Self::new("values", Needs::Discrete, values::section),
+        Self::new("classes", Needs::Labels, classes::section),
         Self::new("mmd", Needs::Enough, mmd::section),
         Self::new("prdc", Needs::Enough, neighbourhood::prdc_section),
         Self::new("c2st", Needs::Enough, two_sample::section),
         Self::new("nn", Needs::Enough, neighbourhood::nn_section),
         Self::new("wasserstein", Needs::Enough, wasserstein::section),
-        Self::new("modes", Needs::Modes, modes::section),
         Self::new("memorisation", Needs::Enough, memorisation::section),
-        Self::new("classes", Needs::Labels, classes::section),
+        Self::new("parzen", Needs::Anything, parzen::section),
     ];
 
     const fn new(
@@ -99,6 +105,7 @@ pub fn unmet_need(name: &str, data: &Reference<'_>, samples: usize) -> Option<&'
     let enough = data.valid.rows().min(data.test.rows()).min(samples) >= FEWEST;
     let unmet = match needs {
         Needs::Modes if data.modes.is_none() => needs,
+        Needs::Discrete if data.discrete.is_none() => needs,
         Needs::Labels if data.labels.is_none() => needs,
         Needs::Labels | Needs::Enough if !enough => Needs::Enough,
         _ => return None,

@@ -10,6 +10,9 @@ use crate::{EvalError, Points, Row, Section};
 
 /// A sample within so many standard deviations of a centre is of high quality (as PacGAN counts).
 const HIGH_QUALITY: f32 = 3.0;
+/// A mode is found where it has one part in so many of an even share: with one sample, a cloud that
+/// covers all modes would find them all.
+const PARTS: usize = 5;
 
 /// The metric `modes`.
 pub(super) fn section<B: Backend>(
@@ -21,7 +24,8 @@ pub(super) fn section<B: Backend>(
     let found = Modes::count(known.count, samples, known.nearest);
     let mut rows = vec![
         Row::model("modes_found", "modes found", found.modes_found as f64)
-            .with_ideal(found.modes.to_string()),
+            .with_ideal(found.modes.to_string())
+            .with_note("with at least a fifth of an even share of all samples"),
         Row::model("high_quality", "within 3 sigma", found.high_quality)
             .with_ideal("0.989 in two dimensions"),
     ];
@@ -39,10 +43,13 @@ pub(super) fn section<B: Backend>(
 /// Modes found, share of good samples, and how evenly they fill the modes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Modes {
-    /// Modes with at least one sample of high quality.
+    /// Modes whose samples of high quality are at least a fifth of an even share, samples / modes.
     pub modes_found: usize,
     /// Modes of the data.
     pub modes: usize,
+    /// Samples, good or not.
+    #[serde(default)]
+    pub samples: usize,
     /// Share of samples of high quality; 0.989 for the data themselves in two dimensions.
     pub high_quality: f64,
     /// KL(q ‖ uniform) in nats, where q is how the high-quality samples (and only they, as PacGAN
@@ -60,7 +67,8 @@ impl Modes {
     /// # Panics
     /// If `nearest` gives a mode that is not below `modes`.
     /// # Source
-    /// Srivastava et al. 2017 (the measures), Lin et al. 2018 (PacGAN, how they are counted).
+    /// Srivastava et al. 2017 (the measures), Lin et al. 2018 (PacGAN, how they are counted; there
+    /// one sample finds a mode).
     #[must_use]
     #[track_caller]
     pub fn count(
@@ -77,13 +85,30 @@ impl Modes {
         }
         let good: usize = counts.iter().sum();
         Self {
-            modes_found: counts.iter().filter(|&&count| count > 0).count(),
+            modes_found: modes - short_of_a_fifth(&counts, samples.rows()),
             modes,
+            samples: samples.rows(),
             high_quality: good as f64 / samples.rows().max(1) as f64,
             reverse_kl: (good > 0).then(|| from_uniform(&counts, good)),
             counts,
         }
     }
+
+    /// Modes that have less than a fifth of an even share of the good samples; `None` where those
+    /// are too few to tell.
+    pub(crate) fn missed(&self) -> Option<usize> {
+        /// Good samples for each mode: of ten that are due, fewer than two come by chance once in
+        /// 2,000 times.
+        const DUE: usize = 10;
+        let good: usize = self.counts.iter().sum();
+        (good >= DUE * self.modes).then(|| short_of_a_fifth(&self.counts, good))
+    }
+}
+
+/// How many of `counts` are less than a fifth of an even share of `total`, or nothing.
+fn short_of_a_fifth(counts: &[usize], total: usize) -> usize {
+    let short = |count: &&usize| **count == 0 || PARTS * counts.len() * **count < total;
+    counts.iter().filter(short).count()
 }
 
 /// Σ q log(q · modes) of counts.
@@ -95,15 +120,16 @@ fn from_uniform(counts: &[usize], total: usize) -> f64 {
     terms.sum()
 }
 
-/// For people: `7 of 8 modes, 92.1 % of samples within 3 sigma of one, reverse KL 0.134`.
+/// For people: `7 of 8 modes found, 92.1 % of 2,000 samples within 3 sigma of one, reverse KL 0.134`.
 impl std::fmt::Display for Modes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} of {} modes, {:.1} % of samples within {HIGH_QUALITY} sigma of one",
+            "{} of {} modes found, {:.1} % of {} samples within {HIGH_QUALITY} sigma of one",
             self.modes_found,
             self.modes,
-            100.0 * self.high_quality
+            100.0 * self.high_quality,
+            thousands(self.samples)
         )?;
         match self.reverse_kl {
             Some(divergence) => write!(f, ", reverse KL {divergence:.3}"),
@@ -152,7 +178,26 @@ mod tests {
         assert!(blur.high_quality < 0.1, "{blur:?}");
         let none = count(&mixture, &[9.0, 9.0]);
         assert_eq!((none.modes_found, none.reverse_kl), (0, None));
-        let words = "0 of 8 modes, 0.0 % of samples within 3 sigma of one";
+        let words = "0 of 8 modes found, 0.0 % of 1 samples within 3 sigma of one";
         assert_eq!(none.to_string(), words);
+    }
+
+    #[test]
+    fn mode_is_found_with_a_fifth_of_its_share_and_not_with_one_sample() {
+        let (good, mixture) = drawn_modes("ring8", 1600, 1, |_| true);
+        let blur = blurred(&good, 2, 4);
+        let of = |good_rows: usize| {
+            let rows = [&good[..2 * good_rows], &blur].concat();
+            let padding = vec![9.0; 2 * 1600 - rows.len()];
+            count(&mixture, &[rows, padding].concat())
+        };
+        // 16 % of 1,600 samples are 32 in each mode, and a fifth of 200 are 40.
+        let few = of(256);
+        assert!(few.counts.iter().all(|&count| count > 10), "{few:?}");
+        assert!(few.modes_found < 3, "{few:?}");
+        assert_eq!(few.missed(), Some(0));
+        let more = of(600);
+        assert_eq!((more.modes_found, more.missed()), (8, Some(0)));
+        assert_eq!(of(20).missed(), None);
     }
 }

@@ -19,17 +19,20 @@ pub enum Ailment {
     GeneratorCollapsed,
     /// Modes of a mixture are missing from the samples.
     ModesLost,
+    /// Values of discrete columns are missing from the samples.
+    ValuesLost,
 }
 
 impl Ailment {
     /// All of them; one that explains others stands before those.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Diverging,
         Self::GradientVanished,
         Self::DiscriminatorWins,
         Self::DiscriminatorBlind,
         Self::GeneratorCollapsed,
         Self::ModesLost,
+        Self::ValuesLost,
     ];
 
     /// A name of few words, for curves, and a clause that says it.
@@ -47,6 +50,7 @@ impl Ailment {
             ],
             Self::GeneratorCollapsed => ["G collapsed", "G has collapsed"],
             Self::ModesLost => ["modes lost", "G has lost modes of the data"],
+            Self::ValuesLost => ["values lost", "G has lost values of discrete columns"],
         }
     }
 
@@ -66,7 +70,7 @@ impl Ailment {
     /// others leave the level of D's output free, or its scale.
     pub(super) fn applies(self, loss: LossConfig) -> bool {
         match self {
-            Self::GeneratorCollapsed | Self::ModesLost => true,
+            Self::GeneratorCollapsed | Self::ModesLost | Self::ValuesLost => true,
             // Wasserstein's objectives have the unit of D's output, whatever that is.
             Self::Diverging => loss != LossConfig::Wasserstein,
             _ => loss == LossConfig::CrossEntropy,
@@ -82,7 +86,10 @@ impl Ailment {
             // Every reading tells; single minibatches are noisy.
             Self::GradientVanished | Self::DiscriminatorWins => 10,
             // Only probes tell, of which there is one in ten readings.
-            Self::DiscriminatorBlind | Self::GeneratorCollapsed | Self::ModesLost => 3,
+            Self::DiscriminatorBlind
+            | Self::GeneratorCollapsed
+            | Self::ModesLost
+            | Self::ValuesLost => 3,
         }
     }
 
@@ -94,7 +101,7 @@ impl Ailment {
     pub(super) fn span(self) -> u64 {
         match self {
             Self::Diverging => 0,
-            Self::GeneratorCollapsed => 2000,
+            Self::GeneratorCollapsed | Self::ValuesLost => 2000,
             _ => 1000,
         }
     }

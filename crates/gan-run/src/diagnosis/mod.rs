@@ -154,9 +154,13 @@ impl Diagnosis {
         &self.findings
     }
 
-    /// The findings that are not over.
-    pub(crate) fn open(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|found| found.passed.is_none())
+    /// The findings that are not over, with what speaks for them now.
+    pub(crate) fn open(&self) -> impl Iterator<Item = Finding> {
+        let open = self.findings.iter().filter(|found| found.passed.is_none());
+        open.map(|found| Finding {
+            evidence: signs::evidence(found.kind, &self.memory),
+            ..found.clone()
+        })
     }
 }
 

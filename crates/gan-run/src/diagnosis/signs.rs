@@ -22,6 +22,8 @@ pub(super) enum Sign {
 pub(super) struct Memory {
     /// The latest value of every number, so that a look counts until the next one.
     last: Reading,
+    /// The step of the latest look.
+    looked: u64,
     /// Diversity and nearest distance at the latest [`LOOKS`] looks.
     looks: VecDeque<[f64; 2]>,
     /// The largest diversity that two looks in a row had.
@@ -88,6 +90,8 @@ const SMALL_OBJECTIVE: f64 = 20.0;
 const GROWTH: f64 = 100.0;
 /// Below this, a gradient norm is that of a game which is only waking up.
 const AWAKE: f64 = 10.0;
+/// Lost values that a finding names.
+const NAMED: usize = 4;
 /// Readings that count as recent.
 const RECENT: usize = 20;
 
@@ -110,20 +114,23 @@ impl Memory {
             if let Some(before) = self.last.diversity {
                 self.most_diversity = self.most_diversity.max(before.min(diversity));
             }
+            self.looked = reading.step;
             self.looks.push_back([diversity, nearest]);
             if self.looks.len() > LOOKS {
                 self.looks.pop_front();
             }
         }
-        let old = self.last;
+        let (old, new) = (std::mem::take(&mut self.last), reading.clone());
         self.last = Reading {
-            diversity: reading.diversity.or(old.diversity),
-            nearest: reading.nearest.or(old.nearest),
-            saturation: reading.saturation.or(old.saturation),
-            modes_found: reading.modes_found.or(old.modes_found),
-            modes: reading.modes.or(old.modes),
-            high_quality: reading.high_quality.or(old.high_quality),
-            ..*reading
+            diversity: new.diversity.or(old.diversity),
+            nearest: new.nearest.or(old.nearest),
+            saturation: new.saturation.or(old.saturation),
+            probe_samples: new.probe_samples.or(old.probe_samples),
+            modes_found: new.modes_found.or(old.modes_found),
+            modes: new.modes.or(old.modes),
+            high_quality: new.high_quality.or(old.high_quality),
+            lost_values: new.lost_values.or(old.lost_values),
+            ..new
         };
     }
 
@@ -163,6 +170,7 @@ pub(super) fn sign(ailment: Ailment, reading: &Reading, memory: &Memory) -> Sign
         Ailment::DiscriminatorBlind => blind(reading, memory),
         Ailment::GeneratorCollapsed => collapsed(reading, memory),
         Ailment::ModesLost => modes_lost(reading, memory),
+        Ailment::ValuesLost => values_lost(reading, memory),
     };
     // What was not measured says nothing.
     found.unwrap_or(Sign::Unclear)
@@ -231,15 +239,18 @@ fn collapsed(reading: &Reading, memory: &Memory) -> Option<Sign> {
     // Counted once per look.
     reading.diversity?;
     let [diversity, nearest] = memory.usual_look()?;
-    // Where G never had diversity, a D that teaches it nothing is to blame.
+    between(
+        (diversity <= COLLAPSED || nearest <= COPIES) && !untaught(reading, memory),
+        diversity >= SPREAD_OUT && nearest >= NO_COPIES,
+    )
+}
+
+/// True where G never had diversity, for which a D that teaches it nothing is to blame.
+fn untaught(reading: &Reading, memory: &Memory) -> bool {
     let no_teacher = [blind, vanished, wins]
         .iter()
         .any(|sign| sign(reading, memory) == Some(Sign::Present));
-    let untaught = no_teacher && memory.most_diversity < SPREAD_OUT;
-    between(
-        (diversity <= COLLAPSED || nearest <= COPIES) && !untaught,
-        diversity >= SPREAD_OUT && nearest >= NO_COPIES,
-    )
+    no_teacher && memory.most_diversity < SPREAD_OUT
 }
 
 fn modes_lost(reading: &Reading, memory: &Memory) -> Option<Sign> {
@@ -257,6 +268,15 @@ fn modes_lost(reading: &Reading, memory: &Memory) -> Option<Sign> {
     )
 }
 
+fn values_lost(reading: &Reading, memory: &Memory) -> Option<Sign> {
+    // Whoever has collapsed, or never learnt, has lost them too.
+    if collapsed(reading, memory) == Some(Sign::Present) || untaught(reading, memory) {
+        return None;
+    }
+    let lost = reading.lost_values.as_ref()?;
+    between(!lost.is_empty(), lost.is_empty())
+}
+
 /// The numbers that speak for `ailment`.
 pub(super) fn evidence(ailment: Ailment, memory: &Memory) -> String {
     let last = &memory.last;
@@ -264,6 +284,10 @@ pub(super) fn evidence(ailment: Ailment, memory: &Memory) -> String {
     let percent = |value: Option<f64>| 100.0 * number(value);
     let errors = [last.false_negatives, last.false_positives].map(percent);
     let [diversity, nearest] = memory.usual_look().unwrap_or([f64::NAN; 2]);
+    // So that nobody takes it for a count of other samples at another step.
+    let look = last.probe_samples.map_or(String::new(), |samples| {
+        format!(" ({samples} samples of step {})", memory.looked)
+    });
     match ailment {
         Ailment::Diverging => match last.first_non_finite {
             Some(step) => {
@@ -296,15 +320,24 @@ pub(super) fn evidence(ailment: Ailment, memory: &Memory) -> String {
         ),
         Ailment::GeneratorCollapsed => format!(
             "its samples differ {diversity:.3} times as much as records, nearest ones {nearest:.3} \
-             times"
+             times{look}"
         ),
         Ailment::ModesLost => format!(
-            "{} of {} found, {} once, {:.0} % of samples close to one",
+            "{} of {} found, {} once, {:.0} % of samples close to one{look}",
             number(last.modes_found),
             number(last.modes),
             memory.most_modes,
             percent(last.high_quality),
         ),
+        Ailment::ValuesLost => {
+            let lost = last.lost_values.as_deref().unwrap_or_default();
+            let named: Vec<_> = lost.iter().take(NAMED).map(ToString::to_string).collect();
+            let more = match lost.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!("; {more} more"),
+            };
+            format!("{}{more}{look}", named.join("; "))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Ailment, Diagnosis, Finding};
 use crate::reading::Reading;
+use gan_eval::ValueShare;
 
 /// A healthy game, with a look at every fifth reading.
 fn healthy(index: u64, log: u64) -> Reading {
@@ -25,6 +26,8 @@ fn healthy(index: u64, log: u64) -> Reading {
         modes_found: look(8.0),
         modes: look(8.0),
         high_quality: look(0.9),
+        probe_samples: looked.then_some(256),
+        lost_values: looked.then(Vec::new),
     }
 }
 
@@ -183,6 +186,71 @@ fn modes_are_lost_where_g_has_settled_or_had_them() {
     // On the way to all of them.
     assert_eq!(findings_of(0.1, |step| (step / 1250) as f64), []);
     assert_eq!(findings_of(0.1, |step| 5.0 + (step / 50 % 3) as f64), []);
+}
+
+#[test]
+fn values_that_vanish_are_named_with_the_samples_that_were_looked_at() {
+    let nurse = ValueShare {
+        column: "job".into(),
+        value: "nurse".into(),
+        records: 0.25,
+        samples: 0.004,
+    };
+    let lose = |reading: &mut Reading| {
+        if let Some(lost) = &mut reading.lost_values {
+            lost.push(nurse.clone());
+        }
+    };
+    let found = only(say(1000, 10, |step, reading| {
+        if step > 3000 {
+            lose(reading);
+        }
+    }));
+    assert_eq!((found.kind, found.since), (Ailment::ValuesLost, 3050));
+    let words = "job = nurse is in 0.4 % of samples, and in 25.0 % of records (256 samples of step \
+                 5050)";
+    assert_eq!(found.evidence, words);
+    // For a while, as on the way to all of them, and with a collapse that explains it.
+    assert_eq!(
+        say(1000, 10, |step, reading| {
+            if step < 1900 {
+                lose(reading);
+            }
+        }),
+        []
+    );
+    let collapsed = only(say(1000, 10, |step, reading| {
+        if step > 3000 {
+            look(&mut reading.diversity, 0.1);
+        }
+        if step > 3200 {
+            lose(reading);
+        }
+    }));
+    assert_eq!(collapsed.kind, Ailment::GeneratorCollapsed);
+}
+
+#[test]
+fn open_findings_come_with_the_numbers_of_the_last_look() {
+    let mut diagnosis = Diagnosis::default();
+    for index in 1..=1000 {
+        let mut reading = healthy(index, 10);
+        look(
+            &mut reading.modes_found,
+            if index < 500 { 5.0 } else { 4.0 },
+        );
+        diagnosis.observe(&reading);
+    }
+    let said = &diagnosis.findings()[0].evidence;
+    assert!(
+        said.starts_with("5 of 8 found") && said.ends_with("of step 1050)"),
+        "{said}"
+    );
+    let now = diagnosis.open().next().unwrap().evidence;
+    assert!(
+        now.starts_with("4 of 8 found") && now.ends_with("of step 10000)"),
+        "{now}"
+    );
 }
 
 #[test]

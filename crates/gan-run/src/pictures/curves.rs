@@ -19,50 +19,57 @@ pub(crate) fn curves(readings: &[Reading], events: Vec<Event<'_>>, title: &str) 
         dots: false,
         points: thinned(readings, POINTS, value),
     };
-    let panel = |title, curves| Panel {
+    let panel = |title, note, curves| Panel {
         title,
+        note,
         curves,
         reference: None,
         range: None,
         scale: Scale::Linear,
     };
-    let of_both = |title, of_d, of_g| {
+    let of_both = |title, note, of_d, of_g| {
         let curves = vec![
             curve("discriminator", BLUE, of_d),
             curve("generator", ORANGE, of_g),
         ];
-        panel(title, curves)
+        panel(title, note, curves)
     };
-    let of_probabilities = |title, curves| Panel {
+    let of_probabilities = |title, note, curves| Panel {
         reference: Some((0.5, "1/2: D cannot tell")),
         range: Some([0.0, 1.0]),
-        ..panel(title, curves)
+        ..panel(title, note, curves)
     };
     let panels = vec![
         Panel {
             reference: Some((-2.0 * LN_2, "−log 4: p_{g} = p_{data} and the best D")),
             ..panel(
                 "value V(D, G), nats",
+                "D raises it, G lowers it: 0 where D is certain and right, −1.39 where it cannot tell \
+                 data from samples",
                 vec![curve("V(D, G)", BLUE, |r| r.value)],
             )
         },
         of_both(
             "objectives (each player minimises its own)",
+            "they are a matter of the other player too: they need not fall while samples become better",
             |r| r.discriminator_objective,
             |r| r.generator_objective,
         ),
         of_probabilities(
             "outputs of D",
+            "the probability of being data that D gives to data, D(x), and to samples, D(G(z)); \
+             saturation: 0 where it says 1/2, 1 where it is certain",
             vec![
                 curve("mean D(x)", BLUE, |r| r.d_data),
                 curve("mean D(G(z))", ORANGE, |r| r.d_samples),
-                curve("saturation: 1 − mean 4·D·(1 − D)", GREEN, |r| {
+                curve("saturation, 1 − mean 4·D·(1 − D)", GREEN, |r| {
                     r.saturation
                 }),
             ],
         ),
         of_probabilities(
             "error rates of D",
+            "data to which D gives less than 1/2, and samples to which it gives more",
             vec![
                 curve("data taken for samples", BLUE, |r| r.false_negatives),
                 curve("samples taken for data", ORANGE, |r| r.false_positives),
@@ -72,27 +79,33 @@ pub(crate) fn curves(readings: &[Reading], events: Vec<Event<'_>>, title: &str) 
             scale: Scale::Logarithmic,
             ..of_both(
                 "gradient norms",
+                "how strongly each player is told to move: G learns nothing where its own is gone, and \
+                 both grow without bound where the game diverges",
                 |r| r.discriminator_gradient,
                 |r| r.generator_gradient,
             )
         },
         Panel {
             reference: Some((1.0, "1: as the data")),
-            // Far below 1 is collapse; how far above it the first samples lie would hide that.
-            range: Some([0.0, 2.0]),
+            // Decades: collapse is far below 1, and the nearest samples of a ring are ten times as far
+            // apart as its records.
+            scale: Scale::Logarithmic,
             ..panel(
-                "distances, samples / records",
+                "distances among samples / among records",
+                "far below 1, samples are all about the same (of two) or copies of a few (to the \
+                 nearest); far above, they are scattered",
                 vec![
-                    curve("all pairs (diversity)", BLUE, |r| r.diversity),
-                    curve("nearest", ORANGE, |r| r.nearest),
+                    curve("of two (diversity)", BLUE, |r| r.diversity),
+                    curve("to the nearest", ORANGE, |r| r.nearest),
                 ],
             )
         },
         panel(
             "modes",
+            "a mode is found with a fifth of an even share of the samples within 3 standard deviations",
             vec![
-                curve("modes of the data", BLUE, |r| r.modes),
-                curve("modes found in the samples", ORANGE, |r| r.modes_found),
+                curve("of the data", BLUE, |r| r.modes),
+                curve("found in the samples", ORANGE, |r| r.modes_found),
             ],
         ),
     ];
@@ -152,6 +165,26 @@ mod tests {
         assert!(svg.len() < 60_000, "{}", svg.len());
         // No modes, no gradients: no panels for them.
         assert!(!svg.contains("modes") && !svg.contains("gradient"), "{svg}");
+    }
+
+    #[test]
+    fn distances_of_a_ring_lie_within_their_axis_and_every_panel_is_explained() {
+        let svg = svg((1..=40).map(|step| {
+            let (nearest, diversity) = (13.0 - 0.2 * f64::from(step), 0.02 * f64::from(step));
+            serde_json::json!({
+                "step": step, "value": -1.0, "discriminator_objective": 1.0,
+                "generator_objective": 1.0, "d_data": 0.5, "d_samples": 0.5, "saturation": 0.1,
+                "false_negatives": 0.5, "false_positives": 0.5, "discriminator_gradient": 1.0,
+                "generator_gradient": 1.0, "modes": 8, "modes_found": 7, "nearest": nearest,
+                "diversity": diversity,
+            })
+        }));
+        assert!(
+            svg.contains(">distances among") && !svg.contains("beyond the axis"),
+            "{svg}"
+        );
+        // A note of its own for each of the seven panels.
+        assert_eq!(svg.matches("fill=\"#6e6e6e\"").count(), 7, "{svg}");
     }
 
     #[test]

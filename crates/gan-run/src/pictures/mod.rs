@@ -3,7 +3,7 @@
 mod curves;
 
 use gan_data::{Mixture, RecordShape};
-use gan_pictures::{Density, PictureError, Scatter, sheet_of_images};
+use gan_pictures::{Density, PictureError, Scatter, Surface, sheet_of_images};
 
 pub(crate) use curves::curves;
 
@@ -21,6 +21,8 @@ pub struct Backdrop {
     pub mixture: Option<Mixture>,
     /// For one dimension: points x of the axis with D(x).
     pub discriminator: Vec<[f32; 2]>,
+    /// For two dimensions: D over the plane, below the samples.
+    pub surface: Option<Surface>,
 }
 
 impl Backdrop {
@@ -83,6 +85,7 @@ pub fn draw(
             samples: &first_two(samples, cols),
             data: &first_two(&backdrop.data, cols),
             names: names.map(|[a, b]| [a.as_str(), b.as_str()]),
+            surface: backdrop.surface.as_ref(),
         };
         scatter.draw()
     };
@@ -90,7 +93,7 @@ pub fn draw(
 }
 
 /// The first two values of each row.
-fn first_two(rows: &[f32], cols: usize) -> Vec<[f32; 2]> {
+pub(crate) fn first_two(rows: &[f32], cols: usize) -> Vec<[f32; 2]> {
     rows.chunks_exact(cols)
         .map(|row| [row[0], row[1]])
         .collect()

@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 
 use gan_data::{Dataset, Mixture, RecordShape, Transform};
-use gan_eval::{Estimate, KnownModes, Labels, Points, Reference, gather, mean_and_standard_error};
+use gan_eval::{
+    DiscreteColumns, Estimate, KnownModes, Labels, Points, Reference, gather,
+    mean_and_standard_error,
+};
 use gan_run::model::Model;
 use gan_run::problem::Problem;
 use gan_run::record;
@@ -21,6 +24,8 @@ pub(super) struct EvaluationData {
     train: Vec<f32>,
     valid: Vec<f32>,
     test: Vec<f32>,
+    /// The columns of few distinct values.
+    discrete: Option<DiscreteColumns>,
     /// SHA-256 of the training records.
     fingerprint: String,
     /// A reason why the numbers may mean less than they say.
@@ -54,9 +59,9 @@ impl EvaluationData {
     pub(super) fn load(model: &Model, given: Option<&str>) -> Result<Self, Problem> {
         let RunData {
             dataset,
+            train,
             fingerprint,
             warning,
-            ..
         } = RunData::load(model, given)?;
         if dataset.splits.valid.is_empty() && dataset.splits.test.is_empty() {
             return Err(nothing_held_out(&dataset.source));
@@ -66,6 +71,7 @@ impl EvaluationData {
             train: rows(&dataset.splits.train),
             valid: rows(&dataset.splits.valid),
             test: rows(&dataset.splits.test),
+            discrete: model.record.discrete_columns(&train),
             fingerprint,
             warning,
             dataset,
@@ -136,6 +142,7 @@ impl EvaluationData {
                 count: modes,
                 nearest,
             }),
+            discrete: self.discrete.as_ref(),
             log_density: self.mean_log_density(points(test)),
             is_mnist: self.fingerprint == MNIST
                 && range.is_some()

@@ -77,6 +77,11 @@ impl Report {
     /// Prints the tables, or the JSON document.
     pub(super) fn print(&self, files: &[PathBuf], output: Output) {
         output.event(self);
+        for (index, finding) in self.verdict.iter().enumerate() {
+            let (head, finds) = (if index == 0 { "verdict" } else { "" }, finding.finds);
+            output.line(format!("{head:<9}{}: {}", finds.word(), finds.meaning()));
+            output.line(format!("{:<9}  {}", "", finding.because));
+        }
         for section in &self.sections {
             output.line("");
             output.line(&section.title);
@@ -90,13 +95,6 @@ impl Report {
         output.line("");
         for file in files {
             output.line(format!("wrote    {}", file.display()));
-        }
-        if !self.verdict.is_empty() {
-            output.line("");
-            output.line("The samples are");
-        }
-        for finding in &self.verdict {
-            output.line(format!("  {finding}"));
         }
     }
 }
