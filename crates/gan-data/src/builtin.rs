@@ -49,7 +49,7 @@ fn draw_mixture(mixture: Mixture, source: Source, count: usize, seed: u64) -> Lo
     let loaded = Loaded {
         auto: Normalize::None,
         mixture: Some(mixture.clone()),
-        ..Loaded::table(mixture.cols, None, Raw::Singles(data))
+        ..Loaded::vectors(mixture.cols, Raw::Singles(data))
     };
     match modes {
         1 => loaded,

@@ -25,24 +25,64 @@ pub struct DataConfig {
     /// Default: 30,000 of `digits`, 20,000 of `figure1`, 50,000 of `ring8` and `grid25`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
-    /// Training records, the first of the file.
+    /// Training records.
     ///
     /// Default: all that the other two splits leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<usize>,
-    /// Validation records, the last of the training file, or those before the test records.
+    /// Validation records, of the training file where there is a test file.
     ///
     /// Default: 10,000 of a training file of at least 50,000 records, else a tenth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid: Option<usize>,
-    /// Test records: the first of the test file, or the last of a lone file.
+    /// Test records, of the test file where there is one.
     ///
     /// Default: the whole test file, or a tenth of a lone file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<usize>,
+    /// How a lone file is divided; a data set with a test file keeps its own division.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub split: Split,
     /// Units in which the players see the records.
     #[serde(default)]
     pub normalize: Normalize,
+    /// The kind of a file whose name does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// True if the first record of a table names its columns; told from the file if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// The columns of a table to learn, by name or number; all but an index if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// Columns of a table to leave out, by name or number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drop: Vec<String>,
+}
+
+/// How a lone file is divided into records to train, to validate and to test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Split {
+    /// The held-out records are drawn by the seed of the run.
+    #[default]
+    Drawn,
+    /// The held-out records are the last ones of the file, as series in time want it.
+    Tail,
+}
+
+/// A kind of file that a key has to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Format {
+    /// A table as text, whatever its name.
+    Table,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl DataConfig {
@@ -55,7 +95,12 @@ impl DataConfig {
             train: None,
             valid: None,
             test: None,
+            split: Split::Drawn,
             normalize: Normalize::Auto,
+            format: None,
+            header: None,
+            columns: None,
+            drop: Vec::new(),
         }
     }
 }
@@ -112,7 +157,8 @@ mod tests {
 
     #[test]
     fn config_with_every_key_survives_a_round_trip() {
-        let text = "source = 'x.csv'\ncount = 9\ntrain = 5\nvalid = 3\ntest = 1\nnormalize = 'gcn'";
+        let text = "source = 'x.csv'\ncount = 9\ntrain = 5\nvalid = 3\ntest = 1\nnormalize = 'gcn'\n\
+                    split = 'tail'\nformat = 'table'\nheader = true\ncolumns = ['a']\ndrop = ['b']";
         let config: DataConfig = toml::from_str(text).unwrap();
         assert_eq!(config.normalize, Normalize::Gcn);
         let again: DataConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();

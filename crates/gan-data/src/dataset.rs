@@ -4,11 +4,11 @@ use std::path::Path;
 
 use gan_kernels::Records;
 
-use crate::config::{DataConfig, Normalize};
+use crate::config::{DataConfig, Normalize, Split};
 use crate::draw::Source;
 use crate::error::{DataError, DataProblem};
 use crate::mixture::Mixture;
-use crate::normalize::{Transform, normalize};
+use crate::normalize::{Transform, limits, normalize};
 use crate::record::RecordShape;
 use crate::split::Splits;
 use crate::{builtin, source};
@@ -21,7 +21,8 @@ pub struct Dataset {
     pub name: String,
     /// Where the records come from, in full: the canonical path, or the source, count and seed.
     pub source: String,
-    /// All records: to train, then to validate, then to test.
+    /// All records: to train, then to validate, then to test. Those of a lone file are in an order
+    /// that the seed draws, unless [`Split::Tail`] is asked for.
     pub records: Records,
     /// Records to train, to validate and to test.
     pub splits: Splits,
@@ -39,7 +40,8 @@ pub struct Dataset {
     pub notes: Vec<String>,
 }
 
-/// Loads the data of `config`; `seed` is that of the run and serves the built-in sources only.
+/// Loads the data of `config`; `seed` is that of the run: it draws the records of built-in sources,
+/// and which records of a lone file are held out.
 ///
 /// # Errors
 /// If the path, the file or the sizes asked for are wrong; see [`DataError`].
@@ -51,24 +53,39 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         let source = format!("built-in {name}, {count} records, seed {seed}");
         (name, source, loaded)
     } else {
-        let loaded = source::read(path)?;
+        let loaded = source::read(path, config)?;
         if config.count.is_some() {
             return Err(DataProblem::CountOfFile.at(path));
         }
         let canonical = path.canonicalize().unwrap_or_else(|_| path.into());
         (stem(&canonical), canonical.display().to_string(), loaded)
     };
+    if loaded.cols == 0 {
+        return Err(DataProblem::NothingToLearn.at(path));
+    }
     let rows = loaded.raw.len() / loaded.cols;
     if rows == 0 {
         return Err(DataProblem::NoRecords.at(path));
     }
+    // Records of a built-in source are drawn already.
+    let is_lone_file = loaded.test_rows.is_none() && Source::named(&config.source).is_none();
+    let loaded = match config.split {
+        Split::Drawn if is_lone_file => loaded.drawn(seed),
+        _ => loaded,
+    };
     let splits = Splits::new(rows, loaded.test_rows, config).map_err(|problem| problem.at(path))?;
     let how = match config.normalize {
         Normalize::Auto => loaded.auto,
         given => given,
     };
-    let (records, transform, notes) = normalize(loaded.raw, loaded.cols, how, splits.train.clone())
-        .map_err(|problem| problem.at(path))?;
+    let is_table = matches!(loaded.shape, RecordShape::Table(_));
+    let known = is_table.then(|| limits(&loaded.raw, loaded.cols, splits.train.clone()));
+    let (records, mut transform, remarks) =
+        normalize(loaded.raw, loaded.cols, how, splits.train.clone())
+            .map_err(|problem| problem.at(path))?;
+    if let (Transform::Standardize { limits, .. }, Some(known)) = (&mut transform, known) {
+        *limits = known;
+    }
     Ok(Dataset {
         name,
         source,
@@ -79,7 +96,7 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         shape: loaded.shape,
         transform,
         mixture: loaded.mixture,
-        notes,
+        notes: [loaded.notes, remarks].concat(),
     })
 }
 
@@ -110,14 +127,5 @@ impl Dataset {
         }
         let count = self.splits.train.len() as f64;
         sums.into_iter().map(|sum| (sum / count) as f32).collect()
-    }
-
-    /// Names of the columns, if the file has a header.
-    #[must_use]
-    pub fn columns(&self) -> Option<&[String]> {
-        match &self.shape {
-            RecordShape::Vector { columns } => columns.as_deref(),
-            RecordShape::Image { .. } => None,
-        }
     }
 }

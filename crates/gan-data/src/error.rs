@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use crate::config::Normalize;
 use crate::draw::builtin_names;
+use crate::table::Stray;
 
 /// Data that could not be loaded or written.
 #[derive(Debug)]
@@ -69,6 +70,10 @@ pub enum DataProblem {
     Trailing { found: u64, expected: u64 },
     #[error("header promises {found} bytes, expected at most {expected} from this file")]
     TooLarge { found: String, expected: u64 },
+    #[error(
+        "found more than {expected} bytes of text when decompressed, expected at most that many"
+    )]
+    Expands { expected: u64 },
     #[error("damaged or truncated gzip data")]
     Gzip(#[source] io::Error),
     #[error("found {found} bytes, expected a multiple of {expected} (label byte + 32×32×3 pixels)")]
@@ -87,8 +92,34 @@ pub enum DataProblem {
         found: usize,
         expected: usize,
     },
-    #[error("{place}: found {found:?}, expected a number")]
-    NotANumber { place: String, found: String },
+    #[error("found bytes that are no text, expected a table as text")]
+    NotText,
+    #[error(
+        "found text in {}, expected numbers, dates, or yes and no",
+        texts(columns)
+    )]
+    TextColumns {
+        /// Name and some cells of each.
+        columns: Vec<(String, Vec<String>)>,
+    },
+    #[error(
+        "{}, expected a number as in the other records",
+        places(column, strays)
+    )]
+    Strays { column: String, strays: Vec<Stray> },
+    #[error(
+        "data.{key}: found {found:?}, expected one of the columns {}",
+        list(expected)
+    )]
+    UnknownColumn {
+        key: &'static str,
+        found: String,
+        expected: Vec<String>,
+    },
+    #[error("found a missing value in every record, expected complete records: {columns}")]
+    NoCompleteRecord { columns: String },
+    #[error("found no column with different values, expected at least one")]
+    NothingToLearn,
     #[error("{place}: found {found}, expected a finite 32-bit number")]
     NotFinite { place: String, found: f64 },
     #[error("normalize is {0}, expected none or standardize for floats")]
@@ -135,7 +166,7 @@ impl DataProblem {
 }
 
 /// The kinds of file that are read, for messages.
-pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
+pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy, or a table as text";
 
 /// The most names of a directory that a message lists.
 const LISTED: usize = 8;
@@ -161,9 +192,7 @@ impl DataError {
             {
                 "check the owner and the permissions of the path"
             }
-            P::UnknownKind { found } if found.contains("gzip") => {
-                "only IDX files are read compressed; unpack the others"
-            }
+            P::UnknownKind { .. } => "if it is a table, say so with data.format = \"table\"",
             P::Unsupported { found, .. } if found.contains("array of") => {
                 "convert it in Python: images on [0, 1] by \
                  np.save(path, np.round(255 * x).astype(np.uint8)), \
@@ -175,9 +204,21 @@ impl DataError {
             P::RecordLength { found, .. } if found.is_multiple_of(3074) => {
                 "this looks like CIFAR-100, which has two label bytes per record"
             }
-            P::NotANumber { found, .. } if found.is_empty() => MISSING_VALUES,
-            P::NotANumber { found, .. } if has_decimal_comma(found) => {
-                "write decimal points, not commas"
+            P::TextColumns { columns } => {
+                let names = columns.iter().map(|(name, _)| name);
+                return Some(format!("leave them out with {}", drop_key(names)));
+            }
+            P::Strays { column, .. } => {
+                let key = drop_key(std::iter::once(column));
+                return Some(format!(
+                    "remove or mend these lines, or leave the column out with {key}"
+                ));
+            }
+            P::Expands { .. } => "unpack it first, if it is a table",
+            P::NotText => "save a spreadsheet as CSV; an archive must be unpacked",
+            P::Ragged { .. } => "look for a delimiter or a quote too many in that line",
+            P::NoCompleteRecord { .. } => {
+                "leave out the columns with the most missing values: data.drop = [\"NAME\", ...]"
             }
             P::NotFinite { .. } => MISSING_VALUES,
             P::Normalize(_) => "pixels and gcn are for bytes (images)",
@@ -191,8 +232,24 @@ impl DataError {
 
 const MISSING_VALUES: &str = "remove or fill in the rows with missing values";
 
-fn has_decimal_comma(text: &str) -> bool {
-    text.contains(',') && text.replace(',', ".").parse::<f64>().is_ok()
+/// The key that leaves the columns `names` out.
+fn drop_key<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.map(|name| format!("{name:?}")).collect();
+    format!("data.drop = [{}]", names.join(", "))
+}
+
+fn texts(columns: &[(String, Vec<String>)]) -> String {
+    let column = |(name, cells): &(String, Vec<String>)| {
+        let cells: Vec<_> = cells.iter().map(|cell| excerpt(cell)).collect();
+        format!("{} ({})", excerpt(name), cells.join(", "))
+    };
+    list(&columns.iter().map(column).collect::<Vec<_>>())
+}
+
+fn places(column: &str, strays: &[Stray]) -> String {
+    let stray = |stray: &Stray| format!("{:?} on line {}", excerpt(&stray.cell), stray.line);
+    let strays: Vec<_> = strays.iter().map(stray).collect();
+    format!("column {}: found {}", excerpt(column), strays.join(", "))
 }
 
 fn list(found: &[String]) -> String {

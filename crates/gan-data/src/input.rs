@@ -21,12 +21,19 @@ const DEFLATE_RATIO: u64 = 1032;
 /// The most that is ever decompressed from one file, 16 GiB.
 const MAX_DECOMPRESSED: u64 = 16 << 30;
 
+/// A table is decompressed to so many times its size at most, and so many bytes more: rows that
+/// repeat compress well, but what compresses better is no table.
+const TEXT_RATIO: u64 = 100;
+const SMALL_TEXT: u64 = 64 << 20;
+
 /// A file that is being read.
 pub(crate) struct Input {
     path: PathBuf,
     reader: Box<dyn Read>,
     prefix: Vec<u8>,
     consumed: u64,
+    /// Length of the file.
+    stored: u64,
     length: Length,
 }
 
@@ -61,6 +68,7 @@ impl Input {
             reader: Box::new(plain),
             prefix,
             consumed: 0,
+            stored: metadata.len(),
             length: Length::Exact(metadata.len()),
         };
         if gzip {
@@ -97,11 +105,6 @@ impl Input {
     /// The first four bytes as IDX files keep their magic, if there are four.
     pub(crate) fn magic(&self) -> Option<u32> {
         Some(u32::from_be_bytes(*self.prefix.first_chunk()?))
-    }
-
-    /// True if the file is gzip.
-    pub(crate) fn is_compressed(&self) -> bool {
-        matches!(self.length, Length::AtMost(_))
     }
 
     /// Length of a plain file in bytes; of a compressed file, the most that it can hold.
@@ -168,9 +171,20 @@ impl Input {
         Ok(())
     }
 
-    /// The content as a stream, for tables.
-    pub(crate) fn into_reader(self) -> Box<dyn Read> {
-        self.reader
+    /// The whole content, for tables.
+    pub(crate) fn text(mut self) -> Result<Vec<u8>, DataError> {
+        let most = match self.length {
+            Length::Exact(length) => length,
+            Length::AtMost(_) => TEXT_RATIO
+                .saturating_mul(self.stored)
+                .saturating_add(SMALL_TEXT),
+        };
+        let bytes = take(&mut self.reader, most).map_err(|source| self.read_error(source))?;
+        let rest = take(&mut self.reader, 1).map_err(|source| self.read_error(source))?;
+        if !rest.is_empty() {
+            return Err(self.error(DataProblem::Expands { expected: most }));
+        }
+        Ok(bytes)
     }
 
     fn read_error(&self, source: io::Error) -> DataError {

@@ -14,7 +14,6 @@
 mod builtin;
 mod cifar;
 mod config;
-mod csv;
 mod dataset;
 mod digits;
 mod draw;
@@ -27,9 +26,10 @@ mod npy;
 mod record;
 mod source;
 mod split;
+mod table;
 mod write;
 
-pub use config::{DataConfig, Normalize};
+pub use config::{DataConfig, Format, Normalize, Split};
 pub use dataset::{Dataset, load};
 pub use draw::builtin_names;
 pub use error::{DataError, DataProblem};
@@ -37,6 +37,7 @@ pub use mixture::Mixture;
 pub use normalize::Transform;
 pub use record::RecordShape;
 pub use split::Splits;
+pub use table::{Column, Marks, NumberStyle, Role, Stray, Style, TableShape};
 pub use write::{half_written, replace_file, write_csv, write_npy};
 
 // The record types are part of this crate's interface.

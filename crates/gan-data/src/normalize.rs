@@ -32,6 +32,10 @@ pub enum Transform {
         mean: Vec<f64>,
         /// Standard deviation of each column over the training records; 1 for a constant column.
         std: Vec<f64>,
+        /// Smallest and largest value of each column of a table over the training records, beyond
+        /// which no record is written; empty where there is no such bound.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        limits: Vec<[f64; 2]>,
     },
     /// Global contrast normalisation to pictures in `[0, 255]`.
     ///
@@ -56,27 +60,77 @@ impl Transform {
     /// If the record does not have one value per standardised column.
     #[track_caller]
     pub fn invert(&self, row: &mut [f32]) {
+        let exact = self.user_row(row);
+        let rounded = exact.into_iter().map(|value| value as f32);
+        row.iter_mut()
+            .zip(rounded)
+            .for_each(|(value, user)| *value = user);
+    }
+
+    /// One generated record in the user's units, in 64 bits: where a column is far from 0, 32 would
+    /// not hold its differences.
+    ///
+    /// # Panics
+    /// As [`Self::invert`].
+    #[must_use]
+    #[track_caller]
+    pub fn user_row(&self, row: &[f32]) -> Vec<f64> {
+        let values = row.iter().map(|&value| f64::from(value));
+        let to_bytes = |scale: f64, offset: f64| {
+            let bytes = values
+                .clone()
+                .map(|value| (value * scale + offset).clamp(0.0, 255.0));
+            bytes.collect()
+        };
         match self {
-            Self::Identity => {}
-            Self::Pixels => to_bytes(row, 255.0, 0.0),
+            Self::Identity => values.collect(),
+            Self::Pixels => to_bytes(255.0, 0.0),
             Self::Gcn {
                 norm,
                 contrast,
                 brightness,
-            } => to_bytes(row, contrast / norm, *brightness),
-            Self::Standardize { mean, std } => {
+            } => to_bytes(contrast / norm, *brightness),
+            Self::Standardize { mean, std, limits } => {
                 assert!(row.len() == mean.len(), "transform: one value per column");
-                for (value, (mean, std)) in row.iter_mut().zip(mean.iter().zip(std)) {
-                    *value = (f64::from(*value) * std + mean) as f32;
-                }
+                let scaled = values.zip(mean.iter().zip(std));
+                let user = scaled.map(|(value, (mean, std))| value * std + mean);
+                let limited = user.enumerate().map(|(col, value)| match limits.get(col) {
+                    Some(&[low, high]) => value.clamp(low, high),
+                    None => value,
+                });
+                limited.collect()
             }
         }
     }
-}
 
-fn to_bytes(row: &mut [f32], scale: f64, offset: f64) {
-    for value in row {
-        *value = (f64::from(*value) * scale + offset).clamp(0.0, 255.0) as f32;
+    /// A record of the user's units as the players would see it; bytes but for their contrast.
+    ///
+    /// # Panics
+    /// As [`Self::invert`].
+    #[must_use]
+    #[track_caller]
+    pub fn player_row(&self, row: &[f64]) -> Vec<f32> {
+        match self {
+            Self::Standardize { mean, std, .. } => {
+                assert!(row.len() == mean.len(), "transform: one value per column");
+                let scaled = row.iter().zip(mean.iter().zip(std));
+                scaled
+                    .map(|(value, (mean, std))| ((value - mean) / std) as f32)
+                    .collect()
+            }
+            Self::Pixels => row.iter().map(|value| (value / 255.0) as f32).collect(),
+            Self::Gcn {
+                norm,
+                contrast,
+                brightness,
+            } => {
+                let scaled = row
+                    .iter()
+                    .map(|value| ((value - brightness) * norm / contrast) as f32);
+                scaled.collect()
+            }
+            Self::Identity => row.iter().map(|&value| value as f32).collect(),
+        }
     }
 }
 
@@ -97,7 +151,9 @@ pub(crate) fn normalize(
             // A record far outside the training records' range may leave that of 32 bits.
             values.check_finite(cols)?;
             let Columns { mean, std, .. } = columns;
-            (unchanged(values), Transform::Standardize { mean, std })
+            let limits = Vec::new();
+            let transform = Transform::Standardize { mean, std, limits };
+            (unchanged(values), transform)
         }
         (Normalize::Pixels, Raw::Bytes(data)) => {
             let scale = ByteScale::Uniform(Affine::PIXELS);
@@ -108,6 +164,18 @@ pub(crate) fn normalize(
         (_, raw) => (unchanged(raw), Transform::Identity),
     };
     Ok((Records::new(cols, values), transform, notes))
+}
+
+/// Smallest and largest value of each column over `rows`.
+pub(crate) fn limits(raw: &Raw, cols: usize, rows: Range<usize>) -> Vec<[f64; 2]> {
+    let mut limits = vec![[f64::INFINITY, f64::NEG_INFINITY]; cols];
+    for row in rows {
+        for (col, [low, high]) in limits.iter_mut().enumerate() {
+            let value = raw.at(row * cols + col);
+            (*low, *high) = (low.min(value), high.max(value));
+        }
+    }
+    limits
 }
 
 /// The values as they are, 64-bit floats rounded to 32.

@@ -53,7 +53,7 @@ pub(crate) fn load(mut input: Input) -> Result<Loaded, DataError> {
     };
     raw.check_finite(cols)
         .map_err(|problem| input.error(problem))?;
-    Ok(Loaded::table(cols, None, raw))
+    Ok(Loaded::vectors(cols, raw))
 }
 
 /// A file named `.npy` that does not begin like one.

@@ -1,11 +1,13 @@
 //! Records as a source gives them: values in its own units and what is known of them, before they
 //! are split and normalised.
 
+use gan_kernels::random::Permutation;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Normalize;
 use crate::error::DataProblem;
 use crate::mixture::Mixture;
+use crate::table::{Table, TableShape};
 
 /// The meaning of the values of one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +25,26 @@ pub enum RecordShape {
     },
     /// Numbers in columns.
     Vector {
-        /// Names of the columns, if the file has a header.
+        /// Names of the columns, if they have any.
         columns: Option<Vec<String>>,
+        /// True if the file holds 64-bit numbers, otherwise samples have 32 bits.
+        #[serde(default)]
+        double: bool,
     },
+    /// Columns of a table as text, whose cells are written as it writes them.
+    Table(TableShape),
+}
+
+impl RecordShape {
+    /// Rounds a record in the user's units to what a file of this shape can hold.
+    pub fn round(&self, row: &mut [f64]) {
+        if let Self::Table(table) = self {
+            let styles = table.styles();
+            row.iter_mut()
+                .zip(styles)
+                .for_each(|(value, style)| *value = style.round(*value));
+        }
+    }
 }
 
 impl RecordShape {
@@ -68,6 +87,8 @@ pub(crate) struct Loaded {
     pub(crate) auto: Normalize,
     /// The density that the records were drawn from, where known.
     pub(crate) mixture: Option<Mixture>,
+    /// Remarks for the user.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Loaded {
@@ -83,8 +104,40 @@ impl Loaded {
     }
 
     /// Rows of numbers.
-    pub(crate) fn table(cols: usize, columns: Option<Vec<String>>, raw: Raw) -> Self {
-        Self::new(RecordShape::Vector { columns }, cols, raw)
+    pub(crate) fn vectors(cols: usize, raw: Raw) -> Self {
+        let double = matches!(raw, Raw::Doubles(_));
+        let columns = None;
+        Self::new(RecordShape::Vector { columns, double }, cols, raw)
+    }
+
+    /// Records of a table.
+    pub(crate) fn table(table: Table) -> Self {
+        Self {
+            notes: table.notes,
+            ..Self::new(
+                RecordShape::Table(table.shape),
+                table.cols,
+                Raw::Doubles(table.values),
+            )
+        }
+    }
+
+    /// The same records in an order that `seed` draws. Where there are labels, each is as frequent
+    /// in every part of it.
+    pub(crate) fn drawn(self, seed: u64) -> Self {
+        let rows = self.raw.len() / self.cols;
+        let permutation = Permutation::new(seed, HOLD_OUT, rows);
+        let mut order: Vec<usize> = (0..rows).map(|index| permutation.at(index)).collect();
+        if let Some(labels) = &self.labels {
+            order = spread_evenly(order, labels);
+        }
+        Self {
+            raw: self.raw.reordered(self.cols, &order),
+            labels: self
+                .labels
+                .map(|labels| order.iter().map(|&row| labels[row]).collect()),
+            ..self
+        }
     }
 
     fn new(shape: RecordShape, cols: usize, raw: Raw) -> Self {
@@ -100,6 +153,7 @@ impl Loaded {
             classes: None,
             test_rows: None,
             mixture: None,
+            notes: Vec::new(),
         }
     }
 
@@ -111,6 +165,27 @@ impl Loaded {
             ..self
         }
     }
+}
+
+/// The epoch of the permutation that draws the held-out records; no training comes so far.
+const HOLD_OUT: u64 = u64::MAX;
+
+/// `order` with the records of each label spread evenly over it.
+fn spread_evenly(order: Vec<usize>, labels: &[u8]) -> Vec<usize> {
+    let mut counts = [0usize; 256];
+    labels
+        .iter()
+        .for_each(|&label| counts[usize::from(label)] += 1);
+    let mut seen = [0usize; 256];
+    let mut placed: Vec<(f64, usize)> = Vec::with_capacity(order.len());
+    for row in order {
+        let label = usize::from(labels[row]);
+        // The k-th of n records of a label belongs into the k-th of n parts of the order.
+        placed.push(((seen[label] as f64 + 0.5) / counts[label] as f64, row));
+        seen[label] += 1;
+    }
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    placed.into_iter().map(|(_, row)| row).collect()
 }
 
 /// Values as a file keeps them, row-major.
@@ -155,6 +230,15 @@ impl Raw {
         }
     }
 
+    /// The same records in the order `order`, which names each of them once.
+    pub(crate) fn reordered(self, cols: usize, order: &[usize]) -> Self {
+        match self {
+            Self::Bytes(data) => Self::Bytes(reorder(&data, cols, order)),
+            Self::Singles(data) => Self::Singles(reorder(&data, cols, order)),
+            Self::Doubles(data) => Self::Doubles(reorder(&data, cols, order)),
+        }
+    }
+
     /// The same table from column-major values.
     pub(crate) fn transposed(self, cols: usize) -> Self {
         match self {
@@ -163,6 +247,11 @@ impl Raw {
             Self::Doubles(data) => Self::Doubles(transpose(&data, cols)),
         }
     }
+}
+
+fn reorder<T: Copy>(data: &[T], cols: usize, order: &[usize]) -> Vec<T> {
+    let rows = order.iter().map(|row| &data[row * cols..][..cols]);
+    rows.flatten().copied().collect()
 }
 
 fn transpose<T: Copy>(data: &[T], cols: usize) -> Vec<T> {

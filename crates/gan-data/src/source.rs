@@ -3,35 +3,48 @@
 use std::fs;
 use std::path::Path;
 
+use crate::config::{DataConfig, Format};
 use crate::error::{DataError, DataProblem};
 use crate::input::Input;
 use crate::record::Loaded;
-use crate::{cifar, csv, idx, npy};
+use crate::table::{self, TableKeys};
+use crate::{cifar, idx, npy};
 
 /// Extensions of tables; the other kinds begin with a magic number.
-const TABLES: [&str; 3] = ["csv", "tsv", "txt"];
+const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "dat", "data"];
 
 /// Reads a file by its content, or a directory by the names in it.
-pub(crate) fn read(path: &Path) -> Result<Loaded, DataError> {
+pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError> {
     if path.is_dir() {
         return read_directory(path);
     }
     let input = Input::open(path)?;
     match input.magic() {
         Some(idx::IMAGES | idx::LABELS) => return idx::load_file(input),
-        _ if input.is_compressed() => return Err(unknown(path, "gzip of something else".into())),
         _ if input.prefix().starts_with(npy::MAGIC) => return npy::load(input),
+        _ if config.format == Some(Format::Table) => return read_table(input, config),
         _ => {}
     }
     match extension(path).as_str() {
         "bin" => cifar::load_file(input),
-        known if TABLES.contains(&known) => csv::load(input),
+        known if TABLES.contains(&known) => read_table(input, config),
         // Named as kinds that begin with a magic number, which is absent.
         "npy" => Err(npy::bad_magic(&input)),
         _ if idx::is_idx_name(path) => Err(idx::bad_magic(&input, idx::IMAGES)),
         "" => Err(unknown(path, "a file without extension".into())),
         other => Err(unknown(path, format!("a file of extension .{other}"))),
     }
+}
+
+fn read_table(input: Input, config: &DataConfig) -> Result<Loaded, DataError> {
+    let path = input.path().to_path_buf();
+    let keys = TableKeys {
+        header: config.header,
+        columns: config.columns.as_deref(),
+        drop: &config.drop,
+    };
+    let table = table::read(input.text()?, keys).map_err(|problem| problem.at(path))?;
+    Ok(Loaded::table(table))
 }
 
 fn read_directory(path: &Path) -> Result<Loaded, DataError> {
@@ -76,9 +89,16 @@ fn may_be_data(name: &str) -> bool {
     name.ends_with('/') || has_known_extension || idx::is_idx_name(path)
 }
 
+/// The extension of a file, compressed or not.
 fn extension(path: &Path) -> String {
-    let extension = path.extension().unwrap_or_default();
-    extension.to_string_lossy().to_lowercase()
+    let of = |path: &Path| {
+        let extension = path.extension().unwrap_or_default();
+        extension.to_string_lossy().to_lowercase()
+    };
+    match of(path) {
+        gzip if gzip == "gz" => of(&path.with_extension("")),
+        plain => plain,
+    }
 }
 
 fn unknown(path: &Path, found: String) -> DataError {

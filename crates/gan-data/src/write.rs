@@ -8,27 +8,36 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{DataError, DataProblem};
+use crate::record::RecordShape;
 
-/// Writes `rows`, row-major with `cols` values each, as a 2-D array of little-endian 32-bit floats.
+/// Writes `rows`, row-major with `cols` values each, as a 2-D array of little-endian 64-bit floats
+/// where 32 bits would not hold them all, otherwise of 32-bit ones.
 ///
 /// # Panics
 /// If `rows` is no whole number of rows.
 /// # Errors
 /// [`DataProblem::Unwritable`] if the system refuses.
 #[track_caller]
-pub fn write_npy(path: &Path, rows: &[f32], cols: usize) -> Result<(), DataError> {
+pub fn write_npy(path: &Path, rows: &[f64], cols: usize) -> Result<(), DataError> {
     let count = whole_rows("write_npy", rows, cols);
+    let is_single = rows.iter().all(|&value| f64::from(value as f32) == value);
     replace(path, |file| {
-        file.write_all(&npy_header(count, cols))?;
-        rows.iter()
-            .try_for_each(|value| file.write_all(&value.to_le_bytes()))
+        file.write_all(&npy_header(
+            if is_single { "<f4" } else { "<f8" },
+            count,
+            cols,
+        ))?;
+        rows.iter().try_for_each(|&value| match is_single {
+            true => file.write_all(&(value as f32).to_le_bytes()),
+            false => file.write_all(&value.to_le_bytes()),
+        })
     })
 }
 
 /// Version 1.0 of the format, padded with spaces to a multiple of 64 bytes.
-fn npy_header(rows: usize, cols: usize) -> Vec<u8> {
+fn npy_header(kind: &str, rows: usize, cols: usize) -> Vec<u8> {
     let mut text =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {cols}), }}");
+        format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {cols}), }}");
     let unpadded = 10 + text.len() + 1;
     text += &" ".repeat(unpadded.next_multiple_of(64) - unpadded);
     text.push('\n');
@@ -38,41 +47,53 @@ fn npy_header(rows: usize, cols: usize) -> Vec<u8> {
     header
 }
 
-/// Writes `rows`, row-major with `cols` values each, as comma-separated text that reads back to the
-/// same bits.
-///
-/// The first line holds the `columns`, if there are any.
+/// Writes `rows`, row-major with `cols` values each, as text: as the table of their `shape` writes
+/// its records, otherwise separated by commas.
 ///
 /// # Panics
-/// If `rows` is no whole number of rows, or there is not one name per column.
+/// If `rows` is no whole number of rows, or `shape` is a table of another number of columns.
 /// # Errors
 /// [`DataProblem::Unwritable`] if the system refuses.
 #[track_caller]
 pub fn write_csv(
     path: &Path,
-    rows: &[f32],
+    rows: &[f64],
     cols: usize,
-    columns: Option<&[String]>,
+    shape: &RecordShape,
 ) -> Result<(), DataError> {
     whole_rows("write_csv", rows, cols);
-    let names = columns.map_or(cols, <[String]>::len);
-    assert_eq!(names, cols, "write_csv: one name per column is needed");
     replace(path, |file| {
-        let mut writer = csv::Writer::from_writer(file);
-        if let Some(columns) = columns {
-            writer.write_record(columns)?;
+        let delimiter = match shape {
+            RecordShape::Table(table) => u8::try_from(table.delimiter).unwrap_or(b','),
+            _ => b',',
+        };
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(delimiter)
+            .from_writer(file);
+        let names = match shape {
+            RecordShape::Table(table) => table.names(),
+            RecordShape::Vector { columns, .. } => columns.clone(),
+            RecordShape::Image { .. } => None,
+        };
+        if let Some(names) = names {
+            writer.write_record(names)?;
         }
-        let mut cell = Vec::new();
         for row in rows.chunks_exact(cols) {
-            for value in row {
-                cell.clear();
-                write!(cell, "{value}")?;
-                writer.write_field(&cell)?;
+            match shape {
+                RecordShape::Table(table) => writer.write_record(table.cells(row))?,
+                _ => writer.write_record(row.iter().map(|&value| shortest(value)))?,
             }
-            writer.write_record(None::<&[u8]>)?;
         }
         writer.flush()
     })
+}
+
+/// The shortest text that reads back to `value`, in 32 bits if those hold it.
+fn shortest(value: f64) -> String {
+    match value as f32 {
+        single if f64::from(single) == value => single.to_string(),
+        _ => value.to_string(),
+    }
 }
 
 /// Replaces the file at `path` by what `write` writes, whole or not at all.
@@ -108,7 +129,7 @@ pub fn half_written(name: &str) -> Option<&str> {
 }
 
 #[track_caller]
-fn whole_rows(op: &str, rows: &[f32], cols: usize) -> usize {
+fn whole_rows(op: &str, rows: &[f64], cols: usize) -> usize {
     assert!(
         cols > 0 && rows.len().is_multiple_of(cols),
         "{op}: {} values are no whole number of rows of {cols}",

@@ -19,7 +19,7 @@ fn check_error(result: Result<Dataset, DataError>, message: &str) -> DataError {
     error
 }
 
-const SUPPORTED: &str = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy or .csv";
+const SUPPORTED: &str = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy, or a table as text";
 
 /// Each row is the name of a file, its bytes and the message, if loading must fail with one.
 #[track_caller]
@@ -162,16 +162,21 @@ fn gzip_damaged_or_of_something_else_is_told() {
         let error = check_error(error, "damaged or truncated gzip data");
         check_hint(&error, "fetch");
     }
-    let message = format!("found gzip of something else, {SUPPORTED}");
-    let error = check_error(load_bytes("a.csv.gz", gzip(b"1,2\n3,4\n")), &message);
-    check_hint(&error, "unpack");
+    let table = load_bytes("a.csv.gz", gzip(b"1,2\n3,4\n")).unwrap();
+    check_size(&table, 2, 2);
+    // A small file that becomes a large one is no table.
+    let bomb = gzip(&vec![b'1'; 100 << 20]);
+    check_hint(&load_bytes("a.csv.gz", bomb).unwrap_err(), "unpack it");
 }
 
 #[test]
 fn cifar_file_loads_with_contrast_normalised() {
     let dataset = load_bytes("rows.bin", cifar(10)).unwrap();
     check_size(&dataset, 10, 3072);
-    assert_eq!(dataset.labels.as_ref().unwrap()[3], 3);
+    // In an order that the seed draws.
+    let mut labels = dataset.labels.clone().unwrap();
+    labels.sort_unstable();
+    assert_eq!(labels, (0..10).collect::<Vec<u8>>());
     let values = row(&dataset, 4);
     let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
     assert!((norm - 55.0).abs() < 1e-3, "{norm}");
@@ -288,66 +293,6 @@ fn npy_of_values_beyond_32_bits_names_the_place() {
 }
 
 #[test]
-fn csv_loads_with_and_without_header_in_each_dialect() {
-    for text in [
-        "x,y\n1,10\n2,20\n3,30\n",
-        "x;y\r\n1;10\r\n2;20\r\n3;30",
-        "# x\ty\n\n1\t10\n 2 \t2e1\n3\t+30\n",
-        "\u{feff}x,y\n1,10\n2,20\n3,30\n",
-        "\"x\",\"y\"\n1,10\n\"2\",20\n3,30\n",
-    ] {
-        let dataset = load_bytes("table.csv", text).unwrap();
-        assert_eq!(dataset.columns().unwrap(), ["x", "y"], "{text}");
-        check_size(&dataset, 3, 2);
-        check_splits(&dataset, [0..3, 3..3, 3..3]);
-        assert_eq!(row(&dataset, 1), [0.0, 0.0], "{text}");
-        let mut back = row(&dataset, 2);
-        dataset.transform.invert(&mut back);
-        assert_eq!(back, [3.0, 30.0]);
-    }
-    let dataset = load_bytes("table.csv", "1\n2\n4\n").unwrap();
-    check_size(&dataset, 3, 1);
-    assert_eq!((dataset.columns(), &*dataset.name), (None, "table"));
-}
-
-#[test]
-fn csv_with_a_constant_column_notes_it() {
-    let dataset = load_bytes("a.csv", "1,5\n2,5\n3,5\n").unwrap();
-    assert_eq!(row(&dataset, 0)[1], 0.0);
-    let note = &dataset.notes[0];
-    assert!(note.contains("column 2 is constant"), "{note}");
-}
-
-#[test]
-fn csv_wrong_in_each_way_is_told() {
-    #[rustfmt::skip]
-    let cases = [
-        ("x,y\n1,2\n3\n", "line 3: found 1 columns, expected 2"),
-        ("1,2\n3,4,5\n", "line 2: found 3 columns, expected 2"),
-        ("x,age\n1,2\n\n3,old\n", "line 4, column 2 (age): found \"old\", expected a number"),
-        ("1,2\r\n\r\n3,4\r\n5,x\r\n", "line 4, column 2: found \"x\", expected a number"),
-        ("1,2\r\n3,x", "line 2, column 2: found \"x\", expected a number"),
-        ("1,2\n,3\n", "line 2, column 1: found \"\", expected a number"),
-        ("1,5;2\n1,5;x\n", "line 1, column 1: found \"1,5\", expected a number"),
-        ("1,2\n3,NaN\n", "line 2, column 2: found NaN, expected a finite 32-bit number"),
-        ("1,2\n-inf,1\n", "line 2, column 1: found -inf, expected a finite 32-bit number"),
-        ("1,2\n1e999,1\n", "line 2, column 1: found inf, expected a finite 32-bit number"),
-        ("x,y\n", "found 0 records, expected at least 1"),
-        ("\n\n", "found 0 records, expected at least 1"),
-    ];
-    for (text, message) in cases {
-        let error = check_error(load_bytes("a.csv", text), message);
-        match text {
-            "1,2\n,3\n" => check_hint(&error, "missing values"),
-            "1,5;2\n1,5;x\n" => check_hint(&error, "decimal points"),
-            _ => {}
-        }
-    }
-    let message = "line 2, column 1: found \"\u{fffd}\u{fffd}\", expected a number";
-    check_error(load_bytes("a.csv", b"1,2\n\xff\xfe,3\n"), message);
-}
-
-#[test]
 fn path_that_is_no_file_of_a_known_kind_is_told() {
     let folder = Folder::new();
     let error = load_path(&folder.path().join("mnst")).unwrap_err();
@@ -358,7 +303,8 @@ fn path_that_is_no_file_of_a_known_kind_is_told() {
         ("a.parquet", "PAR1", "found a file of extension .parquet"),
         ("rows", "1,2", "found a file without extension"),
     ] {
-        check_error(load_bytes(name, bytes), &format!("{found}, {SUPPORTED}"));
+        let error = check_error(load_bytes(name, bytes), &format!("{found}, {SUPPORTED}"));
+        assert_eq!(error.hint().is_some(), !bytes.is_empty(), "{error}");
     }
     let expected = "expected the files of MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 \
                     (data_batch_1.bin, ...)";

@@ -5,15 +5,16 @@
 mod common;
 
 use common::*;
-use gan_data::{load, write_csv, write_npy};
+use gan_data::{RecordShape, load, write_csv, write_npy};
 use proptest::num::f32::{NORMAL, SUBNORMAL, ZERO};
 use proptest::prelude::*;
 
 /// Reads a file back in its own units.
-fn read_back(path: &std::path::Path) -> Vec<f32> {
+fn read_back(path: &std::path::Path) -> Vec<f64> {
     let dataset = load(&unnormalized(path), 0).unwrap();
     (0..dataset.records.rows())
         .flat_map(|index| row(&dataset, index))
+        .map(f64::from)
         .collect()
 }
 
@@ -28,11 +29,14 @@ proptest! {
         let rows = &values[..values.len() / cols * cols];
         let folder = Folder::new();
         let npy = folder.path().join("a.npy");
-        write_npy(&npy, rows, cols).unwrap();
-        prop_assert_eq!(read_back(&npy), rows);
+        let rows: Vec<f64> = rows.iter().copied().map(f64::from).collect();
+        write_npy(&npy, &rows, cols).unwrap();
+        prop_assert_eq!(&read_back(&npy), &rows);
         let csv = folder.path().join("a.csv");
-        write_csv(&csv, rows, cols, None).unwrap();
-        prop_assert_eq!(read_back(&csv), rows);
+        let columns: Vec<_> = (0..cols).map(|col| format!("x{col}")).collect();
+        let shape = RecordShape::Vector { columns: Some(columns), double: false };
+        write_csv(&csv, &rows, cols, &shape).unwrap();
+        prop_assert_eq!(&read_back(&csv), &rows);
     }
 }
 
@@ -73,8 +77,12 @@ fn npy_of_npyz_loads() {
 fn write_csv_has_the_columns_and_replaces_the_file() {
     let folder = Folder::new();
     let path = folder.put("out.csv", "old");
-    let columns = ["x".to_owned(), "y, in m".to_owned()];
-    write_csv(&path, &[1.5, 2.0, -0.25, 1e-7], 2, Some(&columns)).unwrap();
+    let columns = Some(vec!["x".to_owned(), "y, in m".to_owned()]);
+    let shape = RecordShape::Vector {
+        columns,
+        double: true,
+    };
+    write_csv(&path, &[1.5, 2.0, -0.25, 1e-7], 2, &shape).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text, "x,\"y, in m\"\n1.5,2\n-0.25,0.0000001\n");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

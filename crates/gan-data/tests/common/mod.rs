@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
-use gan_data::{DataConfig, DataError, Dataset, Normalize, load};
+use gan_data::{DataConfig, DataError, Dataset, Normalize, Split, load};
 
 /// An IDX file of images whose bytes count up.
 pub(crate) fn idx_images(count: u32, height: u32, width: u32) -> Vec<u8> {
@@ -87,9 +87,11 @@ pub(crate) fn config(path: &Path) -> DataConfig {
 }
 
 /// Leaves the values as the file has them.
+/// The records of `path` in its own units and order.
 pub(crate) fn unnormalized(path: &Path) -> DataConfig {
     DataConfig {
         normalize: Normalize::None,
+        split: Split::Tail,
         ..config(path)
     }
 }

@@ -1,0 +1,467 @@
+//! The values of cells, and cells of values: how a column writes its numbers, so that generated ones
+//! are written alike.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use serde::{Deserialize, Serialize};
+
+/// What stands for a missing value, beside an empty cell.
+const MISSING: [&str; 12] = [
+    "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "#n/a", "<na>",
+];
+
+/// True if the cell stands for a missing value.
+pub(crate) fn is_missing(cell: &str) -> bool {
+    cell.is_empty()
+        || (cell.len() <= 4 && MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word)))
+}
+
+/// The marks in a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// Before the decimals.
+    pub decimal: char,
+    /// Between groups of three digits.
+    pub thousands: Option<char>,
+}
+
+/// The marks that are read, the more usual ones first.
+pub(crate) const MARKS: [Marks; 7] = [
+    marks('.', None),
+    marks('.', Some(',')),
+    marks(',', None),
+    marks(',', Some('.')),
+    marks(',', Some(' ')),
+    marks('.', Some(' ')),
+    marks('.', Some('\'')),
+];
+
+const fn marks(decimal: char, thousands: Option<char>) -> Marks {
+    Marks { decimal, thousands }
+}
+
+/// How a column writes its numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberStyle {
+    /// Their marks; groups are separated if any cell had them so.
+    pub marks: Marks,
+    /// What stands before a number, such as `$`.
+    pub prefix: String,
+    /// And behind it, such as `%`.
+    pub suffix: String,
+    /// The most decimals of a cell.
+    pub decimals: u8,
+    /// True if all cells have that many.
+    pub fixed: bool,
+    /// True if there are powers of ten, as in `1.5e3`: then the shortest form is written.
+    pub scientific: bool,
+}
+
+/// A number and how its cell writes it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Number<'a> {
+    pub(crate) value: f64,
+    pub(crate) prefix: &'a str,
+    pub(crate) suffix: &'a str,
+    pub(crate) decimals: u8,
+    pub(crate) grouped: bool,
+    pub(crate) scientific: bool,
+}
+
+/// The number in `cell`, if it is one under `marks`: digits with a sign, marks and a power of ten, a
+/// currency before or behind, or a percent sign.
+pub(crate) fn number(cell: &str, marks: Marks) -> Option<Number<'_>> {
+    // A sign may stand before the currency.
+    let (sign, unsigned) = match cell.strip_prefix(['-', '−']) {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, cell),
+    };
+    let is_digit = |c: char| c.is_ascii_digit() || c == '.' || c == marks.decimal;
+    let begin = unsigned.find(|c| is_digit(c) || (sign > 0.0 && "+-−".contains(c)))?;
+    let end = unsigned.rfind(is_digit)?;
+    let (prefix, rest) = unsigned.split_at(begin);
+    let (body, suffix) = rest.split_at_checked(end + 1 - begin)?;
+    if !is_unit(prefix) || !is_unit(suffix) {
+        return None;
+    }
+    let plain = plain(body, marks)?;
+    let (mantissa, exponent) = match plain.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (&*plain, None),
+    };
+    let decimals = mantissa
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len());
+    Some(Number {
+        value: sign * plain.parse::<f64>().ok()?,
+        prefix,
+        suffix,
+        decimals: u8::try_from(decimals).unwrap_or(u8::MAX),
+        grouped: marks.thousands.is_some_and(|mark| body.contains(mark)),
+        scientific: exponent.is_some(),
+    })
+}
+
+/// Currencies, a percent sign, or nothing.
+fn is_unit(text: &str) -> bool {
+    matches!(
+        text.trim(),
+        "" | "%" | "$" | "€" | "£" | "¥" | "₹" | "USD" | "EUR" | "GBP"
+    )
+}
+
+/// The number as Rust reads it, if its digits are grouped as `marks` say.
+fn plain(body: &str, marks: Marks) -> Option<std::borrow::Cow<'_, str>> {
+    let is_plain = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+    if marks == MARKS[0] {
+        if body.chars().all(is_plain) {
+            return Some(body.into());
+        }
+        return body
+            .starts_with('−')
+            .then(|| body.replacen('−', "-", 1).into());
+    }
+    let (whole, rest) = match body.find([marks.decimal, 'e', 'E']) {
+        Some(end) => body.split_at(end),
+        None => (body, ""),
+    };
+    let whole = whole.replacen('−', "-", 1);
+    let whole = match marks.thousands {
+        Some(mark) if whole.contains(mark) => {
+            let mut groups = whole.trim_start_matches(['-', '+']).split(mark);
+            let first = groups.next()?;
+            let begins = (1..=3).contains(&first.len()) && !first.starts_with('0');
+            if !begins || groups.any(|group| group.len() != 3) {
+                return None;
+            }
+            whole.replace(mark, "")
+        }
+        _ => whole,
+    };
+    if marks.decimal != '.' && (whole.contains('.') || rest.contains('.')) {
+        return None;
+    }
+    let text = whole + &rest.replacen(marks.decimal, ".", 1);
+    text.chars().all(is_plain).then(|| text.into())
+}
+
+impl NumberStyle {
+    /// `value` as a cell; it has been rounded to the style's decimals.
+    pub(crate) fn write(&self, value: f64) -> String {
+        let text = if self.scientific || self.decimals > 15 {
+            format!("{value}")
+        } else {
+            let text = format!("{value:.*}", usize::from(self.decimals));
+            match self.fixed || !text.contains('.') {
+                true => text,
+                false => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+            }
+        };
+        // No column has a negative zero.
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(digits) if digits.bytes().all(|byte| matches!(byte, b'0' | b'.')) => ("", digits),
+            Some(digits) => ("-", digits),
+            None => ("", &*text),
+        };
+        let (whole, decimals) = match digits.split_once('.') {
+            Some((whole, decimals)) => (whole, Some(decimals)),
+            None => (digits, None),
+        };
+        let mut cell = format!("{sign}{}", self.prefix);
+        for (index, digit) in whole.char_indices() {
+            if index > 0 && (whole.len() - index).is_multiple_of(3) {
+                cell.extend(self.marks.thousands);
+            }
+            cell.push(digit);
+        }
+        if let Some(decimals) = decimals {
+            cell.push(self.marks.decimal);
+            cell += decimals;
+        }
+        cell + &self.suffix
+    }
+
+    /// `value` with as many decimals as the column has.
+    pub(crate) fn round(&self, value: f64) -> f64 {
+        if self.scientific || self.decimals > 15 {
+            return value;
+        }
+        let scale = 10f64.powi(i32::from(self.decimals));
+        let scaled = value * scale;
+        // Beyond 2^53 every number is whole already.
+        if scaled.abs() < 9e15 {
+            scaled.round() / scale
+        } else {
+            value
+        }
+    }
+}
+
+/// Pairs of words that stand for no and yes.
+const TRUTHS: [[&str; 2]; 4] = [["false", "true"], ["no", "yes"], ["f", "t"], ["n", "y"]];
+
+/// Which pair of [`TRUTHS`] the cell is of, and whether it is the second word.
+pub(crate) fn truth(cell: &str) -> Option<(usize, bool)> {
+    let of_pair = |(index, words): (usize, &[&str; 2])| {
+        let place = words
+            .iter()
+            .position(|word| cell.eq_ignore_ascii_case(word))?;
+        Some((index, place == 1))
+    };
+    TRUTHS.iter().enumerate().find_map(of_pair)
+}
+
+/// The patterns of dates and times that are read; days before months only where months before days
+/// do not fit.
+pub(crate) const TIMES: [&str; 20] = [
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d.%m.%Y",
+    "%d-%m-%Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%b %d, %Y",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%d %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M",
+    "%d.%m.%Y %H:%M",
+    "%H:%M:%S",
+    "%H:%M",
+];
+
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+
+/// The time in `cell` written as `pattern` says: days since 1970 for a date, seconds since then or
+/// since midnight for a time.
+pub(crate) fn time(cell: &str, pattern: &str) -> Option<f64> {
+    // Cheap, and true of every time.
+    if cell.len() > 32 || !cell.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    if !pattern.contains("%H") {
+        let date = NaiveDate::parse_from_str(cell, pattern).ok()?;
+        let days = date.signed_duration_since(NaiveDate::default()).num_days();
+        return Some(days as f64);
+    }
+    let seconds = |time: NaiveTime| {
+        f64::from(time.num_seconds_from_midnight()) + f64::from(time.nanosecond()) * 1e-9
+    };
+    if !pattern.contains("%d") {
+        return NaiveTime::parse_from_str(cell, pattern).ok().map(seconds);
+    }
+    let time = NaiveDateTime::parse_from_str(cell, pattern).ok()?;
+    let days = time
+        .date()
+        .signed_duration_since(NaiveDate::default())
+        .num_days();
+    Some(days as f64 * DAY + seconds(time.time()))
+}
+
+/// A cell of `value`, as [`time`] reads it; the nearest one that the calendar has.
+pub(crate) fn write_time(value: f64, pattern: &str) -> String {
+    let of_seconds = |seconds: f64| {
+        let whole = seconds.floor();
+        let nanoseconds = ((seconds - whole) * 1e6).round() as u32 * 1000;
+        DateTime::from_timestamp(whole as i64, nanoseconds.min(999_999_999))
+            .unwrap_or_default()
+            .naive_utc()
+    };
+    if !pattern.contains("%H") {
+        return of_seconds(value.round() * DAY)
+            .date()
+            .format(pattern)
+            .to_string();
+    }
+    let value = match pattern {
+        fraction if fraction.contains("%.f") => value,
+        seconds if seconds.contains("%S") => value.round(),
+        _ => (value / 60.0).round() * 60.0,
+    };
+    if pattern.contains("%d") {
+        of_seconds(value).format(pattern).to_string()
+    } else {
+        of_seconds(value.clamp(0.0, DAY - 1.0))
+            .time()
+            .format(pattern)
+            .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(cell: &str, marks: usize) -> Option<f64> {
+        number(cell, MARKS[marks]).map(|number| number.value)
+    }
+
+    #[test]
+    fn numbers_are_read_under_their_marks_alone() {
+        for (cell, expected) in [
+            (
+                "-0.652",
+                [
+                    Some(-0.652),
+                    Some(-0.652),
+                    None,
+                    None,
+                    None,
+                    Some(-0.652),
+                    Some(-0.652),
+                ],
+            ),
+            (
+                "−0.652",
+                [
+                    Some(-0.652),
+                    Some(-0.652),
+                    None,
+                    None,
+                    None,
+                    Some(-0.652),
+                    Some(-0.652),
+                ],
+            ),
+            (
+                "14,081.80",
+                [None, Some(14081.8), None, None, None, None, None],
+            ),
+            (
+                "1.065,50",
+                [None, None, None, Some(1065.5), None, None, None],
+            ),
+            (
+                "-0,175",
+                [
+                    None,
+                    None,
+                    Some(-0.175),
+                    Some(-0.175),
+                    Some(-0.175),
+                    None,
+                    None,
+                ],
+            ),
+            (
+                "1 065,5",
+                [None, None, None, None, Some(1065.5), None, None],
+            ),
+            (
+                "1'065.5",
+                [None, None, None, None, None, None, Some(1065.5)],
+            ),
+            ("1,06.5", [None; 7]),
+            ("12-3", [None; 7]),
+            ("C00012", [None; 7]),
+            ("12 kg", [None; 7]),
+            ("", [None; 7]),
+            ("-", [None; 7]),
+        ] {
+            for (marks, expected) in expected.into_iter().enumerate() {
+                assert_eq!(value(cell, marks), expected, "{cell:?} {:?}", MARKS[marks]);
+            }
+        }
+        for (cell, expected) in [
+            ("$14.08", 14.08),
+            ("-$5", -5.0),
+            ("14.1%", 14.1),
+            ("3 €", 3.0),
+            ("+7", 7.0),
+            ("1.5e-3", 0.0015),
+            (".5", 0.5),
+            ("5.", 5.0),
+        ] {
+            assert_eq!(value(cell, 0), Some(expected), "{cell}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_were_read() {
+        for cell in [
+            "1234567.25",
+            "-0.50",
+            "$1,234.50",
+            "1.234.567,5 €",
+            "12%",
+            "0",
+            "-7",
+        ] {
+            let marks = MARKS
+                .into_iter()
+                .filter(|marks| number(cell, *marks).is_some());
+            // The last: the one with groups, where there are some.
+            let marks = marks.last().unwrap();
+            let found = number(cell, marks).unwrap();
+            let style = NumberStyle {
+                marks: Marks {
+                    thousands: marks.thousands.filter(|_| found.grouped),
+                    ..marks
+                },
+                prefix: found.prefix.into(),
+                suffix: found.suffix.into(),
+                decimals: found.decimals,
+                fixed: true,
+                scientific: found.scientific,
+            };
+            assert_eq!(style.write(found.value), cell);
+        }
+    }
+
+    #[test]
+    fn style_rounds_and_cuts_zeros() {
+        let style = |decimals, fixed| NumberStyle {
+            marks: MARKS[0],
+            prefix: String::new(),
+            suffix: String::new(),
+            decimals,
+            fixed,
+            scientific: false,
+        };
+        assert_eq!(style(2, true).write(1.5), "1.50");
+        assert_eq!(style(2, false).write(1.5), "1.5");
+        assert_eq!(style(2, false).write(-0.001), "0");
+        assert_eq!(style(0, true).round(-2.5), -3.0);
+        assert_eq!(style(3, true).round(1e9 + 0.12345), 1e9 + 0.123);
+        assert_eq!(style(0, true).write(1e20), "100000000000000000000");
+    }
+
+    #[test]
+    fn times_are_written_as_they_were_read() {
+        for (cell, pattern, expected) in [
+            ("1970-01-11", "%Y-%m-%d", 10.0),
+            ("12/31/1969", "%m/%d/%Y", -1.0),
+            ("05 Jan 1970", "%d %b %Y", 4.0),
+            ("1970-01-02 00:00:01", "%Y-%m-%d %H:%M:%S", 86_401.0),
+            ("1970-01-02T00:00:01Z", "%Y-%m-%dT%H:%M:%SZ", 86_401.0),
+            ("13:30", "%H:%M", 48_600.0),
+            ("2024-02-29", "%Y-%m-%d", 19_782.0),
+        ] {
+            assert!(TIMES.contains(&pattern));
+            assert_eq!(time(cell, pattern), Some(expected), "{cell}");
+            assert_eq!(write_time(expected, pattern), cell);
+        }
+        assert_eq!(time("2024-02-30", "%Y-%m-%d"), None);
+        assert_eq!(time("3.5", "%H:%M"), None);
+        assert_eq!(write_time(1e300, "%Y-%m-%d"), "1970-01-01");
+    }
+
+    #[test]
+    fn missing_and_truth_are_words() {
+        assert!(
+            ["", "NA", "NaN", "?", "null", "-", "#N/A"]
+                .into_iter()
+                .all(is_missing)
+        );
+        assert!(!["0", "no", "nanna", "--x"].into_iter().any(is_missing));
+        assert_eq!(truth("TRUE"), Some((0, true)));
+        assert_eq!(truth("no"), Some((1, false)));
+        assert_eq!(truth("nope"), None);
+    }
+}

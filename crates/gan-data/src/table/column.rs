@@ -1,0 +1,417 @@
+//! The columns of a table: what their cells are, told from all of them.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::cell::{self, MARKS, Marks, NumberStyle, TIMES};
+
+/// How the values of a column are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Style {
+    /// Numbers.
+    Number(NumberStyle),
+    /// One of two words, for 0 and 1.
+    Truth([String; 2]),
+    /// Dates as days since 1970, times as seconds, in a pattern as of `strftime`.
+    Time(String),
+}
+
+impl Style {
+    /// `value` as far as the style can tell it from others.
+    pub(crate) fn round(&self, value: f64) -> f64 {
+        match self {
+            Self::Number(style) => style.round(value),
+            Self::Truth(_) => f64::from(value >= 0.5),
+            Self::Time(pattern) if pattern.contains("%.f") => value,
+            Self::Time(_) => value.round(),
+        }
+    }
+
+    /// `value`, which has been rounded, as a cell.
+    #[must_use]
+    pub fn write(&self, value: f64) -> String {
+        match self {
+            Self::Number(style) => style.write(value),
+            Self::Truth(words) => words[usize::from(value >= 0.5)].clone(),
+            Self::Time(pattern) => cell::write_time(value, pattern),
+        }
+    }
+}
+
+/// Reads the values of a column whose style is known but for how precisely it is written.
+pub(crate) struct Values {
+    style: Style,
+    /// Fewest and most decimals so far.
+    decimals: [u8; 2],
+    grouped: bool,
+    scientific: bool,
+}
+
+impl Values {
+    pub(crate) fn new(style: Style) -> Self {
+        Self {
+            style,
+            decimals: [u8::MAX, 0],
+            grouped: false,
+            scientific: false,
+        }
+    }
+
+    /// The value of `cell`, which is not missing and of the style.
+    pub(crate) fn read(&mut self, cell: &str) -> Option<f64> {
+        match &self.style {
+            Style::Number(style) => {
+                let number = cell::number(cell, style.marks)?;
+                let [fewest, most] = self.decimals;
+                self.decimals = [fewest.min(number.decimals), most.max(number.decimals)];
+                self.grouped |= number.grouped;
+                self.scientific |= number.scientific;
+                Some(number.value)
+            }
+            Style::Truth(words) => Some(f64::from(cell.eq_ignore_ascii_case(&words[1]))),
+            Style::Time(pattern) => cell::time(cell, pattern),
+        }
+    }
+
+    /// The style, once all cells were read.
+    pub(crate) fn style(self) -> Style {
+        let Style::Number(style) = self.style else {
+            return self.style;
+        };
+        let [fewest, most] = self.decimals;
+        Style::Number(NumberStyle {
+            marks: Marks {
+                thousands: style.marks.thousands.filter(|_| self.grouped),
+                ..style.marks
+            },
+            decimals: most,
+            fixed: fewest == most,
+            scientific: self.scientific,
+            ..style
+        })
+    }
+}
+
+/// A cell that is not of its column's style.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stray {
+    pub(crate) line: u64,
+    pub(crate) cell: String,
+}
+
+/// What the cells of a column are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// Values that differ.
+    Values(Style),
+    /// The same text in every record.
+    Constant(String),
+    /// The number of the record, from 0 or 1.
+    Index(Style),
+    /// Nothing at all.
+    Empty,
+    /// Text; the first few different cells.
+    Text(Vec<String>),
+    /// Numbers, but for a few cells.
+    Strays(Vec<Stray>),
+}
+
+/// Strays that are named at most, and as many may be among numbers.
+const STRAYS: usize = 3;
+/// A column with more cells for one that is no number has strays.
+const NUMBERS_PER_STRAY: u64 = 20;
+/// Different texts of a column that are shown.
+const EXAMPLES: usize = 3;
+
+/// What is known of a column while its cells pass.
+pub(crate) struct Scan {
+    cells: u64,
+    missing: u64,
+    first: Option<String>,
+    is_constant: bool,
+    /// The number of the first record, as long as each cell counts one on.
+    counts_from: Option<u64>,
+    /// [`MARKS`] under which all cells are numbers.
+    marks: [bool; MARKS.len()],
+    /// Prefix and suffix of the first number.
+    unit: Option<[String; 2]>,
+    numbers: u64,
+    strays: Vec<Stray>,
+    /// The pair of words that all cells are of, and the words as the file writes them.
+    truth: Option<usize>,
+    words: [Option<String>; 2],
+    /// The patterns that all cells follow; none before the first cell.
+    times: Option<Vec<&'static str>>,
+    examples: Vec<String>,
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self {
+            cells: 0,
+            missing: 0,
+            first: None,
+            is_constant: true,
+            counts_from: None,
+            marks: [true; MARKS.len()],
+            unit: None,
+            numbers: 0,
+            strays: Vec::new(),
+            truth: None,
+            words: [None, None],
+            times: None,
+            examples: Vec::new(),
+        }
+    }
+}
+
+impl Scan {
+    /// Takes in the cell of the record that begins on `line`.
+    pub(crate) fn take(&mut self, line: u64, cell: &str) {
+        if cell::is_missing(cell) {
+            self.missing += 1;
+            self.counts_from = None;
+            return;
+        }
+        let before = self.cells;
+        self.cells += 1;
+        self.take_number(line, cell);
+        self.take_count(before, cell);
+        match &self.first {
+            None => self.first = Some(cell.to_owned()),
+            Some(first) => self.is_constant &= first == cell,
+        }
+        // Only what is not a number may be anything else.
+        if !self.marks.contains(&true) {
+            self.take_word(before, cell);
+            if self.examples.len() < EXAMPLES && !self.examples.iter().any(|known| known == cell) {
+                self.examples.push(cell.to_owned());
+            }
+        }
+    }
+
+    fn take_number(&mut self, line: u64, cell: &str) {
+        let mut found = cell::number(cell, MARKS[0]);
+        let is_plain = found.is_some();
+        self.marks[0] &= is_plain;
+        for (alive, marks) in self.marks.iter_mut().zip(MARKS).skip(1) {
+            // A number without marks is one under all marks that its point does not contradict.
+            if is_plain && (marks.decimal == '.' || !cell.contains('.')) {
+                continue;
+            }
+            // A cell that is a number under none is a stray.
+            if *alive || found.is_none() {
+                let number = cell::number(cell, marks);
+                *alive &= number.is_some();
+                found = found.or(number);
+            }
+        }
+        let is_number = found.is_some();
+        if let Some(number) = found {
+            let unit = [number.prefix, number.suffix];
+            let known = self.unit.get_or_insert_with(|| unit.map(str::to_owned));
+            if *known != unit {
+                self.marks = [false; MARKS.len()];
+            }
+        }
+        if is_number {
+            self.numbers += 1;
+        } else if self.strays.len() <= STRAYS {
+            let cell = cell.to_owned();
+            self.strays.push(Stray { line, cell });
+        }
+    }
+
+    fn take_count(&mut self, before: u64, cell: &str) {
+        let number = || cell.parse::<u64>().ok();
+        self.counts_from = match self.counts_from {
+            _ if before + self.missing > 0 && self.counts_from.is_none() => None,
+            None => number().filter(|first| *first <= 1),
+            Some(first) => (number() == first.checked_add(before)).then_some(first),
+        };
+    }
+
+    fn take_word(&mut self, before: u64, cell: &str) {
+        let truth = cell::truth(cell);
+        self.truth = match truth {
+            Some((pair, _)) if before == 0 || self.truth == Some(pair) => Some(pair),
+            _ => None,
+        };
+        if let Some((_, yes)) = truth {
+            self.words[usize::from(yes)].get_or_insert_with(|| cell.to_owned());
+        }
+        match &mut self.times {
+            None if before == 0 => {
+                let fit = |pattern: &&str| cell::time(cell, pattern).is_some();
+                self.times = Some(TIMES.into_iter().filter(fit).collect());
+            }
+            Some(times) => times.retain(|pattern| cell::time(cell, pattern).is_some()),
+            None => {}
+        }
+    }
+
+    /// The number of cells that are not missing.
+    pub(crate) fn cells(&self) -> u64 {
+        self.cells
+    }
+
+    /// What all those cells were.
+    pub(crate) fn kind(&self) -> Kind {
+        let Some(first) = &self.first else {
+            return Kind::Empty;
+        };
+        if self.is_constant && self.cells > 1 {
+            return Kind::Constant(first.clone());
+        }
+        if let Some(style) = self.number_style() {
+            let style = Style::Number(style);
+            let counts = self.counts_from.is_some() && self.cells > 2;
+            return if counts {
+                Kind::Index(style)
+            } else {
+                Kind::Values(style)
+            };
+        }
+        if let (Some(_), [Some(no), Some(yes)]) = (self.truth, &self.words) {
+            return Kind::Values(Style::Truth([no.clone(), yes.clone()]));
+        }
+        if let Some(pattern) = self.times.iter().flatten().next() {
+            return Kind::Values(Style::Time((*pattern).to_owned()));
+        }
+        let strays = self.strays.len();
+        if (1..=STRAYS).contains(&strays) && self.numbers >= NUMBERS_PER_STRAY * strays as u64 {
+            return Kind::Strays(self.strays.clone());
+        }
+        Kind::Text(self.examples.clone())
+    }
+
+    fn number_style(&self) -> Option<NumberStyle> {
+        let alive = self.marks.iter().position(|alive| *alive)?;
+        let [prefix, suffix] = self.unit.clone()?;
+        Some(NumberStyle {
+            marks: MARKS[alive],
+            prefix,
+            suffix,
+            decimals: 0,
+            fixed: true,
+            scientific: false,
+        })
+    }
+}
+
+/// The cells of column names, made unique and never empty.
+pub(crate) fn names(cells: &[Cow<'_, str>]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(cells.len());
+    for cell in cells {
+        let mut name = cell.trim().to_owned();
+        let mut copy = 1;
+        while !name.is_empty() && names.contains(&name) {
+            copy += 1;
+            name = format!("{}.{copy}", cell.trim());
+        }
+        names.push(name);
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(cells: &[&str]) -> Scan {
+        let mut scan = Scan::default();
+        for (index, cell) in cells.iter().enumerate() {
+            scan.take(index as u64 + 1, cell);
+        }
+        scan
+    }
+
+    /// The cells that a column of `cells` writes for the values that it reads.
+    fn back(cells: &[&str]) -> Vec<String> {
+        let Kind::Values(style) = scan(cells).kind() else {
+            panic!("{:?}", scan(cells).kind());
+        };
+        let mut values = Values::new(style);
+        let read: Vec<_> = cells
+            .iter()
+            .map(|cell| values.read(cell).unwrap())
+            .collect();
+        let style = values.style();
+        read.iter()
+            .map(|&value| style.write(style.round(value)))
+            .collect()
+    }
+
+    #[test]
+    fn columns_write_what_they_read() {
+        for cells in [
+            &["-0.5", "1.25", "7"][..],
+            &["-0.50", "1.25", "7.00"],
+            &["3", "-7", "12"],
+            &["14,081.80", "4,888.70", "517.00"],
+            &["1.065,50", "-0,75", "31,00"],
+            &["1.166", "2", "1.065,25"],
+            &["$14.08", "$4.89", "$1.00"],
+            &["14.1%", "4.9%", "0.0%"],
+            &["True", "False", "True"],
+            &["no", "yes", "yes"],
+            &["2024-01-01", "2024-12-31", "2023-02-28"],
+            &["13/01/2024", "01/02/2024", "28/12/2023"],
+            &[
+                "2024-01-01 10:00:00",
+                "2024-01-02 00:00:59",
+                "1950-01-01 00:00:00",
+            ],
+            &["1000000000.123", "1000000000.124", "999999999.5"],
+            &["1e-300", "2.5", "1e17"],
+        ] {
+            let back = back(cells);
+            let expected: Vec<_> = cells.iter().map(ToString::to_string).collect();
+            if cells[0] != "1e-300" {
+                assert_eq!(back, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_are_told_from_all_cells() {
+        assert!(matches!(scan(&["0", "1", "2", "3"]).kind(), Kind::Index(_)));
+        assert!(matches!(scan(&["1", "2", "3"]).kind(), Kind::Index(_)));
+        assert!(matches!(
+            scan(&["0", "1", "2", "2"]).kind(),
+            Kind::Values(_)
+        ));
+        assert!(matches!(scan(&["", "1", "2"]).kind(), Kind::Values(_)));
+        assert_eq!(
+            scan(&["1.0", "1.0", "?"]).kind(),
+            Kind::Constant("1.0".into())
+        );
+        assert_eq!(scan(&["", "NA"]).kind(), Kind::Empty);
+        assert_eq!(
+            scan(&["male", "female", "male", "other", "more"]).kind(),
+            Kind::Text(["male", "female", "other"].map(str::to_owned).to_vec())
+        );
+        assert_eq!(
+            scan(&["C001", "C002", "C003"]).kind(),
+            Kind::Text(["C001", "C002", "C003"].map(str::to_owned).to_vec())
+        );
+        let mut cells = vec!["0.5"; 60];
+        cells.extend(["0.25", "Total"]);
+        let stray = Stray {
+            line: 62,
+            cell: "Total".into(),
+        };
+        assert_eq!(scan(&cells).kind(), Kind::Strays(vec![stray]));
+        // Euros and dollars are not one unit.
+        assert!(matches!(scan(&["$1", "€2", "$3"]).kind(), Kind::Text(_)));
+        assert_eq!(scan(&["NA", "NA", "3", "4"]).missing, 2);
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let cells = ["a", "b", "a", "", "a", ""].map(Cow::from);
+        assert_eq!(names(&cells), ["a", "b", "a.2", "", "a.3", ""]);
+    }
+}

@@ -1,0 +1,286 @@
+//! How a table is written: what separates and what quotes its cells; and its cells.
+//!
+//! Nothing of it is stated in a file, so the way of reading wins under which most records have the
+//! same number of cells.
+
+use std::borrow::Cow;
+
+/// What separates cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delimiter {
+    /// This one character.
+    Byte(u8),
+    /// Any number of spaces and tabs.
+    Blanks,
+}
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    pub(crate) delimiter: Delimiter,
+    pub(crate) quote: u8,
+}
+
+/// Every delimiter; semicolons come before commas, which may be decimal where semicolons separate.
+const DELIMITERS: [Delimiter; 5] = [
+    Delimiter::Byte(b';'),
+    Delimiter::Byte(b'\t'),
+    Delimiter::Byte(b','),
+    Delimiter::Byte(b'|'),
+    Delimiter::Blanks,
+];
+/// Records that are looked at to tell the dialect.
+const LOOKED_AT: usize = 200;
+/// A dialect further down the list must be followed by so many more of the records.
+const CLEARLY: f64 = 0.02;
+
+impl Dialect {
+    /// The dialect of `text`; `delimiter` if the file states it.
+    pub(crate) fn of(text: &str, delimiter: Option<Delimiter>) -> Self {
+        let quote = quote(text);
+        let candidates: &[Delimiter] = match &delimiter {
+            Some(delimiter) => std::slice::from_ref(delimiter),
+            None => &DELIMITERS,
+        };
+        let mut best = (0.0, Delimiter::Byte(b','));
+        for &delimiter in candidates {
+            let follow = Self { delimiter, quote }.followers(text);
+            if follow > best.0 + CLEARLY {
+                best = (follow, delimiter);
+            }
+        }
+        let delimiter = delimiter.unwrap_or(best.1);
+        Self { delimiter, quote }
+    }
+
+    /// Share of the first records that have the most frequent number of cells, if that is not one.
+    fn followers(self, text: &str) -> f64 {
+        let mut records = Records::new(text, self);
+        let mut counts: Vec<usize> = Vec::new();
+        while counts.len() < LOOKED_AT
+            && let Some((_, cells)) = records.next()
+        {
+            counts.push(cells.len());
+        }
+        counts.sort_unstable();
+        let runs = counts.chunk_by(|a, b| a == b).filter(|run| run[0] > 1);
+        let most = runs.map(<[usize]>::len).max().unwrap_or(0);
+        most as f64 / counts.len().max(1) as f64
+    }
+}
+
+/// Single quotes quote if cells of the first lines stand in them and none stand in double ones.
+fn quote(text: &str) -> u8 {
+    let is_edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || ",;|".contains(c));
+    // Every other quote begins a cell.
+    let stands_in = |line: &str, quote: char| {
+        let mut count = 0;
+        let begin_cells = line.match_indices(quote).all(|(index, _)| {
+            count += 1;
+            count % 2 == 0 || is_edge(line[..index].chars().next_back())
+        });
+        begin_cells && count > 0 && count % 2 == 0
+    };
+    let mut lines = text.lines().take(LOOKED_AT);
+    if lines.clone().any(|line| stands_in(line, '"')) || !lines.any(|line| stands_in(line, '\'')) {
+        b'"'
+    } else {
+        b'\''
+    }
+}
+
+/// The records of a text: lines, but for quoted cells that go over several. Lines that begin with
+/// `#` and records of nothing but empty cells are left out.
+pub(crate) struct Records<'a> {
+    rest: &'a str,
+    line: u64,
+    dialect: Dialect,
+}
+
+impl<'a> Records<'a> {
+    /// The records of `text`, written as `dialect` says.
+    pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self {
+            rest: text,
+            line: 1,
+            dialect,
+        }
+    }
+
+    /// The cells of the next record, without blanks around them, and the line it begins on.
+    pub(crate) fn next(&mut self) -> Option<(u64, Vec<Cow<'a, str>>)> {
+        while !self.rest.is_empty() {
+            let line = self.line;
+            if self.rest.trim_start_matches([' ', '\t']).starts_with('#') {
+                self.skip_line();
+                continue;
+            }
+            let mut cells = Vec::new();
+            while self.cell(&mut cells) {}
+            if cells.iter().any(|cell| !cell.is_empty()) {
+                return Some((line, cells));
+            }
+        }
+        None
+    }
+
+    /// Leaves the rest of the line out, and gives it.
+    pub(crate) fn skip_line(&mut self) -> &'a str {
+        let end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());
+        let (skipped, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        self.end_line();
+        skipped
+    }
+
+    /// Takes the end of a line.
+    fn end_line(&mut self) {
+        let rest = self.rest;
+        let after = ["\r\n", "\n", "\r"]
+            .iter()
+            .find_map(|end| rest.strip_prefix(end));
+        self.rest = after.unwrap_or(rest);
+        self.line += 1;
+    }
+
+    /// Takes a cell and what separates it from the next; false at the end of the record.
+    fn cell(&mut self, cells: &mut Vec<Cow<'a, str>>) -> bool {
+        let tab_separates = self.dialect.delimiter == Delimiter::Byte(b'\t');
+        let is_blank = |c: char| c == ' ' || c == '\u{a0}' || (c == '\t' && !tab_separates);
+        self.rest = self.rest.trim_start_matches(is_blank);
+        let quoted = self.quoted();
+        let ends = |c: char| match self.dialect.delimiter {
+            _ if c == '\n' || c == '\r' => true,
+            Delimiter::Byte(byte) => c == char::from(byte),
+            Delimiter::Blanks => is_blank(c),
+        };
+        let end = self.rest.find(ends).unwrap_or(self.rest.len());
+        let (plain, rest) = self.rest.split_at(end);
+        let plain = plain.trim_end_matches(is_blank);
+        let at_end = rest.is_empty() || rest.starts_with(['\n', '\r']);
+        self.rest = rest;
+        // Blanks at the end of a line separate nothing.
+        let nothing =
+            self.dialect.delimiter == Delimiter::Blanks && quoted.is_none() && plain.is_empty();
+        match quoted {
+            Some(quoted) if plain.is_empty() => cells.push(quoted),
+            // What follows a closing quote belongs to the cell.
+            Some(quoted) => cells.push(Cow::Owned(quoted.into_owned() + plain)),
+            None if nothing => {}
+            None => cells.push(Cow::Borrowed(plain)),
+        }
+        if at_end {
+            self.end_line();
+        } else {
+            self.rest = rest
+                .split_at(rest.chars().next().map_or(0, char::len_utf8))
+                .1;
+        }
+        !at_end
+    }
+
+    /// Takes what stands in quotes, if a quote is next and another one closes it; two in a row stand
+    /// for one.
+    fn quoted(&mut self) -> Option<Cow<'a, str>> {
+        let quote = char::from(self.dialect.quote);
+        let inside = self.rest.strip_prefix(quote)?;
+        let mut from = 0;
+        let end = loop {
+            let at = from + inside[from..].find(quote)?;
+            if !inside[at + 1..].starts_with(quote) {
+                break at;
+            }
+            from = at + 2;
+        };
+        let text = &inside[..end];
+        self.line += text.matches('\n').count() as u64;
+        self.rest = &inside[end + 1..];
+        let doubled = [quote, quote].iter().collect::<String>();
+        Some(match text.contains(&doubled) {
+            true => Cow::Owned(text.replace(&doubled, &quote.to_string())),
+            false => Cow::Borrowed(text),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(text: &str) -> Vec<(u64, Vec<String>)> {
+        let mut records = Records::new(text, Dialect::of(text, None));
+        let mut all = Vec::new();
+        while let Some((line, cells)) = records.next() {
+            all.push((line, cells.into_iter().map(Cow::into_owned).collect()));
+        }
+        all
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &[(u64, &[&str])]) {
+        let found = cells(text);
+        let found: Vec<(u64, Vec<&str>)> = found
+            .iter()
+            .map(|(line, cells)| (*line, cells.iter().map(String::as_str).collect()))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(line, cells)| (*line, cells.to_vec()))
+            .collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn every_delimiter_is_told() {
+        for text in [
+            "a,b\n1,2\n",
+            "a;b\r\n1;2",
+            "a\tb\r1\t2\r",
+            "a|b\n1|2",
+            "a b\n1   2\n",
+            " a \t b\n1 2 \n",
+        ] {
+            check(text, &[(1, &["a", "b"]), (2, &["1", "2"])]);
+        }
+        check(
+            "1,5;-0,1\n2,5;3,1\n",
+            &[(1, &["1,5", "-0,1"]), (2, &["2,5", "3,1"])],
+        );
+        check("a\n1\n2", &[(1, &["a"]), (2, &["1"]), (3, &["2"])]);
+        // Double tabs in some lines and single ones in others.
+        check(
+            "1\t\t2\n3\t4\n5\t\t6\n",
+            &[(1, &["1", "2"]), (2, &["3", "4"]), (3, &["5", "6"])],
+        );
+    }
+
+    #[test]
+    fn quotes_of_either_kind_hold_delimiters_and_line_ends() {
+        check(
+            "a, b\n\"1,5\", \"x \"\"y\"\"\nz\"\n2,3",
+            &[
+                (1, &["a", "b"]),
+                (2, &["1,5", "x \"y\"\nz"]),
+                (4, &["2", "3"]),
+            ],
+        );
+        check("a,'b'\n1,'-1'\n", &[(1, &["a", "b"]), (2, &["1", "-1"])]);
+        check("it's,b\n1,2\n", &[(1, &["it's", "b"]), (2, &["1", "2"])]);
+        check(
+            "\"a\" \"b\"\n\"1\" 2 3\n",
+            &[(1, &["a", "b"]), (2, &["1", "2", "3"])],
+        );
+        // A quote that nothing closes is a character.
+        check("a,b\n\"1,2\n", &[(1, &["a", "b"]), (2, &["\"1", "2"])]);
+    }
+
+    #[test]
+    fn comments_and_empty_records_are_left_out() {
+        check(
+            "# x\n\na,b\n,\n1,2\n#y\n,,\n",
+            &[(3, &["a", "b"]), (5, &["1", "2"])],
+        );
+        check("", &[]);
+        check("a,,\n", &[(1, &["a", "", ""])]);
+    }
+}

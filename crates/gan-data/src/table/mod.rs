@@ -1,0 +1,435 @@
+//! Tables as people keep them: text in some encoding, with some delimiter, perhaps a header, columns
+//! of numbers, dates or yes and no, blanks, an index.
+//!
+//! A table is read twice: once to tell what its columns are, from all of their cells, and once for
+//! the values. What cannot be told from the file is settled by [`TableKeys`].
+
+mod cell;
+mod column;
+mod decode;
+mod dialect;
+mod header;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+pub use cell::{Marks, NumberStyle};
+pub use column::{Stray, Style};
+
+use crate::error::DataProblem;
+use column::{Kind, Scan, Values};
+use dialect::{Delimiter, Dialect, Records};
+
+/// The keys of `[data]` that say how a table is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TableKeys<'a> {
+    /// True if the first record names the columns; to be told from the file if not given.
+    pub(crate) header: Option<bool>,
+    /// The columns to take, by name or number; all but an index if not given.
+    pub(crate) columns: Option<&'a [String]>,
+    /// Columns to leave out.
+    pub(crate) drop: &'a [String],
+}
+
+/// A table's records and how it is written.
+pub(crate) struct Table {
+    /// Values of the columns that are [`Role::Values`], record by record.
+    pub(crate) values: Vec<f64>,
+    /// How many columns these are.
+    pub(crate) cols: usize,
+    pub(crate) shape: TableShape,
+    /// Remarks for the user.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How a table is written, so that generated records are written alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableShape {
+    /// True if the first record names the columns.
+    pub header: bool,
+    /// What separates the cells.
+    pub delimiter: char,
+    /// The columns that are written, in the order of the file.
+    pub columns: Vec<Column>,
+}
+
+impl TableShape {
+    /// The styles of the columns that have values, in the order of a record's values.
+    pub fn styles(&self) -> impl Iterator<Item = &Style> {
+        self.columns.iter().filter_map(|column| match &column.role {
+            Role::Values(style) => Some(style),
+            Role::Constant(_) => None,
+        })
+    }
+
+    /// The cells of a record in the user's units, constant columns among them.
+    ///
+    /// # Panics
+    /// If there is not one value for each column that has values.
+    #[must_use]
+    pub fn cells(&self, row: &[f64]) -> Vec<String> {
+        assert_eq!(row.len(), self.styles().count(), "one value per column");
+        let mut values = row.iter();
+        let cells = self.columns.iter().map(|column| match &column.role {
+            Role::Values(style) => values
+                .next()
+                .map_or_else(String::new, |&value| style.write(value)),
+            Role::Constant(text) => text.clone(),
+        });
+        cells.collect()
+    }
+
+    /// Names of all columns that are written, if the file has a header.
+    #[must_use]
+    pub fn names(&self) -> Option<Vec<String>> {
+        let names = self.columns.iter().map(|column| column.name.clone());
+        self.header.then(|| names.collect())
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name in the header; its number in a table without one.
+    pub name: String,
+    /// Where its cells come from.
+    pub role: Role,
+}
+
+/// Where the cells of a column come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// From one value of a record.
+    Values(Style),
+    /// Always this text.
+    Constant(String),
+}
+
+/// Reads a table.
+///
+/// # Errors
+/// If it is no text, its lines are of unequal length, or a column is no numbers, dates or truths.
+pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataProblem> {
+    let (text, encoding) = decode::decode(bytes).ok_or(DataProblem::NotText)?;
+    let mut notes = Vec::new();
+    if encoding == encoding_rs::WINDOWS_1252 {
+        notes.push("it is not UTF-8 and was read as Windows-1252".to_owned());
+    }
+    let text = Text::new(&text);
+    let layout = header::layout(&text, keys.header);
+    if layout.cols == 0 {
+        return Err(DataProblem::NoRecords);
+    }
+    let file = File { text, layout };
+    let scans = file.scan()?;
+    let mut plans = file.plan(&scans, keys, &mut notes)?;
+    let values = file.values(&mut plans, &mut notes)?;
+    let cols = plans
+        .iter()
+        .filter(|plan| matches!(plan, Plan::Values(_)))
+        .count();
+    if values.is_empty() {
+        return Err(DataProblem::NoRecords);
+    }
+    let column = |(index, plan)| {
+        let role = match plan {
+            Plan::Values(values) => Role::Values(values.style()),
+            Plan::Constant(text) => Role::Constant(text),
+            Plan::LeftOut => return None,
+        };
+        let name = file.name(index);
+        Some(Column { name, role })
+    };
+    let shape = TableShape {
+        header: file.layout.names.is_some(),
+        delimiter: match file.text.dialect.delimiter {
+            Delimiter::Byte(byte) => char::from(byte),
+            Delimiter::Blanks => ' ',
+        },
+        columns: plans.into_iter().enumerate().filter_map(column).collect(),
+    };
+    Ok(Table {
+        values,
+        cols,
+        shape,
+        notes,
+    })
+}
+
+/// The text of a table behind what stands before it: blank lines, comments, Excel's `sep=`.
+pub(super) struct Text<'a> {
+    body: &'a str,
+    /// Lines before it.
+    lines: u64,
+    /// The last comment, which may name the columns.
+    comment: Option<&'a str>,
+    dialect: Dialect,
+}
+
+impl<'a> Text<'a> {
+    fn new(text: &'a str) -> Self {
+        let (mut comment, mut delimiter) = (None, None);
+        let (mut body, mut lines) = (text, 0);
+        while !body.is_empty() {
+            let end = body.find(['\n', '\r']).unwrap_or(body.len());
+            let (line, rest) = body.split_at(end);
+            let line = line.trim();
+            if let Some(text) = line.strip_prefix('#') {
+                comment = Some(text.trim_start_matches('#').trim());
+            } else if let [b's', b'e', b'p', b'=', separator] = line.as_bytes()
+                && lines == 0
+            {
+                delimiter = Some(Delimiter::Byte(*separator));
+            } else if !line.is_empty() {
+                break;
+            }
+            let rest = rest.strip_prefix('\r').unwrap_or(rest);
+            body = rest.strip_prefix('\n').unwrap_or(rest);
+            lines += 1;
+        }
+        Self {
+            body,
+            lines,
+            comment,
+            dialect: Dialect::of(body, delimiter),
+        }
+    }
+
+    /// The cells of one line.
+    fn cells(&self, line: &'a str) -> Vec<Cow<'a, str>> {
+        let record = Records::new(line, self.dialect).next();
+        record.map_or_else(Vec::new, |(_, cells)| cells)
+    }
+
+    /// The records from the first on, with the lines they begin on.
+    fn records(&self) -> impl Iterator<Item = (u64, Vec<Cow<'a, str>>)> + use<'a> {
+        let mut records = Records::new(self.body, self.dialect);
+        let lines = self.lines;
+        std::iter::from_fn(move || records.next().map(|(line, cells)| (lines + line, cells)))
+    }
+}
+
+/// The largest value: that of 32 bits, in which the players compute.
+const LARGEST: f64 = f32::MAX as f64;
+
+/// A column with a name that counts up in fewer records may do so by chance.
+const FEWEST_COUNTED: u64 = 10;
+
+/// A table's text and what stands where in it.
+struct File<'a> {
+    text: Text<'a>,
+    layout: header::Layout,
+}
+
+/// What becomes of a column.
+enum Plan {
+    Values(Values),
+    Constant(String),
+    LeftOut,
+}
+
+impl File<'_> {
+    /// True if the header names the column.
+    fn has_name(&self, index: usize) -> bool {
+        let names = self.layout.names.as_ref();
+        names.is_some_and(|names| !names[index].is_empty())
+    }
+
+    /// The columns' names in messages: their own, or else their numbers.
+    fn name(&self, index: usize) -> String {
+        let own = self
+            .layout
+            .names
+            .as_ref()
+            .map(|names| names[index].as_str());
+        match own {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => (index + 1).to_string(),
+        }
+    }
+
+    /// The cells of each record, and its line.
+    fn records(&self) -> impl Iterator<Item = Result<(u64, Vec<Cow<'_, str>>), DataProblem>> {
+        let cols = self.layout.cols;
+        self.text
+            .records()
+            .skip(self.layout.skip)
+            .map(move |(line, mut cells)| {
+                // Spreadsheets write commas behind the last column.
+                if cells.len() < cols || cells[cols..].iter().any(|cell| !cell.is_empty()) {
+                    return Err(DataProblem::Ragged {
+                        line,
+                        found: cells.len(),
+                        expected: cols,
+                    });
+                }
+                cells.truncate(cols);
+                Ok((line, cells))
+            })
+    }
+
+    /// Looks at every cell.
+    fn scan(&self) -> Result<Vec<Scan>, DataProblem> {
+        let mut scans: Vec<Scan> = (0..self.layout.cols).map(|_| Scan::default()).collect();
+        for record in self.records() {
+            let (line, cells) = record?;
+            for (scan, cell) in scans.iter_mut().zip(&cells) {
+                scan.take(line, cell);
+            }
+        }
+        Ok(scans)
+    }
+
+    /// The indices of the columns that `wanted`, the value of `key`, means by name or number.
+    fn find(&self, key: &'static str, wanted: &[String]) -> Result<Vec<usize>, DataProblem> {
+        let all: Vec<_> = (0..self.layout.cols)
+            .map(|index| self.name(index))
+            .collect();
+        let find = |wanted: &String| {
+            let by_number = || wanted.parse::<usize>().ok()?.checked_sub(1);
+            let by_name = all.iter().position(|name| name == wanted);
+            by_name
+                .or_else(by_number)
+                .filter(|&index| index < all.len())
+                .ok_or_else(|| DataProblem::UnknownColumn {
+                    key,
+                    found: wanted.clone(),
+                    expected: all.clone(),
+                })
+        };
+        wanted.iter().map(find).collect()
+    }
+
+    /// What becomes of each column, and remarks on it.
+    fn plan(
+        &self,
+        scans: &[Scan],
+        keys: TableKeys<'_>,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Plan>, DataProblem> {
+        let chosen = keys
+            .columns
+            .map(|columns| self.find("columns", columns))
+            .transpose()?;
+        let dropped = self.find("drop", keys.drop)?;
+        let (mut texts, mut strays) = (Vec::new(), None);
+        let (mut constant, mut empty) = (Vec::new(), Vec::new());
+        let mut plans = Vec::with_capacity(scans.len());
+        for (index, scan) in scans.iter().enumerate() {
+            let is_chosen = chosen.as_ref().map(|chosen| chosen.contains(&index));
+            let name = || self.name(index);
+            let left_out = dropped.contains(&index) || is_chosen == Some(false);
+            plans.push(match scan.kind() {
+                _ if left_out => Plan::LeftOut,
+                Kind::Values(style) => Plan::Values(Values::new(style)),
+                Kind::Index(style)
+                    if is_chosen == Some(true)
+                        || scans.len() == 1
+                        || (self.has_name(index) && scan.cells() < FEWEST_COUNTED) =>
+                {
+                    Plan::Values(Values::new(style))
+                }
+                Kind::Index(_) => {
+                    let name = name();
+                    notes.push(format!(
+                        "column {name} numbers the records and is left out; data.columns brings it back"
+                    ));
+                    Plan::LeftOut
+                }
+                Kind::Constant(text) => {
+                    constant.push(format!("{} ({text})", name()));
+                    Plan::Constant(text)
+                }
+                Kind::Empty => {
+                    // A delimiter at the end of every line makes no column.
+                    if self.has_name(index) {
+                        empty.push(name());
+                    }
+                    Plan::LeftOut
+                }
+                Kind::Text(examples) => {
+                    texts.push((name(), examples));
+                    Plan::LeftOut
+                }
+                Kind::Strays(found) => {
+                    strays = strays.or_else(|| Some((name(), found)));
+                    Plan::LeftOut
+                }
+            });
+        }
+        if !texts.is_empty() {
+            return Err(DataProblem::TextColumns { columns: texts });
+        }
+        if let Some((column, strays)) = strays {
+            return Err(DataProblem::Strays { column, strays });
+        }
+        notes.extend(listed(&constant).map(|names| {
+            format!("constant columns are written as they are and not learnt: {names}")
+        }));
+        notes.extend(listed(&empty).map(|names| format!("empty columns are left out: {names}")));
+        Ok(plans)
+    }
+
+    /// The values of the complete records, and a remark on the others.
+    fn values(&self, plans: &mut [Plan], notes: &mut Vec<String>) -> Result<Vec<f64>, DataProblem> {
+        let mut missing = vec![0u64; plans.len()];
+        let (mut values, mut complete, mut rows) = (Vec::new(), 0u64, 0u64);
+        for record in self.records() {
+            let (line, cells) = record?;
+            let begin = values.len();
+            let mut is_complete = true;
+            for (index, (plan, cell)) in plans.iter_mut().zip(&cells).enumerate() {
+                let Plan::Values(reader) = plan else {
+                    continue;
+                };
+                if cell::is_missing(cell) {
+                    missing[index] += 1;
+                    is_complete = false;
+                    continue;
+                }
+                let value = reader.read(cell).unwrap_or(f64::INFINITY);
+                if value.abs() > LARGEST {
+                    return Err(DataProblem::NotFinite {
+                        place: format!("line {line}, column {}", self.name(index)),
+                        found: value,
+                    });
+                }
+                values.push(value);
+            }
+            rows += 1;
+            complete += u64::from(is_complete);
+            if !is_complete {
+                values.truncate(begin);
+            }
+        }
+        let named = |(index, count): (usize, &u64)| format!("{} {count}", self.name(index));
+        let gaps = missing.iter().enumerate().filter(|(_, count)| **count > 0);
+        let gaps: Vec<_> = gaps.map(named).collect();
+        match listed(&gaps) {
+            Some(columns) if complete == 0 => {
+                return Err(DataProblem::NoCompleteRecord { columns });
+            }
+            Some(columns) => notes.push(format!(
+                "{} of {rows} records have missing values and are left out: {columns}",
+                rows - complete
+            )),
+            None => {}
+        }
+        Ok(values)
+    }
+}
+
+/// Names that a message lists at most.
+const LISTED: usize = 8;
+
+/// Some names, the first few of many; nothing of none.
+fn listed(names: &[String]) -> Option<String> {
+    let shown = names[..names.len().min(LISTED)].join(", ");
+    match names.len() {
+        0 => None,
+        n if n > LISTED => Some(format!("{shown} and {} more", n - LISTED)),
+        _ => Some(shown),
+    }
+}
