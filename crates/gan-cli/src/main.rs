@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use gan_run::problem::{Cause, Problem};
 
+use commands::data::{self, DataArgs};
 use commands::evaluate::{self, EvaluateArgs};
 use commands::figure::{self, FigureArgs};
 use commands::info::{self, InfoArgs};
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// Train a generator, from a preset or from a file, or continue a run.
     Train(TrainArgs),
+    /// Say what a file or folder of data is taken for, before anything is trained on it.
+    Data(DataArgs),
     /// Draw samples from a run or a checkpoint; no data is needed.
     Sample(SampleArgs),
     /// Measure how good the samples of a run or a checkpoint are, beside controls.
@@ -81,6 +84,7 @@ fn give_runtime_directory() {
 fn run(command: Command) -> Result<ExitCode, Problem> {
     match command {
         Command::Train(args) => train::run(&args, Output::of_flag(args.json)),
+        Command::Data(args) => data::run(&args, Output::Text),
         Command::Sample(args) => sample::run(&args, Output::Text),
         Command::Evaluate(args) => evaluate::run(&args, Output::of_flag(args.json)),
         Command::Info(args) => info::run(&args, Output::of_flag(args.json)),

@@ -192,7 +192,7 @@ impl DataError {
             {
                 "check the owner and the permissions of the path"
             }
-            P::UnknownKind { .. } => "if it is a table, say so with data.format = \"table\"",
+            P::UnknownKind { .. } => "if it is a table, say so with data.format=\"table\"",
             P::Unsupported { found, .. } if found.contains("array of") => {
                 "convert it in Python: images on [0, 1] by \
                  np.save(path, np.round(255 * x).astype(np.uint8)), \
@@ -218,7 +218,7 @@ impl DataError {
             P::NotText => "save a spreadsheet as CSV; an archive must be unpacked",
             P::Ragged { .. } => "look for a delimiter or a quote too many in that line",
             P::NoCompleteRecord { .. } => {
-                "leave out the columns with the most missing values: data.drop = [\"NAME\", ...]"
+                "leave out the columns with the most missing values by name, with data.drop=[\"NAME\"]"
             }
             P::NotFinite { .. } => MISSING_VALUES,
             P::Normalize(_) => "pixels and gcn are for bytes (images)",
@@ -235,7 +235,7 @@ const MISSING_VALUES: &str = "remove or fill in the rows with missing values";
 /// The key that leaves the columns `names` out.
 fn drop_key<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let names: Vec<_> = names.map(|name| format!("{name:?}")).collect();
-    format!("data.drop = [{}]", names.join(", "))
+    format!("data.drop=[{}]", names.join(", "))
 }
 
 fn texts(columns: &[(String, Vec<String>)]) -> String {

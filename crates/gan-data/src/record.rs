@@ -36,18 +36,6 @@ pub enum RecordShape {
 }
 
 impl RecordShape {
-    /// Rounds a record in the user's units to what a file of this shape can hold.
-    pub fn round(&self, row: &mut [f64]) {
-        if let Self::Table(table) = self {
-            let styles = table.styles();
-            row.iter_mut()
-                .zip(styles)
-                .for_each(|(value, style)| *value = style.round(*value));
-        }
-    }
-}
-
-impl RecordShape {
     /// Height, width and channels of an image; `None` for other records.
     #[must_use]
     pub fn image(&self) -> Option<[usize; 3]> {
@@ -57,16 +45,40 @@ impl RecordShape {
                 width,
                 channels,
             } => Some([height, width, channels]),
-            Self::Vector { .. } => None,
+            Self::Vector { .. } | Self::Table(_) => None,
         }
     }
 
-    /// Names of the columns, where there are columns with names.
+    /// Names of the columns that a record has a value of, where they have names.
     #[must_use]
-    pub fn columns(&self) -> Option<&[String]> {
+    pub fn columns(&self) -> Option<Vec<&str>> {
         match self {
             Self::Image { .. } => None,
-            Self::Vector { columns } => columns.as_deref(),
+            Self::Vector { columns, .. } => {
+                let columns = columns.as_ref()?;
+                Some(columns.iter().map(String::as_str).collect())
+            }
+            Self::Table(table) => table
+                .header
+                .then(|| table.learnt().map(|(name, _)| name).collect()),
+        }
+    }
+
+    /// Rounds a record in the user's units to what a file of this shape holds.
+    ///
+    /// # Panics
+    /// If it is a table's, and there is not one value for each column that is learnt.
+    pub fn round(&self, row: &mut [f64]) {
+        match self {
+            Self::Table(table) => {
+                assert_eq!(row.len(), table.learnt().count(), "one value per column");
+                let columns = row.iter_mut().zip(table.learnt());
+                columns.for_each(|(value, (_, style))| *value = style.round(*value));
+            }
+            Self::Vector { double: true, .. } => {}
+            _ => row
+                .iter_mut()
+                .for_each(|value| *value = f64::from(*value as f32)),
         }
     }
 }

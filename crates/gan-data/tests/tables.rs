@@ -178,12 +178,12 @@ fn tables_wrong_in_each_way_are_told() {
         (
             many("Total,9\n"),
             "column a: found \"Total\" on line 82, expected a number",
-            "data.drop = [\"a\"]",
+            "data.drop=[\"a\"]",
         ),
         (
             "x,sex,city\n1,male,Bonn\n2,female,Rome\n4,male,Oslo\n".to_owned(),
             "found text in sex (male, female), city (Bonn, Rome, Oslo)",
-            "data.drop = [\"sex\", \"city\"]",
+            "data.drop=[\"sex\", \"city\"]",
         ),
         (
             "a,b\n1,\n2,NA\n,3\n,4\n".to_owned(),
@@ -233,7 +233,7 @@ fn tables_wrong_in_each_way_are_told() {
 fn hints_work_when_they_are_followed() {
     let text = "x,sex,city\n1,male,Bonn\n2,female,Rome\n4,male,Oslo\n";
     let hint = table(text, whole).unwrap_err().hint().unwrap();
-    let key = hint.split_once("data.drop = ").unwrap().1;
+    let key = hint.split_once("data.drop=").unwrap().1;
     let drop: DataConfig = toml::from_str(&format!("source = 'x'\ndrop = {key}")).unwrap();
     let dataset = table(text, |config| {
         whole(config);

@@ -35,6 +35,10 @@ pub enum Event<'a> {
         source: &'a str,
         /// Number of training records.
         train_records: usize,
+        /// Number of records that are held out to choose settings on.
+        valid_records: usize,
+        /// Number of records that are held out to report on.
+        test_records: usize,
         /// The loader's remarks about the data.
         notes: &'a [String],
     },

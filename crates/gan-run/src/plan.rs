@@ -131,6 +131,8 @@ impl Plan {
         observer.event(&Event::Data {
             source: &dataset.source,
             train_records: train.rows(),
+            valid_records: dataset.splits.valid.len(),
+            test_records: dataset.splits.test.len(),
             notes: &dataset.notes,
         });
         let record = RecordInfo::new(&self.name, &dataset, &train);

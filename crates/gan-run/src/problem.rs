@@ -130,11 +130,23 @@ macro_rules! failures {
 }
 
 failures! {
-    DataError, DataError::hint;
+    DataError, |error| error.hint().map(|hint| as_flag(&hint));
     BackendError, device_hint;
     EvalError, evaluation_hint;
     CheckpointError, |_| None;
     ConfigError, |_| None;
+}
+
+/// `hint` with the key of `[data]` that it ends in, such as `data.drop=["id"]`, as a flag that can be
+/// typed.
+fn as_flag(hint: &str) -> String {
+    match hint.split_once(" data.") {
+        Some((before, key)) => {
+            let word = format!("data.{key}").replace('\'', r"'\''");
+            format!("{before} --set '{word}'")
+        }
+        None => hint.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -187,6 +199,14 @@ mod tests {
             let hint = problem.hint.unwrap();
             assert!(hint.contains(expected), "{hint:?}, not {expected:?}");
         }
+    }
+
+    #[test]
+    fn keys_in_hints_become_flags() {
+        let hint = r#"leave them out with data.drop=["it's", "b"]"#;
+        let flag = r#"leave them out with --set 'data.drop=["it'\''s", "b"]'"#;
+        assert_eq!(as_flag(hint), flag);
+        assert_eq!(as_flag("unpack it first"), "unpack it first");
     }
 
     #[test]

@@ -115,10 +115,23 @@ impl RecordInfo {
         if let Some(columns) = self.shape.columns().filter(|columns| columns.len() != cols) {
             return wrong("shape", format!("{} names of columns", columns.len()));
         }
+        if let RecordShape::Table(table) = &self.shape
+            && table.learnt().count() != cols
+        {
+            return wrong("shape", format!("{} columns", table.learnt().count()));
+        }
         match &self.transform {
-            Transform::Standardize { mean, std } if mean.len() != cols || std.len() != cols => {
+            Transform::Standardize { mean, std, .. } if mean.len() != cols || std.len() != cols => {
                 let found = format!("{} means and {} deviations", mean.len(), std.len());
                 wrong("transform", found)
+            }
+            Transform::Standardize { limits, .. } if !limits.is_empty() && limits.len() != cols => {
+                wrong("transform", format!("{} limits", limits.len()))
+            }
+            Transform::Standardize { limits, .. }
+                if limits.iter().any(|[low, high]| !(low <= high)) =>
+            {
+                wrong("transform", "limits out of order".into())
             }
             _ => Ok(()),
         }
@@ -177,7 +190,31 @@ impl RecordInfo {
         }
     }
 
-    /// Brings rows of `cols` values from the players' units to the user's.
+    /// The records that are written for rows of `cols` values in the players' units: in the user's
+    /// units, with as many digits as the file of the records has.
+    #[must_use]
+    pub fn written(&self, rows: &[f32], cols: usize) -> Vec<f64> {
+        let mut written = Vec::with_capacity(rows.len());
+        for row in rows.chunks_exact(cols) {
+            let mut user = self.transform.user_row(row);
+            self.shape.round(&mut user);
+            written.extend(user);
+        }
+        written
+    }
+
+    /// Makes rows of `cols` values in the players' units those that are read back from a table that
+    /// they are written to; other records stay as they are.
+    pub fn as_written(&self, rows: &mut [f32], cols: usize) {
+        if let RecordShape::Table(_) = self.shape {
+            for row in rows.chunks_exact_mut(cols) {
+                let written = self.written(row, cols);
+                row.copy_from_slice(&self.transform.player_row(&written));
+            }
+        }
+    }
+
+    /// Brings rows of `cols` values from the players' units to the user's, for pictures.
     pub fn to_user_units(&self, rows: &mut [f32], cols: usize) {
         for row in rows.chunks_exact_mut(cols) {
             self.transform.invert(row);
@@ -230,8 +267,10 @@ mod tests {
         };
         let vector = |names: usize| RecordShape::Vector {
             columns: Some(vec!["x".into(); names]),
+            double: false,
         };
         let standardize = |mean, std| Transform::Standardize {
+            limits: Vec::new(),
             mean: vec![0.0; mean],
             std: vec![1.0; std],
         };

@@ -123,10 +123,11 @@ fn same_units(old: &Transform, new: &Transform) -> bool {
     };
     match (old, new) {
         (
-            Transform::Standardize { mean, std },
+            Transform::Standardize { mean, std, .. },
             Transform::Standardize {
                 mean: other_mean,
                 std: other_std,
+                ..
             },
         ) => near(mean, other_mean) && near(std, other_std),
         _ => discriminant(old) == discriminant(new),
@@ -140,6 +141,7 @@ mod tests {
     #[test]
     fn units_are_the_same_but_for_the_last_bit() {
         let standardize = |mean: f64, std: f64| Transform::Standardize {
+            limits: Vec::new(),
             mean: vec![0.0, mean],
             std: vec![1.0, std],
         };

@@ -154,7 +154,7 @@ fn shape_in_words(shape: &RecordShape) -> String {
         let kind = if channels == 3 { "colour " } else { "" };
         return format!("{height}×{width} {kind}images");
     }
-    match shape.columns() {
+    match shape.columns().as_deref() {
         Some([name]) => format!("1 column: {name}"),
         Some(names) => format!("{} columns: {}", names.len(), names.join(", ")),
         None => "numbers in columns without names".into(),
@@ -223,9 +223,15 @@ mod tests {
         assert_eq!(shape_in_words(&image(1)), "28×20 images");
         assert_eq!(shape_in_words(&image(3)), "28×20 colour images");
         let columns = Some(["a", "b", "c"].map(String::from).to_vec());
-        let table = RecordShape::Vector { columns };
+        let table = RecordShape::Vector {
+            columns,
+            double: false,
+        };
         assert_eq!(shape_in_words(&table), "3 columns: a, b, c");
-        let unnamed = RecordShape::Vector { columns: None };
+        let unnamed = RecordShape::Vector {
+            columns: None,
+            double: false,
+        };
         assert!(shape_in_words(&unnamed).starts_with("numbers"));
         let device = DeviceInfo {
             name: "wgpu:0".into(),

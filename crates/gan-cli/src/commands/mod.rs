@@ -1,5 +1,6 @@
 //! The commands, one module each: its arguments, and `run`.
 
+pub(crate) mod data;
 pub(crate) mod evaluate;
 pub(crate) mod figure;
 pub(crate) mod info;

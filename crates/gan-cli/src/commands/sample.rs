@@ -40,6 +40,9 @@ pub(crate) struct SampleArgs {
     /// File to write: .png is a picture, .npy and .csv hold the values [default: beside the run's samples].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace the file that `--out` already names.
+    #[arg(long, requires = "out")]
+    overwrite: bool,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -49,6 +52,12 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
     if let Some(out) = &args.out {
         extension(out)?;
         check_folder(out)?;
+        if out.exists() && !args.overwrite {
+            return Err(
+                Problem::usage(format!("{}: is there already", out.display()))
+                    .hint("--overwrite replaces it"),
+            );
+        }
     }
     let model = Model::load(&args.from)?;
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
@@ -71,16 +80,17 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
     let cols = model.cols;
     check_amount("-n", args.number, cols)?;
     let mut samples = generator.sample(seed, 0, args.number)?;
-    model.record.to_user_units(&mut samples, cols);
+    let written = || model.record.written(&samples, cols);
     match kind {
-        "npy" => gan_data::write_npy(&out, &samples, cols)?,
-        "csv" => gan_data::write_csv(&out, &samples, cols, model.record.shape.columns())?,
+        "npy" => gan_data::write_npy(&out, &written(), cols)?,
+        "csv" => gan_data::write_csv(&out, &written(), cols, &model.record.shape)?,
         _ => {
             let grid = near_square(args.number);
             let shape = &model.record.shape;
             let name = model.path.display();
             let title = format!("{name}, step {}, seed {seed}", model.checkpoint.step);
             let backdrop = Backdrop::default();
+            model.record.to_user_units(&mut samples, cols);
             let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)
                 .map_err(Problem::undrawn(&out))?;
             run_dir::replace(&out, &picture)?;

@@ -145,9 +145,15 @@ impl Reporter {
             Event::Data {
                 source,
                 train_records,
+                valid_records,
+                test_records,
                 notes,
             } => {
-                out.line(format!("data     {source}: {train_records} to train"));
+                let [train, valid, test] =
+                    [train_records, valid_records, test_records].map(thousands);
+                out.line(format!(
+                    "data     {source}: {train} to train, {valid} to validate, {test} to test"
+                ));
                 for note in notes {
                     out.line(format!("note     {note}"));
                 }

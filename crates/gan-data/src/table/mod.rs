@@ -55,10 +55,10 @@ pub struct TableShape {
 }
 
 impl TableShape {
-    /// The styles of the columns that have values, in the order of a record's values.
-    pub fn styles(&self) -> impl Iterator<Item = &Style> {
+    /// Name and style of each column that a record has a value of, in the order of the values.
+    pub fn learnt(&self) -> impl Iterator<Item = (&str, &Style)> {
         self.columns.iter().filter_map(|column| match &column.role {
-            Role::Values(style) => Some(style),
+            Role::Values(style) => Some((column.name.as_str(), style)),
             Role::Constant(_) => None,
         })
     }
@@ -66,10 +66,10 @@ impl TableShape {
     /// The cells of a record in the user's units, constant columns among them.
     ///
     /// # Panics
-    /// If there is not one value for each column that has values.
+    /// If there is not one value for each column that is learnt.
     #[must_use]
     pub fn cells(&self, row: &[f64]) -> Vec<String> {
-        assert_eq!(row.len(), self.styles().count(), "one value per column");
+        assert_eq!(row.len(), self.learnt().count(), "one value per column");
         let mut values = row.iter();
         let cells = self.columns.iter().map(|column| match &column.role {
             Role::Values(style) => values

@@ -79,12 +79,12 @@ pub fn draw(
         };
         density.draw()
     } else {
-        let names = shape.columns().and_then(|names| names.first_chunk());
+        let names = shape.columns().unwrap_or_default();
         let scatter = Scatter {
             title,
             samples: &first_two(samples, cols),
             data: &first_two(&backdrop.data, cols),
-            names: names.map(|[a, b]| [a.as_str(), b.as_str()]),
+            names: names.first_chunk().copied(),
             surface: backdrop.surface.as_ref(),
         };
         scatter.draw()

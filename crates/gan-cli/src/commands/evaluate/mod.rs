@@ -179,7 +179,7 @@ fn evaluate(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first `number` samples of `seed`, in the players' units.
+/// The first `number` samples of `seed`, as they would be written, in the players' units.
 fn draw(
     device: &Device,
     model: &Model,
@@ -198,6 +198,8 @@ fn draw(
             (first + CHUNK).min(number) as f64 / number as f64,
         );
     }
+    // What is evaluated is what `sample` would write.
+    model.record.as_written(&mut samples, model.cols);
     Ok(samples)
 }
 

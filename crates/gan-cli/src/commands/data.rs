@@ -1,0 +1,132 @@
+//! `gan-cli data`: what a file is taken for, before anything is trained on it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use gan_data::{Dataset, RecordShape, Role, Style, TableShape, Transform};
+use gan_run::config::{Overrides, RunConfig};
+use gan_run::pictures::{self, Backdrop};
+use gan_run::problem::Problem;
+use gan_run::run_data::named_data;
+use gan_run::run_dir;
+use gan_run::text::thousands;
+
+use crate::output::Output;
+
+/// The preset whose `[data]` table is that of a path alone.
+const PRESET: &str = "table";
+/// Rows and columns of the sheet of records.
+const SHEET: [usize; 2] = [10, 10];
+
+/// `gan-cli data`.
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// Data as for `train --data`: a table, an array, a directory, or a built-in source.
+    #[arg(value_name = "PATH")]
+    path: String,
+    /// Change one key of `[data]`, such as `data.split="tail"`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Seed that draws the records that are held out.
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Draw the first training records into this .png.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// `gan-cli data`.
+pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> {
+    let mut overrides = Overrides::default();
+    overrides.flag("--seed", "seed", args.seed.map(|seed| seed as i64));
+    overrides.flag("PATH", "data.source", Some(named_data(&args.path)));
+    args.set.iter().try_for_each(|set| overrides.set(set))?;
+    let config = RunConfig::read(PRESET, &overrides)?;
+    let dataset = gan_data::load(&config.data, config.seed)?;
+    let splits = &dataset.splits;
+    output.line(format!("source   {}", dataset.source));
+    output.line(format!(
+        "records  {}: {} to train, {} to validate, {} to test",
+        thousands(dataset.records.rows()),
+        thousands(splits.train.len()),
+        thousands(splits.valid.len()),
+        thousands(splits.test.len()),
+    ));
+    if let Some(classes) = dataset.classes {
+        output.line(format!("labels   {classes} classes"));
+    }
+    for note in &dataset.notes {
+        output.line(format!("note     {note}"));
+    }
+    match (&dataset.shape, dataset.shape.image()) {
+        (RecordShape::Table(table), _) => columns(table, &dataset.transform, output),
+        (_, Some([height, width, channels])) => {
+            let colour = if channels == 3 { "colour" } else { "grey" };
+            output.line(format!("images   {height}×{width}, {colour}"));
+        }
+        _ => output.line(format!("vectors  {} values each", dataset.records.cols())),
+    }
+    if let Some(out) = &args.out {
+        draw(&dataset, out)?;
+        output.line(format!("picture  {}", out.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The columns of a table, and what their training records hold.
+fn columns(table: &TableShape, transform: &Transform, output: Output) {
+    let limits: &[_] = match transform {
+        Transform::Standardize { limits, .. } => limits,
+        _ => &[],
+    };
+    let mut limits = limits.iter();
+    let rows = table.columns.iter().map(|column| {
+        let words = match &column.role {
+            Role::Constant(text) => format!("always {text}"),
+            Role::Values(style) => {
+                let range = limits
+                    .next()
+                    .map(|&[low, high]| format!(", {} to {}", style.write(low), style.write(high)));
+                in_words(style) + &range.unwrap_or_default()
+            }
+        };
+        (&column.name, words)
+    });
+    let rows: Vec<_> = rows.collect();
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max();
+    let width = width.unwrap_or(0).min(30);
+    for (name, words) in rows {
+        output.line(format!("column   {name:width$}  {words}"));
+    }
+}
+
+fn in_words(style: &Style) -> String {
+    match style {
+        Style::Number(number) if number.scientific => "numbers with powers of ten".into(),
+        Style::Number(number) if number.decimals == 0 => "whole numbers".into(),
+        Style::Number(number) => format!("numbers of up to {} decimals", number.decimals),
+        Style::Truth(_) => "one of two words".into(),
+        Style::Time(pattern) => format!("times as {pattern}"),
+    }
+}
+
+/// A picture of the first training records.
+fn draw(dataset: &Dataset, out: &std::path::Path) -> Result<(), Problem> {
+    let cols = dataset.records.cols();
+    let images = SHEET[0] * SHEET[1];
+    let count = match dataset.shape.image() {
+        Some(_) => images,
+        None => 10 * images,
+    };
+    let mut rows = gan_eval::gather(&dataset.records, dataset.splits.train.clone().take(count));
+    for row in rows.chunks_exact_mut(cols) {
+        dataset.transform.invert(row);
+    }
+    let title = format!("{}: training records", dataset.name);
+    let backdrop = Backdrop::default();
+    let picture = pictures::draw(&title, &dataset.shape, cols, &rows, SHEET, &backdrop)
+        .map_err(Problem::undrawn(out))?;
+    run_dir::replace(out, &picture)
+}
