@@ -6,7 +6,6 @@ use std::path::Path;
 
 use crate::config::Normalize;
 use crate::error::{DataError, DataProblem};
-use crate::idx::check_labels;
 use crate::input::Input;
 use crate::record::Loaded;
 
@@ -88,5 +87,17 @@ impl Batches {
             ..Loaded::images([SIDE, SIDE, CHANNELS], self.pixels)
                 .with_labels(self.labels, CLASSES.into())
         }
+    }
+}
+
+/// Refuses a label that is not below `classes`.
+fn check_labels(labels: &[u8], classes: u8) -> Result<(), DataProblem> {
+    match labels.iter().position(|&label| label >= classes) {
+        None => Ok(()),
+        Some(row) => Err(DataProblem::BadLabel {
+            row: row + 1,
+            found: labels[row],
+            expected: classes - 1,
+        }),
     }
 }

@@ -49,6 +49,10 @@ pub struct DataConfig {
     /// The kind of a file whose name does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// Height and width of the images that the rows of an array or a table are, and 3 where pixels
+    /// are red, green and blue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Vec<usize>>,
     /// True if the first record of a table names its columns; told from the file if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
@@ -98,6 +102,7 @@ impl DataConfig {
             split: Split::Drawn,
             normalize: Normalize::Auto,
             format: None,
+            image: None,
             header: None,
             columns: None,
             drop: Vec::new(),
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn config_with_every_key_survives_a_round_trip() {
         let text = "source = 'x.csv'\ncount = 9\ntrain = 5\nvalid = 3\ntest = 1\nnormalize = 'gcn'\n\
-                    split = 'tail'\nformat = 'table'\nheader = true\ncolumns = ['a']\ndrop = ['b']";
+                    split = 'tail'\nimage = [2, 3]\nformat = 'table'\nheader = true\ncolumns = ['a']\ndrop = ['b']";
         let config: DataConfig = toml::from_str(text).unwrap();
         assert_eq!(config.normalize, Normalize::Gcn);
         let again: DataConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();

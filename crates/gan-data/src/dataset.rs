@@ -60,9 +60,6 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         let canonical = path.canonicalize().unwrap_or_else(|_| path.into());
         (stem(&canonical), canonical.display().to_string(), loaded)
     };
-    if loaded.cols == 0 {
-        return Err(DataProblem::NothingToLearn.at(path));
-    }
     let rows = loaded.raw.len() / loaded.cols;
     if rows == 0 {
         return Err(DataProblem::NoRecords.at(path));

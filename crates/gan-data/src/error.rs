@@ -50,9 +50,19 @@ pub enum DataProblem {
     #[error("found {found}, expected {SUPPORTED}")]
     UnknownKind { found: String },
     #[error(
-        "not the IDX file that is wanted: found magic {found:#010x}, expected {expected:#010x}"
+        "found the first bytes {found:#010x}, expected those of an IDX file, such as 0x00000803"
     )]
-    BadMagic { found: u32, expected: u32 },
+    BadMagic { found: u32 },
+    #[error("found an IDX file of one dimension, which labels have, expected images or vectors")]
+    LoneLabels,
+    #[error("found vectors, expected images")]
+    NoImages,
+    #[error("found several sets of training images: {}", list(found))]
+    SeveralSets {
+        found: Vec<String>,
+        /// One of them, which loads.
+        candidate: PathBuf,
+    },
     #[error("damaged npy header: found {found}, expected {expected}")]
     BadHeader {
         found: String,
@@ -80,12 +90,18 @@ pub enum DataProblem {
     RecordLength { found: u64, expected: u64 },
     #[error("found images of {found} pixels, expected {expected}")]
     ImageSize { found: String, expected: String },
+    #[error(
+        "data.image: found {found:?}, expected a height and a width, and 1 or 3 channels, that make {cols} values"
+    )]
+    ImageKey { found: Vec<usize>, cols: usize },
+    #[error("found pixels from {found}, expected 0 to 1, −1 to 1, or whole numbers from 0 to 255")]
+    ImageRange { found: String },
     #[error("row {row}: found label {found}, expected 0 to {expected}")]
     BadLabel { row: usize, found: u8, expected: u8 },
-    #[error("found {found} labels, expected {expected}, one per image")]
-    LabelCount { found: usize, expected: usize },
     #[error("found 0 records, expected at least 1")]
     NoRecords,
+    #[error("found {found} columns, expected at most {expected}")]
+    TooManyColumns { found: usize, expected: usize },
     #[error("line {line}: found {found} columns, expected {expected}")]
     Ragged {
         line: u64,
@@ -187,16 +203,25 @@ impl DataError {
                 let candidate = candidate.as_ref()?.display();
                 return Some(format!("name one of them, for instance {candidate}"));
             }
+            P::SeveralSets { candidate, .. } => {
+                let candidate = candidate.display();
+                return Some(format!(
+                    "name the file of one of them, for instance {candidate}"
+                ));
+            }
+            P::LoneLabels => "name the file of the images",
+            P::ImageRange { .. } => "scale the pixels to whole numbers from 0 to 255",
+            P::ImageKey { .. } => {
+                "28×28 grey pixels are image = [28, 28], 32×32 coloured ones image = [32, 32, 3]"
+            }
             P::Unreadable(source) | P::Unwritable(source)
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
                 "check the owner and the permissions of the path"
             }
             P::UnknownKind { .. } => "if it is a table, say so with data.format=\"table\"",
-            P::Unsupported { found, .. } if found.contains("array of") => {
-                "convert it in Python: images on [0, 1] by \
-                 np.save(path, np.round(255 * x).astype(np.uint8)), \
-                 rows of numbers by np.save(path, x.reshape(len(x), -1).astype(np.float32))"
+            P::Unsupported { .. } => {
+                "convert it in Python: np.save(path, x.reshape(len(x), -1).astype(np.float64))"
             }
             P::Truncated { .. } | P::Gzip(_) => {
                 "the download or copy may have been cut short; fetch the file again"

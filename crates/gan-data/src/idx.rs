@@ -1,63 +1,152 @@
-//! IDX files, and the four of them that make MNIST or Fashion-MNIST.
+//! IDX files, and the folders of them that MNIST and its kin come in.
 //!
-//! Format: <http://yann.lecun.com/exdb/mnist/>, big-endian words `magic, count, height, width`, then
-//! bytes.
+//! Format: <http://yann.lecun.com/exdb/mnist/>: two zero bytes, the type of the elements, the number
+//! of dimensions, the sizes as big-endian words, then the elements.
 
 use std::path::{Path, PathBuf};
 
+use crate::array::{self, Element, Kind};
 use crate::error::{DataError, DataProblem};
 use crate::input::Input;
-use crate::record::Loaded;
+use crate::record::{Loaded, Raw};
+use crate::source::list;
 
-/// Unsigned bytes in three dimensions: images.
-pub(crate) const IMAGES: u32 = 0x0000_0803;
-/// Unsigned bytes in one dimension: labels.
-pub(crate) const LABELS: u32 = 0x0000_0801;
+/// The part of a name that files of images have.
+const IMAGES: &str = "images-idx3-ubyte";
+/// And that files of labels have.
+const LABELS: &str = "labels-idx1-ubyte";
+/// What precedes it in the names of training files.
+const TRAIN: &str = "train-";
+/// And in those of test files.
+const TEST: [&str; 2] = ["t10k-", "test-"];
 
-/// Images and labels to train and validate, then those to test.
-const NAMES: [&str; 4] = [
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-];
+/// Classes of MNIST; other sets have as many as their largest label says.
+const CLASSES: usize = 10;
 
-/// Classes of MNIST and of Fashion-MNIST.
-const CLASSES: u8 = 10;
-
-/// Loads a lone file of images; a file of labels is an error.
-pub(crate) fn load_file(mut input: Input) -> Result<Loaded, DataError> {
-    let mut data = Vec::new();
-    let [_, height, width] = read_images(&mut input, &mut data)?;
-    Ok(Loaded::images([height, width, 1], data))
+/// The elements and the number of dimensions that a file's first word tells, if it is one of an IDX
+/// file.
+fn kind(magic: u32) -> Option<(Element, usize)> {
+    let [zero, nothing, kind, dimensions] = magic.to_be_bytes();
+    let (kind, size) = match kind {
+        0x08 => (Kind::Unsigned, 1),
+        0x09 => (Kind::Signed, 1),
+        0x0b => (Kind::Signed, 2),
+        0x0c => (Kind::Signed, 4),
+        0x0d => (Kind::Float, 4),
+        0x0e => (Kind::Float, 8),
+        _ => return None,
+    };
+    let element = Element {
+        kind,
+        size,
+        big_endian: true,
+    };
+    let is_idx = (zero, nothing) == (0, 0) && (1..=4).contains(&dimensions);
+    is_idx.then_some((element, usize::from(dimensions)))
 }
 
-/// Loads MNIST if one of its names is in the directory, else `None`.
-pub(crate) fn load_directory(path: &Path, names: &[String]) -> Option<Result<Loaded, DataError>> {
-    let found = NAMES.map(|wanted| names.iter().find(|name| canonical_name(name) == wanted));
-    if let [
-        Some(images),
-        Some(labels),
-        Some(test_images),
-        Some(test_labels),
-    ] = found
-    {
-        let train = [images, labels].map(|name| path.join(name));
-        let test = [test_images, test_labels].map(|name| path.join(name));
-        return Some(load_four(&train, &test));
+/// True if a file begins as IDX files do.
+pub(crate) fn is_idx(input: &Input) -> bool {
+    input.magic().and_then(kind).is_some()
+}
+
+/// An array and its sizes.
+struct Array {
+    raw: Raw,
+    sizes: Vec<usize>,
+}
+
+fn read(input: &mut Input) -> Result<Array, DataError> {
+    let Some((element, dimensions)) = kind(input.word()?) else {
+        return Err(bad_magic(input));
+    };
+    let mut sizes = Vec::with_capacity(dimensions);
+    for _ in 0..dimensions {
+        sizes.push(u64::from(input.word()?));
     }
-    let absent = NAMES.iter().zip(found).filter(|(_, found)| found.is_none());
-    let missing: Vec<_> = absent.map(|(name, _)| format!("{name}.gz")).collect();
-    (missing.len() < NAMES.len()).then(|| {
-        let expected = "MNIST";
-        Err(DataProblem::Incomplete { missing, expected }.at(path))
-    })
+    if sizes[0] == 0 {
+        return Err(input.error(DataProblem::NoRecords));
+    }
+    let shape: Vec<_> = sizes.iter().map(u64::to_string).collect();
+    let shape = shape.join("×");
+    if sizes.contains(&0) {
+        return Err(input.error(DataProblem::ImageSize {
+            found: shape,
+            expected: "sizes of 1 or more".into(),
+        }));
+    }
+    let factors = sizes.iter().copied().chain([element.size as u64]);
+    let length = factors.into_iter().try_fold(1u64, u64::checked_mul);
+    let mut bytes = Vec::new();
+    input.payload(length, &shape, &mut bytes)?;
+    // The payload is in memory, so each factor fits in a usize.
+    let sizes = sizes.into_iter().map(|size| size as usize).collect();
+    let raw = element.decode(bytes);
+    Ok(Array { raw, sizes })
 }
 
-/// The name without `.gz`, as the authors write it; some mirrors write `train-images.idx3-ubyte`.
+/// Loads a lone file of images or vectors; a file of labels is an error.
+pub(crate) fn load_file(mut input: Input, image: Option<&[usize]>) -> Result<Loaded, DataError> {
+    let Array { raw, sizes } = read(&mut input)?;
+    if sizes.len() == 1 {
+        return Err(input.error(DataProblem::LoneLabels));
+    }
+    array::records(raw, &sizes, image).map_err(|problem| input.error(problem))
+}
+
+/// Loads the images of a directory with MNIST's names, else `None`; labels are taken where they fit.
+pub(crate) fn load_directory(path: &Path, names: &[String]) -> Option<Result<Loaded, DataError>> {
+    // As torchvision lays it down.
+    if names.iter().any(|name| name == "raw/") {
+        let raw = path.join("raw");
+        return load_directory(&raw, &list(&raw).ok()?);
+    }
+    let found = |part: &str, sets: &[&str]| -> Vec<&String> {
+        let is_part = |name: &&String| {
+            let name = canonical_name(name);
+            name.contains(part) && sets.iter().any(|set| name.contains(set))
+        };
+        names.iter().filter(is_part).collect()
+    };
+    let (train, test) = (found(IMAGES, &[TRAIN]), found(IMAGES, &TEST));
+    let file = |name: &str| file_in(path, name);
+    match (train.as_slice(), test.as_slice()) {
+        ([], []) => None,
+        ([], [..]) => {
+            let missing = vec![format!("train-{IMAGES}.gz")];
+            let expected = "MNIST";
+            Some(Err(DataProblem::Incomplete { missing, expected }.at(path)))
+        }
+        ([train], [] | [_]) => {
+            let labels = |sets: &[&str]| match found(LABELS, sets).as_slice() {
+                [labels] => Some(file(labels)),
+                _ => None,
+            };
+            let train = (file(train), labels(&[TRAIN]));
+            let test = test.first().map(|test| (file(test), labels(&TEST)));
+            Some(load_parts(train, test))
+        }
+        ([first, ..], _) => {
+            let problem = DataProblem::SeveralSets {
+                found: train.iter().map(ToString::to_string).collect(),
+                candidate: file(first),
+            };
+            Some(Err(problem.at(path)))
+        }
+    }
+}
+
+/// The file `name` in `path`; Kaggle has it in a folder of its own name.
+fn file_in(path: &Path, name: &str) -> PathBuf {
+    match name.strip_suffix('/') {
+        Some(folder) => path.join(folder).join(folder),
+        None => path.join(name),
+    }
+}
+
+/// The name as the authors write it; some mirrors write `train-images.idx3-ubyte`.
 fn canonical_name(name: &str) -> String {
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    name.replace(".idx", "-idx")
+    name.to_lowercase().replace(".idx", "-idx")
 }
 
 /// True if the name looks like that of an IDX file.
@@ -67,86 +156,84 @@ pub(crate) fn is_idx_name(path: &Path) -> bool {
     name.contains("idx") || name.contains("ubyte")
 }
 
-fn load_four(train: &[PathBuf; 2], test: &[PathBuf; 2]) -> Result<Loaded, DataError> {
-    let (mut data, mut labels) = (Vec::new(), Vec::new());
-    let [_, height, width] = read_pair(train, &mut data, &mut labels)?;
-    let [test_rows, test_height, test_width] = read_pair(test, &mut data, &mut labels)?;
-    if (test_height, test_width) != (height, width) {
-        let problem = DataProblem::ImageSize {
-            found: format!("{test_height}×{test_width}"),
-            expected: format!("{height}×{width} as in the training file"),
-        };
-        return Err(problem.at(&test[0]));
+/// A file of images, and one of their labels if there is one.
+type Part = (PathBuf, Option<PathBuf>);
+
+fn load_parts(train: Part, test: Option<Part>) -> Result<Loaded, DataError> {
+    let mut loaded = images(&train.0)?;
+    let rows = |loaded: &Loaded| loaded.raw.len() / loaded.cols;
+    let train_rows = rows(&loaded);
+    let mut labels = labels(train.1.as_deref(), train_rows);
+    match test {
+        None => loaded
+            .notes
+            .push("no test images are there; some training images are held out".into()),
+        Some((path, file)) => {
+            let test = images(&path)?;
+            if test.shape != loaded.shape {
+                let in_words = |loaded: &Loaded| {
+                    let [height, width, _] = loaded.shape.image().unwrap_or_default();
+                    format!("{height}×{width}")
+                };
+                return Err(DataProblem::ImageSize {
+                    found: in_words(&test),
+                    expected: in_words(&loaded) + " as in the training file",
+                }
+                .at(path));
+            }
+            let test_rows = rows(&test);
+            loaded.test_rows = Some(test_rows);
+            let (Raw::Bytes(all), Raw::Bytes(more)) = (&mut loaded.raw, test.raw) else {
+                return Err(DataProblem::NoRecords.at(path));
+            };
+            all.extend(more);
+            labels = labels.and_then(|mut all| {
+                all.extend(self::labels(file.as_deref(), test_rows)?);
+                Ok(all)
+            });
+        }
     }
-    Ok(Loaded {
-        test_rows: Some(test_rows),
-        ..Loaded::images([height, width, 1], data).with_labels(labels, CLASSES.into())
-    })
+    match labels {
+        Ok(labels) => {
+            let largest = labels.iter().max().copied().unwrap_or(0);
+            let classes = CLASSES.max(usize::from(largest) + 1);
+            Ok(loaded.with_labels(labels, classes))
+        }
+        Err(why) => {
+            loaded.notes.push(format!("labels are left out: {why}"));
+            Ok(loaded)
+        }
+    }
 }
 
-/// Reads a file of images and one of their labels; returns the number, height and width of the
-/// images.
-fn read_pair(
-    [images, labels]: &[PathBuf; 2],
-    data: &mut Vec<u8>,
-    all_labels: &mut Vec<u8>,
-) -> Result<[usize; 3], DataError> {
-    let shape = read_images(&mut Input::open(images)?, data)?;
-    let mut input = Input::open(labels)?;
-    let start = all_labels.len();
-    expect_magic(&mut input, LABELS)?;
-    let count = u64::from(input.word()?);
-    input.payload(Some(count), &count.to_string(), all_labels)?;
-    let (found, expected) = (all_labels.len() - start, shape[0]);
-    if found != expected {
-        return Err(input.error(DataProblem::LabelCount { found, expected }));
-    }
-    check_labels(&all_labels[start..], CLASSES).map_err(|problem| input.error(problem))?;
-    Ok(shape)
-}
-
-/// Refuses a label that is not below `classes`.
-pub(crate) fn check_labels(labels: &[u8], classes: u8) -> Result<(), DataProblem> {
-    match labels.iter().position(|&label| label >= classes) {
-        None => Ok(()),
-        Some(row) => Err(DataProblem::BadLabel {
-            row: row + 1,
-            found: labels[row],
-            expected: classes - 1,
-        }),
+/// A file of images.
+fn images(path: &Path) -> Result<Loaded, DataError> {
+    let loaded = load_file(Input::open(path)?, None)?;
+    match loaded.shape.image() {
+        Some(_) => Ok(loaded),
+        None => Err(DataProblem::NoImages.at(path)),
     }
 }
 
-/// Appends the pixels of a file; returns the number, height and width of its images.
-fn read_images(input: &mut Input, data: &mut Vec<u8>) -> Result<[usize; 3], DataError> {
-    expect_magic(input, IMAGES)?;
-    let shape @ [count, height, width] = [input.word()?, input.word()?, input.word()?];
-    if count == 0 {
-        return Err(input.error(DataProblem::NoRecords));
-    }
-    if height == 0 || width == 0 {
-        return Err(input.error(DataProblem::ImageSize {
-            found: format!("{height}×{width}"),
-            expected: "at least 1×1".into(),
-        }));
-    }
-    let bytes = (u64::from(height) * u64::from(width)).checked_mul(u64::from(count));
-    input.payload(bytes, &format!("{count}×{height}×{width}"), data)?;
-    // The payload is in memory, so each factor fits in a usize.
-    Ok(shape.map(|size| size as usize))
-}
-
-fn expect_magic(input: &mut Input, expected: u32) -> Result<(), DataError> {
-    match input.word()? {
-        found if found == expected => Ok(()),
-        _ => Err(bad_magic(input, expected)),
+/// The labels of `rows` images, or why there are none; training needs none.
+fn labels(path: Option<&Path>, rows: usize) -> Result<Vec<u8>, String> {
+    let path = path.ok_or_else(|| "a file of them is not there".to_owned())?;
+    let array = Input::open(path).and_then(|mut input| read(&mut input));
+    match array.map_err(|error| error.to_string())?.raw {
+        Raw::Bytes(labels) if labels.len() == rows => Ok(labels),
+        raw => {
+            let (path, found) = (path.display(), raw.len());
+            Err(format!(
+                "{path}: found {found} labels, expected {rows}, one per image"
+            ))
+        }
     }
 }
 
 /// The error of a file that does not begin as it should, or ends before.
-pub(crate) fn bad_magic(input: &Input, expected: u32) -> DataError {
+pub(crate) fn bad_magic(input: &Input) -> DataError {
     input.error(match input.magic() {
-        Some(found) => DataProblem::BadMagic { found, expected },
+        Some(found) => DataProblem::BadMagic { found },
         None => DataProblem::Truncated {
             found: input.prefix().len() as u64,
             expected: 4,

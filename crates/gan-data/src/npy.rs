@@ -1,4 +1,4 @@
-//! NumPy's `.npy`: one array of bytes, 32-bit or 64-bit floats.
+//! NumPy's `.npy`: one array of booleans, integers or floats.
 //!
 //! Format: NumPy Enhancement Proposal 1 and `numpy.lib.format`.
 //! The header is read here and not by the `npyz` crate, which allocates what the file says its
@@ -7,9 +7,10 @@
 
 use serde::Deserialize;
 
+use crate::array::{self, Element, Kind};
 use crate::error::{DataError, DataProblem, excerpt};
 use crate::input::Input;
-use crate::record::{Loaded, Raw};
+use crate::record::Loaded;
 
 /// The first bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
@@ -17,43 +18,36 @@ pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest header that is read, in bytes; `numpy.load` has the same limit.
 const MAX_HEADER: usize = 10_000;
 
-const SUPPORTED: &str = "records × columns of float32, float64 or uint8, or records × height × \
-                         width of uint8, in C order";
-
-/// Loads an array: 1-D as records of one column, 2-D as rows, 3-D bytes as grey images.
-pub(crate) fn load(mut input: Input) -> Result<Loaded, DataError> {
+/// Loads an array: 1-D as records of one column, 2-D as vectors, 3-D and 4-D as images; `image` is
+/// the key that makes images of vectors.
+pub(crate) fn load(mut input: Input, image: Option<&[usize]>) -> Result<Loaded, DataError> {
     let header = read_header(&mut input)?;
-    let Some(element) = Element::parse(&header.descr) else {
-        let found = format!("an array of type {}", excerpt(&header.descr));
-        return Err(unsupported(&input, found));
+    let Some(element) = element(&header.descr) else {
+        return Err(input.error(DataProblem::Unsupported {
+            found: format!("an array of type {}", excerpt(&header.descr)),
+            expected: "booleans, integers or floats",
+        }));
     };
-    let is_images = header.shape.len() == 3 && element == Element::Byte && !header.fortran_order;
-    if !(is_images || matches!(header.shape.len(), 1 | 2)) {
-        let found = format!("an array of {}", header.describe());
-        return Err(unsupported(&input, found));
+    if header.shape.len() > 4 {
+        let found = format!("an array of {} dimensions", header.shape.len());
+        let expected = "1 to 4: records, and the sizes of one";
+        return Err(input.error(DataProblem::Unsupported { found, expected }));
     }
-    let sizes = header.shape.iter().copied().chain([element.size()]);
+    let sizes = header.shape.iter().copied().chain([element.size as u64]);
     let length = sizes.into_iter().try_fold(1u64, u64::checked_mul);
     let mut bytes = Vec::new();
     input.payload(length, &header.describe(), &mut bytes)?;
-    if bytes.is_empty() {
+    if bytes.is_empty() || header.shape.is_empty() {
         return Err(input.error(DataProblem::NoRecords));
     }
-    if is_images {
-        let [height, width] = [1, 2].map(|axis| header.shape[axis] as usize);
-        return Ok(Loaded::images([height, width, 1], bytes));
-    }
     // The payload is in memory and not empty, so the sizes fit and none is zero.
-    let rows = header.shape[0] as usize;
+    let shape: Vec<_> = header.shape.iter().map(|&size| size as usize).collect();
     let raw = element.decode(bytes);
-    let cols = raw.len() / rows;
     let raw = match header.fortran_order {
-        true => raw.transposed(cols),
+        true => raw.transposed(&shape),
         false => raw,
     };
-    raw.check_finite(cols)
-        .map_err(|problem| input.error(problem))?;
-    Ok(Loaded::vectors(cols, raw))
+    array::records(raw, &shape, image).map_err(|problem| input.error(problem))
 }
 
 /// A file named `.npy` that does not begin like one.
@@ -63,47 +57,23 @@ pub(crate) fn bad_magic(input: &Input) -> DataError {
     bad(input, format!("{found:?}"), "the magic \\x93NUMPY")
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Element {
-    Byte,
-    Single { big_endian: bool },
-    Double { big_endian: bool },
-}
-
-impl Element {
-    fn parse(descr: &str) -> Option<Self> {
-        let big_endian = descr.starts_with('>');
-        match descr {
-            "|u1" | "<u1" | ">u1" => Some(Self::Byte),
-            "<f4" | ">f4" => Some(Self::Single { big_endian }),
-            "<f8" | ">f8" => Some(Self::Double { big_endian }),
-            _ => None,
-        }
-    }
-
-    /// Bytes per element.
-    fn size(self) -> u64 {
-        match self {
-            Self::Byte => 1,
-            Self::Single { .. } => 4,
-            Self::Double { .. } => 8,
-        }
-    }
-
-    fn decode(self, bytes: Vec<u8>) -> Raw {
-        match self {
-            Self::Byte => Raw::Bytes(bytes),
-            Self::Single { big_endian: false } => Raw::Singles(words(&bytes, f32::from_le_bytes)),
-            Self::Single { big_endian: true } => Raw::Singles(words(&bytes, f32::from_be_bytes)),
-            Self::Double { big_endian: false } => Raw::Doubles(words(&bytes, f64::from_le_bytes)),
-            Self::Double { big_endian: true } => Raw::Doubles(words(&bytes, f64::from_be_bytes)),
-        }
-    }
-}
-
-fn words<const N: usize, T>(bytes: &[u8], word: fn([u8; N]) -> T) -> Vec<T> {
-    let (words, _) = bytes.as_chunks::<N>();
-    words.iter().map(|&bytes| word(bytes)).collect()
+/// The element that NumPy calls `descr`.
+fn element(descr: &str) -> Option<Element> {
+    let (order, rest) = descr.split_at_checked(1)?;
+    let (kind, size) = rest.split_at_checked(1)?;
+    let element = Element {
+        kind: match kind {
+            "b" => Kind::Bool,
+            "u" => Kind::Unsigned,
+            "i" => Kind::Signed,
+            "f" => Kind::Float,
+            _ => return None,
+        },
+        size: size.parse().ok()?,
+        big_endian: order == ">",
+    };
+    let is_order = matches!(order, "<" | ">") || (order == "|" && element.size == 1);
+    (is_order && element.is_known()).then_some(element)
 }
 
 /// The header's Python dictionary.
@@ -171,11 +141,6 @@ impl Header {
             ""
         }
     }
-}
-
-fn unsupported(input: &Input, found: String) -> DataError {
-    let expected = SUPPORTED;
-    input.error(DataProblem::Unsupported { found, expected })
 }
 
 fn bad(input: &Input, found: String, expected: &'static str) -> DataError {

@@ -251,26 +251,35 @@ impl Raw {
         }
     }
 
-    /// The same table from column-major values.
-    pub(crate) fn transposed(self, cols: usize) -> Self {
+    /// The same array of the sizes `shape` with the last index varying fastest, where the first did.
+    pub(crate) fn transposed(self, shape: &[usize]) -> Self {
         match self {
-            Self::Bytes(data) => Self::Bytes(transpose(&data, cols)),
-            Self::Singles(data) => Self::Singles(transpose(&data, cols)),
-            Self::Doubles(data) => Self::Doubles(transpose(&data, cols)),
+            Self::Bytes(data) => Self::Bytes(transpose(&data, shape)),
+            Self::Singles(data) => Self::Singles(transpose(&data, shape)),
+            Self::Doubles(data) => Self::Doubles(transpose(&data, shape)),
         }
     }
 }
 
 fn reorder<T: Copy>(data: &[T], cols: usize, order: &[usize]) -> Vec<T> {
-    let rows = order.iter().map(|row| &data[row * cols..][..cols]);
-    rows.flatten().copied().collect()
+    let mut reordered = Vec::with_capacity(data.len());
+    for row in order {
+        reordered.extend_from_slice(&data[row * cols..][..cols]);
+    }
+    reordered
 }
 
-fn transpose<T: Copy>(data: &[T], cols: usize) -> Vec<T> {
-    let rows = data.len() / cols;
-    (0..data.len())
-        .map(|index| data[index % cols * rows + index / cols])
-        .collect()
+fn transpose<T: Copy>(data: &[T], shape: &[usize]) -> Vec<T> {
+    let place = |mut index: usize| {
+        // From the last axis, which varies fastest here, to the first, which does there.
+        let mut places = [0; 4];
+        for (axis, &size) in shape.iter().enumerate().rev() {
+            (places[axis], index) = (index % size, index / size);
+        }
+        let axes = places.iter().zip(shape).rev();
+        axes.fold(0, |there, (place, size)| there * size + place)
+    };
+    (0..data.len()).map(|index| data[place(index)]).collect()
 }
 
 /// True for a number that 32 bits can hold.

@@ -6,9 +6,9 @@ use std::path::Path;
 use crate::config::{DataConfig, Format};
 use crate::error::{DataError, DataProblem};
 use crate::input::Input;
-use crate::record::Loaded;
-use crate::table::{self, TableKeys};
-use crate::{cifar, idx, npy};
+use crate::record::{Loaded, Raw};
+use crate::table::{self, Table, TableKeys};
+use crate::{array, cifar, idx, npy};
 
 /// Extensions of tables; the other kinds begin with a magic number.
 const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "dat", "data"];
@@ -19,18 +19,22 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
         return read_directory(path);
     }
     let input = Input::open(path)?;
-    match input.magic() {
-        Some(idx::IMAGES | idx::LABELS) => return idx::load_file(input),
-        _ if input.prefix().starts_with(npy::MAGIC) => return npy::load(input),
-        _ if config.format == Some(Format::Table) => return read_table(input, config),
-        _ => {}
+    let image = config.image.as_deref();
+    if idx::is_idx(&input) {
+        return idx::load_file(input, image);
+    }
+    if input.prefix().starts_with(npy::MAGIC) {
+        return npy::load(input, image);
+    }
+    if config.format == Some(Format::Table) {
+        return read_table(input, config);
     }
     match extension(path).as_str() {
         "bin" => cifar::load_file(input),
         known if TABLES.contains(&known) => read_table(input, config),
         // Named as kinds that begin with a magic number, which is absent.
         "npy" => Err(npy::bad_magic(&input)),
-        _ if idx::is_idx_name(path) => Err(idx::bad_magic(&input, idx::IMAGES)),
+        _ if idx::is_idx_name(path) => Err(idx::bad_magic(&input)),
         "" => Err(unknown(path, "a file without extension".into())),
         other => Err(unknown(path, format!("a file of extension .{other}"))),
     }
@@ -42,9 +46,51 @@ fn read_table(input: Input, config: &DataConfig) -> Result<Loaded, DataError> {
         header: config.header,
         columns: config.columns.as_deref(),
         drop: &config.drop,
+        all: config.image.is_some(),
     };
-    let table = table::read(input.text()?, keys).map_err(|problem| problem.at(path))?;
-    Ok(Loaded::table(table))
+    let text = input.text()?;
+    let at = |problem: DataProblem| problem.at(&path);
+    let table = table::read(text, keys).map_err(at)?;
+    match &config.image {
+        Some(image) => images_of(table, image).map_err(at),
+        None => Ok(Loaded::table(table)),
+    }
+}
+
+/// The images that the records of a table are, and the labels of its column `label`, if it has one.
+fn images_of(mut table: Table, image: &[usize]) -> Result<Loaded, DataProblem> {
+    let names: Vec<_> = table
+        .shape
+        .learnt()
+        .map(|(name, _)| name.to_lowercase())
+        .collect();
+    let label = names.iter().position(|name| name == "label");
+    let mut labels = Vec::new();
+    if let Some(label) = label {
+        let cols = table.cols;
+        let mut index = 0;
+        table.values.retain(|&value| {
+            let is_label = index % cols == label;
+            index += 1;
+            if is_label {
+                labels.push(value);
+            }
+            !is_label
+        });
+        table.cols -= 1;
+    }
+    let size = array::key(image, table.cols)?;
+    let loaded = array::images(Raw::Doubles(table.values), size, array::Order::Pixels)?;
+    let is_class = |value: &f64| value.fract() == 0.0 && (0.0..256.0).contains(value);
+    if labels.is_empty() || !labels.iter().all(is_class) {
+        return Ok(loaded);
+    }
+    let labels: Vec<u8> = labels.into_iter().map(|label| label as u8).collect();
+    let classes = labels
+        .iter()
+        .max()
+        .map_or(1, |&label| usize::from(label) + 1);
+    Ok(loaded.with_labels(labels, classes))
 }
 
 fn read_directory(path: &Path) -> Result<Loaded, DataError> {
@@ -65,7 +111,7 @@ fn read_directory(path: &Path) -> Result<Loaded, DataError> {
 }
 
 /// Sorted names in a directory; directories end in `/`.
-fn list(path: &Path) -> std::io::Result<Vec<String>> {
+pub(crate) fn list(path: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;

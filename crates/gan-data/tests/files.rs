@@ -80,33 +80,141 @@ fn mnist_directory_loads_compressed_and_plain() {
 }
 
 #[test]
-fn mnist_directory_with_a_file_missing_names_it() {
-    let folder = mnist_folder();
-    std::fs::remove_file(folder.path().join("t10k-images.idx3-ubyte")).unwrap();
-    let message = "MNIST is incomplete: missing t10k-images-idx3-ubyte.gz";
-    check_error(load_path(folder.path()), message);
+fn mnist_directory_without_test_images_or_labels_loads() {
+    let without = |names: &[&str]| {
+        let folder = mnist_folder();
+        for name in names {
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        load_path(folder.path())
+    };
+    let test = ["t10k-images.idx3-ubyte", "t10k-labels-idx1-ubyte.gz"];
+    let dataset = without(&test).unwrap();
+    check_splits(&dataset, [0..24, 24..27, 27..30]);
+    assert_eq!(dataset.classes, Some(10));
+    assert!(
+        dataset.notes[0].contains("no test images"),
+        "{:?}",
+        dataset.notes
+    );
+    let dataset = without(&["train-labels-idx1-ubyte"]).unwrap();
+    check_size(&dataset, 37, 35);
+    assert_eq!(dataset.labels, None);
+    assert!(
+        dataset.notes[0].starts_with("labels are left out"),
+        "{:?}",
+        dataset.notes
+    );
+    let message = "MNIST is incomplete: missing train-images-idx3-ubyte.gz";
+    check_error(without(&["train-images-idx3-ubyte.gz"]), message);
 }
 
 #[test]
-fn mnist_directory_with_parts_that_disagree_is_refused() {
-    let mut label_10 = idx_labels(30);
-    label_10[8 + 4] = 10;
-    #[rustfmt::skip]
-    let cases = [
-        ("train-labels-idx1-ubyte", idx_labels(29),
-            "found 29 labels, expected 30, one per image"),
-        ("train-labels-idx1-ubyte", label_10,
-            "row 5: found label 10, expected 0 to 9"),
-        ("t10k-images.idx3-ubyte", idx_images(7, 7, 5),
-            "found images of 7×5 pixels, expected 5×7 as in the training file"),
-        ("t10k-images.idx3-ubyte", idx_labels(7),
-            "not the IDX file that is wanted: found magic 0x00000801, expected 0x00000803"),
-    ];
-    for (name, bytes, message) in cases {
+fn mnist_directories_load_as_they_lie_on_disk() {
+    // EMNIST's names and classes, torchvision's folder, Kaggle's double ones, QMNIST's test set.
+    let mut letters = idx_labels(30);
+    letters[8 + 4] = 25;
+    let folder = Folder::new();
+    let raw = folder.path().join("raw");
+    std::fs::create_dir(&raw).unwrap();
+    let double = raw.join("emnist-letters-train-images-idx3-ubyte");
+    std::fs::create_dir(&double).unwrap();
+    let file = double.join("emnist-letters-train-images-idx3-ubyte");
+    std::fs::write(file, idx_images(30, 5, 7)).unwrap();
+    std::fs::write(raw.join("emnist-letters-train-labels-idx1-ubyte"), letters).unwrap();
+    std::fs::write(
+        raw.join("qmnist-test-images-idx3-ubyte.gz"),
+        gzip(&idx_images(7, 5, 7)),
+    )
+    .unwrap();
+    std::fs::write(raw.join("qmnist-test-labels-idx1-ubyte"), idx_labels(7)).unwrap();
+    let dataset = load_path(folder.path()).unwrap();
+    check_size(&dataset, 37, 35);
+    assert_eq!((dataset.classes, dataset.notes.len()), (Some(26), 0));
+    // Two sets in one folder: the hint names a file that loads, of training images.
+    let other = raw.join("emnist-digits-train-images-idx3-ubyte");
+    std::fs::write(other, idx_images(30, 5, 7)).unwrap();
+    let error = load_path(folder.path()).unwrap_err();
+    let hint = error.hint().unwrap();
+    let path = hint.rsplit_once(' ').unwrap().1;
+    check_size(&load_path(std::path::Path::new(path)).unwrap(), 30, 35);
+    assert!(path.contains("train-images"), "{path}");
+}
+
+#[test]
+fn mnist_directory_with_parts_that_disagree_is_told() {
+    for (name, bytes) in [
+        ("train-labels-idx1-ubyte", idx_labels(29)),
+        (
+            "train-labels-idx1-ubyte",
+            idx_images(30, 1, 1)[..20].to_vec(),
+        ),
+    ] {
         let folder = mnist_folder();
         folder.put(name, bytes);
+        let dataset = load_path(folder.path()).unwrap();
+        assert!(
+            dataset.notes[0].starts_with("labels are left out: "),
+            "{:?}",
+            dataset.notes
+        );
+    }
+    for (bytes, message) in [
+        (
+            idx_images(7, 7, 5),
+            "found images of 7×5 pixels, expected 5×7 as in the training file",
+        ),
+        (
+            idx_labels(7),
+            "found an IDX file of one dimension, which labels have, expected images or vectors",
+        ),
+    ] {
+        let folder = mnist_folder();
+        folder.put("t10k-images.idx3-ubyte", bytes);
         check_error(load_path(folder.path()), message);
     }
+}
+
+#[test]
+fn idx_files_of_every_kind_load() {
+    let floats: Vec<u8> = [0.0f32, 0.5, 1.0, 0.25]
+        .iter()
+        .flat_map(|x| x.to_be_bytes())
+        .collect();
+    let file = |magic, sizes: &[u32], bytes: &[u8]| [&idx_header(magic, sizes), bytes].concat();
+    for (bytes, cols, is_image) in [
+        (file(0xd03, &[2, 1, 2], &floats), 2, true),
+        (file(0xd02, &[2, 2], &floats), 2, false),
+        (file(0xc02, &[2, 1], &[0, 0, 1, 0, 0, 0, 0, 9]), 1, false),
+        (file(0x804, &[1, 1, 2, 3], &[1, 2, 3, 4, 5, 6]), 6, true),
+        (file(0x802, &[3, 2], &[1, 2, 3, 4, 5, 6]), 2, false),
+    ] {
+        let dataset = load_bytes("a.idx", bytes).unwrap();
+        assert_eq!(dataset.records.cols(), cols);
+        assert_eq!(dataset.shape.image().is_some(), is_image);
+    }
+}
+
+#[test]
+fn tables_of_pixels_are_images_where_the_key_says_so() {
+    let folder = Folder::new();
+    let path = folder.put(
+        "a.csv",
+        "label,pixel0,pixel1,pixel2\n3,0,255,0\n1,0,7,0\n3,0,0,0\n",
+    );
+    let mut config = DataConfig::new(path.to_str().unwrap());
+    config.image = Some(vec![1, 3]);
+    let dataset = load(&config, 0).unwrap();
+    check_size(&dataset, 3, 3);
+    assert_eq!(
+        (dataset.shape.image(), dataset.classes),
+        (Some([1, 3, 1]), Some(4))
+    );
+    config.image = Some(vec![2, 2]);
+    let error = load(&config, 0).unwrap_err();
+    assert!(error.to_string().contains("that make 3 values"), "{error}");
+    let flat = load_bytes("a.npy", npy(&npy_text("|u1", "(2, 784)"), &[7; 1568])).unwrap();
+    assert_eq!(flat.shape.image(), Some([28, 28, 1]));
 }
 
 #[test]
@@ -143,11 +251,11 @@ fn idx_file_wrong_in_each_way_is_told() {
             "header promises 4294967295×4294967295×4294967295 bytes, expected at most 16 from this \
              file"),
         ("a", header(0x803, &[0, 28, 28]), "found 0 records, expected at least 1"),
-        ("a", header(0x803, &[2, 0, 28]), "found images of 0×28 pixels, expected at least 1×1"),
+        ("a", header(0x803, &[2, 0, 28]), "found images of 2×0×28 pixels, expected sizes of 1 or more"),
         ("labels", idx_labels(3),
-            "not the IDX file that is wanted: found magic 0x00000801, expected 0x00000803"),
-        ("floats.idx3", header(0xd03, &[1, 1, 1]),
-            "not the IDX file that is wanted: found magic 0x00000d03, expected 0x00000803"),
+            "found an IDX file of one dimension, which labels have, expected images or vectors"),
+        ("floats.idx3", header(0xa03, &[1, 1, 1]),
+            "found the first bytes 0x00000a03, expected those of an IDX file, such as 0x00000803"),
     ]);
 }
 
@@ -266,18 +374,18 @@ fn npy_wrong_in_each_way_is_told() {
             "damaged npy header: found a header of 4294967295 bytes, expected at most 10000 bytes"),
     ]);
     for (descr, shape, length, found) in [
-        ("<i8", "(2, 2)", 32, "found an array of type <i8"),
+        ("<c16", "(2, 2)", 64, "found an array of type <c16"),
         (
             "<f4",
-            "(2, 2, 2)",
-            32,
-            "found an array of 2×2×2 of type <f4",
+            "(1, 1, 1, 1, 2)",
+            8,
+            "found an array of 5 dimensions",
         ),
-        ("<f4", "()", 4, "of type <f4"),
+        ("<f4", "(1, 2, 2, 2)", 32, "found an array of 4 dimensions"),
     ] {
         let error = load_bytes("a.npy", file(descr, shape, length)).unwrap_err();
         assert!(error.to_string().contains(found), "{error}");
-        check_hint(&error, "np.float32");
+        check_hint(&error, "np.float64");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The columns of a table: what their cells are, told from all of them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -106,8 +107,8 @@ pub struct Stray {
 pub(crate) enum Kind {
     /// Values that differ.
     Values(Style),
-    /// The same text in every record.
-    Constant(String),
+    /// The same text in every record, and its style if it is a number.
+    Constant(String, Option<Style>),
     /// The number of the record, from 0 or 1.
     Index(Style),
     /// Nothing at all.
@@ -263,7 +264,7 @@ impl Scan {
             return Kind::Empty;
         };
         if self.is_constant && self.cells > 1 {
-            return Kind::Constant(first.clone());
+            return Kind::Constant(first.clone(), self.number_style().map(Style::Number));
         }
         if let Some(style) = self.number_style() {
             let style = Style::Number(style);
@@ -301,19 +302,19 @@ impl Scan {
     }
 }
 
-/// The cells of column names, made unique and never empty.
+/// Names of columns, each at most once; an empty one is none.
 pub(crate) fn names(cells: &[Cow<'_, str>]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(cells.len());
-    for cell in cells {
-        let mut name = cell.trim().to_owned();
-        let mut copy = 1;
-        while !name.is_empty() && names.contains(&name) {
-            copy += 1;
-            name = format!("{}.{copy}", cell.trim());
+    let mut taken: HashMap<&str, usize> = HashMap::new();
+    let names = cells.iter().map(|cell| {
+        let copies = taken.entry(cell.as_ref()).or_insert(0);
+        *copies += 1;
+        match *copies {
+            1 => cell.clone().into_owned(),
+            _ if cell.is_empty() => String::new(),
+            copies => format!("{cell}.{copies}"),
         }
-        names.push(name);
-    }
-    names
+    });
+    names.collect()
 }
 
 #[cfg(test)]
@@ -384,10 +385,10 @@ mod tests {
             Kind::Values(_)
         ));
         assert!(matches!(scan(&["", "1", "2"]).kind(), Kind::Values(_)));
-        assert_eq!(
+        assert!(matches!(
             scan(&["1.0", "1.0", "?"]).kind(),
-            Kind::Constant("1.0".into())
-        );
+            Kind::Constant(text, Some(_)) if text == "1.0"
+        ));
         assert_eq!(scan(&["", "NA"]).kind(), Kind::Empty);
         assert_eq!(
             scan(&["male", "female", "male", "other", "more"]).kind(),

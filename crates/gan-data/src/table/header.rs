@@ -1,14 +1,18 @@
 //! The first record of a table: names of its columns, or data.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::cell::{self, MARKS};
 use super::column::{Kind, Scan};
 use super::{Text, column};
+use crate::error::DataProblem;
 
 /// Records behind the first that are looked at.
 const LOOKED_AT: usize = 1000;
 
+/// The most columns of a table; a file with more is none.
+const MOST_COLUMNS: usize = 100_000;
 /// Fewer records tell nothing about a header of numbers.
 const FEWEST: usize = 3;
 
@@ -24,17 +28,22 @@ pub(super) struct Layout {
 }
 
 /// The layout of `text`; `asked` is the user's word on whether there is a header.
-pub(super) fn layout(text: &Text<'_>, asked: Option<bool>) -> Layout {
+///
+/// # Errors
+/// If there are no records, or more columns than a table has.
+pub(super) fn layout(text: &Text<'_>, asked: Option<bool>) -> Result<Layout, DataProblem> {
     let mut records = text.records().map(|(_, cells)| cells);
     let Some(first) = records.next() else {
-        return Layout {
-            names: None,
-            skip: 0,
-            cols: 0,
-        };
+        return Err(DataProblem::NoRecords);
     };
     let below: Vec<_> = records.take(LOOKED_AT).collect();
     let cols = most_frequent(below.iter().map(Vec::len)).unwrap_or(first.len());
+    if cols > MOST_COLUMNS {
+        return Err(DataProblem::TooManyColumns {
+            found: cols,
+            expected: MOST_COLUMNS,
+        });
+    }
     let mut scans: Vec<_> = (0..cols).map(|_| Scan::default()).collect();
     for cells in &below {
         for (scan, cell) in scans.iter_mut().zip(cells) {
@@ -49,21 +58,21 @@ pub(super) fn layout(text: &Text<'_>, asked: Option<bool>) -> Layout {
     });
     if is_header {
         let names = Some(column::names(&first));
-        return Layout {
+        return Ok(Layout {
             names,
             skip: 1,
             cols,
-        };
+        });
     }
     let comment = text.comment.map(|comment| text.cells(comment));
     let comment = comment.filter(|cells| {
         asked != Some(false) && cells.len() == cols && !cells.iter().any(|cell| is_number(cell))
     });
-    Layout {
+    Ok(Layout {
         names: comment.map(|cells| column::names(&cells)),
         skip: 0,
         cols,
-    }
+    })
 }
 
 /// The first record's cells over the columns of the others: R leaves out the name of the row names,
@@ -103,7 +112,7 @@ fn is_header(first: &[Cow<'_, str>], kinds: &[Kind], below: &[Vec<Cow<'_, str>>]
     let of_columns = || first.iter().zip(kinds);
     let holds_numbers = |kind: &Kind| match kind {
         Kind::Values(_) | Kind::Index(_) | Kind::Strays(_) => true,
-        Kind::Constant(text) => is_number(text),
+        Kind::Constant(text, _) => is_number(text),
         Kind::Empty | Kind::Text(_) => false,
     };
     // A word over numbers, dates or truths.
@@ -125,7 +134,8 @@ fn is_header(first: &[Cow<'_, str>], kinds: &[Kind], below: &[Vec<Cow<'_, str>>]
     }
     // Words alone: names are all different, and none of them is a value of its column.
     let texts = of_columns().all(|(_, kind)| !holds_numbers(kind));
-    let unique = (1..first.len()).all(|index| !first[..index].contains(&first[index]));
+    let mut known = HashSet::new();
+    let unique = first.iter().all(|cell| known.insert(cell));
     let repeats = |(index, cell): (usize, &Cow<'_, str>)| {
         below.iter().any(|cells| cells.get(index) == Some(cell))
     };

@@ -30,6 +30,8 @@ pub(crate) struct TableKeys<'a> {
     pub(crate) columns: Option<&'a [String]>,
     /// Columns to leave out.
     pub(crate) drop: &'a [String],
+    /// True if every column is a value of the records, whatever its cells are.
+    pub(crate) all: bool,
 }
 
 /// A table's records and how it is written.
@@ -118,10 +120,7 @@ pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataPro
         notes.push("it is not UTF-8 and was read as Windows-1252".to_owned());
     }
     let text = Text::new(&text);
-    let layout = header::layout(&text, keys.header);
-    if layout.cols == 0 {
-        return Err(DataProblem::NoRecords);
-    }
+    let layout = header::layout(&text, keys.header)?;
     let file = File { text, layout };
     let scans = file.scan()?;
     let mut plans = file.plan(&scans, keys, &mut notes)?;
@@ -130,8 +129,11 @@ pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataPro
         .iter()
         .filter(|plan| matches!(plan, Plan::Values(_)))
         .count();
-    if values.is_empty() {
+    if scans.iter().all(|scan| scan.kind() == Kind::Empty) {
         return Err(DataProblem::NoRecords);
+    }
+    if cols == 0 {
+        return Err(DataProblem::NothingToLearn);
     }
     let column = |(index, plan)| {
         let role = match plan {
@@ -237,6 +239,18 @@ impl File<'_> {
         names.is_some_and(|names| !names[index].is_empty())
     }
 
+    /// True if most columns are called pixel and a number, as in tables of MNIST.
+    fn names_pixels(&self) -> bool {
+        let is_pixel = |name: &&String| {
+            let number = name
+                .strip_prefix("pixel")
+                .or_else(|| name.split_once('x').map(|two| two.1));
+            number.is_some_and(|number| number.parse::<u32>().is_ok())
+        };
+        let names = self.layout.names.as_deref().unwrap_or_default();
+        2 * names.iter().filter(is_pixel).count() > names.len().max(100)
+    }
+
     /// The columns' names in messages: their own, or else their numbers.
     fn name(&self, index: usize) -> String {
         let own = self
@@ -323,6 +337,11 @@ impl File<'_> {
             let left_out = dropped.contains(&index) || is_chosen == Some(false);
             plans.push(match scan.kind() {
                 _ if left_out => Plan::LeftOut,
+                Kind::Values(style) | Kind::Index(style) | Kind::Constant(_, Some(style))
+                    if keys.all =>
+                {
+                    Plan::Values(Values::new(style))
+                }
                 Kind::Values(style) => Plan::Values(Values::new(style)),
                 Kind::Index(style)
                     if is_chosen == Some(true)
@@ -338,7 +357,7 @@ impl File<'_> {
                     ));
                     Plan::LeftOut
                 }
-                Kind::Constant(text) => {
+                Kind::Constant(text, _) => {
                     constant.push(format!("{} ({text})", name()));
                     Plan::Constant(text)
                 }
@@ -364,6 +383,11 @@ impl File<'_> {
         }
         if let Some((column, strays)) = strays {
             return Err(DataProblem::Strays { column, strays });
+        }
+        if self.names_pixels() {
+            notes.push(
+                "its columns are called as pixels; data.image=[28, 28] makes images of them".into(),
+            );
         }
         notes.extend(listed(&constant).map(|names| {
             format!("constant columns are written as they are and not learnt: {names}")

@@ -1,0 +1,276 @@
+//! Arrays of numbers as `.npy` and IDX files hold them: their elements, and images or vectors of them.
+
+use half::f16;
+
+use crate::error::DataProblem;
+use crate::record::{Loaded, Raw};
+
+/// The type of an array's elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Element {
+    pub(crate) kind: Kind,
+    /// Bytes of one.
+    pub(crate) size: usize,
+    pub(crate) big_endian: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Bool,
+    Unsigned,
+    Signed,
+    Float,
+}
+
+impl Element {
+    /// True if it is one of those that [`Self::decode`] knows.
+    pub(crate) fn is_known(self) -> bool {
+        match self.kind {
+            Kind::Bool => self.size == 1,
+            Kind::Unsigned | Kind::Signed => matches!(self.size, 1 | 2 | 4 | 8),
+            Kind::Float => matches!(self.size, 2 | 4 | 8),
+        }
+    }
+
+    /// The elements in `bytes`, in the smallest form that holds them exactly.
+    pub(crate) fn decode(self, bytes: Vec<u8>) -> Raw {
+        match (self.kind, self.size) {
+            (Kind::Unsigned, 1) => Raw::Bytes(bytes),
+            (Kind::Bool, _) => Raw::Bytes(bytes.iter().map(|&byte| u8::from(byte != 0)).collect()),
+            (Kind::Signed, 1) => self.singles(&bytes, |[byte]| f32::from(byte as i8)),
+            (Kind::Unsigned, 2) => self.singles(&bytes, |two| u16::from_le_bytes(two).into()),
+            (Kind::Signed, 2) => self.singles(&bytes, |two| i16::from_le_bytes(two).into()),
+            (Kind::Float, 2) => self.singles(&bytes, |two| f16::from_le_bytes(two).into()),
+            (Kind::Float, 4) => self.singles(&bytes, f32::from_le_bytes),
+            (Kind::Unsigned, 4) => self.doubles(&bytes, |four| u32::from_le_bytes(four).into()),
+            (Kind::Signed, 4) => self.doubles(&bytes, |four| i32::from_le_bytes(four).into()),
+            (Kind::Unsigned, _) => self.doubles(&bytes, |eight| u64::from_le_bytes(eight) as f64),
+            (Kind::Signed, _) => self.doubles(&bytes, |eight| i64::from_le_bytes(eight) as f64),
+            (Kind::Float, _) => self.doubles(&bytes, f64::from_le_bytes),
+        }
+    }
+
+    fn singles<const N: usize>(self, bytes: &[u8], of: impl Fn([u8; N]) -> f32) -> Raw {
+        Raw::Singles(self.words(bytes).map(of).collect())
+    }
+
+    fn doubles<const N: usize>(self, bytes: &[u8], of: impl Fn([u8; N]) -> f64) -> Raw {
+        Raw::Doubles(self.words(bytes).map(of).collect())
+    }
+
+    /// The elements with their lowest byte first.
+    fn words<const N: usize>(self, bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+        bytes.as_chunks::<N>().0.iter().map(move |word| {
+            let mut word = *word;
+            if self.big_endian {
+                word.reverse();
+            }
+            word
+        })
+    }
+}
+
+/// Images that are flat in a file are these where nothing else is said: MNIST's.
+const FLAT: (usize, [usize; 3]) = (784, [28, 28, 1]);
+
+/// Records of an array of the sizes `shape`, none of which is 0: records of images if it has three
+/// or four of them, otherwise vectors, unless `image` tells the size of an image.
+pub(crate) fn records(
+    raw: Raw,
+    shape: &[usize],
+    image: Option<&[usize]>,
+) -> Result<Loaded, DataProblem> {
+    let cols: usize = shape[1..].iter().product();
+    if let Some(image) = image {
+        return images(raw, key(image, cols)?, Order::Pixels);
+    }
+    match *shape {
+        [_, height, width] => images(raw, [height, width, 1], Order::Pixels),
+        [_, height, width, channels @ (1 | 3)] => {
+            images(raw, [height, width, channels], Order::Pixels)
+        }
+        [_, channels @ (1 | 3), height, width] => {
+            images(raw, [height, width, channels], Order::Planes)
+        }
+        [_] | [_, _] if cols == FLAT.0 && matches!(raw, Raw::Bytes(_)) => {
+            let mut loaded = images(raw, FLAT.1, Order::Pixels)?;
+            let note = "784 bytes are taken for 28×28 pixels; data.image overrules";
+            loaded.notes.push(note.into());
+            Ok(loaded)
+        }
+        [_] | [_, _] => {
+            raw.check_finite(cols)?;
+            Ok(Loaded::vectors(cols, raw))
+        }
+        _ => Err(DataProblem::Unsupported {
+            found: format!("an array of {} dimensions", shape.len()),
+            expected: "records × values, records × height × width, or records × height × width × \
+                       1 or 3",
+        }),
+    }
+}
+
+/// Height, width and channels that `data.image` says records of `cols` values are.
+pub(crate) fn key(image: &[usize], cols: usize) -> Result<[usize; 3], DataProblem> {
+    let size = match *image {
+        [height, width] => [height, width, 1],
+        [height, width, channels @ (1 | 3)] => [height, width, channels],
+        _ => [0; 3],
+    };
+    let pixels = size[0]
+        .checked_mul(size[1])
+        .and_then(|area| area.checked_mul(size[2]));
+    match pixels {
+        Some(pixels) if pixels == cols && cols > 0 => Ok(size),
+        _ => Err(DataProblem::ImageKey {
+            found: image.to_vec(),
+            cols,
+        }),
+    }
+}
+
+/// Which values of an image stand side by side in a file.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Order {
+    /// Those of one pixel.
+    Pixels,
+    /// Those of one channel.
+    Planes,
+}
+
+/// Images of `size`, height, width and channels; the range of the values says what they mean.
+pub(crate) fn images(raw: Raw, size: [usize; 3], order: Order) -> Result<Loaded, DataProblem> {
+    let [height, width, channels] = size;
+    let (bytes, note) = bytes(raw, height * width * channels)?;
+    let planes = match order {
+        Order::Pixels if channels > 1 => {
+            let area = height * width;
+            let place = |index: usize| {
+                let (record, place) = (index / (area * channels), index % (area * channels));
+                let (channel, pixel) = (place / area, place % area);
+                bytes[(record * area + pixel) * channels + channel]
+            };
+            (0..bytes.len()).map(place).collect()
+        }
+        _ => bytes,
+    };
+    let mut loaded = Loaded::images(size, planes);
+    loaded.notes.extend(note);
+    Ok(loaded)
+}
+
+/// Grey levels as bytes, and a remark where they were not.
+fn bytes(raw: Raw, cols: usize) -> Result<(Vec<u8>, Option<String>), DataProblem> {
+    if let Raw::Bytes(bytes) = raw {
+        let is_binary = bytes.iter().all(|&byte| byte <= 1);
+        if !is_binary || bytes.iter().all(|&byte| byte == 0) {
+            return Ok((bytes, None));
+        }
+        let note = "pixels are 0 and 1, taken for black and white".to_owned();
+        return Ok((bytes.iter().map(|&byte| 255 * byte).collect(), Some(note)));
+    }
+    raw.check_finite(cols)?;
+    let values = || (0..raw.len()).map(|index| raw.at(index));
+    let low = values().fold(f64::INFINITY, f64::min);
+    let high = values().fold(f64::NEG_INFINITY, f64::max);
+    let is_whole = values().all(|value| value.fract() == 0.0);
+    let (scale, offset) = match (low, high) {
+        (0.0.., ..=1.0) => (255.0, 0.0),
+        (0.0.., ..=255.0) if is_whole => (1.0, 0.0),
+        (-1.0.., ..=1.0) => (127.5, 127.5),
+        _ => {
+            return Err(DataProblem::ImageRange {
+                found: format!("{low} to {high}"),
+            });
+        }
+    };
+    let grey = values()
+        .map(|value| (value * scale + offset).round() as u8)
+        .collect();
+    let note = (scale != 1.0)
+        .then(|| format!("pixels from {low} to {high} are taken in 256 steps, 0 to 255"));
+    Ok((grey, note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(kind: Kind, size: usize, big_endian: bool, bytes: &[u8]) -> Vec<f64> {
+        let element = Element {
+            kind,
+            size,
+            big_endian,
+        };
+        assert!(element.is_known());
+        let raw = element.decode(bytes.to_vec());
+        (0..raw.len()).map(|index| raw.at(index)).collect()
+    }
+
+    #[test]
+    fn every_element_is_decoded_in_either_order() {
+        for (kind, size, bytes, value) in [
+            (Kind::Bool, 1, &[1][..], 1.0),
+            (Kind::Unsigned, 1, &[200], 200.0),
+            (Kind::Signed, 1, &[200], -56.0),
+            (Kind::Unsigned, 2, &[1, 2], 513.0),
+            (Kind::Signed, 2, &[0, 255], -256.0),
+            (Kind::Float, 2, &[0x00, 0xc1], -2.5),
+            (Kind::Unsigned, 4, &[0, 0, 0, 128], 2_147_483_648.0),
+            (Kind::Signed, 4, &[254, 255, 255, 255], -2.0),
+            (Kind::Float, 4, &(-2.5f32).to_le_bytes(), -2.5),
+            (
+                Kind::Unsigned,
+                8,
+                &[0, 0, 0, 0, 1, 0, 0, 0],
+                4_294_967_296.0,
+            ),
+            (Kind::Signed, 8, &(-3i64).to_le_bytes(), -3.0),
+            (Kind::Float, 8, &0.1f64.to_le_bytes(), 0.1),
+        ] {
+            assert_eq!(
+                decoded(kind, size, false, bytes),
+                [value],
+                "{kind:?} {size}"
+            );
+            let reversed: Vec<_> = bytes.iter().rev().copied().collect();
+            assert_eq!(
+                decoded(kind, size, true, &reversed),
+                [value],
+                "{kind:?} {size}"
+            );
+        }
+    }
+
+    #[test]
+    fn ranges_say_what_pixels_mean() {
+        let of = |values: &[f64]| {
+            let loaded = images(Raw::Doubles(values.to_vec()), [1, 2, 1], Order::Pixels)?;
+            match loaded.raw {
+                Raw::Bytes(bytes) => Ok((bytes, loaded.notes.len())),
+                _ => panic!("images are bytes"),
+            }
+        };
+        assert_eq!(of(&[0.0, 1.0]).unwrap(), (vec![0, 255], 1));
+        assert_eq!(of(&[0.0, 200.0]).unwrap(), (vec![0, 200], 0));
+        assert_eq!(of(&[-1.0, 1.0]).unwrap(), (vec![0, 255], 1));
+        let error: DataProblem = of(&[-3.0, 812.5]).unwrap_err();
+        assert!(error.to_string().contains("-3 to 812.5"), "{error}");
+        let bits = images(Raw::Bytes(vec![1, 0]), [1, 2, 1], Order::Pixels).unwrap();
+        assert!(matches!(bits.raw, Raw::Bytes(bytes) if bytes == [255, 0]));
+    }
+
+    #[test]
+    fn channels_become_planes() {
+        let bytes = vec![1, 2, 3, 4, 5, 6];
+        let interleaved = records(Raw::Bytes(bytes.clone()), &[1, 1, 2, 3], None).unwrap();
+        assert!(matches!(interleaved.raw, Raw::Bytes(planes) if planes == [1, 4, 2, 5, 3, 6]));
+        let planes = records(Raw::Bytes(bytes.clone()), &[1, 3, 1, 2], None).unwrap();
+        assert!(matches!(planes.raw, Raw::Bytes(planes) if planes == bytes));
+        let flat = records(Raw::Bytes(bytes.clone()), &[1, 6], Some(&[1, 2, 3])).unwrap();
+        assert_eq!(flat.shape.image(), Some([1, 2, 3]));
+        for key in [&[2, 2][..], &[6], &[1, 3, 2], &[usize::MAX, 6]] {
+            assert!(records(Raw::Bytes(bytes.clone()), &[1, 6], Some(key)).is_err());
+        }
+    }
+}
