@@ -297,11 +297,15 @@ mod tests {
             data: String::new(),
             fingerprint: String::new(),
             train_records: 1,
-            shape: RecordShape::Vector { columns: None },
+            shape: RecordShape::Vector {
+                columns: None,
+                double: false,
+            },
             transform,
         };
         let rows = [3.0, -7.5, 0.25, 100.0];
         let standardize = Transform::Standardize {
+            limits: Vec::new(),
             mean: vec![1.0, -2.5],
             std: vec![2.0, 0.5],
         };
@@ -331,8 +335,10 @@ mod tests {
             train_records: 200,
             shape: RecordShape::Vector {
                 columns: Some(vec!["age".into(), "smokes".into()]),
+                double: false,
             },
             transform: Transform::Standardize {
+                limits: Vec::new(),
                 mean: vec![0.0, 0.25],
                 std: vec![1.0, 0.25],
             },
@@ -346,6 +352,7 @@ mod tests {
         assert_eq!(lost(&record), words);
         // A zero that has become 1e-9 on its way is a zero.
         let shifted = |mean| Transform::Standardize {
+            limits: Vec::new(),
             mean: vec![0.0, mean],
             std: vec![1.0, 0.25],
         };
@@ -356,7 +363,10 @@ mod tests {
             lost(&record)
         );
         record.transform = shifted(0.25);
-        record.shape = RecordShape::Vector { columns: None };
+        record.shape = RecordShape::Vector {
+            columns: None,
+            double: false,
+        };
         assert!(lost(&record).starts_with("column 2 = 1 is"));
     }
 }
