@@ -462,6 +462,8 @@ pub enum Monitor {
     InputGradient,
     /// Rows that were penalised.
     PenalisedRows,
+    /// Σ of mean squared errors, one per call of [`SquaredError`](crate::SquaredError).
+    SquaredError,
     /// No sum: 1 + the first step whose objective was not finite, or 0.
     FirstNonFinite,
 }

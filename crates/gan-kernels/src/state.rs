@@ -51,6 +51,19 @@ pub struct Rates {
     pub second_correction: f64,
 }
 
+impl Rates {
+    /// η and μ of updates that are not counted: those of [`Update::Momentum`](crate::Update).
+    #[must_use]
+    pub const fn constant(learning_rate: f64, momentum: f64) -> Self {
+        Self {
+            learning_rate,
+            momentum,
+            first_correction: 1.0,
+            second_correction: 1.0,
+        }
+    }
+}
+
 /// The [`Rates`] as a function of the step number alone, in closed form, so that resuming a run
 /// needs nothing else.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,8 +5,8 @@
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
     Activation, Backend, Below, Dropout, FillLatent, GatherRows, LinearBwdData, LinearFwd,
-    LogitLoss, Monitor, MonitorSums, Native, Objective, Parzen, Prior, Real, Records, StepState,
-    Values,
+    LogitLoss, Monitor, MonitorSums, Native, Objective, Parzen, Prior, Real, Records, SquaredError,
+    StepState, Values,
 };
 
 fn cpu<T: Real>() -> Native<T> {
@@ -283,6 +283,67 @@ fn loss(objective: Objective, logits: &[f64]) -> (Vec<f64>, MonitorSums) {
     });
     let dz = cpu.read(dz.all()).unwrap();
     (dz, cpu.take_monitors(&mut monitors).unwrap())
+}
+
+/// E, and dZ, of outputs of two columns.
+fn squared_error(act: Activation, y: &[f64], targets: &[f64]) -> (f64, Vec<f64>) {
+    let cpu = cpu::<f64>();
+    let [mut outputs, mut wanted, mut dz] = [(); 3].map(|()| cpu.matrix(y.len() / 2, 2));
+    cpu.write(&mut outputs, y);
+    cpu.write(&mut wanted, targets);
+    let mut monitors = cpu.monitors();
+    cpu.squared_error(SquaredError {
+        y: outputs.all(),
+        targets: wanted.all(),
+        act,
+        dz: dz.all_mut(),
+        monitors: &mut monitors,
+    });
+    let sums = cpu.take_monitors(&mut monitors).unwrap();
+    (sums[Monitor::SquaredError], cpu.read(dz.all()).unwrap())
+}
+
+#[test]
+fn squared_error_by_hand_matches() {
+    let (y, targets) = ([1.0, 2.0, 3.0, -4.0], [0.0, 2.0, 5.0, -4.5]);
+    let (error, dz) = squared_error(Activation::Identity, &y, &targets);
+    assert_eq!(error, (1.0 + 0.0 + 4.0 + 0.25) / 4.0);
+    assert_eq!(dz, [0.5, 0.0, -1.0, 0.25]);
+    let (_, dz) = squared_error(Activation::Relu, &[0.0, 2.0], &[1.0, 1.0]);
+    assert_eq!(dz, [0.0, 1.0]);
+}
+
+#[test]
+fn squared_error_gradient_is_the_difference_quotient_by_the_pre_activation() {
+    const STEP: f64 = 1e-5;
+    // None within a step of a kink.
+    let z = [0.7, -0.4, 1.3, -2.1, 0.1, -0.9];
+    let targets = [0.5, 0.2, -0.3, 0.9, 0.0, -1.0];
+    for act in [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::LeakyRelu { slope: 0.2 },
+        Activation::Sigmoid,
+        Activation::Tanh,
+    ] {
+        let at = |z: &[f64]| {
+            let y: Vec<_> = z.iter().map(|&z| act.define(&[z]).0).collect();
+            squared_error(act, &y, &targets)
+        };
+        let (_, dz) = at(&z);
+        for (index, dz) in dz.into_iter().enumerate() {
+            let moved = |by: f64| {
+                let mut z = z;
+                z[index] += by;
+                at(&z).0
+            };
+            let quotient = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+            assert!(
+                (dz - quotient).abs() < 1e-9,
+                "{act:?}: {dz}, not {quotient}"
+            );
+        }
+    }
 }
 
 #[test]

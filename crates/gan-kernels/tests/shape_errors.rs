@@ -9,8 +9,8 @@ use gan_kernels::{
     Activation, Adam, Advance, Average, Backend, Below, Dropout, FillLatent, GatherRows,
     InputPenalty, Interpolate, LearningRate, LimitSpectrum, LinearBwdData, LinearBwdParams,
     LinearFwd, LinearLogitLoss, LinearTangent, LogitLoss, Matrix, Momentum, Native, Objective,
-    Parzen, Penalty, Prior, Rates, Records, Repack, Schedule, SlotSchedule, StepState, Update,
-    Values, Winners,
+    Parzen, Penalty, Prior, Rates, Records, Repack, Schedule, SlotSchedule, SquaredError,
+    StepState, Update, Values, Winners,
 };
 
 /// By operation: arguments that it takes, and below them, one a line, what is changed and what the
@@ -87,6 +87,12 @@ linear_logit_loss: x 4x3, w 3x1, b 1x1, logits 4x1, dz 4x1, dz_below 4x3
     w 2x1: linear_fwd: w has shape (2, 1), expected (3, 1)
     dz 3x1: logit_loss: dz has shape (3, 1), expected (4, 1)
     dz_below 4x2: linear_bwd_data: dz_below has shape (4, 2), expected (4, 3)
+squared_error: y 3x5, targets 3x5, dz 3x5
+    targets 3x4: targets 3x4, not 3x5
+    targets 2x5: targets 2x5, not 3x5
+    dz 5x3: dz 5x3, not 3x5
+    y 0x5, targets 0x5, dz 0x5: no elements
+    pieces 2: maxout is no output
 fill_latent: z 3x5, first row 2147483645
     first row 2147483646: row 2147483649 lies beyond the address space
 gather_rows: records 9x5, y 3x5, minibatch 0
@@ -280,6 +286,7 @@ impl<'a> Arguments<'a> {
             "linear_logit_loss" => self.linear_logit_loss(),
             "linear_tangent" => self.linear_tangent(),
             "input_penalty" => self.input_penalty(),
+            "squared_error" => self.squared_error(),
             _ => self.run_of_few(op),
         }
     }
@@ -391,6 +398,17 @@ impl<'a> Arguments<'a> {
             act: self.act(),
             winners: winners.as_ref().map(|winners| winners.from_row(0)),
             c_above: c_above.all_mut(),
+        });
+    }
+
+    fn squared_error(&self) {
+        let [y, targets, mut dz] = self.matrices(["y", "targets", "dz"]);
+        cpu().squared_error(SquaredError {
+            y: y.all(),
+            targets: targets.all(),
+            act: self.act(),
+            dz: dz.all_mut(),
+            monitors: &mut cpu().monitors(),
         });
     }
 

@@ -14,7 +14,6 @@ use gan_kernels::{
     Activation, Backend, Below, Dropout, LinearBwdData, LinearBwdParams, LinearFwd, Matrix,
     Monitor, Real, Rows, RowsMut, Update, Winners,
 };
-use rand::RngExt;
 
 pub(crate) use average::RunningMean;
 pub(crate) use loss::Loss;
@@ -22,6 +21,59 @@ pub(crate) use penalised::{PenalisedUpdate, Tangents};
 pub(crate) use spectrum::SpectralLimit;
 
 /// Layers of affine maps and activations, with what their optimiser keeps.
+///
+/// Both players are one; on its own it serves as a classifier or a regression, whose caller writes
+/// the gradient of the last pre-activation, as [`SquaredError`](gan_kernels::SquaredError) does:
+///
+/// ```
+/// use gan_kernels::random::{Address, Purpose, Stream};
+/// use gan_kernels::{Activation, Rates, SquaredError, StepState, Update};
+/// use gan_model::{Backend, LayerSpec, Mlp, Native, Optimizer, Pass, Tape};
+///
+/// # fn main() -> Result<(), gan_model::BackendError> {
+/// let backend = Native::<f32>::new(Some(1))?;
+/// let layer = |index, inputs, units, act: Activation| LayerSpec {
+///     inputs,
+///     units,
+///     act,
+///     init: act.initial_bound(inputs, units),
+///     address: Address { seed: 1, stream: Stream::new(Purpose::Weights, 0, index), step: 0 },
+///     bias: 0.0,
+///     dropout: None,
+/// };
+/// let layers = [layer(0, 1, 8, Activation::Tanh), layer(1, 8, 1, Activation::Identity)];
+/// let optimizer = Optimizer { update: Update::Momentum, max_column_norm: None };
+/// let mut mlp = Mlp::new(&backend, layers, optimizer);
+///
+/// // y = x² at 11 points.
+/// let points: Vec<f32> = (-5..=5).map(|i| i as f32 / 5.0).collect();
+/// let squares: Vec<f32> = points.iter().map(|x| x * x).collect();
+/// let [mut x, mut targets] = [(); 2].map(|()| backend.matrix(11, 1));
+/// backend.write(&mut x, &points);
+/// backend.write(&mut targets, &squares);
+/// let mut tape = Tape::new(&backend, &mlp, 11, 11);
+/// let rates = vec![Rates::constant(0.1, 0.9)];
+/// let state = backend.state(StepState { seed: 1, step: 0, rates });
+/// let mut monitors = backend.monitors();
+/// for _ in 0..300 {
+///     let pass = Pass::new(&backend, &state, 0, 0..11);
+///     mlp.forward(&pass, x.all(), &mut tape);
+///     let (y, dz) = tape.output_and_gradient_mut();
+///     backend.squared_error(SquaredError {
+///         y: y.all(),
+///         targets: targets.all(),
+///         act: Activation::Identity,
+///         dz: dz.all_mut(),
+///         monitors: &mut monitors,
+///     });
+///     mlp.backward(&pass, &mut tape);
+///     mlp.update(&pass, x.all(), &tape, 0, None);
+/// }
+/// let y = backend.read(tape.output(1).all())?;
+/// assert!(y.iter().zip(&squares).all(|(y, square)| (y - square).abs() < 0.1), "{y:?}");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Mlp<B: Backend> {
     pub(crate) layers: Vec<Layer<B>>,
     optimizer: Optimizer,
@@ -132,6 +184,12 @@ impl<B: Backend> Tape<B> {
     pub fn gradient_mut(&mut self) -> &mut Matrix<B> {
         let last = self.dz.len() - 1;
         &mut self.dz[last]
+    }
+
+    /// The last layer's output, and the gradient of its pre-activation to be written.
+    pub fn output_and_gradient_mut(&mut self) -> (&Matrix<B>, &mut Matrix<B>) {
+        let last = self.dz.len() - 1;
+        (&self.y[last], &mut self.dz[last])
     }
 
     /// The input of layer `layer`, where `x` is that of the first.
@@ -342,11 +400,7 @@ impl<B: Backend> Layer<B> {
     fn new(backend: &B, spec: LayerSpec, optimizer: Optimizer) -> Self {
         let size = [spec.inputs, spec.units * spec.act.pieces()];
         let mut layer = Self::zeros(backend, size, spec.act, spec.dropout, optimizer);
-        let mut rng = spec.address.rng();
-        let weights: Vec<B::Elem> = (0..size[0] * size[1])
-            .map(|_| 2.0 * f64::from(rng.random::<f32>()) - 1.0)
-            .map(|uniform| B::Elem::from_f64(spec.init * uniform))
-            .collect();
+        let weights = spec.address.uniform(spec.init, size[0] * size[1]);
         backend.write(&mut layer.w, &weights);
         backend.write(&mut layer.b, &vec![B::Elem::from_f64(spec.bias); size[1]]);
         layer

@@ -5,6 +5,7 @@
 use gan_run::config::Overrides;
 use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
 use gan_run::event::{Event, Observer};
+use gan_run::model::Model;
 use gan_run::plan::Plan;
 use gan_run::run_dir::Existing;
 use gan_run::training::Ending;
@@ -74,4 +75,8 @@ fn observer_is_told_of_a_run_and_may_stop_it() {
     assert_eq!(watcher.step, 20);
     let expected = [data, start, metrics, metrics, "sample", checkpoint, "done"];
     assert_eq!(watcher.events, expected);
+
+    // What the run leaves is all that a sampler needs.
+    let model = Model::load(&run).unwrap();
+    assert_eq!(model.checkpoint.config().unwrap(), model.config.game());
 }

@@ -8,6 +8,22 @@
 //! [`check`] draws a case's operands by address, runs the operation on any [`Backend`], reads back
 //! and compares.
 //!
+//! They are public for whoever writes a back end, who holds it to the same table:
+//!
+//! ```
+//! use gan_kernels::Native;
+//! use gan_kernels::cases::{Checker, Role, all};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let backend = Native::<f32>::new(Some(1))?; // Or your own.
+//! let checker = Checker::new(&backend);
+//! for case in all().filter(|case| case.op.operation() == "average" && case.role == Role::Edge) {
+//!     checker.check(case)?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Every tolerance is a number of roundings: an element may differ from the reference by `factor ·
 //! ε · magnitude`, where the magnitude is √depth times the sum of the absolute values that were
 //! added, carried to first order through what follows the product.

@@ -57,7 +57,7 @@ fn activate_one(z: f32, activation: &Elementwise) -> f32 {
 #[derive(CubeType, CubeLaunch)]
 pub(crate) struct ElementwiseLayer {
     /// The output that it handed on, dropout applied.
-    y: Operand<Vec4>,
+    pub(crate) y: Operand<Vec4>,
     activation: Elementwise,
     dropout: ComptimeOption<Mask>,
 }
@@ -157,6 +157,11 @@ pub(crate) fn mask(
         )
     });
     mask.into()
+}
+
+/// No dropout, as kernels take it.
+pub(crate) fn no_mask() -> ComptimeOptionArgs<Mask> {
+    None::<MaskLaunch>.into()
 }
 
 /// Four neighbouring elements after dropout.

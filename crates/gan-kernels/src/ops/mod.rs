@@ -16,6 +16,7 @@ macro_rules! for_each_operation {
             linear_bwd_params: LinearBwdParams,
             logit_loss: LogitLoss,
             linear_logit_loss: LinearLogitLoss,
+            squared_error: SquaredError,
             fill_latent: FillLatent,
             gather_rows: GatherRows,
             parzen: Parzen -> Result<Vec<f64>, $crate::BackendError>,
@@ -47,6 +48,7 @@ pub(crate) mod linear_tangent;
 pub(crate) mod logit_loss;
 pub(crate) mod parzen;
 pub(crate) mod repack;
+pub(crate) mod squared_error;
 
 pub(crate) mod reference;
 

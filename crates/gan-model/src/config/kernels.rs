@@ -1,7 +1,7 @@
 //! A configuration's words as layers, optimisers and schedules.
 
 use gan_kernels::random::{Address, Purpose, Stream};
-use gan_kernels::{Activation, ActivationKind, Adam, LearningRate, Momentum, Update};
+use gan_kernels::{Activation, Adam, LearningRate, Momentum, Update};
 
 use super::{GameConfig, GeneratorConfig, LayerConfig, OptimizerConfig, ScheduleConfig};
 use crate::mlp::{InputDropout, LayerSpec, Optimizer};
@@ -148,12 +148,7 @@ fn specs(
 impl LayerConfig {
     /// Half-width of the initial weights where `init` is left out.
     pub(crate) fn default_init(&self, fan_in: usize, units: usize) -> f64 {
-        use ActivationKind::{LeakyRelu, Maxout, Relu};
-        let fan = match self.activation {
-            Relu | LeakyRelu | Maxout => fan_in,
-            _ => fan_in + units,
-        };
-        (6.0 / fan as f64).sqrt()
+        self.activation().initial_bound(fan_in, units)
     }
 
     /// Slope of leaky relu on the negative side.
