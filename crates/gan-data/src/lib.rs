@@ -1,5 +1,21 @@
 //! Data for training: turns the `[data]` table of a run into [`Records`] and what is known of them.
 //!
+//! ```
+//! use gan_data::{DataConfig, load};
+//!
+//! # fn main() -> Result<(), gan_data::DataError> {
+//! let mut config = DataConfig::new("ring8"); // Or the path of a file.
+//! config.count = Some(1000);
+//! let data = load(&config, 1)?;
+//! let train = data.records.slice(data.splits.train.clone());
+//! assert_eq!((train.rows(), train.cols()), (800, 2));
+//! let mut record = [0.0_f32; 2];
+//! train.copy_row(0, &mut record);
+//! println!("the first record of {}: {record:?}", data.source);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`load`] reads MNIST, Fashion-MNIST, CIFAR-10, IDX, `.npy` and `.csv` files, or draws records
 //! from a built-in source (`digits`, `figure1`, `ring8`, `grid25`) by address, so that nothing needs
 //! to be downloaded to train.

@@ -2,6 +2,46 @@
 //! that trains and writes.
 //!
 //! `gan-cli`, the benches, the tests and the examples stand on it.
+//!
+//! ```
+//! use gan_run::config::Overrides;
+//! use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
+//! use gan_run::event::{Event, Observer};
+//! use gan_run::model::Model;
+//! use gan_run::plan::Plan;
+//! use gan_run::run_dir::Existing;
+//!
+//! /// Tells of readings, and never stops a run.
+//! struct Printer;
+//!
+//! impl Observer for Printer {
+//!     fn event(&mut self, event: &Event<'_>) {
+//!         if let Event::Metrics { line, .. } = event {
+//!             println!("step {}: V = {:.3} nats", line.metrics.step, line.metrics.value);
+//!         }
+//!     }
+//!
+//!     fn progress(&mut self, _step: u64) {}
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let run = std::env::temp_dir().join(format!("ring-{}", std::process::id()));
+//! let mut changes = Overrides::default(); // As after `--set`.
+//! changes.set("run.steps=20")?;
+//! changes.set("data.count=300")?;
+//! let (precision, threads) = (PrecisionChoice::F32, None);
+//! let open = || Device::open(DeviceChoice::Cpu, precision, threads).map(|(device, _why)| device);
+//! let plan = Plan::new_run("ring8", &changes, Some(&run), Existing::Keep)?;
+//! plan.train(open()?, precision, &mut Printer)?;
+//!
+//! let model = Model::load(&run)?; // Its last checkpoint.
+//! let samples = model.generator(&open()?)?.sample(1, 0, 100)?;
+//! assert_eq!(samples.len(), 100 * model.cols);
+//! # std::fs::remove_dir_all(&run)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Nothing here prints, reads a command line or listens to signals: what happens is told to the
 //! caller, and what goes wrong is a [`Problem`](problem::Problem).
 
