@@ -100,7 +100,7 @@ impl Quality {
             Self::Memorising => ["memorising", "samples repeat training records"],
             Self::Collapsed => [
                 "collapsed",
-                "parts of the data never, or hardly ever, occur among the samples",
+                "parts of the data occur far too rarely, or never, among the samples",
             ],
             Self::OverSmoothed => [
                 "over-smoothed",
@@ -171,8 +171,8 @@ fn memorises(evidence: &Evidence) -> Option<String> {
 fn collapsed(evidence: &Evidence) -> Option<String> {
     let by_modes = || {
         let modes = evidence.modes.as_ref()?;
-        let missed = modes.missed().filter(|&missed| missed > 0);
-        let missed = missed.map(|missed| {
+        let missed = modes.missed()?;
+        let missed = (missed > 0).then(|| {
             format!(
                 "{missed} of {} modes have less than a fifth of an even share of the good samples",
                 modes.modes

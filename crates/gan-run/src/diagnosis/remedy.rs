@@ -22,9 +22,7 @@ pub(crate) fn remedy(ailment: Ailment, config: &RunConfig) -> String {
         }
         // PacGAN: of two records at once D sees that they differ too little. Of the plain game on four
         // categories it restored all on both of two seeds, where more updates of D did on neither.
-        Ailment::ValuesLost if config.game.pack == 1 && config.game.minibatch.is_multiple_of(2) => {
-            "--set game.pack=2".into()
-        }
+        Ailment::ValuesLost if can_pack(config) => "--set game.pack=2".into(),
         // The paper's Helvetica scenario, §6: G must not be trained too much without updating D.
         Ailment::GeneratorCollapsed | Ailment::ModesLost | Ailment::ValuesLost if of_g > of_d => {
             scale_rate(Player::Generator, config, 1.0 / BALANCE)
@@ -68,6 +66,14 @@ fn hold_back(config: &RunConfig) -> String {
     } else {
         scale_rate(Player::Discriminator, config, 1.0 / BALANCE)
     }
+}
+
+/// True if D sees one record at a time and can see two: minibatches are even, and no record is dropped
+/// out.
+fn can_pack(config: &RunConfig) -> bool {
+    let whole = config.discriminator.layers.first();
+    let whole = whole.is_none_or(|layer| layer.keep == 1.0);
+    config.game.pack == 1 && config.game.minibatch.is_multiple_of(2) && whole
 }
 
 fn more_steps(config: &RunConfig) -> String {
