@@ -34,6 +34,18 @@ pub(crate) fn load_directory(path: &Path, names: &[String]) -> Option<Result<Loa
     let has = |wanted: &&str| names.iter().any(|name| name == wanted);
     let missing: Vec<_> = NAMES.iter().filter(|name| !has(name)).collect();
     if missing.len() == NAMES.len() {
+        const PICKLES: &str = "cifar-10-batches-py/";
+        let folder = match names.iter().any(|name| name == PICKLES) {
+            true => path.join(PICKLES),
+            false => path.to_path_buf(),
+        };
+        if folder.join("data_batch_1").is_file() {
+            // Converted files may be there already.
+            return Some(match folder.join(NAMES[0]).is_file() {
+                true => load_six(&folder),
+                false => Err(DataProblem::Pickles.at(folder)),
+            });
+        }
         return None;
     }
     if !missing.is_empty() {

@@ -53,6 +53,9 @@ pub struct DataConfig {
     /// are red, green and blue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Vec<usize>>,
+    /// Height and width that pictures in a folder are brought to; they must be alike if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<[usize; 2]>,
     /// True if the first record of a table names its columns; told from the file if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
@@ -103,6 +106,7 @@ impl DataConfig {
             normalize: Normalize::Auto,
             format: None,
             image: None,
+            resize: None,
             header: None,
             columns: None,
             drop: Vec::new(),
@@ -163,7 +167,7 @@ mod tests {
     #[test]
     fn config_with_every_key_survives_a_round_trip() {
         let text = "source = 'x.csv'\ncount = 9\ntrain = 5\nvalid = 3\ntest = 1\nnormalize = 'gcn'\n\
-                    split = 'tail'\nimage = [2, 3]\nformat = 'table'\nheader = true\ncolumns = ['a']\ndrop = ['b']";
+                    split = 'tail'\nimage = [2, 3]\nresize = [8, 9]\nformat = 'table'\nheader = true\ncolumns = ['a']\ndrop = ['b']";
         let config: DataConfig = toml::from_str(text).unwrap();
         assert_eq!(config.normalize, Normalize::Gcn);
         let again: DataConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();

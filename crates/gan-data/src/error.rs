@@ -1,7 +1,7 @@
 //! Everything that can be wrong with data, told with the path, what was found and what was expected.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use crate::config::Normalize;
@@ -88,6 +88,20 @@ pub enum DataProblem {
     Gzip(#[source] io::Error),
     #[error("found {found} bytes, expected a multiple of {expected} (label byte + 32×32×3 pixels)")]
     RecordLength { found: u64, expected: u64 },
+    #[error("cannot be read as a picture: {0}")]
+    Picture(String),
+    #[error("found a picture of {}×{} pixels, expected {}×{} as the first has", found[0], found[1], expected[0], expected[1])]
+    PictureSize {
+        /// Height and width.
+        found: [usize; 2],
+        expected: [usize; 2],
+    },
+    #[error(
+        "found CIFAR-10 as Python's pickles, expected its binary version, data_batch_1.bin to test_batch.bin"
+    )]
+    Pickles,
+    #[error("data.resize: found {found:?}, expected a height and a width from 1 to {expected}")]
+    Resize { found: [usize; 2], expected: usize },
     #[error("found images of {found} pixels, expected {expected}")]
     ImageSize { found: String, expected: String },
     #[error(
@@ -209,6 +223,12 @@ impl DataError {
                     "name the file of one of them, for instance {candidate}"
                 ));
             }
+            P::PictureSize { expected, .. } => {
+                return Some(format!(
+                    "bring them to one size with data.resize={expected:?}"
+                ));
+            }
+            P::Pickles => return Some(unpickle(&self.path)),
             P::LoneLabels => "name the file of the images",
             P::ImageRange { .. } => "scale the pixels to whole numbers from 0 to 255",
             P::ImageKey { .. } => {
@@ -256,6 +276,18 @@ impl DataError {
 }
 
 const MISSING_VALUES: &str = "remove or fill in the rows with missing values";
+
+/// A command that writes CIFAR-10's pickles, which are programs and are not read here, as the binary
+/// version beside them.
+fn unpickle(path: &Path) -> String {
+    let path = path.display();
+    format!(
+        "if you trust them, convert them: python3 -c \"import glob, pickle, numpy as np; \
+         [np.c_[np.uint8(b[b'labels']), b[b'data']].tofile(f + '.bin') \
+         for f in glob.glob('{path}/*_batch*') if not f.endswith('.bin') \
+         for b in [pickle.load(open(f, 'rb'), encoding='bytes')]]\""
+    )
+}
 
 /// The key that leaves the columns `names` out.
 fn drop_key<'a>(names: impl Iterator<Item = &'a String>) -> String {

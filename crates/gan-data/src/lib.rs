@@ -35,6 +35,7 @@ mod dataset;
 mod digits;
 mod draw;
 mod error;
+mod folder;
 mod idx;
 mod input;
 mod mixture;

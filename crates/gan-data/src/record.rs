@@ -28,7 +28,7 @@ pub enum RecordShape {
         /// Names of the columns, if they have any.
         columns: Option<Vec<String>>,
         /// True if the file holds 64-bit numbers, otherwise samples have 32 bits.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         double: bool,
     },
     /// Columns of a table as text, whose cells are written as it writes them.

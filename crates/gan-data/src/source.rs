@@ -8,15 +8,18 @@ use crate::error::{DataError, DataProblem};
 use crate::input::Input;
 use crate::record::{Loaded, Raw};
 use crate::table::{self, Table, TableKeys};
-use crate::{array, cifar, idx, npy};
+use crate::{array, cifar, folder, idx, npy};
 
 /// Extensions of tables; the other kinds begin with a magic number.
 const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "dat", "data"];
 
+/// The largest height and width that pictures are brought to.
+const LARGEST_SIDE: usize = 4096;
+
 /// Reads a file by its content, or a directory by the names in it.
 pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError> {
     if path.is_dir() {
-        return read_directory(path);
+        return read_directory(path, config);
     }
     let input = Input::open(path)?;
     let image = config.image.as_deref();
@@ -93,7 +96,7 @@ fn images_of(mut table: Table, image: &[usize]) -> Result<Loaded, DataProblem> {
     Ok(loaded.with_labels(labels, classes))
 }
 
-fn read_directory(path: &Path) -> Result<Loaded, DataError> {
+fn read_directory(path: &Path, config: &DataConfig) -> Result<Loaded, DataError> {
     let names = list(path).map_err(|source| DataProblem::unreadable(source).at(path))?;
     if let Some(loaded) = idx::load_directory(path, &names) {
         return loaded;
@@ -101,11 +104,25 @@ fn read_directory(path: &Path) -> Result<Loaded, DataError> {
     if let Some(loaded) = cifar::load_directory(path, &names) {
         return loaded;
     }
+    if let Some([height, width]) = config.resize
+        && !([height, width]
+            .iter()
+            .all(|size| (1..=LARGEST_SIDE).contains(size)))
+    {
+        let problem = DataProblem::Resize {
+            found: [height, width],
+            expected: LARGEST_SIDE,
+        };
+        return Err(problem.at(path));
+    }
+    if let Some(loaded) = folder::load(path, &names, config.resize) {
+        return loaded;
+    }
     let candidate = names.iter().find(|name| may_be_data(name));
     let problem = DataProblem::NotADataSet {
         candidate: candidate.map(|name| path.join(name)),
         found: names,
-        expected: "MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 (data_batch_1.bin, ...)",
+        expected: "MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 (data_batch_1.bin, ...), or .png or .jpg pictures",
     };
     Err(problem.at(path))
 }
@@ -136,7 +153,7 @@ fn may_be_data(name: &str) -> bool {
 }
 
 /// The extension of a file, compressed or not.
-fn extension(path: &Path) -> String {
+pub(crate) fn extension(path: &Path) -> String {
     let of = |path: &Path| {
         let extension = path.extension().unwrap_or_default();
         extension.to_string_lossy().to_lowercase()

@@ -415,7 +415,7 @@ fn path_that_is_no_file_of_a_known_kind_is_told() {
         assert_eq!(error.hint().is_some(), !bytes.is_empty(), "{error}");
     }
     let expected = "expected the files of MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 \
-                    (data_batch_1.bin, ...)";
+                    (data_batch_1.bin, ...), or .png or .jpg pictures";
     let message = format!("found an empty directory, {expected}");
     check_error(load_path(folder.path()), &message);
     folder.put("notes.md", "");
@@ -492,4 +492,76 @@ fn builtin_sources_load_with_their_defaults() {
 fn mean_is_over_the_training_records_in_the_players_units() {
     let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(10, 2)"), &[51; 20])).unwrap();
     assert!(dataset.mean().iter().all(|mean| (mean - 0.2).abs() < 1e-6));
+}
+
+/// A PNG file of one grey level, with or without colour.
+fn picture(height: u32, width: u32, has_color: bool, level: u8) -> Vec<u8> {
+    let (kind, channels) = match has_color {
+        true => (png::ColorType::Rgb, 3),
+        false => (png::ColorType::Grayscale, 1),
+    };
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(kind);
+    let mut writer = encoder.write_header().unwrap();
+    let pixels = vec![level; (height * width) as usize * channels];
+    writer.write_image_data(&pixels).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn folders_of_pictures_are_classes_of_images() {
+    let folder = Folder::new();
+    for (class, has_color) in [("a", false), ("b", true)] {
+        std::fs::create_dir(folder.path().join(class)).unwrap();
+        for index in 0..20 {
+            let name = format!("{class}/{index:03}.png");
+            folder.put(&name, picture(4, 3, has_color, 10 * index));
+        }
+    }
+    // The first picture is grey, so all are.
+    let dataset = load_path(folder.path()).unwrap();
+    check_size(&dataset, 40, 12);
+    assert_eq!(
+        (dataset.shape.image(), dataset.classes),
+        (Some([4, 3, 1]), Some(2))
+    );
+    // Each class is as frequent in every part.
+    let labels = dataset.labels.unwrap();
+    assert_eq!(labels[..32].iter().filter(|&&label| label == 1).count(), 16);
+    folder.put("a/x.png", picture(8, 3, false, 1));
+    let error = load_path(folder.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("8×3 pixels, expected 4×3"),
+        "{error}"
+    );
+    check_hint(&error, "data.resize=[4, 3]");
+    let mut config = config(folder.path());
+    config.resize = Some([2, 5]);
+    assert_eq!(load(&config, 0).unwrap().shape.image(), Some([2, 5, 1]));
+    config.resize = Some([0, 5]);
+    assert!(
+        load(&config, 0)
+            .unwrap_err()
+            .to_string()
+            .contains("data.resize")
+    );
+    folder.put("a/x.png", "not a picture");
+    assert!(
+        load_path(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("as a picture")
+    );
+}
+
+#[test]
+fn pickles_are_refused_with_a_command_that_converts_them() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("cifar-10-batches-py")).unwrap();
+    folder.put("cifar-10-batches-py/data_batch_1", b"\x80\x04");
+    let error = load_path(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("pickles"), "{error}");
+    check_hint(&error, "encoding='bytes'");
 }
