@@ -108,7 +108,8 @@ mod on_wgpu {
 
     /// The values that `sample` writes.
     fn samples(folder: &Folder, line: &str) -> Vec<f32> {
-        folder.run(&format!("sample {line} --out s.csv")).exits(0);
+        let command = format!("sample {line} --out s.csv --overwrite");
+        folder.run(&command).exits(0);
         let text = folder.read("s.csv");
         let values = text.split(['\n', ',']).filter(|value| !value.is_empty());
         values.map(|value| value.parse().unwrap()).collect()

@@ -76,6 +76,8 @@ fn sample_needs_the_checkpoint_file_alone() {
         r#"
         0 sample model.safetensors -n 5 --out s.csv
         0 sample model.safetensors
+        2 sample model.safetensors -n 5 --out s.csv | is there already | --overwrite
+        0 sample model.safetensors -n 5 --out s.csv --overwrite
         2 sample model.safetensors --out s.jpg | found extension "jpg" | png, npy, csv
         "#,
     );
@@ -312,7 +314,7 @@ fn every_kind_of_record_has_its_picture() {
         assert!(picture.starts_with(b"\x89PNG"), "{preset}");
     }
     // A table of one's own, with names.
-    let row = |i| format!("{i},{},{}\n", i * i % 7, 3 * i % 11);
+    let row = |i| format!("{},{},{}\n", 5 * i % 13, i * i % 7, 3 * i % 11);
     let rows: String = (0..50).map(row).collect();
     folder.write("table.csv", &format!("age,height,weight\n{rows}"));
     folder.check(
@@ -323,6 +325,53 @@ fn every_kind_of_record_has_its_picture() {
     );
     assert!(folder.has("table/samples/step-000005.png"));
     assert!(folder.read("t.csv").starts_with("age,height,weight\n"));
+}
+
+#[test]
+fn tables_are_understood_before_training_and_written_as_they_are() {
+    let folder = Folder::new();
+    let row = |i: u32| {
+        let (born, price) = (1 + i * 7 % 28, f64::from(i * 37 % 100) / 4.0);
+        let member = ["no", "yes"][i as usize % 2];
+        format!(
+            "{i};1999-02-{born:02};{};{member};kg\n",
+            format!("{price:.2}").replace('.', ",")
+        )
+    };
+    let rows: String = (0..100).map(row).collect();
+    folder.write("people.csv", &format!("id;born;price;member;unit\n{rows}"));
+    folder.check(
+        "
+        0 data people.csv --out people.png
+            | records  100: 80 to train, 10 to validate, 10 to test
+            | column id numbers the records
+            | born    times as %Y-%m-%d, 1999-02-01 to 1999-02-28
+            | price   numbers of up to 2 decimals, 0,00 to | member  one of two words, no to yes
+            | unit    always kg | picture  people.png
+        0 data people.csv --set data.split=\"tail\" --set data.drop=[\"born\"] | price
+        0 data ring8 | records  50,000: 40,000 to train | vectors  2 values each
+        1 data nowhere.csv | nowhere.csv: no such file
+        0 train tiny.toml --data people.csv --steps 5 --out run
+            | 80 to train, 10 to validate, 10 to test
+        0 sample run -n 40 --out made.csv
+        ",
+    );
+    assert!(folder.bytes("people.png").starts_with(b"\x89PNG"));
+    let made = folder.read("made.csv");
+    let mut lines = made.lines();
+    assert_eq!(lines.next(), Some("born;price;member;unit"));
+    for line in lines {
+        let cells: Vec<_> = line.split(';').collect();
+        let [born, price, member, unit] = cells[..] else {
+            panic!("{line}");
+        };
+        assert!(("1999-02-01"..="1999-02-28").contains(&born), "{line}");
+        let price: f64 = price.replace(',', ".").parse().unwrap();
+        assert!((0.0..=24.75).contains(&price), "{line}");
+        assert!(["no", "yes"].contains(&member), "{line}");
+        assert_eq!(unit, "kg");
+    }
+    assert_eq!(made.lines().count(), 41);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::{fmt, io};
 
 use crate::config::Normalize;
 use crate::draw::builtin_names;
-use crate::table::Stray;
 
 /// Data that could not be loaded or written.
 #[derive(Debug)]
@@ -163,6 +162,15 @@ pub enum DataProblem {
     Count { found: usize, expected: usize },
     #[error("found count beside a path, expected it with a built-in source only")]
     CountOfFile,
+}
+
+/// A cell that is not of its column's style.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stray {
+    /// The line that its record begins on.
+    pub line: u64,
+    /// Its text.
+    pub cell: String,
 }
 
 impl fmt::Display for DataError {

@@ -8,8 +8,8 @@ use image::{DynamicImage, ImageReader};
 
 use crate::array::{self, Order};
 use crate::error::{DataError, DataProblem};
+use crate::input::{extension, list};
 use crate::record::{Loaded, Raw};
-use crate::source::{extension, list};
 
 /// Extensions of pictures.
 const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];

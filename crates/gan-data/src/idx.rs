@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::array::{self, Element, Kind};
 use crate::error::{DataError, DataProblem};
-use crate::input::Input;
+use crate::input::{Input, list};
 use crate::record::{Loaded, Raw};
-use crate::source::list;
 
 /// The part of a name that files of images have.
 const IMAGES: &str = "images-idx3-ubyte";

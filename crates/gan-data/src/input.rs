@@ -215,3 +215,30 @@ fn take(reader: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
     reader.take(count).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+/// Sorted names in a directory; directories end in `/`.
+pub(crate) fn list(path: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let mut name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() {
+            name.push('/');
+        }
+        names.push(name);
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The extension of a file, compressed or not.
+pub(crate) fn extension(path: &Path) -> String {
+    let of = |path: &Path| {
+        let extension = path.extension().unwrap_or_default();
+        extension.to_string_lossy().to_lowercase()
+    };
+    match of(path) {
+        gzip if gzip == "gz" => of(&path.with_extension("")),
+        plain => plain,
+    }
+}

@@ -50,12 +50,12 @@ mod write;
 pub use config::{DataConfig, Format, Normalize, Split};
 pub use dataset::{Dataset, load};
 pub use draw::builtin_names;
-pub use error::{DataError, DataProblem};
+pub use error::{DataError, DataProblem, Stray};
 pub use mixture::Mixture;
 pub use normalize::Transform;
 pub use record::RecordShape;
 pub use split::Splits;
-pub use table::{Column, Marks, NumberStyle, Role, Stray, Style, TableShape};
+pub use table::{Column, Marks, NumberStyle, Role, Style, TableShape};
 pub use write::{half_written, replace_file, write_csv, write_npy};
 
 // The record types are part of this crate's interface.

@@ -1,11 +1,10 @@
 //! Finds out what a path holds and hands it to the loader of that kind.
 
-use std::fs;
 use std::path::Path;
 
 use crate::config::{DataConfig, Format};
 use crate::error::{DataError, DataProblem};
-use crate::input::Input;
+use crate::input::{Input, extension, list};
 use crate::record::{Loaded, Raw};
 use crate::table::{self, Table, TableKeys};
 use crate::{array, cifar, folder, idx, npy};
@@ -127,21 +126,6 @@ fn read_directory(path: &Path, config: &DataConfig) -> Result<Loaded, DataError>
     Err(problem.at(path))
 }
 
-/// Sorted names in a directory; directories end in `/`.
-pub(crate) fn list(path: &Path) -> std::io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let mut name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() {
-            name.push('/');
-        }
-        names.push(name);
-    }
-    names.sort();
-    Ok(names)
-}
-
 /// True for a directory, and for a file whose name suggests a kind that is read.
 fn may_be_data(name: &str) -> bool {
     let path = Path::new(name);
@@ -150,18 +134,6 @@ fn may_be_data(name: &str) -> bool {
         other => TABLES.contains(&other),
     };
     name.ends_with('/') || has_known_extension || idx::is_idx_name(path)
-}
-
-/// The extension of a file, compressed or not.
-pub(crate) fn extension(path: &Path) -> String {
-    let of = |path: &Path| {
-        let extension = path.extension().unwrap_or_default();
-        extension.to_string_lossy().to_lowercase()
-    };
-    match of(path) {
-        gzip if gzip == "gz" => of(&path.with_extension("")),
-        plain => plain,
-    }
 }
 
 fn unknown(path: &Path, found: String) -> DataError {

@@ -393,11 +393,11 @@ mod tests {
             "0",
             "-7",
         ] {
-            let marks = MARKS
+            let mut marks = MARKS
                 .into_iter()
                 .filter(|marks| number(cell, *marks).is_some());
             // The last: the one with groups, where there are some.
-            let marks = marks.last().unwrap();
+            let marks = marks.next_back().unwrap();
             let found = number(cell, marks).unwrap();
             let style = NumberStyle {
                 marks: Marks {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Stray;
+
 use super::cell::{self, MARKS, Marks, NumberStyle, TIMES};
 
 /// How the values of a column are written.
@@ -93,13 +95,6 @@ impl Values {
             ..style
         })
     }
-}
-
-/// A cell that is not of its column's style.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stray {
-    pub(crate) line: u64,
-    pub(crate) cell: String,
 }
 
 /// What the cells of a column are.

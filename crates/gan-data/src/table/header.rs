@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::cell::{self, MARKS};
+use super::column;
 use super::column::{Kind, Scan};
-use super::{Text, column};
+use super::text::Text;
 use crate::error::DataProblem;
 
 /// Records behind the first that are looked at.

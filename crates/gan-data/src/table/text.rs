@@ -1,0 +1,58 @@
+//! The text of a table: what stands before its records, and the records.
+
+use std::borrow::Cow;
+
+use super::dialect::{Delimiter, Dialect, Records};
+
+/// The text of a table behind what stands before it: blank lines, comments, Excel's `sep=`.
+pub(super) struct Text<'a> {
+    body: &'a str,
+    /// Lines before it.
+    lines: u64,
+    /// The last comment, which may name the columns.
+    pub(super) comment: Option<&'a str>,
+    pub(super) dialect: Dialect,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let (mut comment, mut delimiter) = (None, None);
+        let (mut body, mut lines) = (text, 0);
+        while !body.is_empty() {
+            let end = body.find(['\n', '\r']).unwrap_or(body.len());
+            let (line, rest) = body.split_at(end);
+            let line = line.trim();
+            if let Some(text) = line.strip_prefix('#') {
+                comment = Some(text.trim_start_matches('#').trim());
+            } else if let [b's', b'e', b'p', b'=', separator] = line.as_bytes()
+                && lines == 0
+            {
+                delimiter = Some(Delimiter::Byte(*separator));
+            } else if !line.is_empty() {
+                break;
+            }
+            let rest = rest.strip_prefix('\r').unwrap_or(rest);
+            body = rest.strip_prefix('\n').unwrap_or(rest);
+            lines += 1;
+        }
+        Self {
+            body,
+            lines,
+            comment,
+            dialect: Dialect::of(body, delimiter),
+        }
+    }
+
+    /// The cells of one line.
+    pub(super) fn cells(&self, line: &'a str) -> Vec<Cow<'a, str>> {
+        let record = Records::new(line, self.dialect).next();
+        record.map_or_else(Vec::new, |(_, cells)| cells)
+    }
+
+    /// The records from the first on, with the lines they begin on.
+    pub(super) fn records(&self) -> impl Iterator<Item = (u64, Vec<Cow<'a, str>>)> + use<'a> {
+        let mut records = Records::new(self.body, self.dialect);
+        let lines = self.lines;
+        std::iter::from_fn(move || records.next().map(|(line, cells)| (lines + line, cells)))
+    }
+}
