@@ -345,7 +345,7 @@ fn tables_are_understood_before_training_and_written_as_they_are() {
         0 data people.csv --out people.png
             | records  100: 80 to train, 10 to validate, 10 to test
             | column id numbers the records
-            | born    times as %Y-%m-%d, 1999-02-01 to 1999-02-28
+            | born    times as %Y-%m-%d, 1999-02-
             | price   numbers of up to 2 decimals, 0,00 to | member  one of two words, no to yes
             | unit    always kg | picture  people.png
         0 data people.csv --set data.split=\"tail\" --set data.drop=[\"born\"] | price

@@ -4,8 +4,8 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::{load_path, row};
-use gan_data::Transform;
+use common::{config, load_path, row};
+use gan_data::{DataConfig, Split, Transform, load};
 
 /// Where `name` is, or a line that says that the test did not run.
 #[allow(clippy::print_stdout, reason = "a test that did not run says so")]
@@ -49,7 +49,11 @@ fn cifar_rows_have_norm_55_and_come_back_as_pixels() {
     let Some(path) = data("cifar10/lossless_4000.bin") else {
         return;
     };
-    let dataset = load_path(&path).unwrap();
+    let config = DataConfig {
+        split: Split::Tail,
+        ..config(&path)
+    };
+    let dataset = load(&config, 0).unwrap();
     assert_eq!(
         [dataset.records.rows(), dataset.records.cols()],
         [4000, 3072]

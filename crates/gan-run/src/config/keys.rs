@@ -35,13 +35,15 @@ enum Shape {
     Choice(Vec<String>),
     /// A table of these keys.
     Table(Vec<Key>),
-    /// An array of tables of these keys.
-    Tables(Vec<Key>),
+    /// An array of such values.
+    Array(Box<Shape>),
+    /// True or false.
+    Boolean,
     /// A table whose `kind` decides which other keys it has; each kind with those.
     Variants(Vec<(String, Vec<Key>)>),
 }
 
-use Shape::{Choice, Integer, Number, NumberOr, Tables, Text, Variants};
+use Shape::{Array, Boolean, Choice, Integer, Number, NumberOr, Text, Variants};
 
 /// The key by which a file names what it builds on.
 pub(super) const EXTENDS: &str = "extends";
@@ -118,7 +120,8 @@ impl Reader<'_> {
         match types.first().map(String::as_str) {
             Some("integer") => Integer,
             Some("number") => Number,
-            Some("array") => Tables(self.keys(self.resolve(&schema["items"]))),
+            Some("boolean") => Boolean,
+            Some("array") => Array(Box::new(self.shape(&schema["items"]))),
             Some("object") => Shape::Table(self.keys(schema)),
             _ if schema.get("enum").is_some() => Choice(strings(&schema["enum"])),
             _ => Text,
@@ -262,7 +265,10 @@ fn find(name: &str, keys: &[Key], at: &str) -> Option<String> {
         let full = join(at, &key.name);
         match &key.shape {
             Shape::Table(keys) => vec![find(name, keys, &full)],
-            Tables(keys) => vec![find(name, keys, &join(&full, "0"))],
+            Array(item) => match &**item {
+                Shape::Table(keys) => vec![find(name, keys, &join(&full, "0"))],
+                _ => Vec::new(),
+            },
             Variants(variants) => variants
                 .iter()
                 .map(|(_, keys)| find(name, keys, &full))
@@ -279,16 +285,14 @@ fn check_value(value: &Value, shape: &Shape, at: &str, extent: Extent) -> Result
     match (shape, value) {
         (Integer, Value::Integer(0..))
         | (Number | NumberOr(_), Value::Integer(_) | Value::Float(_))
-        | (Text, Value::String(_)) => Ok(()),
+        | (Text, Value::String(_))
+        | (Boolean, Value::Boolean(_)) => Ok(()),
         (Choice(words) | NumberOr(words), Value::String(word)) => check_word(word, words, at),
         (Shape::Table(keys), Value::Table(table)) => check_table(table, keys, at, extent),
-        (Tables(keys), Value::Array(array)) => {
-            array.iter().enumerate().try_for_each(|(index, item)| {
-                let at = join(at, &index.to_string());
-                match item {
-                    Value::Table(table) => check_table(table, keys, &at, extent),
-                    other => Err(Mistake::value(other, "a table", &at)),
-                }
+        (Array(item), Value::Array(array)) => {
+            let mut items = array.iter().enumerate();
+            items.try_for_each(|(index, value)| {
+                check_value(value, item, &join(at, &index.to_string()), extent)
             })
         }
         (Variants(variants), Value::Table(table)) => check_variant(table, variants, at, extent),
@@ -359,7 +363,12 @@ fn expected(shape: &Shape) -> String {
         Text => "text".into(),
         Choice(words) => format!("one of {}", words.join(", ")),
         Shape::Table(_) | Variants(_) => "a table".into(),
-        Tables(_) => "an array of tables".into(),
+        Boolean => "true or false".into(),
+        Array(item) => match **item {
+            Shape::Table(_) => "an array of tables".into(),
+            Integer => "an array of whole numbers".into(),
+            _ => "an array of texts".into(),
+        },
     }
 }
 
@@ -369,23 +378,26 @@ mod tests {
 
     /// A configuration with a value for every key; of a choice, the `turn`-th.
     fn example(keys: &[Key], turn: usize) -> Table {
-        let value = |shape: &Shape| match shape {
-            Integer => Value::Integer(2),
-            Number => Value::Float(0.5),
-            Text => Value::String("ring8".into()),
-            NumberOr(_) if turn.is_multiple_of(2) => Value::Float(0.5),
-            Choice(words) | NumberOr(words) => Value::String(words[turn % words.len()].clone()),
-            Shape::Table(keys) => Value::Table(example(keys, turn)),
-            Tables(keys) => Value::Array(vec![Value::Table(example(keys, turn))]),
-            Variants(variants) => {
-                let (kind, keys) = &variants[turn % variants.len()];
-                let mut table = example(keys, turn);
-                table.insert(KIND.into(), Value::String(kind.clone()));
-                Value::Table(table)
+        fn value(shape: &Shape, turn: usize) -> Value {
+            match shape {
+                Integer => Value::Integer(2),
+                Number => Value::Float(0.5),
+                Text => Value::String("ring8".into()),
+                NumberOr(_) if turn.is_multiple_of(2) => Value::Float(0.5),
+                Choice(words) | NumberOr(words) => Value::String(words[turn % words.len()].clone()),
+                Shape::Table(keys) => Value::Table(example(keys, turn)),
+                Boolean => Value::Boolean(turn.is_multiple_of(2)),
+                Array(item) => Value::Array(vec![value(item, turn), value(item, turn)]),
+                Variants(variants) => {
+                    let (kind, keys) = &variants[turn % variants.len()];
+                    let mut table = example(keys, turn);
+                    table.insert(KIND.into(), Value::String(kind.clone()));
+                    Value::Table(table)
+                }
             }
-        };
+        }
         keys.iter()
-            .map(|key| (key.name.clone(), value(&key.shape)))
+            .map(|key| (key.name.clone(), value(&key.shape, turn)))
             .collect()
     }
 
@@ -445,6 +457,18 @@ mod tests {
             (
                 "[game]\nminibatch = -3",
                 "game.minibatch: found -3, expected a whole number from 0 on; ",
+            ),
+            (
+                "[data]\ndrop = ['a', 1]",
+                "data.drop.1: found 1, expected text; ",
+            ),
+            (
+                "[data]\nimage = 28",
+                "data.image: found 28, expected an array of whole numbers; ",
+            ),
+            (
+                "[data]\nheader = 'yes'",
+                "data.header: found \"yes\", expected true or false; ",
             ),
             (
                 "[generator]\nlayers = [1]",
