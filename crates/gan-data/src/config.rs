@@ -41,8 +41,10 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<usize>,
     /// How a lone file is divided; a data set with a test file keeps its own division.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub split: Split,
+    ///
+    /// Default: drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// Units in which the players see the records.
     #[serde(default)]
     pub normalize: Normalize,
@@ -88,10 +90,6 @@ pub enum Format {
     Table,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
 impl DataConfig {
     /// The defaults for `source`.
     #[must_use]
@@ -102,7 +100,7 @@ impl DataConfig {
             train: None,
             valid: None,
             test: None,
-            split: Split::Drawn,
+            split: None,
             normalize: Normalize::Auto,
             format: None,
             image: None,

@@ -66,7 +66,7 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
     }
     // Records of a built-in source are drawn already.
     let is_lone_file = loaded.test_rows.is_none() && Source::named(&config.source).is_none();
-    let loaded = match config.split {
+    let loaded = match config.split.unwrap_or_default() {
         Split::Drawn if is_lone_file => loaded.drawn(seed),
         _ => loaded,
     };

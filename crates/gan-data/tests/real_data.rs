@@ -50,7 +50,7 @@ fn cifar_rows_have_norm_55_and_come_back_as_pixels() {
         return;
     };
     let config = DataConfig {
-        split: Split::Tail,
+        split: Some(Split::Tail),
         ..config(&path)
     };
     let dataset = load(&config, 0).unwrap();

@@ -14,7 +14,7 @@ fn table(
 ) -> Result<Dataset, DataError> {
     let folder = Folder::new();
     let mut config = DataConfig::new(folder.put("people.csv", text).to_str().unwrap());
-    config.split = Split::Tail;
+    config.split = Some(Split::Tail);
     config.train = Some(1);
     config.valid = Some(0);
     config.test = Some(0);
@@ -258,7 +258,7 @@ fn held_out_records_are_drawn_by_the_seed() {
     assert_eq!(row(&first, 3), row(&load(&config, 1).unwrap(), 3));
     assert_ne!(row(&first, 3), row(&load(&config, 2).unwrap(), 3));
     let tail = DataConfig {
-        split: Split::Tail,
+        split: Some(Split::Tail),
         ..config
     };
     assert_eq!(largest(&tail, 1), 79.5);

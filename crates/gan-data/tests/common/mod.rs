@@ -91,7 +91,7 @@ pub(crate) fn config(path: &Path) -> DataConfig {
 pub(crate) fn unnormalized(path: &Path) -> DataConfig {
     DataConfig {
         normalize: Normalize::None,
-        split: Split::Tail,
+        split: Some(Split::Tail),
         ..config(path)
     }
 }
