@@ -129,7 +129,7 @@ impl RecordInfo {
                 wrong("transform", format!("{} limits", limits.len()))
             }
             Transform::Standardize { limits, .. }
-                if limits.iter().any(|[low, high]| !(low <= high)) =>
+                if limits.iter().any(|[low, high]| low.max(*high) != *high) =>
             {
                 wrong("transform", "limits out of order".into())
             }
