@@ -8,7 +8,7 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 /// The system's allocator with a count of the bytes that are in use.
 ///
-/// A program that calls [`peak_growth`] makes this its `#[global_allocator]`.
+/// A program that calls `peak_growth` makes this its `#[global_allocator]`.
 pub struct Counting;
 
 fn add(bytes: usize) {
