@@ -27,7 +27,10 @@ pub(crate) fn load(
         for folder in names.iter().filter_map(|name| name.strip_suffix('/')) {
             let folder = path.join(folder);
             let before = pictures.len();
-            let names = list(&folder).unwrap_or_default();
+            let names = match list(&folder) {
+                Ok(names) => names,
+                Err(source) => return Some(Err(DataProblem::unreadable(source).at(folder))),
+            };
             pictures.extend(self::pictures(&folder, &names).map(|file| (file, classes)));
             classes += usize::from(pictures.len() > before);
         }
@@ -39,7 +42,13 @@ pub(crate) fn load(
         let labels = pictures.iter().map(|(_, class)| u8::try_from(*class));
         match labels.collect::<Result<Vec<u8>, _>>() {
             Ok(labels) if classes > 1 => loaded.with_labels(labels, classes),
-            _ => loaded,
+            Ok(_) => loaded,
+            Err(_) => {
+                let mut loaded = loaded;
+                let note = format!("labels are left out: found {classes} folders, more than 256");
+                loaded.notes.push(note);
+                loaded
+            }
         }
     }))
 }

@@ -140,12 +140,15 @@ failures! {
 /// `hint` with the key of `[data]` that it ends in, such as `data.drop=["id"]`, as a flag that can be
 /// typed.
 fn as_flag(hint: &str) -> String {
-    match hint.split_once(" data.") {
-        Some((before, key)) => {
+    // A path in a hint may have any words in it, but no key follows them.
+    match hint.rsplit_once(" with data.") {
+        Some((before, key))
+            if key.starts_with(|c: char| c.is_ascii_lowercase()) && key.contains('=') =>
+        {
             let word = format!("data.{key}").replace('\'', r"'\''");
-            format!("{before} --set '{word}'")
+            format!("{before} with --set '{word}'")
         }
-        None => hint.to_owned(),
+        _ => hint.to_owned(),
     }
 }
 
@@ -206,7 +209,9 @@ mod tests {
         let hint = r#"leave them out with data.drop=["it's", "b"]"#;
         let flag = r#"leave them out with --set 'data.drop=["it'\''s", "b"]'"#;
         assert_eq!(as_flag(hint), flag);
-        assert_eq!(as_flag("unpack it first"), "unpack it first");
+        for plain in ["unpack it first", "for instance /my data.d/x"] {
+            assert_eq!(as_flag(plain), plain);
+        }
     }
 
     #[test]

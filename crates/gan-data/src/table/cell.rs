@@ -147,7 +147,10 @@ fn plain(body: &str, marks: Marks) -> Option<std::borrow::Cow<'_, str>> {
 impl NumberStyle {
     /// `value` as a cell; it has been rounded to the style's decimals.
     pub(crate) fn write(&self, value: f64) -> String {
-        let text = if self.scientific || self.decimals > 15 {
+        let is_far = value != 0.0 && !(1e-4..1e16).contains(&value.abs());
+        let text = if self.scientific && is_far {
+            format!("{value:e}")
+        } else if self.scientific || self.decimals > 15 {
             format!("{value}")
         } else {
             let text = format!("{value:.*}", usize::from(self.decimals));
@@ -266,6 +269,10 @@ pub(crate) fn time(cell: &str, pattern: &str) -> Option<f64> {
 
 /// A cell of `value`, as [`time`] reads it; the nearest one that the calendar has.
 pub(crate) fn write_time(value: f64, pattern: &str) -> String {
+    // A damaged model file may hold any pattern, on which chrono panics.
+    if !TIMES.contains(&pattern) {
+        return value.to_string();
+    }
     let of_seconds = |seconds: f64| {
         let whole = seconds.floor();
         let nanoseconds = ((seconds - whole) * 1e6).round() as u32 * 1000;
@@ -450,6 +457,7 @@ mod tests {
         assert_eq!(time("2024-02-30", "%Y-%m-%d"), None);
         assert_eq!(time("3.5", "%H:%M"), None);
         assert_eq!(write_time(1e300, "%Y-%m-%d"), "1970-01-01");
+        assert_eq!(write_time(7.0, "%Q%"), "7");
     }
 
     #[test]

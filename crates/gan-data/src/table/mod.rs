@@ -188,7 +188,7 @@ impl File<'_> {
         names.is_some_and(|names| !names[index].is_empty())
     }
 
-    /// True if most columns are called pixel and a number, as in tables of MNIST.
+    /// True if 784 columns are called pixel and a number, or as 28x28, as in tables of MNIST.
     fn names_pixels(&self) -> bool {
         let is_pixel = |name: &&String| {
             let number = name
@@ -197,7 +197,7 @@ impl File<'_> {
             number.is_some_and(|number| number.parse::<u32>().is_ok())
         };
         let names = self.layout.names.as_deref().unwrap_or_default();
-        2 * names.iter().filter(is_pixel).count() > names.len().max(100)
+        names.iter().filter(is_pixel).count() == 784
     }
 
     /// The columns' names in messages: their own, or else their numbers.
@@ -333,7 +333,7 @@ impl File<'_> {
         if let Some((column, strays)) = strays {
             return Err(DataProblem::Strays { column, strays });
         }
-        if self.names_pixels() {
+        if !keys.all && self.names_pixels() {
             notes.push(
                 "its columns are called as pixels; data.image=[28, 28] makes images of them".into(),
             );
