@@ -31,7 +31,7 @@ for name in gan-cli gradcheck report; do
     strip "$tree/$name"
 done
 cp configs/*.toml "$tree/configs"
-cp benches/*.sh "$tree/benches"
+cp benches/*.sh benches/probe.cu "$tree/benches"
 cp benches/peers/*.py "$tree/benches/peers"
 
 # The programs have LLVM in common, which a window larger than one of them finds again.

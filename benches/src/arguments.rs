@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// The device: cpu, or a GPU as cuda, hip, vulkan, wgpu, with or without a number as in cuda:1.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Launch every iteration on a GPU anew, for profilers that do not see into a recorded one.
+    #[arg(long)]
+    pub eager: bool,
     /// Numbers from elsewhere, such as the times of builds, as `name=value unit`.
     #[arg(long = "fact", value_parser = fact)]
     pub facts: Vec<Fact>,

@@ -176,7 +176,12 @@ impl<'a> Gpu<'a> {
     }
 
     fn open(&self, precision: Precision) -> Result<Cube> {
-        Ok(Cube::open(self.name, precision)?)
+        let cube = Cube::open(self.name, precision)?;
+        Ok(if self.arguments.eager {
+            cube.without_recording()
+        } else {
+            cube
+        })
     }
 
     /// The operations of an MNIST iteration, at a tenth of their shape where budgets are tiny.

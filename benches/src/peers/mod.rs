@@ -29,6 +29,8 @@ pub(crate) use process::Process;
 /// Iterations of one side before it is the other's turn, after one that does not count and brings
 /// back caches and threads.
 const TURN: usize = 8;
+/// The same on a GPU, where the wait at the end of a turn must not count.
+const TURN_ON_GPU: usize = 500;
 /// Pairs of turns that ratios are taken of.
 const PAIRS: usize = 12;
 /// Largest relative difference of losses in f32: five iterations of the same game differ by about
@@ -209,7 +211,7 @@ pub(crate) fn measure(
         } else {
             LOOSE_TOLERANCE
         },
-        turn: TURN,
+        turn: if is_cpu { TURN } else { TURN_ON_GPU },
         settle: 1,
         effort: Effort {
             budget,
@@ -254,8 +256,8 @@ pub(crate) fn measure(
             let ours = Box::new(|| {
                 step(1)?;
                 let start = Instant::now();
-                step(TURN)?;
-                Ok(start.elapsed().as_secs_f64() / TURN as f64)
+                step(contest.turn)?;
+                Ok(start.elapsed().as_secs_f64() / contest.turn as f64)
             });
             let log = environment.log(&format!("{}-{}", peer.name, peer.variant))?;
             Ok(contest.with(peer, command, &log, &losses, ours))

@@ -61,20 +61,19 @@ impl Runtime {
         }
     }
 
-    /// Its devices, in the order of their numbers.
+    /// Its devices, in the order of their numbers; of CUDA and HIP without a look at the others'.
     fn devices(self) -> Vec<Device> {
-        let id = match self {
-            Self::Cuda => RuntimeId::Cuda,
-            Self::Hip => RuntimeId::Hip,
-            Self::Vulkan | Self::Wgpu => RuntimeId::Wgpu,
+        let wgpu = || {
+            let devices = Device::enumerate_all().into_iter();
+            devices.filter(|device| device.runtime() == RuntimeId::Wgpu)
         };
-        let of_runtime = |device: &Device| device.runtime() == id;
-        let devices = Device::enumerate_all().into_iter().filter(of_runtime);
         match self {
-            Self::Vulkan => devices
+            Self::Cuda => (0..).map_while(|at| Device::cuda(at).ok()).collect(),
+            Self::Hip => (0..).map_while(|at| Device::rocm(at).ok()).collect(),
+            Self::Vulkan => wgpu()
                 .filter_map(|device| device.on(WgpuBackend::Vulkan).ok())
                 .collect(),
-            _ => devices.collect(),
+            Self::Wgpu => wgpu().collect(),
         }
     }
 }

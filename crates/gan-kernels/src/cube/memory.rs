@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use cubecl::MemoryScope;
 use cubecl::bytes::Bytes;
-use cubecl::prelude::CubeElement;
+use cubecl::prelude::*;
 use cubecl::server::Handle;
 
+use super::launch::grid;
+use super::operand::{Vec4, buffer};
 use super::philox::RATES;
 use super::{Cube, lock};
 use crate::{
@@ -14,31 +16,49 @@ use crate::{
     StepState, Values,
 };
 
+/// Bytes of a vector; no buffer is shorter.
+const VECTOR: usize = 16;
+/// Units of the cubes that write zeros.
+const UNITS: usize = 256;
+
 impl Cube {
-    /// `bytes` bytes of zeros; a vector at least, since no buffer is empty.
+    /// `bytes` bytes of zeros, made on the device; a vector at least, since no buffer is empty.
     pub(super) fn zeros(&self, bytes: usize) -> Handle {
-        self.create(bytes, || Cow::Owned(vec![0; bytes.max(16)]))
+        let handle = self.room(bytes);
+        if self.failed().is_ok() {
+            let vectors = bytes.div_ceil(VECTOR).max(1);
+            let (cubes, units) = (vectors.div_ceil(UNITS), CubeDim::new_1d(UNITS as u32));
+            // SAFETY: the kernel tests every index, and has no loop.
+            unsafe {
+                clear::launch_unchecked(
+                    self.client(),
+                    grid(cubes),
+                    units,
+                    buffer(&handle, vectors),
+                );
+            }
+        }
+        handle
     }
 
     /// A buffer of `values`.
     pub(crate) fn buffer_of<T: CubeElement>(&self, values: &[T]) -> Handle {
         let bytes = T::as_bytes(values);
-        self.create(bytes.len(), || Cow::Borrowed(bytes))
+        if let Err(failure) = self.fits(bytes.len() as u64) {
+            self.fail(failure);
+            return self.client().empty(VECTOR);
+        }
+        self.client().create_from_slice(&padded(bytes))
     }
 
-    /// A buffer of what `contents` gives, and zeros behind that; `contents` is not asked for more
-    /// than there is room for.
-    fn create<'a>(&self, bytes: usize, contents: impl FnOnce() -> Cow<'a, [u8]>) -> Handle {
-        let bytes = bytes.max(16);
+    /// A buffer of `bytes` bytes, rounded up to whole vectors, that nobody has written.
+    fn room(&self, bytes: usize) -> Handle {
+        let bytes = bytes.next_multiple_of(VECTOR).max(VECTOR);
         if let Err(failure) = self.fits(bytes as u64) {
             self.fail(failure);
-            return self.client().empty(16);
+            return self.client().empty(VECTOR);
         }
-        let mut contents = contents();
-        if contents.len() < bytes {
-            contents.to_mut().resize(bytes, 0);
-        }
-        self.client().create_from_slice(&contents)
+        self.client().empty(bytes)
     }
 
     /// `floats` numbers that one operation's kernels hand to the next; another operation overwrites
@@ -57,8 +77,7 @@ impl Cube {
     /// Overwrites a buffer from its beginning, in the order of the launches.
     pub(super) fn upload<T: CubeElement>(&self, buffer: &Handle, values: &[T]) {
         if self.failed().is_ok() && !values.is_empty() {
-            let mut bytes = T::as_bytes(values).to_vec();
-            bytes.resize(bytes.len().max(16), 0);
+            let bytes = padded(T::as_bytes(values)).into_owned();
             self.client().write(buffer, Bytes::from_bytes_vec(bytes));
         }
     }
@@ -105,6 +124,23 @@ impl Cube {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// At least a vector: zeros behind what is shorter.
+fn padded(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut padded = Cow::Borrowed(bytes);
+    if bytes.len() < VECTOR {
+        padded.to_mut().resize(VECTOR, 0);
+    }
+    padded
+}
+
+#[cube(launch_unchecked)]
+fn clear(values: &mut [Vec4]) {
+    let at = CUBE_POS * UNITS + UNIT_POS as usize;
+    if at < values.len() {
+        values[at] = Vec4::new(0.0f32);
     }
 }
 
