@@ -22,7 +22,7 @@ messages=$(cargo build --workspace --profile "${BUNDLE_PROFILE:-release}" --feat
 
 tree=$folder/gan-gpu
 rm -rf "$tree"
-mkdir -p "$tree/configs" "$tree/benches/peers"
+mkdir -p "$tree/configs" "$tree/benches/peers" "$tree/lib"
 for name in gan-cli gradcheck report; do
     built=$(printf '%s\n' "$messages" |
         sed -n "/\"name\":\"$name\"/s/.*\"executable\":\"\([^\"]*\)\".*/\1/p" | head -n 1)
@@ -34,9 +34,18 @@ cp configs/*.toml "$tree/configs"
 cp benches/*.sh benches/probe.cu "$tree/benches"
 cp benches/peers/*.py "$tree/benches/peers"
 
+# Libraries that not every machine has.
+for library in z zstd; do
+    file=$(ldd "$tree/report" | sed -n "s/^.*lib$library\\.so\\.[0-9]* => \\([^ ]*\\).*$/\\1/p")
+    [ -z "$file" ] || cp -L "$file" "$tree/lib"
+done
+ldd "$tree/report"
+
 # The programs have LLVM in common, which a window larger than one of them finds again.
-tar --create --use-compress-program 'xz --threads=0 --lzma2=preset=6,dict=256MiB' \
+tar --create --use-compress-program 'xz --lzma2=preset=1,dict=256MiB' \
     --file "$folder/gan-gpu.tar.xz" --directory "$folder" gan-gpu
 rm -rf "$tree"
-du -h "$folder/gan-gpu.tar.xz"
+size=$(stat -c %s "$folder/gan-gpu.tar.xz")
+echo "$((size >> 20)) MiB: $folder/gan-gpu.tar.xz"
+[ "$size" -lt $((60 << 20)) ] || { echo "error: expected less than 60 MiB" >&2; exit 1; }
 echo "there: tar xJf gan-gpu.tar.xz && cd gan-gpu && sh benches/gpu.sh"

@@ -208,7 +208,9 @@ for precision in f32 tf32; do
     # The words split into none or two.
     # shellcheck disable=SC2086
     ! offers $precision || step train-$precision 60 ./gan-cli train $preset $data --device "$device" \
-        --precision $precision --steps "$iterations" --out "$results/train-$precision.run"
+        --precision $precision --steps "$iterations" --out "$work/train-$precision.run"
+    ! [ -e "$work/train-$precision.run" ] ||
+        cp "$work/train-$precision.run/metrics.jsonl" "$results/train-$precision.jsonl"
 done
 if command -v ncu > /dev/null; then
     # An iteration that is launched anew, and the one that is recorded.
@@ -238,7 +240,7 @@ measure cifar10-fc 45 --part cifar10-fc --precision $exact
 if [ -n "${GPU_MNIST:-}" ]; then
     # The paper's experiment, from start to end.
     step epochs-250 60 ./gan-cli train mnist --data "$GPU_MNIST" --device "$device" \
-        --precision $exact --out "$results/epochs-250.run"
+        --precision $exact --out "$work/epochs-250.run"
 fi
 measure operations-f32 40 --part operations --precision f32
 for precision in $exact bf16; do

@@ -79,6 +79,8 @@ pub(crate) enum Part {
     Large,
     /// Operations beside the products of other libraries.
     Products,
+    /// Each product on every tile: whether the fastest is chosen. Printed, and not kept.
+    Tiles,
     /// Each operation of the MNIST iteration.
     Operations,
     /// The Parzen window.

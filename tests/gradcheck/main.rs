@@ -34,6 +34,9 @@ struct Arguments {
     /// Hidden: it says nothing of a tensor core, only of this program's tolerances.
     #[arg(long, hide = true)]
     emulated: bool,
+    /// Have so many cubes of a GPU share the depth of each product that they may.
+    #[arg(long, hide = true)]
+    shares: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -61,7 +64,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
         .map_err(Problem::failed)?;
     match open(arguments, precision)? {
         Device::Cpu(native) => check(&native, precision),
-        Device::Gpu(cube) => check(&cube, precision),
+        Device::Gpu(cube) => match arguments.shares {
+            None => check(&cube, precision),
+            Some(shares) => check(&cube.with_shares(shares), precision),
+        },
     }
 }
 

@@ -10,6 +10,7 @@
 mod cubek;
 mod limits;
 mod products;
+mod tiles;
 
 use std::time::{Duration, Instant};
 
@@ -145,6 +146,7 @@ impl<'a> Gpu<'a> {
                     let rows = products::rows(self, precision, libraries)?;
                     results.products.extend(rows);
                 }
+                Part::Tiles => tiles::print(self, precision)?,
                 Part::Operations => results.rows.extend(operations(self, precision)?),
                 Part::Facts | Part::Parzen | Part::Records => {}
             }

@@ -92,6 +92,22 @@ fn every_tile_matches_oracle() {
     assert!(checked >= 9, "{checked} tiles");
 }
 
+#[test]
+fn depths_shared_among_cubes_match_oracle() {
+    let Some(cube) = cube() else { return };
+    let emulated = Cube::open_emulated(name(), Precision::Tf32).unwrap();
+    for (cube, shares) in [(&cube, 2), (&cube, 5), (&emulated, 3)] {
+        let cube = cube.clone().with_shares(shares);
+        let checker = Checker {
+            backend: &cube,
+            factor_epsilon: cube.precision().epsilon(),
+        };
+        let edges = all().filter(|case| case.role == Role::Edge);
+        let what = format!("{shares} shares, {}", cube.description());
+        match_oracle(&checker, edges.filter(|case| case.op.flop() > 0), &what);
+    }
+}
+
 /// Runs the table on tensor cores, or where the device has none, with their roundings alone.
 fn all_cases_match_oracle_in(precision: Precision) {
     if cube().is_none() {

@@ -61,6 +61,11 @@ impl Runtime {
         }
     }
 
+    /// True if a cube can see what another of the same launch has written: WGSL does not promise it.
+    pub(super) fn shows_writes(self) -> bool {
+        matches!(self, Self::Cuda | Self::Hip)
+    }
+
     /// Its devices, in the order of their numbers; of CUDA and HIP without a look at the others'.
     fn devices(self) -> Vec<Device> {
         let wgpu = || {

@@ -6,11 +6,11 @@
 use cubecl::prelude::*;
 
 use super::math::{sigmoid, tanh};
-use super::operand::{Operand, Vec4, lane_of, load, now, row_start, vectors};
+use super::operand::{Operand, Vec4, lane_of, load, now, row_start, store, vectors, winners};
 use super::philox::block;
 use super::{Cube, DeviceState};
 use crate::random::keep_threshold;
-use crate::{Activation, ActivationKind, Dropout, Rows};
+use crate::{Activation, ActivationKind, Dropout, Rows, WinnersRows};
 
 /// An activation that works on each element by itself, which all but maxout do.
 #[derive(CubeType, CubeLaunch)]
@@ -110,18 +110,59 @@ fn times_slope(g: f32, y: f32, inverse_scale: f32, activation: &Elementwise) -> 
 #[derive(CubeType, CubeLaunch)]
 pub(crate) struct MaxoutLayer {
     /// The piece of each unit that won.
-    pub(crate) winners: Operand<u32>,
-    pub(crate) dropout: ComptimeOption<Mask>,
+    winners: Operand<u32>,
+    dropout: ComptimeOption<Mask>,
+    /// Pieces of a unit.
+    #[cube(comptime)]
+    pieces: usize,
 }
 
-/// Gives a maxout unit's gradient `g` to the piece that won, and zeros to the others.
+/// A layer of which `won` won, as kernels take it.
+pub(crate) fn maxout_layer(
+    won: WinnersRows<'_, Cube>,
+    pieces: usize,
+    dropout: ComptimeOptionArgs<Mask>,
+) -> MaxoutLayerLaunch {
+    MaxoutLayerLaunch::new(winners(won), dropout, pieces)
+}
+
+/// Takes the gradients `g` of what four neighbouring maxout units handed on to the pieces that won;
+/// the other pieces get zeros.
 #[cube]
-pub(crate) fn scatter(g: f32, layer: &MaxoutLayer, dz: &mut Operand<f32>, row: usize, unit: usize) {
-    let pieces = (dz.columns / layer.winners.columns) as usize;
-    let winner = layer.winners.values[row_start(&layer.winners, row) + unit] as usize;
-    let first = row_start(&*dz, row) + unit * pieces;
-    for piece in 0..pieces {
-        dz.values[first + piece] = select(piece == winner, g, 0.0f32);
+pub(crate) fn scatter(
+    g: Vec4,
+    layer: &MaxoutLayer,
+    dz: &mut Operand<Vec4>,
+    row: usize,
+    unit4: usize,
+) {
+    let g = drop_out(g, &layer.dropout, row, unit4);
+    let first = row_start(&layer.winners, row);
+    let mut won = Vector::<u32, Const<4>>::new(0u32);
+    #[unroll]
+    for lane in 0..4usize {
+        let unit = unit4 * 4 + lane;
+        if unit < layer.winners.columns as usize {
+            won.insert(lane, layer.winners.values[first + unit]);
+        }
+    }
+    let pieces = comptime!(layer.pieces);
+    #[unroll]
+    for vector in 0..pieces {
+        let mut v = Vec4::empty();
+        #[unroll]
+        for lane in 0..4usize {
+            let (unit, piece) = comptime!((
+                (vector * 4 + lane) / pieces,
+                ((vector * 4 + lane) % pieces) as u32
+            ));
+            let has_won = won.extract(unit) == piece;
+            v.insert(lane, select(has_won, g.extract(unit), 0.0f32));
+        }
+        let column4 = unit4 * pieces + vector;
+        if column4 * 4 < dz.columns as usize {
+            store(dz, row, column4, v);
+        }
     }
 }
 

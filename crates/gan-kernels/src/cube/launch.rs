@@ -1,8 +1,9 @@
 //! The product and the grid that an operation is launched with.
 
-use cubecl::prelude::CubeCount;
+use cubecl::prelude::*;
 
-use super::tile::{Along, Cores, MEDIUM, Product, SMALL, TILES, Tile};
+use super::operand::buffer;
+use super::tile::{Along, Cores, MEDIUM, Product, SMALL, Shares, SharesLaunch, TILES, Tile};
 use super::{Cube, Precision};
 
 /// Enqueues a kernel on a device, with so many cubes in its grid and units in a cube:
@@ -20,6 +21,9 @@ macro_rules! launch {
 }
 pub(crate) use launch;
 
+/// Cubes that share a depth at most.
+const MOST_SHARES: usize = 8;
+
 /// Cubes along one axis of a grid, below what every runtime takes.
 const LONGEST: usize = 1 << 15;
 
@@ -32,10 +36,43 @@ pub(crate) fn grid(cubes: usize) -> CubeCount {
 }
 
 impl Cube {
-    /// A product, as kernels compile it: on the tile of which the fastest multiprocessors are done
-    /// first, where `cubes` says how many of one the product takes.
-    pub(crate) fn product(&self, a: Along, b: Along, cubes: impl Fn(&Tile) -> usize) -> Product {
-        let on = |tile: &Tile| self.fitted(self.unfitted(a, b, *tile));
+    /// A product over `depth`, as kernels compile it: on the tile of which the fastest
+    /// multiprocessors are done first, where `cubes` says how many of one the product takes.
+    pub(crate) fn product(
+        &self,
+        a: Along,
+        b: Along,
+        depth: usize,
+        cubes: impl Fn(&Tile) -> usize,
+    ) -> Product {
+        self.fastest(a, b, depth, cubes, 1)
+    }
+
+    /// The same, where several cubes may share the depth of a tile, for kernels that take
+    /// [`Shares`].
+    pub(crate) fn shared_product(
+        &self,
+        a: Along,
+        b: Along,
+        depth: usize,
+        cubes: impl Fn(&Tile) -> usize,
+    ) -> Product {
+        let most = if self.device.shares { MOST_SHARES } else { 1 };
+        let p = self.fastest(a, b, depth, cubes, most);
+        Product {
+            shares: self.only_shares.unwrap_or(p.shares),
+            ..p
+        }
+    }
+
+    fn fastest(
+        &self,
+        a: Along,
+        b: Along,
+        depth: usize,
+        cubes: impl Fn(&Tile) -> usize,
+        most_shares: usize,
+    ) -> Product {
         if let Some((only, step)) = self.only_tile {
             let p = self.unfitted(a, b, TILES[only]);
             let pinned = [2, 1].into_iter();
@@ -44,8 +81,23 @@ impl Cube {
                 return p;
             }
         }
-        let best = Product::fastest(TILES.iter().filter_map(on), cubes, self.multiprocessors());
+        let fitted = TILES.iter();
+        let fitted = fitted.filter_map(|tile| self.fitted(self.unfitted(a, b, *tile)));
+        let shared = |p: Product| (1..=most_shares).map(move |shares| Product { shares, ..p });
+        let all = fitted.flat_map(shared);
+        let best = Product::fastest(all, cubes, depth, self.multiprocessors());
         best.unwrap_or_else(|| self.product_on(a, b, SMALL))
+    }
+
+    /// What the cubes of `tiles` tiles of `p` need to share a depth.
+    pub(crate) fn shares(&self, p: &Product, tiles: usize) -> ComptimeOptionArgs<Shares> {
+        let shares = (p.shares > 1).then(|| {
+            let vectors = tiles * p.shares * p.tile.vectors();
+            let partial = self.scratch(4 * vectors);
+            let arrived = self.arrived(tiles);
+            SharesLaunch::new(buffer(&partial, vectors), buffer(&arrived, tiles))
+        });
+        shares.into()
     }
 
     /// A product on a given tile.
@@ -74,6 +126,7 @@ impl Cube {
             a,
             b,
             extra_row: false,
+            shares: 1,
             cores: self.device.cores,
             precision: self.device.precision,
         }

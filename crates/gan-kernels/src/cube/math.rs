@@ -41,7 +41,9 @@ pub(crate) fn ln_1p(x: f32) -> f32 {
 pub(crate) fn ln(x: f32) -> f32 {
     // x = 2ᵉ·f with f in [√½, √2).
     let bits = u32::reinterpret(x) - 0x3f35_04f3;
-    let e = f32::cast_from((bits as i32) >> 23);
+    // Its sign by hand: CUDA's compiler shifts zeros into negative integers (cubecl 0.11.3).
+    let e = bits >> 23;
+    let e = f32::cast_from(e) - select(e < 256, 0.0f32, 512.0f32);
     let f = f32::reinterpret((bits & 0x007f_ffff) + 0x3f35_04f3);
     let log = twice_atanh((f - 1.0f32) / (f + 1.0f32));
     let log = fma(e, 1.428_606_8e-6f32, log);

@@ -1,6 +1,7 @@
 //! What lies on the device: matrices' storage, the step state, the monitors, a data set.
 
 use std::borrow::Cow;
+use std::sync::Mutex;
 
 use cubecl::MemoryScope;
 use cubecl::bytes::Bytes;
@@ -64,11 +65,20 @@ impl Cube {
     /// `floats` numbers that one operation's kernels hand to the next; another operation overwrites
     /// them. Makes room at the first call, and keeps what a recorded iteration may name.
     pub(crate) fn scratch(&self, floats: usize) -> Handle {
-        let mut all = lock(&self.device.scratch);
-        if let Some((_, handle)) = all.iter().find(|(room, _)| *room >= floats) {
+        self.kept(&self.device.scratch, floats)
+    }
+
+    /// A zero for each of `tiles` tiles, likewise; operations leave zeros behind.
+    pub(crate) fn arrived(&self, tiles: usize) -> Handle {
+        self.kept(&self.device.arrived, tiles)
+    }
+
+    fn kept(&self, all: &Mutex<Vec<(usize, Handle)>>, words: usize) -> Handle {
+        let mut all = lock(all);
+        if let Some((_, handle)) = all.iter().find(|(room, _)| *room >= words) {
             return handle.clone();
         }
-        let room = floats.next_power_of_two();
+        let room = words.next_power_of_two();
         let handle = self.zeros(room * size_of::<f32>());
         all.push((room, handle.clone()));
         handle

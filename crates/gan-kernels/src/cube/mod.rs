@@ -57,6 +57,8 @@ pub struct Cube {
     records: bool,
     /// The tile of every product and its step, in place of the best.
     only_tile: Option<(usize, usize)>,
+    /// The number of cubes that share a depth, likewise.
+    only_shares: Option<usize>,
 }
 
 struct Device {
@@ -66,12 +68,16 @@ struct Device {
     precision: Precision,
     /// The part of the device that multiplies.
     cores: Cores,
+    /// True if a cube sees what another of the same launch has written.
+    shares: bool,
     /// Kernels launched so far.
     launches: AtomicUsize,
     /// Names of the kernels launched, while somebody listens.
     trace: Mutex<Option<Vec<&'static str>>>,
     /// Numbers that kernels of one operation hand to each other, by how many there is room for.
     scratch: Mutex<Vec<(usize, Handle)>>,
+    /// Zeros, to which cubes that share a depth count up and back.
+    arrived: Mutex<Vec<(usize, Handle)>>,
     /// The first error before a kernel could be launched; none is launched afterwards.
     failure: Mutex<Option<BackendError>>,
 }
@@ -87,8 +93,9 @@ impl Cube {
             let offered = Precision::offered(&client);
             return Err(precision.not_offered(format!("{name} ({description})"), &offered));
         };
+        let shares = name.runtime.shows_writes();
         let name = format!("{name}, {description}, {precision}");
-        Ok(Self::new(client, name, precision, cores))
+        Ok(Self::new(client, name, precision, cores, shares))
     }
 
     /// Opens the device `name` to compute as NVIDIA's tensor cores of `precision` would, without
@@ -109,22 +116,32 @@ impl Cube {
             let device = format!("{name} ({description})");
             return Err(precision.not_offered(device, &[Precision::F32]));
         }
+        let shares = name.runtime.shows_writes();
         let name = format!("{name}, {description}, {precision}{how}");
-        Ok(Self::new(client, name, precision, cores))
+        Ok(Self::new(client, name, precision, cores, shares))
     }
 
-    fn new(client: Client, description: String, precision: Precision, cores: Cores) -> Self {
+    fn new(
+        client: Client,
+        description: String,
+        precision: Precision,
+        cores: Cores,
+        shares: bool,
+    ) -> Self {
         Self {
             records: true,
             only_tile: None,
+            only_shares: None,
             device: Arc::new(Device {
                 client,
                 description,
                 precision,
                 cores,
+                shares,
                 launches: AtomicUsize::new(0),
                 trace: Mutex::new(None),
                 scratch: Mutex::new(Vec::new()),
+                arrived: Mutex::new(Vec::new()),
                 failure: Mutex::new(None),
             }),
         }
@@ -157,11 +174,19 @@ impl Cube {
         assert!(at < TILES.len(), "with_tile: {at} of {}", TILES.len());
         self.only_tile = Some((at, step));
         let is_pinned = |(a, b)| {
-            let p = self.product(a, b, |_| 1);
+            let p = self.product(a, b, 1, |_| 1);
             let tile = TILES[at];
             (p.tile.bm, p.tile.bn, p.tile.step) == (tile.bm, tile.bn, step)
         };
         Product::LAYOUTS.into_iter().all(is_pinned).then_some(self)
+    }
+
+    /// The same device, where so many cubes share the depth of each tile that they may, in place of
+    /// what is probably the fastest.
+    #[must_use]
+    pub fn with_shares(mut self, shares: usize) -> Self {
+        self.only_shares = Some(shares.max(1));
+        self
     }
 
     /// How factors of products are rounded.

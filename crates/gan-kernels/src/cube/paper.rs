@@ -91,7 +91,7 @@ impl Paper {
             return Err(precision.not_offered("an NVIDIA device on paper".into(), &[]));
         };
         let name = format!("an NVIDIA device on paper, {precision}");
-        let cube = Cube::new(client, name, precision, cores);
+        let cube = Cube::new(client, name, precision, cores, true);
         Ok(Self {
             // It has no graphs either.
             cube: cube.without_recording(),

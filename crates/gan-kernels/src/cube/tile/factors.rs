@@ -6,12 +6,14 @@ use super::shape::Side;
 use super::{Along, Cores, ExtraRow, Factor, Operand, Product, Stage, Vec4};
 use crate::cube::operand::row_start;
 
-/// A unit's ways along both operands, and how deep they are.
+/// A unit's ways along both operands, how deep they are, and the steps that this cube takes.
 #[derive(CubeType)]
 pub(super) struct Walks {
     pub(super) a: Walk,
     pub(super) b: Walk,
     pub(super) depth: usize,
+    pub(super) begin: usize,
+    pub(super) end: usize,
 }
 
 /// A unit's way along an operand.
@@ -24,11 +26,11 @@ pub(super) struct Walk {
     /// The row and column of a step that the first of them is.
     row: usize,
     col: usize,
-    /// Its column in the operand, and that of one more row of A.
-    column: usize,
-    extra: usize,
-    /// The vectors that it has fetched.
+    /// The lane of one more row of A in this unit's vectors; 4 where they are without it.
+    extra_lane: usize,
+    /// The vectors that it has fetched, and the elements of the one more row that belong to them.
     next: Array<Vec4>,
+    extra: Array<f32>,
 }
 
 /// The way along an operand from row or column `free0` on.
@@ -45,6 +47,7 @@ pub(super) fn walk(operand: &Operand<Vec4>, free0: usize, #[comptime] side: Side
     let row = UNIT_POS as usize / side.width;
     let col = UNIT_POS as usize % side.width;
     let column = free0 / 4 + col;
+    let extra_lane = select(column == free / 4, free % 4, 4);
     let mut first = Array::<usize>::new(comptime!(side.passes()));
     match side.along {
         Along::Depth =>
@@ -67,9 +70,9 @@ pub(super) fn walk(operand: &Operand<Vec4>, free0: usize, #[comptime] side: Side
         stride,
         row,
         col,
-        column,
-        extra: free,
+        extra_lane,
         next: Array::<Vec4>::new(comptime!(side.passes())),
+        extra: Array::<f32>::new(comptime!(side.passes())),
     }
 }
 
@@ -165,45 +168,24 @@ fn fetch_one(
         };
         let mut v = Vec4::new(0.0f32);
         if inside {
-            v = if comptime!(side.extra_row) {
-                with_extra(operand, extra, &*walk, at, row)
-            } else {
-                operand.values[at]
-            };
+            v = operand.values[at];
         }
         walk.next[pass] = v;
-    }
-}
-
-/// A vector of A at a depth, where the one more row stands behind the last column, in which nothing
-/// is read again.
-#[cube]
-fn with_extra(
-    operand: &Operand<Vec4>,
-    extra: &ExtraRow,
-    walk: &Walk,
-    at: usize,
-    depth: usize,
-) -> Vec4 {
-    let mut v = Vec4::new(0.0f32);
-    if walk.column < walk.extra.div_ceil(4) {
-        v = operand.values[at];
-    }
-    if walk.column == walk.extra / 4 {
-        let mut factor = 1.0f32;
-        #[comptime]
-        match extra {
-            ComptimeOption::Some(s) => factor = s.values[row_start(s, depth)].extract(0usize),
-            ComptimeOption::None => {}
-        }
-        #[unroll]
-        for lane in 0..4usize {
-            if lane == walk.extra % 4 {
-                v.insert(lane, factor);
+        if comptime!(side.extra_row) {
+            // Beyond the depth it is multiplied by zeros.
+            let mut element = 1.0f32;
+            #[comptime]
+            match extra {
+                ComptimeOption::Some(s) => {
+                    if inside {
+                        element = s.values[row_start(s, row)].extract(0usize);
+                    }
+                }
+                ComptimeOption::None => {}
             }
+            walk.extra[pass] = element;
         }
     }
-    v
 }
 
 /// Puts what was fetched into `stage` from vector `at` on, rounded to `E`; what rounding takes away
@@ -220,7 +202,14 @@ fn put<E: Float>(
     for pass in 0..comptime!(side.passes()) {
         let row = walk.row + pass * comptime!(side.rows_per_pass());
         if comptime!(side.is_exact()) || row < side.rows {
-            let v = walk.next[pass];
+            let mut v = walk.next[pass];
+            if comptime!(side.extra_row) {
+                #[unroll]
+                for lane in 0..4usize {
+                    let own = v.extract(lane);
+                    v.insert(lane, select(lane == walk.extra_lane, walk.extra[pass], own));
+                }
+            }
             let slot = at + slot(row, walk.col, side);
             let high = Vector::<E, Const<4>>::cast_from(round(v, p));
             stage[slot] = high;

@@ -37,8 +37,9 @@ pub(super) fn by_fragments(
             0.0f32,
         ));
     }
-    fetch(a, extra, b, walks, 0usize, p);
-    for step in 0..walks.depth.div_ceil(t.step) {
+    let begin = walks.begin;
+    fetch(a, extra, b, walks, begin, p);
+    for step in begin..walks.end {
         let (a_at, b_at) = bring(a, extra, b, walks, stage, step, p);
         // All units of a plane are in one group, and a plane without a share goes on to wait.
         if group < groups {

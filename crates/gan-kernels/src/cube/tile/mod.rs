@@ -100,13 +100,24 @@ pub(crate) fn product_and_row(
     col0: usize,
     #[comptime] p: Product,
 ) {
+    let depth = match p.a {
+        Along::Depth => a.columns as usize,
+        Along::Free => a.rows as usize,
+    };
+    let steps = depth.div_ceil(p.tile.step);
+    let (mut begin, mut end) = (0usize, steps);
+    if comptime!(p.shares > 1) {
+        let share = steps.div_ceil(p.shares);
+        begin = CUBE_POS % p.shares * share;
+        end = begin + share;
+        end = select(end < steps, end, steps);
+    }
     let mut walks = Walks {
         a: walk(a, row0, p.a()),
         b: walk(b, col0, p.b()),
-        depth: match p.a {
-            Along::Depth => a.columns as usize,
-            Along::Free => a.rows as usize,
-        },
+        depth,
+        begin,
+        end,
     };
     match p.cores {
         Cores::Units => by_units(a, extra, b, &mut walks, stage, p),
@@ -190,7 +201,17 @@ pub(crate) fn spot(
     }
 }
 
-/// The tile of C = A·B that is this cube's share, for a kernel whose cubes have a tile each.
+/// What cubes that share the depth of a tile need: each computes its part of the sum, and the last
+/// to arrive adds them up, in the order of the depth.
+#[derive(CubeType, CubeLaunch)]
+pub(crate) struct Shares {
+    /// The tiles of all cubes.
+    partial: Box<[Vec4]>,
+    /// How many cubes of a tile are there.
+    arrived: Box<[Atomic<u32>]>,
+}
+
+/// The tile of C = A·B that is this cube's, for a kernel whose cubes have a tile each.
 #[derive(CubeType)]
 pub(crate) struct OwnTile {
     pub(crate) stage: Stage,
@@ -201,24 +222,29 @@ pub(crate) struct OwnTile {
 }
 
 /// Computes it, of C with so many rows and columns, which the cube's tiles cover row by row; cubes
-/// that have none end here.
+/// that have none end here, and so do those that only help with one.
 #[cube]
 pub(crate) fn own_tile(
     a: &Operand<Vec4>,
     b: &Operand<Vec4>,
     rows: u32,
     columns: u32,
+    shares: &mut ComptimeOption<Shares>,
     #[comptime] p: Product,
 ) -> OwnTile {
     let (rows, columns) = (rows as usize, columns as usize);
     let across = columns.div_ceil(p.tile.bn);
-    let row0 = CUBE_POS / across * p.tile.bm;
-    let col0 = CUBE_POS % across * p.tile.bn;
+    let tile = CUBE_POS / p.shares;
+    let row0 = tile / across * p.tile.bm;
+    let col0 = tile % across * p.tile.bn;
     if row0 >= rows {
         terminate!();
     }
     let mut stage = Stage::new(p);
     product(a, b, &mut stage, row0, col0, p);
+    if !has_sum(&mut stage, shares, p) {
+        terminate!();
+    }
     OwnTile {
         stage,
         row0,
@@ -226,6 +252,60 @@ pub(crate) fn own_tile(
         rows,
         columns,
     }
+}
+
+/// True in the one of the cubes that share a tile which then has all of it, in `stage`.
+#[cube]
+pub(crate) fn has_sum(
+    stage: &mut Stage,
+    shares: &mut ComptimeOption<Shares>,
+    #[comptime] p: Product,
+) -> bool {
+    let mut has_sum = true.runtime();
+    #[comptime]
+    match shares {
+        ComptimeOption::Some(shares) => {
+            let (vectors, units) = comptime!((p.tile.vectors(), p.tile.units()));
+            let unit = UNIT_POS as usize;
+            let tile = CUBE_POS / p.shares;
+            #[unroll]
+            for pass in 0..comptime!(vectors.div_ceil(units)) {
+                let e = unit + pass * units;
+                if e < vectors {
+                    shares.partial[CUBE_POS * vectors + e] = stage.c[e];
+                }
+            }
+            // Other cubes see it before they see that this one has arrived.
+            sync_storage();
+            let mut before = Shared::<[u32]>::new_slice(1usize);
+            if unit == 0 {
+                before[0] = shares.arrived[tile].fetch_add(1u32);
+            }
+            sync_storage();
+            has_sum = before[0] + 1 == comptime!(p.shares as u32);
+            if has_sum {
+                if unit == 0 {
+                    shares.arrived[tile].store(0u32);
+                }
+                let first = tile * p.shares * vectors;
+                #[unroll]
+                for pass in 0..comptime!(vectors.div_ceil(units)) {
+                    let e = unit + pass * units;
+                    if e < vectors {
+                        let mut sum = shares.partial[first + e];
+                        #[unroll]
+                        for share in 1..p.shares {
+                            sum += shares.partial[first + share * vectors + e];
+                        }
+                        stage.c[e] = sum;
+                    }
+                }
+                sync_cube();
+            }
+        }
+        ComptimeOption::None => {}
+    }
+    has_sum
 }
 
 /// A unit's value of one of [`Tile::passes`], likewise.

@@ -35,8 +35,9 @@ pub(super) fn by_registers(
     let (group, row, col) = share_of_plane(UNIT_POS as usize / 32, p);
 
     let mut acc = zeros(comptime!(t.pm * t.pn / 32));
-    fetch(a, extra, b, walks, 0usize, p);
-    for step in 0..walks.depth.div_ceil(t.step) {
+    let begin = walks.begin;
+    fetch(a, extra, b, walks, begin, p);
+    for step in begin..walks.end {
         let (a_at, b_at) = bring(a, extra, b, walks, stage, step, p);
         // A plane without a share goes on to wait, unless it has to hand over numbers.
         if comptime!(p.cores == Cores::Emulated) || group < groups {

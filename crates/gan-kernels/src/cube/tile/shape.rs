@@ -60,6 +60,9 @@ pub(crate) const MEDIUM: Tile = Tile {
     ..WIDE
 };
 
+/// [`MEDIUM`] by twice as many units, for products of so few tiles that a multiprocessor has one.
+const BUSY: Tile = Tile { split: 8, ..MEDIUM };
+
 /// The tile of large products, which reads each factor the fewest times.
 const LARGE: Tile = Tile {
     bm: 128,
@@ -80,7 +83,7 @@ pub(crate) const WHOLE_COLUMNS: Tile = Tile {
 };
 
 /// Every tile that a product chooses from.
-pub(crate) const TILES: [Tile; 4] = [SMALL, WIDE, MEDIUM, LARGE];
+pub(crate) const TILES: [Tile; 5] = [SMALL, WIDE, MEDIUM, BUSY, LARGE];
 
 /// The index of an operand that runs along its rows in memory.
 #[derive_cube_comptime]
@@ -122,6 +125,8 @@ pub(crate) struct Product {
     pub(crate) b: Along,
     /// True if A has one more row, see [`super::product_and_row`].
     pub(crate) extra_row: bool,
+    /// Cubes among which the depth of a tile is shared out, see [`super::Shares`].
+    pub(crate) shares: usize,
     pub(crate) cores: Cores,
     /// Of the factors; [`Precision::F32`] where units multiply.
     pub(crate) precision: Precision,
@@ -258,6 +263,12 @@ const READ_SHARED: usize = 128;
 /// schedulers each issue one per clock for 32 units; counted in what ptxas makes of tf32.
 const BRING: usize = 13;
 
+/// Clocks of a cube before its first step, for each of a unit's vectors of C after the last, and
+/// until those that share a depth have summed it up.
+const AROUND: usize = 2500;
+const PASS: usize = 400;
+const SUM: usize = 2500;
+
 /// Vectors of a step that a unit brings at most: they wait in its registers.
 const PASSES: usize = 8;
 
@@ -273,6 +284,7 @@ impl Product {
                 a,
                 b,
                 extra_row: false,
+                shares: 1,
                 cores,
                 precision,
             };
@@ -465,21 +477,46 @@ impl Product {
         fits.then_some(p)
     }
 
-    /// That of which the busiest of so many multiprocessors is done first, where `cubes` says how
-    /// many of a tile there are.
+    /// That of which the busiest of so many multiprocessors is done first with tiles of `depth`,
+    /// where `cubes` says how many of a tile there are.
     pub(crate) fn fastest(
         all: impl Iterator<Item = Self>,
         cubes: impl Fn(&Tile) -> usize,
+        depth: usize,
         multiprocessors: usize,
     ) -> Option<Self> {
-        let clocks = |p: &Self| cubes(&p.tile).div_ceil(multiprocessors) * p.clocks();
-        all.min_by_key(clocks)
+        all.min_by_key(|p| p.clocks(cubes(&p.tile), depth, multiprocessors))
     }
 
-    /// Clocks per unit of depth of one cube, in thousandths: of the slowest of what it reads from
-    /// global memory, from shared memory, and multiplies, and of bringing factors from the one to
-    /// the other.
-    pub(crate) fn clocks(&self) -> usize {
+    /// Clocks until the busiest of so many multiprocessors is done with `tiles` of `depth`.
+    fn clocks(&self, tiles: usize, depth: usize, multiprocessors: usize) -> usize {
+        let steps = depth.div_ceil(self.tile.step).div_ceil(self.shares);
+        let cubes = (tiles * self.shares).div_ceil(multiprocessors);
+        // A cube alone waits for half of its time, in which a second one can work.
+        let (pairs, single) = (cubes / 2, cubes % 2);
+        let sum = if self.shares > 1 { SUM } else { 0 };
+        let (pairs, single) = if self.overlaps() { (pairs, single) } else { (0, cubes) };
+        let alone = if self.tile.units() > 256 { 7 } else { 9 };
+        let waits = pairs * 12 + single * alone;
+        let around = AROUND + PASS * self.tile.passes(4) + sum;
+        waits * steps * self.clocks_of_step() / 4 + (pairs + single) * around
+    }
+
+    /// True if a multiprocessor has registers for two cubes: each takes those of the elements that a
+    /// unit sums up, and about as many again for factors.
+    fn overlaps(&self) -> bool {
+        let t = self.tile;
+        let sums = match self.cores {
+            Cores::Units => t.tm * t.tn,
+            _ => t.pm * t.pn / 32,
+        };
+        sums <= 32 && t.units() <= 256
+    }
+
+    /// Clocks of a step of one cube that never waits: of the slowest of what it reads from global
+    /// memory, from shared memory, and multiplies, and of bringing factors from the one to the
+    /// other.
+    fn clocks_of_step(&self) -> usize {
         let t = self.tile;
         let (factors, products) = (t.bm + t.bn, t.bm * t.bn);
         let read = factors * 4 * 1000 / READ;
@@ -497,7 +534,8 @@ impl Product {
         };
         let multiplied = products * 1000 / rate;
         let brought = factors * BRING * 1000 / (4 * 32 * 4);
-        read.max(again * 1000 / READ_SHARED).max(multiplied) + brought
+        let clocks = read.max(again * 1000 / READ_SHARED).max(multiplied) + brought;
+        clocks * t.step / 1000
     }
 }
 
@@ -547,13 +585,14 @@ mod tests {
                 a: Along::Depth,
                 b: Along::Free,
                 extra_row: false,
+                shares: 1,
                 cores,
                 precision,
             };
             p.fitted(227 << 10)
         };
         let all = TILES.into_iter().filter_map(on);
-        let best = Product::fastest(all, |tile| tile.cover(m, n), 132).unwrap();
+        let best = Product::fastest(all, |tile| tile.cover(m, n), 1200, 132).unwrap();
         (best.tile.bm, best.tile.bn)
     }
 

@@ -58,6 +58,7 @@ fn every_precision_and_tile_becomes_tensor_core_instructions() {
                         a,
                         b,
                         extra_row: false,
+                        shares: 1,
                         cores,
                         precision,
                     };

@@ -25,8 +25,9 @@ pub(super) fn by_units(
     let ty = in_group / per_row;
 
     let mut acc = zeros(comptime!(t.tm * t.tn));
-    fetch(a, extra, b, walks, 0usize, p);
-    for step in 0..walks.depth.div_ceil(t.step) {
+    let begin = walks.begin;
+    fetch(a, extra, b, walks, begin, p);
+    for step in begin..walks.end {
         let (a_at, b_at) = bring(a, extra, b, walks, stage, step, p);
         for four in 0..comptime!(t.step / t.split / 4) {
             let depth4 = group * comptime!(t.step / t.split / 4) + four;

@@ -72,10 +72,12 @@ fn launch(
     let whole_columns = first.max_column_norm.is_some();
     let rule = Rule::of(first.update);
     let shapes: Vec<_> = ops.iter().map(LinearBwdParams::check).collect();
+    // The same of all layers: the rows of a minibatch.
+    let depth = shapes.first().map_or(1, |&(_, _, m)| m);
     let mut p = if whole_columns {
         cube.product_on(Along::Free, Along::Free, WHOLE_COLUMNS)
     } else {
-        cube.product(Along::Free, Along::Free, |tile| {
+        cube.product(Along::Free, Along::Free, depth, |tile| {
             shapes.iter().map(|&(k, n, _)| tile.cover(k + 1, n)).sum()
         })
     };
@@ -273,6 +275,20 @@ fn update_layer(
             col0,
             p,
         );
+        // All of a unit's parameters are on their way before the first is waited for.
+        let mut before = new_fetched(comptime!(t.passes(4)));
+        #[unroll]
+        for pass in 0..comptime!(t.passes(4)) {
+            let here = spot(pass, row0, col0, rows + 1, stride, 4usize, t);
+            if here.inside && here.row < rows {
+                let at = here.row * stride + here.column;
+                fetch(&layer.w, at, &mut before, pass, rule);
+            }
+            if here.inside && here.row == rows {
+                fetch(&layer.b, here.column, &mut before, pass, rule);
+            }
+        }
+        #[unroll]
         for pass in 0..comptime!(t.passes(4)) {
             let here = spot(pass, row0, col0, rows + 1, stride, 4usize, t);
             if here.inside {
@@ -280,16 +296,13 @@ fn update_layer(
                 if comptime!(squares.is_some()) {
                     square += lane_sum(g * g);
                 }
-                let column4 = here.column;
+                let after = updated(&before, pass, g, state, &layer.constants, rule);
+                let w = within(after.w, here.column, columns);
                 if here.row < rows {
-                    let at = here.row * stride + column4;
-                    let v = updated(&mut layer.w, at, g, state, &layer.constants, rule);
-                    let v = within(v, column4, columns);
-                    layer.w.values[at] = v;
-                    length += v * v;
+                    store(&mut layer.w, here.row * stride + here.column, w, &after, rule);
+                    length += w * w;
                 } else {
-                    let v = updated(&mut layer.b, column4, g, state, &layer.constants, rule);
-                    layer.b.values[column4] = within(v, column4, columns);
+                    store(&mut layer.b, here.column, w, &after, rule);
                 }
             }
         }
@@ -333,45 +346,102 @@ fn update_layer(
     }
 }
 
-/// The updated parameters `at` a vector, by their gradient; their moments are updated in place.
+/// A unit's parameters before an update, and their moments: a vector of each for every pass.
+#[derive(CubeType)]
+struct Fetched {
+    w: Array<Vec4>,
+    first: Array<Vec4>,
+    second: Array<Vec4>,
+}
+
+#[cube]
+fn new_fetched(#[comptime] passes: usize) -> Fetched {
+    Fetched {
+        w: Array::<Vec4>::new(passes),
+        first: Array::<Vec4>::new(passes),
+        second: Array::<Vec4>::new(passes),
+    }
+}
+
+/// Fetches what an update needs of the vector `at`.
+#[cube]
+fn fetch(
+    from: &Parameters,
+    at: usize,
+    fetched: &mut Fetched,
+    #[comptime] pass: usize,
+    #[comptime] rule: Rule,
+) {
+    if comptime!(rule != Rule::Store) {
+        fetched.w[pass] = from.values[at];
+        fetched.first[pass] = from.moments.index(0usize)[at];
+    }
+    if comptime!(rule == Rule::Adam) {
+        fetched.second[pass] = from.moments.index(1usize)[at];
+    }
+}
+
+/// A vector of parameters and of their moments.
+#[derive(CubeType)]
+struct Updated {
+    w: Vec4,
+    first: Vec4,
+    second: Vec4,
+}
+
+/// A pass's parameters after an update by their gradient.
 #[cube]
 fn updated(
-    parameters: &mut Parameters,
-    at: usize,
+    before: &Fetched,
+    #[comptime] pass: usize,
     g: Vec4,
     state: &[u32],
     constants: &Constants,
     #[comptime] rule: Rule,
-) -> Vec4 {
-    let theta = parameters.values[at];
+) -> Updated {
     let rates = constants.rates as usize;
+    let mut after = Updated {
+        w: g,
+        first: g,
+        second: g,
+    };
     match rule {
-        Rule::Store => g,
+        Rule::Store => {}
         Rule::Momentum => {
             let eta = f32::reinterpret(state[rates]);
             let mu = f32::reinterpret(state[rates + 1]);
-            let velocity = parameters.moments.index_mut(0usize);
-            let v = Vec4::new(mu) * velocity[at] - Vec4::new(eta) * g;
-            velocity[at] = v;
-            theta + v
+            after.first = Vec4::new(mu) * before.first[pass] - Vec4::new(eta) * g;
+            after.w = before.w[pass] + after.first;
         }
         Rule::Adam => {
             let eta = f32::reinterpret(state[rates + 2]);
             let correction = f32::reinterpret(state[rates + 3]);
-            let first = parameters.moments.index_mut(0usize);
-            let m = Vec4::new(constants.beta1) * first[at] + Vec4::new(constants.others1) * g;
-            first[at] = m;
-            let second = parameters.moments.index_mut(1usize);
-            let v = Vec4::new(constants.beta2) * second[at] + Vec4::new(constants.others2) * g * g;
-            second[at] = v;
-            let mut after = theta;
+            let (beta1, beta2) = (Vec4::new(constants.beta1), Vec4::new(constants.beta2));
+            let (others1, others2) = (Vec4::new(constants.others1), Vec4::new(constants.others2));
+            after.first = beta1 * before.first[pass] + others1 * g;
+            after.second = beta2 * before.second[pass] + others2 * g * g;
+            let mut w = before.w[pass];
             #[unroll]
             for lane in 0..4usize {
-                let below = (v.extract(lane) * correction).sqrt() + constants.epsilon;
-                after.insert(lane, after.extract(lane) - eta * m.extract(lane) / below);
+                let below = (after.second.extract(lane) * correction).sqrt() + constants.epsilon;
+                let change = eta * after.first.extract(lane) / below;
+                w.insert(lane, w.extract(lane) - change);
             }
-            after
+            after.w = w;
         }
+    }
+    after
+}
+
+/// Writes the parameters `w` and the moments of `after` to the vector `at`.
+#[cube]
+fn store(into: &mut Parameters, at: usize, w: Vec4, after: &Updated, #[comptime] rule: Rule) {
+    into.values[at] = w;
+    if comptime!(rule != Rule::Store) {
+        into.moments.index_mut(0usize)[at] = after.first;
+    }
+    if comptime!(rule == Rule::Adam) {
+        into.moments.index_mut(1usize)[at] = after.second;
     }
 }
 

@@ -10,19 +10,21 @@ use crate::cube::epilogue::{
 };
 use crate::cube::launch::launch;
 use crate::cube::operand::{Operand, Vec4, element, elements, row_start, store, vectors, winners};
-use crate::cube::tile::{Along, Product, Stage, Tile, own_spot, own_tile, product};
+use crate::cube::tile::{Along, Product, Shares, Stage, Tile, has_sum, own_spot, own_tile, product};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, mut op: LinearFwd<'_, Cube>) {
-    let (m, columns, _) = op.check();
+    let (m, columns, k) = op.check();
     if let Some(winners) = op.winners.take() {
-        return run_maxout(cube, op, winners, (m, columns));
+        return run_maxout(cube, op, winners, (m, columns, k));
     }
-    let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
+    let p = cube.shared_product(Along::Depth, Along::Free, k, |tile| tile.cover(m, columns));
+    let tiles = p.tile.cover(m, columns);
+    let shares = cube.shares(&p, tiles);
     launch!(linear_fwd(
         vectors(op.x), vectors(op.w.all()), vectors(op.b.all()), vectors(op.y.as_rows()),
-        elementwise(op.act), mask(op.dropout, op.y.matrix.cols, op.state), p
-    ) on cube, [p.tile.cover(m, columns), p.tile.units()]);
+        elementwise(op.act), mask(op.dropout, op.y.matrix.cols, op.state), shares, p
+    ) on cube, [tiles * p.shares, p.tile.units()]);
 }
 
 #[cube(launch_unchecked)]
@@ -33,9 +35,10 @@ fn linear_fwd(
     y: &mut Operand<Vec4>,
     activation: &Elementwise,
     dropout: &ComptimeOption<Mask>,
+    shares: &mut ComptimeOption<Shares>,
     #[comptime] p: Product,
 ) {
-    let z = own_tile(x, w, y.rows, y.columns, p);
+    let z = own_tile(x, w, y.rows, y.columns, shares, p);
     for pass in 0..comptime!(p.tile.passes(4)) {
         let here = own_spot(&z, pass, 4usize, p.tile);
         if here.inside {
@@ -61,7 +64,7 @@ fn run_maxout(
     cube: &Cube,
     op: LinearFwd<'_, Cube>,
     won: WinnersRowsMut<'_, Cube>,
-    (m, columns): (usize, usize),
+    (m, columns, k): (usize, usize, usize),
 ) {
     let pieces = op.act.pieces();
     let cubes = |tile: &Tile| {
@@ -69,15 +72,21 @@ fn run_maxout(
         let cubes = m.div_ceil(tile.bm) * (columns / pieces).div_ceil(per_tile);
         (cubes, chunks)
     };
-    let p = cube.product(Along::Depth, Along::Free, |tile| {
+    let mut p = cube.shared_product(Along::Depth, Along::Free, k, |tile| {
         let (cubes, chunks) = cubes(tile);
         cubes * chunks
     });
+    let (tiles, chunks) = cubes(&p.tile);
+    if chunks > 1 {
+        // Cubes of several tiles have none to share.
+        p.shares = 1;
+    }
+    let shares = cube.shares(&p, tiles);
     launch!(linear_fwd_maxout(
         vectors(op.x), vectors(op.w.all()), elements(op.b.all()), elements(op.y.as_rows()),
-        winners(won.winners.from_row(won.first)), mask(op.dropout, op.y.matrix.cols, op.state), p,
-        pieces
-    ) on cube, [cubes(&p.tile).0, p.tile.units()]);
+        winners(won.winners.from_row(won.first)), mask(op.dropout, op.y.matrix.cols, op.state),
+        shares, p, pieces
+    ) on cube, [tiles * p.shares, p.tile.units()]);
 }
 
 #[cube(launch_unchecked)]
@@ -88,6 +97,7 @@ fn linear_fwd_maxout(
     y: &mut Operand<f32>,
     winners: &mut Operand<u32>,
     dropout: &ComptimeOption<Mask>,
+    shares: &mut ComptimeOption<Shares>,
     #[comptime] p: Product,
     #[comptime] pieces: usize,
 ) {
@@ -95,8 +105,9 @@ fn linear_fwd_maxout(
     let (per_tile, chunks) = comptime!(units_per_tile(pieces, t.bn));
     let (rows, units) = (y.rows as usize, y.columns as usize);
     let across = units.div_ceil(per_tile);
-    let row0 = CUBE_POS / across * t.bm;
-    let unit0 = CUBE_POS % across * per_tile;
+    let tile = CUBE_POS / p.shares;
+    let row0 = tile / across * t.bm;
+    let unit0 = tile % across * per_tile;
     if row0 >= rows {
         terminate!();
     }
@@ -108,6 +119,9 @@ fn linear_fwd_maxout(
     for chunk in 0..chunks {
         let col0 = unit0 * pieces / 4 * 4 + chunk * t.bn;
         product(x, w, &mut stage, row0, col0, p);
+        if !has_sum(&mut stage, shares, p) {
+            terminate!();
+        }
         #[unroll]
         for pass in 0..passes {
             let e = UNIT_POS as usize + pass * comptime!(t.units());

@@ -6,12 +6,11 @@ use cubecl::prelude::*;
 use super::LinearLogitLoss;
 use crate::cube::Cube;
 use crate::cube::epilogue::{
-    ElementwiseLayer, MaxoutLayer, MaxoutLayerLaunch, drop_out, elementwise_layer, mask, scatter,
-    through_layer,
+    ElementwiseLayer, MaxoutLayer, elementwise_layer, mask, maxout_layer, scatter, through_layer,
 };
 use crate::cube::launch::launch;
 use crate::cube::objective::{Loss, ROWS, UNITS, add_to_monitors, loss, new_terms, row_objective};
-use crate::cube::operand::{Operand, Vec4, elements, load, row_start, store, vectors, winners};
+use crate::cube::operand::{Operand, Vec4, elements, load, row_start, store, vectors};
 use crate::cube::sums::{PER_ROW, row_and_lane, row_sum};
 
 /// An elementwise layer below, and the gradient of its pre-activation.
@@ -25,7 +24,7 @@ struct ElementwiseBelow {
 #[derive(CubeType, CubeLaunch)]
 struct MaxoutBelow {
     layer: MaxoutLayer,
-    dz: Operand<f32>,
+    dz: Operand<Vec4>,
 }
 
 #[track_caller]
@@ -37,8 +36,8 @@ pub(crate) fn run(cube: &Cube, mut op: LinearLogitLoss<'_, Cube>) {
     if let Some((below, dz)) = &op.below {
         let dropout = mask(below.dropout, k, op.state);
         if let Some(won) = below.winners {
-            let layer = MaxoutLayerLaunch::new(winners(won), dropout);
-            below_maxout = Some(MaxoutBelowLaunch::new(layer, elements(dz.as_rows())));
+            let layer = maxout_layer(won, below.act.pieces(), dropout);
+            below_maxout = Some(MaxoutBelowLaunch::new(layer, vectors(dz.as_rows())));
         } else {
             let layer = elementwise_layer(below.y, below.act, dropout);
             below_elementwise = Some(ElementwiseBelowLaunch::new(layer, vectors(dz.as_rows())));
@@ -89,7 +88,6 @@ fn linear_logit_loss(
         }
     }
     sync_cube();
-    add_to_monitors(loss, &terms);
     if row < rows {
         let g = gradient[row % ROWS];
         #[comptime]
@@ -103,6 +101,8 @@ fn linear_logit_loss(
             ComptimeOption::None => {}
         }
     }
+    // Last, since nobody waits for it.
+    add_to_monitors(loss, &terms);
 }
 
 /// A row's logit, in each unit of the row; every unit of the cube must come here.
@@ -154,18 +154,10 @@ fn into_elementwise(
 /// Takes it back through a maxout layer.
 #[cube]
 fn into_maxout(w: &Operand<f32>, g: f32, below: &mut MaxoutBelow, row: usize, lane: usize) {
-    let units = w.rows as usize;
+    let columns4 = (w.rows as usize).div_ceil(4);
     let mut column4 = lane;
-    while column4 < units.div_ceil(4) {
-        let v = times_weights(w, g, column4);
-        let v = drop_out(v, &below.layer.dropout, row, column4);
-        #[unroll]
-        for e in 0..4usize {
-            let unit = column4 * 4 + e;
-            if unit < units {
-                scatter(v.extract(e), &below.layer, &mut below.dz, row, unit);
-            }
-        }
+    while column4 < columns4 {
+        scatter(times_weights(w, g, column4), &below.layer, &mut below.dz, row, column4);
         column4 += PER_ROW;
     }
 }

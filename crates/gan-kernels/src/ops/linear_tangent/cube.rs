@@ -7,13 +7,15 @@ use crate::cube::Cube;
 use crate::cube::epilogue::{ElementwiseLayer, elementwise_layer, through_layer};
 use crate::cube::launch::launch;
 use crate::cube::operand::{Operand, Vec4, element, elements, row_start, store, vectors, winners};
-use crate::cube::tile::{Along, Product, own_spot, own_tile};
+use crate::cube::tile::{Along, Product, Shares, own_spot, own_tile};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, op: LinearTangent<'_, Cube>) {
-    let (m, columns, _) = op.check();
-    let p = cube.product(Along::Depth, Along::Free, |tile| tile.cover(m, columns));
-    let (cubes, units) = (p.tile.cover(m, columns), p.tile.units());
+    let (m, columns, k) = op.check();
+    let p = cube.shared_product(Along::Depth, Along::Free, k, |tile| tile.cover(m, columns));
+    let tiles = p.tile.cover(m, columns);
+    let (cubes, units) = (tiles * p.shares, p.tile.units());
+    let shares = cube.shares(&p, tiles);
     let (c, w, s) = (vectors(op.c), vectors(op.w.all()), elements(op.s));
     let c_above = op.c_above.as_rows();
     match op.winners {
@@ -21,11 +23,13 @@ pub(crate) fn run(cube: &Cube, op: LinearTangent<'_, Cube>) {
             let b = vectors(op.b.all());
             let layer = elementwise_layer(op.y, op.act, ComptimeOptionArgs::None);
             let c_above = vectors(c_above);
-            launch!(linear_tangent(c, w, s, b, layer, c_above, p) on cube, [cubes, units]);
+            launch!(linear_tangent(c, w, s, b, layer, c_above, shares, p) on cube, [cubes, units]);
         }
         Some(won) => {
             let (b, won, c_above) = (elements(op.b.all()), winners(won), elements(c_above));
-            launch!(linear_tangent_maxout(c, w, s, b, won, c_above, p) on cube, [cubes, units]);
+            launch!(linear_tangent_maxout(
+                c, w, s, b, won, c_above, shares, p
+            ) on cube, [cubes, units]);
         }
     }
 }
@@ -38,9 +42,10 @@ fn linear_tangent(
     b: &Operand<Vec4>,
     layer: &ElementwiseLayer,
     c_above: &mut Operand<Vec4>,
+    shares: &mut ComptimeOption<Shares>,
     #[comptime] p: Product,
 ) {
-    let cw = own_tile(c, w, c_above.rows, c_above.columns, p);
+    let cw = own_tile(c, w, c_above.rows, c_above.columns, shares, p);
     for pass in 0..comptime!(p.tile.passes(4)) {
         let here = own_spot(&cw, pass, 4usize, p.tile);
         if here.inside {
@@ -61,9 +66,10 @@ fn linear_tangent_maxout(
     b: &Operand<f32>,
     winners: &Operand<u32>,
     c_above: &mut Operand<f32>,
+    shares: &mut ComptimeOption<Shares>,
     #[comptime] p: Product,
 ) {
-    let cw = own_tile(c, w, c.rows, w.columns, p);
+    let cw = own_tile(c, w, c.rows, w.columns, shares, p);
     let pieces = (w.columns / c_above.columns) as usize;
     for pass in 0..comptime!(p.tile.passes(1)) {
         let here = own_spot(&cw, pass, 1usize, p.tile);
