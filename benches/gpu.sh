@@ -219,11 +219,6 @@ if command -v ncu > /dev/null; then
         --section LaunchStats --section Occupancy --csv \
         ./report --device "$device" --results "$work/counters" --quick --part mnist --precision tf32
 fi
-! offers tf32 || measure operations-tf32 50 --part operations --precision tf32
-measure facts 30 --part facts
-for precision in tf32 f32 bf16; do
-    ! offers $precision || measure limits-$precision 45 --part limits --precision $precision
-done
 # Others have nothing between tf32 and f32, and are asked once.
 exact=f32
 ! offers tf32x3 || exact=tf32x3
@@ -242,6 +237,11 @@ if [ -n "${GPU_MNIST:-}" ]; then
     step epochs-250 60 ./gan-cli train mnist --data "$GPU_MNIST" --device "$device" \
         --precision $exact --out "$work/epochs-250.run"
 fi
+for precision in tf32 f32 bf16; do
+    ! offers $precision || measure limits-$precision 45 --part limits --precision $precision
+done
+measure facts 30 --part facts
+! offers tf32 || measure operations-tf32 50 --part operations --precision tf32
 measure operations-f32 40 --part operations --precision f32
 for precision in $exact bf16; do
     ! offers $precision || measure products-$precision 80 --part products --precision $precision \

@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Launch every iteration on a GPU anew, for profilers that do not see into a recorded one.
     #[arg(long)]
     pub eager: bool,
+    /// So many cubes of a GPU share the depth of each product that they may.
+    #[arg(long, hide = true)]
+    pub shares: Option<usize>,
     /// Numbers from elsewhere, such as the times of builds, as `name=value unit`.
     #[arg(long = "fact", value_parser = fact)]
     pub facts: Vec<Fact>,

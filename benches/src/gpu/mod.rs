@@ -178,7 +178,10 @@ impl<'a> Gpu<'a> {
     }
 
     fn open(&self, precision: Precision) -> Result<Cube> {
-        let cube = Cube::open(self.name, precision)?;
+        let mut cube = Cube::open(self.name, precision)?;
+        if let Some(shares) = self.arguments.shares {
+            cube = cube.with_shares(shares);
+        }
         Ok(if self.arguments.eager {
             cube.without_recording()
         } else {

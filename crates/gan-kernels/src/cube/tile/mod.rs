@@ -281,7 +281,7 @@ pub(crate) fn has_sum(
             if unit == 0 {
                 before[0] = shares.arrived[tile].fetch_add(1u32);
             }
-            sync_storage();
+            sync_cube();
             has_sum = before[0] + 1 == comptime!(p.shares as u32);
             if has_sum {
                 if unit == 0 {

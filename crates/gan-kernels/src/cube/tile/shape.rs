@@ -60,9 +60,6 @@ pub(crate) const MEDIUM: Tile = Tile {
     ..WIDE
 };
 
-/// [`MEDIUM`] by twice as many units, for products of so few tiles that a multiprocessor has one.
-const BUSY: Tile = Tile { split: 8, ..MEDIUM };
-
 /// The tile of large products, which reads each factor the fewest times.
 const LARGE: Tile = Tile {
     bm: 128,
@@ -83,7 +80,7 @@ pub(crate) const WHOLE_COLUMNS: Tile = Tile {
 };
 
 /// Every tile that a product chooses from.
-pub(crate) const TILES: [Tile; 5] = [SMALL, WIDE, MEDIUM, BUSY, LARGE];
+pub(crate) const TILES: [Tile; 4] = [SMALL, WIDE, MEDIUM, LARGE];
 
 /// The index of an operand that runs along its rows in memory.
 #[derive_cube_comptime]
@@ -264,10 +261,10 @@ const READ_SHARED: usize = 128;
 const BRING: usize = 13;
 
 /// Clocks of a cube before its first step, for each of a unit's vectors of C after the last, and
-/// until those that share a depth have summed it up.
+/// for each cube and vector where a depth is shared; measured on an H200.
 const AROUND: usize = 2500;
-const PASS: usize = 400;
-const SUM: usize = 2500;
+const PASS: usize = 800;
+const SUM: usize = 900;
 
 /// Vectors of a step that a unit brings at most: they wait in its registers.
 const PASSES: usize = 8;
@@ -452,7 +449,8 @@ impl Product {
     /// The same with the longest steps that leave room for another cube in `shared` bytes, or else
     /// with those that have room at all, for two of them if possible.
     pub(crate) fn fitted(self, shared: usize) -> Option<Self> {
-        let (long, all) = ([128, 64, 32], [128, 64, 32, 16]);
+        // Longer ones waste more where the depth ends, and were never faster.
+        let (long, all) = ([64, 32], [64, 32, 16]);
         [
             (shared / 2, 2, &long[..]),
             (shared, 2, &all),
@@ -492,13 +490,13 @@ impl Product {
     fn clocks(&self, tiles: usize, depth: usize, multiprocessors: usize) -> usize {
         let steps = depth.div_ceil(self.tile.step).div_ceil(self.shares);
         let cubes = (tiles * self.shares).div_ceil(multiprocessors);
-        // A cube alone waits for half of its time, in which a second one can work.
+        // A cube alone waits for half of its time, in some of which a second one works.
         let (pairs, single) = (cubes / 2, cubes % 2);
-        let sum = if self.shares > 1 { SUM } else { 0 };
+        let passes = self.tile.passes(4);
+        let sum = if self.shares > 1 { SUM * passes * self.shares } else { 0 };
         let (pairs, single) = if self.overlaps() { (pairs, single) } else { (0, cubes) };
-        let alone = if self.tile.units() > 256 { 7 } else { 9 };
-        let waits = pairs * 12 + single * alone;
-        let around = AROUND + PASS * self.tile.passes(4) + sum;
+        let waits = pairs * 15 + single * 9;
+        let around = AROUND + PASS * passes + sum;
         waits * steps * self.clocks_of_step() / 4 + (pairs + single) * around
     }
 
@@ -510,7 +508,7 @@ impl Product {
             Cores::Units => t.tm * t.tn,
             _ => t.pm * t.pn / 32,
         };
-        sums <= 32 && t.units() <= 256
+        sums <= 32
     }
 
     /// Clocks of a step of one cube that never waits: of the slowest of what it reads from global
