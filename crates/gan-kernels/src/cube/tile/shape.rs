@@ -493,8 +493,16 @@ impl Product {
         // A cube alone waits for half of its time, in some of which a second one works.
         let (pairs, single) = (cubes / 2, cubes % 2);
         let passes = self.tile.passes(4);
-        let sum = if self.shares > 1 { SUM * passes * self.shares } else { 0 };
-        let (pairs, single) = if self.overlaps() { (pairs, single) } else { (0, cubes) };
+        let sum = if self.shares > 1 {
+            SUM * passes * self.shares
+        } else {
+            0
+        };
+        let (pairs, single) = if self.overlaps() {
+            (pairs, single)
+        } else {
+            (0, cubes)
+        };
         let waits = pairs * 15 + single * 9;
         let around = AROUND + PASS * passes + sum;
         waits * steps * self.clocks_of_step() / 4 + (pairs + single) * around

@@ -299,7 +299,13 @@ fn update_layer(
                 let after = updated(&before, pass, g, state, &layer.constants, rule);
                 let w = within(after.w, here.column, columns);
                 if here.row < rows {
-                    store(&mut layer.w, here.row * stride + here.column, w, &after, rule);
+                    store(
+                        &mut layer.w,
+                        here.row * stride + here.column,
+                        w,
+                        &after,
+                        rule,
+                    );
                     length += w * w;
                 } else {
                     store(&mut layer.b, here.column, w, &after, rule);

@@ -10,7 +10,9 @@ use crate::cube::epilogue::{
 };
 use crate::cube::launch::launch;
 use crate::cube::operand::{Operand, Vec4, element, elements, row_start, store, vectors, winners};
-use crate::cube::tile::{Along, Product, Shares, Stage, Tile, has_sum, own_spot, own_tile, product};
+use crate::cube::tile::{
+    Along, Product, Shares, Stage, Tile, has_sum, own_spot, own_tile, product,
+};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, mut op: LinearFwd<'_, Cube>) {

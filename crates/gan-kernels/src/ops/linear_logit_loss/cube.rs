@@ -157,7 +157,13 @@ fn into_maxout(w: &Operand<f32>, g: f32, below: &mut MaxoutBelow, row: usize, la
     let columns4 = (w.rows as usize).div_ceil(4);
     let mut column4 = lane;
     while column4 < columns4 {
-        scatter(times_weights(w, g, column4), &below.layer, &mut below.dz, row, column4);
+        scatter(
+            times_weights(w, g, column4),
+            &below.layer,
+            &mut below.dz,
+            row,
+            column4,
+        );
         column4 += PER_ROW;
     }
 }
