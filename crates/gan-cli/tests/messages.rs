@@ -151,10 +151,18 @@ fn refused_write_keeps_what_was_there() {
     folder.run("train tiny.toml --out run --steps 20").exits(0);
     let kept = folder.bytes("run/checkpoints/step-000020.safetensors");
     // A directory is not replaced by a file.
+    std::fs::remove_file(folder.path("run/losses.svg")).unwrap();
+    std::fs::create_dir(folder.path("run/losses.svg")).unwrap();
+    folder.check("1 train --resume run --steps 30 | run/losses.svg: cannot be written");
+    assert!(kept == folder.bytes("run/checkpoints/step-000020.safetensors"));
+    assert!(folder.path("run/losses.svg").is_dir());
+    // Nor are readings that cannot be read thrown away.
     std::fs::remove_file(folder.path("run/metrics.jsonl")).unwrap();
     std::fs::create_dir(folder.path("run/metrics.jsonl")).unwrap();
-    folder.check("1 train --resume run --steps 30 | run/metrics.jsonl: cannot be written");
-    assert!(kept == folder.bytes("run/checkpoints/step-000020.safetensors"));
+    folder.check(
+        "1 train --resume run --steps 30 | run/metrics.jsonl: cannot be read: found a directory
+            | hint: mend it, or go on without the readings so far: mv run/metrics.jsonl",
+    );
     assert!(folder.path("run/metrics.jsonl").is_dir());
     let mut files = std::fs::read_dir(folder.path("run")).unwrap();
     let half = |name: std::ffi::OsString| name.to_string_lossy().ends_with(".part");

@@ -191,6 +191,45 @@ fn resume_passes_over_a_damaged_checkpoint() {
 }
 
 #[test]
+fn resume_leaves_out_damaged_readings_alone_and_says_which_are_lost() {
+    let folder = Folder::new();
+    folder.run("train tiny.toml --out run").exits(0);
+    let metrics = folder.bytes("run/metrics.jsonl");
+    let mut damaged = metrics.clone();
+    let second = damaged.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    damaged[second + 3] = 0xff;
+    std::fs::write(folder.path("run/metrics.jsonl"), damaged).unwrap();
+    folder.check(
+        "
+        0 info run | warning: run/metrics.jsonl: line 2 is damaged; the reading in it is left out
+        0 train --resume run --steps 310 | run/metrics.jsonl: line 2 is damaged
+        ",
+    );
+    let steps = || -> Vec<_> {
+        let lines = folder.metrics("run");
+        lines
+            .iter()
+            .map(|line| line["step"].as_u64().unwrap())
+            .collect()
+    };
+    let expected = (1..=31)
+        .map(|reading| 10 * reading)
+        .filter(|step| *step != 20);
+    assert_eq!(steps(), expected.collect::<Vec<_>>());
+
+    let lines = folder.read("run/metrics.jsonl");
+    let kept: Vec<_> = lines.lines().take(20).collect();
+    folder.write("run/metrics.jsonl", &(kept.join("\n") + "\n"));
+    folder.check(
+        "0 train --resume run --steps 320
+            | warning: run/metrics.jsonl: the readings from after step 210 to step 310 are lost",
+    );
+    // Once said, it is known.
+    let again = folder.run("train --resume run --steps 330").exits(0);
+    assert!(!again.stdout().contains("lost"), "{}", again.stdout());
+}
+
+#[test]
 fn second_run_gets_its_own_directory() {
     let folder = Folder::new();
     let first = "runs/tiny-1/checkpoints/step-000010.safetensors";

@@ -50,11 +50,8 @@ impl Input {
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let unreadable = |source| DataProblem::unreadable(source).at(path);
         let metadata = fs::metadata(path).map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(DataProblem::NotAFile("directory").at(path));
-        }
-        if !metadata.is_file() {
-            return Err(DataProblem::NotAFile("pipe or device").at(path));
+        if let Some(found) = not_a_file(&metadata) {
+            return Err(DataProblem::NotAFile(found).at(path));
         }
         let mut file = File::open(path).map_err(unreadable)?;
         let prefix = take(&mut file, PREFIX).map_err(unreadable)?;
@@ -206,6 +203,28 @@ impl Input {
     fn too_large(&self, shape: &str) -> DataError {
         let (found, expected) = (shape.into(), self.length());
         self.error(DataProblem::TooLarge { found, expected })
+    }
+}
+
+/// Opens a file to read; a directory, and a device or a pipe, which may have no end, are refused.
+///
+/// # Errors
+/// The system's answer, or what was found in the place of a file.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    match not_a_file(&fs::metadata(path)?) {
+        None => File::open(path),
+        Some(found) => Err(io::Error::other(format!(
+            "found a {found}, expected a file"
+        ))),
+    }
+}
+
+/// What is in the place of a file, if there is something else.
+fn not_a_file(metadata: &fs::Metadata) -> Option<&'static str> {
+    match (metadata.is_file(), metadata.is_dir()) {
+        (true, _) => None,
+        (_, true) => Some("directory"),
+        _ => Some("pipe or device"),
     }
 }
 

@@ -51,6 +51,7 @@ pub use config::{DataConfig, Format, Normalize, Split};
 pub use dataset::{Dataset, load};
 pub use draw::builtin_names;
 pub use error::{DataError, DataProblem, Stray};
+pub use input::open_file;
 pub use mixture::Mixture;
 pub use normalize::Transform;
 pub use record::RecordShape;

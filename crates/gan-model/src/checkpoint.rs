@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use gan_kernels::{Backend, BackendError, Matrix, Real};
-use safetensors::tensor::{Dtype, SafeTensors, View};
+use safetensors::tensor::{Dtype, Metadata, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -24,6 +24,9 @@ pub const FORMAT_VERSION: u32 = 1;
 /// the same bytes.
 const METADATA_KEY: &str = "gan_checkpoint";
 
+/// The longest header of a safetensors file, as its authors have it.
+const MAX_HEADER: u64 = 100_000_000;
+
 /// The contents of a checkpoint beside its tensors.
 #[derive(Deserialize, Serialize)]
 struct Header {
@@ -33,6 +36,31 @@ struct Header {
     config: String,
     config_sha256: String,
     annotations: BTreeMap<String, String>,
+    /// SHA-256 of each tensor's bytes; files of older programs have none.
+    #[serde(default)]
+    tensors_sha256: BTreeMap<String, String>,
+    /// SHA-256 of the fields above, as [`Header::digest`] has them; empty likewise.
+    #[serde(default)]
+    header_sha256: String,
+}
+
+impl Header {
+    /// SHA-256 of all that is neither a hash nor hashed by itself, and of the tensors' hashes.
+    fn digest(&self) -> Result<String, serde_json::Error> {
+        let fields = (
+            self.step,
+            self.seed,
+            &self.annotations,
+            &self.tensors_sha256,
+        );
+        Ok(sha256(&serde_json::to_vec(&fields)?))
+    }
+}
+
+/// SHA-256 of `bytes`, in hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Parameters, the optimisers' moments, step, seed and configuration of a run.
@@ -138,8 +166,7 @@ impl Checkpoint {
     /// SHA-256 of the configuration's text, in hexadecimal.
     #[must_use]
     pub fn config_hash(&self) -> String {
-        let digest = Sha256::digest(self.config.as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(self.config.as_bytes())
     }
 
     /// Name and shape of every tensor, in the order of names.
@@ -202,16 +229,20 @@ impl Checkpoint {
     }
 
     fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, CheckpointError> {
-        let header = Header {
+        let hash = |(name, tensor): (&String, &Tensor)| (name.clone(), sha256(&tensor.bytes));
+        let mut header = Header {
             format_version: FORMAT_VERSION,
             step: self.step,
             seed: self.seed,
             config: self.config.clone(),
             config_sha256: self.config_hash(),
             annotations: self.annotations.clone(),
+            tensors_sha256: self.tensors.iter().map(hash).collect(),
+            header_sha256: String::new(),
         };
-        let header =
-            serde_json::to_string(&header).map_err(|error| not_a_checkpoint(path, error))?;
+        let json = |error| not_a_checkpoint(path, error);
+        header.header_sha256 = header.digest().map_err(json)?;
+        let header = serde_json::to_string(&header).map_err(json)?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
         safetensors::serialize(&self.tensors, Some(metadata))
             .map_err(|error| not_a_checkpoint(path, error))
@@ -223,11 +254,25 @@ impl Checkpoint {
     /// If it cannot be read, is no checkpoint, is damaged, or of another format version.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let unreadable = |source| io_error(path, "cannot read the checkpoint", source);
-        let bytes = fs::read(path).map_err(unreadable)?;
         let format = |reason: &dyn Display| not_a_checkpoint(path, reason);
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| format(&error))?;
-        let metadata = header.metadata().as_ref();
-        let header = metadata
+        let (mut file, length) = open(path).map_err(unreadable)?;
+        let header = read_header(&mut file, length).map_err(unreadable)?;
+        let header = header.ok_or_else(|| format(&"no safetensors file, or a truncated one"))?;
+        let header_length = 8 + header.len() as u64;
+        let header: Metadata = serde_json::from_slice(&header).map_err(|error| format(&error))?;
+        // Before anything is allocated for the tensors.
+        let expected = header_length.saturating_add(header.data_len() as u64);
+        if length != expected {
+            let reason = format_args!(
+                "found {length} bytes, expected {expected}: it is truncated or damaged"
+            );
+            return Err(format(&reason));
+        }
+        let infos = header.offset_keys().into_iter();
+        let infos = infos.filter_map(|name| Some((header.info(&name)?, name)));
+        let header = header
+            .metadata()
+            .as_ref()
             .and_then(|metadata| metadata.get(METADATA_KEY))
             .ok_or_else(|| format(&format_args!("metadata has no {METADATA_KEY}")))?;
         // The version first: the other fields may differ in another one.
@@ -243,6 +288,14 @@ impl Checkpoint {
             });
         }
         let header: Header = serde_json::from_str(header).map_err(|error| format(&error))?;
+        // Either alone: a damaged name of one of the two fields leaves the other.
+        let is_hashed = !(header.header_sha256.is_empty() && header.tensors_sha256.is_empty());
+        if is_hashed && header.digest().ok().as_ref() != Some(&header.header_sha256) {
+            let reason = "step, seed, annotations or hashes of tensors and their hash disagree: \
+                          the file is damaged";
+            return Err(format(&reason));
+        }
+        let hashes = header.tensors_sha256;
         let mut checkpoint = Self {
             step: header.step,
             seed: header.seed,
@@ -254,22 +307,30 @@ impl Checkpoint {
             let reason = "configuration and its hash disagree: the file is damaged";
             return Err(format(&reason));
         }
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| format(&error))?;
-        for (name, view) in tensors.iter() {
-            let [rows, cols] = *view.shape() else {
-                let axes = view.shape().len();
+        for (info, name) in infos {
+            let [rows, cols] = *info.shape.as_slice() else {
+                let axes = info.shape.len();
                 return Err(format(&format_args!("tensor {name} has {axes} axes")));
             };
-            let dtype = view.dtype();
+            let dtype = info.dtype;
             if !matches!(dtype, Dtype::F32 | Dtype::F64) {
                 return Err(format(&format_args!("tensor {name} has type {dtype:?}")));
             }
+            let (begin, end) = info.data_offsets;
+            let mut bytes = vec![0; end - begin];
+            file.read_exact(&mut bytes).map_err(unreadable)?;
+            if is_hashed && hashes.get(&name) != Some(&sha256(&bytes)) {
+                let reason =
+                    format_args!("tensor {name} and its hash disagree: the file is damaged");
+                return Err(format(&reason));
+            }
+            let shape = [rows, cols];
             let tensor = Tensor {
-                shape: [rows, cols],
+                shape,
                 dtype,
-                bytes: view.data().to_vec(),
+                bytes,
             };
-            checkpoint.tensors.insert(name.to_owned(), tensor);
+            checkpoint.tensors.insert(name, tensor);
         }
         Ok(checkpoint)
     }
@@ -375,6 +436,33 @@ fn in_pairs<M>(
             (format!("{layer}{kept}.b"), b),
         ]
     })
+}
+
+/// Opens a file to read, and its length; a device or a pipe, which may have no end, is refused.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other(
+            "found a directory, a device or a pipe, expected a file",
+        ));
+    }
+    Ok((File::open(path)?, metadata.len()))
+}
+
+/// The header of the safetensors file that `file`, of `length` bytes, begins as; none if it is none.
+fn read_header(file: &mut File, length: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut size = [0; 8];
+    if length < 8 {
+        return Ok(None);
+    }
+    file.read_exact(&mut size)?;
+    let size = u64::from_le_bytes(size);
+    if size > MAX_HEADER.min(length - 8) {
+        return Ok(None);
+    }
+    let mut header = Vec::new();
+    file.take(size).read_to_end(&mut header)?;
+    Ok(Some(header))
 }
 
 /// The operating system did not let `action` happen at `path`.

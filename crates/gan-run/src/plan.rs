@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
 use crate::text::shell_word;
-use crate::training::{Ending, Shown, Training, resume_command};
+use crate::training::{Ending, Shown, Training, last_reading, resume_command};
 
 /// A training that is asked for, checked as far as that is possible without its data.
 pub struct Plan {
@@ -168,6 +168,10 @@ impl Plan {
         trainer.check()?;
         let pace = self.config.settle(trainer.steps_per_epoch());
         let resumed = matches!(self.start, Start::Resumed(..));
+        let had = match &self.start {
+            Start::Resumed(_, checkpoint) => last_reading(checkpoint),
+            Start::New { .. } => None,
+        };
         let dir = match self.start {
             Start::New { out, existing } => RunDir::create(out.as_deref(), &self.name, existing)?,
             Start::Resumed(dir, checkpoint) => {
@@ -210,7 +214,10 @@ impl Plan {
                     discriminator,
                 },
             });
-            Training::new(trainer, config, pace, shown, dir, precision, observer)?.play()
+            let mut training =
+                Training::new(trainer, config, pace, shown, dir, precision, observer)?;
+            training.warn_of_lost_readings(had);
+            training.play()
         })
     }
 }

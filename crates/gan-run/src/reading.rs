@@ -1,5 +1,8 @@
 //! The lines of `metrics.jsonl`, read back: curves and diagnosis are made from them.
 
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
 use gan_eval::ValueShare;
 use serde::Deserialize;
 
@@ -54,6 +57,74 @@ impl Reading {
     }
 }
 
+/// The lines of a `metrics.jsonl` that are no readings.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Damage {
+    lines: usize,
+    /// Number of the first of them, from 1.
+    first: usize,
+}
+
+impl Damage {
+    /// What there is to say of `path` where some lines are no readings.
+    pub(crate) fn warning(&self, path: &Path) -> Option<String> {
+        let path = path.display();
+        match self.lines {
+            0 => None,
+            1 => Some(format!(
+                "{path}: line {} is damaged; the reading in it is left out",
+                self.first
+            )),
+            lines => Some(format!(
+                "{path}: {lines} lines from line {} on are damaged; the readings in them are left \
+                 out",
+                self.first
+            )),
+        }
+    }
+}
+
+/// Hands over each line of the `metrics.jsonl` at `path`, as text and parsed; of a file that is not
+/// there, none.
+///
+/// A line that a killed process left half-written at the end is none, and not damaged.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn each_line(
+    path: &Path,
+    mut take: impl FnMut(&str, serde_json::Value),
+) -> io::Result<Damage> {
+    let mut damage = Damage::default();
+    let mut file = match gan_data::open_file(path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(damage),
+        Err(error) => return Err(error),
+    };
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if file.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let reading = str::from_utf8(&line).ok().and_then(|text| {
+            let value: serde_json::Value = serde_json::from_str(text).ok()?;
+            value["step"].is_u64().then(|| (text.trim_end(), value))
+        });
+        match reading {
+            Some((text, value)) => take(text, value),
+            None if line.ends_with(b"\n") => {
+                damage.lines += 1;
+                if damage.lines == 1 {
+                    damage.first = number;
+                }
+            }
+            None => {}
+        }
+    }
+    Ok(damage)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +139,39 @@ mod tests {
         };
         assert_eq!(Reading::of(&line), Some(expected));
         assert_eq!(Reading::of(&serde_json::json!({ "value": 1.0 })), None);
+    }
+
+    #[test]
+    fn each_line_skips_the_damaged_lines_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let read = || {
+            let mut steps = Vec::new();
+            let damage = each_line(&path, |text, line| {
+                assert!(text.ends_with('}'));
+                steps.push(line["step"].as_u64().unwrap());
+            });
+            (steps, damage.unwrap().warning(Path::new("m")))
+        };
+        assert_eq!(read(), (vec![], None), "no file");
+        let one = "m: line 2 is damaged; the reading in it is left out";
+        let two = "m: 2 lines from line 1 on are damaged; the readings in them are left out";
+        for (bytes, steps, warning) in [
+            (&b"{\"step\":1}\n{\"step\":2}\r\n"[..], &[1, 2][..], None),
+            (
+                b"{\"step\":1}\n{\"ste\xff\":2}\n{\"step\":3}\n",
+                &[1, 3],
+                Some(one),
+            ),
+            (b"{\"step\":1}\n\0\0\n{\"step\":3}\n", &[1, 3], Some(one)),
+            (b"7\n{\"step\":1}\n{\"step\":-1}\n", &[1], Some(two)),
+            // Half-written by a process that was killed.
+            (b"{\"step\":1}\n{\"st", &[1], None),
+            (b"{\"step\":1}\n{\"step\":2}", &[1, 2], None),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let expected = (steps.to_vec(), warning.map(str::to_owned));
+            assert_eq!(read(), expected, "{bytes:?}");
+        }
     }
 }

@@ -4,11 +4,12 @@
 //! new one, whenever the program ends.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::problem::Problem;
+use crate::reading;
 use crate::text::shell_word;
 
 /// The folder of runs without `--out`.
@@ -212,15 +213,47 @@ impl RunDir {
         }
     }
 
-    /// Keeps the lines of `metrics.jsonl` up to `step`, and returns them.
-    pub(crate) fn truncate_metrics(&self, step: u64) -> Result<Vec<serde_json::Value>, Problem> {
+    /// Keeps the readings of `metrics.jsonl` up to `step`, and returns them, with a warning if there
+    /// are lines that are none.
+    pub(crate) fn truncate_metrics(
+        &self,
+        step: u64,
+    ) -> Result<(Vec<serde_json::Value>, Option<String>), Problem> {
         let path = self.metrics();
-        let mut lines = metric_lines(&self.path);
-        lines.retain(|(_, line)| line["step"].as_u64().is_some_and(|found| found <= step));
-        // The text as it was: a resumed run must leave the same file as one that ran through.
-        let text: String = lines.iter().map(|(text, _)| format!("{text}\n")).collect();
+        let (mut text, mut lines) = (String::new(), Vec::new());
+        let damage = reading::each_line(&path, |line, value| {
+            if value["step"].as_u64() <= Some(step) {
+                // As it was: a resumed run must leave the same file as one that ran through.
+                text.push_str(line);
+                text.push('\n');
+                lines.push(value);
+            }
+        });
+        // What cannot be read must not be replaced.
+        let damage = damage.map_err(|error| {
+            let text = format!("{}: cannot be read: {error}", path.display());
+            Problem::failed(text).hint(format!(
+                "mend it, or go on without the readings so far: mv {} {}",
+                shell_word(&path),
+                shell_word(&path.with_extension("damaged"))
+            ))
+        })?;
         replace(&path, text.as_bytes())?;
-        Ok(lines.into_iter().map(|(_, line)| line).collect())
+        Ok((lines, damage.warning(&path)))
+    }
+
+    /// Brings to the disk the readings so far, which a checkpoint is about to count on, and the names
+    /// of the files in the directory.
+    pub(crate) fn sync(&self, metrics: &File) -> Result<(), Problem> {
+        let synced = metrics.sync_data();
+        synced.map_err(|error| unwritable(&self.metrics(), &error))?;
+        // Not every platform can sync a directory.
+        for folder in self.path.ancestors().take(2) {
+            if let Ok(folder) = File::open(folder) {
+                let _ = folder.sync_all();
+            }
+        }
+        Ok(())
     }
 }
 
@@ -304,29 +337,16 @@ pub fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
     found
 }
 
-/// The lines of `metrics.jsonl`.
+/// The lines of `metrics.jsonl`, and a warning if it cannot be read or has lines that are none.
 #[must_use]
-pub fn metrics(run: &Path) -> Vec<serde_json::Value> {
-    metric_lines(run)
-        .into_iter()
-        .map(|(_, line)| line)
-        .collect()
-}
-
-/// The lines of `metrics.jsonl`, as text and parsed; one that a killed process left half-written is
-/// dropped.
-fn metric_lines(run: &Path) -> Vec<(String, serde_json::Value)> {
-    let Ok(file) = File::open(run.join(METRICS)) else {
-        return Vec::new();
+pub fn metrics(run: &Path) -> (Vec<serde_json::Value>, Option<String>) {
+    let path = run.join(METRICS);
+    let mut lines = Vec::new();
+    let warning = match reading::each_line(&path, |_, value| lines.push(value)) {
+        Ok(damage) => damage.warning(&path),
+        Err(error) => Some(format!("{}: cannot be read: {error}", path.display())),
     };
-    BufReader::new(file)
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|text| {
-            let line = serde_json::from_str(&text).ok()?;
-            Some((text, line))
-        })
-        .collect()
+    (lines, warning)
 }
 
 /// The rest of the last line in the log of a run that has `mark` in it.

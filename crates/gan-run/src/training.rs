@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use gan_eval::Modes;
 use gan_kernels::{Backend, BackendError};
-use gan_model::{LossConfig, Trainer};
+use gan_model::{Checkpoint, LossConfig, Trainer};
 use gan_pictures::{Event as CurvesEvent, Surface};
 use tracing::{error, info, warn};
 
@@ -26,6 +26,8 @@ use crate::text::shell_word;
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
 /// Saving takes at most one part in 20 of the time.
 const CHECKPOINT_SHARE: u32 = 20;
+/// The annotation of a checkpoint that is the step of the last reading before it.
+const LAST_READING: &str = "last_reading";
 /// Points at which D is drawn over one dimension.
 const AXIS_POINTS: usize = 241;
 
@@ -49,6 +51,11 @@ fn logit(probability: f32) -> f64 {
 pub fn resume_command(run: &Path, precision: PrecisionChoice) -> String {
     let run = shell_word(run);
     format!("gan-cli train --resume {run}{}", precision.flag())
+}
+
+/// The step of the last reading that a run had when `checkpoint` was written.
+pub(crate) fn last_reading(checkpoint: &Checkpoint) -> Option<u64> {
+    checkpoint.annotations.get(LAST_READING)?.parse().ok()
 }
 
 /// The records' form, and the background that samples are drawn on.
@@ -102,7 +109,11 @@ impl<'a, B: Backend> Training<'a, B> {
         let config_text = config.to_toml()?;
         dir.rewind(step);
         run_dir::replace(&dir.config(), config_text.as_bytes())?;
-        let lines = dir.truncate_metrics(step)?;
+        let (lines, warning) = dir.truncate_metrics(step)?;
+        if let Some(text) = warning {
+            warn!("{text}");
+            observer.event(&Event::Warning { text });
+        }
         let seconds = |line: &serde_json::Value| line["seconds"].as_f64().unwrap_or(0.0);
         let now = Instant::now();
         let mut training = Self {
@@ -131,6 +142,22 @@ impl<'a, B: Backend> Training<'a, B> {
             training.save()?;
         }
         Ok(training)
+    }
+
+    /// Says so if readings are lost that the run had, the last of them at the step `had`.
+    pub(crate) fn warn_of_lost_readings(&mut self, had: Option<u64>) {
+        let found = self.readings.last().map(|reading| reading.step);
+        let Some(had) = had.filter(|had| found < Some(*had)) else {
+            return;
+        };
+        let text = format!(
+            "{}: the readings from after step {} to step {had} are lost; the curves and the \
+             findings go on without them",
+            self.dir.metrics().display(),
+            found.unwrap_or(0)
+        );
+        warn!("{text}");
+        self.observer.event(&Event::Warning { text });
     }
 
     /// Trains until all iterations are done or the observer stops it.
@@ -280,7 +307,11 @@ impl<'a, B: Backend> Training<'a, B> {
             return Ok(());
         }
         let begun = Instant::now();
-        let annotations = self.shown.record.to_annotations()?;
+        let mut annotations = self.shown.record.to_annotations()?;
+        if let Some(last) = self.readings.last() {
+            annotations.insert(LAST_READING.into(), last.step.to_string());
+        }
+        self.dir.sync(&self.metrics)?;
         let checkpoint = self
             .trainer
             .checkpoint(self.config_text.clone(), annotations)

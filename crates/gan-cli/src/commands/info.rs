@@ -32,7 +32,7 @@ pub(crate) struct InfoArgs {
 pub(crate) fn run(args: &InfoArgs, output: Output) -> Result<ExitCode, Problem> {
     let facts = match &args.from {
         None => machine()?,
-        Some(from) => model(&Model::load(from)?),
+        Some(from) => model(&Model::load(from)?, output),
     };
     let values: BTreeMap<_, _> = facts.iter().map(|fact| (fact.name, &fact.value)).collect();
     output.event(&values);
@@ -88,7 +88,7 @@ fn machine() -> Result<Vec<Fact>, Problem> {
     ])
 }
 
-fn model(model: &Model) -> Vec<Fact> {
+fn model(model: &Model, output: Output) -> Vec<Fact> {
     let (checkpoint, record) = (&model.checkpoint, &model.record);
     let mut parameters = [0usize; 2];
     for (name, shape) in checkpoint.tensors() {
@@ -123,7 +123,10 @@ fn model(model: &Model) -> Vec<Fact> {
         let execution = run_dir::last_logged(run, EXECUTION_MARK);
         facts.push(Fact::new("execution", execution));
         facts.push(Fact::new("checkpoints", steps));
-        let lines = run_dir::metrics(run);
+        let (lines, warning) = run_dir::metrics(run);
+        if let Some(warning) = warning {
+            output.notice(format!("warning: {warning}"));
+        }
         if let Some(last) = lines.last() {
             for key in ["epoch", "value", "d_data", "d_samples", "seconds"] {
                 facts.push(Fact::new(key, &last[key]));
