@@ -18,21 +18,28 @@ struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
+/// Bytes that are allocated and not given back.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
 // SAFETY: everything is passed on to the system's allocator; only a counter is added.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        HELD.fetch_add(layout.size(), Ordering::SeqCst);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        HELD.fetch_add(size, Ordering::SeqCst);
+        HELD.fetch_sub(layout.size(), Ordering::SeqCst);
         // SAFETY: the caller's promise.
         unsafe { System.realloc(start, layout, size) }
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::SeqCst);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(start, layout) }
     }
@@ -54,6 +61,7 @@ fn main() -> ExitCode {
         trial("operations_in_f32_allocate_nothing", operations_in_f32),
         trial("operations_in_f64_allocate_nothing", operations_in_f64),
         trial("a_hundred_iterations_allocate_nothing", iterations),
+        trial("games_hold_the_memory_that_is_estimated", estimates),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -111,6 +119,31 @@ fn iterations() -> Result<()> {
         let count = ALLOCATIONS.load(Ordering::SeqCst) - before;
         anyhow::ensure!(count == 0, "{name}: {count} allocations");
         anyhow::ensure!(metrics.step == 103, "{name}: {} steps", metrics.step);
+    }
+    Ok(())
+}
+
+/// A program that asks for the memory first must not be told too little or far too much.
+fn estimates() -> Result<()> {
+    for (name, text) in games() {
+        let mut config: GameConfig = toml::from_str(&text)?;
+        // So many that what does not depend on them, such as threads, hardly counts.
+        config.game.minibatch = 6000;
+        let data = TrainingData {
+            records: Records::new(100, Values::Floats(vec![0.5; 100 * 150])),
+            mean: vec![0.5; 100],
+        };
+        let backend = Native::<f32>::new(Some(2))?;
+        let before = HELD.load(Ordering::SeqCst);
+        let mut trainer = Trainer::new(backend, &config, 1, data)?;
+        trainer.step();
+        let held = (HELD.load(Ordering::SeqCst) - before) as f64;
+        let ratio = held / (4.0 * config.values(100));
+        // Beside the matrices there is what products pack their factors into: half as much again.
+        anyhow::ensure!(
+            (1.2..1.8).contains(&ratio),
+            "{name}: {held} bytes, {ratio} of the matrices that are estimated"
+        );
     }
     Ok(())
 }

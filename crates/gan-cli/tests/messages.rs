@@ -96,11 +96,18 @@ fn extends_goes_through_files_and_finds_cycles() {
     folder.write("a.toml", "extends = \"b.toml\"\n");
     folder.write("b.toml", "extends = \"a.toml\"\n");
     folder.write("c.toml", "seed = 3\nextends = \"minst\"\n");
+    for index in 0..40 {
+        let text = format!("extends = \"d{}.toml\"\n", index + 1);
+        folder.write(&format!("d{index}.toml"), &text);
+    }
+    folder.write("d40.toml", "extends = \"ring8\"\n");
     folder.check(
         r#"
         0 train top.toml --out run --set game.minibatch=5
         2 train a.toml | extends itself | a.toml -> b.toml
         2 train c.toml | c.toml:2: extends: found "minst" | mnist
+        2 train d0.toml | d32.toml: extends: found a chain of more than 32 files | hint: let a file
+        0 train d20.toml --steps 0 --out deep
         "#,
     );
     let config = folder.read("run/config.toml");
@@ -167,6 +174,85 @@ fn refused_write_keeps_what_was_there() {
     let mut files = std::fs::read_dir(folder.path("run")).unwrap();
     let half = |name: std::ffi::OsString| name.to_string_lossy().ends_with(".part");
     assert!(!files.any(|file| half(file.unwrap().file_name())));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn game_that_does_not_fit_into_memory_is_refused_with_one_that_does() {
+    let folder = Folder::new();
+    let line = "train ring8 --steps 1 --threads 1 --set data.count=2000 --out run";
+    let wide = format!("{line} --set game.minibatch=262144");
+    let ran = folder.run_within(1500, &wide).exits(1);
+    let ran = ran.complains(&["the game needs about", "GiB of memory, found"]);
+    let stderr = ran.stderr();
+    let (_, fits) = stderr
+        .split_once("hint: smaller minibatches fit: ")
+        .unwrap();
+    assert!(!folder.has("run"));
+    folder
+        .run_within(1500, &format!("{line} {}", fits.trim()))
+        .exits(0);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_has_no_end_is_not_read() {
+    let folder = Folder::new();
+    folder.run("train tiny.toml --out run --steps 10").exits(0);
+    for name in [
+        "a.toml",
+        "a.safetensors",
+        "a.csv",
+        "metrics.jsonl",
+        "run.log",
+    ] {
+        std::os::unix::fs::symlink("/dev/zero", folder.path(name)).unwrap();
+    }
+    folder.check(
+        "
+        2 train a.toml | a.toml: cannot be read: found a pipe or device, expected a file
+        1 info a.safetensors | a.safetensors: cannot read the checkpoint: found a | expected a file
+        1 data a.csv | a.csv: found a pipe or device, expected a file
+        ",
+    );
+    for name in ["metrics.jsonl", "run.log"] {
+        std::fs::rename(folder.path(name), folder.path("run").join(name)).unwrap();
+    }
+    folder.check(
+        "
+        0 info run | warning: run/metrics.jsonl: cannot be read: found a pipe or device | device
+        ",
+    );
+}
+
+#[test]
+fn names_from_files_are_shown_and_not_obeyed() {
+    let folder = Folder::new();
+    let table: String = (0..60)
+        .map(|i| format!("{},{}\n", i * i % 7, i % 5))
+        .collect();
+    folder.write("a\u{1b}[2J.csv", &format!("x\u{7},=y()\n{table}"));
+    folder.write("tiny\u{1b}.toml", &TINY.replace("keep = 0.5", "keep = 1.5"));
+    for line in [
+        "data a\u{1b}[2J.csv",
+        "train table --data a\u{1b}[2J.csv --steps 3 --out run --set game.minibatch=6",
+        "train table --data a\u{1b}[2J.csv --steps 3 --out run2 --set game.minibatch=6 --json",
+        "info run",
+        "info run --json",
+        "sample run -n 3 --out b.csv",
+        "evaluate run",
+        "train tiny\u{1b}.toml",
+        "train \u{1b}[2J",
+    ] {
+        let ran = folder.run(line);
+        for text in [ran.stdout(), ran.stderr()] {
+            let obeyed = |c: char| c.is_control() && c != '\n';
+            assert!(!text.contains(obeyed), "{line}: {text:?}");
+        }
+    }
+    folder.check("0 info run | 2 columns: x\\u{7}, =y()");
+    let header = folder.read("b.csv");
+    assert!(header.starts_with("x\\u{7},'=y()\n"), "{header}");
 }
 
 #[test]

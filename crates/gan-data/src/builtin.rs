@@ -8,6 +8,7 @@ use crate::config::Normalize;
 use crate::digits;
 use crate::draw::{Source, draw_rows};
 use crate::error::{DataError, DataProblem};
+use crate::input::check_memory;
 use crate::mixture::Mixture;
 use crate::record::{Loaded, Raw};
 
@@ -25,6 +26,11 @@ pub(crate) fn draw(
         let (found, expected) = (count, MAX_COUNT);
         return Err(DataProblem::Count { found, expected }.at(name));
     }
+    let cols = match source {
+        Source::Digits => digits::PIXELS,
+        _ => 2 * size_of::<f32>(),
+    };
+    check_memory((count * cols) as u64).map_err(|problem| problem.at(name))?;
     let mixture = match source {
         Source::Digits => return Ok(digits::draw(count, seed)),
         Source::Figure1 => Mixture::figure1(),

@@ -38,7 +38,7 @@ pub enum DataProblem {
         /// A file or directory among those found that may be a data set.
         candidate: Option<PathBuf>,
     },
-    #[error("{expected} is incomplete: missing {}", missing.join(", "))]
+    #[error("{expected} is incomplete: missing {}", list(missing))]
     Incomplete {
         missing: Vec<String>,
         expected: &'static str,
@@ -79,10 +79,10 @@ pub enum DataProblem {
     Trailing { found: u64, expected: u64 },
     #[error("header promises {found} bytes, expected at most {expected} from this file")]
     TooLarge { found: String, expected: u64 },
-    #[error(
-        "found more than {expected} bytes of text when decompressed, expected at most that many"
-    )]
+    #[error("found more than {expected} bytes when decompressed, expected at most that many")]
     Expands { expected: u64 },
+    #[error("needs about {found} bytes of memory, expected at most {expected}, which are free")]
+    Memory { found: u64, expected: u64 },
     #[error("damaged or truncated gzip data")]
     Gzip(#[source] io::Error),
     #[error("found {found} bytes, expected a multiple of {expected} (label byte + 32×32×3 pixels)")]
@@ -206,7 +206,7 @@ impl DataProblem {
 /// The kinds of file that are read, for messages.
 pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy, or a table as text";
 
-/// The most names of a directory that a message lists.
+/// The most names that a message lists.
 const LISTED: usize = 8;
 
 impl DataError {
@@ -257,6 +257,10 @@ impl DataError {
             P::RecordLength { found, .. } if found.is_multiple_of(3074) => {
                 "this looks like CIFAR-100, which has two label bytes per record"
             }
+            // Nobody types more.
+            P::TextColumns { columns } if columns.len() > 5 * LISTED => {
+                "name the columns to learn with data.columns=[\"NAME\"]"
+            }
             P::TextColumns { columns } => {
                 let names = columns.iter().map(|(name, _)| name);
                 return Some(format!("leave them out with {}", drop_key(names)));
@@ -267,7 +271,14 @@ impl DataError {
                     "remove or mend these lines, or leave the column out with {key}"
                 ));
             }
-            P::Expands { .. } => "unpack it first, if it is a table",
+            P::Memory { .. } => {
+                "end other programs, use a machine with more memory, or bring a part of the records"
+            }
+            P::Expands { .. } | P::TooLarge { .. } if is_gzip(&self.path) => {
+                let path = quoted(&self.path);
+                return Some(format!("if you trust it, unpack it first: gunzip {path}"));
+            }
+            P::Expands { .. } => "unpack it first, if you trust it",
             P::NotText => "save a spreadsheet as CSV; an archive must be unpacked",
             P::Ragged { .. } => "look for a delimiter or a quote too many in that line",
             P::NoCompleteRecord { .. } => {
@@ -285,6 +296,17 @@ impl DataError {
 
 const MISSING_VALUES: &str = "remove or fill in the rows with missing values";
 
+/// `path` as a shell takes it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+/// True if `gunzip` takes the file by its name.
+fn is_gzip(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
 /// A command that writes CIFAR-10's pickles, which are programs and are not read here, as the binary
 /// version beside them.
 fn unpickle(path: &Path) -> String {
@@ -299,7 +321,10 @@ fn unpickle(path: &Path) -> String {
 
 /// The key that leaves the columns `names` out.
 fn drop_key<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<_> = names.map(|name| format!("{name:?}")).collect();
+    // As TOML has it, where a name may hold what Rust would write differently.
+    let names: Vec<_> = names
+        .map(|name| toml::Value::from(name.as_str()).to_string())
+        .collect();
     format!("data.drop=[{}]", names.join(", "))
 }
 
@@ -318,10 +343,21 @@ fn places(column: &str, strays: &[Stray]) -> String {
 }
 
 fn list(found: &[String]) -> String {
-    match found.len() {
-        0 => "an empty directory".into(),
-        n if n > LISTED => format!("{} and {} more", found[..LISTED].join(", "), n - LISTED),
-        _ => found.join(", "),
+    listed(found).unwrap_or_else(|| "an empty directory".into())
+}
+
+/// The beginnings of some names, the first few of many; nothing of none.
+pub(crate) fn listed(names: &[String]) -> Option<String> {
+    let shown: Vec<_> = names
+        .iter()
+        .take(LISTED)
+        .map(|name| excerpt(name))
+        .collect();
+    let shown = shown.join(", ");
+    match names.len() {
+        0 => None,
+        n if n > LISTED => Some(format!("{shown} and {} more", n - LISTED)),
+        _ => Some(shown),
     }
 }
 

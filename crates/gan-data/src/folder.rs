@@ -8,7 +8,7 @@ use image::{DynamicImage, ImageReader};
 
 use crate::array::{self, Order};
 use crate::error::{DataError, DataProblem};
-use crate::input::{extension, list};
+use crate::input::{check_memory, extension, list};
 use crate::record::{Loaded, Raw};
 
 /// Extensions of pictures.
@@ -71,6 +71,12 @@ fn read_all(pictures: &[(PathBuf, usize)], size: Option<[usize; 2]>) -> Result<L
         };
         let found = [picture.height() as usize, picture.width() as usize];
         // The first picture says whether all are grey.
+        if first.is_none() {
+            let channels = if picture.color().has_color() { 3 } else { 1 };
+            let values = found.iter().product::<usize>() * channels;
+            let all = (values as u64).saturating_mul(pictures.len() as u64);
+            check_memory(all.saturating_mul(2)).map_err(|problem| problem.at(path))?;
+        }
         let (expected, has_color) = *first.get_or_insert((found, picture.color().has_color()));
         if found != expected {
             return Err(DataProblem::PictureSize { found, expected }.at(path));

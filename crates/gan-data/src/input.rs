@@ -9,6 +9,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use gan_kernels::free_memory;
 
 use crate::error::{DataError, DataProblem};
 
@@ -21,10 +22,15 @@ const DEFLATE_RATIO: u64 = 1032;
 /// The most that is ever decompressed from one file, 16 GiB.
 const MAX_DECOMPRESSED: u64 = 16 << 30;
 
-/// A table is decompressed to so many times its size at most, and so many bytes more: rows that
-/// repeat compress well, but what compresses better is no table.
-const TEXT_RATIO: u64 = 100;
-const SMALL_TEXT: u64 = 64 << 20;
+/// A file is decompressed to so many times its size at most, and so many bytes more: rows and
+/// pixels that repeat compress well, but what compresses better was made to fill the memory.
+const RATIO: u64 = 100;
+const SMALL: u64 = 64 << 20;
+
+/// Bytes of memory per byte of an array at the peak, and of a table whose cells are not empty: read
+/// into one vector and converted into another.
+const ARRAY_MEMORY: u64 = 2;
+const TABLE_MEMORY: u64 = 3;
 
 /// A file that is being read.
 pub(crate) struct Input {
@@ -32,8 +38,6 @@ pub(crate) struct Input {
     reader: Box<dyn Read>,
     prefix: Vec<u8>,
     consumed: u64,
-    /// Length of the file.
-    stored: u64,
     length: Length,
 }
 
@@ -65,7 +69,6 @@ impl Input {
             reader: Box::new(plain),
             prefix,
             consumed: 0,
-            stored: metadata.len(),
             length: Length::Exact(metadata.len()),
         };
         if gzip {
@@ -78,7 +81,8 @@ impl Input {
         let plain = std::mem::replace(&mut self.reader, Box::new(io::empty()));
         let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, plain));
         let most = compressed.saturating_mul(DEFLATE_RATIO);
-        self.length = Length::AtMost(most.min(MAX_DECOMPRESSED));
+        let sane = compressed.saturating_mul(RATIO).saturating_add(SMALL);
+        self.length = Length::AtMost(most.min(sane).min(MAX_DECOMPRESSED));
         self.prefix = take(&mut decoder, PREFIX).map_err(|source| self.read_error(source))?;
         self.reader = Box::new(io::Cursor::new(self.prefix.clone()).chain(decoder));
         Ok(())
@@ -152,9 +156,11 @@ impl Input {
                 return Err(self.truncated(total));
             }
             Length::Exact(length) if length > total => return Err(self.trailing(length, total)),
-            Length::Exact(_) => out.reserve_exact(usize::try_from(count).unwrap_or(0)),
             Length::AtMost(length) if length < total => return Err(self.too_large(shape)),
-            Length::AtMost(_) => {}
+            _ => self.check_memory(count.saturating_mul(ARRAY_MEMORY))?,
+        }
+        if let Length::Exact(_) = self.length {
+            out.reserve_exact(usize::try_from(count).unwrap_or(0));
         }
         let found = (&mut self.reader).take(count).read_to_end(out);
         self.consumed += found.map_err(|source| self.read_error(source))? as u64;
@@ -170,18 +176,21 @@ impl Input {
 
     /// The whole content, for tables.
     pub(crate) fn text(mut self) -> Result<Vec<u8>, DataError> {
-        let most = match self.length {
-            Length::Exact(length) => length,
-            Length::AtMost(_) => TEXT_RATIO
-                .saturating_mul(self.stored)
-                .saturating_add(SMALL_TEXT),
-        };
+        let most = self.length();
+        if let Length::Exact(length) = self.length {
+            self.check_memory(length.saturating_mul(TABLE_MEMORY))?;
+        }
         let bytes = take(&mut self.reader, most).map_err(|source| self.read_error(source))?;
         let rest = take(&mut self.reader, 1).map_err(|source| self.read_error(source))?;
         if !rest.is_empty() {
             return Err(self.error(DataProblem::Expands { expected: most }));
         }
         Ok(bytes)
+    }
+
+    /// Refuses what would take more memory than there is.
+    fn check_memory(&self, needed: u64) -> Result<(), DataError> {
+        check_memory(needed).map_err(|problem| self.error(problem))
     }
 
     fn read_error(&self, source: io::Error) -> DataError {
@@ -203,6 +212,19 @@ impl Input {
     fn too_large(&self, shape: &str) -> DataError {
         let (found, expected) = (shape.into(), self.length());
         self.error(DataProblem::TooLarge { found, expected })
+    }
+}
+
+/// Refuses what would take more memory than there is.
+pub(crate) fn check_memory(needed: u64) -> Result<(), DataProblem> {
+    // So much is there, or nothing works.
+    let free = (needed > SMALL).then(free_memory).flatten();
+    match free {
+        Some(free) if needed > free => Err(DataProblem::Memory {
+            found: needed,
+            expected: free,
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use gan_kernels::{Affine, ByteScale, Records, Values};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Normalize;
-use crate::error::DataProblem;
+use crate::error::{DataProblem, listed};
 use crate::record::Raw;
 
 /// L2 norm of an image after global contrast normalisation, the authors' `scale` for CIFAR-10.
@@ -255,7 +255,7 @@ impl Columns {
         };
         Some(format!(
             "{column} {} {is} constant over the training records and only centred",
-            names.join(", ")
+            listed(&names)?
         ))
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{DataError, DataProblem};
 use crate::record::RecordShape;
+use crate::table::guarded;
 
 /// Writes `rows`, row-major with `cols` values each, as a 2-D array of little-endian 64-bit floats
 /// where 32 bits would not hold them all, otherwise of 32-bit ones.
@@ -76,11 +77,14 @@ pub fn write_csv(
             RecordShape::Image { .. } => None,
         };
         if let Some(names) = names {
-            writer.write_record(names)?;
+            writer.write_record(names.iter().map(|name| guarded(name).into_owned()))?;
         }
         for row in rows.chunks_exact(cols) {
             match shape {
-                RecordShape::Table(table) => writer.write_record(table.cells(row))?,
+                RecordShape::Table(table) => {
+                    let cells = table.cells(row);
+                    writer.write_record(cells.iter().map(|cell| guarded(cell).into_owned()))?;
+                }
                 _ => writer.write_record(row.iter().map(|&value| shortest(value)))?,
             }
         }

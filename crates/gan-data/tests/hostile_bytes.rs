@@ -180,6 +180,53 @@ fn load_of_a_gzip_bomb_stops_where_the_header_ends() {
 }
 
 #[test]
+fn load_of_a_gzip_far_larger_than_its_file_is_refused_with_what_to_type() {
+    // Within what deflate can hold, and 400 times the file.
+    let bytes = [
+        idx_header(0x803, &[400_000, 28, 28]),
+        vec![0; 400_000 * 784],
+    ]
+    .concat();
+    let bomb = gzip(&bytes);
+    drop(bytes);
+    let folder = Folder::new();
+    let path = folder.put("it's.gz", &bomb);
+    let peak = peak(&path);
+    assert!(peak < 2 << 20, "{peak} bytes for a bomb of {}", bomb.len());
+    let error = load_path(&path).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("header promises 400000×28×28 bytes"),
+        "{error}"
+    );
+    let command = error.hint().unwrap();
+    assert!(command.ends_with("s.gz'"), "{command}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn load_of_a_file_larger_than_the_memory_is_refused_before_it_is_read() {
+    let folder = Folder::new();
+    for (name, header) in [
+        ("a.idx", idx_header(0x803, &[1 << 16, 1 << 12, 1 << 16])),
+        ("a.csv", b"1,2\n".to_vec()),
+    ] {
+        let length = (1 << 44) + header.len() as u64;
+        let path = folder.put(name, header);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        // A hole of 16 TiB, where the file system has them.
+        if file.set_len(length).is_ok() {
+            let error = load_path(&path).unwrap_err().to_string();
+            assert!(
+                error.contains("bytes of memory, expected at most"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
 fn load_of_a_gzip_whose_header_promises_more_than_deflate_can_hold_reads_nothing() {
     let bytes = gzip(&idx_header(0x803, &[60_000, 28, 28]));
     let folder = Folder::new();

@@ -54,6 +54,7 @@ fn tables_come_back_as_they_are() {
         "seen,n\n2024-01-01 10:00:00,7\n1950-06-30 23:59:59,2\n",
         // Columns far from 0: map coordinates and times.
         "easting,unix\n6543209.825,1700000000123\n6543209.921,1700000000124\n6543209.657,1700000000999\n",
+        "a,balance\n1.5,-$5\n2.5,$7\n0.5,-$2\n",
         // A constant column is not learnt, and comes back.
         "a,unit\n1.5,kg\n2.5,kg\n0.5,kg\n",
     ] {

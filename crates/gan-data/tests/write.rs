@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use gan_data::{RecordShape, load, write_csv, write_npy};
+use gan_data::{DataConfig, RecordShape, load, write_csv, write_npy};
 use proptest::num::f32::{NORMAL, SUBNORMAL, ZERO};
 use proptest::prelude::*;
 
@@ -91,6 +91,42 @@ fn write_csv_has_the_columns_and_replaces_the_file() {
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text, "x,\"y, in m\"\n1.5,2\n-0.25,0.0000001\n");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn write_csv_has_nothing_that_a_spreadsheet_computes_or_a_terminal_obeys() {
+    let folder = Folder::new();
+    let names = [
+        ("=cmd|'/C calc'!A0", "'=cmd|'/C calc'!A0"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-log10(p)", "'-log10(p)"),
+        ("+1 year", "+1 year"),
+        ("\u{1b}[2Jx", "\\u{1b}[2Jx"),
+        ("-x", "-x"),
+    ];
+    let columns = Some(names.map(|(name, _)| name.to_owned()).to_vec());
+    let shape = RecordShape::Vector {
+        columns,
+        double: true,
+    };
+    let path = folder.path().join("a.csv");
+    let values = [-1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 1.0, 2.5, 3.5, 4.5, 5.5, 6.5];
+    write_csv(&path, &values, 6, &shape).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let expected = names.map(|(_, written)| written).join(",");
+    assert_eq!(text.lines().next(), Some(expected.as_str()));
+    assert!(
+        text.lines().nth(1).unwrap().starts_with("-1.5,"),
+        "numbers stay numbers"
+    );
+    // The names that the marks stand before are read back, so that samples are compared by them.
+    let mut config = DataConfig::new(path.to_str().unwrap());
+    [config.valid, config.test] = [Some(0); 2];
+    let back = load(&config, 1).unwrap();
+    let back = back.shape.columns().unwrap();
+    for index in [0, 1, 2, 3, 5] {
+        assert_eq!(back[index], names[index].0);
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gan_kernels::Native;
 #[cfg(feature = "gpu")]
 use gan_kernels::cube::Cube;
+use gan_kernels::{Native, free_memory};
 use gan_model::{Checkpoint, Sampler};
 
 use crate::config::RunConfig;
@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::record::RecordInfo;
 use crate::run_dir;
 
-/// All samples are in memory at once: 400 MB of it.
+/// All samples are in memory at once: 1.2 GB of it with the copy that is written.
 const MOST_VALUES: usize = 100_000_000;
 
 /// A checkpoint and what it says about itself.
@@ -178,12 +178,15 @@ fn generator_cols(
 /// If they do not.
 pub fn check_amount(flag: &str, number: usize, cols: usize) -> Result<(), Problem> {
     let values = number.saturating_mul(cols);
-    if values <= MOST_VALUES {
+    // Samples, and what is written of them in double precision.
+    let free = free_memory().map_or(MOST_VALUES, |free| (free / 12) as usize);
+    let most_values = MOST_VALUES.min(free);
+    if values <= most_values {
         return Ok(());
     }
-    let most = MOST_VALUES / cols;
+    let most = (most_values / cols).max(1);
     Err(Problem::usage(format!(
-        "{flag} {number}: found {values} values, {cols} in each sample, expected at most {MOST_VALUES}"
+        "{flag} {number}: found {values} values, {cols} in each sample, expected at most {most_values}"
     ))
     .hint(format!(
         "take {most} at a time, each time with another --seed and --out"

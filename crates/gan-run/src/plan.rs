@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use gan_data::Dataset;
-use gan_kernels::Backend;
-use gan_model::{ActivationKind, Checkpoint, CheckpointError, Trainer, TrainingData};
+use gan_kernels::{Backend, free_memory};
+use gan_model::{ActivationKind, Checkpoint, CheckpointError, GameConfig, Trainer, TrainingData};
 use tracing::info;
 
-use crate::config::{Overrides, RunConfig, Sources, differences, presets};
+use crate::config::{Overrides, RunConfig, Sources, differences, presets, read_text};
 use crate::device::{Device, PrecisionChoice};
 use crate::event::{Event, Observer, Parameters};
 use crate::pictures::{self, Backdrop};
@@ -16,7 +16,7 @@ use crate::probe::Probe;
 use crate::problem::Problem;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
-use crate::text::shell_word;
+use crate::text::{bytes, shell_word, thousands};
 use crate::training::{Ending, Shown, Training, last_reading, resume_command};
 
 /// A training that is asked for, checked as far as that is possible without its data.
@@ -86,7 +86,7 @@ impl Plan {
         let dir = RunDir::open(&path)?;
         let checkpoint = last_good_checkpoint(&path, observer)?;
         let file = dir.config();
-        let text = std::fs::read_to_string(&file).map_err(|error| {
+        let text = read_text(&file).map_err(|error| {
             Problem::failed(format!("{}: cannot be read: {error}", file.display()))
         })?;
         let sources = Sources::of_run(&file, text, overrides)?;
@@ -118,9 +118,10 @@ impl Plan {
         observer: &mut dyn Observer,
     ) -> Result<Ending, Problem> {
         match device {
-            Device::Cpu(native) => self.train_on(native, precision, observer),
+            Device::Cpu(native) => self.train_on(native, free_memory, precision, observer),
+            // A GPU says itself what does not fit on it.
             #[cfg(feature = "gpu")]
-            Device::Gpu(cube) => self.train_on(cube, precision, observer),
+            Device::Gpu(cube) => self.train_on(cube, || None, precision, observer),
         }
     }
 
@@ -157,13 +158,18 @@ impl Plan {
     fn train_on<B: Backend>(
         mut self,
         backend: B,
+        memory: fn() -> Option<u64>,
         precision: PrecisionChoice,
         observer: &mut dyn Observer,
     ) -> Result<Ending, Problem> {
         let device = backend.description();
         let (shown, data) = self.load(observer)?;
-        let mut trainer = Trainer::new(backend, &self.config.game(), self.config.seed, data)
-            .map_err(|error| self.sources.explain(&error))?;
+        let game = self.config.game();
+        let cols = data.records.cols();
+        let explain = |error| self.sources.explain(&error);
+        game.validate(cols).map_err(explain)?;
+        check_memory(&game, cols, memory())?;
+        let mut trainer = Trainer::new(backend, &game, self.config.seed, data).map_err(explain)?;
         // What does not fit on the device is found out before there is a directory.
         trainer.check()?;
         let pace = self.config.settle(trainer.steps_per_epoch());
@@ -220,6 +226,42 @@ impl Plan {
             training.play()
         })
     }
+}
+
+/// Checks that a game on records of `cols` values fits into `free` bytes of memory, before a system
+/// that promises more than it has ends the program without a word.
+fn check_memory(game: &GameConfig, cols: usize, free: Option<u64>) -> Result<(), Problem> {
+    /// Bytes for each value: its own, and those of what products on a processor pack their factors
+    /// into, which is half as much again and a little (`tests/allocations.rs`).
+    const BYTES: f64 = 4.0 * 1.6;
+    let needed = |game: &GameConfig| (BYTES * game.values(cols)) as u64;
+    let Some(free) = free.filter(|free| needed(game) > *free) else {
+        return Ok(());
+    };
+    // What also needs memory, such as threads and what factors are packed into, gets a fifth.
+    let room = free / 5 * 4;
+    let mut smaller = game.clone();
+    while needed(&smaller) > room && smaller.game.minibatch > smaller.game.pack {
+        // Whole packs, at least one.
+        let packs = smaller.game.minibatch / smaller.game.pack / 2;
+        smaller.game.minibatch = packs.max(1) * smaller.game.pack;
+    }
+    let hint = match needed(&smaller) <= room {
+        true => format!(
+            "smaller minibatches fit: --set game.minibatch={}",
+            smaller.game.minibatch
+        ),
+        false => {
+            "choose fewer units in the layers of both players, or a machine with more memory".into()
+        }
+    };
+    Err(Problem::failed(format!(
+        "the game needs about {} of memory, found {} free: {} values of parameters and minibatches",
+        bytes(needed(game)),
+        bytes(free),
+        thousands(game.values(cols) as usize)
+    ))
+    .hint(hint))
 }
 
 /// Makes the data's path absolute, so that `config.toml` can be used from anywhere; a data set that
@@ -361,5 +403,35 @@ fn backdrop(dataset: &Dataset, record: &RecordInfo) -> Backdrop {
         mixture: dataset.mixture.clone(),
         discriminator: Vec::new(),
         surface: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_is_not_there_is_told_with_what_fits() {
+        let mut game = RunConfig::preset("ring8").unwrap().game();
+        game.game.minibatch = 1 << 18;
+        game.game.pack = 2;
+        let needed = (6.4 * game.values(2)) as u64;
+        assert_eq!(check_memory(&game, 2, None), Ok(()));
+        assert_eq!(check_memory(&game, 2, Some(needed)), Ok(()));
+        let problem = check_memory(&game, 2, Some(needed / 3)).unwrap_err();
+        assert!(
+            problem.message.starts_with("the game needs about "),
+            "{problem}"
+        );
+        let hint = problem.hint.unwrap();
+        let fits: usize = hint.rsplit_once('=').unwrap().1.parse().unwrap();
+        assert!(fits.is_multiple_of(2) && fits >= 1 << 14, "{hint}");
+        game.game.minibatch = fits;
+        assert_eq!(check_memory(&game, 2, Some(needed / 3)), Ok(()));
+        let hint = check_memory(&game, 2, Some(1000))
+            .unwrap_err()
+            .hint
+            .unwrap();
+        assert!(hint.contains("fewer units"), "{hint}");
     }
 }

@@ -1,6 +1,7 @@
 //! The error of this crate: what is wrong, what the user can do about it, and whose fault it is.
 
 use std::error::Error;
+use std::io;
 use std::path::Path;
 
 use gan_data::DataError;
@@ -85,6 +86,20 @@ pub(crate) fn with_sources(error: &(dyn Error + 'static)) -> String {
         source = error.source();
     }
     text
+}
+
+/// What a user can do about `error` of the system, where that is known.
+pub(crate) fn system_hint(error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        io::ErrorKind::PermissionDenied => "check the owner and the permissions of the path",
+        io::ErrorKind::ReadOnlyFilesystem => "choose a directory that can be written, with --out",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space, or choose another disk with --out"
+        }
+        io::ErrorKind::InvalidData => "it must be text in UTF-8",
+        io::ErrorKind::OutOfMemory => "end other programs, or use a machine with more memory",
+        _ => return None,
+    })
 }
 
 /// What a user can do about `error` of a device: the library's hint in the words of the program.

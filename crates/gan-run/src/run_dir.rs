@@ -4,7 +4,7 @@
 //! new one, whenever the program ends.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -351,7 +351,9 @@ pub fn metrics(run: &Path) -> (Vec<serde_json::Value>, Option<String>) {
 
 /// The rest of the last line in the log of a run that has `mark` in it.
 pub fn last_logged(run: &Path, mark: &str) -> Option<String> {
-    let log = fs::read_to_string(run.join(LOG)).ok()?;
+    let mut log = String::new();
+    let mut file = gan_data::open_file(&run.join(LOG)).ok()?;
+    file.read_to_string(&mut log).ok()?;
     let line = log.lines().rev().find(|line| line.contains(mark))?;
     Some(line.split_once(mark)?.1.to_owned())
 }

@@ -75,6 +75,16 @@ pub fn bytes(count: u64) -> String {
     format!("{amount:.digits$} {}", UNITS[unit])
 }
 
+/// The beginning of a long text, such as a word of the command line.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    const SHOWN: usize = 80;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Bytes of a digest as two digits each.
 #[must_use]
 pub fn hexadecimal(digest: &[u8]) -> String {

@@ -56,7 +56,8 @@ impl DeviceArgs {
         if line.len() <= output.columns() {
             output.line(line);
         } else {
-            output.line(format!("device   {}\n         {why}", device.description()));
+            output.line(format!("device   {}", device.description()));
+            output.line(format!("         {why}"));
         }
         Ok(device)
     }

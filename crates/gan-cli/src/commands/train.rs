@@ -190,10 +190,9 @@ impl Reporter {
             }
             Event::Interrupted { step, steps, run } => {
                 self.end_progress();
-                out.line(format!(
-                    "interrupted and saved at step {step} of {steps}\n  go on: {}",
-                    resume_command(run, self.precision)
-                ));
+                out.line(format!("interrupted and saved at step {step} of {steps}"));
+                let resume = resume_command(run, self.precision);
+                out.line(format!("  go on: {resume}"));
             }
             Event::Done(ref done) => {
                 self.end_progress();
@@ -208,7 +207,8 @@ impl Reporter {
         let out = self.output;
         let (step, run) = (done.step, shell_word(done.run));
         let seconds = duration(done.session_seconds);
-        out.line(format!("\ndone: {step} steps in {seconds}"));
+        out.line("");
+        out.line(format!("done: {step} steps in {seconds}"));
         if let Some(quality) = done.quality {
             out.line(format!("  quality       at step {step}, {quality}"));
         }

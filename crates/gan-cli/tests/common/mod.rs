@@ -88,6 +88,26 @@ impl Folder {
         }
     }
 
+    /// Runs `gan-cli <line>` with at most `mebibytes` of memory to address.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn run_within(&self, mebibytes: u64, line: &str) -> Ran {
+        let command = self.command(line);
+        let mut limited = Command::new("sh");
+        limited
+            .current_dir(self.0.path())
+            .args([
+                "-c",
+                &format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10),
+            ])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdin(Stdio::null());
+        Ran {
+            line: line.to_owned(),
+            output: limited.output().unwrap(),
+        }
+    }
+
     /// Runs `gan-cli <line>` on a terminal of `columns` columns; what a person sees, line by line,
     /// redrawn ones included.
     pub(crate) fn watch(&self, line: &str, columns: usize) -> Vec<String> {

@@ -16,12 +16,15 @@ use crate::record::Loaded;
 /// Pixels per side, as MNIST.
 const SIDE: usize = 28;
 
+/// Pixels of an image.
+pub(crate) const PIXELS: usize = SIDE * SIDE;
+
 /// Classes, equally probable.
 const CLASSES: u8 = 10;
 
 /// Draws `count` digits; the label of each is the digit.
 pub(crate) fn draw(count: usize, seed: u64) -> Loaded {
-    let (data, labels) = draw_rows(count, SIDE * SIDE, |index, image: &mut [u8]| {
+    let (data, labels) = draw_rows(count, PIXELS, |index, image: &mut [u8]| {
         let mut rng = Source::Digits.rng(seed, index);
         let label = rng.random_range(0..CLASSES);
         let skeleton = skeletons::choose(label, &mut rng);

@@ -1,6 +1,8 @@
 //! The values of cells, and cells of values: how a column writes its numbers, so that generated ones
 //! are written alike.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use serde::{Deserialize, Serialize};
 
@@ -299,6 +301,42 @@ pub(crate) fn write_time(value: f64, pattern: &str) -> String {
             .format(pattern)
             .to_string()
     }
+}
+
+/// The mark before a text that a spreadsheet would compute, by which it takes it for text.
+const MARK: char = '\'';
+
+/// True if a spreadsheet computes `text`: numbers may begin with a sign, but neither call nor refer.
+fn is_formula(text: &str) -> bool {
+    match text.chars().next() {
+        Some('=' | '@') => true,
+        Some('+' | '-') => text.contains(['(', '|', '!']),
+        _ => false,
+    }
+}
+
+/// A name or a cell, which may come from a model file, as it is written: no spreadsheet computes it,
+/// and no terminal obeys it. Lines and tabs stay, since people have them in their headers.
+pub(crate) fn guarded(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !is_formula(text) && !text.contains(is_obeyed) {
+        return text.into();
+    }
+    let mut written = String::with_capacity(text.len() + 1);
+    written.extend(is_formula(text).then_some(MARK));
+    for c in text.chars() {
+        match is_obeyed(c) {
+            true => written.extend(c.escape_default()),
+            false => written.push(c),
+        }
+    }
+    written.into()
+}
+
+/// The name that `text` in a header is, without the mark that [`guarded`] has put before it.
+pub(crate) fn unguarded(text: &str) -> &str {
+    let marked = text.strip_prefix(MARK).filter(|text| is_formula(text));
+    marked.unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -299,13 +299,14 @@ impl Scan {
 
 /// Names of columns, each at most once; an empty one is none.
 pub(crate) fn names(cells: &[Cow<'_, str>]) -> Vec<String> {
-    let mut taken: HashSet<String> = cells.iter().map(|cell| cell.clone().into_owned()).collect();
+    let cells: Vec<_> = cells.iter().map(|cell| cell::unguarded(cell)).collect();
+    let mut taken: HashSet<String> = cells.iter().map(ToString::to_string).collect();
     let mut copies: HashMap<&str, usize> = HashMap::new();
     let names = cells.iter().map(|cell| {
-        let copy = copies.entry(cell.as_ref()).or_insert(0);
+        let copy = copies.entry(cell).or_insert(0);
         *copy += 1;
         if cell.is_empty() || *copy == 1 {
-            return cell.clone().into_owned();
+            return (*cell).to_owned();
         }
         loop {
             let name = format!("{cell}.{copy}");

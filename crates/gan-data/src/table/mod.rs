@@ -15,10 +15,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cell::guarded;
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
-use crate::error::DataProblem;
+use crate::error::{DataProblem, excerpt, listed};
 use column::{Kind, Scan, Values};
 use dialect::Delimiter;
 use text::Text;
@@ -278,7 +279,7 @@ impl File<'_> {
             .transpose()?;
         let dropped = self.find("drop", keys.drop)?;
         let (mut texts, mut strays) = (Vec::new(), None);
-        let (mut constant, mut empty) = (Vec::new(), Vec::new());
+        let (mut indices, mut constant, mut empty) = (Vec::new(), Vec::new(), Vec::new());
         let mut plans = Vec::with_capacity(scans.len());
         for (index, scan) in scans.iter().enumerate() {
             let is_chosen = chosen.as_ref().map(|chosen| chosen.contains(&index));
@@ -300,14 +301,11 @@ impl File<'_> {
                     Plan::Values(Values::new(style))
                 }
                 Kind::Index(_) => {
-                    let name = name();
-                    notes.push(format!(
-                        "column {name} numbers the records and is left out; data.columns brings it back"
-                    ));
+                    indices.push(name());
                     Plan::LeftOut
                 }
                 Kind::Constant(text, _) => {
-                    constant.push(format!("{} ({text})", name()));
+                    constant.push(format!("{} ({})", name(), excerpt(&text)));
                     Plan::Constant(text)
                 }
                 Kind::Empty => {
@@ -338,6 +336,14 @@ impl File<'_> {
                 "its columns are called as pixels; data.image=[28, 28] makes images of them".into(),
             );
         }
+        notes.extend(listed(&indices).map(|names| match indices.len() {
+            1 => format!(
+                "column {names} numbers the records and is left out; data.columns brings it back"
+            ),
+            _ => format!(
+                "columns {names} number the records and are left out; data.columns brings them back"
+            ),
+        }));
         notes.extend(listed(&constant).map(|names| {
             format!("constant columns are written as they are and not learnt: {names}")
         }));
@@ -391,18 +397,5 @@ impl File<'_> {
             None => {}
         }
         Ok(values)
-    }
-}
-
-/// Names that a message lists at most.
-const LISTED: usize = 8;
-
-/// Some names, the first few of many; nothing of none.
-fn listed(names: &[String]) -> Option<String> {
-    let shown = names[..names.len().min(LISTED)].join(", ");
-    match names.len() {
-        0 => None,
-        n if n > LISTED => Some(format!("{shown} and {} more", n - LISTED)),
-        _ => Some(shown),
     }
 }

@@ -3,6 +3,7 @@
 mod elementwise;
 mod isa;
 mod lanes;
+mod memory;
 mod pool;
 mod product;
 mod shared_rows;
@@ -26,6 +27,7 @@ use crate::{
 };
 pub(crate) use isa::Isa;
 pub(crate) use lanes::{Lanes, Registers};
+pub use memory::free_memory;
 use pool::Pool;
 
 /// The back end of a bare CPU: `Native<f32>` trains, `Native<f64>` is the oracle.

@@ -4,8 +4,11 @@ use std::fmt::Display;
 
 use gan_kernels::ActivationKind;
 
+use crate::mlp::LayerSpec;
+
 use super::{
     GameConfig, Gamma, LayerConfig, LossConfig, OptimizerConfig, PenaltyConfig, ScheduleConfig,
+    Updates,
 };
 
 /// A configuration that parses but describes no game; a key has its full name, such as
@@ -153,17 +156,43 @@ impl GameConfig {
         Ok(())
     }
 
-    /// Values of the parameters, their moments and an iteration's matrices, roughly.
-    fn values(&self, cols: usize) -> f64 {
-        let minibatches = (self.game.discriminator_steps + 2) * self.game.minibatch;
-        let mut layers = self.generator.layer_specs(cols, 0);
-        layers.extend(self.discriminator_specs(cols, 0));
-        let values = layers.iter().map(|layer| {
-            let columns = layer.units as f64 * layer.act.pieces() as f64;
-            let inputs = layer.inputs as f64;
-            3.0 * inputs * columns + minibatches as f64 * (columns + inputs)
-        });
-        values.sum()
+    /// Values of the parameters, their moments and an iteration's matrices on records of `cols`
+    /// values: nearly all that a game holds in memory beside its data, four bytes for each.
+    ///
+    /// # Panics
+    /// If the configuration is not valid.
+    #[must_use]
+    pub fn values(&self, cols: usize) -> f64 {
+        let (g, d, rules) = (&self.generator, &self.discriminator, &self.game);
+        let minibatch = rules.minibatch as f64;
+        let samples = match rules.updates {
+            Updates::Alternating => rules.discriminator_steps + 1,
+            Updates::Simultaneous => rules.discriminator_steps,
+        } as f64
+            * minibatch;
+        // A penalty keeps twice as much again of D.
+        let parts = if rules.penalty.is_some() { 6.0 } else { 2.0 };
+        let rows = parts * minibatch / rules.pack as f64;
+        let moments = |own: Option<OptimizerConfig>| {
+            let optimizer = own.unwrap_or(self.optimizer).optimizer();
+            optimizer.update.moments() as f64
+        };
+        let player = |layers: Vec<LayerSpec>, copies: f64, forward: f64, backward: f64| -> f64 {
+            let values = layers.iter().map(|layer| {
+                let columns = layer.units as f64 * layer.act.pieces() as f64;
+                copies * (layer.inputs as f64 + 1.0) * columns
+                    + forward * layer.units as f64
+                    + backward * columns
+            });
+            values.sum()
+        };
+        let copies = 1.0 + moments(g.optimizer) + f64::from(u8::from(g.average.is_some()));
+        let generator = player(g.layer_specs(cols, 0), copies, samples, minibatch);
+        let copies = 1.0 + moments(d.optimizer);
+        let discriminator = player(self.discriminator_specs(cols, 0), copies, rows, rows);
+        // The output of G's last layer lies in what D sees, which the samples' share is of.
+        let seen = minibatch * cols as f64 + samples * g.latent as f64;
+        generator + discriminator + seen
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a configuration comes from: presets, files that extend them, and flags on top.
 
-use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 use gan_model::ConfigError;
@@ -11,8 +11,8 @@ use super::keys::{self, EXTENDS, Mistake};
 use super::merge::{merge, set};
 use super::presets;
 use super::run_config::RunConfig;
-use crate::problem::Problem;
-use crate::text::nearest_word;
+use crate::problem::{Problem, system_hint};
+use crate::text::{excerpt, nearest_word};
 
 impl RunConfig {
     /// The configuration of a preset or a file, with flags on top.
@@ -31,6 +31,13 @@ impl RunConfig {
         Self::read(name, &Overrides::default())
     }
 }
+
+/// The most files of a chain of `extends`; the presets' own chains have three.
+const MOST_FILES: usize = 32;
+/// The most parts of a key; the longest that means something has five.
+const MOST_PARTS: usize = 16;
+/// The largest configuration that is read; a real one has some kilobytes.
+const LARGEST_FILE: u64 = 1 << 20;
 
 /// One preset or file.
 struct Source {
@@ -94,17 +101,26 @@ impl Overrides {
     /// If there is no `=`.
     pub fn set(&mut self, argument: &str) -> Result<(), Problem> {
         let (key, text) = argument.split_once('=').ok_or_else(|| {
+            let argument = excerpt(argument);
             Problem::usage(format!("--set {argument}: found no =, expected key=value"))
                 .hint("for example --set optimizer.learning_rate=0.05")
         })?;
         let (key, text) = (key.trim(), text.trim());
+        let parts = key.split('.').count();
+        if parts > MOST_PARTS {
+            return Err(Problem::usage(format!(
+                "--set {}: found a key of {parts} parts, expected at most {MOST_PARTS}",
+                excerpt(argument)
+            ))
+            .hint("`gan-cli presets digits` prints the keys that there are"));
+        }
         let parsed: Option<Table> = format!("value = {text}").parse().ok();
         let value = parsed
             .filter(|table| table.len() == 1)
             .and_then(|mut table| table.remove("value"))
             .or_else(|| text.parse().ok().map(Value::Float))
             .unwrap_or_else(|| Value::String(text.into()));
-        self.flag(&format!("--set {argument}"), key, Some(value));
+        self.flag(&format!("--set {}", excerpt(argument)), key, Some(value));
         Ok(())
     }
 
@@ -262,6 +278,15 @@ fn read_into(sources: &mut Vec<Source>, seen: &mut Vec<String>, what: &str) -> R
         )));
     }
     seen.push(identity);
+    if seen.len() > MOST_FILES {
+        return Err(Problem::usage(format!(
+            "{name}: extends: found a chain of more than {MOST_FILES} files, expected at most that \
+             many"
+        ))
+        .hint(
+            "let a file extend the last one of the chain, and copy the keys between them into it",
+        ));
+    }
     let mut table = parse(&name, &text)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     if preset.is_none() {
@@ -293,12 +318,36 @@ fn read_into(sources: &mut Vec<Source>, seen: &mut Vec<String>, what: &str) -> R
     base.map_or(Ok(()), |base| read_into(sources, seen, &base))
 }
 
+/// The text of the configuration at `path`.
+///
+/// # Errors
+/// If it cannot be read, is no file, no text, or too large to be a configuration.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let file = gan_data::open_file(path)?;
+    let length = file.metadata()?.len();
+    if length > LARGEST_FILE {
+        let text =
+            format!("found {length} bytes, expected at most {LARGEST_FILE} of a configuration");
+        return Err(io::Error::other(text));
+    }
+    let mut text = String::new();
+    file.take(LARGEST_FILE).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 fn read_file(path: &str) -> Result<String, Problem> {
-    fs::read_to_string(path).map_err(|error| {
+    read_text(Path::new(path)).map_err(|error| {
+        let problem = Problem::usage(format!("{path}: cannot be read: {error}"));
+        // Only where there is nothing can something else have been meant.
+        if error.kind() != io::ErrorKind::NotFound {
+            return problem.maybe_hint(system_hint(&error).map(str::to_owned));
+        }
         let stem = Path::new(path).file_stem().unwrap_or_default();
         let near = nearest_word(&stem.to_string_lossy(), presets::names());
-        Problem::usage(format!("{path}: cannot be read: {error}"))
-            .maybe_hint(near.map(|near| format!("there is a preset {near}")))
+        problem.hint(match near {
+            Some(near) => format!("there is a preset {near}"),
+            None => "`gan-cli presets` lists the presets; a file is named by its path".into(),
+        })
     })
 }
 
@@ -386,6 +435,19 @@ mod tests {
             assert_eq!(overrides.0.pop().unwrap().value, expected, "{argument}");
         }
         assert!(overrides.set("a").is_err());
+    }
+
+    #[test]
+    fn set_refuses_a_key_deeper_than_any_is() {
+        let mut overrides = Overrides::default();
+        let error = overrides.set(&format!("{}b=1", "a.".repeat(30_000)));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.ends_with("found a key of 30001 parts, expected at most 16"),
+            "{error}"
+        );
+        assert!(error.len() < 200, "{error}");
+        assert!(overrides.set(&format!("{}b=1", "a.".repeat(15))).is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use gan_run::run_dir;
@@ -73,8 +74,8 @@ impl Cache {
 }
 
 fn read(path: &Path, key: &Value, output: Output) -> Option<Numbers> {
-    let text = fs::read(path).ok()?;
-    match serde_json::from_slice::<Kept>(&text) {
+    let file = BufReader::new(gan_data::open_file(path).ok()?);
+    match serde_json::from_reader::<_, Kept>(file) {
         Ok(kept) if kept.key == *key => Some(kept.numbers),
         _ => {
             output.notice(format!(
