@@ -106,6 +106,15 @@ pub(crate) fn raw(text: &str) {
     let _ = write!(std::io::stdout().lock(), "{text}");
 }
 
+/// A line for people on stderr, from any thread, in place of a progress line.
+pub(crate) fn aside(text: &str) {
+    let stderr = Term::stderr();
+    if stderr.is_term() {
+        let _ = stderr.clear_line();
+    }
+    let _ = stderr.write_line(text);
+}
+
 /// An error and what can be done.
 pub(crate) fn error(message: &str, hint: Option<&str>) {
     let mut stderr = std::io::stderr().lock();

@@ -176,6 +176,112 @@ fn refused_write_keeps_what_was_there() {
     assert!(!files.any(|file| half(file.unwrap().file_name())));
 }
 
+/// Messages and JSON show such a path as far as it is text; what is meant is the path itself.
+#[test]
+#[cfg(target_os = "linux")]
+fn paths_that_are_no_text_are_used_as_they_are() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let name = std::ffi::OsStr::from_bytes(b"r\xff");
+    let at = |file: &str| std::path::Path::new(name).join(file);
+    let check = |line: &str, arguments: &[&std::path::Path], code: i32, parts: &[&str]| {
+        let ran = folder.run_with(line, arguments).exits(code);
+        match code {
+            0 => ran.says(parts),
+            _ => ran.complains(parts),
+        }
+    };
+    let run = std::path::Path::new(name);
+    let trained = check(
+        "train --device cpu tiny.toml --steps 20 --json --out",
+        &[run],
+        0,
+        &[],
+    )
+    .json();
+    assert_eq!(trained.last().unwrap()["run"], "r\u{fffd}");
+    let picture = "r\u{fffd}/samples/step-000020.png";
+    assert_eq!(trained.last().unwrap()["samples"], picture);
+    let of = |name: &str| {
+        trained
+            .iter()
+            .filter(|event| event["event"] == name)
+            .count()
+    };
+    assert_eq!(
+        ["start", "metrics", "checkpoint", "sample"].map(of),
+        [1, 2, 2, 1]
+    );
+
+    check(
+        "train --steps 40 --resume",
+        &[run],
+        0,
+        &[r"--resume $'r\xff' --steps 80"],
+    );
+    let info = check("info --json", &[run], 0, &[]).json();
+    assert_eq!(info[0]["run"], "r\u{fffd}");
+    assert_eq!(
+        info[0]["checkpoint"],
+        "r\u{fffd}/checkpoints/step-000040.safetensors"
+    );
+    check(
+        "info",
+        &[&at("checkpoints/step-000040.safetensors")],
+        0,
+        &["r\u{fffd}"],
+    );
+    check(
+        "sample -n 30",
+        &[run, "--out".as_ref(), &at("s.csv")],
+        0,
+        &["r\u{fffd}/s.csv"],
+    );
+    let evaluate = "evaluate --device cpu --samples 50 --metrics modes --json";
+    let report = check(evaluate, &[run], 0, &[]).json();
+    assert_eq!(report[0]["run"], "r\u{fffd}");
+    assert!(
+        folder
+            .path_of(&at("evaluation/step-000040/evaluation.json"))
+            .is_file()
+    );
+    // The configuration that lies there, extended by another one beside it.
+    std::fs::write(
+        folder.path_of(&at("more.toml")),
+        "extends = \"config.toml\"",
+    )
+    .unwrap();
+    check(
+        "train --steps 10 --out again",
+        &[&at("more.toml")],
+        0,
+        &["done: 10 steps"],
+    );
+    check(
+        "train --steps 10 --out",
+        &[run],
+        2,
+        &["already holds a run", r"--resume $'r\xff'"],
+    );
+
+    // A configuration is text, so the path of data must be.
+    let hint = r"ln -s $'r\xff/s.csv' data";
+    let parts = [
+        "r\u{fffd}/s.csv: found a path of data that is not UTF-8",
+        hint,
+    ];
+    check(
+        "train --device cpu tiny.toml --out x --data",
+        &[&at("s.csv")],
+        2,
+        &parts,
+    );
+    check("data", &[&at("s.csv")], 2, &parts);
+    std::fs::write(folder.path_of(&at("mine.toml")), "data.source = \"s.csv\"").unwrap();
+    check("train --device cpu --out x", &[&at("mine.toml")], 2, &parts);
+    assert!(!folder.has("x"));
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn game_that_does_not_fit_into_memory_is_refused_with_one_that_does() {

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::Folder;
 
 /// Checkpoints and readings of the runs that are stopped in the middle.
@@ -120,9 +122,28 @@ fn resume_equals_the_uninterrupted_run_after_a_kill_and_an_interrupt() {
     let last = |run| folder.bytes(&format!("{run}/checkpoints/step-{total:06}.safetensors"));
     assert!(last("whole") == last("killed"));
     assert!(last("whole") == last("stopped"));
-    // After a kill the readings are those of the run that was not killed: the last checkpoint
-    // stands at the end of an interval.
+    // The sums of a reading that was begun are in the checkpoint.
     assert_eq!(folder.metrics("whole"), folder.metrics("killed"));
+    assert_eq!(folder.metrics("whole"), folder.metrics("stopped"));
+}
+
+/// The first signal is answered while an iteration takes long, and the second ends the run.
+#[test]
+fn interrupt_is_answered_in_the_middle_of_an_iteration() {
+    let folder = Folder::new();
+    // Half a teraflop in each iteration, on one thread.
+    let line = "train ring8 --out run --threads 1 --steps 9 --set data.count=10000 \
+                --set game.minibatch=8000 --set generator.layers.0.units=2000 \
+                --set generator.layers.1.units=2000";
+    let mut started = folder.start_and_wait(line, "run", 0);
+    // From the first checkpoint to the first iteration it takes no time.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let said = started.signal_and_listen("-INT");
+    assert!(said.contains("Ctrl-C once more"), "{said}");
+    assert_eq!(started.signal("-INT"), Some(130));
+    assert_eq!(folder.last_checkpoint("run"), Some(0));
+    let log = folder.read("run/run.log");
+    assert!(!log.contains("interrupted after step"), "{log}");
 }
 
 #[test]
@@ -260,6 +281,203 @@ fn overwrite_never_touches_what_is_no_run() {
     folder.write("thesis/chapter1.tex", "years of work");
     folder.check("2 train tiny.toml --out thesis --overwrite | found files that are no run");
     assert_eq!(folder.read("thesis/chapter1.tex"), "years of work");
+}
+
+#[test]
+fn overwrite_removes_what_the_program_wrote_and_nothing_else() {
+    let folder = Folder::new();
+    // Somebody's web site has folders and a configuration of the same names.
+    for file in ["config.toml", "samples/photo.txt", "evaluation/n.md"] {
+        let path = folder.path(&format!("site/{file}"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "theirs").unwrap();
+    }
+    let listed = folder.list("site");
+    folder.check(
+        "
+        2 train tiny.toml --out site --overwrite | found files that are no run | --out DIR
+        2 train --resume site | not the directory of a run
+        2 info site | found no checkpoint in it
+        ",
+    );
+    assert_eq!(folder.list("site"), listed);
+
+    folder.check(
+        "
+        0 train tiny.toml --out run --steps 20
+        0 sample run -n 4
+        0 evaluate run --samples 50 --metrics modes,parzen
+        ",
+    );
+    let ours = folder.list("run");
+    assert!(ours.contains("evaluation/step-000020/parzen.svg"), "{ours}");
+    let theirs = [
+        "checkpoints/mine.safetensors",
+        "evaluation/step-000020/n.md",
+        "notes.tmp",
+        "samples/photo.png",
+    ];
+    for file in theirs {
+        folder.write(&format!("run/{file}"), "theirs");
+    }
+    folder
+        .run("train tiny.toml --out run --steps 10 --overwrite")
+        .exits(0);
+    let expected = "\
+        checkpoints/mine.safetensors checkpoints/step-000000.safetensors \
+        checkpoints/step-000010.safetensors config.toml evaluation/step-000020/n.md losses.svg \
+        metrics.jsonl notes.tmp run.log samples/photo.png samples/step-000010.png";
+    assert_eq!(folder.list("run"), expected);
+    for file in theirs {
+        assert_eq!(folder.read(&format!("run/{file}")), "theirs", "{file}");
+    }
+}
+
+#[test]
+fn start_that_ended_before_its_first_checkpoint_is_begun_again() {
+    let folder = Folder::new();
+    folder
+        .run("train tiny.toml --out whole --steps 10")
+        .exits(0);
+    let config = folder.read("whole/config.toml");
+    for (left, name) in [
+        (&[][..], "runs/tiny-1"),
+        (&[("run.log", "")], "runs/tiny-2"),
+        (
+            &[("run.log", ""), (".config.toml.aB3dE6.part", "half")],
+            "runs/tiny-3",
+        ),
+        (
+            &[
+                ("run.log", "x"),
+                ("config.toml", &config),
+                ("metrics.jsonl", ""),
+                ("checkpoints/.step-000000.safetensors.aB3dE6.part", "half"),
+            ],
+            "runs/tiny-4",
+        ),
+    ] {
+        std::fs::create_dir_all(folder.path(&format!("{name}/checkpoints"))).unwrap();
+        for (file, text) in left {
+            folder.write(&format!("{name}/{file}"), text);
+        }
+        // With a name or without one.
+        if name == "runs/tiny-3" {
+            folder.check(&format!(
+                "2 train --resume {name} | ended before its first checkpoint
+                    | gan-cli train PRESET --out {name}"
+            ));
+            folder.check(&format!("0 train tiny.toml --steps 10 --out {name}"));
+        } else {
+            folder.check(&format!("0 train tiny.toml --steps 10 | {name}"));
+        }
+        assert_eq!(folder.list(name), folder.list("whole"), "{name}");
+        assert_eq!(folder.metrics(name), folder.metrics("whole"));
+    }
+}
+
+#[test]
+fn resume_makes_folders_anew() {
+    let folder = Folder::new();
+    let line = "train tiny.toml --out whole --set run.sample_every=100";
+    folder.run(line).exits(0);
+    let line = "train tiny.toml --out run --steps 100 --set run.sample_every=100";
+    folder.run(line).exits(0);
+    std::fs::remove_dir_all(folder.path("run/samples")).unwrap();
+    // The picture of the checkpoint's own step is missing too, as after a kill between the two.
+    folder.check(
+        "
+        0 train --resume run --steps 100 | samples       run/samples/step-000100.png
+        2 train --resume run --steps 100 | is done
+        ",
+    );
+    std::fs::remove_dir_all(folder.path("run/samples")).unwrap();
+    folder.run("train --resume run --steps 300").exits(0);
+    assert_eq!(folder.list("run"), folder.list("whole"));
+    for step in [100, 200, 300] {
+        let picture = format!("samples/step-000{step}.png");
+        let [a, b] = ["run", "whole"].map(|run| folder.bytes(&format!("{run}/{picture}")));
+        assert!(a == b, "{picture}");
+    }
+    std::fs::remove_dir_all(folder.path("run/samples")).unwrap();
+    folder.check("0 sample run -n 4 | run/samples/sample-step-000300-seed-1.png: 4 samples");
+}
+
+#[test]
+fn work_is_saved_before_anything_is_drawn() {
+    let folder = Folder::new();
+    folder.run("train tiny.toml --out run --steps 100").exits(0);
+    // No folder can be made here.
+    std::fs::remove_dir_all(folder.path("run/samples")).unwrap();
+    folder.write("run/samples", "in the way");
+    folder.check("1 train --resume run --steps 200 | run/samples: cannot be written");
+    assert_eq!(folder.last_checkpoint("run"), Some(200));
+}
+
+#[test]
+fn damaged_parts_of_a_run_are_passed_over_and_said() {
+    let folder = Folder::new();
+    folder.run("train tiny.toml --out whole").exits(0);
+    let newest = "run/checkpoints/step-000300.safetensors";
+    for (what, damage) in [
+        (
+            "empty",
+            &(|path: &Path| std::fs::write(path, "")) as &dyn Fn(&Path) -> std::io::Result<()>,
+        ),
+        ("a folder", &|path| std::fs::create_dir(path)),
+        ("short", &|path| {
+            let bytes = std::fs::read(path.with_file_name("step-000200.safetensors"))?;
+            std::fs::write(path, &bytes[..bytes.len() - 1])
+        }),
+        #[cfg(unix)]
+        ("a link that leads nowhere", &|path| {
+            std::os::unix::fs::symlink("/nonexistent", path)
+        }),
+    ] {
+        folder.run("train tiny.toml --out run --overwrite").exits(0);
+        std::fs::remove_file(folder.path(newest)).unwrap();
+        damage(&folder.path(newest)).unwrap();
+        folder.check(&format!(
+            "
+            0 sample run -n 3 --out s.csv --overwrite | warning: {newest}: | trying the one before
+                | step 200
+            0 info run | warning: {newest}: | step                      200
+            0 evaluate run --samples 50 --metrics modes | warning: {newest}:
+            0 train --resume run | warning: {newest}: | trying the one before
+            "
+        ));
+        for file in [
+            "checkpoints/step-000300.safetensors",
+            "samples/step-000300.png",
+        ] {
+            let [a, b] = ["run", "whole"].map(|run| folder.bytes(&format!("{run}/{file}")));
+            assert!(a == b, "{what}: {file}");
+        }
+        // It may be readable elsewhere, or by another program.
+        let aside = folder.path(&format!("{newest}.unreadable"));
+        assert!(std::fs::symlink_metadata(&aside).is_ok(), "{what}");
+        std::fs::remove_dir(&aside)
+            .or_else(|_| std::fs::remove_file(&aside))
+            .unwrap();
+        assert_eq!(folder.metrics("run"), folder.metrics("whole"), "{what}");
+    }
+
+    let config = folder.read("run/config.toml");
+    for (steps, damaged) in [(310, "steps = = 3"), (320, ""), (330, "\u{1}[data]\n")] {
+        folder.write("run/config.toml", damaged);
+        folder.check(&format!(
+            "
+            0 info run
+            2 train --resume run --set run.step=1 | --set run.step=1: run.step: unknown key
+            0 train --resume run --steps {steps}
+                | warning: run/config.toml | taking the configuration of the checkpoint
+            "
+        ));
+        let expected = config.replace("steps = 300", &format!("steps = {steps}"));
+        assert_eq!(folder.read("run/config.toml"), expected);
+    }
+    std::fs::remove_file(folder.path("run/config.toml")).unwrap();
+    folder.check("0 train --resume run --steps 340 | warning: run/config.toml: cannot be read");
 }
 
 #[test]

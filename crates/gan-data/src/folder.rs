@@ -1,5 +1,6 @@
 //! Folders of pictures: PNG and JPEG files, one folder for each class or one for all.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,13 +19,14 @@ const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
 /// are none. All become `size`, height and width, if that is given; otherwise they must be alike.
 pub(crate) fn load(
     path: &Path,
-    names: &[String],
+    names: &[OsString],
     size: Option<[usize; 2]>,
 ) -> Option<Result<Loaded, DataError>> {
     let mut pictures: Vec<(PathBuf, usize)> = pictures(path, names).map(|file| (file, 0)).collect();
     let mut classes = 0;
     if pictures.is_empty() {
-        for folder in names.iter().filter_map(|name| name.strip_suffix('/')) {
+        let is_folder = |name: &&OsString| name.as_encoded_bytes().ends_with(b"/");
+        for folder in names.iter().filter(is_folder) {
             let folder = path.join(folder);
             let before = pictures.len();
             let names = match list(&folder) {
@@ -54,8 +56,8 @@ pub(crate) fn load(
 }
 
 /// The pictures among `names`, the files of `path`.
-fn pictures<'a>(path: &'a Path, names: &'a [String]) -> impl Iterator<Item = PathBuf> + 'a {
-    let is_picture = |name: &&String| PICTURES.contains(&extension(Path::new(name)).as_str());
+fn pictures<'a>(path: &'a Path, names: &'a [OsString]) -> impl Iterator<Item = PathBuf> + 'a {
+    let is_picture = |name: &&OsString| PICTURES.contains(&extension(Path::new(name)).as_str());
     names.iter().filter(is_picture).map(|name| path.join(name))
 }
 

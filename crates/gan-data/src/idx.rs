@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::array::{self, Element, Kind};
 use crate::error::{DataError, DataProblem};
-use crate::input::{Input, list};
+use crate::input::{Input, as_text, list};
 use crate::record::{Loaded, Raw};
 
 /// The part of a name that files of images have.
@@ -98,7 +98,7 @@ pub(crate) fn load_directory(path: &Path, names: &[String]) -> Option<Result<Loa
     // As torchvision lays it down.
     if names.iter().any(|name| name == "raw/") {
         let raw = path.join("raw");
-        return load_directory(&raw, &list(&raw).ok()?);
+        return load_directory(&raw, &as_text(&list(&raw).ok()?));
     }
     let found = |part: &str, sets: &[&str]| -> Vec<&String> {
         let is_part = |name: &&String| {

@@ -4,6 +4,7 @@
 //! them or an error; a plain file's length is compared before anything is allocated, a compressed
 //! one is decompressed piece by piece and no further than the header asked for.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -257,19 +258,25 @@ fn take(reader: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Sorted names in a directory; directories end in `/`.
-pub(crate) fn list(path: &Path) -> std::io::Result<Vec<String>> {
+/// Sorted names in a directory, which need not be text; directories end in `/`.
+pub(crate) fn list(path: &Path) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        let mut name = entry.file_name().to_string_lossy().into_owned();
+        let mut name = entry.file_name();
         if entry.path().is_dir() {
-            name.push('/');
+            name.push("/");
         }
         names.push(name);
     }
     names.sort();
     Ok(names)
+}
+
+/// Names as text, for messages and to find known ones among them.
+pub(crate) fn as_text(names: &[OsString]) -> Vec<String> {
+    let text = names.iter().map(|name| name.to_string_lossy().into_owned());
+    text.collect()
 }
 
 /// The extension of a file, compressed or not.

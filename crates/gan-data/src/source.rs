@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::{DataConfig, Format};
 use crate::error::{DataError, DataProblem};
-use crate::input::{Input, extension, list};
+use crate::input::{Input, as_text, extension, list};
 use crate::record::{Loaded, Raw};
 use crate::table::{self, Table, TableKeys};
 use crate::{array, cifar, folder, idx, npy};
@@ -96,7 +96,8 @@ fn images_of(mut table: Table, image: &[usize]) -> Result<Loaded, DataProblem> {
 }
 
 fn read_directory(path: &Path, config: &DataConfig) -> Result<Loaded, DataError> {
-    let names = list(path).map_err(|source| DataProblem::unreadable(source).at(path))?;
+    let exact = list(path).map_err(|source| DataProblem::unreadable(source).at(path))?;
+    let names = as_text(&exact);
     if let Some(loaded) = idx::load_directory(path, &names) {
         return loaded;
     }
@@ -114,7 +115,7 @@ fn read_directory(path: &Path, config: &DataConfig) -> Result<Loaded, DataError>
         };
         return Err(problem.at(path));
     }
-    if let Some(loaded) = folder::load(path, &names, config.resize) {
+    if let Some(loaded) = folder::load(path, &exact, config.resize) {
         return loaded;
     }
     let candidate = names.iter().find(|name| may_be_data(name));

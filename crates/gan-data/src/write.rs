@@ -3,9 +3,12 @@
 //! A file is written beside its place, synchronised and renamed, so that a reader finds the old file
 //! or the whole new one.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
 
 use crate::error::{DataError, DataProblem};
 use crate::record::RecordShape;
@@ -108,28 +111,29 @@ pub fn replace_file(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let beside = beside(path);
-    write_beside(&beside, write)
-        .and_then(|()| fs::rename(&beside, path))
-        .inspect_err(|_| {
-            // The half-written file is of no use; failing to remove it changes nothing.
-            let _ = fs::remove_file(&beside);
-        })
+    // Where anything fails, the half-written file is of no use and goes as it is dropped.
+    let (file, beside) = beside(path)?.into_parts();
+    let mut file = BufWriter::new(file);
+    write(&mut file)?;
+    file.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()?;
+    beside.persist(path).map_err(|refused| refused.error)
 }
 
 /// The name that the file `name`, left behind by [`replace_file`], was to get; none for any other
 /// file.
 ///
-/// A process that is killed leaves it behind: `.losses.svg.4711.part` is what `losses.svg` would
+/// A process that is killed leaves it behind: `.losses.svg.x7Kq2P.part` is what `losses.svg` would
 /// have become.
 #[must_use]
 pub fn half_written(name: &str) -> Option<&str> {
-    let (name, process) = name
+    let (name, random) = name
         .strip_prefix('.')?
         .strip_suffix(".part")?
         .rsplit_once('.')?;
-    let number = !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit());
-    number.then_some(name)
+    let is_random = !random.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_random && !name.is_empty()).then_some(name)
 }
 
 #[track_caller]
@@ -149,36 +153,79 @@ fn replace(
     replace_file(path, write).map_err(|source| DataProblem::Unwritable(source).at(path))
 }
 
-fn write_beside(
-    beside: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(beside)?);
-    write(&mut file)?;
-    file.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
-}
-
-/// A hidden name in the same directory, hence on the same file system; the process id keeps two
-/// programs apart.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.part", std::process::id()))
+/// A new hidden file in the same directory, hence on the same file system.
+///
+/// Its name is random and the file is none that was there: what others have put there, a link that
+/// leads elsewhere for instance, is never written to.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    // Opened here and not by the crate, which would let nobody but the user read the file.
+    let open = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+    tempfile::Builder::new()
+        .prefix(&prefix)
+        .suffix(".part")
+        .make_in(folder.unwrap_or(Path::new(".")), open)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn half_written_knows_the_names_of_replace_file_alone() {
-        let name = beside(Path::new("a/losses.svg"));
-        let name = name.file_name().unwrap().to_str().unwrap();
-        assert_eq!(half_written(name), Some("losses.svg"));
-        let others = "x.part .x.part .x..part .x.me.part x.1.part .x.1.tmp";
+        let folder = tempfile::tempdir().unwrap();
+        let file = beside(&folder.path().join("losses.svg")).unwrap();
+        let name = file.path().file_name().unwrap().to_str().unwrap();
+        // As earlier programs named it, by their process.
+        for name in [name, ".losses.svg.4711.part"] {
+            assert_eq!(half_written(name), Some("losses.svg"), "{name}");
+        }
+        let others = "x.part .x.part .x..part ..x.part .x.a-b.part x.1.part .x.1.tmp";
         for other in others.split(' ') {
             assert_eq!(half_written(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn files_beside_have_names_that_differ_and_that_nobody_foresees() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let files = [(); 8].map(|()| beside(&path).unwrap());
+        let names: HashSet<_> = files.iter().map(NamedTempFile::path).collect();
+        assert_eq!(names.len(), files.len());
+        let process = std::process::id().to_string();
+        let foreseen = |name: &&Path| name.to_string_lossy().contains(&format!(".{process}."));
+        assert!(!names.iter().any(foreseen));
+    }
+
+    #[test]
+    fn replaced_file_is_the_old_one_or_the_whole_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let write = |text: &'static str| {
+            replace_file(&path, move |file| {
+                file.write_all(text.as_bytes())?;
+                match text {
+                    "half" => Err(io::ErrorKind::StorageFull.into()),
+                    _ => Ok(()),
+                }
+            })
+        };
+        write("old").unwrap();
+        let refused = write("half").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        write("new").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        // Others may read it as far as the user lets them read any file of his.
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, "").unwrap();
+        let permissions = |path: &Path| std::fs::metadata(path).unwrap().permissions();
+        assert_eq!(permissions(&path), permissions(&plain));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -72,6 +72,9 @@ pub trait Backend: Clone + 'static {
     /// # Errors
     /// If something went wrong on the device in computing them.
     fn take_monitors(&self, monitors: &mut Self::Monitors) -> Result<MonitorSums, BackendError>;
+    /// Gives back what [`Backend::take_monitors`] took, so that sums that are all zero go on from
+    /// there.
+    fn give_back_monitors(&self, monitors: &mut Self::Monitors, sums: MonitorSums);
 
     for_each_operation!(declare);
 

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,9 @@ use crate::mlp::Mlp;
 
 /// Version of the names, shapes and metadata that a checkpoint has.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// Most iterations of a game: what is counted per iteration stays within 64 bits too.
+pub const MOST_STEPS: u64 = 1_000_000_000_000;
 
 /// The one key of the file's metadata; its value is a [`Header`] as JSON.
 ///
@@ -206,23 +210,29 @@ impl Checkpoint {
     /// The operating system's answer; what was at `path` before is still there then.
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
         let bytes = self.to_bytes(path)?;
-        // Hidden, and nobody else's: two processes may save side by side.
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(".");
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new("."));
         let write = || -> io::Result<()> {
-            let mut file = File::create(&beside)?;
-            file.write_all(&bytes)?;
-            file.sync_all()
+            // Hidden, with a random name, and new: two processes may save side by side, and what
+            // others have put there, a link that leads elsewhere for instance, is not written to.
+            // Half a file helps nobody: where anything fails, it goes as it is dropped.
+            let mut beside = tempfile::Builder::new()
+                .prefix(&name)
+                .suffix(".part")
+                .make_in(folder, |path| {
+                    OpenOptions::new().write(true).create_new(true).open(path)
+                })?;
+            beside.as_file_mut().write_all(&bytes)?;
+            beside.as_file().sync_all()?;
+            beside.persist(path).map_err(|refused| refused.error)?;
+            Ok(())
         };
-        write()
-            .and_then(|()| fs::rename(&beside, path))
-            .map_err(|source| {
-                // Half a file helps nobody, and on a full disk it is in the way.
-                let _ = fs::remove_file(&beside);
-                io_error(path, "cannot write the checkpoint", source)
-            })?;
+        write().map_err(|source| io_error(path, "cannot write the checkpoint", source))?;
         // The rename itself must reach the disk too; not every platform can sync a directory.
-        if let Some(Ok(folder)) = path.parent().map(File::open) {
+        if let Ok(folder) = File::open(folder) {
             let _ = folder.sync_all();
         }
         Ok(())
@@ -246,6 +256,20 @@ impl Checkpoint {
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
         safetensors::serialize(&self.tensors, Some(metadata))
             .map_err(|error| not_a_checkpoint(path, error))
+    }
+
+    /// True if the file at `path` begins as every checkpoint does, be it damaged further on.
+    #[must_use]
+    pub fn begins_at(path: &Path) -> bool {
+        /// The length of the header, and the metadata's first key.
+        const HEAD: u64 = 200;
+        let mut head = Vec::new();
+        // A pipe would be waited for.
+        path.is_file()
+            && File::open(path)
+                .and_then(|file| file.take(HEAD).read_to_end(&mut head))
+                .is_ok()
+            && String::from_utf8_lossy(&head).contains(METADATA_KEY)
     }
 
     /// Reads the file at `path`.
@@ -288,6 +312,11 @@ impl Checkpoint {
             });
         }
         let header: Header = serde_json::from_str(header).map_err(|error| format(&error))?;
+        if header.step > MOST_STEPS {
+            let step = header.step;
+            let reason = format_args!("found step {step}, expected at most {MOST_STEPS}");
+            return Err(format(&reason));
+        }
         // Either alone: a damaged name of one of the two fields leaves the other.
         let is_hashed = !(header.header_sha256.is_empty() && header.tensors_sha256.is_empty());
         if is_hashed && header.digest().ok().as_ref() != Some(&header.header_sha256) {

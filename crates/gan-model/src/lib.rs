@@ -50,7 +50,7 @@ mod penalty;
 mod sample;
 mod train;
 
-pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION};
+pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION, MOST_STEPS};
 pub use config::{
     AutoGamma, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
     GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig,

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gan_kernels::Native;
-use gan_model::{Checkpoint, CheckpointError, GameConfig, Sampler, Trainer, TrainingData};
+use gan_model::{
+    Checkpoint, CheckpointError, GameConfig, MOST_STEPS, Sampler, Trainer, TrainingData,
+};
 
 /// A game of records of 2 values, whose G has so many hidden layers of so many units.
 fn game(hidden: usize, hidden_layers: usize) -> GameConfig {
@@ -189,6 +191,40 @@ fn load_names_the_file_that_is_missing_or_foreign() {
     let foreign = Checkpoint::load(&path).unwrap_err();
     let is_format = matches!(foreign, CheckpointError::Format { .. });
     assert!(is_format, "{foreign}");
+}
+
+#[test]
+fn step_that_no_game_reaches_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("step.safetensors");
+    for (step, expected) in [
+        (MOST_STEPS, None),
+        (
+            MOST_STEPS + 1,
+            Some("found step 1000000000001, expected at most"),
+        ),
+        (u64::MAX, Some("found step 18446744073709551615")),
+    ] {
+        let mut far = checkpoint(5, 1);
+        far.step = step;
+        far.save(&path).unwrap();
+        let found = Checkpoint::load(&path).map(|loaded| loaded.step);
+        match expected {
+            None => {
+                // One more is counted without overflow.
+                let mut trainer = trainer(5, 1);
+                trainer.restore(&far).unwrap();
+                trainer.step();
+                assert_eq!(trainer.take_metrics().unwrap().step, step + 1);
+                assert_eq!(found.unwrap(), step);
+            }
+            Some(expected) => {
+                let error = found.unwrap_err().to_string();
+                assert!(error.contains(expected), "{error}");
+                assert!(error.starts_with(&path.display().to_string()), "{error}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::diagnosis::Finding;
 use crate::probe::ProbeReading;
+use crate::text::{path_as_text, path_as_text_if_any};
 
 /// The caller of a run: is told what happens, and may ask the run to stop.
 pub trait Observer {
@@ -50,6 +51,7 @@ pub enum Event<'a> {
     /// Everything is ready, and training begins.
     Start {
         /// Directory of the run.
+        #[serde(serialize_with = "path_as_text")]
         run: &'a Path,
         /// Description of the device.
         device: &'a str,
@@ -98,6 +100,7 @@ pub enum Event<'a> {
         /// Iterations done.
         step: u64,
         /// The picture.
+        #[serde(serialize_with = "path_as_text")]
         path: &'a Path,
         /// How the samples cover the modes of the data, where these are known.
         quality: Option<&'a Modes>,
@@ -107,6 +110,7 @@ pub enum Event<'a> {
         /// Iterations done.
         step: u64,
         /// The file.
+        #[serde(serialize_with = "path_as_text")]
         path: &'a Path,
     },
     /// The caller has stopped the run, and it is saved.
@@ -117,6 +121,7 @@ pub enum Event<'a> {
         #[serde(skip)]
         steps: u64,
         /// Directory of the run.
+        #[serde(serialize_with = "path_as_text")]
         run: &'a Path,
     },
     /// All iterations are done.
@@ -156,13 +161,16 @@ pub struct Done<'a> {
     #[serde(skip)]
     pub session_seconds: f64,
     /// Directory of the run.
+    #[serde(serialize_with = "path_as_text")]
     pub run: &'a Path,
     /// The last picture of samples.
+    #[serde(serialize_with = "path_as_text_if_any")]
     pub samples: Option<&'a Path>,
     /// The curves.
     #[serde(skip)]
     pub curves: &'a Path,
     /// The last checkpoint.
+    #[serde(serialize_with = "path_as_text")]
     pub checkpoint: &'a Path,
     /// How the last samples cover the modes of the data, where these are known.
     pub quality: Option<&'a Modes>,

@@ -31,38 +31,43 @@ pub struct Model {
     pub record: RecordInfo,
     /// Values per sample.
     pub cols: usize,
+    /// What is wrong with newer checkpoints of the run, which were passed over.
+    pub warnings: Vec<String>,
 }
 
 impl Model {
-    /// The last checkpoint of a run, or a checkpoint file.
+    /// The newest checkpoint of a run that can be read, or a checkpoint file.
     ///
     /// # Errors
     /// If there is none, or it cannot be read.
     pub fn load(from: &Path) -> Result<Self, Problem> {
         let from = run_dir::find(from);
-        let path = if from.is_dir() {
-            let last = run_dir::checkpoints(&from).pop();
-            let (_, path) = last.ok_or_else(|| {
-                Problem::usage(format!("{}: found no checkpoint in it", from.display()))
-                    .hint("give the directory of a run, or a .safetensors file")
-            })?;
-            path
-        } else {
-            from
-        };
-        let checkpoint = Checkpoint::load(&path)?;
+        if !from.is_dir() {
+            return Self::load_file(&from);
+        }
+        let newest = run_dir::newest_readable(&from, Self::load_file)?;
+        let (model, warnings) = newest.ok_or_else(|| {
+            Problem::usage(format!("{}: found no checkpoint in it", from.display()))
+                .hint("give the directory of a run, or a .safetensors file")
+        })?;
+        Ok(Self { warnings, ..model })
+    }
+
+    fn load_file(path: &Path) -> Result<Self, Problem> {
+        let checkpoint = Checkpoint::load(path)?;
         let name = path.display().to_string();
         let config = RunConfig::from_toml(&checkpoint.config, &name)?;
         let cols = generator_cols(&config, &checkpoint, &name)?;
         let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
         record.check(cols, &name)?;
         Ok(Self {
-            run: run_dir::of_checkpoint(&path),
+            run: run_dir::of_checkpoint(path),
             config,
             record,
             cols,
             checkpoint,
-            path,
+            path: path.to_path_buf(),
+            warnings: Vec::new(),
         })
     }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use gan_data::Dataset;
-use gan_kernels::{Backend, free_memory};
-use gan_model::{ActivationKind, Checkpoint, CheckpointError, GameConfig, Trainer, TrainingData};
+use gan_kernels::{Backend, MonitorSums, free_memory};
+use gan_model::{ActivationKind, Checkpoint, GameConfig, Trainer, TrainingData};
 use tracing::info;
 
 use crate::config::{Overrides, RunConfig, Sources, differences, presets, read_text};
@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
 use crate::text::{bytes, shell_word, thousands};
-use crate::training::{Ending, Shown, Training, last_reading, resume_command};
+use crate::training::{Ending, Shown, Training, begun_reading, last_reading, resume_command};
 
 /// A training that is asked for, checked as far as that is possible without its data.
 pub struct Plan {
@@ -36,8 +36,14 @@ enum Start {
         out: Option<PathBuf>,
         existing: Existing,
     },
-    /// At a checkpoint of a run that is there already.
-    Resumed(RunDir, Checkpoint),
+    /// At a checkpoint of a run that is there already, of records like these.
+    Resumed {
+        dir: RunDir,
+        checkpoint: Checkpoint,
+        record: RecordInfo,
+        /// Of the reading that was begun.
+        sums: MonitorSums,
+    },
 }
 
 impl Plan {
@@ -48,14 +54,15 @@ impl Plan {
     /// If it is neither a preset nor a file, or not a valid configuration, or names data that the
     /// user has to bring.
     pub fn new_run(
-        what: &str,
+        what: impl AsRef<Path>,
         overrides: &Overrides,
         out: Option<&Path>,
         existing: Existing,
     ) -> Result<Self, Problem> {
+        let what = what.as_ref();
         let sources = Sources::read(what, overrides)?;
         let mut config = sources.resolve()?;
-        find_data(&mut config, what)?;
+        find_data(&mut config, &what.display().to_string())?;
         Ok(Self {
             config,
             name: sources.name.clone(),
@@ -69,7 +76,8 @@ impl Plan {
 
     /// The continuation of a run: of `which`, or of the newest in `runs/`.
     ///
-    /// A damaged checkpoint is passed over with a warning.
+    /// A checkpoint that cannot be read is passed over with a warning, and so is a damaged
+    /// `config.toml`, since the checkpoint has its text.
     ///
     /// # Errors
     /// If it is no run, another process trains in it, it has no checkpoint that can be read, or its
@@ -84,21 +92,51 @@ impl Plan {
             None => run_dir::newest()?,
         };
         let dir = RunDir::open(&path)?;
-        let checkpoint = last_good_checkpoint(&path, observer)?;
+        let load = |path: &Path| {
+            let checkpoint = Checkpoint::load(path)?;
+            let name = path.display().to_string();
+            // What it says of itself as well, before it is preferred to an older one.
+            let old = RunConfig::from_toml(&checkpoint.config, &name)?;
+            let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
+            let sums = begun_reading(&checkpoint, &name)?;
+            Ok((checkpoint, old, record, sums))
+        };
+        let newest = run_dir::newest_readable(&path, load)?;
+        let ((checkpoint, old, record, sums), warnings) = newest.ok_or_else(|| {
+            let shown = path.display();
+            Problem::failed(format!("{shown}: has no checkpoint to continue from"))
+        })?;
+        let mut warn = |text| observer.event(&Event::Warning { text });
+        warnings.into_iter().for_each(&mut warn);
         let file = dir.config();
+        let read = |text| {
+            let sources = Sources::of_run(&file, text, overrides)?;
+            let config = sources.resolve()?;
+            Ok((sources, config))
+        };
         let text = read_text(&file).map_err(|error| {
             Problem::failed(format!("{}: cannot be read: {error}", file.display()))
+        });
+        let (sources, mut config) = text.and_then(read).or_else(|damaged| {
+            // This fails if a flag is wrong, which the file had no part in.
+            let kept = read(checkpoint.config.clone())?;
+            warn(format!(
+                "{damaged}; taking the configuration of the checkpoint"
+            ));
+            Ok::<_, Problem>(kept)
         })?;
-        let sources = Sources::of_run(&file, text, overrides)?;
-        let mut config = sources.resolve()?;
         find_data(&mut config, &path.display().to_string())?;
-        refuse_other_game(&config, &checkpoint, &path)?;
-        let name = RecordInfo::from_annotations(&checkpoint.annotations, "checkpoint")?.preset;
+        refuse_other_game(&config, &old, &path)?;
         Ok(Self {
             config,
             sources,
-            name,
-            start: Start::Resumed(dir, checkpoint),
+            name: record.preset.clone(),
+            start: Start::Resumed {
+                dir,
+                checkpoint,
+                record,
+                sums,
+            },
         })
     }
 
@@ -173,23 +211,30 @@ impl Plan {
         // What does not fit on the device is found out before there is a directory.
         trainer.check()?;
         let pace = self.config.settle(trainer.steps_per_epoch());
-        let resumed = matches!(self.start, Start::Resumed(..));
+        let resumed = matches!(self.start, Start::Resumed { .. });
         let had = match &self.start {
-            Start::Resumed(_, checkpoint) => last_reading(checkpoint),
+            Start::Resumed { checkpoint, .. } => last_reading(checkpoint),
             Start::New { .. } => None,
         };
         let dir = match self.start {
             Start::New { out, existing } => RunDir::create(out.as_deref(), &self.name, existing)?,
-            Start::Resumed(dir, checkpoint) => {
-                let old = RecordInfo::from_annotations(&checkpoint.annotations, "checkpoint")?;
-                refuse_other_data(&old, &shown.record, dir.path())?;
+            Start::Resumed {
+                dir,
+                checkpoint,
+                record,
+                sums,
+            } => {
+                refuse_other_data(&record, &shown.record, dir.path())?;
                 trainer.restore(&checkpoint)?;
+                trainer.give_back_sums(sums);
                 trainer.check()?;
                 dir
             }
         };
         let step = trainer.steps_done();
-        if resumed && step >= pace.total {
+        // The last picture, which follows the checkpoint, may be what is left to do.
+        let is_done = step > pace.total || (step == pace.total && dir.samples(step).exists());
+        if resumed && is_done {
             return Err(nothing_left(dir.path(), step, precision));
         }
         warn_of_rest(&self.config, step, observer);
@@ -276,43 +321,23 @@ fn find_data(config: &mut RunConfig, what: &str) -> Result<(), Problem> {
         return Err(set.missing(what));
     }
     // A path that leads nowhere is reported by the loader.
-    if let Ok(path) = Path::new(source).canonicalize() {
-        config.data.source = path.display().to_string();
+    // One that is no text stays as it was given.
+    if let Ok(path) = Path::new(source).canonicalize()
+        && let Some(path) = path.to_str()
+    {
+        config.data.source = path.to_owned();
     }
     Ok(())
 }
 
-/// The newest checkpoint that can be read; one that is damaged is passed over with a warning.
-fn last_good_checkpoint(run: &Path, observer: &mut dyn Observer) -> Result<Checkpoint, Problem> {
-    let mut error = None;
-    for (_, path) in run_dir::checkpoints(run).into_iter().rev() {
-        match Checkpoint::load(&path) {
-            Ok(checkpoint) => return Ok(checkpoint),
-            Err(damaged @ CheckpointError::Format { .. }) => {
-                let text = format!("{damaged}; trying the one before");
-                observer.event(&Event::Warning { text });
-                error = Some(damaged);
-            }
-            Err(other) => return Err(other.into()),
-        }
-    }
-    let none = || format!("{}: has no checkpoint to continue from", run.display());
-    Err(error.map_or_else(|| Problem::failed(none()), Problem::from))
-}
-
 /// A continued run may be longer, write more often and find its data elsewhere; anything else would
 /// make it another run.
-fn refuse_other_game(
-    config: &RunConfig,
-    checkpoint: &Checkpoint,
-    run: &Path,
-) -> Result<(), Problem> {
-    let old = RunConfig::from_toml(&checkpoint.config, "checkpoint")?;
+fn refuse_other_game(config: &RunConfig, old: &RunConfig, run: &Path) -> Result<(), Problem> {
     let table = |config: &RunConfig| {
         toml::Table::try_from(config)
             .map_err(|error| Problem::failed(format!("cannot compare configurations: {error}")))
     };
-    let changed: Vec<_> = differences(&table(&old)?, &table(config)?)
+    let changed: Vec<_> = differences(&table(old)?, &table(config)?)
         .into_iter()
         .filter(|key| !key.starts_with("run.") && key != "data.source")
         .collect();

@@ -9,6 +9,7 @@ use crate::config::presets;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::record::RecordInfo;
+use crate::text::shell_word;
 
 /// A data set in the units of a run's players, and whether it is the run's.
 pub struct RunData {
@@ -27,10 +28,10 @@ impl RunData {
     ///
     /// # Errors
     /// If it is not there, or its records are not what the generator makes.
-    pub fn load(model: &Model, given: Option<&str>) -> Result<Self, Problem> {
+    pub fn load(model: &Model, given: Option<&Path>) -> Result<Self, Problem> {
         let mut config = model.config.data.clone();
         if let Some(given) = given {
-            config.source = named_data(given);
+            config.source = named_data(given)?;
             let built_in = gan_data::builtin_names().contains(&config.source.as_str());
             config.count = config.count.filter(|_| built_in);
         }
@@ -62,14 +63,30 @@ impl RunData {
 
 /// The source that `--data` means: typed there, `mnist` is a folder of that name if there is one, and
 /// not the data set that a preset means by it.
-#[must_use]
-pub fn named_data(given: &str) -> String {
-    let path = Path::new(".").join(given);
-    if presets::data_set(given).is_some() && path.exists() {
-        path.display().to_string()
-    } else {
-        given.to_owned()
-    }
+///
+/// # Errors
+/// If it is not UTF-8.
+pub fn named_data(given: &Path) -> Result<String, Problem> {
+    let Some(name) = given.to_str() else {
+        return Err(not_text(given));
+    };
+    let is_data_set = presets::data_set(name).is_some();
+    Ok(match is_data_set && Path::new(".").join(name).exists() {
+        true => format!("./{name}"),
+        false => name.to_owned(),
+    })
+}
+
+/// The error for a path of data that a configuration, which is text, cannot hold.
+pub(crate) fn not_text(path: &Path) -> Problem {
+    Problem::usage(format!(
+        "{}: found a path of data that is not UTF-8, which config.toml cannot hold",
+        path.display()
+    ))
+    .hint(format!(
+        "give the data another name: ln -s {} data, then --data data",
+        shell_word(path)
+    ))
 }
 
 fn gone(source: &str, checkpoint: &Path) -> Problem {

@@ -3,6 +3,8 @@
 //! Files are written beside their place and renamed, so that a reader finds the old one or the whole
 //! new one, whenever the program ends.
 
+mod own;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use std::time::SystemTime;
 use crate::problem::Problem;
 use crate::reading;
 use crate::text::shell_word;
+use own::{Found, found, is_half_written, is_own, is_step};
 
 /// The folder of runs without `--out`.
 pub const RUNS: &str = "runs";
@@ -22,7 +25,11 @@ const LOG: &str = "run.log";
 const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
 const EVALUATION: &str = "evaluation";
+/// The file with the numbers of an evaluation, in its folder.
+pub const EVALUATION_REPORT: &str = "evaluation.json";
 const CHECKPOINT_EXTENSION: &str = "safetensors";
+/// Added to the name of a checkpoint that could not be read and that the run went back behind.
+const SET_ASIDE: &str = ".unreadable";
 
 /// The fate of a run that is already where a new one should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +66,8 @@ pub fn check_folder(out: &Path) -> Result<(), Problem> {
 }
 
 impl RunDir {
-    /// Makes `out`, or the next free `runs/<name>-<n>`.
+    /// Makes `out`, or the next free `runs/<name>-<n>`; what is left of a start that ended before its
+    /// first checkpoint is free.
     ///
     /// # Errors
     /// If it holds something already (a run that `existing` does not give up, or that another
@@ -69,87 +77,106 @@ impl RunDir {
         name: &str,
         existing: Existing,
     ) -> Result<Self, Problem> {
-        let dir = match out {
-            Some(path) => Self::claim(path, existing)?,
-            None => Self::lock(next_free(name)?)?,
-        };
-        for folder in [SAMPLES, CHECKPOINTS] {
-            let folder = dir.path.join(folder);
-            fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+        match out {
+            Some(path) => Self::claim(path, existing),
+            None => Self::claim_next(name),
+        }
+    }
+
+    /// Takes `path` if nothing is in it, or a run that may be replaced.
+    fn claim(path: &Path, existing: Existing) -> Result<Self, Problem> {
+        fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+        // Before anything is made in it, since a stranger's directory stays as it is; and again
+        // under the lock, since another process may have trained in it meanwhile.
+        admit(path, existing)?;
+        let dir = Self::lock(path.to_path_buf())?;
+        if admit(path, existing)? == Found::Run {
+            dir.clear().map_err(|error| unwritable(path, &error))?;
         }
         Ok(dir)
     }
 
-    /// Takes `path` if it is an empty directory, or one whose run may be replaced.
-    fn claim(path: &Path, existing: Existing) -> Result<Self, Problem> {
-        let refused = |error| unwritable(path, &error);
-        fs::create_dir_all(path).map_err(refused)?;
-        if fs::read_dir(path).map_err(refused)?.next().is_none() {
-            return Self::lock(path.to_path_buf());
-        }
-        let shown = path.display();
-        if !is_run(path) {
-            return Err(Problem::usage(format!(
-                "{shown}: found files that are no run, expected an empty or a new directory"
-            )));
-        }
-        match existing {
-            Existing::Keep => Err(
-                Problem::usage(format!("{shown}: already holds a run")).hint(format!(
-                    "continue it with --resume {}, replace it with --overwrite, or choose \
-                     another --out",
-                    shell_word(path)
-                )),
-            ),
-            Existing::Replace => {
-                // The lock first: another process may be training in it.
-                let dir = Self::lock(path.to_path_buf())?;
-                dir.clear().map_err(refused)?;
-                Ok(dir)
+    /// Takes `runs/<name>-<n>` for the first n beyond those that are runs.
+    fn claim_next(name: &str) -> Result<Self, Problem> {
+        let root = Path::new(RUNS);
+        let prefix = format!("{name}-");
+        let number = |path: &PathBuf| -> Option<u64> {
+            let name = path.file_name()?.to_str()?;
+            name.strip_prefix(&prefix)?.parse().ok()
+        };
+        let is_taken = |path: &PathBuf| !matches!(found(path), Ok(Found::Free));
+        let taken = entries(root).filter(is_taken);
+        let last = taken.filter_map(|path| number(&path)).max().unwrap_or(0);
+        for n in last.saturating_add(1).. {
+            let path = root.join(format!("{name}-{n}"));
+            fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
+            // Unless another process was faster.
+            if let Some(dir) = Self::try_lock(path)?
+                && matches!(found(&dir.path), Ok(Found::Free))
+            {
+                return Ok(dir);
             }
         }
+        Err(Problem::failed(format!("{RUNS}/: no number is free")))
     }
 
-    /// Removes what a run consists of and nothing else, whatever lies there.
+    /// Removes the files that the program wrote, and folders that are empty then.
     ///
     /// The log is emptied, since a new file would be without the lock; the configuration stays
-    /// until the new one takes its place, so that this is the directory of a run throughout.
+    /// until the new one takes its place, and checkpoints go last, so that this is the directory of
+    /// a run throughout.
     fn clear(&self) -> io::Result<()> {
-        let absent_is_fine = |removed: io::Result<()>| match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
-        for folder in [SAMPLES, CHECKPOINTS, EVALUATION] {
-            absent_is_fine(fs::remove_dir_all(self.path.join(folder)))?;
+        let is_step_folder = |path: &PathBuf| is_step(&name_of(path));
+        let evaluations = entries(&self.path.join(EVALUATION)).filter(is_step_folder);
+        for folder in evaluations {
+            clear_folder(&folder, EVALUATION)?;
         }
+        let _ = fs::remove_dir(self.path.join(EVALUATION));
+        clear_folder(&self.path.join(SAMPLES), SAMPLES)?;
         for file in [METRICS, LOSSES] {
             absent_is_fine(fs::remove_file(self.path.join(file)))?;
         }
+        clear_folder(&self.path.join(CHECKPOINTS), CHECKPOINTS)?;
         self.log.set_len(0)
     }
 
     /// A run that exists.
     ///
     /// # Errors
-    /// If it is none, or another process trains in it.
+    /// If it is none, or another process trains in it; a directory that is none stays as it is.
     pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
-        if !is_run(path) {
-            return Err(not_a_run(path));
-        }
-        Self::lock(path.to_path_buf())
-    }
-
-    fn lock(path: PathBuf) -> Result<Self, Problem> {
-        let log = open_to_append(&path.join(LOG))?;
-        match log.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(Problem::failed(format!(
-                "{}: another process is training in this run",
+        match found(path) {
+            Ok(Found::Run) => Self::lock(path.to_path_buf()),
+            Ok(Found::Free) if path.join(LOG).is_file() => Err(Problem::usage(format!(
+                "{}: found a run that ended before its first checkpoint, so there is nothing to \
+                 continue",
                 path.display()
             ))
-            .hint("wait for it, or train into another directory with --out")),
-            // A file system without locks is no reason not to train.
-            _ => Ok(Self { path, log }),
+            .hint(format!(
+                "start it again in the same directory: gan-cli train PRESET --out {}",
+                shell_word(path)
+            ))),
+            _ => Err(not_a_run(path)),
         }
+    }
+
+    /// Takes the lock.
+    fn lock(path: PathBuf) -> Result<Self, Problem> {
+        let shown = path.display().to_string();
+        Self::try_lock(path)?.ok_or_else(|| {
+            Problem::failed(format!("{shown}: another process is training in this run"))
+                .hint("wait for it, or train into another directory with --out")
+        })
+    }
+
+    /// Takes the lock, unless another process has it.
+    fn try_lock(path: PathBuf) -> Result<Option<Self>, Problem> {
+        let log = open_to_append(&path.join(LOG))?;
+        Ok(match log.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            // A file system without locks is no reason not to train.
+            _ => Some(Self { path, log }),
+        })
     }
 
     /// The directory.
@@ -198,17 +225,31 @@ impl RunDir {
         }
     }
 
-    /// Removes checkpoints after `step` and half-written files, which a killed process may leave.
+    /// Replaces the file at `path` in this directory by `bytes`; a folder that is missing is made
+    /// anew, but not the directory itself, which this process has lost then.
+    ///
+    /// # Errors
+    /// If the system refuses; the old file is still there then.
+    pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+        make_folder_of(path)?;
+        replace(path, bytes)
+    }
+
+    /// Sets aside checkpoints after `step`, which could not be read, and removes half-written
+    /// files, which a killed process may leave.
     pub(crate) fn rewind(&self, step: u64) {
         for (found, path) in checkpoints(&self.path) {
             if found > step {
-                let _ = fs::remove_file(path);
+                let mut aside = path.clone().into_os_string();
+                aside.push(SET_ASIDE);
+                let _ = fs::rename(path, aside);
             }
         }
-        let folders = [CHECKPOINTS, SAMPLES, ""].into_iter();
-        for path in folders.flat_map(|folder| entries(&self.path.join(folder))) {
-            if is_remnant(&path) {
-                let _ = fs::remove_file(path);
+        for folder in [CHECKPOINTS, SAMPLES, ""] {
+            for path in entries(&self.path.join(folder)) {
+                if is_half_written(folder, &name_of(&path)) {
+                    let _ = fs::remove_file(path);
+                }
             }
         }
     }
@@ -278,9 +319,70 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
         .map_err(|error| unwritable(path, &error))
 }
 
+/// Makes the folder that the file `path` of a run lies in, if it is missing.
+///
+/// # Errors
+/// If the system refuses, or if the directory of the run is not there.
+pub fn make_folder_of(path: &Path) -> Result<(), Problem> {
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    match fs::create_dir(folder) {
+        Err(error) if !folder.is_dir() => Err(unwritable(folder, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// True if `path` is the directory of a run.
-pub(crate) fn is_run(path: &Path) -> bool {
-    path.join(CONFIG).is_file()
+fn is_run(path: &Path) -> bool {
+    matches!(found(path), Ok(Found::Run))
+}
+
+/// What is in `path`, if a new run may take its place.
+fn admit(path: &Path, existing: Existing) -> Result<Found, Problem> {
+    let found = found(path).map_err(|error| unwritable(path, &error))?;
+    let shown = path.display();
+    match (found, existing) {
+        (Found::Foreign, _) => Err(Problem::usage(format!(
+            "{shown}: found files that are no run, expected an empty or a new directory"
+        ))
+        .hint("choose another directory with --out DIR")),
+        (Found::Run, Existing::Keep) => Err(Problem::usage(format!(
+            "{shown}: already holds a run"
+        ))
+        .hint(format!(
+            "continue it with --resume {}, replace it with --overwrite, or choose another --out",
+            shell_word(path)
+        ))),
+        (found, _) => Ok(found),
+    }
+}
+
+/// Removes the files in `folder` that the program wrote there as `kind` of a run, and the folder if
+/// it is empty then.
+fn clear_folder(folder: &Path, kind: &str) -> io::Result<()> {
+    for path in entries(folder) {
+        let name = name_of(&path);
+        if is_own(kind, &name) || is_half_written(kind, &name) {
+            absent_is_fine(fs::remove_file(path))?;
+        }
+    }
+    // Somebody else's files keep it.
+    let _ = fs::remove_dir(folder);
+    Ok(())
+}
+
+fn absent_is_fine(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The name of the file at `path`; one that is no text is none of the program's.
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// The directory of the run that a checkpoint file belongs to, if it lies in one.
@@ -320,6 +422,29 @@ pub fn newest_first() -> Vec<PathBuf> {
         .collect();
     runs.sort();
     runs.into_iter().rev().map(|(_, path)| path).collect()
+}
+
+/// What `load` makes of the newest checkpoint in the directory of a run that it can read, with a
+/// warning for each newer one; nothing if there is no checkpoint.
+///
+/// # Errors
+/// What is wrong with the newest, if none can be read.
+pub(crate) fn newest_readable<T>(
+    run: &Path,
+    load: impl Fn(&Path) -> Result<T, Problem>,
+) -> Result<Option<(T, Vec<String>)>, Problem> {
+    let mut wrong: Option<Problem> = None;
+    let mut warnings = Vec::new();
+    for (_, path) in checkpoints(run).into_iter().rev() {
+        match load(&path) {
+            Ok(loaded) => return Ok(Some((loaded, warnings))),
+            Err(problem) => {
+                warnings.push(format!("{problem}; trying the one before"));
+                wrong.get_or_insert(problem);
+            }
+        }
+    }
+    wrong.map_or(Ok(None), Err)
 }
 
 /// Steps and paths of the checkpoints in the directory of a run, the oldest first.
@@ -373,48 +498,13 @@ pub fn evaluation_folder(run: &Path) -> PathBuf {
     run.join(EVALUATION)
 }
 
-/// True if `path` is what a killed process left of a run's own file, and not a file of the user or
-/// one that `sample` is writing meanwhile.
-fn is_remnant(path: &Path) -> bool {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return false;
-    };
-    // Checkpoints are written as `step-<n>.tmp`.
-    let whole = gan_data::half_written(name).or_else(|| name.strip_suffix(".tmp"));
-    whole.is_some_and(|whole| {
-        whole.starts_with("step-") || [CONFIG, METRICS, LOSSES].contains(&whole)
-    })
-}
-
 fn not_a_run(path: &Path) -> Problem {
     let problem = Problem::usage(format!("{}: not the directory of a run", path.display()));
     if path.exists() {
-        problem.hint(format!("a run has a {CONFIG} and {CHECKPOINTS}/"))
+        problem.hint(format!("a run has a {LOG}, a {CONFIG} and {CHECKPOINTS}/"))
     } else {
         problem
     }
-}
-
-/// Makes `runs/<name>-<n>` for the first n beyond those that exist.
-fn next_free(name: &str) -> Result<PathBuf, Problem> {
-    let root = Path::new(RUNS);
-    fs::create_dir_all(root).map_err(|error| unwritable(root, &error))?;
-    let prefix = format!("{name}-");
-    let number = |path: PathBuf| -> Option<u64> {
-        let name = path.file_name()?.to_str()?;
-        name.strip_prefix(&prefix)?.parse().ok()
-    };
-    let last = entries(root).filter_map(number).max().unwrap_or(0);
-    for n in last + 1.. {
-        let path = root.join(format!("{name}-{n}"));
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
-            // Another process was faster.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(unwritable(&path, &error)),
-        }
-    }
-    Err(Problem::failed(format!("{RUNS}/: no number is free")))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Problem {
@@ -439,21 +529,32 @@ pub(crate) fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Pro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
+    use std::thread;
 
+    /// What one finds free, another may have trained in before the first one takes the lock.
     #[test]
-    fn remnants_are_of_the_runs_own_files() {
-        for (name, expected) in [
-            (".config.toml.71.part", true),
-            (".metrics.jsonl.71.part", true),
-            (".step-000100.png.71.part", true),
-            (".step-000100.safetensors.71.part", true),
-            ("step-000100.tmp", true),
-            ("notes.tmp", false),
-            (".notes.txt.71.part", false),
-            ("config.toml", false),
-            ("step-000100.png", false),
-        ] {
-            assert_eq!(is_remnant(&Path::new("runs/a").join(name)), expected);
+    fn directory_is_given_to_one_run_alone() {
+        const RIVALS: usize = 8;
+        let folder = tempfile::tempdir().unwrap();
+        let config = crate::config::RunConfig::preset("ring8").unwrap();
+        let config = config.to_toml().unwrap();
+        for round in 0..50 {
+            let path = folder.path().join(round.to_string());
+            let together = Barrier::new(RIVALS);
+            let rival = || {
+                together.wait();
+                let dir = RunDir::claim(&path, Existing::Keep)?;
+                // A whole run, before the lock goes with `dir`.
+                dir.replace(&dir.config(), config.as_bytes())?;
+                dir.replace(&dir.metrics(), b"{}")
+            };
+            let taken = thread::scope(|scope| {
+                let rivals = [(); RIVALS].map(|()| scope.spawn(rival));
+                let ended = rivals.map(|rival| rival.join().unwrap());
+                ended.iter().filter(|ended| ended.is_ok()).count()
+            });
+            assert_eq!(taken, 1, "round {round}");
         }
     }
 }

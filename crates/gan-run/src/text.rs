@@ -3,6 +3,7 @@
 use std::path::Path;
 
 pub use gan_eval::thousands;
+use serde::{Serialize, Serializer};
 
 /// A number with three significant digits where it is below 1000: `2.50`, `25.0`, `2500`.
 #[must_use]
@@ -118,13 +119,57 @@ pub fn nearest_word<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// `path` as a word of a command that can be typed into a shell.
+/// Writes a path as text for JSON, which holds nothing else, with � in place of what is none.
+///
+/// # Errors
+/// As `to` has them.
+pub fn path_as_text<S: Serializer>(path: &impl AsRef<Path>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.as_ref().display())
+}
+
+/// The same, of a path that need not be there.
+///
+/// # Errors
+/// As `to` has them.
+pub fn path_as_text_if_any<S: Serializer>(
+    path: &Option<impl AsRef<Path>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let path = path
+        .as_ref()
+        .map(|path| path.as_ref().display().to_string());
+    path.serialize(to)
+}
+
+/// `path` as a word of a command that can be typed into a shell; one with bytes that are no text, or
+/// no letters, in a form that bash, zsh and ksh read.
 #[must_use]
 pub fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let Some(text) = path
+        .to_str()
+        .filter(|text| !text.contains(char::is_control))
+    else {
+        let quoted = bytes.utf8_chunks().map(|chunk| {
+            let escape = |byte: &u8| format!("\\x{byte:02x}");
+            let letter = |c: char| match c {
+                '\'' | '\\' => format!("\\{c}"),
+                c if c.is_ascii_control() => escape(&(c as u8)),
+                c => c.to_string(),
+            };
+            let invalid = chunk.invalid().iter().map(escape);
+            chunk
+                .valid()
+                .chars()
+                .map(letter)
+                .chain(invalid)
+                .collect::<String>()
+        });
+        return format!("$'{}'", quoted.collect::<String>());
+    };
     let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
-        text
+        text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
@@ -181,5 +226,12 @@ mod tests {
         assert_eq!(shell_word(Path::new("my runs/a")), "'my runs/a'");
         assert_eq!(shell_word(Path::new("it's")), r"'it'\''s'");
         assert_eq!(shell_word(Path::new("a;b")), "'a;b'");
+        assert_eq!(shell_word(Path::new("a\n'b")), r"$'a\x0a\'b'");
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt;
+            let bytes = std::ffi::OsStr::from_bytes(b"r\xffa \xe4\xb8");
+            assert_eq!(shell_word(Path::new(bytes)), r"$'r\xffa \xe4\xb8'");
+        }
     }
 }

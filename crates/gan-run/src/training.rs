@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gan_eval::Modes;
-use gan_kernels::{Backend, BackendError};
+use gan_kernels::{Backend, BackendError, Monitor, MonitorSums};
 use gan_model::{Checkpoint, LossConfig, Trainer};
 use gan_pictures::{Event as CurvesEvent, Surface};
 use tracing::{error, info, warn};
@@ -30,6 +30,24 @@ const CHECKPOINT_SHARE: u32 = 20;
 const LAST_READING: &str = "last_reading";
 /// Points at which D is drawn over one dimension.
 const AXIS_POINTS: usize = 241;
+
+/// The annotation of a checkpoint in the middle of a reading: the sums of its monitors, by their
+/// bits, since a number that becomes text may lose its last one.
+const SUMS: &str = "reading";
+
+/// The sums of the reading that was begun when `checkpoint`, called `name` in messages, was written.
+///
+/// # Errors
+/// If they are something else.
+pub(crate) fn begun_reading(checkpoint: &Checkpoint, name: &str) -> Result<MonitorSums, Problem> {
+    let Some(text) = checkpoint.annotations.get(SUMS) else {
+        return Ok(MonitorSums::default());
+    };
+    let bits: [u64; Monitor::COUNT] = serde_json::from_str(text).map_err(|error| {
+        Problem::failed(format!("{name}: annotation {SUMS} is damaged: {error}"))
+    })?;
+    Ok(MonitorSums(bits.map(f64::from_bits)))
+}
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +126,7 @@ impl<'a, B: Backend> Training<'a, B> {
         let step = trainer.steps_done();
         let config_text = config.to_toml()?;
         dir.rewind(step);
-        run_dir::replace(&dir.config(), config_text.as_bytes())?;
+        dir.replace(&dir.config(), config_text.as_bytes())?;
         let (lines, warning) = dir.truncate_metrics(step)?;
         if let Some(text) = warning {
             warn!("{text}");
@@ -170,6 +188,11 @@ impl<'a, B: Backend> Training<'a, B> {
         let due = |step: u64, every: u64| every > 0 && step.is_multiple_of(every);
         let first = self.trainer.steps_done();
         self.started = Instant::now();
+        // The picture that was due after the checkpoint, if the program ended between the two.
+        let pictured = first == total || (first > 0 && due(first, pace.sample));
+        if pictured && !self.dir.samples(first).exists() {
+            self.picture()?;
+        }
         while self.trainer.steps_done() < total {
             if self.observer.stop_requested() {
                 return self.stop();
@@ -184,16 +207,14 @@ impl<'a, B: Backend> Training<'a, B> {
             if read {
                 self.read()?;
             }
-            if last || due(step, pace.sample) {
-                self.picture()?;
-            }
+            // Whatever keeps a picture from being drawn, the work is saved before.
             if last || due(step, pace.checkpoint) || (read && self.checkpoint_is_old()) {
                 self.save()?;
             }
+            if last || due(step, pace.sample) {
+                self.picture()?;
+            }
             self.observer.progress(step);
-        }
-        if total == 0 {
-            self.picture()?;
         }
         self.conclude();
         Ok(Ending::Done)
@@ -290,7 +311,8 @@ impl<'a, B: Backend> Training<'a, B> {
 
     /// The hint that the last checkpoint is there, if there is one.
     fn intact(&self, then: &str) -> Option<String> {
-        self.saved_step.map(|step| {
+        let saved = |step: &u64| self.dir.checkpoint(*step).is_file();
+        self.saved_step.filter(saved).map(|step| {
             let command = resume_command(self.dir.path(), self.precision);
             format!("the checkpoint of step {step} is intact; {then}: {command}")
         })
@@ -311,6 +333,14 @@ impl<'a, B: Backend> Training<'a, B> {
         if let Some(last) = self.readings.last() {
             annotations.insert(LAST_READING.into(), last.step.to_string());
         }
+        let sums = self.trainer.take_sums();
+        let sums = sums.map_err(|error| self.broken(&error))?;
+        self.trainer.give_back_sums(sums);
+        // Only a run that is stopped is saved in the middle of a reading.
+        if sums != MonitorSums::default() {
+            let bits = sums.0.map(f64::to_bits).map(|bits| bits.to_string());
+            annotations.insert(SUMS.into(), format!("[{}]", bits.join(",")));
+        }
         self.dir.sync(&self.metrics)?;
         let checkpoint = self
             .trainer
@@ -320,6 +350,7 @@ impl<'a, B: Backend> Training<'a, B> {
             return Err(self.diverged(&format!("a parameter after step {step}")));
         }
         let path = self.dir.checkpoint(step);
+        run_dir::make_folder_of(&path)?;
         checkpoint.save(&path).map_err(|error| {
             Problem::failed(error.to_string()).maybe_hint(self.intact("then go on with"))
         })?;
@@ -361,9 +392,10 @@ impl<'a, B: Backend> Training<'a, B> {
         let (shape, backdrop) = (&self.shown.record.shape, &self.shown.backdrop);
         let picture = pictures::draw(&title, shape, cols, &samples, grid, backdrop)
             .map_err(Problem::undrawn(&path))?;
-        run_dir::replace(&path, &picture)?;
-        self.pictured_step = Some(step);
+        // Before the picture, so that with it nothing is left to draw.
         self.draw_curves()?;
+        self.dir.replace(&path, &picture)?;
+        self.pictured_step = Some(step);
         info!("samples of step {step}");
         self.observer.event(&Event::Sample {
             step,
@@ -424,18 +456,15 @@ impl<'a, B: Backend> Training<'a, B> {
             name: finding.kind.label(),
         });
         let curves = pictures::curves(&self.readings, findings.collect(), &title);
-        run_dir::replace(&self.dir.losses(), curves.to_svg().as_bytes())
+        self.dir
+            .replace(&self.dir.losses(), curves.to_svg().as_bytes())
     }
 
     /// Saves what is there, since the observer wants to stop.
     fn stop(&mut self) -> Result<Ending, Problem> {
         let step = self.trainer.steps_done();
-        if self.saved_step != Some(step) {
-            if !step.is_multiple_of(self.pace.log) {
-                self.read()?;
-            }
-            self.save()?;
-        }
+        // No reading: a run that was stopped has the same ones as a run that was not.
+        self.save()?;
         self.draw_curves()?;
         info!("interrupted after step {step}");
         self.observer.event(&Event::Interrupted {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests end where they fail")]
 
+use std::path::Path;
+
 use gan_run::config::Overrides;
 use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
 use gan_run::event::{Event, Observer};
@@ -66,15 +68,30 @@ fn observer_is_told_of_a_run_and_may_stop_it() {
     let mut watcher = Watcher::new(7);
     assert_eq!(watcher.watch(plan), Ending::Interrupted);
     let [data, start, metrics, checkpoint] = ["data", "start", "metrics", "checkpoint"];
-    let expected = [data, start, checkpoint, metrics, checkpoint, "interrupted"];
+    let expected = [data, start, checkpoint, checkpoint, "interrupted"];
     assert_eq!(watcher.events, expected);
 
     let mut watcher = Watcher::new(u64::MAX);
     let plan = Plan::resume(Some(&run), &Overrides::default(), &mut watcher).unwrap();
     assert_eq!(watcher.watch(plan), Ending::Done);
     assert_eq!(watcher.step, 20);
-    let expected = [data, start, metrics, metrics, "sample", checkpoint, "done"];
+    let expected = [data, start, metrics, metrics, checkpoint, "sample", "done"];
     assert_eq!(watcher.events, expected);
+
+    // The readings are those of a run that was not stopped.
+    let whole = folder.path().join("whole");
+    let plan = Plan::new_run("ring8", &overrides, Some(&whole), Existing::Keep).unwrap();
+    Watcher::new(u64::MAX).watch(plan);
+    let metrics = |run: &Path| {
+        let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+        let lines = text.lines().map(|line| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line.as_object_mut().unwrap().remove("seconds").unwrap();
+            line
+        });
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(metrics(&run), metrics(&whole));
 
     // What the run leaves is all that a sampler needs.
     let model = Model::load(&run).unwrap();

@@ -24,7 +24,7 @@ const SHEET: [usize; 2] = [10, 10];
 pub(crate) struct DataArgs {
     /// Data as for `train --data`: a table, an array, a directory, or a built-in source.
     #[arg(value_name = "PATH")]
-    path: String,
+    path: PathBuf,
     /// Change one key of `[data]`, such as `data.split="tail"`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -41,7 +41,7 @@ pub(crate) struct DataArgs {
 pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> {
     let mut overrides = Overrides::default();
     overrides.flag("--seed", "seed", args.seed.map(|seed| seed as i64));
-    overrides.flag("PATH", "data.source", Some(named_data(&args.path)));
+    overrides.flag("PATH", "data.source", Some(named_data(&args.path)?));
     args.set.iter().try_for_each(|set| overrides.set(set))?;
     let config = RunConfig::read(PRESET, &overrides)?;
     let dataset = gan_data::load(&config.data, config.seed)?;

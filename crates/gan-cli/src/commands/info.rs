@@ -1,7 +1,7 @@
 //! `gan-cli info`: what a run or a checkpoint is, and what this machine offers.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -15,6 +15,7 @@ use gan_run::text::{bytes, thousands};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::load_model;
 use crate::output::Output;
 
 /// `gan-cli info`.
@@ -32,7 +33,7 @@ pub(crate) struct InfoArgs {
 pub(crate) fn run(args: &InfoArgs, output: Output) -> Result<ExitCode, Problem> {
     let facts = match &args.from {
         None => machine()?,
-        Some(from) => model(&Model::load(from)?, output),
+        Some(from) => model(&load_model(from, output)?, output),
     };
     let values: BTreeMap<_, _> = facts.iter().map(|fact| (fact.name, &fact.value)).collect();
     output.event(&values);
@@ -101,10 +102,11 @@ fn model(model: &Model, output: Output) -> Vec<Fact> {
     // A seed is a name and not an amount: it is there to be typed again.
     let seed = checkpoint.seed.to_string();
     let records = shape_in_words(&record.shape);
+    let shown = |path: &Path| path.display().to_string();
     let mut facts = vec![
         Fact::new("preset", &record.preset),
-        Fact::new("checkpoint", &model.path),
-        Fact::new("run", &model.run),
+        Fact::new("checkpoint", shown(&model.path)),
+        Fact::new("run", model.run.as_deref().map(shown)),
         Fact::new("step", checkpoint.step),
         Fact::with_lines("seed", checkpoint.seed, vec![seed]),
         Fact::new("generator_parameters", parameters[0]),

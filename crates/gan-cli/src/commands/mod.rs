@@ -8,9 +8,12 @@ pub(crate) mod presets;
 pub(crate) mod sample;
 pub(crate) mod train;
 
+use std::path::Path;
+
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
+use gan_run::model::Model;
 use gan_run::problem::Problem;
 
 use crate::output::Output;
@@ -61,6 +64,18 @@ impl DeviceArgs {
         }
         Ok(device)
     }
+}
+
+/// Loads a run or a checkpoint, and says which newer checkpoints were passed over.
+///
+/// # Errors
+/// If there is none that can be read.
+pub(crate) fn load_model(from: &Path, output: Output) -> Result<Model, Problem> {
+    let model = Model::load(from)?;
+    for warning in &model.warnings {
+        output.notice(format!("warning: {warning}"));
+    }
+    Ok(model)
 }
 
 /// Reads a precision, and lists them all in the help.

@@ -11,7 +11,7 @@ use gan_run::problem::Problem;
 use gan_run::run_dir::{self, check_folder};
 use gan_run::text::nearest_word;
 
-use super::DeviceArgs;
+use super::{DeviceArgs, load_model};
 use crate::output::Output;
 
 /// The forms that samples can take.
@@ -59,11 +59,11 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
             );
         }
     }
-    let model = Model::load(&args.from)?;
+    let model = load_model(&args.from, output)?;
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => default_out(&model, seed),
+        None => default_out(&model, seed)?,
     };
     let kind = extension(&out)?;
     let is_image = model.record.shape.image().is_some();
@@ -107,13 +107,15 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
 }
 
 /// A picture beside the run's own; for a lone checkpoint in the working directory.
-fn default_out(model: &Model, seed: u64) -> PathBuf {
+fn default_out(model: &Model, seed: u64) -> Result<PathBuf, Problem> {
     let step = model.checkpoint.step;
     let name = format!("sample-step-{step:06}-seed-{seed}.png");
-    match &model.run {
-        Some(run) => run_dir::samples_folder(run).join(name),
-        None => PathBuf::from(name),
-    }
+    let Some(run) = &model.run else {
+        return Ok(PathBuf::from(name));
+    };
+    let out = run_dir::samples_folder(run).join(name);
+    run_dir::make_folder_of(&out)?;
+    Ok(out)
 }
 
 fn extension(path: &Path) -> Result<&'static str, Problem> {

@@ -1,6 +1,6 @@
 //! `gan-cli train`: what a person types to train, and what they see of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -24,10 +24,10 @@ use crate::progress::Progress;
 pub(crate) struct TrainArgs {
     /// Preset, or a TOML file that may begin with `extends = "<preset>"` [default: digits].
     #[arg(value_name = "PRESET | FILE.toml", conflicts_with = "resume")]
-    config: Option<String>,
+    config: Option<PathBuf>,
     /// Data: a directory (MNIST, CIFAR-10), an IDX, .bin, .npy or .csv file, or a built-in source.
     #[arg(long, value_name = "PATH")]
-    data: Option<String>,
+    data: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArgs,
     /// Seed of weights, latents, masks and order; the same seed gives the same run.
@@ -75,7 +75,10 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem>
     let plan = match &args.resume {
         Some(run) => Plan::resume(run.as_deref(), &overrides, &mut reporter)?,
         None => {
-            let what = args.config.as_deref().unwrap_or(presets::DEFAULT);
+            let what = args
+                .config
+                .as_deref()
+                .unwrap_or(Path::new(presets::DEFAULT));
             let existing = match args.overwrite {
                 true => Existing::Replace,
                 false => Existing::Keep,
@@ -100,7 +103,7 @@ fn overrides(args: &TrainArgs) -> Result<Overrides, Problem> {
     overrides.flag("--seed", "seed", seed);
     overrides.flag("--epochs", "run.epochs", args.epochs);
     overrides.flag("--steps", "run.steps", steps);
-    let data = args.data.as_deref().map(named_data);
+    let data = args.data.as_deref().map(named_data).transpose()?;
     overrides.flag("--data", "data.source", data);
     args.set.iter().try_for_each(|set| overrides.set(set))?;
     Ok(overrides)

@@ -3,7 +3,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "tests end where they fail")]
 
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,10 @@ impl Folder {
         self.0.path().join(name)
     }
 
+    pub(crate) fn path_of(&self, name: &Path) -> PathBuf {
+        self.0.path().join(name)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path(name).exists()
     }
@@ -60,6 +65,26 @@ impl Folder {
 
     pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The files in the folder `name`, with those in folders within it, in order.
+    pub(crate) fn list(&self, name: &str) -> String {
+        let root = self.path(name);
+        let mut folders = vec![root.clone()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let path = path.strip_prefix(&root).unwrap();
+                    files.push(path.to_str().unwrap().to_owned());
+                }
+            }
+        }
+        files.sort();
+        files.join(" ")
     }
 
     fn command(&self, line: &str) -> Command {
@@ -78,6 +103,14 @@ impl Folder {
             command.args(["--device", "cpu"]);
         }
         command
+    }
+
+    /// Runs `gan-cli <line>`, with arguments behind it, to its end.
+    pub(crate) fn run_with(&self, line: &str, arguments: &[&Path]) -> Ran {
+        Ran {
+            line: format!("{line} {arguments:?}"),
+            output: self.command(line).args(arguments).output().unwrap(),
+        }
     }
 
     /// Runs `gan-cli <line>` to its end.
@@ -153,7 +186,7 @@ impl Folder {
         let child = self
             .command(line)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut started = Started(child);
@@ -263,12 +296,25 @@ impl Started {
 
     /// Sends a signal by name, waits for the end, and returns the exit code.
     pub(crate) fn signal(&mut self, name: &str) -> Option<i32> {
+        self.send(name);
+        self.0.wait().unwrap().code()
+    }
+
+    /// Sends a signal by name, and returns the next line on stderr.
+    pub(crate) fn signal_and_listen(&mut self, name: &str) -> String {
+        self.send(name);
+        let mut line = String::new();
+        let stderr = self.0.stderr.as_mut().unwrap();
+        BufReader::new(stderr).read_line(&mut line).unwrap();
+        line
+    }
+
+    fn send(&self, name: &str) {
         let status = Command::new("kill")
             .args([name, &self.0.id().to_string()])
             .status()
             .unwrap();
         assert!(status.success());
-        self.0.wait().unwrap().code()
     }
 }
 

@@ -249,6 +249,8 @@ fn words(rates: &Rates) -> [u32; RATE_WORDS] {
 /// depend on the order of the cubes. Kernels that follow each other use the same ones.
 pub struct DeviceMonitors {
     partial: Vec<Partial>,
+    /// Sums that were taken and given back, which the next ones go on from.
+    pub(super) given_back: MonitorSums,
 }
 
 /// Partial sums, one block for each cube of a kernel.
@@ -281,6 +283,7 @@ impl DeviceMonitors {
     pub(super) fn new() -> Self {
         Self {
             partial: Vec::new(),
+            given_back: MonitorSums::default(),
         }
     }
 
@@ -302,7 +305,7 @@ impl DeviceMonitors {
 
     /// Reads all sums and sets them to zero, in place: a recorded iteration names these buffers.
     pub(super) fn take(&mut self, cube: &Cube) -> Result<MonitorSums, BackendError> {
-        let mut taken = MonitorSums::default();
+        let mut taken = std::mem::take(&mut self.given_back);
         let buffers = self.partial.iter().map(|partial| partial.sums.clone());
         let found = cube.download_all::<u32>(buffers.collect())?;
         for (Partial { of, sums, .. }, words) in self.partial.iter().zip(found) {

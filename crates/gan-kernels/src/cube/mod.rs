@@ -348,6 +348,10 @@ impl Backend for Cube {
         monitors.take(self)
     }
 
+    fn give_back_monitors(&self, monitors: &mut DeviceMonitors, sums: MonitorSums) {
+        monitors.given_back = sums;
+    }
+
     for_each_operation!(forward);
 
     fn linear_bwd_params_each<'a>(

@@ -354,6 +354,10 @@ impl<T: Real> Backend for Native<T> {
         Ok(std::mem::take(monitors))
     }
 
+    fn give_back_monitors(&self, monitors: &mut MonitorSums, sums: MonitorSums) {
+        *monitors = sums;
+    }
+
     for_each_operation!(forward);
 
     fn repeat(&self, _recording: &mut (), mut iteration: impl FnMut()) {

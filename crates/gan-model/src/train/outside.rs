@@ -1,6 +1,6 @@
 //! A game as its caller sees it: how it stands, samples, what D says, checkpoints.
 
-use gan_kernels::{Backend, BackendError, Matrix, Real};
+use gan_kernels::{Backend, BackendError, Matrix, MonitorSums, Real};
 
 use super::Trainer;
 use crate::checkpoint::{Checkpoint, CheckpointError, Tensor, named, named_mut};
@@ -55,6 +55,21 @@ impl<B: Backend> Trainer<B> {
         let k = self.rules.discriminator_steps;
         let rates = self.schedule.rates(self.step, k);
         Ok(Metrics::new(&sums, self.step, epoch, rates))
+    }
+
+    /// Takes the sums of the reading that has begun, which a checkpoint does not hold: the next
+    /// reading lacks them until [`Trainer::give_back_sums`].
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn take_sums(&mut self) -> Result<MonitorSums, BackendError> {
+        self.backend.take_monitors(&mut self.monitors)
+    }
+
+    /// Gives back what [`Trainer::take_sums`] took, from this trainer or from one that made the
+    /// checkpoint that this one continues, before another iteration.
+    pub fn give_back_sums(&mut self, sums: MonitorSums) {
+        self.backend.give_back_monitors(&mut self.monitors, sums);
     }
 
     /// Samples number `first .. first + count` of `seed`, row-major, without dropout.

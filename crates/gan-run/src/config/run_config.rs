@@ -2,8 +2,8 @@
 
 use gan_data::DataConfig;
 use gan_model::{
-    ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig, OptimizerConfig, RulesConfig,
-    ScheduleConfig,
+    ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig, MOST_STEPS, OptimizerConfig,
+    RulesConfig, ScheduleConfig,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,7 @@ impl RunConfig {
             (Some(steps), _) => steps,
             (None, epochs) => (epochs.unwrap_or(1.0) * steps_per_epoch as f64).ceil() as u64,
         };
+        let total = total.min(MOST_STEPS);
         let log = *run.log_every.get_or_insert((total / 1000).clamp(1, 100));
         let sample = *run.sample_every.get_or_insert((total / 20).max(1));
         let checkpoint = *run.checkpoint_every.get_or_insert((total / 10).max(1));
@@ -174,6 +175,10 @@ impl RunConfig {
             }
             (Some(epochs), None) if !(0.0..1e12).contains(&epochs) => {
                 return wrong("run.epochs", epochs.to_string(), "at least 0");
+            }
+            (None, Some(steps)) if steps > MOST_STEPS => {
+                let expected = format!("at most {MOST_STEPS}");
+                return wrong("run.steps", steps.to_string(), &expected);
             }
             _ => {}
         }

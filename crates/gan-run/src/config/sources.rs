@@ -1,7 +1,7 @@
 //! Where a configuration comes from: presets, files that extend them, and flags on top.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gan_model::ConfigError;
 use toml::de::{DeTable, DeValue};
@@ -12,6 +12,7 @@ use super::merge::{merge, set};
 use super::presets;
 use super::run_config::RunConfig;
 use crate::problem::{Problem, system_hint};
+use crate::run_data::not_text;
 use crate::text::{excerpt, nearest_word};
 
 impl RunConfig {
@@ -19,7 +20,7 @@ impl RunConfig {
     ///
     /// # Errors
     /// If it is neither, cannot be read, or is not a valid configuration.
-    pub fn read(what: &str, overrides: &Overrides) -> Result<Self, Problem> {
+    pub fn read(what: impl AsRef<Path>, overrides: &Overrides) -> Result<Self, Problem> {
         Sources::read(what, overrides)?.resolve()
     }
 
@@ -152,14 +153,16 @@ impl Sources {
     ///
     /// # Errors
     /// If it is neither, cannot be read or parsed, or extends itself.
-    pub fn read(what: &str, overrides: &Overrides) -> Result<Self, Problem> {
-        let name = if presets::find(what).is_some() {
-            what.to_owned()
-        } else if Path::new(what).is_file() || what.ends_with(".toml") {
-            let stem = Path::new(what).file_stem().unwrap_or_default();
+    pub fn read(what: impl AsRef<Path>, overrides: &Overrides) -> Result<Self, Problem> {
+        let what = what.as_ref();
+        let shown = what.display().to_string();
+        let name = if preset(what).is_some() {
+            shown
+        } else if what.is_file() || shown.ends_with(".toml") {
+            let stem = what.file_stem().unwrap_or_default();
             stem.to_string_lossy().into_owned()
         } else {
-            return Err(presets::unknown(what));
+            return Err(presets::unknown(&shown));
         };
         let (mut sources, mut seen) = (Vec::new(), Vec::new());
         read_into(&mut sources, &mut seen, what)?;
@@ -255,25 +258,32 @@ impl Sources {
     }
 }
 
+/// The preset that `what` is, if it is the name of one.
+fn preset(what: &Path) -> Option<&'static presets::Preset> {
+    presets::find(what.to_str()?)
+}
+
 /// Pushes `what` and then what it extends; `seen` holds what was pushed before.
-fn read_into(sources: &mut Vec<Source>, seen: &mut Vec<String>, what: &str) -> Result<(), Problem> {
-    let path = Path::new(what);
-    let preset = presets::find(what);
+fn read_into(
+    sources: &mut Vec<Source>,
+    seen: &mut Vec<PathBuf>,
+    path: &Path,
+) -> Result<(), Problem> {
+    let shown = path.display().to_string();
+    let preset = preset(path);
     let (name, text) = match preset {
-        Some(preset) => (format!("preset {what}"), preset.text.to_owned()),
-        None => (what.to_owned(), read_file(what)?),
+        Some(preset) => (format!("preset {shown}"), preset.text.to_owned()),
+        None => (shown.clone(), read_file(path)?),
     };
     let identity = match preset {
-        Some(_) => name.clone(),
-        None => path
-            .canonicalize()
-            .map_or_else(|_| name.clone(), |path| path.display().to_string()),
+        Some(_) => PathBuf::from(&name),
+        None => path.canonicalize().unwrap_or_else(|_| path.into()),
     };
     if seen.contains(&identity) {
         let chain: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
         return Err(Problem::usage(format!(
             "{}: extends itself: {} -> {name}",
-            chain.last().unwrap_or(&what),
+            chain.last().unwrap_or(&shown.as_str()),
             chain.join(" -> ")
         )));
     }
@@ -290,11 +300,11 @@ fn read_into(sources: &mut Vec<Source>, seen: &mut Vec<String>, what: &str) -> R
     let mut table = parse(&name, &text)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     if preset.is_none() {
-        rebase_data(&mut table, folder);
+        rebase_data(&mut table, folder)?;
     }
     let base = match table.remove(EXTENDS) {
         None => None,
-        Some(Value::String(base)) if presets::find(&base).is_some() => Some(base),
+        Some(Value::String(base)) if presets::find(&base).is_some() => Some(base.into()),
         Some(Value::String(base)) => {
             let file = folder.join(&base);
             if !file.is_file() {
@@ -306,7 +316,7 @@ fn read_into(sources: &mut Vec<Source>, seen: &mut Vec<String>, what: &str) -> R
                 ))
                 .maybe_hint(near.map(|near| format!("did you mean {near}?"))));
             }
-            Some(file.display().to_string())
+            Some(file)
         }
         Some(other) => {
             return Err(Problem::usage(format!(
@@ -335,14 +345,14 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn read_file(path: &str) -> Result<String, Problem> {
-    read_text(Path::new(path)).map_err(|error| {
-        let problem = Problem::usage(format!("{path}: cannot be read: {error}"));
+fn read_file(path: &Path) -> Result<String, Problem> {
+    read_text(path).map_err(|error| {
+        let problem = Problem::usage(format!("{}: cannot be read: {error}", path.display()));
         // Only where there is nothing can something else have been meant.
         if error.kind() != io::ErrorKind::NotFound {
             return problem.maybe_hint(system_hint(&error).map(str::to_owned));
         }
-        let stem = Path::new(path).file_stem().unwrap_or_default();
+        let stem = path.file_stem().unwrap_or_default();
         let near = nearest_word(&stem.to_string_lossy(), presets::names());
         problem.hint(match near {
             Some(near) => format!("there is a preset {near}"),
@@ -352,7 +362,7 @@ fn read_file(path: &str) -> Result<String, Problem> {
 }
 
 /// A relative path in a file is meant from where the file is.
-fn rebase_data(table: &mut Table, folder: &Path) {
+fn rebase_data(table: &mut Table, folder: &Path) -> Result<(), Problem> {
     let data = table
         .get_mut("data")
         .and_then(|data| data.get_mut("source"));
@@ -360,9 +370,12 @@ fn rebase_data(table: &mut Table, folder: &Path) {
         let is_name = gan_data::builtin_names().contains(&source.as_str())
             || presets::data_set(source).is_some();
         if !is_name && Path::new(source.as_str()).is_relative() {
-            *source = folder.join(source.as_str()).display().to_string();
+            let path = folder.join(source.as_str());
+            let text = path.to_str().ok_or_else(|| not_text(&path))?;
+            *source = text.to_owned();
         }
     }
+    Ok(())
 }
 
 fn parse(name: &str, text: &str) -> Result<Table, Problem> {

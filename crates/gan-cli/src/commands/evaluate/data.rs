@@ -1,6 +1,7 @@
 //! The records that samples are compared with.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use gan_data::{Dataset, Mixture, RecordShape, Transform};
 use gan_eval::{
@@ -56,7 +57,7 @@ impl EvaluationData {
     ///
     /// # Errors
     /// If it is not there, its records are not what the generator makes, or none are held out.
-    pub(super) fn load(model: &Model, given: Option<&str>) -> Result<Self, Problem> {
+    pub(super) fn load(model: &Model, given: Option<&Path>) -> Result<Self, Problem> {
         let RunData {
             dataset,
             train,

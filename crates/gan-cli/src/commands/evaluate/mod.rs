@@ -24,7 +24,7 @@ use gan_run::run_dir;
 use gan_run::text::nearest_word;
 use serde_json::json;
 
-use super::{DeviceArgs, positive};
+use super::{DeviceArgs, load_model, positive};
 use crate::output::Output;
 use crate::progress::Stages;
 use cache::Cache;
@@ -42,7 +42,7 @@ pub(crate) struct EvaluateArgs {
     from: PathBuf,
     /// Path of the data, if it has moved since the training.
     #[arg(long, value_name = "PATH")]
-    data: Option<String>,
+    data: Option<PathBuf>,
     /// Number of samples.
     #[arg(long, value_name = "N", default_value = "10000", allow_negative_numbers = true,
           value_parser = RangedU64ValueParser::<usize>::new().range(2..=10_000_000))]
@@ -69,7 +69,7 @@ pub(crate) struct EvaluateArgs {
 /// `gan-cli evaluate`.
 pub(crate) fn run(args: &EvaluateArgs, output: Output) -> Result<ExitCode, Problem> {
     let metrics = asked(&args.metrics)?;
-    let model = Model::load(&args.from)?;
+    let model = load_model(&args.from, output)?;
     let data = EvaluationData::load(&model, args.data.as_deref())?;
     check_amount("--samples", args.samples, data.cols())?;
     let nearest_mode = data.nearest_mode();

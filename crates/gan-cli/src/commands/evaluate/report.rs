@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use gan_eval::{Finding, Row, RowKind, Section, Uncertainty};
 use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, ORANGE, SILVER};
 use gan_run::problem::Problem;
-use gan_run::run_dir;
-use gan_run::text::{decimals_of_error, four_digits};
+use gan_run::run_dir::{self, EVALUATION_REPORT};
+use gan_run::text::{decimals_of_error, four_digits, path_as_text, path_as_text_if_any};
 use serde::{Deserialize, Serialize};
 
 use super::data::DataFacts;
 use crate::output::Output;
 
-/// The file that holds the whole report.
-const FILE: &str = "evaluation.json";
 /// Pixels of a chart per unit, so that it is sharp on today's screens.
 const SCALE: f64 = 2.0;
 /// Sections whose rows are one quantity, so that their bars compare.
@@ -24,8 +22,10 @@ const CHARTED: [&str; 2] = ["parzen", "wasserstein"];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// The checkpoint's file.
+    #[serde(serialize_with = "path_as_text")]
     pub(super) checkpoint: PathBuf,
     /// The run that it lies in, if any.
+    #[serde(serialize_with = "path_as_text_if_any")]
     pub(super) run: Option<PathBuf>,
     /// The preset that the run was started from.
     pub(super) preset: String,
@@ -57,7 +57,7 @@ impl Report {
         })?;
         let json = serde_json::to_vec_pretty(self)
             .map_err(|error| Problem::failed(format!("cannot write the evaluation: {error}")))?;
-        let mut files = vec![(folder.join(FILE), json)];
+        let mut files = vec![(folder.join(EVALUATION_REPORT), json)];
         let charted = |section: &&Section| CHARTED.contains(&section.id.as_str());
         for section in self.sections.iter().filter(charted) {
             let title = format!("{}, step {}: {}", self.preset, self.step, head(section));

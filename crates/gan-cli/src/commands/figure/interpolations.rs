@@ -43,7 +43,7 @@ pub(super) struct Args {
 /// Runs `gan-cli figure 3`.
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     let target = Target::new(args.out.as_deref(), "figure3.png")?;
-    let (model, shape) = model::load(args.model.from.as_deref())?;
+    let (model, shape) = model::load(args.model.from.as_deref(), output)?;
     let seed = args.model.seed.unwrap_or(model.checkpoint.seed);
     let path = if args.spherical {
         Path::Arc

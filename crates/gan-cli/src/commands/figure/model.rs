@@ -9,6 +9,9 @@ use gan_run::model::{Generator, Model};
 use gan_run::problem::Problem;
 use gan_run::run_dir::{self, RUNS};
 
+use crate::commands::load_model;
+use crate::output::Output;
+
 /// Arguments that Figures 2 and 3 have in common.
 #[derive(Debug, clap::Args)]
 pub(super) struct ModelArgs {
@@ -31,11 +34,11 @@ pub(super) type ImageShape = [usize; 3];
 ///
 /// # Errors
 /// If there is none, it cannot be read, or it makes something else.
-pub(super) fn load(from: Option<&Path>) -> Result<(Model, ImageShape), Problem> {
+pub(super) fn load(from: Option<&Path>, output: Output) -> Result<(Model, ImageShape), Problem> {
     let Some(from) = from else {
         return newest();
     };
-    let model = Model::load(from)?;
+    let model = load_model(from, output)?;
     match model.record.shape.image() {
         Some(shape) => Ok((model, shape)),
         None => Err(Problem::usage(format!(

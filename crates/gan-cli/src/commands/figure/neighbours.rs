@@ -24,7 +24,7 @@ pub(super) struct Args {
     cols: usize,
     /// Where the training records are now [default: where the run found them].
     #[arg(long, value_name = "PATH")]
-    data: Option<String>,
+    data: Option<PathBuf>,
     /// File to write, .png or .svg [default: figure2.png].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub(super) struct Args {
 /// Runs `gan-cli figure 2`.
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     let target = Target::new(args.out.as_deref(), "figure2.png")?;
-    let (model, shape) = model::load(args.model.from.as_deref())?;
+    let (model, shape) = model::load(args.model.from.as_deref(), output)?;
     let data = RunData::load(&model, args.data.as_deref())?;
     if let Some(warning) = &data.warning {
         output.notice(format!("warning: {warning}"));
