@@ -51,6 +51,11 @@ pub struct DataConfig {
     /// The kind of a file whose name does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// The array that is meant in a file of several, `.npz` or `.safetensors`.
+    ///
+    /// Default: the only one, or the only one with several values a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<String>,
     /// Height and width of the images that the rows of an array or a table are, and 3 where pixels
     /// are red, green and blue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,6 +108,7 @@ impl DataConfig {
             split: None,
             normalize: Normalize::Auto,
             format: None,
+            array: None,
             image: None,
             resize: None,
             header: None,

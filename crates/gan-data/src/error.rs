@@ -83,8 +83,19 @@ pub enum DataProblem {
     Expands { expected: u64 },
     #[error("needs about {found} bytes of memory, expected at most {expected}, which are free")]
     Memory { found: u64, expected: u64 },
-    #[error("damaged or truncated gzip data")]
-    Gzip(#[source] io::Error),
+    #[error("damaged archive: {0}")]
+    Archive(String),
+    #[error("{}found the arrays {}", asked(found.as_deref()), list(expected))]
+    Arrays {
+        /// The array that was asked for and is not there.
+        found: Option<String>,
+        /// Name and sizes of each.
+        expected: Vec<String>,
+        /// The name of one of them.
+        example: String,
+    },
+    #[error("damaged or truncated compressed data")]
+    Compressed(#[source] io::Error),
     #[error("found {found} bytes, expected a multiple of {expected} (label byte + 32×32×3 pixels)")]
     RecordLength { found: u64, expected: u64 },
     #[error("cannot be read as a picture: {0}")]
@@ -164,6 +175,14 @@ pub enum DataProblem {
     CountOfFile,
 }
 
+/// The beginning of a message that an array is not there.
+fn asked(found: Option<&str>) -> String {
+    match found {
+        Some(name) => format!("data.array: found {name:?}, expected one of those of the file; "),
+        None => String::new(),
+    }
+}
+
 /// A cell that is not of its column's style.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stray {
@@ -204,7 +223,8 @@ impl DataProblem {
 }
 
 /// The kinds of file that are read, for messages.
-pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy, or a table as text";
+pub(crate) const SUPPORTED: &str =
+    "IDX (.gz or plain), CIFAR-10 .bin, .npy, .npz, .safetensors, or a table as text";
 
 /// The most names that a message lists.
 const LISTED: usize = 8;
@@ -236,6 +256,9 @@ impl DataError {
                     "bring them to one size with data.resize={expected:?}"
                 ));
             }
+            P::Arrays { example, .. } => {
+                return Some(format!("name the array with data.array={example:?}"));
+            }
             P::Pickles => return Some(unpickle(&self.path)),
             P::LoneLabels => "name the file of the images",
             P::ImageRange { .. } => "scale the pixels to whole numbers from 0 to 255",
@@ -251,7 +274,7 @@ impl DataError {
             P::Unsupported { .. } => {
                 "convert it in Python: np.save(path, x.reshape(len(x), -1).astype(np.float64))"
             }
-            P::Truncated { .. } | P::Gzip(_) => {
+            P::Truncated { .. } | P::Compressed(_) | P::Archive(_) => {
                 "the download or copy may have been cut short; fetch the file again"
             }
             P::RecordLength { found, .. } if found.is_multiple_of(3074) => {

@@ -6,18 +6,20 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use gan_kernels::free_memory;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use crate::error::{DataError, DataProblem};
 
 /// Bytes that [`Input::prefix`] shows, enough for every magic and a line of a table.
 const PREFIX: u64 = 4096;
 
-/// Deflate expands at most 1,032 times: 258 bytes from two bits (RFC 1951).
+/// Deflate expands at most 1,032 times: 258 bytes from two bits (RFC 1951); zstd expands more, but
+/// no records that anybody learns from.
 const DEFLATE_RATIO: u64 = 1032;
 
 /// The most that is ever decompressed from one file, 16 GiB.
@@ -31,7 +33,7 @@ const SMALL: u64 = 64 << 20;
 /// Bytes of memory per byte of an array at the peak, and of a table whose cells are not empty: read
 /// into one vector and converted into another.
 const ARRAY_MEMORY: u64 = 2;
-const TABLE_MEMORY: u64 = 3;
+const MEMORY: u64 = 3;
 
 /// A file that is being read.
 pub(crate) struct Input {
@@ -51,7 +53,7 @@ enum Length {
 }
 
 impl Input {
-    /// Opens `path` and decompresses it if its content is gzip.
+    /// Opens `path` and decompresses it if its content is gzip or zstd.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let unreadable = |source| DataProblem::unreadable(source).at(path);
         let metadata = fs::metadata(path).map_err(unreadable)?;
@@ -64,6 +66,7 @@ impl Input {
             return Err(DataProblem::Empty.at(path));
         }
         let gzip = prefix.starts_with(&[0x1f, 0x8b]);
+        let zstd = prefix.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
         let plain = io::Cursor::new(prefix.clone()).chain(file);
         let mut input = Self {
             path: path.into(),
@@ -73,17 +76,36 @@ impl Input {
             length: Length::Exact(metadata.len()),
         };
         if gzip {
-            input.decompress(metadata.len())?;
+            input.decompress(|plain| Ok(Box::new(MultiGzDecoder::new(plain))))?;
+        } else if zstd {
+            input.decompress(|plain| Ok(Box::new(Zstd::new(plain)?)))?;
         }
         Ok(input)
     }
 
-    fn decompress(&mut self, compressed: u64) -> Result<(), DataError> {
+    /// Content that is in memory already, a part of the file at `path`.
+    pub(crate) fn of(path: &Path, content: Vec<u8>) -> Self {
+        let length = content.len() as u64;
+        Self {
+            path: path.into(),
+            prefix: content[..content.len().min(PREFIX as usize)].to_vec(),
+            reader: Box::new(io::Cursor::new(content)),
+            consumed: 0,
+            length: Length::Exact(length),
+        }
+    }
+
+    fn decompress(
+        &mut self,
+        decoder: impl FnOnce(Plain) -> io::Result<Box<dyn Read>>,
+    ) -> Result<(), DataError> {
         let plain = std::mem::replace(&mut self.reader, Box::new(io::empty()));
-        let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, plain));
-        let most = compressed.saturating_mul(DEFLATE_RATIO);
-        let sane = compressed.saturating_mul(RATIO).saturating_add(SMALL);
+        let stored = self.length();
+        let most = stored.saturating_mul(DEFLATE_RATIO);
+        let sane = stored.saturating_mul(RATIO).saturating_add(SMALL);
         self.length = Length::AtMost(most.min(sane).min(MAX_DECOMPRESSED));
+        let decoder = decoder(BufReader::with_capacity(1 << 16, plain));
+        let mut decoder = decoder.map_err(|source| self.read_error(source))?;
         self.prefix = take(&mut decoder, PREFIX).map_err(|source| self.read_error(source))?;
         self.reader = Box::new(io::Cursor::new(self.prefix.clone()).chain(decoder));
         Ok(())
@@ -175,11 +197,11 @@ impl Input {
         Ok(())
     }
 
-    /// The whole content, for tables.
-    pub(crate) fn text(mut self) -> Result<Vec<u8>, DataError> {
+    /// The whole content, of a table or of a file of arrays.
+    pub(crate) fn whole(mut self) -> Result<Vec<u8>, DataError> {
         let most = self.length();
         if let Length::Exact(length) = self.length {
-            self.check_memory(length.saturating_mul(TABLE_MEMORY))?;
+            self.check_memory(length.saturating_mul(MEMORY))?;
         }
         let bytes = take(&mut self.reader, most).map_err(|source| self.read_error(source))?;
         let rest = take(&mut self.reader, 1).map_err(|source| self.read_error(source))?;
@@ -196,7 +218,7 @@ impl Input {
 
     fn read_error(&self, source: io::Error) -> DataError {
         self.error(match self.length {
-            Length::AtMost(_) => DataProblem::Gzip(source),
+            Length::AtMost(_) => DataProblem::Compressed(source),
             Length::Exact(_) => DataProblem::unreadable(source),
         })
     }
@@ -251,6 +273,43 @@ fn not_a_file(metadata: &fs::Metadata) -> Option<&'static str> {
     }
 }
 
+/// What a decompressor reads.
+type Plain = BufReader<Box<dyn Read>>;
+
+/// What zstd's frames hold, one after the other; each must have the checksum that it claims.
+struct Zstd {
+    /// `None` behind the last.
+    frame: Option<StreamingDecoder<Plain, FrameDecoder>>,
+}
+
+impl Zstd {
+    fn new(plain: Plain) -> io::Result<Self> {
+        let frame = StreamingDecoder::new(plain).map_err(io::Error::other)?;
+        Ok(Self { frame: Some(frame) })
+    }
+}
+
+impl Read for Zstd {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut frame) = self.frame.take() {
+            let read = frame.read(out)?;
+            if read > 0 || out.is_empty() {
+                self.frame = Some(frame);
+                return Ok(read);
+            }
+            let (mut plain, decoder) = frame.into_parts();
+            let claimed = decoder.get_checksum_from_data();
+            if claimed.is_some() && claimed != decoder.get_calculated_checksum() {
+                return Err(io::Error::other("wrong checksum"));
+            }
+            if !plain.fill_buf()?.is_empty() {
+                *self = Self::new(plain)?;
+            }
+        }
+        Ok(0)
+    }
+}
+
 /// Up to `count` bytes of `reader`, fewer at the end of the file.
 fn take(reader: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -286,7 +345,7 @@ pub(crate) fn extension(path: &Path) -> String {
         extension.to_string_lossy().to_lowercase()
     };
     match of(path) {
-        gzip if gzip == "gz" => of(&path.with_extension("")),
+        compressed if ["gz", "zst"].contains(&compressed.as_str()) => of(&path.with_extension("")),
         plain => plain,
     }
 }

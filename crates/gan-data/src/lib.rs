@@ -27,6 +27,7 @@
 //! against the file, or holds more memory than a small multiple of the file.
 //! Nothing here prints, and nothing here trains.
 
+mod archive;
 mod array;
 mod builtin;
 mod cifar;

@@ -18,6 +18,9 @@ pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest header that is read, in bytes; `numpy.load` has the same limit.
 const MAX_HEADER: usize = 10_000;
 
+/// Bytes before the longest header, and the header.
+pub(crate) const LONGEST_START: u64 = 12 + MAX_HEADER as u64;
+
 /// Loads an array: 1-D as records of one column, 2-D as vectors, 3-D and 4-D as images; `image` is
 /// the key that makes images of vectors.
 pub(crate) fn load(mut input: Input, image: Option<&[usize]>) -> Result<Loaded, DataError> {
@@ -48,6 +51,11 @@ pub(crate) fn load(mut input: Input, image: Option<&[usize]>) -> Result<Loaded, 
         false => raw,
     };
     array::records(raw, &shape, image).map_err(|problem| input.error(problem))
+}
+
+/// The sizes of an array, from the beginning of its file.
+pub(crate) fn shape(input: &mut Input) -> Result<Vec<u64>, DataError> {
+    Ok(read_header(input)?.shape)
 }
 
 /// A file named `.npy` that does not begin like one.

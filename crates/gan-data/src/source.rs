@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use crate::archive::ArrayKeys;
 use crate::config::{DataConfig, Format};
 use crate::error::{DataError, DataProblem};
 use crate::input::{Input, as_text, extension, list};
 use crate::record::{Loaded, Raw};
 use crate::table::{self, Table, TableKeys};
-use crate::{array, cifar, folder, idx, npy};
+use crate::{archive, array, cifar, folder, idx, npy};
 
 /// Extensions of tables; the other kinds begin with a magic number.
 const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "dat", "data"];
@@ -22,6 +23,10 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
     }
     let input = Input::open(path)?;
     let image = config.image.as_deref();
+    let keys = ArrayKeys {
+        array: config.array.as_deref(),
+        image,
+    };
     if idx::is_idx(&input) {
         return idx::load_file(input, image);
     }
@@ -32,6 +37,8 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
         return read_table(input, config);
     }
     match extension(path).as_str() {
+        "npz" => archive::load_npz(input, keys),
+        "safetensors" => archive::load_safetensors(input, keys),
         "bin" => cifar::load_file(input),
         known if TABLES.contains(&known) => read_table(input, config),
         // Named as kinds that begin with a magic number, which is absent.
@@ -50,7 +57,7 @@ fn read_table(input: Input, config: &DataConfig) -> Result<Loaded, DataError> {
         drop: &config.drop,
         all: config.image.is_some(),
     };
-    let text = input.text()?;
+    let text = input.whole()?;
     let at = |problem: DataProblem| problem.at(&path);
     let table = table::read(text, keys).map_err(at)?;
     match &config.image {
@@ -131,7 +138,7 @@ fn read_directory(path: &Path, config: &DataConfig) -> Result<Loaded, DataError>
 fn may_be_data(name: &str) -> bool {
     let path = Path::new(name);
     let has_known_extension = match extension(path).as_str() {
-        "bin" | "npy" => true,
+        "bin" | "npy" | "npz" | "safetensors" => true,
         other => TABLES.contains(&other),
     };
     name.ends_with('/') || has_known_extension || idx::is_idx_name(path)

@@ -19,7 +19,8 @@ fn check_error(result: Result<Dataset, DataError>, message: &str) -> DataError {
     error
 }
 
-const SUPPORTED: &str = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy, or a table as text";
+const SUPPORTED: &str =
+    "expected IDX (.gz or plain), CIFAR-10 .bin, .npy, .npz, .safetensors, or a table as text";
 
 /// Each row is the name of a file, its bytes and the message, if loading must fail with one.
 #[track_caller]
@@ -267,7 +268,7 @@ fn gzip_damaged_or_of_something_else_is_told() {
     flipped[whole.len() - 6] ^= 0x55;
     for damaged in [half, flipped] {
         let error = load_bytes("a.gz", damaged);
-        let error = check_error(error, "damaged or truncated gzip data");
+        let error = check_error(error, "damaged or truncated compressed data");
         check_hint(&error, "fetch");
     }
     let table = load_bytes("a.csv.gz", gzip(b"1,2\n3,4\n")).unwrap();
@@ -275,6 +276,34 @@ fn gzip_damaged_or_of_something_else_is_told() {
     // A small file that becomes a large one is no table.
     let bomb = gzip(&vec![b'1'; 100 << 20]);
     check_hint(&load_bytes("a.csv.gz", bomb).unwrap_err(), "unpack it");
+}
+
+#[test]
+fn zstd_loads_frame_by_frame_and_damaged_is_told() {
+    let whole = zstd(&idx_images(40, 9, 7));
+    check_size(
+        &load_bytes("images.idx3.zst", whole.clone()).unwrap(),
+        40,
+        63,
+    );
+    let frames = [zstd(b"1,2\n3,4\n"), zstd(b"5,6\n")].concat();
+    check_size(&load_bytes("a.csv.zst", frames.clone()).unwrap(), 3, 2);
+    let half = whole[..whole.len() / 2].to_vec();
+    let mut flipped = frames.clone();
+    flipped[12] ^= 0x55;
+    for (name, damaged) in [
+        ("images.idx3.zst", half),
+        ("a.csv.zst", flipped),
+        ("a.csv.zst", [&frames[..], b"more"].concat()),
+    ] {
+        let error = check_error(
+            load_bytes(name, damaged),
+            "damaged or truncated compressed data",
+        );
+        check_hint(&error, "fetch");
+    }
+    let bomb = zstd(&vec![b'1'; 100 << 20]);
+    check_hint(&load_bytes("a.csv.zst", bomb).unwrap_err(), "unpack it");
 }
 
 #[test]

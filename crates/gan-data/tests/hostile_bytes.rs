@@ -65,7 +65,9 @@ fn peak(path: &Path) -> usize {
 }
 
 #[rustfmt::skip]
-const EXTENSIONS: [&str; 7] = ["a.idx3-ubyte", "a.gz", "a.bin", "a.npy", "a.csv", "a.txt", "a"];
+const EXTENSIONS: [&str; 9] = [
+    "a.idx3-ubyte", "a.gz", "a.bin", "a.npy", "a.npz", "a.safetensors", "a.csv", "a.txt", "a",
+];
 
 /// Whole files with the names that they go by.
 fn whole() -> Vec<(&'static str, Vec<u8>)> {
@@ -76,9 +78,36 @@ fn whole() -> Vec<(&'static str, Vec<u8>)> {
         ("a.npy", npy(&npy_text("<f4", "(3, 5)"), &[1; 60])),
         ("a.npy", npy(&npy_text(">f8", "(3, 2)"), &[2; 48])),
         ("a.npy", npy(&npy_text("|u1", "(2, 3, 5)"), &[3; 30])),
+        ("a.npz", npz()),
+        ("a.safetensors", safetensors()),
+        ("a.csv.zst", zstd(b"1;2\n3;4\n")),
         ("a.csv", b"x,y,z\n1,2,3\n4.5,-6e3,7\n8,9,10\n".to_vec()),
         ("a.csv", b"1;2\n3;4\n".to_vec()),
     ]
+}
+
+/// An archive of two arrays.
+fn npz() -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut archive = rawzip::ZipArchiveWriter::new(&mut out);
+    for (name, shape) in [("x.npy", "(10, 3)"), ("y.npy", "(30,)")] {
+        let builder = archive.new_file(name);
+        let (mut entry, config) = builder.start().unwrap();
+        let mut writer = config.wrap(&mut entry);
+        let content = npy(&npy_text("|u1", shape), &[4; 30]);
+        std::io::Write::write_all(&mut writer, &content).unwrap();
+        let (_, descriptor) = writer.finish().unwrap();
+        entry.finish(descriptor).unwrap();
+    }
+    archive.finish().unwrap();
+    out
+}
+
+/// A file of one tensor.
+fn safetensors() -> Vec<u8> {
+    use safetensors::{Dtype, tensor::TensorView};
+    let tensor = TensorView::new(Dtype::F32, vec![5, 3], &[0; 60]).unwrap();
+    safetensors::serialize([("x", tensor)], None).unwrap()
 }
 
 #[derive(Clone, Debug)]
@@ -141,7 +170,7 @@ proptest! {
     #[test]
     fn load_of_random_bytes_neither_panics_nor_hoards(
         name in prop::sample::select(&EXTENSIONS),
-        start in prop::sample::select(vec![&b""[..], b"\0\0\x08\x03", b"\0\0\x08\x01", b"\x93NUMPY\x01\0", b"\x1f\x8b\x08\0"]),
+        start in prop::sample::select(vec![&b""[..], b"\0\0\x08\x03", b"\0\0\x08\x01", b"\x93NUMPY\x01\0", b"\x1f\x8b\x08\0", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"]),
         bytes in prop::collection::vec(any::<u8>(), 0..600),
     ) {
         check(name, &[start, &bytes].concat(), ANY);

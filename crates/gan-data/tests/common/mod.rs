@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
 use gan_data::{DataConfig, DataError, Dataset, Normalize, Split, load};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 /// An IDX file of images whose bytes count up.
 pub(crate) fn idx_images(count: u32, height: u32, width: u32) -> Vec<u8> {
@@ -61,6 +62,11 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// One frame of zstd data.
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
+    compress_to_vec(bytes, CompressionLevel::Fastest)
 }
 
 /// A directory that files are put into.
