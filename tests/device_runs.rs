@@ -212,6 +212,29 @@ fn replayed_schedule_has_an_effect() {
     }
 }
 
+/// A reading of a run that was stopped in it is the reading of one that was not: on a GPU to the
+/// last bits, since the sums of its cubes come back as one.
+#[test]
+fn sums_given_back_are_in_the_next_reading() {
+    let Some(cube) = cube() else { return };
+    let (game, data) = restless();
+    let mut whole = trainer(cube.clone(), &game, &data);
+    let mut stopped = trainer(cube.clone(), &game, &data);
+    let expected = curve(&mut whole, 10, 5);
+    curve(&mut stopped, 7, 5);
+    let sums = stopped.take_sums().unwrap();
+    let mut resumed = trainer(cube, &game, &data);
+    resumed.restore(&checkpoint(&stopped)).unwrap();
+    resumed.give_back_sums(sums);
+    let found = curve(&mut resumed, 3, 3);
+    let off = apart(&found, &expected[1..]);
+    assert!(off <= 1e-9, "apart by {off}");
+    // Without them it would be a reading of three iterations.
+    let mut without = trainer(processor(), &game, &data);
+    without.restore(&checkpoint(&stopped)).unwrap();
+    assert!(apart(&curve(&mut without, 3, 3), &expected[1..]) > 1e-3);
+}
+
 #[test]
 fn checkpoints_move_between_devices() {
     let Some(cube) = cube() else { return };

@@ -254,20 +254,21 @@ impl RunDir {
         }
     }
 
-    /// Keeps the readings of `metrics.jsonl` up to `step`, and returns them, with a warning if there
-    /// are lines that are none.
+    /// Keeps the readings of `metrics.jsonl` up to `step`, and hands them over; returns a warning if
+    /// there are lines that are none.
     pub(crate) fn truncate_metrics(
         &self,
         step: u64,
-    ) -> Result<(Vec<serde_json::Value>, Option<String>), Problem> {
+        mut take: impl FnMut(&serde_json::Value),
+    ) -> Result<Option<String>, Problem> {
         let path = self.metrics();
-        let (mut text, mut lines) = (String::new(), Vec::new());
+        let mut text = String::new();
         let damage = reading::each_line(&path, |line, value| {
             if value["step"].as_u64() <= Some(step) {
                 // As it was: a resumed run must leave the same file as one that ran through.
                 text.push_str(line);
                 text.push('\n');
-                lines.push(value);
+                take(&value);
             }
         });
         // What cannot be read must not be replaced.
@@ -280,7 +281,7 @@ impl RunDir {
             ))
         })?;
         replace(&path, text.as_bytes())?;
-        Ok((lines, damage.warning(&path)))
+        Ok(damage.warning(&path))
     }
 
     /// Brings to the disk the readings so far, which a checkpoint is about to count on, and the names
@@ -462,16 +463,14 @@ pub fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
     found
 }
 
-/// The lines of `metrics.jsonl`, and a warning if it cannot be read or has lines that are none.
-#[must_use]
-pub fn metrics(run: &Path) -> (Vec<serde_json::Value>, Option<String>) {
+/// Hands over the lines of `metrics.jsonl`, one after the other, since there may be millions; returns
+/// a warning if it cannot be read or has lines that are none.
+pub fn each_reading(run: &Path, mut take: impl FnMut(serde_json::Value)) -> Option<String> {
     let path = run.join(METRICS);
-    let mut lines = Vec::new();
-    let warning = match reading::each_line(&path, |_, value| lines.push(value)) {
+    match reading::each_line(&path, |_, value| take(value)) {
         Ok(damage) => damage.warning(&path),
         Err(error) => Some(format!("{}: cannot be read: {error}", path.display())),
-    };
-    (lines, warning)
+    }
 }
 
 /// The rest of the last line in the log of a run that has `mark` in it.

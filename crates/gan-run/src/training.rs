@@ -127,19 +127,24 @@ impl<'a, B: Backend> Training<'a, B> {
         let config_text = config.to_toml()?;
         dir.rewind(step);
         dir.replace(&dir.config(), config_text.as_bytes())?;
-        let (lines, warning) = dir.truncate_metrics(step)?;
+        // What the run has said before is known, and not said again.
+        let mut diagnosis = Diagnosis::new(config.game.loss);
+        let (mut readings, mut seconds_before) = (Vec::new(), 0.0);
+        let warning = dir.truncate_metrics(step, |line| {
+            diagnosis.take(line);
+            readings.extend(Reading::of(line));
+            seconds_before = line["seconds"].as_f64().unwrap_or(0.0);
+        })?;
         if let Some(text) = warning {
             warn!("{text}");
             observer.event(&Event::Warning { text });
         }
-        let seconds = |line: &serde_json::Value| line["seconds"].as_f64().unwrap_or(0.0);
         let now = Instant::now();
         let mut training = Self {
             metrics: run_dir::open_to_append(&dir.metrics())?,
-            readings: lines.iter().filter_map(Reading::of).collect(),
-            // What the run has said before is known, and not said again.
-            diagnosis: Diagnosis::of(config.game.loss, &lines),
-            seconds_before: lines.last().map_or(0.0, seconds),
+            readings,
+            diagnosis,
+            seconds_before,
             trainer,
             config,
             config_text,

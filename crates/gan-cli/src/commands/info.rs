@@ -125,17 +125,21 @@ fn model(model: &Model, output: Output) -> Vec<Fact> {
         let execution = run_dir::last_logged(run, EXECUTION_MARK);
         facts.push(Fact::new("execution", execution));
         facts.push(Fact::new("checkpoints", steps));
-        let (lines, warning) = run_dir::metrics(run);
+        // All findings, those that are over as well.
+        let mut diagnosis = Diagnosis::new(model.config.game.loss);
+        let mut last = None;
+        let warning = run_dir::each_reading(run, |line| {
+            diagnosis.take(&line);
+            last = Some(line);
+        });
         if let Some(warning) = warning {
             output.notice(format!("warning: {warning}"));
         }
-        if let Some(last) = lines.last() {
+        if let Some(last) = last {
             for key in ["epoch", "value", "d_data", "d_samples", "seconds"] {
                 facts.push(Fact::new(key, &last[key]));
             }
         }
-        // All findings, those that are over as well.
-        let diagnosis = Diagnosis::of(model.config.game.loss, &lines);
         let findings = diagnosis.findings().iter().map(Finding::to_string);
         let findings: Vec<_> = findings.collect();
         facts.push(Fact::with_lines("findings", findings.clone(), findings));

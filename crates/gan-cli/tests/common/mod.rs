@@ -89,9 +89,10 @@ impl Folder {
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gan-cli"));
+        let mut words = line.split_whitespace();
         command
             .current_dir(self.0.path())
-            .args(line.split_whitespace())
+            .args(words.next())
             // As in a container, where drivers complain of it unless the program sees to it.
             .env_remove("XDG_RUNTIME_DIR")
             // Not the user's own.
@@ -102,6 +103,7 @@ impl Folder {
         if computes && !line.contains("--device") {
             command.args(["--device", "cpu"]);
         }
+        command.args(words);
         command
     }
 

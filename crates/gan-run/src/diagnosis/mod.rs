@@ -92,17 +92,20 @@ impl Watch {
 }
 
 impl Diagnosis {
-    /// The findings of a run for `loss` with these lines of `metrics.jsonl`.
+    /// No findings yet, of a run for `loss`.
     #[must_use]
-    pub fn of(loss: LossConfig, lines: &[serde_json::Value]) -> Self {
-        let mut diagnosis = Self {
+    pub fn new(loss: LossConfig) -> Self {
+        Self {
             loss,
             ..Self::default()
-        };
-        for reading in lines.iter().filter_map(Reading::of) {
-            diagnosis.observe(&reading);
         }
-        diagnosis
+    }
+
+    /// Takes the next line of `metrics.jsonl` in.
+    pub fn take(&mut self, line: &serde_json::Value) {
+        if let Some(reading) = Reading::of(line) {
+            self.observe(&reading);
+        }
     }
 
     /// Takes the next reading in; returns what was found, or found to be over, by it: at most one
