@@ -23,7 +23,7 @@ pub struct DataError {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what variants and fields are")]
 pub enum DataProblem {
-    #[error("no such file or directory, and not one of the built-in sources")]
+    #[error("no such file or directory found, expected a path or one of the built-in sources")]
     Missing,
     #[error("cannot be read")]
     Unreadable(#[source] io::Error),
@@ -230,7 +230,7 @@ pub(crate) const SUPPORTED: &str =
 const LISTED: usize = 8;
 
 impl DataError {
-    /// A remedy, where one is known.
+    /// A remedy; none where the system refuses for a reason of its own.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         use DataProblem as P;
@@ -241,45 +241,83 @@ impl DataError {
                     "give a path, or one of the built-in sources: {names}"
                 ));
             }
-            P::NotADataSet { candidate, .. } => {
-                let candidate = candidate.as_ref()?.display();
-                return Some(format!("name one of them, for instance {candidate}"));
+            P::Unreadable(source) | P::Unwritable(source) => match source.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    "check the owner and the permissions of the path"
+                }
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "free some space, or write to another disk"
+                }
+                io::ErrorKind::NotFound => "make the folder first",
+                _ => return None,
+            },
+            P::NotAFile(_) => "copy what it holds into a file",
+            P::NotADataSet { candidate, .. } => match candidate {
+                Some(candidate) => {
+                    let candidate = candidate.display();
+                    return Some(format!("name one of them, for instance {candidate}"));
+                }
+                None => "name a directory with data in it, or a file",
+            },
+            P::Incomplete { .. } => "bring the missing files, or name one file of it",
+            P::Empty => "the download or copy may have been cut short; fetch the file again",
+            P::UnknownKind { .. } => "if it is a table, say so with data.format=\"table\"",
+            P::BadMagic { .. } | P::Trailing { .. } => {
+                "it is of another kind, or damaged; fetch the file again"
             }
+            P::LoneLabels | P::NoImages => "name the file of the images",
             P::SeveralSets { candidate, .. } => {
                 let candidate = candidate.display();
                 return Some(format!(
                     "name the file of one of them, for instance {candidate}"
                 ));
             }
-            P::PictureSize { expected, .. } => {
-                return Some(format!(
-                    "bring them to one size with data.resize={expected:?}"
-                ));
-            }
             P::Arrays { example, .. } => {
                 return Some(format!("name the array with data.array={example:?}"));
             }
-            P::Pickles => return Some(unpickle(&self.path)),
-            P::LoneLabels => "name the file of the images",
-            P::ImageRange { .. } => "scale the pixels to whole numbers from 0 to 255",
-            P::ImageKey { .. } => {
-                "28×28 grey pixels are image = [28, 28], 32×32 coloured ones image = [32, 32, 3]"
-            }
-            P::Unreadable(source) | P::Unwritable(source)
-                if source.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                "check the owner and the permissions of the path"
-            }
-            P::UnknownKind { .. } => "if it is a table, say so with data.format=\"table\"",
+            P::BadHeader { .. } => "write it again in Python: np.save(path, np.load(path))",
             P::Unsupported { .. } => {
                 "convert it in Python: np.save(path, x.reshape(len(x), -1).astype(np.float64))"
             }
             P::Truncated { .. } | P::Compressed(_) | P::Archive(_) => {
                 "the download or copy may have been cut short; fetch the file again"
             }
-            P::RecordLength { found, .. } if found.is_multiple_of(3074) => {
-                "this looks like CIFAR-100, which has two label bytes per record"
+            P::Memory { .. } => {
+                "end other programs, use a machine with more memory, or bring a part of the records"
             }
+            P::Expands { .. } | P::TooLarge { .. } if unpacker(&self.path).is_some() => {
+                let (program, path) = (unpacker(&self.path)?, quoted(&self.path));
+                return Some(format!(
+                    "if you trust it, unpack it first: {program} {path}"
+                ));
+            }
+            P::Expands { .. } => "unpack it first, if you trust it",
+            P::TooLarge { .. } => "its header is damaged; fetch the file again",
+            P::RecordLength { found, .. } if found.is_multiple_of(3074) => {
+                "this looks like CIFAR-100, which has two label bytes per record; its images can be \
+                 brought as a .npy file"
+            }
+            P::RecordLength { .. } => {
+                "the download or copy may have been cut short; fetch the file again"
+            }
+            P::Picture(_) => "remove it from the folder, or save it anew as PNG",
+            P::PictureSize { expected, .. } => {
+                return Some(format!(
+                    "bring them to one size with data.resize={expected:?}"
+                ));
+            }
+            P::Pickles => return Some(unpickle(&self.path)),
+            P::Resize { .. } => "choose for instance data.resize=[28, 28]",
+            P::ImageSize { .. } => "bring all images to one size, of 1 pixel or more",
+            P::ImageKey { .. } => {
+                "28×28 grey pixels are image = [28, 28], 32×32 coloured ones image = [32, 32, 3]"
+            }
+            P::ImageRange { .. } => "scale the pixels to whole numbers from 0 to 255",
+            P::BadLabel { .. } => "it is of another kind, or damaged; fetch the file again",
+            P::NoRecords => "bring a file with records in it",
+            P::TooManyColumns { .. } => "choose fewer with data.columns=[\"NAME\"]",
+            P::Ragged { .. } => "look for a delimiter or a quote too many in that line",
+            P::NotText => "save a spreadsheet as CSV; an archive must be unpacked",
             // Nobody types more.
             P::TextColumns { columns } if columns.len() > 5 * LISTED => {
                 "name the columns to learn with data.columns=[\"NAME\"]"
@@ -294,24 +332,16 @@ impl DataError {
                     "remove or mend these lines, or leave the column out with {key}"
                 ));
             }
-            P::Memory { .. } => {
-                "end other programs, use a machine with more memory, or bring a part of the records"
-            }
-            P::Expands { .. } | P::TooLarge { .. } if is_gzip(&self.path) => {
-                let path = quoted(&self.path);
-                return Some(format!("if you trust it, unpack it first: gunzip {path}"));
-            }
-            P::Expands { .. } => "unpack it first, if you trust it",
-            P::NotText => "save a spreadsheet as CSV; an archive must be unpacked",
-            P::Ragged { .. } => "look for a delimiter or a quote too many in that line",
+            P::UnknownColumn { .. } => "name a column as its header does, or by its number from 1",
             P::NoCompleteRecord { .. } => {
                 "leave out the columns with the most missing values by name, with data.drop=[\"NAME\"]"
             }
+            P::NothingToLearn => "bring records that differ in at least one column",
             P::NotFinite { .. } => MISSING_VALUES,
             P::Normalize(_) => "pixels and gcn are for bytes (images)",
             P::Splits { .. } => "lower train, valid or test in [data]",
+            P::Count { .. } => "choose another number with data.count=1000",
             P::CountOfFile => "use train, valid and test to take part of a file",
-            _ => return None,
         };
         Some(hint.into())
     }
@@ -324,10 +354,13 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
-/// True if `gunzip` takes the file by its name.
-fn is_gzip(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+/// The program that unpacks the file, by its name.
+fn unpacker(path: &Path) -> Option<&'static str> {
+    match path.extension()?.to_str()?.to_lowercase().as_str() {
+        "gz" => Some("gunzip"),
+        "zst" => Some("unzstd"),
+        _ => None,
+    }
 }
 
 /// A command that writes CIFAR-10's pickles, which are programs and are not read here, as the binary
@@ -390,4 +423,135 @@ pub(crate) fn excerpt(text: &str) -> String {
     let shown: String = text.chars().take(SHOWN).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };
     format!("{}{more}", shown.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The place of `problem` among all kinds; a new kind does not compile before it has one, and
+    /// then a row below.
+    fn place(problem: &DataProblem) -> usize {
+        use DataProblem as P;
+        match problem {
+            P::Missing => 0,
+            P::Unreadable(_) => 1,
+            P::Unwritable(_) => 2,
+            P::NotAFile(_) => 3,
+            P::NotADataSet { .. } => 4,
+            P::Incomplete { .. } => 5,
+            P::Empty => 6,
+            P::UnknownKind { .. } => 7,
+            P::BadMagic { .. } => 8,
+            P::LoneLabels => 9,
+            P::NoImages => 10,
+            P::SeveralSets { .. } => 11,
+            P::BadHeader { .. } => 12,
+            P::Unsupported { .. } => 13,
+            P::Truncated { .. } => 14,
+            P::Trailing { .. } => 15,
+            P::TooLarge { .. } => 16,
+            P::Expands { .. } => 17,
+            P::Memory { .. } => 18,
+            P::Compressed(_) => 19,
+            P::RecordLength { .. } => 20,
+            P::Picture(_) => 21,
+            P::PictureSize { .. } => 22,
+            P::Pickles => 23,
+            P::Resize { .. } => 24,
+            P::ImageSize { .. } => 25,
+            P::ImageKey { .. } => 26,
+            P::ImageRange { .. } => 27,
+            P::BadLabel { .. } => 28,
+            P::NoRecords => 29,
+            P::TooManyColumns { .. } => 30,
+            P::Ragged { .. } => 31,
+            P::NotText => 32,
+            P::TextColumns { .. } => 33,
+            P::Strays { .. } => 34,
+            P::UnknownColumn { .. } => 35,
+            P::NoCompleteRecord { .. } => 36,
+            P::NothingToLearn => 37,
+            P::NotFinite { .. } => 38,
+            P::Normalize(_) => 39,
+            P::Splits { .. } => 40,
+            P::Count { .. } => 41,
+            P::CountOfFile => 42,
+            P::Archive(_) => 43,
+            P::Arrays { .. } => 44,
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip] // A kind a row: what it is, what was found, what was expected, the hint.
+    fn every_kind_says_what_was_found_and_expected_and_what_helps() {
+        use DataProblem as P;
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
+        let stray = Stray { line: 7, cell: "Total".into() };
+        let (found, expected) = (3, 4);
+        let rows: [(DataProblem, &str, &str, &str); 45] = [
+            (P::Missing, "no such file", "expected a path", "built-in sources: "),
+            (P::Unreadable(denied()), "cannot be read", "", "permissions"),
+            (P::Unwritable(denied()), "cannot be written", "", "permissions"),
+            (P::NotAFile("pipe or device"), "a pipe", "a file", "copy"),
+            (P::NotADataSet { found: names(), expected: "MNIST", candidate: None },
+                r"found a\u{1b}, b", "the files of MNIST", "name a directory"),
+            (P::Incomplete { missing: names(), expected: "CIFAR-10" },
+                r"missing a\u{1b}, b", "CIFAR-10", "bring the missing"),
+            (P::Empty, "0 bytes", "expected IDX", "fetch"),
+            (P::UnknownKind { found: "x".into() }, "found x", "expected IDX", "data.format="),
+            (P::BadMagic { found: 3 }, "0x00000003", "0x00000803", "fetch"),
+            (P::LoneLabels, "one dimension", "expected images", "name the file"),
+            (P::NoImages, "vectors", "images", "name the file"),
+            (P::SeveralSets { found: names(), candidate: "b".into() }, "b", "", "for instance b"),
+            (P::BadHeader { found: "x".into(), expected: "y" }, "found x", "expected y", "np.save"),
+            (P::Unsupported { found: "x".into(), expected: "y" }, "found x", "expected y", "np.save"),
+            (P::Truncated { found, expected }, "found 3", "expected 4", "fetch"),
+            (P::Trailing { found, expected }, "at least 3", "expected 4", "fetch"),
+            (P::TooLarge { found: "9".into(), expected }, "9 bytes", "at most 4", "gunzip 'it'\\''s.gz'"),
+            (P::Expands { expected }, "more than 4", "at most that many", "gunzip 'it'\\''s.gz'"),
+            (P::Memory { found, expected }, "about 3", "at most 4", "more memory"),
+            (P::Compressed(denied()), "damaged", "", "fetch"),
+            (P::RecordLength { found, expected }, "found 3", "multiple of 4", "fetch"),
+            (P::Picture("x".into()), "picture: x", "", "save it anew"),
+            (P::PictureSize { found: [1, 2], expected: [3, 4] }, "1×2", "3×4", "data.resize=[3, 4]"),
+            (P::Pickles, "pickles", "binary version", "python3"),
+            (P::Resize { found: [0, 2], expected: 9 }, "[0, 2]", "1 to 9", "data.resize="),
+            (P::ImageSize { found: "x".into(), expected: "y".into() }, "of x", "expected y", "one size"),
+            (P::ImageKey { found: vec![7], cols: 9 }, "[7]", "make 9", "[28, 28]"),
+            (P::ImageRange { found: "x".into() }, "from x", "0 to 1", "0 to 255"),
+            (P::BadLabel { row: 8, found: 11, expected: 9 }, "row 8: found label 11", "0 to 9", "fetch"),
+            (P::NoRecords, "0 records", "at least 1", "bring"),
+            (P::TooManyColumns { found: 3, expected: 4 }, "found 3", "at most 4", "data.columns="),
+            (P::Ragged { line: 8, found: 3, expected: 4 }, "line 8: found 3", "expected 4", "delimiter"),
+            (P::NotText, "no text", "a table", "CSV"),
+            (P::TextColumns { columns: vec![("a\u{1b}".into(), names())] },
+                r"a\u{1b} (a\u{1b}, b)", "expected numbers", r#"data.drop=["a\u001B"]"#),
+            (P::Strays { column: "a".into(), strays: vec![stray] },
+                "\"Total\" on line 7", "expected a number", r#"data.drop=["a"]"#),
+            (P::UnknownColumn { key: "drop", found: "x".into(), expected: names() },
+                "\"x\"", r"a\u{1b}, b", "number from 1"),
+            (P::NoCompleteRecord { columns: "a 3".into() }, "every record", "complete records", "data.drop="),
+            (P::NothingToLearn, "no column", "at least one", "differ"),
+            (P::NotFinite { place: "line 3".into(), found: 1e99 }, "line 3: found 1", "32-bit", "fill in"),
+            (P::Normalize(Normalize::Gcn), "gcn", "expected none", "bytes"),
+            (P::Splits { found: "5".into(), expected: "4".into() }, "splits of 5", "no more than 4", "lower"),
+            (P::Count { found: 3, expected: 4 }, "is 3", "1 to 4", "data.count="),
+            (P::CountOfFile, "beside a path", "built-in source only", "train, valid"),
+            (P::Archive("x".into()), "archive: x", "", "fetch"),
+            (P::Arrays { found: Some("x".into()), expected: names(), example: "b".into() },
+                "found \"x\"", r"a\u{1b}, b", "data.array=\"b\""),
+        ];
+        for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
+            assert_eq!(place(&problem), index, "{problem}");
+            let error = problem.at("it's.gz");
+            let text = error.to_string();
+            assert!(text.starts_with("it's.gz: "), "{text}");
+            assert!(text.contains(found) && text.contains(expected), "{text}");
+            let hint = error.hint().unwrap_or_default();
+            assert!(hint.contains(remedy), "{text}: {hint}");
+            assert!(!text.chars().chain(hint.chars()).any(char::is_control), "{text}: {hint}");
+        }
+    }
 }

@@ -441,7 +441,14 @@ fn path_that_is_no_file_of_a_known_kind_is_told() {
         ("rows", "1,2", "found a file without extension"),
     ] {
         let error = check_error(load_bytes(name, bytes), &format!("{found}, {SUPPORTED}"));
-        assert_eq!(error.hint().is_some(), !bytes.is_empty(), "{error}");
+        check_hint(
+            &error,
+            if bytes.is_empty() {
+                "fetch"
+            } else {
+                "data.format"
+            },
+        );
     }
     let expected = "expected the files of MNIST (train-images-idx3-ubyte, ...) or CIFAR-10 \
                     (data_batch_1.bin, ...), or .png or .jpg pictures";

@@ -156,6 +156,36 @@ pub enum CheckpointError {
     Config(#[from] ConfigError),
 }
 
+impl CheckpointError {
+    /// A remedy, where one is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        use io::ErrorKind as K;
+        let path = match self {
+            Self::Io { source, .. } => {
+                let hint = match source.kind() {
+                    K::NotFound => "give the directory of a run, or a file of its checkpoints/",
+                    K::PermissionDenied => "check the owner and the permissions of the path",
+                    K::StorageFull | K::QuotaExceeded => "free some space on its disk",
+                    K::OutOfMemory => "end other programs, or use a machine with more memory",
+                    _ => return None,
+                };
+                return Some(hint.into());
+            }
+            Self::Format { path, .. } | Self::Version { path, .. } => path,
+            _ => return Some("use another checkpoint of its run".into()),
+        };
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).display().to_string();
+        let folder = folder.replace('\'', r"'\''");
+        Some(format!(
+            "use another checkpoint of its run; this lists what is beside it: ls '{folder}'"
+        ))
+    }
+}
+
 impl Checkpoint {
     /// The game that the configuration's text describes: in TOML the tables of a [`GameConfig`],
     /// beside which there may be others, such as those of a whole run.
@@ -359,6 +389,11 @@ impl Checkpoint {
                 dtype,
                 bytes,
             };
+            // No run keeps such a state.
+            if !tensor.values().iter().all(|value| value.is_finite()) {
+                let reason = format_args!("tensor {name} holds values that are no finite numbers");
+                return Err(format(&reason));
+            }
             checkpoint.tensors.insert(name, tensor);
         }
         Ok(checkpoint)

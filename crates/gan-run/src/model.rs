@@ -10,7 +10,7 @@ use gan_model::{Checkpoint, Sampler};
 
 use crate::config::RunConfig;
 use crate::device::Device;
-use crate::problem::Problem;
+use crate::problem::{OTHER_CHECKPOINT, Problem};
 use crate::record::RecordInfo;
 use crate::run_dir;
 
@@ -79,10 +79,14 @@ impl Model {
         let (config, checkpoint) = (&self.config.generator, &self.checkpoint);
         Ok(match device {
             Device::Cpu(native) => {
-                Generator::Cpu(Sampler::new(native.clone(), config, checkpoint)?)
+                let sampler = Sampler::new(native.clone(), config, checkpoint);
+                Generator::Cpu(sampler.map_err(Problem::of_checkpoint(&self.path))?)
             }
             #[cfg(feature = "gpu")]
-            Device::Gpu(cube) => Generator::Gpu(Sampler::new(cube.clone(), config, checkpoint)?),
+            Device::Gpu(cube) => {
+                let sampler = Sampler::new(cube.clone(), config, checkpoint);
+                Generator::Gpu(sampler.map_err(Problem::of_checkpoint(&self.path))?)
+            }
         })
     }
 }
@@ -153,6 +157,7 @@ fn generator_cols(
         Problem::failed(format!(
             "{name}: tensor {tensor}: found {found}, expected {expected}"
         ))
+        .hint(OTHER_CHECKPOINT)
     };
     let layers = &config.generator.layers;
     let bias = format!("generator.{}.b", layers.len().saturating_sub(1));
@@ -160,10 +165,10 @@ fn generator_cols(
         Some(&[1, cols]) if cols > 0 => cols,
         _ => return Err(wrong(&bias, "one of one row".into())),
     };
-    config
-        .game()
-        .validate(cols)
-        .map_err(|error| Problem::failed(format!("{name}: not a configuration: {error}")))?;
+    config.game().validate(cols).map_err(|error| {
+        let text = format!("{name}: not a configuration: {error}");
+        Problem::failed(text).hint(OTHER_CHECKPOINT)
+    })?;
     let mut fan_in = config.generator.latent;
     for (index, layer) in layers.iter().enumerate() {
         let units = layer.units.unwrap_or(cols);

@@ -104,7 +104,10 @@ impl Plan {
         let newest = run_dir::newest_readable(&path, load)?;
         let ((checkpoint, old, record, sums), warnings) = newest.ok_or_else(|| {
             let shown = path.display();
-            Problem::failed(format!("{shown}: has no checkpoint to continue from"))
+            let text =
+                format!("{shown}: found no checkpoint to continue from, expected at least one");
+            let config = shell_word(&path.join("config.toml"));
+            Problem::failed(text).hint(format!("begin again: gan-cli train {config}"))
         })?;
         let mut warn = |text| observer.event(&Event::Warning { text });
         warnings.into_iter().for_each(&mut warn);

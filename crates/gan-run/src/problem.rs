@@ -64,6 +64,17 @@ impl Problem {
         self
     }
 
+    /// From an error about what is in the checkpoint at `path`, which such errors do not name.
+    pub(crate) fn of_checkpoint(path: &Path) -> impl Fn(CheckpointError) -> Self {
+        move |error| {
+            let mut problem = Self::from(error);
+            if let Some(rest) = problem.message.strip_prefix("checkpoint: ") {
+                problem.message = format!("{}: {rest}", path.display());
+            }
+            problem
+        }
+    }
+
     /// From an error while drawing the picture at `path`.
     pub fn undrawn(path: &Path) -> impl Fn(PictureError) -> Self {
         move |error| {
@@ -87,6 +98,9 @@ pub(crate) fn with_sources(error: &(dyn Error + 'static)) -> String {
     }
     text
 }
+
+/// The hint about a checkpoint that cannot be used.
+pub(crate) const OTHER_CHECKPOINT: &str = "use another checkpoint of its run";
 
 /// What a user can do about `error` of the system, where that is known.
 pub(crate) fn system_hint(error: &io::Error) -> Option<&'static str> {
@@ -123,6 +137,9 @@ fn evaluation_hint(error: &EvalError) -> Option<String> {
             Some("hold more out with data.test, or draw more with --samples".into())
         }
         EvalError::Overflow { .. } => Some("a larger --sigma, or none".into()),
+        EvalError::UnmetNeed { .. } => {
+            Some("without --metrics, all that apply to the data are computed".into())
+        }
         _ => {
             let key = match error {
                 EvalError::OutOfRange { what, .. } if *what != "samples" => ": data.normalize",
@@ -148,7 +165,7 @@ failures! {
     DataError, |error| error.hint().map(|hint| as_flag(&hint));
     BackendError, device_hint;
     EvalError, evaluation_hint;
-    CheckpointError, |_| None;
+    CheckpointError, CheckpointError::hint;
     ConfigError, |_| None;
 }
 

@@ -6,7 +6,7 @@ use gan_data::{Dataset, RecordShape, Records, Transform, Values};
 use gan_eval::{DiscreteColumns, Points, gather};
 use sha2::{Digest, Sha256};
 
-use crate::problem::Problem;
+use crate::problem::{OTHER_CHECKPOINT, Problem};
 use crate::text::{five_digits, hexadecimal};
 
 /// The description of the training data in a checkpoint.
@@ -74,10 +74,12 @@ impl RecordInfo {
                 Problem::failed(format!(
                     "{name}: annotation {key} is missing: not a checkpoint of this program"
                 ))
+                .hint(OTHER_CHECKPOINT)
             })
         };
         let damaged = |key: &str, error: &dyn std::fmt::Display| {
             Problem::failed(format!("{name}: annotation {key} is damaged: {error}"))
+                .hint(OTHER_CHECKPOINT)
         };
         Ok(Self {
             preset: text("preset")?.to_owned(),
@@ -103,7 +105,8 @@ impl RecordInfo {
             Err(Problem::failed(format!(
                 "{name}: annotation {key} is damaged: found {found}, expected {cols}, the number \
                  of values that the generator makes"
-            )))
+            ))
+            .hint(OTHER_CHECKPOINT))
         };
         if let Some([height, width, channels]) = self.shape.image() {
             let pixels = height.checked_mul(width);

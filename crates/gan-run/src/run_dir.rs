@@ -117,7 +117,8 @@ impl RunDir {
                 return Ok(dir);
             }
         }
-        Err(Problem::failed(format!("{RUNS}/: no number is free")))
+        Err(Problem::failed(format!("{RUNS}/: no number is free"))
+            .hint("name a directory with --out"))
     }
 
     /// Removes the files that the program wrote, and folders that are empty then.
@@ -165,7 +166,7 @@ impl RunDir {
         let shown = path.display().to_string();
         Self::try_lock(path)?.ok_or_else(|| {
             Problem::failed(format!("{shown}: another process is training in this run"))
-                .hint("wait for it, or train into another directory with --out")
+                .hint("wait until it ends, or start another run: gan-cli train without --resume")
         })
     }
 
@@ -502,21 +503,23 @@ fn not_a_run(path: &Path) -> Problem {
     if path.exists() {
         problem.hint(format!("a run has a {LOG}, a {CONFIG} and {CHECKPOINTS}/"))
     } else {
-        problem
+        problem.hint(format!("this lists the runs in {RUNS}/: ls {RUNS}"))
     }
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Problem {
     let problem = Problem::failed(format!("{}: cannot be written: {error}", path.display()));
-    match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            problem.hint("choose a directory that you may write with --out DIR")
-        }
+    // A run that is resumed stays where it is, so that no flag can name another place.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let shown = shell_word(folder.unwrap_or(Path::new(".")));
+    problem.hint(match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            problem.hint("free some space, or choose another disk with --out DIR")
+            format!("free some space; this says how much there is: df -h {shown}")
         }
-        _ => problem,
-    }
+        _ => format!("write to another directory, or make this one writable: ls -ld {shown}"),
+    })
 }
 
 /// Writes one line to an open file at once.

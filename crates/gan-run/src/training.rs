@@ -292,7 +292,7 @@ impl<'a, B: Backend> Training<'a, B> {
     /// The error for a game that has left the finite numbers.
     fn diverged(&self, what: &str) -> Problem {
         error!("{what} is not a finite number");
-        let kept = match self.saved_step {
+        let kept = match self.step_on_disk() {
             Some(step) => self.dir.checkpoint(step).display().to_string(),
             None => "none".into(),
         };
@@ -314,10 +314,15 @@ impl<'a, B: Backend> Training<'a, B> {
         Problem::failed(error.to_string()).maybe_hint(hint)
     }
 
+    /// The step of the last checkpoint, if nobody has removed it.
+    fn step_on_disk(&self) -> Option<u64> {
+        self.saved_step
+            .filter(|step| self.dir.checkpoint(*step).is_file())
+    }
+
     /// The hint that the last checkpoint is there, if there is one.
     fn intact(&self, then: &str) -> Option<String> {
-        let saved = |step: &u64| self.dir.checkpoint(*step).is_file();
-        self.saved_step.filter(saved).map(|step| {
+        self.step_on_disk().map(|step| {
             let command = resume_command(self.dir.path(), self.precision);
             format!("the checkpoint of step {step} is intact; {then}: {command}")
         })
@@ -357,7 +362,10 @@ impl<'a, B: Backend> Training<'a, B> {
         let path = self.dir.checkpoint(step);
         run_dir::make_folder_of(&path)?;
         checkpoint.save(&path).map_err(|error| {
-            Problem::failed(error.to_string()).maybe_hint(self.intact("then go on with"))
+            let own = error.hint().into_iter();
+            let hints: Vec<_> = own.chain(self.intact("then go on with")).collect();
+            let hint = (!hints.is_empty()).then(|| hints.join("; "));
+            Problem::failed(error.to_string()).maybe_hint(hint)
         })?;
         self.dir.prune_checkpoints(self.config.run.keep_checkpoints);
         self.saved_step = Some(step);

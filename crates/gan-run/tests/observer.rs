@@ -52,6 +52,49 @@ impl Observer for Watcher {
     }
 }
 
+/// Puts a file in the place of the checkpoints' folder.
+struct Vandal(std::path::PathBuf);
+
+impl Observer for Vandal {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Metrics { .. } = event {
+            let folder = self.0.join("checkpoints");
+            std::fs::remove_dir_all(&folder).unwrap();
+            std::fs::write(&folder, "in the way").unwrap();
+        }
+    }
+
+    fn progress(&mut self, _: u64) {}
+
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn error_of_a_run_whose_checkpoints_were_removed_does_not_call_them_intact() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let mut overrides = Overrides::default();
+    for set in [
+        "data.count=300",
+        "game.minibatch=8",
+        "run={steps=20,log_every=20}",
+    ] {
+        overrides.set(set).unwrap();
+    }
+    let plan = Plan::new_run("ring8", &overrides, Some(&run), Existing::Keep).unwrap();
+    let precision = PrecisionChoice::F32;
+    let (device, _) = Device::open(DeviceChoice::Cpu, precision, Some(1)).unwrap();
+    let problem = plan.train(device, precision, &mut Vandal(run)).unwrap_err();
+    assert!(
+        problem.message.contains("step-000020.safetensors"),
+        "{problem}"
+    );
+    let hint = problem.hint.unwrap_or_default();
+    assert!(!hint.contains("intact"), "{hint}");
+}
+
 #[test]
 fn observer_is_told_of_a_run_and_may_stop_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -134,7 +134,10 @@ fn extension(path: &Path) -> Result<&'static str, Problem> {
                 path.display(),
                 EXTENSIONS.join(", ")
             ))
-            .maybe_hint(near.map(|near| format!("did you mean .{near}?")))
+            .hint(match near {
+                Some(near) => format!("did you mean .{near}?"),
+                None => "a picture is .png, the values are .npy or .csv".into(),
+            })
         })
 }
 

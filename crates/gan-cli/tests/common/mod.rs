@@ -226,6 +226,30 @@ impl Folder {
     }
 }
 
+/// The bytes of a checkpoint with other metadata and tensors, and without hashes: as older programs
+/// wrote it, and as a stranger might.
+pub(crate) fn edited(
+    checkpoint: &[u8],
+    edit: impl FnOnce(&mut serde_json::Value, &mut Vec<u8>),
+) -> Vec<u8> {
+    let length = u64::from_le_bytes(checkpoint[..8].try_into().unwrap()) as usize;
+    let (head, tensors) = checkpoint[8..].split_at(length);
+    let mut tensors = tensors.to_vec();
+    let mut head: serde_json::Value = serde_json::from_slice(head).unwrap();
+    let about = head["__metadata__"]["gan_checkpoint"].as_str().unwrap();
+    let mut about: serde_json::Value = serde_json::from_str(about).unwrap();
+    for hash in ["header_sha256", "tensors_sha256"] {
+        assert!(about.as_object_mut().unwrap().remove(hash).is_some());
+    }
+    edit(&mut about, &mut tensors);
+    head["__metadata__"]["gan_checkpoint"] = about.to_string().into();
+    let head = head.to_string();
+    let mut file = (head.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(head.as_bytes());
+    file.extend_from_slice(&tensors);
+    file
+}
+
 /// A command that has ended, with all that it wrote.
 pub(crate) struct Ran {
     line: String,
@@ -267,6 +291,9 @@ impl Ran {
     pub(crate) fn complains(self, parts: &[&str]) -> Self {
         let stderr = self.stderr();
         assert!(stderr.starts_with("error: "), "{stderr}");
+        // What clap refuses is followed by the command's usage.
+        let is_helped = stderr.contains("\nhint: ") || stderr.contains("--help");
+        assert!(is_helped, "no hint: {stderr}");
         assert_contains(&stderr, parts);
         self
     }

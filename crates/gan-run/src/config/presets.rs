@@ -77,7 +77,15 @@ pub fn unknown(what: &str) -> Problem {
         "{what}: found no preset and no file of this name, expected one of {}, or FILE.toml",
         listed()
     ))
-    .maybe_hint(near.map(|near| format!("did you mean {near}?")))
+    .hint(did_you_mean(near))
+}
+
+/// The hint about a word that is no preset.
+pub(super) fn did_you_mean(near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("did you mean {near}?"),
+        None => "this lists the presets: gan-cli presets".into(),
+    }
 }
 
 /// A data set that a preset names and the user has to bring.

@@ -8,7 +8,7 @@ use gan_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::problem::Problem;
+use crate::problem::{OTHER_CHECKPOINT, Problem};
 
 /// Everything that a run depends on; what `config.toml` holds.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -148,6 +148,7 @@ impl RunConfig {
     pub fn from_toml(text: &str, name: &str) -> Result<Self, Problem> {
         toml::from_str(text).map_err(|error| {
             Problem::failed(format!("{name}: not a configuration: {}", error.message()))
+                .hint(OTHER_CHECKPOINT)
         })
     }
 

@@ -40,6 +40,9 @@ const MOST_PARTS: usize = 16;
 /// The largest configuration that is read; a real one has some kilobytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
+/// The hint where no nearer one is known.
+const KEYS: &str = "this prints every key and what it can be: gan-cli presets --schema";
+
 /// One preset or file.
 struct Source {
     /// Its name in messages: a path, or `preset <name>`.
@@ -65,7 +68,7 @@ impl Override {
         let Self { flag, key, value } = self;
         let path: Vec<_> = key.split('.').collect();
         set(table, &path, value.clone())
-            .map_err(|at| Problem::usage(format!("{flag}: {key}: there is no {at}")))
+            .map_err(|at| Problem::usage(format!("{flag}: {key}: there is no {at}")).hint(KEYS))
     }
 
     /// True if the key leads into an array.
@@ -113,7 +116,7 @@ impl Overrides {
                 "--set {}: found a key of {parts} parts, expected at most {MOST_PARTS}",
                 excerpt(argument)
             ))
-            .hint("`gan-cli presets digits` prints the keys that there are"));
+            .hint(KEYS));
         }
         let parsed: Option<Table> = format!("value = {text}").parse().ok();
         let value = parsed
@@ -203,7 +206,7 @@ impl Sources {
         keys::check(&merged).map_err(|mistake| self.locate(mistake))?;
         keys::check_complete(&merged).map_err(|mistake| self.locate(mistake))?;
         let config: RunConfig = merged.try_into().map_err(|error: toml::de::Error| {
-            Problem::usage(format!("{}: {}", self.top(), error.message()))
+            Problem::usage(format!("{}: {}", self.top(), error.message())).hint(KEYS)
         })?;
         config.validate().map_err(|error| self.explain(&error))?;
         Ok(config)
@@ -214,14 +217,14 @@ impl Sources {
     pub fn explain(&self, error: &ConfigError) -> Problem {
         let is_missing = matches!(error, ConfigError::Missing { .. });
         let place = self.place(error.key(), is_missing);
-        Problem::usage(format!("{place}: {error}"))
+        Problem::usage(format!("{place}: {error}")).hint(KEYS)
     }
 
     /// `mistake` with the place of its key.
     fn locate(&self, mistake: Mistake) -> Problem {
         let place = self.place(&mistake.key, mistake.missing);
         let text = format!("{place}: {}: {}", mistake.key, mistake.what);
-        Problem::usage(text).maybe_hint(mistake.hint)
+        Problem::usage(text).hint(mistake.hint.unwrap_or_else(|| KEYS.into()))
     }
 
     /// The topmost source that says something about `key`: a flag, or a file and a line.
@@ -285,7 +288,8 @@ fn read_into(
             "{}: extends itself: {} -> {name}",
             chain.last().unwrap_or(&shown.as_str()),
             chain.join(" -> ")
-        )));
+        ))
+        .hint("remove `extends` from one of them, or let it name a preset"));
     }
     seen.push(identity);
     if seen.len() > MOST_FILES {
@@ -314,14 +318,15 @@ fn read_into(
                     "{name}:{line}: extends: found {base:?}, expected a preset ({}) or a file",
                     presets::listed()
                 ))
-                .maybe_hint(near.map(|near| format!("did you mean {near}?"))));
+                .hint(presets::did_you_mean(near)));
             }
             Some(file)
         }
         Some(other) => {
             return Err(Problem::usage(format!(
                 "{name}: extends: found {other}, expected a preset or a file"
-            )));
+            ))
+            .hint("for example extends = \"digits\""));
         }
     };
     sources.push(Source { name, text, table });
@@ -350,13 +355,15 @@ fn read_file(path: &Path) -> Result<String, Problem> {
         let problem = Problem::usage(format!("{}: cannot be read: {error}", path.display()));
         // Only where there is nothing can something else have been meant.
         if error.kind() != io::ErrorKind::NotFound {
-            return problem.maybe_hint(system_hint(&error).map(str::to_owned));
+            let other =
+                "name a file in TOML; this prints one to begin with: gan-cli presets digits";
+            return problem.hint(system_hint(&error).unwrap_or(other));
         }
         let stem = path.file_stem().unwrap_or_default();
         let near = nearest_word(&stem.to_string_lossy(), presets::names());
         problem.hint(match near {
             Some(near) => format!("there is a preset {near}"),
-            None => "`gan-cli presets` lists the presets; a file is named by its path".into(),
+            None => presets::did_you_mean(None),
         })
     })
 }
@@ -383,6 +390,7 @@ fn parse(name: &str, text: &str) -> Result<Table, Problem> {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
         let message = error.message().replace('\n', " ");
         Problem::usage(format!("{name}:{line}: not TOML: {message}"))
+            .hint("a preset shows the form: gan-cli presets digits")
     })
 }
 

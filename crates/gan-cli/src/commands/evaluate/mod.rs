@@ -96,7 +96,10 @@ fn asked(wanted: &[String]) -> Result<Vec<&'static str>, Problem> {
             "--metrics {name}: found no metric of this name, expected one of {}",
             known.join(", ")
         ))
-        .maybe_hint(near.map(|near| format!("did you mean {near}?"))));
+        .hint(match near {
+            Some(near) => format!("did you mean {near}?"),
+            None => "without --metrics, all that apply to the data are computed".into(),
+        }));
     }
     let is_wanted = |name: &&str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
     Ok(metric_names().filter(is_wanted).collect())

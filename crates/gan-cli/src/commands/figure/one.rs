@@ -100,6 +100,7 @@ fn play(args: &Args, output: Output) -> Result<Played, Problem> {
             "data.source: found {}, expected {PRESET}: one dimension of known density",
             config.data.source
         ))
+        .hint("begin from its preset: gan-cli presets figure1")
     })?;
     let backend = Native::<f32>::new(Some(args.threads))?;
     let trainer = |game: &GameConfig| {
@@ -150,12 +151,14 @@ fn refuse_other_prior(config: &RunConfig) -> Result<(), Problem> {
         return Err(Problem::usage(format!(
             "generator.latent: found {}, expected 1, as in the figure",
             generator.latent
-        )));
+        ))
+        .hint("set generator.latent = 1"));
     }
     if generator.prior != Prior::Uniform {
         return Err(Problem::usage(
-            "generator.prior: expected uniform, as in the figure",
-        ));
+            "generator.prior: found another, expected uniform, as in the figure",
+        )
+        .hint("set generator.prior = \"uniform\""));
     }
     Ok(())
 }

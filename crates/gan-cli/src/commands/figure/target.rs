@@ -34,7 +34,8 @@ impl Target {
                 return Err(Problem::usage(format!(
                     "--out {}: found extension {found:?}, expected png or svg",
                     path.display()
-                )));
+                ))
+                .hint("end the name in .png or .svg"));
             }
         };
         check_folder(&path)?;
