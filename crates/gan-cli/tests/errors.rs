@@ -48,10 +48,8 @@ fn folder() -> Folder {
     folder.write("broken.toml", "seed = 1\n[game\n");
     folder.write("number.toml", "extends = 3\n");
     folder.write("self.toml", "extends = \"self.toml\"\n");
-    folder.write(
-        "people.csv",
-        &"name,age\nAda,36\nAlan,41\nEmmy,53\n".repeat(30),
-    );
+    let people = "Ada,36\nAlan,41\nEmmy,53\n".repeat(30);
+    folder.write("people.csv", &format!("name,age\n{people}"));
     std::fs::create_dir(folder.path("ring8.toml")).unwrap();
     folder
 }
@@ -163,14 +161,15 @@ fn hints_about_what_cannot_be_read_or_written_name_nothing_that_does_not_help() 
             | hint: write to another directory
         2 train tiny.toml --out run | run: already holds a run | --overwrite
         2 train tiny.toml --out site | site: found files that are no run
-            | expected an empty or a new directory | hint: choose another --out
+            | expected an empty or a new directory | hint: choose another directory with --out DIR
         0 train tiny.toml --steps 1 --out another
         2 train --resume gone | gone: not the directory of a run | ls runs
-        2 sample run --out a.gif | found extension "gif", expected one of png, npy, csv | hint: did you
+        2 sample run --out a.gif | found extension "gif", expected one of png, npy, csv
+            | hint: a picture is .png, the values are .npy or .csv
         2 sample run --out gone/a.png | found no folder gone | hint: mkdir -p gone
         1 train table --data people.csv | people.csv: found text in name (Ada, Alan, Emmy)
             | expected numbers, dates | hint: leave them out with --set 'data.drop=["name"]'
-        0 train table --data people.csv --set data.drop=["name"] --steps 1 --set game.minibatch=9
+        0 train table --data people.csv --set data.drop=["name"] --steps 1 --set game.minibatch=8
         2 evaluate run --metrics zebra | found no metric of this name, expected one of
             | hint: without --metrics
         "#,

@@ -292,6 +292,9 @@ impl RunDir {
         synced.map_err(|error| unwritable(&self.metrics(), &error))?;
         // Not every platform can sync a directory.
         for folder in self.path.ancestors().take(2) {
+            // As a relative path has it, whose parent is the working directory.
+            let is_here = folder.as_os_str().is_empty();
+            let folder = if is_here { Path::new(".") } else { folder };
             if let Ok(folder) = File::open(folder) {
                 let _ = folder.sync_all();
             }

@@ -351,7 +351,6 @@ impl<'a, B: Backend> Training<'a, B> {
             let bits = sums.0.map(f64::to_bits).map(|bits| bits.to_string());
             annotations.insert(SUMS.into(), format!("[{}]", bits.join(",")));
         }
-        self.dir.sync(&self.metrics)?;
         let checkpoint = self
             .trainer
             .checkpoint(self.config_text.clone(), annotations)
@@ -361,6 +360,7 @@ impl<'a, B: Backend> Training<'a, B> {
         }
         let path = self.dir.checkpoint(step);
         run_dir::make_folder_of(&path)?;
+        self.dir.sync(&self.metrics)?;
         checkpoint.save(&path).map_err(|error| {
             let own = error.hint().into_iter();
             let hints: Vec<_> = own.chain(self.intact("then go on with")).collect();

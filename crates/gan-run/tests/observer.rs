@@ -52,7 +52,7 @@ impl Observer for Watcher {
     }
 }
 
-/// Puts a file in the place of the checkpoints' folder.
+/// Removes the checkpoints, and puts a directory in the place of the next.
 struct Vandal(std::path::PathBuf);
 
 impl Observer for Vandal {
@@ -60,7 +60,7 @@ impl Observer for Vandal {
         if let Event::Metrics { .. } = event {
             let folder = self.0.join("checkpoints");
             std::fs::remove_dir_all(&folder).unwrap();
-            std::fs::write(&folder, "in the way").unwrap();
+            std::fs::create_dir_all(folder.join("step-000020.safetensors")).unwrap();
         }
     }
 
