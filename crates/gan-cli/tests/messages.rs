@@ -280,6 +280,85 @@ fn paths_that_are_no_text_are_used_as_they_are() {
     assert!(!folder.has("x"));
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn game_that_does_not_fit_into_memory_is_refused_with_one_that_does() {
+    let folder = Folder::new();
+    let line = "train ring8 --steps 1 --threads 1 --set data.count=2000 --out run";
+    let wide = format!("{line} --set game.minibatch=262144");
+    let ran = folder.run_within(1500, &wide).exits(1);
+    let ran = ran.complains(&["the game needs about", "GiB of memory, found"]);
+    let stderr = ran.stderr();
+    let (_, fits) = stderr
+        .split_once("hint: smaller minibatches fit: ")
+        .unwrap();
+    assert!(!folder.has("run"));
+    folder
+        .run_within(1500, &format!("{line} {}", fits.trim()))
+        .exits(0);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_has_no_end_is_not_read() {
+    let folder = Folder::new();
+    folder.run("train tiny.toml --out run --steps 10").exits(0);
+    for name in [
+        "a.toml",
+        "a.safetensors",
+        "a.csv",
+        "metrics.jsonl",
+        "run.log",
+    ] {
+        std::os::unix::fs::symlink("/dev/zero", folder.path(name)).unwrap();
+    }
+    folder.check(
+        "
+        2 train a.toml | a.toml: cannot be read: found a pipe or device, expected a file
+        1 info a.safetensors | a.safetensors: cannot read the checkpoint: found a | expected a file
+        1 data a.csv | a.csv: found a pipe or device, expected a file
+        ",
+    );
+    for name in ["metrics.jsonl", "run.log"] {
+        std::fs::rename(folder.path(name), folder.path("run").join(name)).unwrap();
+    }
+    folder.check(
+        "
+        0 info run | warning: run/metrics.jsonl: cannot be read: found a pipe or device | device
+        ",
+    );
+}
+
+#[test]
+fn names_from_files_are_shown_and_not_obeyed() {
+    let folder = Folder::new();
+    let table: String = (0..60)
+        .map(|i| format!("{},{}\n", i * i % 7, i % 5))
+        .collect();
+    folder.write("a\u{1b}[2J.csv", &format!("x\u{7},=y()\n{table}"));
+    folder.write("tiny\u{1b}.toml", &TINY.replace("keep = 0.5", "keep = 1.5"));
+    for line in [
+        "data a\u{1b}[2J.csv",
+        "train table --data a\u{1b}[2J.csv --steps 3 --out run --set game.minibatch=6",
+        "train table --data a\u{1b}[2J.csv --steps 3 --out run2 --set game.minibatch=6 --json",
+        "info run",
+        "info run --json",
+        "sample run -n 3 --out b.csv",
+        "evaluate run",
+        "train tiny\u{1b}.toml",
+        "train \u{1b}[2J",
+    ] {
+        let ran = folder.run(line);
+        for text in [ran.stdout(), ran.stderr()] {
+            let obeyed = |c: char| c.is_control() && c != '\n';
+            assert!(!text.contains(obeyed), "{line}: {text:?}");
+        }
+    }
+    folder.check("0 info run | 2 columns: x\\u{7}, =y()");
+    let header = folder.read("b.csv");
+    assert!(header.starts_with("x\\u{7},'=y()\n"), "{header}");
+}
+
 /// Readings are looked at one after the other: all at once, these would take 150 MB.
 #[test]
 #[cfg(target_os = "linux")]
@@ -289,17 +368,7 @@ fn info_on_many_readings_needs_little_memory() {
     let line = folder.read("run/metrics.jsonl");
     let lines = (1..=60_000).map(|step| line.replace("\"step\":10,", &format!("\"step\":{step},")));
     folder.write("run/metrics.jsonl", &lines.collect::<String>());
-    let program = env!("CARGO_BIN_EXE_gan-cli");
-    let output = std::process::Command::new("sh")
-        .args([
-            "-c",
-            &format!("ulimit -v 100000; exec {program} info run --json"),
-        ])
-        .current_dir(folder.path("."))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let info: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let info = &folder.run_within(100, "info run --json").exits(0).json()[0];
     let last: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(info["value"], last["value"]);
 }
