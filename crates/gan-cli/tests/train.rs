@@ -478,6 +478,15 @@ fn damaged_parts_of_a_run_are_passed_over_and_said() {
     }
     std::fs::remove_file(folder.path("run/config.toml")).unwrap();
     folder.check("0 train --resume run --steps 340 | warning: run/config.toml: cannot be read");
+    for step in [320, 330, 340] {
+        folder.write(&format!("run/checkpoints/step-000{step}.safetensors"), "");
+    }
+    for command in ["sample", "info", "train --steps 400 --resume"] {
+        folder.check(&format!(
+            "1 {command} run | run/checkpoints/step-000340.safetensors: not a checkpoint
+                | nor can any of the 2 before it be read"
+        ));
+    }
 }
 
 #[test]

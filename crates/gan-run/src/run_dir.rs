@@ -449,7 +449,14 @@ pub(crate) fn newest_readable<T>(
             }
         }
     }
-    wrong.map_or(Ok(None), Err)
+    let Some(mut wrong) = wrong else {
+        return Ok(None);
+    };
+    if warnings.len() > 1 {
+        let older = warnings.len() - 1;
+        wrong.message += &format!("; nor can any of the {older} before it be read");
+    }
+    Err(wrong)
 }
 
 /// Steps and paths of the checkpoints in the directory of a run, the oldest first.
