@@ -164,7 +164,10 @@ impl CheckpointError {
         let path = match self {
             Self::Io { source, .. } => {
                 let hint = match source.kind() {
-                    K::NotFound => "give the directory of a run, or a file of its checkpoints/",
+                    // Other is what is no file, as `open` finds it.
+                    K::NotFound | K::Other => {
+                        "give the directory of a run, or a file of its checkpoints/"
+                    }
                     K::PermissionDenied => "check the owner and the permissions of the path",
                     K::StorageFull | K::QuotaExceeded => "free some space on its disk",
                     K::OutOfMemory => "end other programs, or use a machine with more memory",
