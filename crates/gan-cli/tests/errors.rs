@@ -4,6 +4,8 @@
 //! A kind is a row of a table (`Folder::check` asks each that fails for a hint), and below it stands
 //! the command that its hint says to type. The kinds of error of data alone are in `gan-data`.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{Folder, TINY, edited};

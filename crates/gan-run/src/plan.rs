@@ -30,6 +30,7 @@ pub struct Plan {
 }
 
 /// Where a training begins.
+#[allow(clippy::large_enum_variant, reason = "there is one of them, once")]
 enum Start {
     /// At the first iteration, in a new directory.
     New {

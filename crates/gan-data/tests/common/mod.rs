@@ -69,6 +69,30 @@ pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     compress_to_vec(bytes, CompressionLevel::Fastest)
 }
 
+/// An archive of two arrays.
+pub(crate) fn npz() -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut archive = rawzip::ZipArchiveWriter::new(&mut out);
+    for (name, shape) in [("x.npy", "(10, 3)"), ("y.npy", "(30,)")] {
+        let builder = archive.new_file(name);
+        let (mut entry, config) = builder.start().unwrap();
+        let mut writer = config.wrap(&mut entry);
+        let content = npy(&npy_text("|u1", shape), &[4; 30]);
+        std::io::Write::write_all(&mut writer, &content).unwrap();
+        let (_, descriptor) = writer.finish().unwrap();
+        entry.finish(descriptor).unwrap();
+    }
+    archive.finish().unwrap();
+    out
+}
+
+/// A file of one tensor.
+pub(crate) fn safetensors() -> Vec<u8> {
+    use safetensors::{Dtype, tensor::TensorView};
+    let tensor = TensorView::new(Dtype::F32, vec![5, 3], &[0; 60]).unwrap();
+    safetensors::serialize([("x", tensor)], None).unwrap()
+}
+
 /// A directory that files are put into.
 pub(crate) struct Folder(tempfile::TempDir);
 
