@@ -389,7 +389,8 @@ fn texts(columns: &[(String, Vec<String>)]) -> String {
         let cells: Vec<_> = cells.iter().map(|cell| excerpt(cell)).collect();
         format!("{} ({})", excerpt(name), cells.join(", "))
     };
-    list(&columns.iter().map(column).collect::<Vec<_>>())
+    let shown: Vec<_> = columns.iter().take(LISTED + 1).map(column).collect();
+    first_few(&shown, columns.len()).unwrap_or_default()
 }
 
 fn places(column: &str, strays: &[Stray]) -> String {
@@ -406,14 +407,19 @@ fn list(found: &[String]) -> String {
 pub(crate) fn listed(names: &[String]) -> Option<String> {
     let shown: Vec<_> = names
         .iter()
-        .take(LISTED)
+        .take(LISTED + 1)
         .map(|name| excerpt(name))
         .collect();
-    let shown = shown.join(", ");
-    match names.len() {
+    first_few(&shown, names.len())
+}
+
+/// The first few of `count` texts that can be shown as they are; nothing of none.
+pub(crate) fn first_few(shown: &[String], count: usize) -> Option<String> {
+    let few = shown[..shown.len().min(LISTED)].join(", ");
+    match count {
         0 => None,
-        n if n > LISTED => Some(format!("{shown} and {} more", n - LISTED)),
-        _ => Some(shown),
+        n if n > LISTED => Some(format!("{few} and {} more", n - LISTED)),
+        _ => Some(few),
     }
 }
 

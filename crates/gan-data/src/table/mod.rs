@@ -19,7 +19,7 @@ pub(crate) use cell::guarded;
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
-use crate::error::{DataProblem, excerpt, listed};
+use crate::error::{DataProblem, excerpt, first_few, listed};
 use column::{Kind, Scan, Values};
 use dialect::Delimiter;
 use text::Text;
@@ -305,7 +305,7 @@ impl File<'_> {
                     Plan::LeftOut
                 }
                 Kind::Constant(text, _) => {
-                    constant.push(format!("{} ({})", name(), excerpt(&text)));
+                    constant.push(format!("{} ({})", excerpt(&name()), excerpt(&text)));
                     Plan::Constant(text)
                 }
                 Kind::Empty => {
@@ -344,7 +344,7 @@ impl File<'_> {
                 "columns {names} number the records and are left out; data.columns brings them back"
             ),
         }));
-        notes.extend(listed(&constant).map(|names| {
+        notes.extend(first_few(&constant, constant.len()).map(|names| {
             format!("constant columns are written as they are and not learnt: {names}")
         }));
         notes.extend(listed(&empty).map(|names| format!("empty columns are left out: {names}")));
