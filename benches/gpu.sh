@@ -213,8 +213,9 @@ for precision in f32 tf32; do
         cp "$work/train-$precision.run/metrics.jsonl" "$results/train-$precision.jsonl"
 done
 if command -v ncu > /dev/null; then
-    # An iteration that is launched anew, and the one that is recorded.
-    step counters 90 ncu --clock-control none --cache-control none --launch-count 40 \
+    # One iteration that is launched anew, without the zeros that are made before it.
+    step counters 90 ncu --clock-control none --cache-control none --launch-count 19 \
+        --kernel-name 'regex:linear|gather|fill|advance' \
         --section SpeedOfLight --section WarpStateStats --section MemoryWorkloadAnalysis \
         --section LaunchStats --section Occupancy --csv \
         ./report --device "$device" --results "$work/counters" --quick --part mnist --precision tf32

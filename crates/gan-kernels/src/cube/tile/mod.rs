@@ -281,7 +281,8 @@ pub(crate) fn has_sum(
             if unit == 0 {
                 before[0] = shares.arrived[tile].fetch_add(1u32);
             }
-            sync_cube();
+            // And this one sees theirs: the counter alone orders nothing for the other units.
+            sync_storage();
             has_sum = before[0] + 1 == comptime!(p.shares as u32);
             if has_sum {
                 if unit == 0 {
