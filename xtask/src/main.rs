@@ -8,8 +8,10 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod kernels;
 mod reproduce;
+mod sanitize;
 mod tidy;
 
 use std::env;
@@ -49,6 +51,14 @@ enum Cli {
     Gradcheck(PassedOn),
     /// Compile every CUDA kernel of an iteration to PTX and C++, without a device; needs LLVM 22
     Kernels(kernels::Args),
+    /// Feed the program with mutated files of every kind that it reads
+    ///
+    /// The seeds are in fuzz/seeds/. An input that makes it panic is kept beside them.
+    Fuzz(fuzz::Args),
+    /// Run the kernels' tests under Miri, AddressSanitizer and ThreadSanitizer
+    ///
+    /// Needs `rustup toolchain install nightly --component miri,rust-src`.
+    Sanitize(sanitize::Args),
     /// Train a preset from several seeds, evaluate each run and draw the figures
     ///
     /// A run that is there already is taken as it is, or continued.
@@ -75,6 +85,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli {
         Cli::Ci { fix } => ci::run(&root, fix)?,
         Cli::Tidy => tidy::run(&root)?,
+        Cli::Fuzz(args) => fuzz::run(&root, &args)?,
+        Cli::Sanitize(args) => sanitize::run(&root, &args)?,
         Cli::Kernels(args) => kernels::run(&root, &args)?,
         Cli::Bench(PassedOn { args }) => bench::run(&root, &args)?,
         Cli::Reproduce(args) => reproduce::run(&root, args)?,
@@ -151,6 +163,14 @@ fn cargo(root: &Path) -> Command {
     command
 }
 
+/// Cargo of the nightly toolchain, in the repository's root.
+fn nightly(root: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", "cargo"]).args(words);
+    command.current_dir(root);
+    command
+}
+
 fn status(command: &mut Command) -> Result<ExitStatus> {
     let status = command.status();
     status.with_context(|| format!("{}: cannot be started", command.get_program().display()))
@@ -172,7 +192,15 @@ mod tests {
     #[test]
     fn command_line_is_consistent_and_refuses_what_it_does_not_know() {
         Cli::command().debug_assert();
-        for line in ["", "cj", "ci --fast", "tidy all", "kernels --dump"] {
+        for line in [
+            "",
+            "cj",
+            "ci --fast",
+            "tidy all",
+            "kernels --dump",
+            "fuzz --libfuzzer --inputs 3",
+            "sanitize memory",
+        ] {
             let words = ["xtask"].into_iter().chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "{line}");
         }

@@ -40,6 +40,38 @@ fn cpu_computes_in_f32_and_bf16_alone() {
 }
 
 #[test]
+fn instructions_are_chosen_by_the_environment_and_give_the_samples_that_the_help_promises() {
+    let folder = Folder::new();
+    let with = |instructions: &str, line: &str| {
+        folder.run_under(&[("GAN_INSTRUCTIONS", instructions)], line)
+    };
+    let info = |instructions| with(instructions, "info --json").exits(0).json().remove(0);
+    let offered = info("")["instructions"]["offered"].clone();
+    let offered: Vec<String> = serde_json::from_value(offered).unwrap();
+    assert_eq!(offered[0], "portable");
+    assert_eq!(info("")["instructions"]["taken"], *offered.last().unwrap());
+    folder.run("train tiny.toml --steps 50 --out run").exits(0);
+    let samples = offered.iter().map(|name| {
+        assert_eq!(info(name)["instructions"]["taken"], *name);
+        with(name, &format!("sample run --out {name}.npy")).exits(0);
+        folder.bytes(&format!("{name}.npy"))
+    });
+    let mut samples: Vec<_> = samples.collect();
+    // Those of x86-64 that have no fused multiply-add round other numbers.
+    if cfg!(target_arch = "x86_64") {
+        let unfused = samples.remove(0);
+        assert!(samples.iter().all(|fused| *fused != unfused));
+    }
+    assert!(samples.windows(2).all(|pair| pair[0] == pair[1]));
+    for line in ["info", "sample run", "train tiny.toml"] {
+        let expected =
+            "GAN_INSTRUCTIONS: found \"sse\", expected one that this processor has: portable";
+        let ran = with("sse", line).exits(1);
+        ran.complains(&[expected, "hint: without the variable"]);
+    }
+}
+
+#[test]
 fn runtime_that_is_not_linked_names_its_feature() {
     let folder = Folder::new();
     for (runtime, is_linked) in [

@@ -1,44 +1,14 @@
 //! No bytes make a loader panic, or hold more memory than a small multiple of the file.
 //!
-//! An allocator that counts per thread measures the loaders of files, which are single-threaded.
+//! Random bytes and files that are made to do harm; `tests/hostile/` mutates whole files.
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::path::Path;
 
 use common::*;
+use gan_hostile::{Counting, peak as peak_of};
 use proptest::prelude::*;
-
-struct Counting;
-
-thread_local! {
-    static NOW: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    let now = NOW.get() + bytes;
-    NOW.set(now);
-    PEAK.set(PEAK.get().max(now));
-}
-
-// SAFETY: every call is handed to the system's allocator as it came; counting neither allocates,
-// since the cells are constant and need no destructor, nor touches the memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise is the one that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: `pointer` came from `System` with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -57,75 +27,16 @@ const ARRAY: usize = 3;
 
 /// Loads a file and gives the peak of memory that this took.
 fn peak(path: &Path) -> usize {
-    let before = NOW.get();
-    PEAK.set(before);
     // Whether it is data or an error, it must be one of the two.
-    let _ = load_path(path).map_err(|error| (error.to_string(), error.hint()));
-    (PEAK.get() - before) as usize
+    peak_of(|| {
+        let _ = load_path(path).map_err(|error| (error.to_string(), error.hint()));
+    })
 }
 
 #[rustfmt::skip]
 const EXTENSIONS: [&str; 9] = [
     "a.idx3-ubyte", "a.gz", "a.bin", "a.npy", "a.npz", "a.safetensors", "a.csv", "a.txt", "a",
 ];
-
-/// Whole files with the names that they go by.
-fn whole() -> Vec<(&'static str, Vec<u8>)> {
-    vec![
-        ("a.idx3-ubyte", idx_images(5, 7, 3)),
-        ("a.gz", gzip(&idx_images(50, 7, 3))),
-        ("a.bin", cifar(2)),
-        ("a.npy", npy(&npy_text("<f4", "(3, 5)"), &[1; 60])),
-        ("a.npy", npy(&npy_text(">f8", "(3, 2)"), &[2; 48])),
-        ("a.npy", npy(&npy_text("|u1", "(2, 3, 5)"), &[3; 30])),
-        ("a.npz", npz()),
-        ("a.safetensors", safetensors()),
-        ("a.csv.zst", zstd(b"1;2\n3;4\n")),
-        ("a.csv", b"x,y,z\n1,2,3\n4.5,-6e3,7\n8,9,10\n".to_vec()),
-        ("a.csv", b"1;2\n3;4\n".to_vec()),
-    ]
-}
-
-#[derive(Clone, Debug)]
-enum Mutation {
-    Set(prop::sample::Index, u8),
-    Insert(prop::sample::Index, Vec<u8>),
-    Cut(prop::sample::Index, prop::sample::Index),
-    Repeat(prop::sample::Index, prop::sample::Index),
-}
-
-fn mutation() -> impl Strategy<Value = Mutation> {
-    use Mutation::*;
-    let index = any::<prop::sample::Index>;
-    prop_oneof![
-        4 => (index(), prop_oneof![Just(0), Just(255), any::<u8>()]).prop_map(|(at, to)| Set(at, to)),
-        1 => (index(), prop::collection::vec(any::<u8>(), 1..9)).prop_map(|(at, what)| Insert(at, what)),
-        1 => (index(), index()).prop_map(|(from, to)| Cut(from, to)),
-        1 => (index(), index()).prop_map(|(from, to)| Repeat(from, to)),
-    ]
-}
-
-fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
-    let length = bytes.len();
-    let at = |index: &prop::sample::Index| index.index(length + 1);
-    let between = |a, b| at(a).min(at(b))..at(a).max(at(b));
-    match mutation {
-        Mutation::Set(index, to) => {
-            // Half of the hits go to the first 32 bytes, where the headers are.
-            let at = at(index);
-            let at = if at % 2 == 0 { at % 32 } else { at };
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte = *to;
-            }
-        }
-        Mutation::Insert(index, what) => {
-            let at = at(index);
-            bytes.splice(at..at, what.iter().copied());
-        }
-        Mutation::Cut(from, to) => drop(bytes.drain(between(from, to))),
-        Mutation::Repeat(from, to) => bytes.extend_from_within(between(from, to)),
-    }
-}
 
 #[track_caller]
 fn check(name: &str, bytes: &[u8], multiple: usize) {
@@ -150,21 +61,6 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..600),
     ) {
         check(name, &[start, &bytes].concat(), ANY);
-    }
-
-    #[test]
-    fn load_of_mutated_files_neither_panics_nor_hoards(
-        (name, mut bytes) in prop::sample::select(whole()),
-        mutations in prop::collection::vec(mutation(), 1..6),
-        zip: bool,
-    ) {
-        for mutation in &mutations {
-            mutate(&mut bytes, mutation);
-        }
-        check(name, &bytes, ANY);
-        if zip {
-            check(name, &gzip(&bytes), ANY);
-        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ops::{LinearBwdParams, for_each_operation};
-use crate::{Real, Records, Schedule, StepState};
+use crate::{INSTRUCTIONS, Real, Records, Schedule, StepState};
 
 /// One method for each operation, named after its module.
 macro_rules! declare {
@@ -153,6 +153,17 @@ pub enum BackendError {
         /// The operating system's answer.
         source: Arc<std::io::Error>,
     },
+    /// The environment asks for instructions that the processor lacks, or that nobody knows.
+    #[error(
+        "{}: found {asked:?}, expected one that this processor has: {offered}",
+        INSTRUCTIONS
+    )]
+    Instructions {
+        /// The value of the variable.
+        asked: String,
+        /// The names of those that the processor has.
+        offered: String,
+    },
     /// The device that was asked for is not there.
     #[error("no device {asked}: found {found}")]
     NoDevice {
@@ -221,6 +232,7 @@ impl BackendError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Threads { .. } => Some("ask for fewer threads"),
+            Self::Instructions { .. } => Some("without the variable the best of them is taken"),
             Self::NoDevice { .. } => Some("a driver that is missing or too old hides a device"),
             Self::NotLinked { .. } => Some("build with that feature"),
             Self::Precision { .. } => Some("f32 works on every device"),

@@ -81,7 +81,7 @@ pub use backend::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners,
     WinnersRows, WinnersRowsMut,
 };
-pub use native::{Native, free_memory};
+pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;
 pub use recorder::{RecordedCall, Recorder};

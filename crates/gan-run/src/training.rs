@@ -126,6 +126,8 @@ impl<'a, B: Backend> Training<'a, B> {
         let step = trainer.steps_done();
         let config_text = config.to_toml()?;
         dir.rewind(step);
+        // The program may have ended between a checkpoint and the end of an older one.
+        dir.prune_checkpoints(config.run.keep_checkpoints);
         dir.replace(&dir.config(), config_text.as_bytes())?;
         // What the run has said before is known, and not said again.
         let mut diagnosis = Diagnosis::new(config.game.loss);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use gan_data::RecordShape;
+use gan_kernels::{INSTRUCTIONS, Native};
 use gan_run::device::{self, DeviceChoice, DeviceInfo};
 use gan_run::diagnosis::{Diagnosis, Finding};
 use gan_run::model::Model;
@@ -77,6 +78,11 @@ impl Fact {
 
 fn machine() -> Result<Vec<Fact>, Problem> {
     let (best, why) = device::resolve(DeviceChoice::Auto);
+    let taken = Native::<f32>::new(Some(1))?.instructions();
+    let offered = gan_kernels::instructions();
+    let instructions = json!({ "taken": taken, "offered": offered });
+    let offered = offered.join(", ");
+    let in_words = format!("{taken}; {INSTRUCTIONS} chooses one of {offered}");
     let devices = device::all()?;
     let lines = devices.iter().map(device_in_words).collect();
     Ok(vec![
@@ -84,6 +90,7 @@ fn machine() -> Result<Vec<Fact>, Problem> {
         Fact::new("checkpoint_format", gan_model::FORMAT_VERSION),
         Fact::new("device", format!("{best} ({why})")),
         Fact::new("processor", processor()),
+        Fact::with_lines("instructions", instructions, vec![in_words]),
         Fact::new("features", device::features()),
         Fact::with_lines("devices", devices, lines),
     ])

@@ -123,23 +123,37 @@ impl Folder {
         }
     }
 
+    /// Runs `gan-cli <line>` to its end, with `variables` in its environment.
+    pub(crate) fn run_under(&self, variables: &[(&str, &str)], line: &str) -> Ran {
+        let mut command = self.command(line);
+        command.envs(variables.iter().copied());
+        Ran {
+            line: format!("{line} under {variables:?}"),
+            output: command.output().unwrap(),
+        }
+    }
+
     /// Runs `gan-cli <line>` with at most `mebibytes` of memory to address.
     #[cfg(target_os = "linux")]
     pub(crate) fn run_within(&self, mebibytes: u64, line: &str) -> Ran {
+        let limit = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
+        self.run_by(&["sh", "-c", &limit], line)
+    }
+
+    /// Runs `gan-cli <line>` to its end by another program, whose words are `by`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn run_by(&self, by: &[&str], line: &str) -> Ran {
         let command = self.command(line);
-        let mut limited = Command::new("sh");
-        limited
+        let mut other = Command::new(by[0]);
+        other
             .current_dir(self.0.path())
-            .args([
-                "-c",
-                &format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10),
-            ])
+            .args(&by[1..])
             .arg(command.get_program())
             .args(command.get_args())
             .stdin(Stdio::null());
         Ran {
             line: line.to_owned(),
-            output: limited.output().unwrap(),
+            output: other.output().unwrap(),
         }
     }
 
@@ -263,6 +277,11 @@ impl Ran {
 
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8(self.output.stderr.clone()).unwrap()
+    }
+
+    /// True if it has come to its own end, and done what it should.
+    pub(crate) fn is_done(&self) -> bool {
+        self.output.status.success()
     }
 
     /// Asserts the exit code.

@@ -1,6 +1,12 @@
 //! Which instructions code is compiled for, chosen at run time.
 
+use std::ffi::OsStr;
 use std::sync::OnceLock;
+
+use crate::BackendError;
+
+/// The environment variable that chooses another instruction set than the best.
+pub const INSTRUCTIONS: &str = "GAN_INSTRUCTIONS";
 
 /// The instruction sets that tiles and rows are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +24,62 @@ pub(crate) enum Isa {
     WideTile,
 }
 
+/// The instruction sets that this processor has, as [`INSTRUCTIONS`] names them, the best last.
+#[must_use]
+pub fn instructions() -> Vec<&'static str> {
+    Isa::offered().map(Isa::name).collect()
+}
+
 impl Isa {
-    /// The best that this processor has.
-    pub(crate) fn detect() -> Self {
-        static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(Self::look)
+    /// The sets that [`INSTRUCTIONS`] can name, each of which has those before it.
+    const NAMED: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
+
+    /// The one that [`INSTRUCTIONS`] names, or the best that this processor has.
+    ///
+    /// # Errors
+    /// If it names none of this processor's.
+    pub(crate) fn chosen() -> Result<Self, BackendError> {
+        static CHOSEN: OnceLock<Result<Isa, BackendError>> = OnceLock::new();
+        let chosen = CHOSEN.get_or_init(|| Self::named(std::env::var_os(INSTRUCTIONS).as_deref()));
+        chosen.clone()
     }
 
+    /// Likewise, for what has the same bits whichever it is: the best where the name is wrong.
+    pub(crate) fn detect() -> Self {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| Self::chosen().unwrap_or_else(|_| Self::look()))
+    }
+
+    /// The one called `name`, or the best where there is no name, as in an empty variable.
+    fn named(name: Option<&OsStr>) -> Result<Self, BackendError> {
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
+            return Ok(Self::look());
+        };
+        let found = Self::offered().find(|isa| isa.name() == name);
+        found.ok_or_else(|| BackendError::Instructions {
+            asked: name.to_string_lossy().into_owned(),
+            offered: instructions().join(", "),
+        })
+    }
+
+    fn offered() -> impl Iterator<Item = Self> {
+        let best = Self::look();
+        let last = Self::NAMED.iter().position(|isa| *isa == best);
+        Self::NAMED.into_iter().take(last.unwrap_or(0) + 1)
+    }
+
+    /// Its name for [`INSTRUCTIONS`].
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Baseline => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 | Self::Avx512Bf16 => "avx512",
+            #[cfg(test)]
+            Self::WideTile => "wide tiles",
+        }
+    }
+
+    /// The best that this processor has.
     fn look() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
@@ -74,6 +129,36 @@ impl Isa {
             Self::Avx512 | Self::Avx512Bf16 => (12, 16 * doubled),
             #[cfg(test)]
             Self::WideTile => (12, 16 * doubled),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_are_those_that_are_named_if_the_processor_has_them() {
+        let named = |name: &str| Isa::named(Some(name.as_ref()));
+        for name in instructions() {
+            assert_eq!(named(name).unwrap().name(), name);
+        }
+        let best = Isa::look();
+        assert_eq!(instructions().last(), Some(&best.name()));
+        assert_eq!(
+            (Isa::named(None).unwrap(), named("").unwrap()),
+            (best, best)
+        );
+        let lacking = Isa::NAMED.map(Isa::name);
+        let lacking = lacking
+            .into_iter()
+            .filter(|name| !instructions().contains(name));
+        for name in lacking.chain(["AVX2", "avx", "wide tiles"]) {
+            let error = named(name).unwrap_err().to_string();
+            let expected = format!(
+                "GAN_INSTRUCTIONS: found {name:?}, expected one that this processor has: portable"
+            );
+            assert!(error.starts_with(&expected), "{error}");
         }
     }
 }

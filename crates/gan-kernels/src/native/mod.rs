@@ -26,6 +26,7 @@ use crate::{
     Schedule, StepState, Winners,
 };
 pub(crate) use isa::Isa;
+pub use isa::{INSTRUCTIONS, instructions};
 pub(crate) use lanes::{Lanes, Registers};
 pub use memory::free_memory;
 use pool::Pool;
@@ -87,16 +88,19 @@ fn lines<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
 impl<T: Real> Native<T> {
     /// A back end with `threads` threads; `None` takes as many as the machine offers.
     ///
+    /// Its code is for the best instruction set that the processor has, or for the one that the
+    /// environment variable [`INSTRUCTIONS`] names.
+    ///
     /// # Errors
-    /// If the threads cannot be started.
+    /// If the threads cannot be started, or the processor lacks those instructions.
     pub fn new(threads: Option<usize>) -> Result<Self, BackendError> {
         let threads = threads
             .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
             .unwrap_or(1)
             .max(1);
         Ok(Self {
+            isa: Isa::chosen()?,
             pool: Arc::new(Pool::new(threads)?),
-            isa: Isa::detect(),
             zeros: Zeros::Measured,
             padding: 0,
             scratch: Arc::default(),
@@ -118,6 +122,12 @@ impl<T: Real> Native<T> {
     #[cfg(test)]
     fn with_padding(self, padding: usize) -> Self {
         Self { padding, ..self }
+    }
+
+    /// The instruction set of its code, as [`INSTRUCTIONS`] names it.
+    #[must_use]
+    pub fn instructions(&self) -> &'static str {
+        self.isa.name()
     }
 
     /// Number of threads.

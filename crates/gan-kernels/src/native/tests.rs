@@ -59,6 +59,24 @@ fn native_edge_cases_match_oracle_under_every_tile_and_stride() {
     check_all::<f64>();
 }
 
+/// Few enough for Miri, which watches every access to memory: one case of each operation.
+#[test]
+fn small_products_match_oracle_under_every_tile() {
+    let mut cases: Vec<_> = all().filter(|case| case.role == Role::Edge).collect();
+    cases.sort_by_key(|case| (case.op.operation(), case.op.flop()));
+    cases.dedup_by_key(|case| case.op.operation());
+    assert!(cases.len() > 10);
+    for isa in isas() {
+        let native = Native::<f32>::new(Some(2)).unwrap().with_isa(isa);
+        for (case, zeros) in cases
+            .iter()
+            .flat_map(|case| ZEROS.map(|zeros| (case, zeros)))
+        {
+            check_with(&native.clone().with_zeros(zeros), 3, case).unwrap();
+        }
+    }
+}
+
 /// Where the processor has no bf16 products the error that says so is what is tested.
 #[test]
 fn native_bf16_edge_cases_match_oracle_within_its_rounding() {
