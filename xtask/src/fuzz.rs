@@ -58,18 +58,11 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     }
     let [program, module] = TESTS;
     let mut test = super::cargo(root);
-    test.args([
-        "test",
-        "--quiet",
-        "--package",
-        "gan-hostile",
-        "--test",
-        program,
-        "--",
-    ])
-    .args(["--nocapture", "--exact"])
-    .args(chosen.iter().map(|target| format!("{module}::{target}")))
-    .env("GAN_SEED", args.seed.to_string());
+    // With the features of `cargo xtask ci`, so that what that has built is not built again.
+    test.args(["test", "--quiet", "--workspace", "--features=benches/wgpu"])
+        .args(["--test", program, "--", "--nocapture", "--exact"])
+        .args(chosen.iter().map(|target| format!("{module}::{target}")))
+        .env("GAN_SEED", args.seed.to_string());
     match args.inputs {
         Some(inputs) => test.env("GAN_INPUTS", inputs.to_string()),
         None => {

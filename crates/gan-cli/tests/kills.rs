@@ -19,13 +19,14 @@ const RESUME: &str = "train --resume run --threads 1";
 /// Kills in a sample, each of which takes a fifth of a second.
 const SAMPLE: usize = 40;
 /// The calls that change what is on the disk, of which the sample is.
-const CHANGES: [&str; 11] = [
+const CHANGES: [&str; 12] = [
     "fdatasync",
     "fsync",
     "ftruncate",
     "mkdir",
     "openat",
     "rename",
+    "renameat",
     "renameat2",
     "rmdir",
     "unlink",

@@ -59,6 +59,9 @@ pub(crate) fn lane_sum(v: Vec4) -> f32 {
 }
 
 /// Adds to a sum whose second float keeps what the first rounds away (Knuth's two-sum).
+///
+/// A driver that takes floats for real numbers finds nothing to keep, and the sum is then that of the
+/// first float alone; on Mesa's software device sums are apart as if it were.
 #[cube]
 pub(crate) fn add_to_pair(pairs: &mut [f32], at: usize, value: f32) {
     let high = pairs[at];
