@@ -44,7 +44,8 @@ enum Command {
     /// Measure how good the samples of a run or a checkpoint are, beside controls.
     Evaluate(EvaluateArgs),
     /// Draw one of the paper's figures: 1, the game in one dimension; 2, samples beside the training
-    /// records that are nearest; 3, the way from one latent to another.
+    /// records that are nearest; 3, the way from one latent to another. Or the samples of a run in
+    /// motion.
     Figure(FigureArgs),
     /// Say what a run or a checkpoint is; without one, what this machine offers.
     Info(InfoArgs),

@@ -75,7 +75,26 @@ fn figure_1_in_motion_is_an_animated_png() {
     let [.., frames] = png_size(&bytes);
     assert!((40..=150).contains(&frames), "{frames}");
     assert!(bytes.len() < 3_000_000, "{}", bytes.len());
-    folder.check("2 figure 1 --animate --out a.svg | a.svg | expected png");
+    folder.check("2 figure 1 --animate --out a.svg | a.svg | expected png or gif");
+}
+
+#[test]
+fn samples_of_a_run_in_motion_are_its_pictures() {
+    let folder = Folder::new();
+    folder.check(
+        "
+        2 figure samples | runs/ | found no run | hint: train one
+        0 train ring8 --steps 6 --set run.sample_every=2 --out runs/ring
+        0 figure samples
+        0 figure samples ring --out s.png --frames 2
+        2 figure samples ring --out s.svg | expected png or gif
+        0 train ring8 --steps 2 --set run.sample_every=0 --out runs/still
+        2 figure samples still | found 1 pictures | run.sample_every
+        ",
+    );
+    let [width, height, frames] = png_size(&folder.bytes("s.png"));
+    assert!(width == 640 && height > 600 && frames == 2);
+    assert!(folder.bytes("samples.gif").starts_with(b"GIF89a"));
 }
 
 #[test]

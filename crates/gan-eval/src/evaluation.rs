@@ -83,7 +83,26 @@ pub struct KnownModes<'a> {
     pub nearest: &'a dyn Fn(&[f32]) -> (usize, f32),
 }
 
-impl Reference<'_> {
+impl<'a> Reference<'a> {
+    /// Records of which nothing more is known: `held_out` serves to choose settings on and to report
+    /// on.
+    #[must_use]
+    pub fn new(train: Points<'a>, held_out: Points<'a>) -> Self {
+        Self {
+            train,
+            valid: held_out,
+            test: held_out,
+            only_set: Some("held-out"),
+            units: "units of the records",
+            range: None,
+            labels: None,
+            modes: None,
+            discrete: None,
+            log_density: None,
+            is_mnist: false,
+        }
+    }
+
     /// `12 test records`, or the set that serves for them.
     pub(crate) fn test_records(&self, count: usize) -> String {
         let set = self.only_set.unwrap_or("test");

@@ -17,6 +17,39 @@
 //! | are they copies? | `memorisation` | 1/2 closer to training |
 //! | which modes, which classes, which values of a column? | `modes`, `classes`, `values` | all, evenly |
 //! | how far off in a classifier's eyes? | `classes` | 0 |
+//!
+//! ```
+//! use gan_eval::{Caller, Points, Reference, Subject, evaluate};
+//! use gan_kernels::Native;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // 600 records of two values, row-major, and 300 samples that lie aside of them.
+//! let place = |i: usize| (i as f32 * 0.618).fract() - 0.5;
+//! let records: Vec<f32> = (0..600).flat_map(|i| [place(i), place(7 * i)]).collect();
+//! let samples: Vec<f32> = (0..300).flat_map(|i| [place(i) + 0.7, place(7 * i)]).collect();
+//! let (train, held_out) = records.split_at(600);
+//!
+//! let reference = Reference::new(Points::new(train, 2), Points::new(held_out, 2));
+//! let subject = Subject {
+//!     samples: Points::new(&samples, 2),
+//!     reference: &reference,
+//!     metrics: &["prdc", "c2st"],
+//!     step: 1000,
+//!     sigma: None,
+//! };
+//! let caller = Caller {
+//!     progress: &mut |_, _| {},
+//!     kept: Default::default(),
+//!     keep: &mut |_| {},
+//! };
+//! let (sections, findings) = evaluate(&Native::<f32>::new(None)?, &subject, caller)?;
+//! assert_eq!(sections.len(), 2);
+//! for finding in &findings {
+//!     println!("{finding}"); // Told apart from data, and part of the data is not covered.
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod affine;
 mod classifier;

@@ -1,48 +1,124 @@
-//! Drawings in motion: an animated PNG file, which browsers play.
+//! Pictures in motion: an animated PNG or GIF file, which browsers and slides play.
 
 use std::collections::HashMap;
 
+use color_quant::NeuQuant;
+
 use crate::drawing::{Color, Drawing};
-use crate::pixels::PictureError;
+use crate::pixels::{PictureError, Pixels};
+
+/// The form of an animation's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnimationForm {
+    /// An animated PNG file, which browsers play.
+    Png,
+    /// A GIF file, which slides play as well.
+    Gif,
+}
 
 /// A picture of an animation.
 #[derive(Clone, Debug)]
+pub enum Still {
+    /// A drawing, to be rasterised.
+    Drawing(Drawing),
+    /// The bytes of a PNG file of eight bits a channel.
+    Png(Vec<u8>),
+}
+
+/// A picture of an animation, and how long it stays.
+#[derive(Clone, Debug)]
 pub struct AnimationFrame {
     /// The picture; all have one size.
-    pub drawing: Drawing,
+    pub picture: Still,
     /// How long it stays, in hundredths of a second.
     pub delay: u16,
 }
 
-/// The frames as an animated PNG file of 256 colours: white, and shades of `inks`.
+/// The frames as a file of 256 colours, which plays again and again.
+///
+/// Drawings get `scale` pixels for each unit. The colours are white and shades of `inks`; without
+/// inks, those that suit the pictures best.
 ///
 /// # Errors
-/// If there is no frame, or frames are too large or of several sizes.
-pub fn animated_png(frames: &[AnimationFrame], inks: &[Color]) -> Result<Vec<u8>, PictureError> {
-    let [width, height] = frames.first().map_or([0.0; 2], |frame| frame.drawing.size);
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
-    let mut palette = Palette::new(inks);
-    encoder.set_color(png::ColorType::Indexed);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_palette(palette.colors.concat());
-    encoder.set_compression(png::Compression::High);
-    // Neighbouring numbers of a palette are no neighbouring colours.
-    encoder.set_filter(png::Filter::NoFilter);
-    encoder.set_animated(frames.len() as u32, 0)?;
-    let mut writer = encoder.write_header()?;
-    for frame in frames {
-        writer.set_frame_delay(frame.delay, 100)?;
-        let picture = frame.drawing.to_pixels(1.0)?;
-        let (pixels, _) = picture.rgb.as_chunks();
-        let indices: Vec<u8> = pixels.iter().map(|&pixel| palette.nearest(pixel)).collect();
-        writer.write_image_data(&indices)?;
+/// If there is no frame, or frames are too large, of several sizes, or no PNG files.
+pub fn animation(
+    frames: &[AnimationFrame],
+    scale: f64,
+    inks: &[Color],
+    form: AnimationForm,
+) -> Result<Vec<u8>, PictureError> {
+    let pictures = frames.iter().map(|frame| frame.picture.pixels(scale));
+    let pictures = pictures.collect::<Result<Vec<Pixels>, _>>()?;
+    let (width, height) = pictures
+        .first()
+        .map_or((0, 0), |first| (first.width, first.height));
+    if let Some(other) = pictures
+        .iter()
+        .find(|picture| (picture.width, picture.height) != (width, height))
+    {
+        return Err(PictureError::Sizes(
+            width,
+            height,
+            other.width,
+            other.height,
+        ));
     }
-    writer.finish()?;
+    let mut palette = match inks {
+        [] => Palette::of(&pictures),
+        inks => Palette::new(inks),
+    };
+    let indices = pictures.iter().map(|picture| palette.indices(picture));
+    let indices: Vec<Vec<u8>> = indices.collect();
+    let frames = frames.iter().map(|frame| frame.delay).zip(indices);
+    let mut bytes = Vec::new();
+    match form {
+        AnimationForm::Png => {
+            let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_depth(png::BitDepth::Eight);
+            encoder.set_palette(palette.colors.concat());
+            encoder.set_compression(png::Compression::High);
+            // Neighbouring numbers of a palette are no neighbouring colours.
+            encoder.set_filter(png::Filter::NoFilter);
+            encoder.set_animated(frames.len() as u32, 0)?;
+            let mut writer = encoder.write_header()?;
+            for (delay, indices) in frames {
+                writer.set_frame_delay(delay, 100)?;
+                writer.write_image_data(&indices)?;
+            }
+            writer.finish()?;
+        }
+        AnimationForm::Gif => {
+            let size = u16::try_from(width).ok().zip(u16::try_from(height).ok());
+            let size = size.filter(|_| frames.len() > 0);
+            let (width, height) = size.ok_or(PictureError::Size(width as u32, height as u32))?;
+            let colors = palette.colors.concat();
+            let mut encoder = gif::Encoder::new(&mut bytes, width, height, &colors)?;
+            encoder.set_repeat(gif::Repeat::Infinite)?;
+            for (delay, buffer) in frames {
+                encoder.write_frame(&gif::Frame {
+                    width,
+                    height,
+                    delay,
+                    buffer: buffer.into(),
+                    ..gif::Frame::default()
+                })?;
+            }
+        }
+    }
     Ok(bytes)
 }
 
-/// A third of the bytes of three channels; the shades are those that smooth the edges.
+impl Still {
+    fn pixels(&self, scale: f64) -> Result<Pixels, PictureError> {
+        match self {
+            Self::Drawing(drawing) => drawing.to_pixels(scale),
+            Self::Png(file) => Pixels::from_png(file),
+        }
+    }
+}
+
+/// At most 256 colours: a third of the bytes of three channels.
 struct Palette {
     colors: Vec<Color>,
     /// Colours that have been looked up.
@@ -50,6 +126,25 @@ struct Palette {
 }
 
 impl Palette {
+    /// Pixels that the colours of pictures are chosen by.
+    const LOOKED_AT: usize = 1 << 18;
+
+    /// The colours that suit `pictures` best.
+    fn of(pictures: &[Pixels]) -> Self {
+        let all: usize = pictures.iter().map(|picture| picture.rgb.len() / 3).sum();
+        let pixels = pictures
+            .iter()
+            .flat_map(|picture| picture.rgb.as_chunks::<3>().0);
+        let some = pixels.step_by(all.div_ceil(Self::LOOKED_AT).max(1));
+        let some: Vec<u8> = some.flat_map(|&[r, g, b]| [r, g, b, 255]).collect();
+        let map = NeuQuant::new(10, 256, &some).color_map_rgb();
+        Self {
+            colors: map.as_chunks().0.to_vec(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// White, and shades of `inks` that smooth their edges.
     fn new(inks: &[Color]) -> Self {
         let shades = 255 / inks.len().max(1);
         let shade = |ink: Color, part: usize| {
@@ -63,6 +158,11 @@ impl Palette {
             colors: std::iter::once([255; 3]).chain(shades).collect(),
             known: HashMap::new(),
         }
+    }
+
+    fn indices(&mut self, picture: &Pixels) -> Vec<u8> {
+        let pixels = picture.rgb.as_chunks().0.iter();
+        pixels.map(|&pixel| self.nearest(pixel)).collect()
     }
 
     fn nearest(&mut self, color: Color) -> u8 {
@@ -81,6 +181,8 @@ impl Palette {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     const INKS: [Color; 7] = [
@@ -104,16 +206,48 @@ mod tests {
     }
 
     #[test]
-    fn animation_has_its_frames() {
-        let frame = |delay| AnimationFrame {
-            drawing: Drawing::new(30.0, 20.0),
+    fn animation_has_its_frames_in_either_form() {
+        let drawn = |delay, width| AnimationFrame {
+            picture: Still::Drawing(Drawing::new(width, 20.0)),
             delay,
         };
-        let file = animated_png(&[frame(9), frame(120)], &INKS).unwrap();
-        let reader = png::Decoder::new(std::io::Cursor::new(file)).read_info();
-        let reader = reader.unwrap();
-        let frames = reader.info().animation_control.unwrap().num_frames;
-        assert_eq!((reader.info().size(), frames), ((30, 20), 2));
-        assert!(animated_png(&[], &INKS).is_err());
+        let file = |frames: &[AnimationFrame], form| animation(frames, 2.0, &INKS, form);
+        let frames = [drawn(9, 30.0), drawn(120, 30.0)];
+        let png = file(&frames, AnimationForm::Png).unwrap();
+        let reader = png::Decoder::new(Cursor::new(png)).read_info().unwrap();
+        let count = reader.info().animation_control.unwrap().num_frames;
+        assert_eq!((reader.info().size(), count), ((60, 40), 2));
+
+        let gif = file(&frames, AnimationForm::Gif).unwrap();
+        let mut reader = gif::DecodeOptions::new().read_info(&gif[..]).unwrap();
+        assert_eq!((reader.width(), reader.height()), (60, 40));
+        let mut delays = Vec::new();
+        while let Some(frame) = reader.read_next_frame().unwrap() {
+            delays.push(frame.delay);
+        }
+        assert_eq!(delays, [9, 120]);
+
+        for form in [AnimationForm::Png, AnimationForm::Gif] {
+            assert!(file(&[], form).is_err());
+            let error = file(&[drawn(9, 30.0), drawn(9, 31.0)], form).unwrap_err();
+            assert!(error.to_string().contains("60×40 and 62×40"), "{error}");
+        }
+    }
+
+    #[test]
+    fn files_become_frames_in_their_own_colours() {
+        let mut drawing = Drawing::new(8.0, 8.0);
+        drawing.rectangle([0.0, 0.0], [8.0, 8.0], [200, 80, 0], 1.0);
+        let frame = |picture| AnimationFrame { picture, delay: 5 };
+        let file = |bytes| animation(&[frame(Still::Png(bytes))], 1.0, &[], AnimationForm::Gif);
+        let gif = file(drawing.to_png(1.0).unwrap()).unwrap();
+        let mut reader = gif::DecodeOptions::new();
+        reader.set_color_output(gif::ColorOutput::RGBA);
+        let mut reader = reader.read_info(&gif[..]).unwrap();
+        let pixels = &reader.read_next_frame().unwrap().unwrap().buffer;
+        for (found, expected) in pixels[..3].iter().zip([200u8, 80, 0]) {
+            assert!(found.abs_diff(expected) < 8, "{pixels:?}");
+        }
+        assert!(file(b"no picture".to_vec()).is_err());
     }
 }

@@ -5,6 +5,23 @@
 //! A PNG file is that SVG, rasterised; [`sheet_of_images`] alone writes its pixels directly, because
 //! sheets are made while a net trains.
 //! The crate knows nothing of nets, data sets or runs.
+//!
+//! ```
+//! use gan_pictures::Scatter;
+//!
+//! let scatter = Scatter {
+//!     title: "ring8, step 1000",
+//!     samples: &[[0.9, 0.1], [-1.1, 0.2]],
+//!     data: &[[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]],
+//!     names: Some(["x", "y"]),
+//!     surface: None,
+//! };
+//! let drawing = scatter.draw();
+//! assert!(drawing.to_svg().contains("ring8, step 1000"));
+//! # #[cfg(feature = "png")]
+//! assert!(drawing.to_png(2.0)?.starts_with(b"\x89PNG"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(feature = "png")]
 mod animation;
@@ -23,7 +40,7 @@ mod sheet;
 mod text;
 
 #[cfg(feature = "png")]
-pub use animation::{AnimationFrame, animated_png};
+pub use animation::{AnimationForm, AnimationFrame, Still, animation};
 pub use axis::{Axis, Scale, Tick};
 pub use bar_chart::{Bar, BarChart, BarGroup, BarSeries};
 pub use curves::{Curve, Curves, Event, Panel};

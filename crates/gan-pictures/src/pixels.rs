@@ -1,5 +1,6 @@
 //! A drawing as pixels, and pixels as a PNG file.
 
+use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
 
 use resvg::tiny_skia::{Pixmap, Transform};
@@ -32,9 +33,18 @@ pub enum PictureError {
     /// The rasteriser does not understand the SVG file.
     #[error("cannot rasterise the picture")]
     Raster(#[from] usvg::Error),
+    /// Pictures of an animation differ in size.
+    #[error("found pictures of {0}×{1} and {2}×{3} pixels, expected one size")]
+    Sizes(usize, usize, usize, usize),
     /// The PNG encoder refuses the pixels.
     #[error("cannot encode the picture")]
     Encoding(#[from] png::EncodingError),
+    /// The GIF encoder refuses the pixels.
+    #[error("cannot encode the animation")]
+    Gif(#[from] gif::EncodingError),
+    /// What should be a PNG file is none.
+    #[error("cannot read the picture")]
+    Decoding(#[from] png::DecodingError),
 }
 
 /// The rasteriser's fonts: ours, also under the generic name.
@@ -87,6 +97,40 @@ impl Drawing {
 }
 
 impl Pixels {
+    /// The pixels of a PNG file.
+    ///
+    /// # Errors
+    /// If it is none, or too large.
+    pub(crate) fn from_png(file: &[u8]) -> Result<Self, PictureError> {
+        let mut decoder = png::Decoder::new(Cursor::new(file));
+        decoder.set_transformations(png::Transformations::normalize_to_color8());
+        let mut reader = decoder.read_info()?;
+        let (width, height) = reader.info().size();
+        let bytes = reader.output_buffer_size();
+        let bytes = bytes.filter(|_| u64::from(width) * u64::from(height) <= MOST_PIXELS);
+        let mut bytes = vec![0; bytes.ok_or(PictureError::Size(width, height))?];
+        let frame = reader.next_frame(&mut bytes)?;
+        bytes.truncate(frame.buffer_size());
+        let rgb = match frame.color_type {
+            png::ColorType::Grayscale => bytes.iter().flat_map(|&grey| [grey; 3]).collect(),
+            png::ColorType::GrayscaleAlpha => {
+                let pixels = bytes.as_chunks::<2>().0.iter();
+                pixels.flat_map(|&[grey, _]| [grey; 3]).collect()
+            }
+            png::ColorType::Rgba => {
+                let pixels = bytes.as_chunks::<4>().0.iter();
+                pixels.flat_map(|&[r, g, b, _]| [r, g, b]).collect()
+            }
+            // A palette has been looked up by the decoder.
+            png::ColorType::Rgb | png::ColorType::Indexed => bytes,
+        };
+        Ok(Self {
+            width: width as usize,
+            height: height as usize,
+            rgb,
+        })
+    }
+
     /// The pixels as a PNG file.
     ///
     /// # Errors

@@ -67,7 +67,20 @@ impl Players {
     /// # Errors
     /// If their game is another one.
     pub fn take_over(&mut self, other: &Self) -> Result<(), Problem> {
-        let here = other.0.checkpoint(String::new(), BTreeMap::new())?;
-        Ok(self.0.restore(&here)?)
+        self.go_on(other, other.steps_done())
+    }
+
+    /// Begins a game with the players as `other` left them.
+    ///
+    /// # Errors
+    /// If their game is another one.
+    pub fn begin_as(&mut self, other: &Self) -> Result<(), Problem> {
+        self.go_on(other, 0)
+    }
+
+    fn go_on(&mut self, other: &Self, step: u64) -> Result<(), Problem> {
+        let mut checkpoint = other.0.checkpoint(String::new(), BTreeMap::new())?;
+        checkpoint.step = step;
+        Ok(self.0.restore(&checkpoint)?)
     }
 }

@@ -398,7 +398,7 @@ pub(crate) fn of_checkpoint(checkpoint: &Path) -> Option<PathBuf> {
 }
 
 /// The run that the user means by `path`: the path itself, or a name in `runs/`.
-pub(crate) fn find(path: &Path) -> PathBuf {
+pub fn find(path: &Path) -> PathBuf {
     let inside = Path::new(RUNS).join(path);
     if !path.exists() && inside.exists() {
         inside
@@ -461,15 +461,23 @@ pub(crate) fn newest_readable<T>(
 
 /// Steps and paths of the checkpoints in the directory of a run, the oldest first.
 pub fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
-    let checkpoint = |path: PathBuf| {
+    of_steps(&run.join(CHECKPOINTS), CHECKPOINT_EXTENSION)
+}
+
+/// Steps and paths of a run's pictures of samples, the oldest first.
+pub fn pictures(run: &Path) -> Vec<(u64, PathBuf)> {
+    of_steps(&samples_folder(run), "png")
+}
+
+/// The files of `folder` that are named by a step, in the order of the steps.
+fn of_steps(folder: &Path, extension: &str) -> Vec<(u64, PathBuf)> {
+    let file = |path: PathBuf| {
         let stem = path.file_stem()?.to_str()?;
         let step = stem.strip_prefix("step-")?.parse().ok()?;
-        let whole = path.extension()? == CHECKPOINT_EXTENSION;
+        let whole = path.extension()? == extension;
         whole.then_some((step, path))
     };
-    let mut found: Vec<_> = entries(&run.join(CHECKPOINTS))
-        .filter_map(checkpoint)
-        .collect();
+    let mut found: Vec<_> = entries(folder).filter_map(file).collect();
     found.sort();
     found
 }

@@ -227,3 +227,10 @@ const DISCRIMINATOR_OBJECTIVE: usize = 2 * Monitor::DiscriminatorObjective as us
 const GENERATOR_UPDATES: usize = 2 * Monitor::GeneratorUpdates as usize;
 const GENERATOR_OBJECTIVE: usize = 2 * Monitor::GeneratorObjective as usize;
 const FIRST: usize = 2 * Monitor::FirstNonFinite as usize;
+
+// Sums and words are one memory in two types: no word is a sum as well.
+const _: () = {
+    assert!(FIRST >= 2 * TERMS && FIRST + 2 <= BLOCK);
+    assert!(FIRST != DISCRIMINATOR_UPDATES && FIRST != DISCRIMINATOR_OBJECTIVE);
+    assert!(FIRST != GENERATOR_UPDATES && FIRST != GENERATOR_OBJECTIVE);
+};

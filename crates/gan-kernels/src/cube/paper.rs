@@ -21,6 +21,7 @@ use cubecl::{Compiler, CubeCount, CubeKernel};
 use cubecl_core::device::{DeviceId, DeviceService, ServerUtilitiesHandle, ServiceId};
 use cubecl_core::environment::backtrace::BackTrace;
 use cubecl_core::environment::stream::StreamId;
+use cubecl_llvm::nvptx::ptx_version::PtxVersion;
 use cubecl_server::allocator::ContiguousMemoryLayoutPolicy;
 use cubecl_server::dry_run::LaunchMode;
 use cubecl_server::id::KernelId;
@@ -41,6 +42,9 @@ use crate::BackendError;
 
 /// Multiprocessors of the H100 that is drawn, by which tiles are chosen.
 const MULTIPROCESSORS: u32 = 132;
+
+/// Version of the driver, 13.0: the runtime writes the newest PTX that a driver loads.
+const DRIVER: i32 = 13_000;
 
 /// Bytes of shared memory that a cube of it can have.
 pub(super) const SHARED: usize = 227 << 10;
@@ -174,6 +178,7 @@ impl Launched {
         };
         let mut options = CudaCompilationOptions {
             arch: Some(SmArch::new(arch, true)),
+            ptx_version: PtxVersion::for_driver(DRIVER),
             ..Default::default()
         };
         // What the runtime says of every device since Volta.
@@ -229,7 +234,7 @@ fn properties() -> DeviceProperties {
         vector_register_count: None,
         plane_size_min: 32,
         plane_size_max: 32,
-        max_bindings: 32,
+        max_bindings: 1024,
         max_shared_memory_size: SHARED,
         max_cube_count: (i32::MAX as u32, 65_535, 65_535),
         max_units_per_cube: 1024,

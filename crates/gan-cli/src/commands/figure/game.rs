@@ -22,8 +22,8 @@ const MOMENTS: u64 = 300;
 const MOMENTS_OF_D: u64 = 24;
 
 // Where one stage ends and the next begins.
-/// (a): p_g is similar to p_data when JSD is at most so many nats.
-const SIMILAR: f64 = 0.08;
+/// (a): D is partly accurate when its mean distance to D* is so much of what it was.
+const PARTLY: f64 = 0.7;
 /// (b): D is nearly optimal when it is on average so near D*.
 const NEARLY_OPTIMAL: f64 = 0.01;
 /// (c): G has moved along D's gradient when JSD is so much of what it was.
@@ -98,30 +98,36 @@ impl Played {
     }
 }
 
+/// The same players in three roles: each goes on from where another one stopped.
+pub(super) struct Casts {
+    /// Both move, on data that lie aside of those of the game.
+    pub(super) rehearsal: Players,
+    /// One moves alone, by steps so small that its way can be watched.
+    pub(super) alone: Players,
+    /// Both move.
+    pub(super) both: Players,
+}
+
 /// A game that is being played.
 struct Game {
     trainer: Players,
-    /// The other one of the two trainers.
-    resting: Players,
     played: Played,
     latents: Vec<f32>,
     total: u64,
     progress: Progress,
 }
 
-/// Plays `total` iterations on one-dimensional data of known density.
+/// Plays `total` iterations on one-dimensional data of known density, after a rehearsal as long.
 ///
-/// Training is real throughout, and one game: both players until p_g is similar to p_data (a), then D
-/// alone until it is nearly optimal (b), then G alone, whose nearest moment is (c), then both to the
+/// Training is real throughout. In the rehearsal p_g becomes a bell beside p_data, as in the paper's
+/// drawing: so the game begins near convergence. Then D moves alone until it is partly accurate (a)
+/// and until it is nearly optimal (b), then G alone, whose nearest moment is (c), then both to the
 /// end (d).
-/// `careful` is a trainer of the same game with smaller learning rates, for the iterations in which
-/// one player moves alone; the players pass from one trainer to the other and back.
 pub(super) fn play(
-    trainer: Players,
-    careful: Players,
+    casts: Casts,
     mixture: Mixture,
     total: u64,
-    progress: Progress,
+    mut progress: Progress,
 ) -> Result<Played, Problem> {
     let mean = f64::from(mixture.centres[0]);
     let reach = REACH * f64::from(mixture.sigma);
@@ -131,9 +137,18 @@ pub(super) fn play(
         count: BINS,
     };
     let place = |cell| LATENT_END * (2.0 * f64::from(cell) / f64::from(CELLS) - 1.0);
+    let Casts {
+        mut rehearsal,
+        mut alone,
+        both,
+    } = casts;
+    for step in 1..=total {
+        rehearsal.step();
+        progress.tick(step);
+    }
+    alone.begin_as(&rehearsal)?;
     let mut game = Game {
-        trainer,
-        resting: careful,
+        trainer: alone,
         played: Played {
             data: bins.data(&mixture),
             mixture,
@@ -145,24 +160,17 @@ pub(super) fn play(
         total,
         progress,
     };
-    game.look(Moves::Both)?;
-    game.stage(0, Moves::Both, 2 * total / 5)?;
-    game.hand_over()?;
+    game.look(Moves::Discriminator)?;
+    game.stage(0, Moves::Discriminator, total / 20)?;
     game.stage(1, Moves::Discriminator, total / 20)?;
     game.stage(2, Moves::Generator, total / 60)?;
-    game.hand_over()?;
+    let alone = std::mem::replace(&mut game.trainer, both);
+    game.trainer.take_over(&alone)?;
     game.stage(3, Moves::Both, total)?;
     Ok(game.played)
 }
 
 impl Game {
-    /// Lets the other trainer go on from here.
-    fn hand_over(&mut self) -> Result<(), Problem> {
-        self.resting.take_over(&self.trainer)?;
-        std::mem::swap(&mut self.trainer, &mut self.resting);
-        Ok(())
-    }
-
     /// Lets the players of `moves` move until stage `index` is reached, at most `most` iterations
     /// and none beyond the end.
     fn stage(&mut self, index: usize, moves: Moves, most: u64) -> Result<(), Problem> {
@@ -173,7 +181,7 @@ impl Game {
         while self.trainer.steps_done() < last {
             self.trainer.step();
             let step = self.trainer.steps_done();
-            self.progress.tick(step);
+            self.progress.tick(self.total + step);
             if step < last && !self.due(moves, step - first, most) {
                 continue;
             }
@@ -208,7 +216,10 @@ impl Game {
                 let step = self.trainer.steps_done();
                 number(step).floor() > number(step - 1).floor()
             }
-            Moves::Discriminator => step.is_multiple_of((most / MOMENTS_OF_D).max(1)),
+            // D learns most at once.
+            Moves::Discriminator => {
+                step.is_power_of_two() || step.is_multiple_of((most / MOMENTS_OF_D).max(1))
+            }
             Moves::Generator => true,
         }
     }
@@ -220,7 +231,11 @@ impl Game {
             return false;
         };
         match index {
-            0 => now.divergence <= SIMILAR,
+            0 => {
+                let [now, start] =
+                    [now, &moments[before]].map(|moment| self.played.distance_to_optimum(moment));
+                now <= PARTLY * start
+            }
             1 => self.played.distance_to_optimum(now) <= NEARLY_OPTIMAL,
             2 => {
                 let moved = now.divergence / moments[before].divergence;

@@ -7,7 +7,7 @@ use gan_pictures::ImageRows;
 use gan_run::problem::Problem;
 
 use super::model::{self, ModelArgs};
-use super::target::Target;
+use super::target::{Form, Target};
 use crate::output::Output;
 
 /// Below this angle the arc is the line.
@@ -42,7 +42,7 @@ pub(super) struct Args {
 
 /// Runs `gan-cli figure 3`.
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
-    let target = Target::new(args.out.as_deref(), "figure3.png")?;
+    let target = Target::new(args.out.as_deref(), "figure3.png", Form::STILL)?;
     let (model, shape) = model::load(args.model.from.as_deref(), output)?;
     let seed = args.model.seed.unwrap_or(model.checkpoint.seed);
     let path = if args.spherical {

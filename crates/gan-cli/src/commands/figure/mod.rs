@@ -1,4 +1,4 @@
-//! `gan-cli figure`: the paper's figures.
+//! `gan-cli figure`: the paper's figures, and the samples of a run in motion.
 
 mod animation;
 mod game;
@@ -7,6 +7,7 @@ mod model;
 mod neighbours;
 mod one;
 mod panel;
+mod samples;
 mod stages;
 mod strip;
 mod target;
@@ -22,7 +23,7 @@ use crate::output::Output;
 /// Arguments of `gan-cli figure`.
 #[derive(Debug, Args)]
 pub(crate) struct FigureArgs {
-    /// The figure's number in the paper.
+    /// The figure's number in the paper, or `samples`.
     #[command(subcommand)]
     figure: Figure,
 }
@@ -38,6 +39,8 @@ enum Figure {
     /// Draw what G makes on the way from one latent to another.
     #[command(name = "3")]
     Three(interpolations::Args),
+    /// Show how the samples of a run developed: its pictures of them, in motion.
+    Samples(samples::Args),
 }
 
 /// Runs `gan-cli figure`.
@@ -46,6 +49,7 @@ pub(crate) fn run(args: &FigureArgs, output: Output) -> Result<ExitCode, Problem
         Figure::One(args) => one::run(args, output)?,
         Figure::Two(args) => neighbours::run(args, output)?,
         Figure::Three(args) => interpolations::run(args, output)?,
+        Figure::Samples(args) => samples::run(args, output)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use gan_run::problem::Problem;
 use gan_run::run_data::RunData;
 
 use super::model::{self, ModelArgs};
-use super::target::Target;
+use super::target::{Form, Target};
 use crate::output::Output;
 
 /// Arguments of `gan-cli figure 2`.
@@ -32,7 +32,7 @@ pub(super) struct Args {
 
 /// Runs `gan-cli figure 2`.
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
-    let target = Target::new(args.out.as_deref(), "figure2.png")?;
+    let target = Target::new(args.out.as_deref(), "figure2.png", Form::STILL)?;
     let (model, shape) = model::load(args.model.from.as_deref(), output)?;
     let data = RunData::load(&model, args.data.as_deref())?;
     if let Some(warning) = &data.warning {

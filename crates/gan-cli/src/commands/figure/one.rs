@@ -4,15 +4,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::builder::RangedU64ValueParser;
-use gan_kernels::Native;
+use gan_kernels::{Native, Records, Values};
 use gan_model::{GameConfig, OptimizerConfig, Prior, ScheduleConfig, TrainingData};
 use gan_run::config::{Overrides, RunConfig, Sources};
 use gan_run::players::Players;
 use gan_run::problem::Problem;
-use gan_run::run_dir;
 use gan_run::text::duration;
 
-use super::game::{self, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
+use super::game::{self, Casts, DIVERGENCE_BOUND, Played, UNFAIRNESS_BOUND};
 use super::target::{Form, Target};
 use super::{animation, panel, stages};
 use crate::output::Output;
@@ -20,6 +19,8 @@ use crate::progress::Progress;
 
 /// The preset that is played.
 const PRESET: &str = "figure1";
+/// The data of the rehearsal lie so many standard deviations below those of the game.
+const ASIDE: f32 = 0.8;
 /// Factors of the learning rates while one player moves alone.
 const SLOWER_D: f64 = 0.4;
 const SLOWER_G: f64 = 0.05;
@@ -32,10 +33,10 @@ const SCALE: f64 = 1.5;
 /// Arguments of `gan-cli figure 1`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// File to write, .png or .svg [default: figure1.png].
+    /// File to write, .png or .svg, or .gif of an animation [default: figure1.png].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Write the whole game as an animated .png.
+    /// Write the whole game as an animation of 1280×720 pixels, .png or .gif.
     #[arg(long)]
     animate: bool,
     /// Seed of the game and of its data [default: the preset's].
@@ -60,19 +61,16 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     } else {
         "figure1.png"
     };
-    let target = Target::new(args.out.as_deref(), default)?;
-    if args.animate && target.form != Form::Png {
-        let shown = target.path.display();
-        return Err(Problem::usage(format!(
-            "--animate --out {shown}: found extension \"svg\", expected png"
-        ))
-        .hint("an animation is an animated PNG, which browsers play"));
-    }
+    let forms = if args.animate {
+        Form::MOVING
+    } else {
+        Form::STILL
+    };
+    let target = Target::new(args.out.as_deref(), default, forms)?;
     let started = Instant::now();
     let played = play(args, output)?;
     if args.animate {
-        let bytes = animation::encode(&played).map_err(Problem::undrawn(&target.path))?;
-        run_dir::replace(&target.path, &bytes)?;
+        target.write_animation(|form| animation::encode(&played, form))?;
     } else {
         target.write(&stages::draw(&played), SCALE)?;
     }
@@ -103,20 +101,29 @@ fn play(args: &Args, output: Output) -> Result<Played, Problem> {
         .hint("begin from its preset: gan-cli presets figure1")
     })?;
     let backend = Native::<f32>::new(Some(args.threads))?;
-    let trainer = |game: &GameConfig| {
-        let data = TrainingData {
-            records: dataset.records.slice(dataset.splits.train.clone()),
-            mean: dataset.mean(),
+    let records = dataset.records.slice(dataset.splits.train.clone());
+    let data = |shift: f32| {
+        let moved = |row| {
+            let mut x = [0.0];
+            records.copy_row(row, &mut x);
+            x[0] + shift
         };
-        Players::new(backend.clone(), game, config.seed, data)
+        let moved = Values::Floats((0..records.rows()).map(moved).collect());
+        TrainingData::new(Records::new(1, moved))
+    };
+    let players = |game: &GameConfig, shift: f32| {
+        Players::new(backend.clone(), game, config.seed, data(shift))
             .map_err(|error| sources.explain(&error))
     };
-    let careful = trainer(&careful(config.game()))?;
-    let trainer = trainer(&config.game())?;
-    let per_epoch = trainer.steps_per_epoch();
+    let casts = Casts {
+        rehearsal: players(&config.game(), -ASIDE * mixture.sigma)?,
+        alone: players(&careful(config.game()), 0.0)?,
+        both: players(&config.game(), 0.0)?,
+    };
+    let per_epoch = casts.both.steps_per_epoch();
     let total = config.settle(per_epoch).total;
-    let progress = Progress::new(output, 0, total, per_epoch);
-    game::play(trainer, careful, mixture, total, progress)
+    let progress = Progress::new(output, 0, 2 * total, per_epoch);
+    game::play(casts, mixture, total, progress)
 }
 
 /// The same game with steps so small that a lone player's way can be watched.

@@ -67,9 +67,14 @@ pub(super) fn draw(played: &Played) -> Drawing {
              parts",
         ),
         (
+            [RIGHT, HEIGHT - 14.0],
+            Anchor::End,
+            "a triangle marks where a curve goes on beyond its axis",
+        ),
+        (
             [RIGHT, HEIGHT - 32.0],
             Anchor::End,
-            "iterations, by their square root; shaded: one player alone; triangle: V goes on below",
+            "iterations, by their square root, after a rehearsal; shaded: one player alone",
         ),
     ] {
         drawing.text(at, anchor, 11.0, GREY, note);

@@ -14,9 +14,10 @@ const LEAST: Stroke = Stroke::new(GREY, 1.2).dashed(5.0, 4.0);
 /// −log 4, the value of the game in its equilibrium, in nats.
 const EQUILIBRIUM: f64 = -2.0 * LN_2;
 
-/// Ends of the axis of V, in nats: against a D that stays, G drives V far down for a moment.
-const LOW: f64 = -1.75;
-const HIGH: f64 = 0.1;
+/// Ends of the axis of V, in nats: both values begin and end between them; against a D that stays,
+/// G may drive V below for a moment.
+const LOW: f64 = -1.45;
+const HIGH: f64 = -1.15;
 
 /// V(D*, G) by Theorem 1.
 fn best_value(moment: &Moment) -> f64 {
@@ -40,10 +41,8 @@ pub(super) fn draw(
     let across = |moment: &Moment| frame.across(moment.step as f64);
     let alone = |moment: &Moment| moment.moves != Moves::Both;
     if let Some(end) = moments[..=last].iter().rposition(alone) {
-        // Neither moves alone before stage (a).
-        let x = across(&moments[played.stages[0]]);
-        let size = [across(&moments[end]) - x, frame.height];
-        drawing.rectangle([x, frame.top], size, SAND, 1.0);
+        let size = [across(&moments[end]) - frame.left, frame.height];
+        drawing.rectangle([frame.left, frame.top], size, SAND, 1.0);
     }
     frame.y_grid(drawing, 4);
     frame.x_labels(drawing, 11);

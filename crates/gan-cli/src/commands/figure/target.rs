@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_pictures::Drawing;
+use gan_pictures::{AnimationForm, Drawing, PictureError};
 use gan_run::problem::Problem;
 use gan_run::run_dir::{self, check_folder};
 
@@ -11,6 +11,22 @@ use gan_run::run_dir::{self, check_folder};
 pub(super) enum Form {
     Png,
     Svg,
+    /// An animation only.
+    Gif,
+}
+
+impl Form {
+    /// The forms of a still picture, and of an animation.
+    pub(super) const STILL: &[Self] = &[Self::Png, Self::Svg];
+    pub(super) const MOVING: &[Self] = &[Self::Png, Self::Gif];
+
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Svg => "svg",
+            Self::Gif => "gif",
+        }
+    }
 }
 
 /// The file that a figure is written to.
@@ -20,23 +36,24 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// `out`, or `default` in the working directory.
+    /// `out`, or `default` in the working directory, in one of `forms`.
     ///
     /// # Errors
-    /// If its extension is not that of a picture, or its folder does not exist.
-    pub(super) fn new(out: Option<&Path>, default: &str) -> Result<Self, Problem> {
+    /// If its extension is not that of such a form, or its folder does not exist.
+    pub(super) fn new(out: Option<&Path>, default: &str, forms: &[Form]) -> Result<Self, Problem> {
         let path = out.unwrap_or(Path::new(default)).to_path_buf();
         let found = path.extension().unwrap_or_default().to_string_lossy();
-        let form = match found.to_lowercase().as_str() {
-            "png" => Form::Png,
-            "svg" => Form::Svg,
-            _ => {
-                return Err(Problem::usage(format!(
-                    "--out {}: found extension {found:?}, expected png or svg",
-                    path.display()
-                ))
-                .hint("end the name in .png or .svg"));
-            }
+        let form = forms
+            .iter()
+            .find(|form| found.eq_ignore_ascii_case(form.extension()));
+        let Some(&form) = form else {
+            let names: Vec<_> = forms.iter().map(|form| form.extension()).collect();
+            return Err(Problem::usage(format!(
+                "--out {}: found extension {found:?}, expected {}",
+                path.display(),
+                names.join(" or ")
+            ))
+            .hint(format!("end the name in .{}", names.join(" or ."))));
         };
         check_folder(&path)?;
         Ok(Self { path, form })
@@ -45,11 +62,24 @@ impl Target {
     /// Writes `drawing`; a .png has `scale` pixels for each unit.
     pub(super) fn write(&self, drawing: &Drawing, scale: f64) -> Result<(), Problem> {
         let bytes = match self.form {
-            Form::Png => drawing
+            Form::Svg => drawing.to_svg().into_bytes(),
+            Form::Png | Form::Gif => drawing
                 .to_png(scale)
                 .map_err(Problem::undrawn(&self.path))?,
-            Form::Svg => drawing.to_svg().into_bytes(),
         };
+        run_dir::replace(&self.path, &bytes)
+    }
+
+    /// Writes what `encode` makes of the form of an animation.
+    pub(super) fn write_animation(
+        &self,
+        encode: impl FnOnce(AnimationForm) -> Result<Vec<u8>, PictureError>,
+    ) -> Result<(), Problem> {
+        let form = match self.form {
+            Form::Gif => AnimationForm::Gif,
+            Form::Png | Form::Svg => AnimationForm::Png,
+        };
+        let bytes = encode(form).map_err(Problem::undrawn(&self.path))?;
         run_dir::replace(&self.path, &bytes)
     }
 }

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // What a test cannot unwrap has failed it.
 
+use std::collections::HashSet;
+
 use super::*;
 use crate::Backend;
+use crate::cases::{Checker, Op, Role, all};
 use crate::cube::Precision;
 use crate::cube::launch::launch;
 use crate::cube::operand::vectors;
@@ -76,4 +79,40 @@ fn every_precision_and_tile_becomes_tensor_core_instructions() {
             );
         }
     }
+}
+
+#[test]
+fn no_kernel_calls_a_library_s_functions_or_approximates() {
+    let paper = Paper::new(Precision::F32).unwrap();
+    let cube = paper.cube();
+    let checker = Checker::new(&cube);
+    let mut seen = HashSet::new();
+    // The operations whose kernels compute exponentials, logarithms, sines and roots.
+    let cases = all().filter(|case| {
+        case.role == Role::Edge
+            && match &case.op {
+                Op::LogitLoss(_) | Op::FillLatent(_) | Op::LinearBwdParams(_) => true,
+                Op::LinearFwd(call) => call.shape.m < 10,
+                _ => false,
+            }
+    });
+    for case in cases {
+        let mut prepared = checker.prepare(case);
+        let launched = paper.launched_by(|| prepared.run(&cube).unwrap()).unwrap();
+        for (op, launched) in launched {
+            if !seen.insert(launched.key()) {
+                continue;
+            }
+            let ptx = launched.ptx(90).unwrap().source;
+            for word in [".approx", "call", "__nv_"] {
+                let found = ptx.lines().find(|line| {
+                    let is_comment = line.trim_start().starts_with("//");
+                    !is_comment && line.contains(word)
+                });
+                assert_eq!(found, None, "{op} of {case}");
+            }
+            assert!(ptx.contains(".version 9.0"), "the driver's PTX: {ptx}");
+        }
+    }
+    assert!(seen.len() > 10, "{} kernels", seen.len());
 }
