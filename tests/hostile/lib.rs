@@ -49,7 +49,7 @@ const BUFFERS: usize = 512 << 10;
 
 /// Every kind of file.
 #[rustfmt::skip]
-pub static TARGETS: [Target; 12] = [
+pub static TARGETS: [Target; 14] = [
     target("idx", "a.idx3-ubyte", data, seal::none, Some(ANY)),
     target("idx_gz", "a.gz", data, seal::gzip, None),
     target("cifar", "a.bin", data, seal::none, Some(ANY)),
@@ -58,6 +58,8 @@ pub static TARGETS: [Target; 12] = [
     target("safetensors", "a.safetensors", data, seal::none, Some(ANY)),
     target("table", "a.csv", data, seal::none, Some(ANY)),
     target("table_zst", "a.csv.zst", data, seal::zstd, None),
+    target("parquet", "a.parquet", data, seal::none, None),
+    target("arrow", "a.feather", data, seal::none, Some(ANY)),
     target("picture", "pictures/a.png", folder_of_data, seal::png, None),
     target("configuration", "a.toml", configuration, seal::none, None),
     target("checkpoint", "a.safetensors", checkpoint, seal::checkpoint, None),

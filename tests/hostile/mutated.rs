@@ -112,7 +112,7 @@ macro_rules! targets {
 }
 
 targets! {
-    idx idx_gz cifar npy npz safetensors table table_zst picture configuration checkpoint metrics
+    idx idx_gz cifar npy npz safetensors table table_zst parquet arrow picture configuration checkpoint metrics
 }
 
 #[test]

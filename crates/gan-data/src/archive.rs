@@ -11,21 +11,13 @@ use crate::error::{DataError, DataProblem, excerpt};
 use crate::input::Input;
 use crate::npy;
 use crate::record::Loaded;
+use crate::source::Keys;
 
 /// Bytes that deflate makes of one at most (RFC 1951).
 const DEFLATE_RATIO: u64 = 1032;
 
-/// What the configuration says of a file of arrays.
-#[derive(Clone, Copy)]
-pub(crate) struct ArrayKeys<'a> {
-    /// The name of the array that is meant.
-    pub(crate) array: Option<&'a str>,
-    /// The size of the images that its rows are.
-    pub(crate) image: Option<&'a [usize]>,
-}
-
 /// Loads one of the arrays of an `.npz` file.
-pub(crate) fn load_npz(input: Input, keys: ArrayKeys<'_>) -> Result<Loaded, DataError> {
+pub(crate) fn load_npz(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let path = input.path().to_path_buf();
     let at = |problem: DataProblem| problem.at(&path);
     let bytes = input.whole()?;
@@ -55,7 +47,7 @@ pub(crate) fn load_npz(input: Input, keys: ArrayKeys<'_>) -> Result<Loaded, Data
     }
     let (chosen, note) = choose(&arrays, keys.array).map_err(at)?;
     let content = members[chosen].whole(&archive).map_err(at)?;
-    let mut loaded = npy::load(Input::of(&path, content), keys.image)?;
+    let mut loaded = npy::load(Input::of(&path, content), keys)?;
     loaded.notes.extend(note);
     Ok(loaded)
 }
@@ -113,7 +105,7 @@ fn damaged(error: rawzip::Error) -> DataProblem {
 }
 
 /// Loads one of the tensors of a safetensors file.
-pub(crate) fn load_safetensors(input: Input, keys: ArrayKeys<'_>) -> Result<Loaded, DataError> {
+pub(crate) fn load_safetensors(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let path = input.path().to_path_buf();
     let at = |problem: DataProblem| problem.at(&path);
     let bytes = input.whole()?;

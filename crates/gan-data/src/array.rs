@@ -50,6 +50,27 @@ impl Element {
         }
     }
 
+    /// The one element in `bytes` as a table has it: exactly.
+    pub(crate) fn text(self, bytes: &[u8]) -> String {
+        if self.kind == Kind::Bool {
+            return if bytes == [0] { "False" } else { "True" }.into();
+        }
+        let mut bytes = bytes.to_vec();
+        if self.big_endian {
+            bytes.reverse();
+        }
+        let is_negative = self.kind == Kind::Signed && bytes.last().is_some_and(|&high| high > 127);
+        let mut eight = if is_negative { [255; 8] } else { [0; 8] };
+        eight[..bytes.len()].copy_from_slice(&bytes);
+        match (self.kind, &bytes[..]) {
+            (Kind::Float, &[a, b]) => shortest(f32::from(f16::from_le_bytes([a, b]))),
+            (Kind::Float, &[a, b, c, d]) => shortest(f32::from_le_bytes([a, b, c, d])),
+            (Kind::Float, _) => shortest(f64::from_le_bytes(eight)),
+            (Kind::Signed, _) => i64::from_le_bytes(eight).to_string(),
+            _ => u64::from_le_bytes(eight).to_string(),
+        }
+    }
+
     fn singles<const N: usize>(self, bytes: &[u8], of: impl Fn([u8; N]) -> f32) -> Raw {
         Raw::Singles(self.words(bytes).map(of).collect())
     }
@@ -67,6 +88,17 @@ impl Element {
             }
             word
         })
+    }
+}
+
+/// The shortest text that reads back to `value`.
+pub(crate) fn shortest<T: Copy + Into<f64> + std::fmt::Display + std::fmt::LowerExp>(
+    value: T,
+) -> String {
+    let size = value.into().abs();
+    match size == 0.0 || (1e-5..1e16).contains(&size) || !size.is_finite() {
+        true => value.to_string(),
+        false => format!("{value:e}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `[data]` table of a run's configuration.
 
 use std::fmt;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// One of [`builtin_names`](crate::builtin_names), or a path to a file or directory.
+    /// One of [`builtin_names`](crate::builtin_names), or a path to a file or directory;
+    /// `file.npz:name` is the array `name` of a file.
     ///
     /// A file that bears a built-in name is reached as `./digits`.
     pub source: String,
@@ -96,6 +98,21 @@ pub enum Format {
 }
 
 impl DataConfig {
+    /// Takes `file.npz:name` apart: the array `name` of a file, if that is there and nothing of the
+    /// whole name is.
+    #[must_use]
+    pub fn with_named_array(mut self) -> Self {
+        if !Path::new(&self.source).exists()
+            && let Some((file, name)) = self.source.rsplit_once(':')
+            && !name.is_empty()
+            && Path::new(file).is_file()
+        {
+            self.array = Some(name.to_owned());
+            self.source.truncate(file.len());
+        }
+        self
+    }
+
     /// The defaults for `source`.
     #[must_use]
     pub fn new(source: impl Into<String>) -> Self {

@@ -26,6 +26,8 @@ pub struct Dataset {
     pub records: Records,
     /// Records to train, to validate and to test.
     pub splits: Splits,
+    /// How the last two were told apart from the first.
+    pub held_out: HeldOut,
     /// Class of each record, where known: the digit, the CIFAR-10 class, the mixture's component.
     pub labels: Option<Vec<u8>>,
     /// Number of classes, where there are labels.
@@ -40,12 +42,25 @@ pub struct Dataset {
     pub notes: Vec<String>,
 }
 
+/// How records that are not trained on are told from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeldOut {
+    /// They are drawn at random.
+    Drawn,
+    /// They are the last ones of the file.
+    Tail,
+    /// The data set has a test set of its own; the last ones of the others are to validate.
+    Own,
+}
+
 /// Loads the data of `config`; `seed` is that of the run: it draws the records of built-in sources,
 /// and which records of a lone file are held out.
 ///
 /// # Errors
 /// If the path, the file or the sizes asked for are wrong; see [`DataError`].
 pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
+    let config = &config.clone().with_named_array();
     let path = Path::new(&config.source);
     let (name, source, loaded) = if let Some((source, count)) = Source::named(&config.source) {
         let (name, count) = (config.source.clone(), config.count.unwrap_or(count));
@@ -66,9 +81,11 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
     }
     // Records of a built-in source are drawn already.
     let is_lone_file = loaded.test_rows.is_none() && Source::named(&config.source).is_none();
-    let loaded = match config.split.unwrap_or_default() {
-        Split::Drawn if is_lone_file => loaded.drawn(seed),
-        _ => loaded,
+    let (held_out, loaded) = match config.split.unwrap_or_default() {
+        _ if loaded.test_rows.is_some() => (HeldOut::Own, loaded),
+        Split::Tail if is_lone_file => (HeldOut::Tail, loaded),
+        _ if is_lone_file => (HeldOut::Drawn, loaded.drawn(seed)),
+        _ => (HeldOut::Drawn, loaded),
     };
     let splits = Splits::new(rows, loaded.test_rows, config).map_err(|problem| problem.at(path))?;
     let how = match config.normalize {
@@ -88,6 +105,7 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         source,
         records,
         splits,
+        held_out,
         labels: loaded.labels,
         classes: loaded.classes,
         shape: loaded.shape,

@@ -134,12 +134,9 @@ pub enum DataProblem {
     },
     #[error("found bytes that are no text, expected a table as text")]
     NotText,
-    #[error(
-        "found text in {}, expected numbers, dates, or yes and no",
-        texts(columns)
-    )]
+    #[error("found {}, expected numbers, dates, or yes and no", texts(columns))]
     TextColumns {
-        /// Name and some cells of each.
+        /// Name and some cells of each, or the type of a column of other values.
         columns: Vec<(String, Vec<String>)>,
     },
     #[error(
@@ -171,6 +168,10 @@ pub enum DataProblem {
     Splits { found: String, expected: String },
     #[error("count is {found}, expected 1 to {expected}")]
     Count { found: usize, expected: usize },
+    #[error("found a table of Parquet or Arrow, which this program was built without")]
+    NotBuilt,
+    #[error("found a compression that is not read: {found}; expected Snappy, LZ4 or none")]
+    Codec { found: String },
     #[error("found count beside a path, expected it with a built-in source only")]
     CountOfFile,
 }
@@ -223,8 +224,7 @@ impl DataProblem {
 }
 
 /// The kinds of file that are read, for messages.
-pub(crate) const SUPPORTED: &str =
-    "IDX (.gz or plain), CIFAR-10 .bin, .npy, .npz, .safetensors, or a table as text";
+pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy, .npz, .safetensors, .parquet, .feather, or a table as text";
 
 /// The most names that a message lists.
 const LISTED: usize = 8;
@@ -341,6 +341,21 @@ impl DataError {
             P::Normalize(_) => "pixels and gcn are for bytes (images)",
             P::Splits { .. } => "lower train, valid or test in [data]",
             P::Count { .. } => "choose another number with data.count=1000",
+            P::NotBuilt => {
+                "save the table as .csv, or build the program with parquet in its source's folder: \
+                 cargo build --release -p gan-cli --features parquet"
+            }
+            P::Codec { .. } => {
+                // As NumPy's are written again; a file that ends otherwise is Arrow's.
+                let [kind, codec] = match self.path.extension() {
+                    Some(extension) if extension == "parquet" => ["parquet", "snappy"],
+                    _ => ["feather", "lz4"],
+                };
+                return Some(format!(
+                    "write it again in Python: pd.read_{kind}(path).to_{kind}(path, \
+                     compression=\"{codec}\")"
+                ));
+            }
             P::CountOfFile => "use train, valid and test to take part of a file",
         };
         Some(hint.into())
@@ -390,8 +405,17 @@ fn texts(columns: &[(String, Vec<String>)]) -> String {
         format!("{} ({})", excerpt(name), cells.join(", "))
     };
     let shown: Vec<_> = columns.iter().take(LISTED + 1).map(column).collect();
-    first_few(&shown, columns.len()).unwrap_or_default()
+    let is_other = |(_, cells): &(String, Vec<String>)| matches!(&cells[..], [only] if only.starts_with(OTHER_TYPE));
+    let what = match columns.iter().any(is_other) {
+        true => "text or values of other types",
+        false => "text",
+    };
+    let columns = first_few(&shown, columns.len()).unwrap_or_default();
+    format!("{what} in {columns}")
 }
+
+/// What stands before the type of a column that is neither text nor read.
+pub(crate) const OTHER_TYPE: &str = "of type ";
 
 fn places(column: &str, strays: &[Stray]) -> String {
     let stray = |stray: &Stray| format!("{:?} on line {}", excerpt(&stray.cell), stray.line);
@@ -485,6 +509,8 @@ mod tests {
             P::CountOfFile => 42,
             P::Archive(_) => 43,
             P::Arrays { .. } => 44,
+            P::NotBuilt => 45,
+            P::Codec { .. } => 46,
         }
     }
 
@@ -496,7 +522,7 @@ mod tests {
         let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
         let stray = Stray { line: 7, cell: "Total".into() };
         let (found, expected) = (3, 4);
-        let rows: [(DataProblem, &str, &str, &str); 45] = [
+        let rows: [(DataProblem, &str, &str, &str); 47] = [
             (P::Missing, "no such file", "expected a path", "built-in sources: "),
             (P::Unreadable(denied()), "cannot be read", "", "permissions"),
             (P::Unwritable(denied()), "cannot be written", "", "permissions"),
@@ -548,6 +574,8 @@ mod tests {
             (P::Archive("x".into()), "archive: x", "", "fetch"),
             (P::Arrays { found: Some("x".into()), expected: names(), example: "b".into() },
                 "found \"x\"", r"a\u{1b}, b", "data.array=\"b\""),
+            (P::NotBuilt, "Parquet", "built without", "--features parquet"),
+            (P::Codec { found: "zstd".into() }, "not read: zstd", "Snappy", "to_feather(path, "),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

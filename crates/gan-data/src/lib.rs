@@ -21,7 +21,7 @@
 //! to be downloaded to train.
 //! A new file format is one module that turns an `Input` into a `Loaded`, and one line in `source`.
 //! A [`Dataset`] carries the records of all splits, their shape, and the [`Transform`] that brings a
-//! generated record back to the user's units; [`write_npy`] and [`write_csv`] are the way out.
+//! generated record back to the user's units; [`write_records`] is the way out.
 //!
 //! Files come from anywhere: no loader panics on what it reads, believes a size it has not checked
 //! against the file, or holds more memory than a small multiple of the file.
@@ -42,14 +42,17 @@ mod input;
 mod mixture;
 mod normalize;
 mod npy;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod record;
 mod source;
 mod split;
+mod structure;
 mod table;
 mod write;
 
 pub use config::{DataConfig, Format, Normalize, Split};
-pub use dataset::{Dataset, load};
+pub use dataset::{Dataset, HeldOut, load};
 pub use draw::builtin_names;
 pub use error::{DataError, DataProblem, Stray};
 pub use input::open_file;
@@ -58,7 +61,7 @@ pub use normalize::Transform;
 pub use record::RecordShape;
 pub use split::Splits;
 pub use table::{Column, Marks, NumberStyle, Role, Style, TableShape};
-pub use write::{half_written, replace_file, write_csv, write_npy};
+pub use write::{Contents, FileKind, half_written, replace_file, write_records};
 
 // The record types are part of this crate's interface.
 pub use gan_kernels::{Affine, ByteScale, Records, Values};

@@ -1,9 +1,11 @@
-//! NumPy's `.npy`: one array of booleans, integers or floats.
+//! NumPy's `.npy`: one array of booleans, integers, floats or structures.
 //!
 //! Format: NumPy Enhancement Proposal 1 and `numpy.lib.format`.
 //! The header is read here and not by the `npyz` crate, which allocates what the file says its
 //! header takes, up to 4 GiB, and multiplies the dimensions unchecked.
-//! The tests hold this reader and [`write_npy`](crate::write_npy) to that crate.
+//! The tests hold this reader and [`write_records`](crate::write_records) to that crate.
+
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -11,6 +13,8 @@ use crate::array::{self, Element, Kind};
 use crate::error::{DataError, DataProblem, excerpt};
 use crate::input::Input;
 use crate::record::Loaded;
+use crate::source::Keys;
+use crate::{structure, table};
 
 /// The first bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
@@ -21,13 +25,17 @@ const MAX_HEADER: usize = 10_000;
 /// Bytes before the longest header, and the header.
 pub(crate) const LONGEST_START: u64 = 12 + MAX_HEADER as u64;
 
-/// Loads an array: 1-D as records of one column, 2-D as vectors, 3-D and 4-D as images; `image` is
-/// the key that makes images of vectors.
-pub(crate) fn load(mut input: Input, image: Option<&[usize]>) -> Result<Loaded, DataError> {
+/// Loads an array: 1-D as records of one column, 2-D as vectors, 3-D and 4-D as images; one of
+/// structures is a table whose columns are their fields.
+pub(crate) fn load(mut input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let header = read_header(&mut input)?;
-    let Some(element) = element(&header.descr) else {
+    let element = match &header.descr {
+        Descr::Fields(fields) => return load_fields(input, &header, fields, keys),
+        Descr::Plain(descr) => element(descr),
+    };
+    let Some(element) = element else {
         return Err(input.error(DataProblem::Unsupported {
-            found: format!("an array of type {}", excerpt(&header.descr)),
+            found: format!("an array of type {}", excerpt(&header.descr.to_string())),
             expected: "booleans, integers or floats",
         }));
     };
@@ -36,13 +44,7 @@ pub(crate) fn load(mut input: Input, image: Option<&[usize]>) -> Result<Loaded, 
         let expected = "1 to 4: records, and the sizes of one";
         return Err(input.error(DataProblem::Unsupported { found, expected }));
     }
-    let sizes = header.shape.iter().copied().chain([element.size as u64]);
-    let length = sizes.into_iter().try_fold(1u64, u64::checked_mul);
-    let mut bytes = Vec::new();
-    input.payload(length, &header.describe(), &mut bytes)?;
-    if bytes.is_empty() || header.shape.is_empty() {
-        return Err(input.error(DataProblem::NoRecords));
-    }
+    let bytes = payload(&mut input, &header, element.size as u64)?;
     // The payload is in memory and not empty, so the sizes fit and none is zero.
     let shape: Vec<_> = header.shape.iter().map(|&size| size as usize).collect();
     let raw = element.decode(bytes);
@@ -50,7 +52,45 @@ pub(crate) fn load(mut input: Input, image: Option<&[usize]>) -> Result<Loaded, 
         true => raw.transposed(&shape),
         false => raw,
     };
-    array::records(raw, &shape, image).map_err(|problem| input.error(problem))
+    array::records(raw, &shape, keys.image).map_err(|problem| input.error(problem))
+}
+
+/// The bytes of an array of elements of `size` bytes.
+fn payload(input: &mut Input, header: &Header, size: u64) -> Result<Vec<u8>, DataError> {
+    let sizes = header.shape.iter().copied().chain([size]);
+    let length = sizes.into_iter().try_fold(1u64, u64::checked_mul);
+    let mut bytes = Vec::new();
+    input.payload(length, &header.describe(), &mut bytes)?;
+    if bytes.is_empty() || header.shape.is_empty() {
+        return Err(input.error(DataProblem::NoRecords));
+    }
+    Ok(bytes)
+}
+
+/// Loads an array of structures.
+fn load_fields(
+    mut input: Input,
+    header: &Header,
+    fields: &[Vec<toml::Value>],
+    keys: Keys<'_>,
+) -> Result<Loaded, DataError> {
+    let unsupported = |found: String| DataProblem::Unsupported {
+        found,
+        expected: "one dimension of structures of booleans, numbers, times and text",
+    };
+    let Some((fields, size)) = structure::fields(fields) else {
+        let found = format!("an array of type {}", excerpt(&header.descr.to_string()));
+        return Err(input.error(unsupported(found)));
+    };
+    if header.shape.len() != 1 {
+        let found = format!("structures in {} dimensions", header.shape.len());
+        return Err(input.error(unsupported(found)));
+    }
+    let bytes = payload(&mut input, header, size as u64)?;
+    let cells = structure::cells(&fields, &bytes, size);
+    table::of_cells(cells, keys.table)
+        .and_then(|table| Loaded::of_table(table, keys.image))
+        .map_err(|problem| input.error(problem))
 }
 
 /// The sizes of an array, from the beginning of its file.
@@ -66,7 +106,7 @@ pub(crate) fn bad_magic(input: &Input) -> DataError {
 }
 
 /// The element that NumPy calls `descr`.
-fn element(descr: &str) -> Option<Element> {
+pub(crate) fn element(descr: &str) -> Option<Element> {
     let (order, rest) = descr.split_at_checked(1)?;
     let (kind, size) = rest.split_at_checked(1)?;
     let element = Element {
@@ -89,14 +129,32 @@ fn element(descr: &str) -> Option<Element> {
 #[serde(deny_unknown_fields)]
 struct Header {
     /// NumPy's name of the element type.
-    descr: String,
+    descr: Descr,
     /// True if the first index varies fastest.
     fortran_order: bool,
     /// The sizes of the array along its axes.
     shape: Vec<u64>,
 }
 
-const HEADER: &str = "a Python dictionary of descr, a plain type in quotes, fortran_order, True or \
+/// The type of an array's elements.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Descr {
+    Plain(String),
+    /// Name, type and perhaps the sizes of each field of a structure.
+    Fields(Vec<Vec<toml::Value>>),
+}
+
+impl fmt::Display for Descr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(name) => f.write_str(name),
+            Self::Fields(fields) => write!(f, "structures of {} fields", fields.len()),
+        }
+    }
+}
+
+const HEADER: &str = "a Python dictionary of descr, a type in quotes or a list of fields, fortran_order, True or \
                       False, and shape, a tuple of sizes";
 
 fn read_header(input: &mut Input) -> Result<Header, DataError> {
@@ -119,23 +177,18 @@ fn read_header(input: &mut Input) -> Result<Header, DataError> {
 impl Header {
     /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
     ///
-    /// With other signs that is a table of TOML: no plain type has one of these in its name.
+    /// With other signs outside of quotes that is a table of TOML.
     fn parse(text: &str) -> Option<Self> {
-        // Python 2 wrote long integers as `3L`.
-        let signs = [
-            (":", "="),
-            ("L,", ","),
-            ("L)", ")"),
-            ("(", "["),
-            (")", "]"),
-            ("True", "true"),
-            ("False", "false"),
-        ];
-        let table = signs
-            .iter()
-            .fold(text.trim().to_owned(), |text, (python, toml)| {
-                text.replace(python, toml)
-            });
+        let (mut table, mut rest) = (String::new(), text.trim());
+        while let Some(at) = rest.find(['\'', '"']) {
+            let (outside, quoted) = rest.split_at(at);
+            let quote = quoted.chars().next()?;
+            let end = quoted[1..].find(quote)? + 2;
+            table += &as_toml(outside);
+            table += &quoted[..end];
+            rest = &quoted[end..];
+        }
+        table += &as_toml(rest);
         let value = toml::de::ValueDeserializer::parse(&table).ok()?;
         Self::deserialize(value).ok()
     }
@@ -151,6 +204,22 @@ impl Header {
     }
 }
 
+/// Signs of Python as TOML has them.
+fn as_toml(text: &str) -> String {
+    let signs = [
+        (":", "="),
+        // Python 2 wrote long integers as `3L`.
+        ("L,", ","),
+        ("L)", ")"),
+        ("(", "["),
+        (")", "]"),
+        ("True", "true"),
+        ("False", "false"),
+    ];
+    let replaced = |text: String, (python, toml): &(&str, &str)| text.replace(python, toml);
+    signs.iter().fold(text.to_owned(), replaced)
+}
+
 fn bad(input: &Input, found: String, expected: &'static str) -> DataError {
     input.error(DataProblem::BadHeader { found, expected })
 }
@@ -161,7 +230,7 @@ mod tests {
 
     fn fields(text: &str) -> Option<(String, bool, Vec<u64>)> {
         let header = Header::parse(text)?;
-        Some((header.descr, header.fortran_order, header.shape))
+        Some((header.descr.to_string(), header.fortran_order, header.shape))
     }
 
     #[test]
@@ -185,6 +254,13 @@ mod tests {
                 false,
                 vec![],
             ),
+            (
+                "{'descr': [('a (m: True)', '<f4'), (\"it's\", '<i8', (2,))], 'fortran_order': False, \
+                 'shape': (1,)}",
+                "structures of 2 fields",
+                false,
+                vec![1],
+            ),
         ] {
             assert_eq!(fields(text), Some((descr.into(), fortran, dims)), "{text}");
         }
@@ -199,7 +275,7 @@ mod tests {
             "{}",
             "{'descr': '<f4'}",
             "{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}",
-            "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}",
+            "{'descr': ['a', '<f4'], 'fortran_order': False, 'shape': (1,)}",
             "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}",
             "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}",
             "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}",

@@ -2,19 +2,33 @@
 
 use std::path::Path;
 
-use crate::archive::ArrayKeys;
 use crate::config::{DataConfig, Format};
 use crate::error::{DataError, DataProblem};
 use crate::input::{Input, as_text, extension, list};
+#[cfg(feature = "parquet")]
+use crate::parquet;
 use crate::record::{Loaded, Raw};
 use crate::table::{self, Table, TableKeys};
 use crate::{archive, array, cifar, folder, idx, npy};
 
 /// Extensions of tables; the other kinds begin with a magic number.
-const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "dat", "data"];
+pub(crate) const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "dat", "data"];
+
+/// Extensions of tables of typed columns.
+pub(crate) const COLUMNS: [&str; 5] = ["parquet", "pq", "feather", "arrow", "ipc"];
 
 /// The largest height and width that pictures are brought to.
 const LARGEST_SIDE: usize = 4096;
+
+/// What the configuration says of how a file is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys<'a> {
+    /// The name of the array that is meant, of several in a file.
+    pub(crate) array: Option<&'a str>,
+    /// The size of the images that its records are.
+    pub(crate) image: Option<&'a [usize]>,
+    pub(crate) table: TableKeys<'a>,
+}
 
 /// Reads a file by its content, or a directory by the names in it.
 pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError> {
@@ -23,24 +37,44 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
     }
     let input = Input::open(path)?;
     let image = config.image.as_deref();
-    let keys = ArrayKeys {
+    let keys = Keys {
         array: config.array.as_deref(),
         image,
+        table: TableKeys {
+            header: config.header,
+            columns: config.columns.as_deref(),
+            drop: &config.drop,
+            all: image.is_some(),
+        },
     };
     if idx::is_idx(&input) {
         return idx::load_file(input, image);
     }
     if input.prefix().starts_with(npy::MAGIC) {
-        return npy::load(input, image);
+        return npy::load(input, keys);
+    }
+    #[cfg(feature = "parquet")]
+    if parquet::MAGICS
+        .iter()
+        .any(|magic| input.prefix().starts_with(magic))
+    {
+        return parquet::load(input, keys);
     }
     if config.format == Some(Format::Table) {
-        return read_table(input, config);
+        return read_table(input, keys);
     }
     match extension(path).as_str() {
         "npz" => archive::load_npz(input, keys),
         "safetensors" => archive::load_safetensors(input, keys),
         "bin" => cifar::load_file(input),
-        known if TABLES.contains(&known) => read_table(input, config),
+        known if TABLES.contains(&known) => read_table(input, keys),
+        #[cfg(not(feature = "parquet"))]
+        typed if COLUMNS.contains(&typed) => Err(input.error(DataProblem::NotBuilt)),
+        #[cfg(feature = "parquet")]
+        typed if COLUMNS.contains(&typed) => {
+            let found = "it begins neither as Parquet nor as Arrow's IPC format, version 2";
+            Err(input.error(DataProblem::Archive(found.into())))
+        }
         // Named as kinds that begin with a magic number, which is absent.
         "npy" => Err(npy::bad_magic(&input)),
         _ if idx::is_idx_name(path) => Err(idx::bad_magic(&input)),
@@ -49,20 +83,21 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
     }
 }
 
-fn read_table(input: Input, config: &DataConfig) -> Result<Loaded, DataError> {
+fn read_table(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let path = input.path().to_path_buf();
-    let keys = TableKeys {
-        header: config.header,
-        columns: config.columns.as_deref(),
-        drop: &config.drop,
-        all: config.image.is_some(),
-    };
     let text = input.whole()?;
-    let at = |problem: DataProblem| problem.at(&path);
-    let table = table::read(text, keys).map_err(at)?;
-    match &config.image {
-        Some(image) => images_of(table, image).map_err(at),
-        None => Ok(Loaded::table(table)),
+    table::read(text, keys.table)
+        .and_then(|table| Loaded::of_table(table, keys.image))
+        .map_err(|problem| problem.at(path))
+}
+
+impl Loaded {
+    /// The records of a table, or the images that they are.
+    pub(crate) fn of_table(table: Table, image: Option<&[usize]>) -> Result<Self, DataProblem> {
+        match image {
+            Some(image) => images_of(table, image),
+            None => Ok(Self::table(table)),
+        }
     }
 }
 
@@ -139,7 +174,7 @@ fn may_be_data(name: &str) -> bool {
     let path = Path::new(name);
     let has_known_extension = match extension(path).as_str() {
         "bin" | "npy" | "npz" | "safetensors" => true,
-        other => TABLES.contains(&other),
+        other => TABLES.contains(&other) || COLUMNS.contains(&other),
     };
     name.ends_with('/') || has_known_extension || idx::is_idx_name(path)
 }

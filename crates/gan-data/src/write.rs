@@ -1,45 +1,191 @@
-//! The way out: generated records as `.npy` or `.csv`, and how any file takes its place.
+//! The way out: generated records as a file of any kind that is read, and how a file takes its place.
 //!
+//! Records are asked for some at a time and written as they come, so that their number does not
+//! matter to the memory.
 //! A file is written beside its place, synchronised and renamed, so that a reader finds the old file
 //! or the whole new one.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::path::Path;
 
+use rawzip::{CompressionMethod, ZipArchiveWriter};
 use tempfile::NamedTempFile;
 
 use crate::error::{DataError, DataProblem};
+use crate::input::extension;
 use crate::record::RecordShape;
+use crate::source::TABLES;
 use crate::table::guarded;
 
-/// Writes `rows`, row-major with `cols` values each, as a 2-D array of little-endian 64-bit floats
-/// where 32 bits would not hold them all, otherwise of 32-bit ones.
+/// The kinds of files that records are written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A table as text.
+    Table,
+    /// One array of NumPy.
+    Npy,
+    /// An archive of one array of NumPy, called `samples`.
+    Npz,
+    /// One tensor, called `samples`.
+    Safetensors,
+    /// A table of typed columns.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl FileKind {
+    /// Extensions of the files that are written, the usual ones of each kind.
+    pub const EXTENSIONS: &[&str] = &[
+        "npy",
+        "csv",
+        "tsv",
+        "npz",
+        "safetensors",
+        #[cfg(feature = "parquet")]
+        "parquet",
+    ];
+
+    /// The kind that the name of a file asks for, if there is one.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        Some(
+            match path.extension()?.to_string_lossy().to_lowercase().as_str() {
+                "npy" => Self::Npy,
+                "npz" => Self::Npz,
+                "safetensors" => Self::Safetensors,
+                #[cfg(feature = "parquet")]
+                "parquet" => Self::Parquet,
+                table if TABLES.contains(&table) => Self::Table,
+                _ => return None,
+            },
+        )
+    }
+}
+
+/// What a file of records is to hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents<'a> {
+    /// The meaning of a record's values.
+    pub shape: &'a RecordShape,
+    /// Number of records.
+    pub rows: usize,
+    /// Values of each.
+    pub cols: usize,
+    /// True if an array needs 64 bits to hold them.
+    pub double: bool,
+}
+
+/// Values that are asked for and written together: 2 MB of them.
+const TOGETHER: usize = 1 << 18;
+/// The number of records that are asked for together is a multiple of this, a minibatch's worth.
+const ROWS: usize = 256;
+
+/// The name of an array in a file of several.
+const NAME: &str = "samples";
+
+impl Contents<'_> {
+    /// The records by parts that are written together.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (rows, together) = (self.rows, (TOGETHER / self.cols / ROWS).max(1) * ROWS);
+        (0..rows)
+            .step_by(together)
+            .map(move |first| first..rows.min(first + together))
+    }
+
+    /// Bytes of an array of them.
+    fn bytes(&self) -> u64 {
+        let size = if self.double { 8 } else { 4 };
+        (self.rows as u64 * self.cols as u64).saturating_mul(size)
+    }
+
+    /// The values as an array holds them, the lowest byte first.
+    fn encode(&self, rows: &[f64]) -> Vec<u8> {
+        if self.double {
+            rows.iter().flat_map(|value| value.to_le_bytes()).collect()
+        } else {
+            let singles = rows.iter().map(|&value| value as f32);
+            singles.flat_map(f32::to_le_bytes).collect()
+        }
+    }
+
+    /// Names of the columns that are written, if they have any.
+    pub(crate) fn names(&self) -> Option<Vec<String>> {
+        match self.shape {
+            RecordShape::Table(table) => table.names(),
+            RecordShape::Vector { columns, .. } => columns.clone(),
+            RecordShape::Image { .. } => None,
+        }
+    }
+}
+
+/// Writes the records that `next` gives, those of a range at a time and row by row, into a file.
 ///
 /// # Panics
-/// If `rows` is no whole number of rows.
+/// If `next` gives another number of values, or the shape is a table of another number of columns.
 /// # Errors
-/// [`DataProblem::Unwritable`] if the system refuses.
+/// The first error of `next`, or [`DataProblem::Unwritable`] if the system refuses; the file that was
+/// there is still there then.
 #[track_caller]
-pub fn write_npy(path: &Path, rows: &[f64], cols: usize) -> Result<(), DataError> {
-    let count = whole_rows("write_npy", rows, cols);
-    let is_single = rows.iter().all(|&value| f64::from(value as f32) == value);
-    replace(path, |file| {
-        file.write_all(&npy_header(
-            if is_single { "<f4" } else { "<f8" },
-            count,
-            cols,
-        ))?;
-        rows.iter().try_for_each(|&value| match is_single {
-            true => file.write_all(&(value as f32).to_le_bytes()),
-            false => file.write_all(&value.to_le_bytes()),
-        })
-    })
+pub fn write_records<E: From<DataError>>(
+    path: &Path,
+    kind: FileKind,
+    contents: Contents<'_>,
+    mut next: impl FnMut(Range<usize>) -> Result<Vec<f64>, E>,
+) -> Result<(), E> {
+    assert!(contents.cols > 0, "write_records: records of no values");
+    let mut refused = None;
+    // Errors of `next` cross the writers, which know those of the system alone.
+    let mut next = |part: Range<usize>| {
+        let count = part.len() * contents.cols;
+        let rows = next(part).map_err(|error| {
+            refused = Some(error);
+            io::Error::other("no more records")
+        })?;
+        assert_eq!(rows.len(), count, "write_records: values of these rows");
+        Ok(rows)
+    };
+    let next = &mut next;
+    let written = replace_file(path, |file| match kind {
+        FileKind::Table => write_table(file, extension(path).as_str(), contents, next),
+        FileKind::Npy => write_npy(file, contents, next),
+        FileKind::Npz => write_npz(file, contents, next),
+        FileKind::Safetensors => write_safetensors(file, contents, next),
+        #[cfg(feature = "parquet")]
+        FileKind::Parquet => crate::parquet::write(file, contents, next),
+    });
+    match (refused, written) {
+        (Some(error), _) => Err(error),
+        (None, Err(source)) => Err(DataProblem::Unwritable(source).at(path).into()),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+/// What gives the records of a range.
+pub(crate) type Next<'a> = dyn FnMut(Range<usize>) -> io::Result<Vec<f64>> + 'a;
+
+fn write_values(
+    file: &mut impl Write,
+    contents: Contents<'_>,
+    next: &mut Next<'_>,
+) -> io::Result<()> {
+    contents
+        .parts()
+        .try_for_each(|part| file.write_all(&contents.encode(&next(part)?)))
+}
+
+fn write_npy(file: &mut impl Write, contents: Contents<'_>, next: &mut Next<'_>) -> io::Result<()> {
+    file.write_all(&npy_header(contents))?;
+    write_values(file, contents, next)
 }
 
 /// Version 1.0 of the format, padded with spaces to a multiple of 64 bytes.
-fn npy_header(kind: &str, rows: usize, cols: usize) -> Vec<u8> {
+fn npy_header(contents: Contents<'_>) -> Vec<u8> {
+    let Contents { rows, cols, .. } = contents;
+    let kind = if contents.double { "<f8" } else { "<f4" };
     let mut text =
         format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {cols}), }}");
     let unpadded = 10 + text.len() + 1;
@@ -51,39 +197,63 @@ fn npy_header(kind: &str, rows: usize, cols: usize) -> Vec<u8> {
     header
 }
 
-/// Writes `rows`, row-major with `cols` values each, as text: as the table of their `shape` writes
-/// its records, otherwise separated by commas.
-///
-/// # Panics
-/// If `rows` is no whole number of rows, or `shape` is a table of another number of columns.
-/// # Errors
-/// [`DataProblem::Unwritable`] if the system refuses.
-#[track_caller]
-pub fn write_csv(
-    path: &Path,
-    rows: &[f64],
-    cols: usize,
-    shape: &RecordShape,
-) -> Result<(), DataError> {
-    whole_rows("write_csv", rows, cols);
-    replace(path, |file| {
-        let delimiter = match shape {
-            RecordShape::Table(table) => u8::try_from(table.delimiter).unwrap_or(b','),
-            _ => b',',
-        };
-        let mut writer = csv::WriterBuilder::new()
-            .delimiter(delimiter)
-            .from_writer(file);
-        let names = match shape {
-            RecordShape::Table(table) => table.names(),
-            RecordShape::Vector { columns, .. } => columns.clone(),
-            RecordShape::Image { .. } => None,
-        };
-        if let Some(names) = names {
-            writer.write_record(names.iter().map(|name| guarded(name).into_owned()))?;
-        }
-        for row in rows.chunks_exact(cols) {
-            match shape {
+fn write_npz(file: &mut impl Write, contents: Contents<'_>, next: &mut Next<'_>) -> io::Result<()> {
+    let other = |error: rawzip::Error| io::Error::other(error.to_string());
+    let mut archive = ZipArchiveWriter::new(file);
+    let name = format!("{NAME}.npy");
+    let builder = archive
+        .new_file(&name)
+        .compression_method(CompressionMethod::STORE);
+    let (mut entry, config) = builder.start().map_err(other)?;
+    let mut member = config.wrap(&mut entry);
+    write_npy(&mut member, contents, next)?;
+    let (_, descriptor) = member.finish().map_err(other)?;
+    entry.finish(descriptor).map_err(other)?;
+    archive.finish().map_err(other)?.flush()
+}
+
+/// The crate of the format writes tensors that are in memory, and its header is short.
+fn write_safetensors(
+    file: &mut impl Write,
+    contents: Contents<'_>,
+    next: &mut Next<'_>,
+) -> io::Result<()> {
+    let Contents { rows, cols, .. } = contents;
+    let (kind, bytes) = (
+        if contents.double { "F64" } else { "F32" },
+        contents.bytes(),
+    );
+    let mut header = format!(
+        r#"{{"{NAME}":{{"dtype":"{kind}","shape":[{rows},{cols}],"data_offsets":[0,{bytes}]}}}}"#
+    );
+    header += &" ".repeat(header.len().next_multiple_of(8) - header.len());
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    write_values(file, contents, next)
+}
+
+/// As the table of their shape writes its records, otherwise numbers separated by commas; by tabs
+/// where the extension asks for them.
+fn write_table(
+    file: &mut impl Write,
+    extension: &str,
+    contents: Contents<'_>,
+    next: &mut Next<'_>,
+) -> io::Result<()> {
+    let delimiter = match contents.shape {
+        _ if ["tsv", "tab"].contains(&extension) => b'\t',
+        RecordShape::Table(table) => u8::try_from(table.delimiter).unwrap_or(b','),
+        _ => b',',
+    };
+    let mut writer = csv::WriterBuilder::new()
+        .delimiter(delimiter)
+        .from_writer(file);
+    if let Some(names) = contents.names() {
+        writer.write_record(names.iter().map(|name| guarded(name).into_owned()))?;
+    }
+    for part in contents.parts() {
+        for row in next(part)?.chunks_exact(contents.cols) {
+            match contents.shape {
                 RecordShape::Table(table) => {
                     let cells = table.cells(row);
                     writer.write_record(cells.iter().map(|cell| guarded(cell).into_owned()))?;
@@ -91,8 +261,8 @@ pub fn write_csv(
                 _ => writer.write_record(row.iter().map(|&value| shortest(value)))?,
             }
         }
-        writer.flush()
-    })
+    }
+    writer.flush()
 }
 
 /// The shortest text that reads back to `value`, in 32 bits if those hold it.
@@ -134,23 +304,6 @@ pub fn half_written(name: &str) -> Option<&str> {
         .rsplit_once('.')?;
     let is_random = !random.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (is_random && !name.is_empty()).then_some(name)
-}
-
-#[track_caller]
-fn whole_rows(op: &str, rows: &[f64], cols: usize) -> usize {
-    assert!(
-        cols > 0 && rows.len().is_multiple_of(cols),
-        "{op}: {} values are no whole number of rows of {cols}",
-        rows.len()
-    );
-    rows.len() / cols
-}
-
-fn replace(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> Result<(), DataError> {
-    replace_file(path, write).map_err(|source| DataProblem::Unwritable(source).at(path))
 }
 
 /// A new hidden file in the same directory, hence on the same file system.

@@ -19,8 +19,7 @@ fn check_error(result: Result<Dataset, DataError>, message: &str) -> DataError {
     error
 }
 
-const SUPPORTED: &str =
-    "expected IDX (.gz or plain), CIFAR-10 .bin, .npy, .npz, .safetensors, or a table as text";
+const SUPPORTED: &str = "expected IDX (.gz or plain), CIFAR-10 .bin, .npy, .npz, .safetensors, .parquet, .feather, or a table as text";
 
 /// Each row is the name of a file, its bytes and the message, if loading must fail with one.
 #[track_caller]
@@ -395,8 +394,8 @@ fn npy_wrong_in_each_way_is_told() {
         ("a.npy", file("<f4", "(0, 2)", 0), "found 0 records, expected at least 1"),
         ("a.npy", file("<f4", "(2, 0)", 0), "found 0 records, expected at least 1"),
         ("a.npy", npy("[]", &[]),
-            "damaged npy header: found [], expected a Python dictionary of descr, a plain type in \
-             quotes, fortran_order, True or False, and shape, a tuple of sizes"),
+            "damaged npy header: found [], expected a Python dictionary of descr, a type in quotes or \
+             a list of fields, fortran_order, True or False, and shape, a tuple of sizes"),
         ("a.npy", b"1,2".to_vec(),
             "damaged npy header: found \"1,2\", expected the magic \\x93NUMPY"),
         ("a.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(),
@@ -419,6 +418,102 @@ fn npy_wrong_in_each_way_is_told() {
 }
 
 #[test]
+fn npy_of_structures_is_a_table_of_their_fields() {
+    let descr = "[('age', '>i2'), ('', '|V3'), ('weight', '<f4'), ('born', '<M8[D]'), \
+                 ('member', '?'), ('unit', 'S4'), ('height', '<f8'), ('seen', '<M8[ms]')]";
+    let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (20,), }}");
+    let record = |row: i64| -> Vec<u8> {
+        let height = if row == 3 {
+            f64::NAN
+        } else {
+            row as f64 * 1e9 + 0.125
+        };
+        [
+            &(row as i16 * row as i16 - 7).to_be_bytes()[..],
+            b"xyz",
+            &(row as f32 * 0.1).to_le_bytes(),
+            &(row * 1000 - 5000).to_le_bytes(),
+            &[u8::from(row % 3 == 0)],
+            b"kg\0\0",
+            &height.to_le_bytes(),
+            &(row * 86_400_500).to_le_bytes(),
+        ]
+        .concat()
+    };
+    let text = text.replace("'?'", "'|b1'").replace("'S4'", "'|S4'");
+    let file = npy(&text, &(0..20).flat_map(record).collect::<Vec<_>>());
+    let folder = Folder::new();
+    let path = folder.put("people.npy", file);
+    let data = load(&unnormalized(&path), 0).unwrap();
+    check_size(&data, 19, 6);
+    let names = data.shape.columns().unwrap();
+    assert_eq!(names, ["age", "weight", "born", "member", "height", "seen"]);
+    let last = [354.0, 1.9, 14_000.0, 0.0, 19e9, 1_641_609.5];
+    assert_eq!(row(&data, 18), last);
+    let RecordShape::Table(table) = &data.shape else {
+        panic!("{:?}", data.shape);
+    };
+    let cells = table.cells(&[354.0, 1.9, 14_000.0, 0.0, 19e9 + 0.125, 1_641_609.5]);
+    let expected = "354 1.9 2008-05-01 False kg 19000000000.125 1970-01-20T00:00:09.500";
+    assert_eq!(cells.join(" "), expected);
+    let notes = data.notes.join("; ");
+    assert!(
+        notes.contains("missing values and are left out: height 1"),
+        "{notes}"
+    );
+    let few = DataConfig {
+        columns: Some(vec!["height".into(), "age".into()]),
+        ..unnormalized(&path)
+    };
+    assert_eq!(load(&few, 0).unwrap().records.cols(), 2);
+}
+
+#[test]
+fn npy_of_structures_that_are_not_read_are_told_at_once() {
+    let file = |descr: &str, shape: &str, length: usize| {
+        let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}");
+        npy(&text, &vec![1; length])
+    };
+    let descr = "[('a', '<f4'), ('z', '<c16'), ('v', '<f4', (2, 3)), ('n', '<U2')]";
+    let error = load_bytes("a.npy", file(descr, "(5,)", 260)).unwrap_err();
+    let message = "found text or values of other types in z (of type <c16), v (of type <f4 [2, 3]), \
+                   expected numbers";
+    assert!(error.to_string().contains(message), "{error}");
+    check_hint(&error, "data.drop=[\"z\", \"v\"]");
+    #[rustfmt::skip]
+    check_errors([
+        ("a.npy", file("[('a', '|O')]", "(5,)", 40),
+            "found an array of type structures of 1 fields, expected one dimension of structures of \
+             booleans, numbers, times and text"),
+        ("a.npy", file("[('a', '<f4')]", "(5, 2)", 40),
+            "found structures in 2 dimensions, expected one dimension of structures of booleans, \
+             numbers, times and text"),
+        ("a.npy", file("[('a', '<f4')]", "(5,)", 19), "truncated: found 99 bytes, expected 100"),
+    ]);
+}
+
+#[test]
+fn array_of_an_archive_is_named_behind_a_colon() {
+    let folder = Folder::new();
+    let path = folder.put("two:three.npz", npz());
+    for (name, cols) in [("x", 3), ("y", 1)] {
+        let path = format!("{}:{name}", path.display());
+        let data = load(&DataConfig::new(path), 0).unwrap();
+        assert_eq!(data.records.cols(), cols);
+        assert_eq!(data.name, "two:three");
+    }
+    let missing = load(&DataConfig::new(format!("{}:z", path.display())), 0).unwrap_err();
+    assert!(missing.to_string().contains("found \"z\""), "{missing}");
+    let nothing = load(&DataConfig::new("nothing.npz:x"), 0).unwrap_err();
+    assert!(
+        nothing
+            .to_string()
+            .starts_with("nothing.npz:x: no such file"),
+        "{nothing}"
+    );
+}
+
+#[test]
 fn npy_of_values_beyond_32_bits_names_the_place() {
     for (wrong, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1e300, "-1")] {
         let payload = [0.0, 1.0, 2.0, wrong, 4.0, 5.0].map(f64::to_le_bytes);
@@ -437,7 +532,7 @@ fn path_that_is_no_file_of_a_known_kind_is_told() {
     check_hint(&error, "digits, figure1, ring8, grid25");
     for (name, bytes, found) in [
         ("a.csv", "", "found 0 bytes"),
-        ("a.parquet", "PAR1", "found a file of extension .parquet"),
+        ("a.orc", "ORC1", "found a file of extension .orc"),
         ("rows", "1,2", "found a file without extension"),
     ] {
         let error = check_error(load_bytes(name, bytes), &format!("{found}, {SUPPORTED}"));

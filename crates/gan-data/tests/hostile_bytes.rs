@@ -2,6 +2,8 @@
 //!
 //! Random bytes and files that are made to do harm; `tests/hostile/` mutates whole files.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::path::Path;
@@ -34,8 +36,9 @@ fn peak(path: &Path) -> usize {
 }
 
 #[rustfmt::skip]
-const EXTENSIONS: [&str; 9] = [
+const EXTENSIONS: [&str; 10] = [
     "a.idx3-ubyte", "a.gz", "a.bin", "a.npy", "a.npz", "a.safetensors", "a.csv", "a.txt", "a",
+    "a.parquet",
 ];
 
 #[track_caller]
@@ -57,7 +60,7 @@ proptest! {
     #[test]
     fn load_of_random_bytes_neither_panics_nor_hoards(
         name in prop::sample::select(&EXTENSIONS),
-        start in prop::sample::select(vec![&b""[..], b"\0\0\x08\x03", b"\0\0\x08\x01", b"\x93NUMPY\x01\0", b"\x1f\x8b\x08\0", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"]),
+        start in prop::sample::select(vec![&b""[..], b"\0\0\x08\x03", b"\0\0\x08\x01", b"\x93NUMPY\x01\0", b"\x1f\x8b\x08\0", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"PAR1", b"ARROW1\0\0"]),
         bytes in prop::collection::vec(any::<u8>(), 0..600),
     ) {
         check(name, &[start, &bytes].concat(), ANY);

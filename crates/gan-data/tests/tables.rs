@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use gan_data::{DataConfig, DataError, Dataset, RecordShape, Split, load, write_csv};
+use gan_data::{DataConfig, DataError, Dataset, RecordShape, Split, load};
 
 /// The records of `text` in the order of the file.
 fn table(
@@ -33,7 +33,7 @@ fn written(dataset: &Dataset) -> String {
     }
     let folder = Folder::new();
     let path = folder.path().join("out.csv");
-    write_csv(&path, &rows, cols, &dataset.shape).unwrap();
+    write(&path, &rows, cols, &dataset.shape, true).unwrap();
     std::fs::read_to_string(path).unwrap()
 }
 

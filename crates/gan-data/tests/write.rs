@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use gan_data::{DataConfig, RecordShape, load, write_csv, write_npy};
+use gan_data::{Contents, DataConfig, DataError, FileKind, RecordShape, load, write_records};
 use proptest::num::f32::{NORMAL, SUBNORMAL, ZERO};
 use proptest::prelude::*;
 
@@ -28,14 +28,16 @@ proptest! {
     ) {
         let rows = &values[..values.len() / cols * cols];
         let folder = Folder::new();
-        let npy = folder.path().join("a.npy");
         let rows: Vec<f64> = rows.iter().copied().map(f64::from).collect();
-        write_npy(&npy, &rows, cols).unwrap();
-        prop_assert_eq!(&read_back(&npy), &rows);
+        for name in ["a.npy", "a.npz", "a.safetensors"] {
+            let path = folder.path().join(name);
+            write(&path, &rows, cols, &NUMBERS, false).unwrap();
+            prop_assert_eq!(&read_back(&path), &rows);
+        }
         let csv = folder.path().join("a.csv");
         let columns: Vec<_> = (0..cols).map(|col| format!("x{col}")).collect();
         let shape = RecordShape::Vector { columns: Some(columns), double: false };
-        write_csv(&csv, &rows, cols, &shape).unwrap();
+        write(&csv, &rows, cols, &shape, false).unwrap();
         let mut reader = csv::Reader::from_path(&csv).unwrap();
         let cells = reader.records().flat_map(|record| {
             let record = record.unwrap();
@@ -46,10 +48,10 @@ proptest! {
 }
 
 #[test]
-fn write_npy_is_read_by_npyz() {
+fn npy_written_is_read_by_npyz() {
     let folder = Folder::new();
     let path = folder.path().join("a.npy");
-    write_npy(&path, &[1.0, 2.5, -3.0, 4.0, 5.0, 6.0], 3).unwrap();
+    write(&path, &[1.0, 2.5, -3.0, 4.0, 5.0, 6.0], 3, &NUMBERS, false).unwrap();
     let file = npyz::NpyFile::new(std::fs::File::open(&path).unwrap()).unwrap();
     assert_eq!((file.shape(), file.order()), (&[2, 3][..], npyz::Order::C));
     let values = file.into_vec::<f32>().unwrap();
@@ -79,7 +81,7 @@ fn npy_of_npyz_loads() {
 }
 
 #[test]
-fn write_csv_has_the_columns_and_replaces_the_file() {
+fn csv_written_has_the_columns_and_replaces_the_file() {
     let folder = Folder::new();
     let path = folder.put("out.csv", "old");
     let columns = Some(vec!["x".to_owned(), "y, in m".to_owned()]);
@@ -87,14 +89,14 @@ fn write_csv_has_the_columns_and_replaces_the_file() {
         columns,
         double: true,
     };
-    write_csv(&path, &[1.5, 2.0, -0.25, 1e-7], 2, &shape).unwrap();
+    write(&path, &[1.5, 2.0, -0.25, 1e-7], 2, &shape, true).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text, "x,\"y, in m\"\n1.5,2\n-0.25,0.0000001\n");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
-fn write_csv_has_nothing_that_a_spreadsheet_computes_or_a_terminal_obeys() {
+fn csv_written_has_nothing_that_a_spreadsheet_computes_or_a_terminal_obeys() {
     let folder = Folder::new();
     let names = [
         ("=cmd|'/C calc'!A0", "'=cmd|'/C calc'!A0"),
@@ -111,7 +113,7 @@ fn write_csv_has_nothing_that_a_spreadsheet_computes_or_a_terminal_obeys() {
     };
     let path = folder.path().join("a.csv");
     let values = [-1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 1.0, 2.5, 3.5, 4.5, 5.5, 6.5];
-    write_csv(&path, &values, 6, &shape).unwrap();
+    write(&path, &values, 6, &shape, true).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let expected = names.map(|(_, written)| written).join(",");
     assert_eq!(text.lines().next(), Some(expected.as_str()));
@@ -133,7 +135,78 @@ fn write_csv_has_nothing_that_a_spreadsheet_computes_or_a_terminal_obeys() {
 fn write_into_a_missing_directory_is_told() {
     let folder = Folder::new();
     let path = folder.path().join("none/a.npy");
-    let error = write_npy(&path, &[1.0], 1).unwrap_err();
+    let error = write(&path, &[1.0], 1, &NUMBERS, false).unwrap_err();
     let message = format!("{}: cannot be written", path.display());
     assert_eq!(error.to_string(), message);
+}
+
+/// Enough for several parts.
+const MANY: usize = 150_000;
+
+#[test]
+fn records_are_asked_for_in_order_and_all_are_written() {
+    let folder = Folder::new();
+    for &extension in FileKind::EXTENSIONS {
+        let path = folder.path().join(format!("a.{extension}"));
+        let contents = Contents {
+            shape: &NUMBERS,
+            rows: MANY,
+            cols: 2,
+            double: true,
+        };
+        let (mut asked, mut parts) = (0, 0);
+        let kind = FileKind::of(&path).unwrap();
+        write_records(&path, kind, contents, |part| {
+            assert_eq!(part.start, asked, "{extension}");
+            (asked, parts) = (part.end, parts + 1);
+            Ok::<_, DataError>(part.flat_map(|row| [row as f64 + 0.1, -0.5]).collect())
+        })
+        .unwrap();
+        assert!(
+            asked == MANY && parts > 1,
+            "{extension}: {asked} in {parts}"
+        );
+        let back = load(&unnormalized(&path), 0).unwrap();
+        assert_eq!(back.records.rows(), MANY, "{extension}");
+        assert_eq!(
+            row(&back, MANY - 1)[0],
+            (MANY - 1) as f32 + 0.1,
+            "{extension}"
+        );
+    }
+}
+
+#[test]
+fn an_error_of_the_records_leaves_the_old_file() {
+    let folder = Folder::new();
+    for &extension in FileKind::EXTENSIONS {
+        let path = folder.put(&format!("a.{extension}"), "old");
+        let contents = Contents {
+            shape: &NUMBERS,
+            rows: MANY,
+            cols: 2,
+            double: false,
+        };
+        let broken = || DataError {
+            path: "device".into(),
+            problem: gan_data::DataProblem::NoRecords,
+        };
+        let kind = FileKind::of(&path).unwrap();
+        let result = write_records(&path, kind, contents, |part| match part.start {
+            0 => Ok(vec![0.5; 2 * part.len()]),
+            _ => Err(broken()),
+        });
+        assert_eq!(
+            result.unwrap_err().to_string(),
+            broken().to_string(),
+            "{extension}"
+        );
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "old",
+            "{extension}"
+        );
+    }
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, FileKind::EXTENSIONS.len());
 }

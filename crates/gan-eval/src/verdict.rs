@@ -39,7 +39,7 @@ const TOLD: f64 = 0.6;
 /// Accuracy from which that takes no effort.
 const TOLD_EASILY: f64 = 0.75;
 /// p-values below this are evidence.
-const SIGNIFICANT: f64 = 0.01;
+pub(crate) const SIGNIFICANT: f64 = 0.01;
 
 /// The numbers of one evaluation that were taken.
 #[derive(Clone, Debug, Default)]

@@ -52,4 +52,4 @@ pub use legend::{Swatch, legend};
 pub use pixels::PictureError;
 pub use scatter::{Scatter, Surface};
 #[cfg(feature = "png")]
-pub use sheet::{ImageRows, sheet_of_images};
+pub use sheet::{ImageRows, image, sheet_of_images};

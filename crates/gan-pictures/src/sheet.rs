@@ -55,6 +55,29 @@ pub fn sheet_of_images(
     encode(sheet_width, sheet_height, color, &pixels)
 }
 
+/// One image of `[height, width, channels]`, planes of values from 0 to 255 as on a sheet, as a PNG
+/// file of as many pixels: grey, or in colour if it has three channels.
+///
+/// # Errors
+/// If the image is empty or too large.
+pub fn image(
+    image: &[f32],
+    [height, width, channels]: [usize; 3],
+) -> Result<Vec<u8>, PictureError> {
+    let area = height * width;
+    let (color, shown) = match channels {
+        3 => (png::ColorType::Rgb, 3),
+        _ => (png::ColorType::Grayscale, 1),
+    };
+    let value = |at: usize| byte(image[at % shown * area + at / shown]);
+    encode(
+        width,
+        height,
+        color,
+        &(0..area * shown).map(value).collect::<Vec<_>>(),
+    )
+}
+
 impl Pixels {
     /// One image of `[height, width, channels]`, planes of values from 0 to 255 as on a sheet.
     pub(crate) fn from_planes(image: &[f32], [height, width, channels]: [usize; 3]) -> Self {
@@ -168,6 +191,17 @@ mod tests {
         assert_eq!(at(2, 2), [255, 0, 0]);
         assert_eq!(at(65, 2), [0, 0, 255]);
         assert_eq!(at(128, 2), [96; 3]);
+    }
+
+    #[test]
+    fn an_image_alone_has_its_own_pixels() {
+        // Two pixels: red at half, then green and blue.
+        let planes = [128.0, 0.0, 0.0, 255.0, -3.0, 300.0];
+        let (width, height, color, pixels) = decode(&image(&planes, [1, 2, 3]).unwrap());
+        assert_eq!((width, height, color), (2, 1, png::ColorType::Rgb));
+        assert_eq!(pixels, [128, 0, 0, 0, 255, 255]);
+        let (_, _, color, pixels) = decode(&image(&[7.4, 9.5], [2, 1, 1]).unwrap());
+        assert_eq!((color, pixels), (png::ColorType::Grayscale, vec![7, 10]));
     }
 
     #[test]

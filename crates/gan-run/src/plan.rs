@@ -168,15 +168,20 @@ impl Plan {
     }
 
     /// Loads the data, and keeps what a training shows of it.
-    fn load(&self, observer: &mut dyn Observer) -> Result<(Shown, TrainingData), Problem> {
+    fn load(&mut self, observer: &mut dyn Observer) -> Result<(Shown, TrainingData), Problem> {
         let dataset = gan_data::load(&self.config.data, self.config.seed)?;
         let train = dataset.records.slice(dataset.splits.train.clone());
+        let mut notes = dataset.notes.clone();
+        if let (Start::New { .. }, Some(own)) = (&self.start, self.sources.own_length()) {
+            let steps_per_epoch = self.config.game().steps_per_epoch(train.rows());
+            notes.extend(self.config.stretch_schedules(&own, steps_per_epoch));
+        }
         observer.event(&Event::Data {
             source: &dataset.source,
             train_records: train.rows(),
             valid_records: dataset.splits.valid.len(),
             test_records: dataset.splits.test.len(),
-            notes: &dataset.notes,
+            notes: &notes,
         });
         let record = RecordInfo::new(&self.name, &dataset, &train);
         if let Start::New { .. } = self.start {
@@ -316,6 +321,7 @@ fn check_memory(game: &GameConfig, cols: usize, free: Option<u64>) -> Result<(),
 /// Makes the data's path absolute, so that `config.toml` can be used from anywhere; a data set that
 /// the user has to bring and did not is an error that says how.
 fn find_data(config: &mut RunConfig, what: &str) -> Result<(), Problem> {
+    config.data = config.data.clone().with_named_array();
     let source = &config.data.source;
     if gan_data::builtin_names().contains(&source.as_str()) {
         return Ok(());
@@ -343,7 +349,7 @@ fn refuse_other_game(config: &RunConfig, old: &RunConfig, run: &Path) -> Result<
     };
     let changed: Vec<_> = differences(&table(old)?, &table(config)?)
         .into_iter()
-        .filter(|key| !key.starts_with("run.") && key != "data.source")
+        .filter(|key| !key.starts_with("run.") && !["data.source", "data.array"].contains(&&**key))
         .collect();
     if changed.is_empty() {
         return Ok(());

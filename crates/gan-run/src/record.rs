@@ -206,6 +206,18 @@ impl RecordInfo {
         written
     }
 
+    /// True if an array needs 64 bits to hold what is [written](Self::written).
+    #[must_use]
+    pub fn is_double(&self) -> bool {
+        let is_double = match &self.shape {
+            RecordShape::Vector { double, .. } => *double,
+            RecordShape::Table(_) => true,
+            _ => false,
+        };
+        // What the players make has 32 bits, and more only on its way to other units.
+        is_double && self.transform != Transform::Identity
+    }
+
     /// Makes rows of `cols` values in the players' units those that are read back from a table that
     /// they are written to; other records stay as they are.
     pub fn as_written(&self, rows: &mut [f32], cols: usize) {

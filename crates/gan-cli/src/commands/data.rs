@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use gan_data::{Dataset, RecordShape, Role, Style, TableShape, Transform};
+use gan_data::{Dataset, HeldOut, RecordShape, Role, Style, TableShape, Transform};
 use gan_run::config::{Overrides, RunConfig};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
 use gan_run::run_data::named_data;
 use gan_run::run_dir;
-use gan_run::text::thousands;
+use gan_run::text::{five_digits, thousands};
 
 use crate::output::Output;
 
@@ -54,6 +54,13 @@ pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> 
         thousands(splits.valid.len()),
         thousands(splits.test.len()),
     ));
+    let held_out = match dataset.held_out {
+        _ if splits.valid.is_empty() && splits.test.is_empty() => "all records train".to_owned(),
+        HeldOut::Own => "the test set is its own, the last of the others validate".into(),
+        HeldOut::Tail => "the last records of the file are held out".into(),
+        _ => format!("those held out are drawn by the seed {}", config.seed),
+    };
+    output.line(format!("split    {held_out}"));
     if let Some(classes) = dataset.classes {
         output.line(format!("labels   {classes} classes"));
     }
@@ -66,13 +73,41 @@ pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> 
             let colour = if channels == 3 { "colour" } else { "grey" };
             output.line(format!("images   {height}×{width}, {colour}"));
         }
-        _ => output.line(format!("vectors  {} values each", dataset.records.cols())),
+        _ => output.line(format!(
+            "vectors  {} values each, {}",
+            dataset.records.cols(),
+            range(&dataset)
+        )),
     }
+    let learnt = match dataset.transform {
+        Transform::Pixels => "pixels from 0 to 1",
+        Transform::Standardize { .. } => {
+            "columns of mean 0 and deviation 1 over the training records"
+        }
+        Transform::Gcn { .. } => "images of mean 0 and one contrast",
+        _ => "values as they are",
+    };
+    output.line(format!("learnt   {learnt}"));
     if let Some(out) = &args.out {
         draw(&dataset, out)?;
         output.line(format!("picture  {}", out.display()));
+    } else if dataset.shape.image().is_some() {
+        output.line("picture  --out FILE.png draws the first training records");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The smallest and the largest value of the training records.
+fn range(dataset: &Dataset) -> String {
+    let mut row = vec![0.0_f32; dataset.records.cols()];
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for index in dataset.splits.train.clone() {
+        dataset.records.copy_row(index, &mut row);
+        for value in dataset.transform.user_row(&row) {
+            (low, high) = (low.min(value), high.max(value));
+        }
+    }
+    format!("{} to {}", five_digits(low), five_digits(high))
 }
 
 /// The columns of a table, and what their training records hold.

@@ -1,21 +1,23 @@
-//! `gan-cli sample`: from a checkpoint to a picture or a file of values.
+//! `gan-cli sample`: from a checkpoint to a picture, a folder of pictures or a file of values.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::{Path, PathBuf, is_separator};
 use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use gan_run::model::{Model, check_amount};
+use gan_data::{Contents, FileKind};
+use gan_run::model::{Generator, Model, check_amount};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
 use gan_run::run_dir::{self, check_folder};
-use gan_run::text::nearest_word;
+use gan_run::text::{excerpt, nearest_word};
 
 use super::{DeviceArgs, load_model};
 use crate::output::Output;
 
-/// The forms that samples can take.
-const EXTENSIONS: [&str; 3] = ["png", "npy", "csv"];
+/// The extension of a picture; those of values are [`FileKind::EXTENSIONS`].
+const PICTURE: &str = "png";
 /// More images than this make no sheet that a person could look at.
 const LARGEST_SHEET: usize = 10_000;
 
@@ -37,10 +39,11 @@ pub(crate) struct SampleArgs {
     /// Seed of the latents [default: the run's].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
-    /// File to write: .png is a picture, .npy and .csv hold the values [default: beside the run's samples].
-    #[arg(long, value_name = "FILE")]
+    /// What to write: .png is a picture, FOLDER/ one picture for each image, and .csv, .tsv, .npy, .npz,
+    /// .safetensors and .parquet hold the values [default: a picture beside the run's samples].
+    #[arg(long, value_name = "FILE | FOLDER/")]
     out: Option<PathBuf>,
-    /// Replace the file that `--out` already names.
+    /// Replace what `--out` already names: a file, or a folder of samples.
     #[arg(long, requires = "out")]
     overwrite: bool,
     #[command(flatten)]
@@ -50,9 +53,9 @@ pub(crate) struct SampleArgs {
 /// `gan-cli sample`.
 pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem> {
     if let Some(out) = &args.out {
-        extension(out)?;
+        let form = Form::of(out)?;
         check_folder(out)?;
-        if out.exists() && !args.overwrite {
+        if out.exists() && form != Form::Folder && !args.overwrite {
             return Err(
                 Problem::usage(format!("{}: is there already", out.display()))
                     .hint("--overwrite replaces it"),
@@ -65,36 +68,17 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
         Some(out) => out.clone(),
         None => default_out(&model, seed)?,
     };
-    let kind = extension(&out)?;
-    let is_image = model.record.shape.image().is_some();
-    if kind == "png" && is_image && args.number > LARGEST_SHEET {
-        return Err(Problem::usage(format!(
-            "-n {}: found more than {LARGEST_SHEET} images for one sheet",
-            args.number
-        ))
-        .hint("write them to a .npy file"));
-    }
-
     let device = args.device.open()?;
-    let mut generator = model.generator(&device)?;
-    let cols = model.cols;
-    check_amount("-n", args.number, cols)?;
-    let mut samples = generator.sample(seed, 0, args.number)?;
-    let written = || model.record.written(&samples, cols);
-    match kind {
-        "npy" => gan_data::write_npy(&out, &written(), cols)?,
-        "csv" => gan_data::write_csv(&out, &written(), cols, &model.record.shape)?,
-        _ => {
-            let grid = near_square(args.number);
-            let shape = &model.record.shape;
-            let name = model.path.display();
-            let title = format!("{name}, step {}, seed {seed}", model.checkpoint.step);
-            let backdrop = Backdrop::default();
-            model.record.to_user_units(&mut samples, cols);
-            let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)
-                .map_err(Problem::undrawn(&out))?;
-            run_dir::replace(&out, &picture)?;
-        }
+    let mut samples = Samples {
+        generator: model.generator(&device)?,
+        model: &model,
+        seed,
+        number: args.number,
+    };
+    match Form::of(&out)? {
+        Form::Values(kind) => samples.write(&out, kind)?,
+        Form::Folder => samples.write_folder(&out, args.overwrite)?,
+        Form::Picture => samples.draw(&out)?,
     }
     output.line(format!(
         "{}: {} samples of {}, step {}, seed {seed}",
@@ -104,6 +88,128 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
         model.checkpoint.step
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The samples that are asked for, which are made as they are needed.
+struct Samples<'a> {
+    generator: Generator,
+    model: &'a Model,
+    seed: u64,
+    number: usize,
+}
+
+impl Samples<'_> {
+    /// Writes their values, some at a time.
+    fn write(&mut self, out: &Path, kind: FileKind) -> Result<(), Problem> {
+        let (record, cols) = (&self.model.record, self.model.cols);
+        let contents = Contents {
+            shape: &record.shape,
+            rows: self.number,
+            cols,
+            double: record.is_double(),
+        };
+        gan_data::write_records(out, kind, contents, |part| {
+            let samples = self.generator.sample(self.seed, part.start, part.len())?;
+            Ok::<_, Problem>(record.written(&samples, cols))
+        })
+    }
+
+    /// Draws them: images on a sheet, numbers as a chart.
+    fn draw(&mut self, out: &Path) -> Result<(), Problem> {
+        let (model, number, cols) = (self.model, self.number, self.model.cols);
+        let shape = &model.record.shape;
+        if shape.image().is_some() && number > LARGEST_SHEET {
+            return Err(Problem::usage(format!(
+                "-n {number}: found more than {LARGEST_SHEET} images for one sheet"
+            ))
+            .hint("write them to a .npy file, or to a folder with --out FOLDER/"));
+        }
+        check_amount("-n", number, cols)?;
+        let mut samples = self.generator.sample(self.seed, 0, number)?;
+        let (name, step) = (model.path.display(), model.checkpoint.step);
+        let title = format!("{name}, step {step}, seed {}", self.seed);
+        model.record.to_user_units(&mut samples, cols);
+        let (grid, backdrop) = (near_square(number), Backdrop::default());
+        let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)
+            .map_err(Problem::undrawn(out))?;
+        run_dir::replace(out, &picture)
+    }
+
+    /// Draws each into a file of its own in the folder `out`, which gets its name when all are there.
+    fn write_folder(&mut self, out: &Path, overwrite: bool) -> Result<(), Problem> {
+        let (record, cols) = (&self.model.record, self.model.cols);
+        let Some(size) = record.shape.image() else {
+            let text = format!("{}: found samples that are no images", out.display());
+            return Err(Problem::usage(text).hint("write their values to a .csv or .npy file"));
+        };
+        let unwritable =
+            |error| Problem::failed(format!("{}: cannot be written: {error}", out.display()));
+        // Nothing of the user's is removed: what is there must be of this command's making.
+        let old = old_pictures(out, overwrite)?;
+        let beside = out.parent().filter(|folder| *folder != Path::new(""));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".samples.").suffix(".part");
+        // The crate would let nobody but the user read the folder.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+        let beside = beside.unwrap_or(Path::new("."));
+        let folder = builder.tempdir_in(beside).map_err(unwritable)?;
+        for first in (0..self.number).step_by(IMAGES) {
+            let count = IMAGES.min(self.number - first);
+            let mut samples = self.generator.sample(self.seed, first, count)?;
+            record.to_user_units(&mut samples, cols);
+            for (index, image) in samples.chunks_exact(cols).enumerate() {
+                let picture = gan_pictures::image(image, size).map_err(Problem::undrawn(out))?;
+                let name = picture_name(first + index, self.number);
+                fs::write(folder.path().join(name), picture).map_err(unwritable)?;
+            }
+        }
+        if out.exists() {
+            old.iter()
+                .try_for_each(fs::remove_file)
+                .map_err(unwritable)?;
+            fs::remove_dir(out).map_err(unwritable)?;
+        }
+        fs::rename(folder.path(), out).map_err(unwritable)
+    }
+}
+
+/// Images that are made together for a folder.
+const IMAGES: usize = 1024;
+
+/// `042.png` of 1000 images.
+fn picture_name(index: usize, count: usize) -> String {
+    let width = (count - 1).to_string().len();
+    format!("{index:0width$}.{PICTURE}")
+}
+
+/// The pictures in the folder `out`, if there is nothing else in it and they may be replaced.
+fn old_pictures(out: &Path, overwrite: bool) -> Result<Vec<PathBuf>, Problem> {
+    if !out.exists() {
+        return Ok(Vec::new());
+    }
+    let shown = out.display();
+    let unreadable = |error| Problem::failed(format!("{shown}: cannot be read: {error}"));
+    let entries = fs::read_dir(out).map_err(unreadable)?;
+    let names: Result<Vec<_>, _> = entries.map(|entry| Ok(entry?.file_name())).collect();
+    let names = names.map_err(unreadable)?;
+    let is_ours = |name: &&std::ffi::OsString| {
+        let name = name.to_string_lossy();
+        let digits = name.strip_suffix(".png").unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if let Some(other) = names.iter().find(|name| !is_ours(name)) {
+        let text = format!(
+            "{shown}: found {} in it, expected a new or empty folder",
+            excerpt(&other.to_string_lossy()).escape_debug()
+        );
+        return Err(Problem::usage(text).hint("choose another folder with --out FOLDER/"));
+    }
+    if !names.is_empty() && !overwrite {
+        let text = format!("{shown}: is there already, with {} pictures", names.len());
+        return Err(Problem::usage(text).hint("--overwrite replaces them"));
+    }
+    Ok(names.iter().map(|name| out.join(name)).collect())
 }
 
 /// A picture beside the run's own; for a lone checkpoint in the working directory.
@@ -118,27 +224,48 @@ fn default_out(model: &Model, seed: u64) -> Result<PathBuf, Problem> {
     Ok(out)
 }
 
-fn extension(path: &Path) -> Result<&'static str, Problem> {
-    let found = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
-    EXTENSIONS
-        .into_iter()
-        .find(|known| *known == found)
-        .ok_or_else(|| {
-            let near = nearest_word(&found, EXTENSIONS);
-            Problem::usage(format!(
+/// The forms that samples can take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    /// One picture of all.
+    Picture,
+    /// A picture of each image.
+    Folder,
+    /// Their values.
+    Values(FileKind),
+}
+
+impl Form {
+    /// The form that the name of `out` asks for.
+    fn of(out: &Path) -> Result<Self, Problem> {
+        let name = out.as_os_str().to_string_lossy();
+        if name.ends_with(is_separator) || out.is_dir() {
+            return Ok(Self::Folder);
+        }
+        let found = out.extension().unwrap_or_default();
+        let found = found.to_string_lossy().to_lowercase();
+        if found == PICTURE {
+            return Ok(Self::Picture);
+        }
+        FileKind::of(out).map(Self::Values).ok_or_else(|| {
+            let known = || [PICTURE].iter().chain(FileKind::EXTENSIONS).copied();
+            let text = format!(
                 "--out {}: found extension {found:?}, expected one of {}",
-                path.display(),
-                EXTENSIONS.join(", ")
-            ))
-            .hint(match near {
+                out.display(),
+                known().collect::<Vec<_>>().join(", ")
+            );
+            Problem::usage(text).hint(match nearest_word(&found, known()) {
+                _ if found == "parquet" => {
+                    "this program was built without parquet; the README says how to build it with it"
+                        .into()
+                }
                 Some(near) => format!("did you mean .{near}?"),
-                None => "a picture is .png, the values are .npy or .csv".into(),
+                None => "a picture is .png, the values are .npy or .csv, and FOLDER/ gets a picture \
+                         of each"
+                    .into(),
             })
         })
+    }
 }
 
 /// Rows and columns of a sheet of `count` images.
@@ -165,6 +292,25 @@ mod tests {
         };
         assert_eq!(device(&[]), DeviceChoice::Cpu);
         assert_eq!(device(&["--device", "auto"]), DeviceChoice::Auto);
+    }
+
+    #[test]
+    fn names_tell_the_form() {
+        for (name, form) in [
+            ("a.png", Form::Picture),
+            ("a/", Form::Folder),
+            ("a.png/", Form::Folder),
+            (".", Form::Folder),
+            ("a.CSV", Form::Values(FileKind::Table)),
+            ("a.tsv", Form::Values(FileKind::Table)),
+            ("a.npz", Form::Values(FileKind::Npz)),
+            ("a.safetensors", Form::Values(FileKind::Safetensors)),
+        ] {
+            assert_eq!(Form::of(Path::new(name)).unwrap(), form, "{name}");
+        }
+        assert!(Form::of(Path::new("a")).is_err());
+        assert_eq!(picture_name(7, 1000), "007.png");
+        assert_eq!(picture_name(0, 1), "0.png");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! A table is read twice: once to tell what its columns are, from all of their cells, and once for
 //! the values. What cannot be told from the file is settled by [`TableKeys`].
+//! Tables of typed columns, such as Arrow's, take the same way as [`Cells`].
 
 mod cell;
 mod column;
@@ -19,7 +20,7 @@ pub(crate) use cell::guarded;
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
-use crate::error::{DataProblem, excerpt, first_few, listed};
+use crate::error::{DataProblem, OTHER_TYPE, excerpt, first_few, listed};
 use column::{Kind, Scan, Values};
 use dialect::Delimiter;
 use text::Text;
@@ -124,43 +125,49 @@ pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataPro
     }
     let text = Text::new(&text);
     let layout = header::layout(&text, keys.header)?;
-    let file = File { text, layout };
-    let scans = file.scan()?;
-    let mut plans = file.plan(&scans, keys, &mut notes)?;
-    let values = file.values(&mut plans, &mut notes)?;
-    let cols = plans
-        .iter()
-        .filter(|plan| matches!(plan, Plan::Values(_)))
-        .count();
-    if scans.iter().all(|scan| scan.kind() == Kind::Empty) {
-        return Err(DataProblem::NoRecords);
-    }
-    if cols == 0 {
-        return Err(DataProblem::NothingToLearn);
-    }
-    let column = |(index, plan)| {
-        let role = match plan {
-            Plan::Values(values) => Role::Values(values.style()),
-            Plan::Constant(text) => Role::Constant(text),
-            Plan::LeftOut => return None,
-        };
-        let name = file.name(index);
-        Some(Column { name, role })
+    let delimiter = match text.dialect.delimiter {
+        Delimiter::Byte(byte) => char::from(byte),
+        Delimiter::Blanks => ' ',
     };
-    let shape = TableShape {
-        header: file.layout.names.is_some(),
-        delimiter: match file.text.dialect.delimiter {
-            Delimiter::Byte(byte) => char::from(byte),
-            Delimiter::Blanks => ' ',
+    let file = File {
+        names: layout.names,
+        cols: layout.cols,
+        source: Source::Text {
+            text: &text,
+            skip: layout.skip,
         },
-        columns: plans.into_iter().enumerate().filter_map(column).collect(),
     };
-    Ok(Table {
-        values,
-        cols,
-        shape,
-        notes,
-    })
+    file.table(keys, delimiter, notes)
+}
+
+/// A table whose columns have names and types: its cells, as a table as text would have them.
+pub(crate) struct Cells<'a> {
+    /// The names of the columns, each once.
+    pub(crate) names: Vec<String>,
+    /// The type of each column that is not read.
+    pub(crate) other_types: Vec<Option<String>>,
+    /// Number of records.
+    pub(crate) rows: usize,
+    /// The cell of a record and a column that is read; empty where a value is missing.
+    pub(crate) cell: Box<dyn Fn(usize, usize) -> String + 'a>,
+}
+
+/// Reads a table of typed columns.
+///
+/// # Errors
+/// If a column is no numbers, dates or truths.
+pub(crate) fn of_cells(cells: Cells<'_>, keys: TableKeys<'_>) -> Result<Table, DataProblem> {
+    let names: Vec<_> = cells
+        .names
+        .iter()
+        .map(|name| name.as_str().into())
+        .collect();
+    let file = File {
+        names: Some(column::names(&names)),
+        cols: names.len(),
+        source: Source::Cells(&cells),
+    };
+    file.table(keys, ',', Vec::new())
 }
 
 /// The largest value: that of 32 bits, in which the players compute.
@@ -169,10 +176,24 @@ const LARGEST: f64 = f32::MAX as f64;
 /// A column with a name that counts up in fewer records may do so by chance.
 const FEWEST_COUNTED: u64 = 10;
 
-/// A table's text and what stands where in it.
+/// A table and what stands where in it.
 struct File<'a> {
-    text: Text<'a>,
-    layout: header::Layout,
+    /// The names of the columns, empty where the header has none; none without a header.
+    names: Option<Vec<String>>,
+    cols: usize,
+    source: Source<'a>,
+}
+
+/// The line and the cells of a record, if it has as many as there are columns.
+type Record<'a> = Result<(u64, Vec<Cow<'a, str>>), DataProblem>;
+
+enum Source<'a> {
+    /// Text, and the records before its data.
+    Text {
+        text: &'a Text<'a>,
+        skip: usize,
+    },
+    Cells(&'a Cells<'a>),
 }
 
 /// What becomes of a column.
@@ -183,9 +204,57 @@ enum Plan {
 }
 
 impl File<'_> {
+    /// Tells what the columns are, and takes their values.
+    fn table(
+        &self,
+        keys: TableKeys<'_>,
+        delimiter: char,
+        mut notes: Vec<String>,
+    ) -> Result<Table, DataProblem> {
+        let scans = self.scan()?;
+        let mut plans = self.plan(&scans, keys, &mut notes)?;
+        let values = self.values(&mut plans, &mut notes)?;
+        let is_learnt = |plan: &&Plan| matches!(plan, Plan::Values(_));
+        let cols = plans.iter().filter(is_learnt).count();
+        if scans.iter().all(|scan| scan.kind() == Kind::Empty) {
+            return Err(DataProblem::NoRecords);
+        }
+        if cols == 0 {
+            return Err(DataProblem::NothingToLearn);
+        }
+        let column = |(index, plan)| {
+            let role = match plan {
+                Plan::Values(values) => Role::Values(values.style()),
+                Plan::Constant(text) => Role::Constant(text),
+                Plan::LeftOut => return None,
+            };
+            let name = self.name(index);
+            Some(Column { name, role })
+        };
+        let shape = TableShape {
+            header: self.names.is_some(),
+            delimiter,
+            columns: plans.into_iter().enumerate().filter_map(column).collect(),
+        };
+        Ok(Table {
+            values,
+            cols,
+            shape,
+            notes,
+        })
+    }
+
+    /// The type of a column that is not read, if it is none of those that are.
+    fn other_type(&self, index: usize) -> Option<&str> {
+        match &self.source {
+            Source::Text { .. } => None,
+            Source::Cells(cells) => cells.other_types[index].as_deref(),
+        }
+    }
+
     /// True if the header names the column.
     fn has_name(&self, index: usize) -> bool {
-        let names = self.layout.names.as_ref();
+        let names = self.names.as_ref();
         names.is_some_and(|names| !names[index].is_empty())
     }
 
@@ -197,46 +266,50 @@ impl File<'_> {
                 .or_else(|| name.split_once('x').map(|two| two.1));
             number.is_some_and(|number| number.parse::<u32>().is_ok())
         };
-        let names = self.layout.names.as_deref().unwrap_or_default();
+        let names = self.names.as_deref().unwrap_or_default();
         names.iter().filter(is_pixel).count() == 784
     }
 
     /// The columns' names in messages: their own, or else their numbers.
     fn name(&self, index: usize) -> String {
-        let own = self
-            .layout
-            .names
-            .as_ref()
-            .map(|names| names[index].as_str());
+        let own = self.names.as_ref().map(|names| names[index].as_str());
         match own {
             Some(name) if !name.is_empty() => name.to_owned(),
             _ => (index + 1).to_string(),
         }
     }
 
-    /// The cells of each record, and its line.
-    fn records(&self) -> impl Iterator<Item = Result<(u64, Vec<Cow<'_, str>>), DataProblem>> {
-        let cols = self.layout.cols;
-        self.text
-            .records()
-            .skip(self.layout.skip)
-            .map(move |(line, mut cells)| {
-                // Spreadsheets write commas behind the last column.
-                if cells.len() < cols || cells[cols..].iter().any(|cell| !cell.is_empty()) {
-                    return Err(DataProblem::Ragged {
-                        line,
-                        found: cells.len(),
-                        expected: cols,
-                    });
-                }
-                cells.truncate(cols);
-                Ok((line, cells))
-            })
+    /// The cells of each record, and its line; its number where there are no lines.
+    fn records(&self) -> Box<dyn Iterator<Item = Record<'_>> + '_> {
+        let cols = self.cols;
+        match &self.source {
+            Source::Cells(cells) => Box::new((0..cells.rows).map(move |row| {
+                let cell = |col| match &cells.other_types[col] {
+                    Some(_) => "".into(),
+                    None => (cells.cell)(row, col).into(),
+                };
+                Ok((row as u64 + 1, (0..cols).map(cell).collect()))
+            })),
+            Source::Text { text, skip } => {
+                Box::new(text.records().skip(*skip).map(move |(line, mut cells)| {
+                    // Spreadsheets write commas behind the last column.
+                    if cells.len() < cols || cells[cols..].iter().any(|cell| !cell.is_empty()) {
+                        return Err(DataProblem::Ragged {
+                            line,
+                            found: cells.len(),
+                            expected: cols,
+                        });
+                    }
+                    cells.truncate(cols);
+                    Ok((line, cells))
+                }))
+            }
+        }
     }
 
     /// Looks at every cell.
     fn scan(&self) -> Result<Vec<Scan>, DataProblem> {
-        let mut scans: Vec<Scan> = (0..self.layout.cols).map(|_| Scan::default()).collect();
+        let mut scans: Vec<Scan> = (0..self.cols).map(|_| Scan::default()).collect();
         for record in self.records() {
             let (line, cells) = record?;
             for (scan, cell) in scans.iter_mut().zip(&cells) {
@@ -246,11 +319,17 @@ impl File<'_> {
         Ok(scans)
     }
 
+    /// What records are counted by.
+    fn unit(&self) -> &'static str {
+        match self.source {
+            Source::Text { .. } => "line",
+            Source::Cells(_) => "record",
+        }
+    }
+
     /// The indices of the columns that `wanted`, the value of `key`, means by name or number.
     fn find(&self, key: &'static str, wanted: &[String]) -> Result<Vec<usize>, DataProblem> {
-        let all: Vec<_> = (0..self.layout.cols)
-            .map(|index| self.name(index))
-            .collect();
+        let all: Vec<_> = (0..self.cols).map(|index| self.name(index)).collect();
         let find = |wanted: &String| {
             let by_number = || wanted.parse::<usize>().ok()?.checked_sub(1);
             let by_name = all.iter().position(|name| name == wanted);
@@ -287,6 +366,10 @@ impl File<'_> {
             let left_out = dropped.contains(&index) || is_chosen == Some(false);
             plans.push(match scan.kind() {
                 _ if left_out => Plan::LeftOut,
+                _ if let Some(other) = self.other_type(index) => {
+                    texts.push((name(), vec![format!("{OTHER_TYPE}{other}")]));
+                    Plan::LeftOut
+                }
                 Kind::Values(style) | Kind::Index(style) | Kind::Constant(_, Some(style))
                     if keys.all =>
                 {
@@ -371,7 +454,7 @@ impl File<'_> {
                 let value = reader.read(cell).unwrap_or(f64::INFINITY);
                 if value.abs() > LARGEST {
                     return Err(DataProblem::NotFinite {
-                        place: format!("line {line}, column {}", self.name(index)),
+                        place: format!("{} {line}, column {}", self.unit(), self.name(index)),
                         found: value,
                     });
                 }

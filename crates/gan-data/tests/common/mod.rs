@@ -7,7 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
-use gan_data::{DataConfig, DataError, Dataset, Normalize, Split, load};
+use gan_data::{
+    Contents, DataConfig, DataError, Dataset, FileKind, Normalize, RecordShape, Split, load,
+    write_records,
+};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 /// An IDX file of images whose bytes count up.
@@ -92,6 +95,54 @@ pub(crate) fn safetensors() -> Vec<u8> {
     let tensor = TensorView::new(Dtype::F32, vec![5, 3], &[0; 60]).unwrap();
     safetensors::serialize([("x", tensor)], None).unwrap()
 }
+
+/// Records of the typed tables in tests.
+#[cfg(feature = "parquet")]
+pub(crate) const ROWS: usize = 40;
+
+/// A Parquet file and one of Arrow's IPC format that hold `batch`, in two parts.
+#[cfg(feature = "parquet")]
+pub(crate) fn typed_files(batch: &arrow_array::RecordBatch) -> [(&'static str, Vec<u8>); 2] {
+    let (mut parquet, mut arrow) = (Vec::new(), Vec::new());
+    let mut rows =
+        parquet::arrow::ArrowWriter::try_new(&mut parquet, batch.schema(), None).unwrap();
+    let mut file = arrow_ipc::writer::FileWriter::try_new(&mut arrow, &batch.schema()).unwrap();
+    for part in [batch.slice(0, 3), batch.slice(3, batch.num_rows() - 3)] {
+        rows.write(&part).unwrap();
+        rows.flush().unwrap();
+        file.write(&part).unwrap();
+    }
+    rows.close().unwrap();
+    file.finish().unwrap();
+    drop(file);
+    [("a.parquet", parquet), ("a.feather", arrow)]
+}
+
+/// Writes rows of `cols` values into a file of the kind that its name asks for.
+pub(crate) fn write(
+    path: &Path,
+    rows: &[f64],
+    cols: usize,
+    shape: &RecordShape,
+    double: bool,
+) -> Result<(), DataError> {
+    let contents = Contents {
+        shape,
+        rows: rows.len() / cols,
+        cols,
+        double,
+    };
+    let kind = FileKind::of(path).unwrap();
+    write_records(path, kind, contents, |part| {
+        Ok(rows[part.start * cols..part.end * cols].to_vec())
+    })
+}
+
+/// The shape of rows of plain numbers.
+pub(crate) const NUMBERS: RecordShape = RecordShape::Vector {
+    columns: None,
+    double: false,
+};
 
 /// A directory that files are put into.
 pub(crate) struct Folder(tempfile::TempDir);

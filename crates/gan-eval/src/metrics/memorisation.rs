@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::distances::{median, share_closer};
 use crate::evaluation::{Evaluation, PAIRS, equal, thousands};
+use crate::metrics::mmd::{KERNEL, Mmd, PERMUTATIONS, mmd};
 use crate::report::{Row, RowKind};
-use crate::verdict::Evidence;
+use crate::verdict::{Evidence, SIGNIFICANT};
 use crate::{EvalError, Points, Section, nearest};
 
 /// The metric `memorisation`.
@@ -19,7 +20,16 @@ pub(super) fn section<B: Backend>(
     let [training, held_out] = equal("memorisation", train, valid, PAIRS)?;
     let samples = evaluation.samples.first(PAIRS);
     let found = memorisation(evaluation.backend, training, held_out, samples)?;
-    evidence.memorisation = Some(found);
+    let parts: Mmd = evaluation.control("memorisation: parts", |this| {
+        this.progress("control: held-out against training", 0.0);
+        let (train, valid) = (this.train.view(), this.valid.view());
+        let [training, held_out] = equal("memorisation", train, valid, KERNEL)?;
+        Ok(mmd(this.backend, held_out, training, PERMUTATIONS, 0)?)
+    })?;
+    // Samples of a model that has learnt its records' distribution are closer to these than to
+    // records of another one, without a single copy.
+    let are_alike = parts.p_value >= SIGNIFICANT;
+    evidence.memorisation = are_alike.then_some(found);
     let reference = evaluation.reference;
     let title = format!(
         "Closest records of {} samples, among {} training and as many {} records",
@@ -38,8 +48,19 @@ pub(super) fn section<B: Backend>(
         distance("to_training", "samples to training", model, found.to_training),
         distance("to_held_out", "samples to held-out", model, found.to_held_out),
         distance("between_records", "held-out to training", control, found.between_records),
+        Row::new("parts", "held-out against training", control, parts.squared)
+            .with_p_value(parts.p_value)
+            .with_note("MMD² of the records"),
     ];
     let mut section = Section::new("memorisation", title, rows);
+    if !are_alike {
+        section.notes.push(format!(
+            "the {} records differ from the training records themselves (p-value {:.3}), so that to \
+             be closer to the latter is no sign of copies, and is not judged",
+            reference.only_set.unwrap_or("validation"),
+            parts.p_value
+        ));
+    }
     let all = reference.train.rows();
     if all > found.records {
         section.notes.push(format!(
@@ -112,7 +133,10 @@ pub(crate) fn memorisation<B: Backend>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::evaluation::{Caller, Reference, Subject, evaluate};
     use crate::testing::{backend, blurred, close, drawn_modes, normal};
 
     /// Excess of `closer_to_training` over 1/2, in standard errors.
@@ -125,6 +149,50 @@ mod tests {
         let [training, held_out, samples] =
             [training, held_out, samples].map(|values| Points::new(values, cols));
         memorisation(&backend(), training, held_out, samples).unwrap()
+    }
+
+    #[test]
+    fn memorisation_is_judged_only_between_parts_that_are_alike() {
+        // Copies of the training records, with held-out ones of that distribution and of another.
+        let copies = |held_out_mean: f32| {
+            let training = normal(600, 3, 1, 0.0);
+            let held_out = normal(600, 3, 2, held_out_mean);
+            let [train, valid] = [&training, &held_out].map(|rows| Points::new(rows, 3));
+            let reference = Reference {
+                train,
+                valid,
+                test: valid,
+                only_set: None,
+                units: "",
+                range: None,
+                labels: None,
+                modes: None,
+                discrete: None,
+                log_density: None,
+                is_mnist: false,
+            };
+            let subject = Subject {
+                samples: train,
+                reference: &reference,
+                metrics: &["memorisation"],
+                step: 1,
+                sigma: None,
+            };
+            let caller = Caller {
+                progress: &mut |_, _| {},
+                kept: BTreeMap::new(),
+                keep: &mut |_| {},
+            };
+            let (sections, findings) = evaluate(&backend(), &subject, caller).unwrap();
+            (findings.len(), sections[0].notes.join(" "))
+        };
+        assert_eq!(copies(0.0), (1, String::new()));
+        let (findings, note) = copies(1.0);
+        assert_eq!(findings, 0);
+        assert!(
+            note.starts_with("the validation records differ from the training"),
+            "{note}"
+        );
     }
 
     #[test]

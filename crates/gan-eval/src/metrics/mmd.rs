@@ -14,9 +14,9 @@ use crate::{EvalError, Points, Row, Section};
 const BANDWIDTHS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 
 /// Records and samples in the kernel matrix, of each: a second of work.
-const KERNEL: usize = 1_000;
+pub(crate) const KERNEL: usize = 1_000;
 /// Permutations of an evaluation: the smallest p-value is 1 in 501.
-const PERMUTATIONS: usize = 500;
+pub(crate) const PERMUTATIONS: usize = 500;
 /// Permutations that are labelled and summed together.
 const TOGETHER: usize = 64;
 

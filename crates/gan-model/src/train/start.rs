@@ -129,9 +129,7 @@ impl Rules {
 
     /// Minibatches of data that one iteration takes.
     pub(super) fn data_minibatches(self) -> usize {
-        let fresh =
-            self.updates == Updates::Alternating && self.generator_loss.objective.sees_data();
-        self.discriminator_steps + usize::from(fresh)
+        data_minibatches(self.updates, self.discriminator_steps, self.generator_loss)
     }
 
     /// Parts of what D sees in its update, of one minibatch each: data, samples, and perhaps
@@ -193,6 +191,24 @@ pub enum Moves {
     Discriminator,
     /// G alone, against a D that stays as it is.
     Generator,
+}
+
+impl GameConfig {
+    /// Iterations that visit each of `records` records once, rounded up.
+    #[must_use]
+    pub fn steps_per_epoch(&self, records: usize) -> u64 {
+        let [_, generator_loss] = losses(self);
+        let rules = &self.game;
+        let minibatches =
+            data_minibatches(rules.updates, rules.discriminator_steps, generator_loss);
+        records.div_ceil((minibatches * rules.minibatch).max(1)) as u64
+    }
+}
+
+/// Minibatches of data that one iteration takes: D's, and G's own where its loss sees data.
+fn data_minibatches(updates: Updates, discriminator_steps: usize, generator_loss: Loss) -> usize {
+    let fresh = updates == Updates::Alternating && generator_loss.objective.sees_data();
+    discriminator_steps + usize::from(fresh)
 }
 
 /// Rates of D's k updates, then of G's.

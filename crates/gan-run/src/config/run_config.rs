@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{OTHER_CHECKPOINT, Problem};
+use crate::text::thousands;
 
 /// Everything that a run depends on; what `config.toml` holds.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -61,6 +62,17 @@ pub struct RunSection {
     pub cols: usize,
 }
 
+impl RunSection {
+    /// Iterations of the run, of which `steps_per_epoch` make an epoch.
+    fn total(&self, steps_per_epoch: u64) -> u64 {
+        let total = match (self.steps, self.epochs) {
+            (Some(steps), _) => steps,
+            (None, epochs) => (epochs.unwrap_or(1.0) * steps_per_epoch as f64).ceil() as u64,
+        };
+        total.min(MOST_STEPS)
+    }
+}
+
 fn three() -> usize {
     3
 }
@@ -110,17 +122,56 @@ impl RunConfig {
         .collect()
     }
 
+    /// Stretches or shortens the learning rate's way down so that this run sees as much of it as one of
+    /// the length `own` does; a remark, if that changes anything.
+    ///
+    /// Only a straight line has an end: an exponential decay, and the way of the momentum, whose
+    /// epochs are told one by one, stay as they are.
+    pub(crate) fn stretch_schedules(
+        &mut self,
+        own: &RunSection,
+        steps_per_epoch: u64,
+    ) -> Option<String> {
+        let [new, old] = [&self.run, own].map(|run| run.total(steps_per_epoch));
+        if new == old || new == 0 || old == 0 {
+            return None;
+        }
+        let mut ends = Vec::new();
+        let players = [
+            &mut self.generator.optimizer,
+            &mut self.discriminator.optimizer,
+        ];
+        let own = players.into_iter().flatten();
+        for optimizer in std::iter::once(&mut self.optimizer).chain(own) {
+            let (OptimizerConfig::Momentum { schedule, .. }
+            | OptimizerConfig::Adam { schedule, .. }) = optimizer
+            else {
+                continue;
+            };
+            if let ScheduleConfig::Linear { updates, .. } = schedule {
+                let stretched = *updates as f64 * (new as f64 / old as f64);
+                *updates = (stretched.round() as u64).max(1);
+                ends.push(thousands(*updates as usize));
+            }
+        }
+        (!ends.is_empty()).then(|| {
+            format!(
+                "the learning rate falls within {} updates, as the run has {} steps instead of {}; \
+                 a --set of the schedule overrules",
+                ends.join(" and "),
+                thousands(new as usize),
+                thousands(old as usize)
+            )
+        })
+    }
+
     /// The pace of a run of `steps_per_epoch` iterations per epoch.
     ///
     /// Intervals that the configuration leaves out are chosen by the length and filled in, so that
     /// `config.toml` is complete and a longer continuation keeps the pace.
     pub fn settle(&mut self, steps_per_epoch: u64) -> Pace {
         let run = &mut self.run;
-        let total = match (run.steps, run.epochs) {
-            (Some(steps), _) => steps,
-            (None, epochs) => (epochs.unwrap_or(1.0) * steps_per_epoch as f64).ceil() as u64,
-        };
-        let total = total.min(MOST_STEPS);
+        let total = run.total(steps_per_epoch);
         let log = *run.log_every.get_or_insert((total / 1000).clamp(1, 100));
         let sample = *run.sample_every.get_or_insert((total / 20).max(1));
         let checkpoint = *run.checkpoint_every.get_or_insert((total / 10).max(1));
@@ -221,7 +272,7 @@ pub(crate) fn learning_rate(optimizer: &OptimizerConfig) -> (f64, ScheduleConfig
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, presets};
+    use crate::config::{Overrides, Sources, presets};
 
     #[test]
     fn settle_fills_in_the_pace_and_keeps_it_for_a_longer_run() {
@@ -235,6 +286,55 @@ mod tests {
         assert_eq!(pace.checkpoint, 250);
         config.run.epochs = Some(100.0);
         assert_eq!(config.settle(1000).log, 2);
+    }
+
+    #[test]
+    fn schedules_are_stretched_with_the_run_unless_a_flag_is_about_them() {
+        // One hundred iterations are an epoch.
+        for (preset, flags, expected) in [
+            (
+                "ring8",
+                &["run.steps=8000"][..],
+                Some("within 8,000 updates"),
+            ),
+            ("ring8", &["run.epochs=320"], Some("within 32,000 updates")),
+            ("digits", &["run.epochs=56"], Some("within 21,000 updates")),
+            ("digits", &["run.steps=1400"], Some("within 5,250 updates")),
+            (
+                "figure1",
+                &["run.steps=12000"],
+                Some("within 24,000 and 10,000 updates"),
+            ),
+            ("ring8", &["run.steps=16000"], None),
+            ("ring8", &["seed=3"], None),
+            ("mnist", &["run.steps=100"], None),
+            (
+                "ring8",
+                &["run.steps=8000", "optimizer.schedule.updates=9"],
+                None,
+            ),
+            (
+                "ring8",
+                &["run.steps=8000", "optimizer={schedule={kind=\"constant\"}}"],
+                None,
+            ),
+        ] {
+            let mut overrides = Overrides::default();
+            flags.iter().for_each(|set| overrides.set(set).unwrap());
+            let sources = Sources::read(preset, &overrides).unwrap();
+            let mut config = sources.resolve().unwrap();
+            let before = config.clone();
+            let own = sources.own_length();
+            let note = own.and_then(|own| config.stretch_schedules(&own, 100));
+            match (note, expected) {
+                (None, None) => assert_eq!(config, before, "{flags:?}"),
+                (Some(note), Some(expected)) => {
+                    assert!(note.contains(expected), "{note}");
+                    assert_ne!(config, before);
+                }
+                (note, _) => panic!("{preset} {flags:?}: {note:?}"),
+            }
+        }
     }
 
     #[test]

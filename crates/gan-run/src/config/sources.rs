@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::keys::{self, EXTENDS, Mistake};
 use super::merge::{merge, set};
 use super::presets;
-use super::run_config::RunConfig;
+use super::run_config::{RunConfig, RunSection};
 use crate::problem::{Problem, system_hint};
 use crate::run_data::not_text;
 use crate::text::{excerpt, nearest_word};
@@ -44,6 +44,7 @@ const LARGEST_FILE: u64 = 1 << 20;
 const KEYS: &str = "this prints every key and what it can be: gan-cli presets --schema";
 
 /// One preset or file.
+#[derive(Clone)]
 struct Source {
     /// Its name in messages: a path, or `preset <name>`.
     name: String,
@@ -76,6 +77,10 @@ impl Override {
         self.key
             .split('.')
             .any(|part| part.parse::<usize>().is_ok())
+    }
+
+    fn is_length(&self) -> bool {
+        ["run.steps", "run.epochs"].contains(&self.key.as_str())
     }
 
     /// True if it sets `key`, or a table that `key` is in.
@@ -210,6 +215,25 @@ impl Sources {
         })?;
         config.validate().map_err(|error| self.explain(&error))?;
         Ok(config)
+    }
+
+    /// The length that the run has without the flag that changes it; none if there is no such flag, or
+    /// another that is about a schedule.
+    pub(crate) fn own_length(&self) -> Option<RunSection> {
+        let (lengths, others): (Vec<_>, Vec<_>) =
+            (self.overrides.0.iter().cloned()).partition(Override::is_length);
+        let has_schedule = |flag: &Override| {
+            flag.key.contains("schedule") || flag.value.to_string().contains("schedule")
+        };
+        if lengths.is_empty() || others.iter().any(has_schedule) {
+            return None;
+        }
+        let own = Self {
+            sources: self.sources.clone(),
+            overrides: Overrides(others),
+            name: String::new(),
+        };
+        Some(own.resolve().ok()?.run)
     }
 
     /// `error` with the place of its key.

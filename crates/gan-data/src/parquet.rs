@@ -1,0 +1,519 @@
+//! Tables of typed columns: Parquet files, and the files of Arrow's IPC format (Feather, version 2).
+//!
+//! Their values become the cells that a table as text would have, so that columns are told alike
+//! whatever the file.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::io::{self, Cursor, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Once};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::*;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int64Array,
+    RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+};
+use arrow_ipc::reader::FileReader;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use crate::array::shortest;
+use crate::error::{DataError, DataProblem};
+use crate::input::{Input, check_memory};
+use crate::record::{Loaded, RecordShape};
+use crate::source::Keys;
+use crate::table::{self, Cells, Role, Style};
+use crate::write::{Contents, Next};
+
+/// The first bytes of Parquet files, and of those of Arrow.
+pub(crate) const MAGICS: [&[u8]; 2] = [b"PAR1", b"ARROW1"];
+
+/// Rows of a Parquet file that are decoded together.
+const BATCH: usize = 1 << 16;
+
+/// Bytes that the writer gathers before they make a group of rows.
+const GROUP: usize = 32 << 20;
+
+/// Loads a Parquet file or one of Arrow's IPC format.
+pub(crate) fn load(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
+    let path = input.path().to_path_buf();
+    let is_parquet = input.prefix().starts_with(MAGICS[0]);
+    let bytes = Bytes::from(input.whole()?);
+    guarded(|| match is_parquet {
+        true => read_parquet(bytes),
+        false => read_arrow(bytes),
+    })
+    .and_then(|columns| table::of_cells(columns.cells(), keys.table))
+    .and_then(|table| Loaded::of_table(table, keys.image))
+    .map_err(|problem| problem.at(path))
+}
+
+/// Bytes of memory per cell at the peak: its value, as it is decoded and as it is kept.
+const CELL: u64 = 24;
+
+/// Refuses more cells than the memory holds, of which a file claims any number.
+fn check_cells(rows: u64, cols: usize) -> Result<(), DataProblem> {
+    check_memory(rows.saturating_mul(cols.max(1) as u64).saturating_mul(CELL))
+}
+
+thread_local! {
+    /// True while a panic is an answer.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls a decoder that panics on some damaged files, as Arrow's does: that is damage, too.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, DataProblem>) -> Result<T, DataProblem> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                usual(info);
+            }
+        }));
+    });
+    GUARDED.set(true);
+    let decoded = panic::catch_unwind(AssertUnwindSafe(decode));
+    GUARDED.set(false);
+    decoded.map_err(|_| apart())?
+}
+
+fn apart() -> DataProblem {
+    DataProblem::Archive("its parts do not fit together".into())
+}
+
+/// Bytes that LZ4 makes of one at most.
+const LZ4_RATIO: u64 = 255;
+
+/// Bytes that the compressed buffers of an Arrow file claim to become, which its decoder believes; none
+/// if one claims more than can be, or is not in the file.
+fn claimed(bytes: &[u8]) -> Option<u64> {
+    // Behind the footer are its length and the magic.
+    let end = bytes.len().checked_sub(4 + MAGICS[1].len())?;
+    let length = u32::from_le_bytes(*bytes[end..].first_chunk()?) as usize;
+    let footer = arrow_ipc::root_as_footer(&bytes[end.checked_sub(length)?..end]).ok()?;
+    let batches = footer.recordBatches().into_iter().flatten();
+    let dictionaries = footer.dictionaries().into_iter().flatten();
+    let mut claimed = 0u64;
+    for block in batches.chain(dictionaries) {
+        let at = usize::try_from(block.offset()).ok()?;
+        let length = usize::try_from(block.metaDataLength()).ok()?;
+        let (metadata, body) = bytes.get(at..)?.split_at_checked(length)?;
+        // Before the message are its length and, but in old files, four bytes of ones.
+        let before = if metadata.starts_with(&[255; 4]) {
+            8
+        } else {
+            4
+        };
+        let message = arrow_ipc::root_as_message(metadata.get(before..)?).ok()?;
+        let of_dictionary = || message.header_as_dictionary_batch()?.data();
+        let batch = message.header_as_record_batch().or_else(of_dictionary)?;
+        if batch.compression().is_none() {
+            continue;
+        }
+        for buffer in batch.buffers().into_iter().flatten() {
+            let at = usize::try_from(buffer.offset()).ok()?;
+            let length = usize::try_from(buffer.length()).ok()?;
+            let stored = body.get(at..)?.get(..length)?;
+            let Some(claim) = stored.first_chunk() else {
+                continue;
+            };
+            // -1 stands for a buffer that is not compressed.
+            let claim = u64::try_from(i64::from_le_bytes(*claim)).unwrap_or(0);
+            if claim > LZ4_RATIO * length as u64 {
+                return None;
+            }
+            claimed = claimed.checked_add(claim)?;
+        }
+    }
+    Some(claimed)
+}
+
+impl From<ArrowError> for DataProblem {
+    fn from(error: ArrowError) -> Self {
+        undecoded(&error)
+    }
+}
+
+impl From<ParquetError> for DataProblem {
+    fn from(error: ParquetError) -> Self {
+        undecoded(&error)
+    }
+}
+
+/// What a decoder says; a codec that was left out of it is no damage.
+fn undecoded(error: &dyn Error) -> DataProblem {
+    let error = error.to_string();
+    match error.contains("feature") {
+        true => DataProblem::Codec { found: error },
+        false => DataProblem::Archive(error),
+    }
+}
+
+fn read_parquet(bytes: Bytes) -> Result<Columns, DataProblem> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let schema = builder.schema().clone();
+    let read = read_columns(&schema);
+    let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    check_cells(rows, read.len())?;
+    let mask = ProjectionMask::roots(builder.parquet_schema(), read.iter().copied());
+    let together = BATCH.min(rows as usize).max(1);
+    let reader = builder.with_projection(mask).with_batch_size(together);
+    let reader = reader.build()?;
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    Ok(Columns::new(&schema, &read, &batches)?)
+}
+
+fn read_arrow(bytes: Bytes) -> Result<Columns, DataProblem> {
+    let claimed = claimed(&bytes).ok_or_else(apart)?;
+    check_memory(claimed)?;
+    let schema = FileReader::try_new(Cursor::new(&bytes), None)?.schema();
+    let read = read_columns(&schema);
+    let reader = FileReader::try_new(Cursor::new(&bytes), Some(read.clone()))?;
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    let rows = batches.iter().map(|batch| batch.num_rows() as u64);
+    check_cells(rows.fold(0, u64::saturating_add), read.len())?;
+    Ok(Columns::new(&schema, &read, &batches)?)
+}
+
+/// The columns whose types are read.
+fn read_columns(schema: &Schema) -> Vec<usize> {
+    let is_read = |&index: &usize| is_read(schema.field(index).data_type());
+    (0..schema.fields().len()).filter(is_read).collect()
+}
+
+fn is_read(kind: &DataType) -> bool {
+    match kind {
+        DataType::Timestamp(..) | DataType::Decimal128(..) => true,
+        DataType::Dictionary(_, values) => {
+            !matches!(**values, DataType::Dictionary(..)) && is_read(values)
+        }
+        kind => {
+            matches!(
+                kind,
+                DataType::Null
+                    | DataType::Boolean
+                    | DataType::Utf8
+                    | DataType::LargeUtf8
+                    | DataType::Utf8View
+                    | DataType::Date32
+                    | DataType::Date64
+                    | DataType::Time32(_)
+                    | DataType::Time64(_)
+            ) || (kind.is_integer() || kind.is_floating())
+        }
+    }
+}
+
+/// A table by columns, in parts of some records each.
+struct Columns {
+    names: Vec<String>,
+    other_types: Vec<Option<String>>,
+    rows: usize,
+    /// The number of the first record of each part.
+    starts: Vec<usize>,
+    /// The values of each column that is read, part by part.
+    parts: Vec<Option<Vec<ArrayRef>>>,
+    /// True of times that are all at midnight, as dates are kept by pandas.
+    dates: Vec<bool>,
+}
+
+impl Columns {
+    /// The columns of `schema`, of which `batches` have those of the numbers `read`.
+    fn new(
+        schema: &SchemaRef,
+        read: &[usize],
+        batches: &[RecordBatch],
+    ) -> Result<Self, ArrowError> {
+        let (mut starts, mut rows) = (Vec::new(), 0);
+        for batch in batches {
+            starts.push(rows);
+            rows += batch.num_rows();
+        }
+        let part = |index: usize| {
+            let place = read.iter().position(|&read| read == index)?;
+            Some(
+                batches
+                    .iter()
+                    .map(|batch| plain(batch.column(place)))
+                    .collect(),
+            )
+        };
+        let count = schema.fields().len();
+        let parts: Vec<Option<Vec<ArrayRef>>> = (0..count)
+            .map(|index| part(index).transpose())
+            .collect::<Result<_, _>>()?;
+        let other = |(field, parts): (&Arc<Field>, &Option<_>)| match parts {
+            Some(_) => None,
+            None => Some(field.data_type().to_string()),
+        };
+        let is_date = |parts: &Option<Vec<ArrayRef>>| {
+            parts.iter().flatten().all(|array| {
+                matches!(array.data_type(), DataType::Timestamp(..))
+                    && (0..array.len()).all(|row| {
+                        array.is_null(row) || cell(array, row, false).ends_with("T00:00:00")
+                    })
+            })
+        };
+        let fields = schema.fields();
+        Ok(Self {
+            names: fields.iter().map(|field| field.name().clone()).collect(),
+            other_types: fields.iter().zip(&parts).map(other).collect(),
+            rows,
+            starts,
+            dates: parts.iter().map(is_date).collect(),
+            parts,
+        })
+    }
+
+    fn cells(&self) -> Cells<'_> {
+        Cells {
+            names: self.names.clone(),
+            other_types: self.other_types.clone(),
+            rows: self.rows,
+            cell: Box::new(|row, col| {
+                let Some(parts) = &self.parts[col] else {
+                    return String::new();
+                };
+                let part = self.starts.partition_point(|&start| start <= row) - 1;
+                cell(&parts[part], row - self.starts[part], self.dates[col])
+            }),
+        }
+    }
+}
+
+/// The values that the words of a dictionary stand for; others as they are.
+fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match array.as_any_dictionary_opt() {
+        Some(dictionary) => arrow_select::take::take(dictionary.values(), dictionary.keys(), None),
+        None => Ok(array.clone()),
+    }
+}
+
+/// The value of `array` in `row` as a table has it, empty where it is missing.
+fn cell(array: &ArrayRef, row: usize, is_date: bool) -> String {
+    macro_rules! value {
+        ($kind:ty) => {
+            array.as_primitive::<$kind>().value(row)
+        };
+    }
+    macro_rules! time {
+        ($kind:ty, $method:ident, $pattern:literal) => {
+            array
+                .as_primitive::<$kind>()
+                .$method(row)
+                .map_or_else(String::new, |time| time.format($pattern).to_string())
+        };
+    }
+    macro_rules! timestamp {
+        ($kind:ty) => {
+            match is_date {
+                true => time!($kind, value_as_date, "%Y-%m-%d"),
+                false => time!($kind, value_as_datetime, "%Y-%m-%dT%H:%M:%S%.f"),
+            }
+        };
+    }
+    if array.is_null(row) {
+        return String::new();
+    }
+    match array.data_type() {
+        DataType::Boolean => match array.as_boolean().value(row) {
+            true => "true".into(),
+            false => "false".into(),
+        },
+        DataType::Int8 => value!(Int8Type).to_string(),
+        DataType::Int16 => value!(Int16Type).to_string(),
+        DataType::Int32 => value!(Int32Type).to_string(),
+        DataType::Int64 => value!(Int64Type).to_string(),
+        DataType::UInt8 => value!(UInt8Type).to_string(),
+        DataType::UInt16 => value!(UInt16Type).to_string(),
+        DataType::UInt32 => value!(UInt32Type).to_string(),
+        DataType::UInt64 => value!(UInt64Type).to_string(),
+        DataType::Float16 => shortest(f32::from(value!(Float16Type))),
+        DataType::Float32 => shortest(value!(Float32Type)),
+        DataType::Float64 => shortest(value!(Float64Type)),
+        DataType::Decimal128(..) => {
+            let decimals = array.as_primitive::<Decimal128Type>();
+            decimals.value_as_string(row)
+        }
+        DataType::Utf8 => array.as_string::<i32>().value(row).into(),
+        DataType::LargeUtf8 => array.as_string::<i64>().value(row).into(),
+        DataType::Utf8View => array.as_string_view().value(row).into(),
+        DataType::Date32 => time!(Date32Type, value_as_date, "%Y-%m-%d"),
+        DataType::Date64 => time!(Date64Type, value_as_date, "%Y-%m-%d"),
+        DataType::Timestamp(TimeUnit::Second, _) => timestamp!(TimestampSecondType),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => timestamp!(TimestampMillisecondType),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => timestamp!(TimestampMicrosecondType),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => timestamp!(TimestampNanosecondType),
+        DataType::Time32(TimeUnit::Second) => {
+            time!(Time32SecondType, value_as_time, "%H:%M:%S%.f")
+        }
+        DataType::Time32(TimeUnit::Millisecond) => {
+            time!(Time32MillisecondType, value_as_time, "%H:%M:%S%.f")
+        }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            time!(Time64MicrosecondType, value_as_time, "%H:%M:%S%.f")
+        }
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            time!(Time64NanosecondType, value_as_time, "%H:%M:%S%.f")
+        }
+        // Nothing else is read.
+        _ => String::new(),
+    }
+}
+
+/// A column of a file that is written, by the place of its value in a record.
+enum Written {
+    Single(usize),
+    Double(usize),
+    Whole(usize),
+    Truth(usize),
+    Words(usize, [String; 2]),
+    Days(usize),
+    /// Seconds since 1970, in steps of so many microseconds.
+    Times(usize, i64),
+    /// Seconds since midnight, likewise.
+    Clock(usize, i64),
+    /// The same text in every record.
+    Constant(String),
+}
+
+/// Writes records as a Parquet file, compressed with Snappy.
+pub(crate) fn write(
+    file: &mut (impl Write + Send),
+    contents: Contents<'_>,
+    next: &mut Next<'_>,
+) -> io::Result<()> {
+    let columns = written(contents);
+    let field = |(name, column): &(String, Written)| {
+        Field::new(
+            name,
+            column.array(&[], contents.cols, 0).data_type().clone(),
+            false,
+        )
+    };
+    let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    let properties = Some(properties.build());
+    let mut writer = ArrowWriter::try_new(file, schema.clone(), properties)?;
+    for part in contents.parts() {
+        let count = part.len();
+        let rows = next(part)?;
+        let arrays = columns
+            .iter()
+            .map(|(_, column)| column.array(&rows, contents.cols, count));
+        let batch = RecordBatch::try_new(schema.clone(), arrays.collect());
+        writer.write(&batch.map_err(io::Error::other)?)?;
+        if writer.in_progress_size() > GROUP {
+            writer.flush()?;
+        }
+    }
+    writer.close()?;
+    Ok(())
+}
+
+/// The columns that are written, by name.
+fn written(contents: Contents<'_>) -> Vec<(String, Written)> {
+    let RecordShape::Table(table) = contents.shape else {
+        let names = contents.names();
+        let name = |col: usize| match &names {
+            Some(names) => names[col].clone(),
+            None => (col + 1).to_string(),
+        };
+        let column = |col: usize| match contents.double {
+            true => Written::Double(col),
+            false => Written::Single(col),
+        };
+        return (0..contents.cols)
+            .map(|col| (name(col), column(col)))
+            .collect();
+    };
+    let mut values = 0..contents.cols;
+    let columns = table.columns.iter().map(|column| {
+        let written = match &column.role {
+            Role::Constant(text) => Written::Constant(text.clone()),
+            Role::Values(style) => Written::of(style, values.next().unwrap_or(contents.cols)),
+        };
+        (column.name.clone(), written)
+    });
+    columns.collect()
+}
+
+impl Written {
+    fn of(style: &Style, at: usize) -> Self {
+        match style {
+            Style::Number(number) if number.decimals == 0 && !number.scientific => Self::Whole(at),
+            Style::Number(_) => Self::Double(at),
+            Style::Truth([no, yes])
+                if no.eq_ignore_ascii_case("false") && yes.eq_ignore_ascii_case("true") =>
+            {
+                Self::Truth(at)
+            }
+            Style::Truth(words) => Self::Words(at, words.clone()),
+            Style::Time(pattern) => {
+                let step = match pattern {
+                    fraction if fraction.contains("%.f") => 1,
+                    seconds if seconds.contains("%S") => 1_000_000,
+                    _ => 60_000_000,
+                };
+                match (pattern.contains("%d"), pattern.contains("%H")) {
+                    (true, false) => Self::Days(at),
+                    (true, true) => Self::Times(at, step),
+                    (false, _) => Self::Clock(at, step),
+                }
+            }
+        }
+    }
+
+    /// The column of `count` records, rows of `cols` values.
+    fn array(&self, rows: &[f64], cols: usize, count: usize) -> ArrayRef {
+        let values = |at: usize| rows.iter().skip(at).step_by(cols).copied();
+        let micros = |at: usize, step: i64| {
+            let steps = move |seconds: f64| (seconds * 1e6 / step as f64).round() as i64;
+            values(at).map(move |seconds| steps(seconds).saturating_mul(step))
+        };
+        match self {
+            Self::Single(at) => Arc::new(Float32Array::from_iter_values(
+                values(*at).map(|value| value as f32),
+            )),
+            Self::Double(at) => Arc::new(Float64Array::from_iter_values(values(*at))),
+            Self::Whole(at) => Arc::new(Int64Array::from_iter_values(
+                values(*at).map(|value| value as i64),
+            )),
+            Self::Truth(at) => {
+                let truths: Vec<bool> = values(*at).map(|value| value >= 0.5).collect();
+                Arc::new(BooleanArray::from(truths))
+            }
+            Self::Words(at, words) => {
+                let word = |value: f64| &words[usize::from(value >= 0.5)];
+                Arc::new(StringArray::from_iter_values(values(*at).map(word)))
+            }
+            Self::Days(at) => {
+                let days = values(*at).map(|days| days.round() as i32);
+                Arc::new(Date32Array::from_iter_values(days))
+            }
+            Self::Times(at, step) => Arc::new(TimestampMicrosecondArray::from_iter_values(micros(
+                *at, *step,
+            ))),
+            Self::Clock(at, step) => {
+                const LAST: i64 = 86_400_000_000 - 1;
+                let clock = micros(*at, *step).map(|time| time.clamp(0, LAST));
+                Arc::new(Time64MicrosecondArray::from_iter_values(clock))
+            }
+            Self::Constant(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
+                (Ok(whole), _) => Arc::new(Int64Array::from_value(whole, count)),
+                (_, Ok(number)) => Arc::new(Float64Array::from_value(number, count)),
+                _ => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+                    text, count,
+                ))),
+            },
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Tables of typed columns, Parquet and Arrow, are read as tables as text are.
+
+#![cfg(feature = "parquet")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::sync::Arc;
+
+use arrow_array::types::Int8Type;
+use arrow_array::*;
+use common::*;
+use gan_data::{DataConfig, Dataset, RecordShape, load};
+
+/// The cells that `dataset` writes for its record of the number `index`.
+fn cells(dataset: &Dataset, index: usize) -> String {
+    let mut user = dataset.transform.user_row(&row(dataset, index));
+    dataset.shape.round(&mut user);
+    match &dataset.shape {
+        RecordShape::Table(table) => table.cells(&user).join(" "),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn columns_of_every_type_are_those_of_a_table() {
+    let numbers = || (0..ROWS).map(|row| (row * row % 13) as i64);
+    let floats = || numbers().map(|value| value as f64 * 0.25);
+    let days = || numbers().map(|value| value as i32 * 400);
+    let columns: Vec<(&str, ArrayRef, &str)> = vec![
+        (
+            "bool",
+            Arc::new(BooleanArray::from_iter(numbers().map(|v| Some(v > 4)))),
+            "false",
+        ),
+        (
+            "i8",
+            Arc::new(Int8Array::from_iter_values(numbers().map(|v| v as i8 - 7))),
+            "-3",
+        ),
+        (
+            "u16",
+            Arc::new(UInt16Array::from_iter_values(numbers().map(|v| v as u16))),
+            "4",
+        ),
+        (
+            "i64",
+            Arc::new(Int64Array::from_iter_values(numbers().map(|v| v << 40))),
+            "4398046511104",
+        ),
+        (
+            "f32",
+            Arc::new(Float32Array::from_iter_values(floats().map(|v| v as f32))),
+            "1",
+        ),
+        (
+            "f64",
+            Arc::new(Float64Array::from_iter_values(floats())),
+            "1",
+        ),
+        (
+            "decimal",
+            Arc::new(
+                Decimal128Array::from_iter_values(numbers().map(|v| i128::from(v * 125)))
+                    .with_precision_and_scale(9, 2)
+                    .unwrap(),
+            ),
+            "5.00",
+        ),
+        (
+            "date",
+            Arc::new(Date32Array::from_iter_values(days())),
+            "1974-05-20",
+        ),
+        (
+            "midnight",
+            Arc::new(TimestampNanosecondArray::from_iter_values(
+                days().map(|days| i64::from(days) * 86_400_000_000_000),
+            )),
+            "1974-05-20",
+        ),
+        (
+            "time",
+            Arc::new(
+                TimestampMillisecondArray::from_iter_values(days().map(|v| i64::from(v) * 1500))
+                    .with_timezone("+00:00"),
+            ),
+            "1970-01-01T00:40:00",
+        ),
+        (
+            "clock",
+            Arc::new(Time64MicrosecondArray::from_iter_values(
+                numbers().map(|v| v * 1_000_000),
+            )),
+            "00:00:04",
+        ),
+        (
+            "words",
+            Arc::new(StringArray::from_iter_values(
+                numbers().map(|v| if v > 4 { "yes" } else { "no" }),
+            )),
+            "no",
+        ),
+        (
+            "category",
+            Arc::new(
+                numbers()
+                    .map(|v| Some(if v > 4 { "yes" } else { "no" }))
+                    .collect::<DictionaryArray<Int8Type>>(),
+            ),
+            "no",
+        ),
+        (
+            "unit",
+            Arc::new(StringArray::from_iter_values((0..ROWS).map(|_| "kg"))),
+            "kg",
+        ),
+        (
+            "digits",
+            Arc::new(LargeStringArray::from_iter_values(
+                numbers().map(|v| v.to_string()),
+            )),
+            "4",
+        ),
+        (
+            "index",
+            Arc::new(Int32Array::from_iter_values(0..ROWS as i32)),
+            "",
+        ),
+        ("nothing", Arc::new(NullArray::new(ROWS)), ""),
+    ];
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns
+            .iter()
+            .map(|(name, array, _)| (name, array.clone(), true)),
+    );
+    let batch = batch.unwrap();
+    let expected: Vec<_> = columns
+        .iter()
+        .map(|(.., cell)| *cell)
+        .filter(|cell| !cell.is_empty())
+        .collect();
+    for (name, bytes) in typed_files(&batch) {
+        let folder = Folder::new();
+        let dataset = load(&unnormalized(&folder.put(name, bytes)), 0).unwrap();
+        assert_eq!(dataset.records.rows(), ROWS, "{name}");
+        assert_eq!(cells(&dataset, 2), expected.join(" "), "{name}");
+        let notes = dataset.notes.join("; ");
+        assert!(
+            notes.contains("column index numbers the records"),
+            "{name}: {notes}"
+        );
+        assert!(
+            notes.contains("empty columns are left out: nothing"),
+            "{name}: {notes}"
+        );
+    }
+}
+
+#[test]
+fn missing_values_and_columns_of_other_types_are_told_together() {
+    let values =
+        Int64Array::from_iter((0..ROWS as i64).map(|row| (row % 5 != 0).then_some(row % 7)));
+    let list = FixedSizeListArray::from_iter_primitive::<arrow_array::types::Float32Type, _, _>(
+        (0..ROWS).map(|_| Some(vec![Some(1.0), None])),
+        2,
+    );
+    let names = StringArray::from_iter_values((0..ROWS).map(|row| format!("Ada {row}")));
+    let raw = BinaryArray::from_iter_values((0..ROWS).map(|_| b"x"));
+    let batch = RecordBatch::try_from_iter([
+        ("a", Arc::new(values) as ArrayRef),
+        ("list", Arc::new(list)),
+        ("name", Arc::new(names)),
+        ("raw", Arc::new(raw)),
+    ])
+    .unwrap();
+    for (name, bytes) in typed_files(&batch) {
+        let folder = Folder::new();
+        let path = folder.put(name, bytes);
+        let error = load(&unnormalized(&path), 0).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("found text or values of other types in list (of type "),
+            "{text}"
+        );
+        assert!(
+            text.contains("name (Ada 0, Ada 1, Ada 2), raw (of type Binary)"),
+            "{text}"
+        );
+        // The hint works when it is followed.
+        let hint = error.hint().unwrap();
+        assert!(
+            hint.ends_with("data.drop=[\"list\", \"name\", \"raw\"]"),
+            "{hint}"
+        );
+        let config = DataConfig {
+            drop: ["list", "name", "raw"].map(str::to_owned).to_vec(),
+            ..unnormalized(&path)
+        };
+        let dataset = load(&config, 0).unwrap();
+        assert_eq!(dataset.records.rows(), ROWS - ROWS.div_ceil(5));
+        assert!(dataset.notes[0].contains("a 8"), "{:?}", dataset.notes);
+    }
+}
+
+#[test]
+fn typed_files_wrong_in_each_way_are_told() {
+    let values = Int64Array::from_iter_values(0..ROWS as i64);
+    let batch = RecordBatch::try_from_iter([("a", Arc::new(values) as ArrayRef)]).unwrap();
+    for (name, bytes) in typed_files(&batch) {
+        for damaged in [&bytes[..bytes.len() - 9], &bytes[..8]] {
+            let error = load_bytes(name, damaged).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("damaged archive"), "{name}: {text}");
+            assert!(error.hint().is_some());
+        }
+    }
+    let error = load_bytes("a.feather", "FEA1 of the first version").unwrap_err();
+    assert!(
+        error.to_string().contains("neither as Parquet nor"),
+        "{error}"
+    );
+}
+
+#[test]
+fn parquet_written_of_a_table_reads_back_to_the_same_cells() {
+    let text = "n,x,share,member,yes,day,seen,at,unit,code\n\
+                3,0.25,5%,true,no,2024-02-29,2024-02-29 10:00:01,10:15,kg,7\n\
+                -9000,1.5,17%,false,yes,1931-01-01,2024-02-29 23:59:59,23:59,kg,7\n\
+                12,-3.75,1%,true,no,2023-12-31,2024-02-29 00:00:30,00:00,kg,7\n";
+    let folder = Folder::new();
+    // Standardised, which keeps the last digits.
+    let whole = |path: &std::path::Path| DataConfig {
+        valid: Some(0),
+        test: Some(0),
+        normalize: gan_data::Normalize::Auto,
+        ..unnormalized(path)
+    };
+    let table = load(&whole(&folder.put("t.csv", text)), 0).unwrap();
+    let rows: Vec<f64> = (0..3)
+        .flat_map(|index| {
+            let mut user = table.transform.user_row(&row(&table, index));
+            table.shape.round(&mut user);
+            user
+        })
+        .collect();
+    let path = folder.path().join("t.parquet");
+    write(&path, &rows, table.records.cols(), &table.shape, true).unwrap();
+    let back = load(&whole(&path), 0).unwrap();
+    assert_eq!(back.shape.columns(), table.shape.columns());
+    let expected = [
+        "3 0.25 5 true no 2024-02-29 2024-02-29T10:00:01 10:15:00 kg 7",
+        "-9000 1.5 17 false yes 1931-01-01 2024-02-29T23:59:59 23:59:00 kg 7",
+        "12 -3.75 1 true no 2023-12-31 2024-02-29T00:00:30 00:00:00 kg 7",
+    ];
+    assert_eq!([0, 1, 2].map(|index| cells(&back, index)), expected);
+}
