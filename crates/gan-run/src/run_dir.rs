@@ -86,9 +86,13 @@ impl RunDir {
     /// Takes `path` if nothing is in it, or a run that may be replaced.
     fn claim(path: &Path, existing: Existing) -> Result<Self, Problem> {
         fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
-        // Before anything is made in it, since a stranger's directory stays as it is; and again
-        // under the lock, since another process may have trained in it meanwhile.
+        // Before anything is made in it, since a stranger's directory stays as it is.
         admit(path, existing)?;
+        Self::take(path, existing)
+    }
+
+    /// Takes `path`, in which another process may have trained since it was looked at.
+    fn take(path: &Path, existing: Existing) -> Result<Self, Problem> {
         let dir = Self::lock(path.to_path_buf())?;
         if admit(path, existing)? == Found::Run {
             dir.clear().map_err(|error| unwritable(path, &error))?;
@@ -549,32 +553,32 @@ pub(crate) fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Pro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Barrier;
-    use std::thread;
 
-    /// What one finds free, another may have trained in before the first one takes the lock.
+    /// What one process finds free, another may have trained in before the first one takes the lock.
     #[test]
-    fn directory_is_given_to_one_run_alone() {
-        const RIVALS: usize = 8;
+    fn directory_that_another_process_trained_in_meanwhile_is_refused_or_cleared() {
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
         let config = crate::config::RunConfig::preset("ring8").unwrap();
         let config = config.to_toml().unwrap();
-        for round in 0..50 {
-            let path = folder.path().join(round.to_string());
-            let together = Barrier::new(RIVALS);
-            let rival = || {
-                together.wait();
-                let dir = RunDir::claim(&path, Existing::Keep)?;
-                // A whole run, before the lock goes with `dir`.
-                dir.replace(&dir.config(), config.as_bytes())?;
-                dir.replace(&dir.metrics(), b"{}")
-            };
-            let taken = thread::scope(|scope| {
-                let rivals = [(); RIVALS].map(|()| scope.spawn(rival));
-                let ended = rivals.map(|rival| rival.join().unwrap());
-                ended.iter().filter(|ended| ended.is_ok()).count()
-            });
-            assert_eq!(taken, 1, "round {round}");
+        for (existing, expected) in [
+            (Existing::Keep, Some("already holds a run")),
+            (Existing::Replace, None),
+        ] {
+            fs::create_dir_all(&path).unwrap();
+            assert_eq!(admit(&path, existing).unwrap(), Found::Free);
+            let rival = RunDir::claim(&path, Existing::Keep).unwrap();
+            rival.replace(&rival.config(), config.as_bytes()).unwrap();
+            rival.replace(&rival.metrics(), b"{}").unwrap();
+            let error = RunDir::take(&path, existing).unwrap_err().message;
+            assert!(error.contains("another process is training"), "{error}");
+            drop(rival);
+            let taken = RunDir::take(&path, existing);
+            assert_eq!(path.join(METRICS).exists(), taken.is_err());
+            let error = taken.err().map(|problem| problem.message);
+            assert_eq!(error.is_some(), expected.is_some());
+            assert!(expected.is_none_or(|part| error.unwrap().contains(part)));
+            fs::remove_dir_all(&path).unwrap();
         }
     }
 }
