@@ -171,7 +171,8 @@ impl CheckpointError {
                     K::PermissionDenied => "check the owner and the permissions of the path",
                     K::StorageFull | K::QuotaExceeded => "free some space on its disk",
                     K::OutOfMemory => "end other programs, or use a machine with more memory",
-                    _ => return None,
+                    K::ReadOnlyFilesystem => "write to a directory that can be written",
+                    _ => "look at the system's log: its disk may be failing",
                 };
                 return Some(hint.into());
             }

@@ -115,6 +115,28 @@ fn sampler_of_a_checkpoint_whose_text_is_of_another_game_is_an_error() {
 }
 
 #[test]
+fn hints_of_the_system_s_errors_fit_the_error() {
+    use std::io::{Error, ErrorKind};
+    for (kind, expected) in [
+        (ErrorKind::NotFound, "give the directory of a run"),
+        (ErrorKind::StorageFull, "free some space"),
+        (
+            ErrorKind::ReadOnlyFilesystem,
+            "a directory that can be written",
+        ),
+        (ErrorKind::TimedOut, "the system's log"),
+    ] {
+        let error = CheckpointError::Io {
+            path: "a.safetensors".into(),
+            action: "cannot write the checkpoint",
+            source: Error::from(kind),
+        };
+        let hint = error.hint().unwrap();
+        assert!(hint.contains(expected), "{kind}: {hint}");
+    }
+}
+
+#[test]
 fn load_of_any_truncation_or_flipped_bit_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = saved(folder.path());
