@@ -316,7 +316,10 @@ impl DataError {
             P::BadLabel { .. } => "it is of another kind, or damaged; fetch the file again",
             P::NoRecords => "bring a file with records in it",
             P::TooManyColumns { .. } => "choose fewer with data.columns=[\"NAME\"]",
-            P::Ragged { .. } => "look for a delimiter or a quote too many in that line",
+            P::Ragged { .. } => {
+                "look for a delimiter or a quote too many in that line; lines above the table have to \
+                 go, or to begin with #"
+            }
             P::NotText => "save a spreadsheet as CSV; an archive must be unpacked",
             // Nobody types more.
             P::TextColumns { columns } if columns.len() > 5 * LISTED => {
@@ -418,7 +421,7 @@ fn texts(columns: &[(String, Vec<String>)]) -> String {
 pub(crate) const OTHER_TYPE: &str = "of type ";
 
 fn places(column: &str, strays: &[Stray]) -> String {
-    let stray = |stray: &Stray| format!("{:?} on line {}", excerpt(&stray.cell), stray.line);
+    let stray = |stray: &Stray| format!("\"{}\" on line {}", excerpt(&stray.cell), stray.line);
     let strays: Vec<_> = strays.iter().map(stray).collect();
     format!("column {}: found {}", excerpt(column), strays.join(", "))
 }

@@ -168,17 +168,30 @@ fn remarks_say_what_is_left_out() {
 }
 
 #[test]
+fn tables_of_dos_end_with_a_mark_that_is_no_cell() {
+    for end in ["\u{1a}", "\r\n\u{1a}", "\u{1a}\r\n"] {
+        let data = table(format!("a,b\r\n1,2\r\n3,4.5{end}"), whole).unwrap();
+        assert_eq!(written(&data), "a,b\n1,2\n3,4.5\n", "{end:?}");
+    }
+}
+
+#[test]
 fn tables_wrong_in_each_way_are_told() {
     let many = |last: &str| format!("a,b\n{}{last}", "1.5,2\n2.5,3\n".repeat(40));
     for (text, message, hint) in [
         (
             "x,y\n1,2\n3\n".to_owned(),
             "line 3: found 1 columns, expected 2",
-            "that line",
+            "that line; lines above the table have to go, or to begin with #",
         ),
         (
             many("Total,9\n"),
             "column a: found \"Total\" on line 82, expected a number",
+            "data.drop=[\"a\"]",
+        ),
+        (
+            many("a\u{1b}b,9\n"),
+            "column a: found \"a\\u{1b}b\" on line 82, expected a number",
             "data.drop=[\"a\"]",
         ),
         (

@@ -14,7 +14,7 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Option<(String, &'static Encoding)> {
         Some((encoding, _)) => encoding,
         None => without_mark(&bytes),
     };
-    let text = match String::from_utf8(bytes) {
+    let mut text = match String::from_utf8(bytes) {
         // The mark is no part of the text.
         Ok(text) => match text.strip_prefix('\u{feff}') {
             Some(text) if encoding == UTF_8 => text.to_owned(),
@@ -23,6 +23,10 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Option<(String, &'static Encoding)> {
         },
         Err(error) => encoding.decode(error.as_bytes()).0.into_owned(),
     };
+    // Programs of DOS ended a text with Control-Z.
+    if let Some(before) = text.trim_end().strip_suffix('\u{1a}') {
+        text.truncate(before.len());
+    }
     (!text.contains('\0')).then_some((text, encoding))
 }
 
