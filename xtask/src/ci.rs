@@ -66,6 +66,8 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
     // are not to blame.
     let deny = "deny check --hide-inclusion-graph bans licenses sources";
     let clippy = format!("clippy --workspace {features} --all-targets -- -Dwarnings");
+    // What the README builds first, for the processor alone and without what reads Parquet.
+    let least = "clippy --package=gan-cli --no-default-features --bins -- -Dwarnings";
     let documentation = format!("doc --workspace {features} --no-deps");
     // Of the kernels alone: above, lints look at all other crates with CUDA. Without the defaults,
     // of which wgpu alone costs minutes here and is tested above.
@@ -81,6 +83,7 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
             or_skip(machine.deny, deny, "cargo-deny is not installed"),
         ),
         ("lints", cargo(&clippy)),
+        ("lints, least", cargo(least)),
         ("documentation", cargo(&documentation)),
         ("tests", cargo(&tests)),
         ("doc tests", cargo(&doc_tests)),

@@ -72,7 +72,8 @@ fn figure_1_in_motion_is_an_animated_png() {
     let folder = Folder::new();
     folder.run(&format!("figure 1 --animate {SHORT}")).exits(0);
     let bytes = folder.bytes("figure1-animated.png");
-    let [.., frames] = png_size(&bytes);
+    let [width, height, frames] = png_size(&bytes);
+    assert_eq!([width, height], [1280, 720]);
     assert!((40..=150).contains(&frames), "{frames}");
     assert!(bytes.len() < 3_000_000, "{}", bytes.len());
     folder.check("2 figure 1 --animate --out a.svg | a.svg | expected png or gif");
@@ -90,11 +91,18 @@ fn samples_of_a_run_in_motion_are_its_pictures() {
         2 figure samples ring --out s.svg | expected png or gif
         0 train ring8 --steps 2 --set run.sample_every=0 --out runs/still
         2 figure samples still | found 1 pictures | run.sample_every
+        2 figure samples nowhere | nowhere: found no such folder
         ",
     );
     let [width, height, frames] = png_size(&folder.bytes("s.png"));
     assert!(width == 640 && height > 600 && frames == 2);
     assert!(folder.bytes("samples.gif").starts_with(b"GIF89a"));
+
+    // One that is no picture is named.
+    let names = folder.list("runs/ring/samples");
+    let last = names.split(' ').next_back().unwrap();
+    folder.write(&format!("runs/ring/samples/{last}"), "none");
+    folder.check("1 figure samples ring | samples/step-00000");
 }
 
 #[test]

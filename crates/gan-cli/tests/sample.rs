@@ -129,6 +129,16 @@ fn images_are_written_one_by_one_into_a_folder() {
     folder.check("0 sample run -n 5 --out pictures --overwrite");
     assert_eq!(folder.list("pictures"), names(5).join(" "));
     assert!(folder.bytes("pictures/0.png") == first);
+    // A link stays one, and so does what it leads to.
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("pictures", folder.path("link")).unwrap();
+        folder.check("0 sample run -n 4 --out link/ --overwrite");
+        assert_eq!(folder.list("pictures"), names(4).join(" "));
+        std::fs::remove_file(folder.path("link")).unwrap();
+    }
+    folder.write("file", "mine");
+    folder.check("2 sample run -n 4 --out file/ | found a file, expected a folder");
     // What is not of its making stays.
     folder.write("pictures/notes.txt", "mine");
     folder.check(
@@ -139,6 +149,6 @@ fn images_are_written_one_by_one_into_a_folder() {
         folder
             .list("")
             .split(' ')
-            .all(|name| !name.ends_with(".part"))
+            .all(|name| !name.ends_with(".part") && !name.ends_with(".old"))
     );
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::input::extension;
+
 /// The data that a run trains on: its source, its amount and its units.
 ///
 /// ```toml
@@ -105,7 +107,9 @@ impl DataConfig {
         if !Path::new(&self.source).exists()
             && let Some((file, name)) = self.source.rsplit_once(':')
             && !name.is_empty()
+            && self.array.is_none()
             && Path::new(file).is_file()
+            && ["npz", "safetensors"].contains(&extension(Path::new(file)).as_str())
         {
             self.array = Some(name.to_owned());
             self.source.truncate(file.len());

@@ -16,6 +16,15 @@ pub struct DataError {
     pub problem: DataProblem,
 }
 
+/// A kind of file whose columns have types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypedFile {
+    /// Parquet.
+    Parquet,
+    /// Arrow's IPC format, which is Feather's of version 2.
+    Arrow,
+}
+
 /// Reasons why data could not be loaded or written, as the messages say them.
 ///
 /// Rows, lines and columns count from 1.
@@ -171,7 +180,7 @@ pub enum DataProblem {
     #[error("found a table of Parquet or Arrow, which this program was built without")]
     NotBuilt,
     #[error("found a compression that is not read: {found}; expected Snappy, LZ4 or none")]
-    Codec { found: String },
+    Codec { found: String, kind: TypedFile },
     #[error("found count beside a path, expected it with a built-in source only")]
     CountOfFile,
 }
@@ -345,18 +354,24 @@ impl DataError {
             P::Splits { .. } => "lower train, valid or test in [data]",
             P::Count { .. } => "choose another number with data.count=1000",
             P::NotBuilt => {
-                "save the table as .csv, or build the program with parquet in its source's folder: \
-                 cargo build --release -p gan-cli --features parquet"
+                "save the table as .csv, or build the program with Parquet in its source's folder: \
+                 cargo build --release -p gan-cli --no-default-features --features parquet"
             }
-            P::Codec { .. } => {
-                // As NumPy's are written again; a file that ends otherwise is Arrow's.
-                let [kind, codec] = match self.path.extension() {
-                    Some(extension) if extension == "parquet" => ["parquet", "snappy"],
-                    _ => ["feather", "lz4"],
+            P::Codec { kind, .. } => {
+                let (reads, writes) = match kind {
+                    TypedFile::Parquet => (
+                        "read_parquet",
+                        "to_parquet('again.parquet', compression='snappy')",
+                    ),
+                    TypedFile::Arrow => (
+                        "read_feather",
+                        "to_feather('again.feather', compression='lz4')",
+                    ),
                 };
                 return Some(format!(
-                    "write it again in Python: pd.read_{kind}(path).to_{kind}(path, \
-                     compression=\"{codec}\")"
+                    "write it again: python3 -c \"import pandas, sys; \
+                     pandas.{reads}(sys.argv[1]).{writes}\" {}",
+                    quoted(&self.path)
                 ));
             }
             P::CountOfFile => "use train, valid and test to take part of a file",
@@ -578,7 +593,8 @@ mod tests {
             (P::Arrays { found: Some("x".into()), expected: names(), example: "b".into() },
                 "found \"x\"", r"a\u{1b}, b", "data.array=\"b\""),
             (P::NotBuilt, "Parquet", "built without", "--features parquet"),
-            (P::Codec { found: "zstd".into() }, "not read: zstd", "Snappy", "to_feather(path, "),
+            (P::Codec { found: "zstd".into(), kind: TypedFile::Arrow }, "not read: zstd", "Snappy",
+                "to_feather('again.feather', "),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! [`load`] reads MNIST, Fashion-MNIST, CIFAR-10, IDX, `.npy` and `.csv` files, or draws records
+//! [`load`] reads image sets, arrays and tables, as `docs/data.md` lists them, or draws records
 //! from a built-in source (`digits`, `figure1`, `ring8`, `grid25`) by address, so that nothing needs
 //! to be downloaded to train.
 //! A new file format is one module that turns an `Input` into a `Loaded`, and one line in `source`.
@@ -24,7 +24,8 @@
 //! generated record back to the user's units; [`write_records`] is the way out.
 //!
 //! Files come from anywhere: no loader panics on what it reads, believes a size it has not checked
-//! against the file, or holds more memory than a small multiple of the file.
+//! against the file, or holds more memory than a small multiple of the file; but the decoder of
+//! Parquet, a library, reserves memory for as many columns as a schema says.
 //! Nothing here prints, and nothing here trains.
 
 mod archive;
@@ -54,7 +55,7 @@ mod write;
 pub use config::{DataConfig, Format, Normalize, Split};
 pub use dataset::{Dataset, HeldOut, load};
 pub use draw::builtin_names;
-pub use error::{DataError, DataProblem, Stray};
+pub use error::{DataError, DataProblem, Stray, TypedFile};
 pub use input::open_file;
 pub use mixture::Mixture;
 pub use normalize::Transform;

@@ -15,6 +15,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int64Array,
     RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
 };
+use arrow_ipc::CompressionType;
 use arrow_ipc::reader::FileReader;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use crate::array::shortest;
-use crate::error::{DataError, DataProblem};
+use crate::error::{DataError, DataProblem, TypedFile};
 use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
@@ -46,13 +47,42 @@ pub(crate) fn load(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let path = input.path().to_path_buf();
     let is_parquet = input.prefix().starts_with(MAGICS[0]);
     let bytes = Bytes::from(input.whole()?);
-    guarded(|| match is_parquet {
-        true => read_parquet(bytes),
-        false => read_arrow(bytes),
+    let columns = panics_as_damage(|| match is_parquet {
+        true => on_large_stack(footer_length(&bytes), || read_parquet(bytes.clone())),
+        false => read_arrow(bytes.clone()),
+    });
+    columns
+        .and_then(|columns| table::of_cells(columns.cells(), keys.table))
+        .and_then(|table| Loaded::of_table(table, keys.image))
+        .map_err(|problem| problem.at(path))
+}
+
+/// Bytes of a Parquet file's footer, as the file says.
+fn footer_length(bytes: &[u8]) -> usize {
+    let behind = bytes.len().saturating_sub(4 + MAGICS[0].len());
+    let length = bytes[behind..].first_chunk().copied();
+    length.map_or(0, |length| u32::from_le_bytes(length) as usize)
+}
+
+/// Calls a decoder that goes as deep as the groups of a schema are nested, of which a footer of so many
+/// bytes can have no more than bytes.
+fn on_large_stack<T: Send>(
+    footer: usize,
+    decode: impl FnOnce() -> Result<T, DataProblem> + Send,
+) -> Result<T, DataProblem> {
+    const LARGEST: usize = 16 << 20;
+    if footer > LARGEST {
+        let found = format!("a footer of {footer} bytes, expected at most {LARGEST}");
+        return Err(DataProblem::Archive(found));
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size((8 << 20) + 512 * footer);
+        let guarded = || panics_as_damage(decode);
+        let thread = thread
+            .spawn_scoped(scope, guarded)
+            .map_err(DataProblem::Unreadable)?;
+        thread.join().map_err(|_| apart())?
     })
-    .and_then(|columns| table::of_cells(columns.cells(), keys.table))
-    .and_then(|table| Loaded::of_table(table, keys.image))
-    .map_err(|problem| problem.at(path))
 }
 
 /// Bytes of memory per cell at the peak: its value, as it is decoded and as it is kept.
@@ -69,7 +99,9 @@ thread_local! {
 }
 
 /// Calls a decoder that panics on some damaged files, as Arrow's does: that is damage, too.
-fn guarded<T>(decode: impl FnOnce() -> Result<T, DataProblem>) -> Result<T, DataProblem> {
+///
+/// The hook of panics is replaced, once, by one that says nothing of these.
+fn panics_as_damage<T>(decode: impl FnOnce() -> Result<T, DataProblem>) -> Result<T, DataProblem> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();
@@ -115,7 +147,9 @@ fn claimed(bytes: &[u8]) -> Option<u64> {
         let message = arrow_ipc::root_as_message(metadata.get(before..)?).ok()?;
         let of_dictionary = || message.header_as_dictionary_batch()?.data();
         let batch = message.header_as_record_batch().or_else(of_dictionary)?;
-        if batch.compression().is_none() {
+        // Without a codec nothing grows, and of another one the decoder says that it is not read.
+        let codec = batch.compression().map(|compression| compression.codec());
+        if codec != Some(CompressionType::LZ4_FRAME) {
             continue;
         }
         for buffer in batch.buffers().into_iter().flatten() {
@@ -136,29 +170,22 @@ fn claimed(bytes: &[u8]) -> Option<u64> {
     Some(claimed)
 }
 
-impl From<ArrowError> for DataProblem {
-    fn from(error: ArrowError) -> Self {
-        undecoded(&error)
-    }
-}
-
-impl From<ParquetError> for DataProblem {
-    fn from(error: ParquetError) -> Self {
-        undecoded(&error)
-    }
-}
-
-/// What a decoder says; a codec that was left out of it is no damage.
-fn undecoded(error: &dyn Error) -> DataProblem {
-    let error = error.to_string();
-    match error.contains("feature") {
-        true => DataProblem::Codec { found: error },
-        false => DataProblem::Archive(error),
+/// What a decoder says of a file of some kind; a codec that was left out of it is no damage.
+fn undecoded(kind: TypedFile, error: &dyn Error) -> DataProblem {
+    let found = error.to_string();
+    let lacks = [
+        "Disabled feature at compile time",
+        "requires the zstd feature",
+    ];
+    match lacks.iter().any(|words| found.contains(words)) {
+        true => DataProblem::Codec { found, kind },
+        false => DataProblem::Archive(found),
     }
 }
 
 fn read_parquet(bytes: Bytes) -> Result<Columns, DataProblem> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let undecoded = |error: ParquetError| undecoded(TypedFile::Parquet, &error);
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(undecoded)?;
     let schema = builder.schema().clone();
     let read = read_columns(&schema);
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
@@ -166,21 +193,53 @@ fn read_parquet(bytes: Bytes) -> Result<Columns, DataProblem> {
     let mask = ProjectionMask::roots(builder.parquet_schema(), read.iter().copied());
     let together = BATCH.min(rows as usize).max(1);
     let reader = builder.with_projection(mask).with_batch_size(together);
-    let reader = reader.build()?;
-    let batches = reader.collect::<Result<Vec<_>, _>>()?;
-    Ok(Columns::new(&schema, &read, &batches)?)
+    let reader = reader.build().map_err(undecoded)?;
+    let mut batches = Batches::default();
+    for batch in reader {
+        batches.push(batch.map_err(arrow)?)?;
+        // The pages may have more than the footer says.
+        if batches.rows > rows {
+            return Err(apart());
+        }
+    }
+    Columns::new(&schema, &read, &batches.all).map_err(arrow)
 }
 
 fn read_arrow(bytes: Bytes) -> Result<Columns, DataProblem> {
     let claimed = claimed(&bytes).ok_or_else(apart)?;
     check_memory(claimed)?;
-    let schema = FileReader::try_new(Cursor::new(&bytes), None)?.schema();
+    let reader = FileReader::try_new(Cursor::new(&bytes), None).map_err(arrow)?;
+    let schema = reader.schema();
     let read = read_columns(&schema);
-    let reader = FileReader::try_new(Cursor::new(&bytes), Some(read.clone()))?;
-    let batches = reader.collect::<Result<Vec<_>, _>>()?;
-    let rows = batches.iter().map(|batch| batch.num_rows() as u64);
-    check_cells(rows.fold(0, u64::saturating_add), read.len())?;
-    Ok(Columns::new(&schema, &read, &batches)?)
+    let reader = FileReader::try_new(Cursor::new(&bytes), Some(read.clone())).map_err(arrow)?;
+    let mut batches = Batches::default();
+    for batch in reader {
+        batches.push(batch.map_err(arrow)?)?;
+    }
+    check_cells(batches.rows, read.len())?;
+    Columns::new(&schema, &read, &batches.all).map_err(arrow)
+}
+
+fn arrow(error: ArrowError) -> DataProblem {
+    undecoded(TypedFile::Arrow, &error)
+}
+
+/// Decoded parts of a table, as far as the memory holds them.
+#[derive(Default)]
+struct Batches {
+    all: Vec<RecordBatch>,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Batches {
+    fn push(&mut self, batch: RecordBatch) -> Result<(), DataProblem> {
+        self.rows += batch.num_rows() as u64;
+        // Long texts that are kept once in the file may be so large only here.
+        self.bytes += batch.get_array_memory_size() as u64;
+        self.all.push(batch);
+        check_memory(self.bytes)
+    }
 }
 
 /// The columns whose types are read.
@@ -508,8 +567,13 @@ impl Written {
                 Arc::new(Time64MicrosecondArray::from_iter_values(clock))
             }
             Self::Constant(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
-                (Ok(whole), _) => Arc::new(Int64Array::from_value(whole, count)),
-                (_, Ok(number)) => Arc::new(Float64Array::from_value(number, count)),
+                // A number that is written otherwise, such as 007, is a text.
+                (Ok(whole), _) if whole.to_string() == *text => {
+                    Arc::new(Int64Array::from_value(whole, count))
+                }
+                (_, Ok(number)) if number.is_finite() && number.to_string() == *text => {
+                    Arc::new(Float64Array::from_value(number, count))
+                }
                 _ => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
                     text, count,
                 ))),

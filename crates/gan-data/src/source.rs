@@ -53,6 +53,10 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
     if input.prefix().starts_with(npy::MAGIC) {
         return npy::load(input, keys);
     }
+    // Before the magic of Parquet, which is text: a table may begin with it.
+    if config.format == Some(Format::Table) || TABLES.contains(&extension(path).as_str()) {
+        return read_table(input, keys);
+    }
     #[cfg(feature = "parquet")]
     if parquet::MAGICS
         .iter()
@@ -60,14 +64,10 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
     {
         return parquet::load(input, keys);
     }
-    if config.format == Some(Format::Table) {
-        return read_table(input, keys);
-    }
     match extension(path).as_str() {
         "npz" => archive::load_npz(input, keys),
         "safetensors" => archive::load_safetensors(input, keys),
         "bin" => cifar::load_file(input),
-        known if TABLES.contains(&known) => read_table(input, keys),
         #[cfg(not(feature = "parquet"))]
         typed if COLUMNS.contains(&typed) => Err(input.error(DataProblem::NotBuilt)),
         #[cfg(feature = "parquet")]

@@ -495,12 +495,18 @@ fn npy_of_structures_that_are_not_read_are_told_at_once() {
 #[test]
 fn array_of_an_archive_is_named_behind_a_colon() {
     let folder = Folder::new();
-    let path = folder.put("two:three.npz", npz());
+    // A colon is no part of a file's name on Windows.
+    let file = if cfg!(windows) {
+        "two.npz"
+    } else {
+        "two:three.npz"
+    };
+    let path = folder.put(file, npz());
     for (name, cols) in [("x", 3), ("y", 1)] {
         let path = format!("{}:{name}", path.display());
         let data = load(&DataConfig::new(path), 0).unwrap();
         assert_eq!(data.records.cols(), cols);
-        assert_eq!(data.name, "two:three");
+        assert_eq!(format!("{}.npz", data.name), file);
     }
     let missing = load(&DataConfig::new(format!("{}:z", path.display())), 0).unwrap_err();
     assert!(missing.to_string().contains("found \"z\""), "{missing}");

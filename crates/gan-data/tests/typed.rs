@@ -225,9 +225,9 @@ fn typed_files_wrong_in_each_way_are_told() {
 #[test]
 fn parquet_written_of_a_table_reads_back_to_the_same_cells() {
     let text = "n,x,share,member,yes,day,seen,at,unit,code\n\
-                3,0.25,5%,true,no,2024-02-29,2024-02-29 10:00:01,10:15,kg,7\n\
-                -9000,1.5,17%,false,yes,1931-01-01,2024-02-29 23:59:59,23:59,kg,7\n\
-                12,-3.75,1%,true,no,2023-12-31,2024-02-29 00:00:30,00:00,kg,7\n";
+                3,0.25,5%,true,no,2024-02-29,2024-02-29 10:00:01,10:15,kg,007\n\
+                -9000,1.5,17%,false,yes,1931-01-01,2024-02-29 23:59:59,23:59,kg,007\n\
+                12,-3.75,1%,true,no,2023-12-31,2024-02-29 00:00:30,00:00,kg,007\n";
     let folder = Folder::new();
     // Standardised, which keeps the last digits.
     let whole = |path: &std::path::Path| DataConfig {
@@ -249,9 +249,51 @@ fn parquet_written_of_a_table_reads_back_to_the_same_cells() {
     let back = load(&whole(&path), 0).unwrap();
     assert_eq!(back.shape.columns(), table.shape.columns());
     let expected = [
-        "3 0.25 5 true no 2024-02-29 2024-02-29T10:00:01 10:15:00 kg 7",
-        "-9000 1.5 17 false yes 1931-01-01 2024-02-29T23:59:59 23:59:00 kg 7",
-        "12 -3.75 1 true no 2023-12-31 2024-02-29T00:00:30 00:00:00 kg 7",
+        "3 0.25 5 true no 2024-02-29 2024-02-29T10:00:01 10:15:00 kg 007",
+        "-9000 1.5 17 false yes 1931-01-01 2024-02-29T23:59:59 23:59:00 kg 007",
+        "12 -3.75 1 true no 2023-12-31 2024-02-29T00:00:30 00:00:00 kg 007",
     ];
     assert_eq!([0, 1, 2].map(|index| cells(&back, index)), expected);
+}
+
+/// A Parquet file of no rows, whose one column lies in so many groups within each other.
+fn nested(groups: usize) -> Vec<u8> {
+    // Thrift's compact protocol: a field is its distance from the one before and its type, then its
+    // value; numbers are doubled.
+    let varint = |mut value: usize| {
+        let mut bytes = Vec::new();
+        while value > 127 {
+            bytes.push(value as u8 | 128);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    };
+    let root: &[u8] = &[0x48, 1, b'r', 0x15, 2, 0];
+    let group: &[u8] = &[0x35, 0, 0x18, 1, b'g', 0x15, 2, 0];
+    let leaf: &[u8] = &[0x15, 2, 0x25, 0, 0x18, 1, b'a', 0];
+    let schema = [root, &group.repeat(groups), leaf].concat();
+    let elements = varint(groups + 2);
+    let version_and_list: &[u8] = &[0x15, 2, 0x19, 0xfc];
+    let rows_and_no_groups: &[u8] = &[0x16, 0, 0x19, 0x0c, 0];
+    let footer = [version_and_list, &elements, &schema, rows_and_no_groups].concat();
+    let length = (footer.len() as u32).to_le_bytes();
+    [b"PAR1", &footer[..], &length, b"PAR1"].concat()
+}
+
+#[test]
+fn groups_within_each_other_overflow_no_stack() {
+    for groups in [0, 1, 30, 20_000] {
+        let error = load_bytes("a.parquet", nested(groups)).unwrap_err();
+        assert!(error.to_string().len() < 2000, "{groups}: {error}");
+    }
+}
+
+#[test]
+fn text_that_begins_as_a_typed_file_is_a_table() {
+    let rows: String = (0..20).map(|i| format!("{i},{}\n", i % 7)).collect();
+    for head in ["PAR1,PAR2", "ARROW1,ARROW2"] {
+        let data = load_bytes("a.csv", format!("{head}\n{rows}")).unwrap();
+        assert_eq!(data.records.cols(), 2, "{head}");
+    }
 }

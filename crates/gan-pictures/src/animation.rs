@@ -1,6 +1,7 @@
 //! Pictures in motion: an animated PNG or GIF file, which browsers and slides play.
 
 use std::collections::HashMap;
+use std::io::Cursor;
 
 use color_quant::NeuQuant;
 
@@ -21,7 +22,7 @@ pub enum AnimationForm {
 pub enum Still {
     /// A drawing, to be rasterised.
     Drawing(Drawing),
-    /// The bytes of a PNG file of eight bits a channel.
+    /// The bytes of a PNG file.
     Png(Vec<u8>),
 }
 
@@ -47,28 +48,23 @@ pub fn animation(
     inks: &[Color],
     form: AnimationForm,
 ) -> Result<Vec<u8>, PictureError> {
-    let pictures = frames.iter().map(|frame| frame.picture.pixels(scale));
-    let pictures = pictures.collect::<Result<Vec<Pixels>, _>>()?;
-    let (width, height) = pictures
-        .first()
-        .map_or((0, 0), |first| (first.width, first.height));
-    if let Some(other) = pictures
-        .iter()
-        .find(|picture| (picture.width, picture.height) != (width, height))
-    {
-        return Err(PictureError::Sizes(
-            width,
-            height,
-            other.width,
-            other.height,
-        ));
-    }
     let mut palette = match inks {
-        [] => Palette::of(&pictures),
+        [] => Palette::of(frames, scale)?,
         inks => Palette::new(inks),
     };
-    let indices = pictures.iter().map(|picture| palette.indices(picture));
-    let indices: Vec<Vec<u8>> = indices.collect();
+    // One picture at a time: their pixels are four times their numbers in the palette.
+    let (mut width, mut height) = (0, 0);
+    let mut indices = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let picture = frame.picture.pixels(scale)?;
+        if indices.is_empty() {
+            (width, height) = (picture.width, picture.height);
+        } else if (picture.width, picture.height) != (width, height) {
+            let (other, high) = (picture.width, picture.height);
+            return Err(PictureError::Sizes(width, height, other, high));
+        }
+        indices.push(palette.indices(&picture));
+    }
     let frames = frames.iter().map(|frame| frame.delay).zip(indices);
     let mut bytes = Vec::new();
     match form {
@@ -110,6 +106,19 @@ pub fn animation(
 }
 
 impl Still {
+    /// Pixels across and down of a PNG file, or nothing of a drawing, which has its own units.
+    ///
+    /// # Errors
+    /// If it is no PNG file.
+    pub fn size(&self) -> Result<Option<[u32; 2]>, PictureError> {
+        let Self::Png(file) = self else {
+            return Ok(None);
+        };
+        let reader = png::Decoder::new(Cursor::new(file)).read_info()?;
+        let (width, height) = reader.info().size();
+        Ok(Some([width, height]))
+    }
+
     fn pixels(&self, scale: f64) -> Result<Pixels, PictureError> {
         match self {
             Self::Drawing(drawing) => drawing.to_pixels(scale),
@@ -126,22 +135,27 @@ struct Palette {
 }
 
 impl Palette {
-    /// Pixels that the colours of pictures are chosen by.
-    const LOOKED_AT: usize = 1 << 18;
+    /// Pictures and pixels that the colours are chosen by.
+    const LOOKED_AT: usize = 8;
+    const PIXELS: usize = 1 << 18;
 
-    /// The colours that suit `pictures` best.
-    fn of(pictures: &[Pixels]) -> Self {
-        let all: usize = pictures.iter().map(|picture| picture.rgb.len() / 3).sum();
-        let pixels = pictures
-            .iter()
-            .flat_map(|picture| picture.rgb.as_chunks::<3>().0);
-        let some = pixels.step_by(all.div_ceil(Self::LOOKED_AT).max(1));
-        let some: Vec<u8> = some.flat_map(|&[r, g, b]| [r, g, b, 255]).collect();
+    /// The colours that suit the pictures best.
+    fn of(frames: &[AnimationFrame], scale: f64) -> Result<Self, PictureError> {
+        let every = frames.len().div_ceil(Self::LOOKED_AT).max(1);
+        let mut some = Vec::new();
+        for frame in frames.iter().rev().step_by(every) {
+            let picture = frame.picture.pixels(scale)?;
+            let pixels = picture.rgb.as_chunks().0.iter();
+            let step = (pixels.len() * Self::LOOKED_AT)
+                .div_ceil(Self::PIXELS)
+                .max(1);
+            some.extend(pixels.step_by(step).flat_map(|&[r, g, b]| [r, g, b, 255]));
+        }
         let map = NeuQuant::new(10, 256, &some).color_map_rgb();
-        Self {
+        Ok(Self {
             colors: map.as_chunks().0.to_vec(),
             known: HashMap::new(),
-        }
+        })
     }
 
     /// White, and shades of `inks` that smooth their edges.
@@ -181,8 +195,6 @@ impl Palette {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use super::*;
 
     const INKS: [Color; 7] = [

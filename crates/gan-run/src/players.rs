@@ -70,7 +70,8 @@ impl Players {
         self.go_on(other, other.steps_done())
     }
 
-    /// Begins a game with the players as `other` left them.
+    /// Begins a game with the players as `other` left them, and with their moments: for some
+    /// hundred updates Adam takes these for fresh ones, and steps less.
     ///
     /// # Errors
     /// If their game is another one.

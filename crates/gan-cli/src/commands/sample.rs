@@ -1,5 +1,6 @@
 //! `gan-cli sample`: from a checkpoint to a picture, a folder of pictures or a file of values.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf, is_separator};
 use std::process::ExitCode;
@@ -144,9 +145,14 @@ impl Samples<'_> {
         };
         let unwritable =
             |error| Problem::failed(format!("{}: cannot be written: {error}", out.display()));
-        // Nothing of the user's is removed: what is there must be of this command's making.
+        // Nothing else of the user's is removed: what is there must be named as this command does.
         let old = old_pictures(out, overwrite)?;
-        let beside = out.parent().filter(|folder| *folder != Path::new(""));
+        // `.`, `..` and links have no name that another folder could take.
+        let real = match fs::canonicalize(out) {
+            Ok(real) => real,
+            Err(_) => out.to_path_buf(),
+        };
+        let beside = real.parent().filter(|folder| *folder != Path::new(""));
         let mut builder = tempfile::Builder::new();
         builder.prefix(".samples.").suffix(".part");
         // The crate would let nobody but the user read the folder.
@@ -164,13 +170,20 @@ impl Samples<'_> {
                 fs::write(folder.path().join(name), picture).map_err(unwritable)?;
             }
         }
-        if out.exists() {
-            old.iter()
-                .try_for_each(fs::remove_file)
-                .map_err(unwritable)?;
-            fs::remove_dir(out).map_err(unwritable)?;
+        if !real.exists() {
+            return fs::rename(folder.path(), &real).map_err(unwritable);
         }
-        fs::rename(folder.path(), out).map_err(unwritable)
+        // The old ones go only when the new ones are in their place.
+        let aside = folder.path().with_extension("old");
+        fs::rename(&real, &aside).map_err(unwritable)?;
+        if let Err(error) = fs::rename(folder.path(), &real) {
+            fs::rename(&aside, &real).map_err(unwritable)?;
+            return Err(unwritable(error));
+        }
+        for name in old {
+            fs::remove_file(aside.join(name)).map_err(unwritable)?;
+        }
+        fs::remove_dir(&aside).map_err(unwritable)
     }
 }
 
@@ -183,22 +196,25 @@ fn picture_name(index: usize, count: usize) -> String {
     format!("{index:0width$}.{PICTURE}")
 }
 
-/// The pictures in the folder `out`, if there is nothing else in it and they may be replaced.
-fn old_pictures(out: &Path, overwrite: bool) -> Result<Vec<PathBuf>, Problem> {
+/// The names of the pictures in the folder `out`, if there is nothing else in it and they may be replaced.
+fn old_pictures(out: &Path, overwrite: bool) -> Result<Vec<OsString>, Problem> {
     if !out.exists() {
         return Ok(Vec::new());
     }
     let shown = out.display();
     let unreadable = |error| Problem::failed(format!("{shown}: cannot be read: {error}"));
     let entries = fs::read_dir(out).map_err(unreadable)?;
-    let names: Result<Vec<_>, _> = entries.map(|entry| Ok(entry?.file_name())).collect();
-    let names = names.map_err(unreadable)?;
-    let is_ours = |name: &&std::ffi::OsString| {
+    let entries = entries.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let is_ours = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
         let name = name.to_string_lossy();
         let digits = name.strip_suffix(".png").unwrap_or_default();
-        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && entry.file_type().is_ok_and(|kind| kind.is_file())
     };
-    if let Some(other) = names.iter().find(|name| !is_ours(name)) {
+    let other = entries.iter().find(|entry| !is_ours(entry));
+    let names: Vec<_> = entries.iter().map(fs::DirEntry::file_name).collect();
+    if let Some(other) = other.map(fs::DirEntry::file_name) {
         let text = format!(
             "{shown}: found {} in it, expected a new or empty folder",
             excerpt(&other.to_string_lossy()).escape_debug()
@@ -209,7 +225,7 @@ fn old_pictures(out: &Path, overwrite: bool) -> Result<Vec<PathBuf>, Problem> {
         let text = format!("{shown}: is there already, with {} pictures", names.len());
         return Err(Problem::usage(text).hint("--overwrite replaces them"));
     }
-    Ok(names.iter().map(|name| out.join(name)).collect())
+    Ok(names)
 }
 
 /// A picture beside the run's own; for a lone checkpoint in the working directory.
@@ -239,6 +255,11 @@ impl Form {
     /// The form that the name of `out` asks for.
     fn of(out: &Path) -> Result<Self, Problem> {
         let name = out.as_os_str().to_string_lossy();
+        let file = Path::new(name.trim_end_matches(is_separator));
+        if name.ends_with(is_separator) && file.is_file() {
+            let text = format!("--out {}: found a file, expected a folder", out.display());
+            return Err(Problem::usage(text).hint("choose another folder with --out FOLDER/"));
+        }
         if name.ends_with(is_separator) || out.is_dir() {
             return Ok(Self::Folder);
         }
@@ -256,7 +277,7 @@ impl Form {
             );
             Problem::usage(text).hint(match nearest_word(&found, known()) {
                 _ if found == "parquet" => {
-                    "this program was built without parquet; the README says how to build it with it"
+                    "this program was built without Parquet; build it with the flag --features parquet"
                         .into()
                 }
                 Some(near) => format!("did you mean .{near}?"),

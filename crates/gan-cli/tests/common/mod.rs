@@ -151,6 +151,12 @@ impl Folder {
             .arg(command.get_program())
             .args(command.get_args())
             .stdin(Stdio::null());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => other.env(name, value),
+                None => other.env_remove(name),
+            };
+        }
         Ran {
             line: line.to_owned(),
             output: other.output().unwrap(),

@@ -159,17 +159,8 @@ mod tests {
             let held_out = normal(600, 3, 2, held_out_mean);
             let [train, valid] = [&training, &held_out].map(|rows| Points::new(rows, 3));
             let reference = Reference {
-                train,
-                valid,
-                test: valid,
                 only_set: None,
-                units: "",
-                range: None,
-                labels: None,
-                modes: None,
-                discrete: None,
-                log_density: None,
-                is_mnist: false,
+                ..Reference::new(train, valid)
             };
             let subject = Subject {
                 samples: train,

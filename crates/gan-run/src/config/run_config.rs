@@ -127,11 +127,7 @@ impl RunConfig {
     ///
     /// Only a straight line has an end: an exponential decay, and the way of the momentum, whose
     /// epochs are told one by one, stay as they are.
-    pub(crate) fn stretch_schedules(
-        &mut self,
-        own: &RunSection,
-        steps_per_epoch: u64,
-    ) -> Option<String> {
+    pub fn stretch_schedules(&mut self, own: &RunSection, steps_per_epoch: u64) -> Option<String> {
         let [new, old] = [&self.run, own].map(|run| run.total(steps_per_epoch));
         if new == old || new == 0 || old == 0 {
             return None;

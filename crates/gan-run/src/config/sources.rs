@@ -219,7 +219,7 @@ impl Sources {
 
     /// The length that the run has without the flag that changes it; none if there is no such flag, or
     /// another that is about a schedule.
-    pub(crate) fn own_length(&self) -> Option<RunSection> {
+    pub fn own_length(&self) -> Option<RunSection> {
         let (lengths, others): (Vec<_>, Vec<_>) =
             (self.overrides.0.iter().cloned()).partition(Override::is_length);
         let has_schedule = |flag: &Override| {

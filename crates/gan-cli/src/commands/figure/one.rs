@@ -102,6 +102,12 @@ fn play(args: &Args, output: Output) -> Result<Played, Problem> {
     })?;
     let backend = Native::<f32>::new(Some(args.threads))?;
     let records = dataset.records.slice(dataset.splits.train.clone());
+    let per_epoch = config.game().steps_per_epoch(records.rows());
+    if let Some(own) = sources.own_length() {
+        let note = config.stretch_schedules(&own, per_epoch);
+        note.into_iter().for_each(|note| output.line(note));
+    }
+    let total = config.settle(per_epoch).total;
     let data = |shift: f32| {
         let moved = |row| {
             let mut x = [0.0];
@@ -120,8 +126,6 @@ fn play(args: &Args, output: Output) -> Result<Played, Problem> {
         alone: players(&careful(config.game()), 0.0)?,
         both: players(&config.game(), 0.0)?,
     };
-    let per_epoch = casts.both.steps_per_epoch();
-    let total = config.settle(per_epoch).total;
     let progress = Progress::new(output, 0, 2 * total, per_epoch);
     game::play(casts, mixture, total, progress)
 }

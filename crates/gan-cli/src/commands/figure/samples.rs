@@ -38,6 +38,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
         Problem::usage(format!("{RUNS}/: found no run"))
             .hint("train one with gan-cli train ring8, or name the directory of a run")
     })?;
+    if !run.is_dir() {
+        let text = format!("{}: found no such folder, expected a run", run.display());
+        return Err(Problem::usage(text).hint("name the directory of a run, or one in runs/"));
+    }
     let pictures = run_dir::pictures(&run);
     if pictures.len() < 2 {
         let folder = run_dir::samples_folder(&run);
@@ -51,17 +55,25 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     let last = pictures.len() - 1;
     let count = args.frames.min(pictures.len());
     let shown = (0..count).map(|index| index * last / (count - 1));
-    let frame = |index: usize| {
+    let mut size = None;
+    let mut frame = |index: usize| {
         let (_, path) = &pictures[index];
         let unread = |error| Problem::failed(format!("{}: cannot read: {error}", path.display()));
-        let bytes = fs::read(path).map_err(unread)?;
+        let picture = Still::Png(fs::read(path).map_err(unread)?);
+        let found = picture.size().map_err(Problem::undrawn(path))?;
+        if *size.get_or_insert(found) != found {
+            return Err(Problem::failed(format!(
+                "{}: found a picture of another size than those before it",
+                path.display()
+            ))
+            .hint(
+                "run.rows or run.cols changed on the way; move the pictures before it elsewhere",
+            ));
+        }
         let delay = if index == last { LAST_DELAY } else { DELAY };
-        Ok(AnimationFrame {
-            picture: Still::Png(bytes),
-            delay,
-        })
+        Ok(AnimationFrame { picture, delay })
     };
-    let frames = shown.map(frame).collect::<Result<Vec<_>, Problem>>()?;
+    let frames = shown.map(&mut frame).collect::<Result<Vec<_>, Problem>>()?;
     target.write_animation(|form| animation(&frames, 1.0, &[], form))?;
     output.line(format!(
         "{}: samples of {}, {count} pictures to step {}",

@@ -63,9 +63,10 @@ impl Target {
     pub(super) fn write(&self, drawing: &Drawing, scale: f64) -> Result<(), Problem> {
         let bytes = match self.form {
             Form::Svg => drawing.to_svg().into_bytes(),
-            Form::Png | Form::Gif => drawing
+            Form::Png => drawing
                 .to_png(scale)
                 .map_err(Problem::undrawn(&self.path))?,
+            Form::Gif => unreachable!("no form of a still picture"),
         };
         run_dir::replace(&self.path, &bytes)
     }
@@ -77,7 +78,8 @@ impl Target {
     ) -> Result<(), Problem> {
         let form = match self.form {
             Form::Gif => AnimationForm::Gif,
-            Form::Png | Form::Svg => AnimationForm::Png,
+            Form::Png => AnimationForm::Png,
+            Form::Svg => unreachable!("no form of an animation"),
         };
         let bytes = encode(form).map_err(Problem::undrawn(&self.path))?;
         run_dir::replace(&self.path, &bytes)

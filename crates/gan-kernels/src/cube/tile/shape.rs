@@ -606,10 +606,9 @@ mod tests {
     fn small_minibatches_spread_over_multiprocessors_and_large_ones_read_little() {
         for (precision, of_100, of_200, of_8192) in [
             (Precision::F32, (32, 64), (64, 64), (128, 128)),
-            // Three products read shared memory so often that a second cube hides more than a larger
-            // tile saves.
+            // Where shared memory is read so often, a second cube hides more than a larger tile saves.
             (Precision::Tf32x3, (32, 32), (32, 32), (64, 64)),
-            (Precision::Tf32, (32, 64), (64, 64), (128, 128)),
+            (Precision::Tf32, (32, 64), (64, 64), (64, 64)),
             (Precision::Bf16, (32, 64), (64, 64), (128, 128)),
         ] {
             assert_eq!(chosen(precision, 100, 1200), of_100, "{precision}");
