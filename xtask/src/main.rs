@@ -53,7 +53,8 @@ enum Cli {
     Kernels(kernels::Args),
     /// Feed the program with mutated files of every kind that it reads
     ///
-    /// The seeds are in fuzz/seeds/. An input that makes it panic is kept beside them.
+    /// The seeds are in fuzz/seeds/. An input that makes it panic is kept beside them, or in
+    /// fuzz/artifacts/ where libFuzzer finds it.
     Fuzz(fuzz::Args),
     /// Run the kernels' tests under Miri, AddressSanitizer and ThreadSanitizer
     ///
