@@ -1,5 +1,6 @@
 //! The pictures of samples that a run wrote, in motion.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::PathBuf;
 
@@ -58,9 +59,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     let mut size = None;
     let mut frame = |index: usize| {
         let (_, path) = &pictures[index];
-        let unread = |error| Problem::failed(format!("{}: cannot read: {error}", path.display()));
-        let picture = Still::Png(fs::read(path).map_err(unread)?);
-        let found = picture.size().map_err(Problem::undrawn(path))?;
+        let unread = |error: &dyn Display| {
+            Problem::failed(format!("{}: cannot be read: {error}", path.display()))
+                .hint("move it elsewhere, to show the others")
+        };
+        let picture = Still::Png(fs::read(path).map_err(|error| unread(&error))?);
+        let found = picture.size().map_err(|error| unread(&error))?;
         if *size.get_or_insert(found) != found {
             return Err(Problem::failed(format!(
                 "{}: found a picture of another size than those before it",
