@@ -298,8 +298,8 @@ mod tests {
             ("digits", &["run.steps=1400"], Some("within 5,250 updates")),
             (
                 "figure1",
-                &["run.steps=12000"],
-                Some("within 24,000 and 10,000 updates"),
+                &["run.steps=6000"],
+                Some("within 12,000 and 5,000 updates"),
             ),
             ("ring8", &["run.steps=16000"], None),
             ("ring8", &["seed=3"], None),
