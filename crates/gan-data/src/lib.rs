@@ -50,6 +50,8 @@ mod source;
 mod split;
 mod structure;
 mod table;
+#[cfg(feature = "parquet")]
+mod thrift;
 mod write;
 
 pub use config::{DataConfig, Format, Normalize, Split};

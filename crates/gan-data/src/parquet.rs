@@ -31,6 +31,7 @@ use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
 use crate::table::{self, Cells, Role, Style};
+use crate::thrift;
 use crate::write::{Contents, Next};
 
 /// The first bytes of Parquet files, and of those of Arrow.
@@ -48,8 +49,8 @@ pub(crate) fn load(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let is_parquet = input.prefix().starts_with(MAGICS[0]);
     let bytes = Bytes::from(input.whole()?);
     let columns = panics_as_damage(|| match is_parquet {
-        true => on_large_stack(footer_length(&bytes), || read_parquet(bytes.clone())),
-        false => read_arrow(bytes.clone()),
+        true => read_parquet(bytes),
+        false => read_arrow(bytes),
     });
     columns
         .and_then(|columns| table::of_cells(columns.cells(), keys.table))
@@ -57,32 +58,11 @@ pub(crate) fn load(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
         .map_err(|problem| problem.at(path))
 }
 
-/// Bytes of a Parquet file's footer, as the file says.
-fn footer_length(bytes: &[u8]) -> usize {
-    let behind = bytes.len().saturating_sub(4 + MAGICS[0].len());
-    let length = bytes[behind..].first_chunk().copied();
-    length.map_or(0, |length| u32::from_le_bytes(length) as usize)
-}
-
-/// Calls a decoder that goes as deep as the groups of a schema are nested, of which a footer of so many
-/// bytes can have no more than bytes.
-fn on_large_stack<T: Send>(
-    footer: usize,
-    decode: impl FnOnce() -> Result<T, DataProblem> + Send,
-) -> Result<T, DataProblem> {
-    const LARGEST: usize = 16 << 20;
-    if footer > LARGEST {
-        let found = format!("a footer of {footer} bytes, expected at most {LARGEST}");
-        return Err(DataProblem::Archive(found));
-    }
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size((8 << 20) + 512 * footer);
-        let guarded = || panics_as_damage(decode);
-        let thread = thread
-            .spawn_scoped(scope, guarded)
-            .map_err(DataProblem::Unreadable)?;
-        thread.join().map_err(|_| apart())?
-    })
+/// The footer of a Parquet file, which has its length behind it.
+fn footer(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.len().checked_sub(4 + MAGICS[0].len())?;
+    let length = u32::from_le_bytes(*bytes[end..].first_chunk()?) as usize;
+    Some(&bytes[end.checked_sub(length)?..end])
 }
 
 /// Bytes of memory per cell at the peak: its value, as it is decoded and as it is kept.
@@ -185,6 +165,10 @@ fn undecoded(kind: TypedFile, error: &dyn Error) -> DataProblem {
 
 fn read_parquet(bytes: Bytes) -> Result<Columns, DataProblem> {
     let undecoded = |error: ParquetError| undecoded(TypedFile::Parquet, &error);
+    if footer(&bytes).and_then(thrift::is_shallow) == Some(false) {
+        let found = "its groups are nested deeper than any table's";
+        return Err(DataProblem::Archive(found.into()));
+    }
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(undecoded)?;
     let schema = builder.schema().clone();
     let read = read_columns(&schema);
