@@ -65,6 +65,7 @@ mod activation;
 mod backend;
 #[cfg(feature = "cube")]
 pub mod cube;
+mod head;
 mod init;
 mod native;
 mod ops;
@@ -81,6 +82,7 @@ pub use backend::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners,
     WinnersRows, WinnersRowsMut,
 };
+pub use head::Head;
 pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;
