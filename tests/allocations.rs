@@ -109,6 +109,7 @@ fn iterations() -> Result<()> {
         let data = TrainingData {
             records,
             mean: vec![0.5; 100],
+            heads: Vec::new(),
         };
         let backend = Native::<f32>::new(Some(2))?;
         let mut trainer = Trainer::new(backend, &config, 1, data)?;
@@ -132,6 +133,7 @@ fn estimates() -> Result<()> {
         let data = TrainingData {
             records: Records::new(100, Values::Floats(vec![0.5; 100 * 150])),
             mean: vec![0.5; 100],
+            heads: Vec::new(),
         };
         let backend = Native::<f32>::new(Some(2))?;
         let before = HELD.load(Ordering::SeqCst);

@@ -21,6 +21,7 @@ fn calls(preset: &str) -> Vec<RecordedCall> {
     let data = TrainingData {
         records: Records::new(PIXELS, pixels),
         mean: vec![0.1; PIXELS],
+        heads: Vec::new(),
     };
     let recorder = Recorder::default();
     let mut trainer = Trainer::new(recorder.clone(), &config, 1, data).unwrap();

@@ -43,5 +43,15 @@ pub fn on_a_ring(game: &str) -> (GameConfig, Dataset) {
 pub fn trainer<B: Backend>(backend: B, game: &GameConfig, data: &Dataset) -> Trainer<B> {
     let records = data.records.slice(data.splits.train.clone());
     let mean = data.mean();
-    Trainer::new(backend, game, 7, TrainingData { records, mean }).unwrap()
+    Trainer::new(
+        backend,
+        game,
+        7,
+        TrainingData {
+            records,
+            mean,
+            heads: Vec::new(),
+        },
+    )
+    .unwrap()
 }

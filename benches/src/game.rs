@@ -127,6 +127,7 @@ pub(crate) fn data(records: usize, cols: usize) -> TrainingData {
     TrainingData {
         records: Records::new(cols, Values::Floats(values)),
         mean: vec![0.0; cols],
+        heads: Vec::new(),
     }
 }
 
@@ -139,6 +140,7 @@ pub(crate) fn images(rows: usize, cols: usize) -> TrainingData {
     TrainingData {
         records: Records::new(cols, values),
         mean: vec![0.5; cols],
+        heads: Vec::new(),
     }
 }
 

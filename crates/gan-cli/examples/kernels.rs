@@ -123,7 +123,11 @@ fn trainer(paper: &Paper, preset: &str) -> Result<Trainer<gan_kernels::cube::Cub
     let data = vec![0; 500 * size];
     let records = Records::new(size, Values::Bytes { data, scale });
     let mean = vec![0.5; size];
-    let data = TrainingData { records, mean };
+    let data = TrainingData {
+        records,
+        mean,
+        heads: Vec::new(),
+    };
     Ok(Trainer::new(paper.cube(), &game, 1, data)?)
 }
 

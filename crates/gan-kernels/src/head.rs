@@ -1,6 +1,10 @@
 //! How the values of a mixed record are grouped into columns.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
+
+use crate::{Backend, Matrix, Real};
 
 /// The values of one column of a mixed record, side by side: a scalar, levels, or a scalar and then
 /// levels.
@@ -22,5 +26,87 @@ impl Head {
     #[must_use]
     pub fn width(self) -> usize {
         usize::from(self.scalar) + self.levels
+    }
+}
+
+/// The heads of a generator of mixed records, as its operations take them.
+pub struct Heads<B: Backend> {
+    pub(crate) spans: Vec<HeadSpan>,
+    /// The same for a device, a row for each head: its first value, whether that is a scalar, and
+    /// the number of its levels.
+    #[cfg_attr(
+        not(feature = "cube"),
+        allow(dead_code, reason = "the CPU reads the spans")
+    )]
+    pub(crate) layout: Matrix<B>,
+}
+
+/// The places of a head's values in a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeadSpan {
+    pub(crate) scalar: Option<usize>,
+    pub(crate) levels: Range<usize>,
+}
+
+impl<B: Backend> Heads<B> {
+    /// The heads of a record's columns, in their order.
+    ///
+    /// # Panics
+    /// If there is none, or one without a value or of a single level.
+    #[must_use]
+    #[track_caller]
+    pub fn new(backend: &B, heads: &[Head]) -> Self {
+        assert!(!heads.is_empty(), "heads: none");
+        let mut spans = Vec::with_capacity(heads.len());
+        let mut layout = Vec::with_capacity(3 * heads.len());
+        let mut first = 0;
+        for head in heads {
+            let levels = head.levels;
+            assert!(
+                head.width() > 0 && levels != 1,
+                "heads: a head of {levels} levels"
+            );
+            let scalar = head.scalar.then_some(first);
+            let values = [first, usize::from(head.scalar), levels];
+            layout.extend(values.map(|value| B::Elem::from_f64(value as f64)));
+            first += head.width();
+            spans.push(HeadSpan {
+                scalar,
+                levels: first - levels..first,
+            });
+        }
+        let mut matrix = backend.matrix(heads.len(), 3);
+        backend.write(&mut matrix, &layout);
+        Self {
+            spans,
+            layout: matrix,
+        }
+    }
+
+    /// Number of values of a record.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.spans.last().map_or(0, |span| span.levels.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Native;
+
+    #[test]
+    fn spans_are_side_by_side() {
+        let backend = Native::<f32>::new(Some(1)).unwrap();
+        let head = |scalar, levels| Head { scalar, levels };
+        let heads = Heads::new(&backend, &[head(true, 3), head(false, 2), head(true, 0)]);
+        let span = |scalar, levels| HeadSpan { scalar, levels };
+        assert_eq!(
+            heads.spans,
+            [span(Some(0), 1..4), span(None, 4..6), span(Some(6), 7..7)]
+        );
+        assert_eq!(heads.width(), 7);
+        let layout = backend.read(heads.layout.all()).unwrap();
+        assert_eq!(layout, [0.0, 1.0, 3.0, 4.0, 0.0, 2.0, 6.0, 1.0, 0.0]);
     }
 }

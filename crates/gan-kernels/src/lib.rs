@@ -82,7 +82,7 @@ pub use backend::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners,
     WinnersRows, WinnersRowsMut,
 };
-pub use head::Head;
+pub use head::{Head, Heads};
 pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;

@@ -40,6 +40,8 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// eˣ; for f32 a branch-free polynomial that the compiler keeps in SIMD lanes.
     fn exp(self) -> Self;
+    /// log x of a normal x > 0; for f32 a branch-free polynomial as well.
+    fn ln(self) -> Self;
 }
 
 impl Real for f32 {
@@ -95,6 +97,29 @@ impl Real for f32 {
             << 23;
         value * f32::from_bits(exponent)
     }
+
+    /// x = 2ᵉ·m with m in [√½, √2), then the polynomial of the Cephes library (Moshier, `logf`);
+    /// within 2 ulp, or of ε/2 where log x is near 0.
+    #[inline(always)]
+    fn ln(self) -> Self {
+        const SQRT_HALF: u32 = 0x3f35_04f3;
+        const MANTISSA: u32 = 0x007f_ffff;
+        let bits = self.to_bits().wrapping_sub(SQRT_HALF);
+        let exponent = (bits as i32 >> 23) as f32;
+        let r = f32::from_bits((bits & MANTISSA).wrapping_add(SQRT_HALF)) - 1.0;
+        let mut series = 7.037_683_6e-2_f32;
+        series = series * r - 1.151_461_03e-1;
+        series = series * r + 1.167_699_9e-1;
+        series = series * r - 1.242_014_1e-1;
+        series = series * r + 1.424_932_3e-1;
+        series = series * r - 1.666_805_8e-1;
+        series = series * r + 2.000_071_5e-1;
+        series = series * r - 2.499_999_4e-1;
+        series = series * r + 3.333_333_1e-1;
+        let square = r * r;
+        let tail = series * r * square - 2.121_944_4e-4 * exponent - 0.5 * square;
+        r + tail + 0.693_359_4 * exponent
+    }
 }
 
 impl Real for f64 {
@@ -126,6 +151,11 @@ impl Real for f64 {
     fn exp(self) -> Self {
         f64::exp(self)
     }
+
+    #[inline(always)]
+    fn ln(self) -> Self {
+        f64::ln(self)
+    }
 }
 
 #[cfg(test)]
@@ -140,6 +170,23 @@ mod tests {
             let expected = f64::from(x).exp();
             let ulp = f64::from(f32::EPSILON) * expected;
             worst = worst.max((f64::from(Real::exp(x)) - expected).abs() / ulp);
+        }
+        assert!(worst < 2.0, "{worst} ulp");
+    }
+
+    #[test]
+    fn ln_f32_is_within_2_ulp_of_f64() {
+        let mut worst = 0.0_f64;
+        for i in 0..2_000_000 {
+            // All binades in which an f32 is normal, and densely around 1.
+            let x = match i % 2 {
+                0 => f32::from_bits(0x0080_0000 + (i / 2) * 2_100),
+                _ => 1.0 + (i as f32 - 1e6) * 3e-7,
+            };
+            let expected = f64::from(x).ln();
+            let ulp = f64::from(f32::EPSILON) * expected.abs();
+            let off = (f64::from(Real::ln(x)) - expected).abs();
+            worst = worst.max(off / ulp.max(0.25 * f64::from(f32::EPSILON)));
         }
         assert!(worst < 2.0, "{worst} ulp");
     }

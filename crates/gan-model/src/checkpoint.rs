@@ -8,12 +8,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use gan_kernels::{Backend, BackendError, Matrix, Real};
+use gan_kernels::{Backend, BackendError, Head, Matrix, Real};
 use safetensors::tensor::{Dtype, Metadata, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::{ConfigError, GameConfig};
+use crate::config::{ConfigError, GameConfig, GeneratorConfig};
+use crate::data::check_heads;
 use crate::mlp::Mlp;
 
 /// Version of the names, shapes and metadata that a checkpoint has.
@@ -27,6 +28,9 @@ pub const MOST_STEPS: u64 = 1_000_000_000_000;
 /// One key and not one for each field, because the metadata is a hash map: the same run must give
 /// the same bytes.
 const METADATA_KEY: &str = "gan_checkpoint";
+
+/// The annotation that is the heads of mixed records, as JSON.
+pub(crate) const HEADS: &str = "heads";
 
 /// The longest header of a safetensors file, as its authors have it.
 const MAX_HEADER: u64 = 100_000_000;
@@ -151,6 +155,9 @@ pub enum CheckpointError {
         found: [usize; 2],
         expected: [usize; 2],
     },
+    /// The heads of its records are not those of the game.
+    #[error("checkpoint: found {found}, expected {expected}")]
+    Heads { found: String, expected: String },
     /// The text beside the tensors, which a caller may have left empty, describes no game.
     #[error("checkpoint: its text is {0}")]
     Config(#[from] ConfigError),
@@ -199,6 +206,37 @@ impl Checkpoint {
     /// any.
     pub fn config(&self) -> Result<GameConfig, CheckpointError> {
         Ok(GameConfig::from_run(&self.config)?)
+    }
+
+    /// The heads of the records that G makes under `config`, of `cols` values each; none where they
+    /// are not mixed.
+    ///
+    /// # Errors
+    /// If it has none where `config` needs them, or the other way round, or others than make records
+    /// of `cols` values.
+    pub(crate) fn heads(
+        &self,
+        config: &GeneratorConfig,
+        cols: usize,
+    ) -> Result<Vec<Head>, CheckpointError> {
+        let error = |found| CheckpointError::Heads {
+            found,
+            expected: match config.heads {
+                Some(_) => format!("heads of {cols} values in all"),
+                None => "no heads".into(),
+            },
+        };
+        let heads: Vec<Head> = match self.annotations.get(HEADS) {
+            None => Vec::new(),
+            Some(text) => serde_json::from_str(text)
+                .map_err(|reason| error(format!("no list of heads: {reason}")))?,
+        };
+        let found = match config.heads {
+            Some(_) => check_heads(&heads, cols),
+            None if heads.is_empty() => Ok(()),
+            None => Err(format!("{} heads", heads.len())),
+        };
+        found.map(|()| heads).map_err(error)
     }
 
     /// SHA-256 of the configuration's text, in hexadecimal.

@@ -1,15 +1,18 @@
 //! The records that a game is trained on.
 
-use gan_kernels::{Records, RecordsError, Values};
+use gan_kernels::{Head, Records, RecordsError, Values};
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, GameConfig};
 
 /// The records that a game is trained on.
+#[derive(Clone, Debug)]
 pub struct TrainingData {
     /// The training records alone.
     pub records: Records,
     /// Their mean, one value per column, from which the bias of G's last layer may start.
     pub mean: Vec<f32>,
+    /// The heads of their columns, if they are mixed; otherwise none.
+    pub heads: Vec<Head>,
 }
 
 impl TrainingData {
@@ -26,7 +29,17 @@ impl TrainingData {
         // Without a record there is no mean, and no game either: `Trainer::new` says so.
         let count = records.rows().max(1) as f64;
         let mean = sums.into_iter().map(|sum| (sum / count) as f32).collect();
-        Self { records, mean }
+        Self {
+            records,
+            mean,
+            heads: Vec::new(),
+        }
+    }
+
+    /// The same records, whose columns have these heads.
+    #[must_use]
+    pub fn with_heads(self, heads: Vec<Head>) -> Self {
+        Self { heads, ..self }
     }
 
     /// Records of `cols` values each, row-major, with their mean.
@@ -37,8 +50,9 @@ impl TrainingData {
         Records::try_new(cols, Values::Floats(rows)).map(Self::new)
     }
 
-    /// Checks that there are records, and one finite mean for each of their columns.
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    /// Checks that there are records, one finite mean for each of their columns, and heads if and
+    /// only if `config` has them.
+    pub(crate) fn validate(&self, config: &GameConfig) -> Result<(), ConfigError> {
         let value = |key: &str, found: String, expected: String| ConfigError::Value {
             key: key.into(),
             found,
@@ -55,6 +69,18 @@ impl TrainingData {
             let expected = format!("{cols}, one for each value of a record");
             return Err(value("data.mean", format!("{found} values"), expected));
         }
+        let heads = "generator.heads";
+        match config.generator.heads {
+            None if !self.heads.is_empty() => {
+                return Err(ConfigError::Missing {
+                    key: heads.into(),
+                    expected: "heads, since the records are of mixed columns".into(),
+                });
+            }
+            Some(_) => check_heads(&self.heads, cols)
+                .map_err(|found| value(heads, found, format!("heads of {cols} values in all")))?,
+            None => {}
+        }
         match self.mean.iter().find(|mean| !mean.is_finite()) {
             None => Ok(()),
             Some(mean) => {
@@ -62,6 +88,23 @@ impl TrainingData {
                 Err(value("data.mean", mean.to_string(), expected))
             }
         }
+    }
+}
+
+/// Checks that heads are those of records of `cols` values; if not, says what they are.
+pub(crate) fn check_heads(heads: &[Head], cols: usize) -> Result<(), String> {
+    let mut width = 0_usize;
+    for head in heads {
+        if head.levels == 1 || (head.levels == 0 && !head.scalar) {
+            return Err(format!("a head of {} levels", head.levels));
+        }
+        width = width
+            .saturating_add(head.levels)
+            .saturating_add(head.scalar.into());
+    }
+    match width == cols {
+        true => Ok(()),
+        false => Err(format!("records with heads of {width} values")),
     }
 }
 
@@ -127,7 +170,12 @@ mod tests {
             ),
         ] {
             let records = Records::new(2, Values::Floats(vec![0.5; 2 * rows]));
-            let found = TrainingData { records, mean }.validate();
+            let found = TrainingData {
+                records,
+                mean,
+                heads: Vec::new(),
+            }
+            .validate(&crate::train::test_game());
             let found = found.err().map(|error| error.to_string());
             match (found, expected) {
                 (None, None) => {}

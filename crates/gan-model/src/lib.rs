@@ -44,6 +44,7 @@ mod checkpoint;
 mod config;
 mod data;
 mod diversity;
+mod heads;
 mod metrics;
 mod mlp;
 mod penalty;

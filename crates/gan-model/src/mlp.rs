@@ -180,6 +180,12 @@ impl<B: Backend> Tape<B> {
         &self.y[layer]
     }
 
+    /// The last layer's output, to write.
+    pub(crate) fn output_mut(&mut self) -> &mut Matrix<B> {
+        let last = self.y.len() - 1;
+        &mut self.y[last]
+    }
+
     /// Gradient of the last layer's pre-activation, which [`Mlp::backward`] starts from.
     pub fn gradient_mut(&mut self) -> &mut Matrix<B> {
         let last = self.dz.len() - 1;

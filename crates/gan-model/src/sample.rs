@@ -1,10 +1,11 @@
 //! Samples from G: one forward pass, no dropout, no Markov chain.
 
 use gan_kernels::random::{Purpose, Stream};
-use gan_kernels::{Backend, BackendError, FillLatent, Matrix, Prior, Real, StepState};
+use gan_kernels::{Backend, BackendError, FillLatent, Head, Matrix, Prior, Real, StepState};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, named_mut};
 use crate::config::GeneratorConfig;
+use crate::heads::OutputHeads;
 use crate::mlp::{Mlp, Optimizer, Pass, RunningMean, Tape};
 
 /// Rows of one forward pass.
@@ -45,7 +46,8 @@ impl<B: Backend> Sampler<B> {
         for (name, matrix) in named_mut(&mut generator, "generator", part) {
             checkpoint.fetch(&backend, &name, matrix)?;
         }
-        let sampling = Sampling::new(&backend, &generator, config.prior);
+        let heads = checkpoint.heads(config, cols)?;
+        let sampling = Sampling::new(&backend, &generator, config, &heads);
         Ok(Self {
             generator,
             sampling,
@@ -71,6 +73,48 @@ impl<B: Backend> Sampler<B> {
         count: usize,
     ) -> Result<Vec<f32>, BackendError> {
         self.sampling.sample(&self.generator, seed, first, count)
+    }
+
+    /// The relaxed levels, and the scalars as they are, that these samples are decided by, row-major;
+    /// the samples themselves where records are not mixed.
+    ///
+    /// The logarithm of a relaxed level, times the temperature, is its logit with the noise that
+    /// decides, but for a summand that all levels of a head have in common.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn relaxed(
+        &mut self,
+        seed: u64,
+        first: usize,
+        count: usize,
+    ) -> Result<Vec<f32>, BackendError> {
+        self.sampling.relaxed(&self.generator, seed, first, count)
+    }
+
+    /// Adds `shift` to the bias of the last layer, for all samples from now on.
+    ///
+    /// # Panics
+    /// If it is not one number for each value of a sample.
+    /// # Errors
+    /// If the device failed.
+    pub fn shift_output(&mut self, shift: &[f32]) -> Result<(), BackendError> {
+        assert_eq!(
+            shift.len(),
+            self.cols(),
+            "shift_output: one number per value"
+        );
+        let backend = &self.sampling.backend;
+        let Some(layer) = self.generator.layers.last_mut() else {
+            return Ok(());
+        };
+        let bias = backend.read(layer.b.all())?;
+        let bias = to_singles(&bias).zip(shift);
+        let bias: Vec<_> = bias
+            .map(|(bias, shift)| Real::from_f64((bias + shift).into()))
+            .collect();
+        backend.write(&mut layer.b, &bias);
+        Ok(())
     }
 
     /// Dimension of the latent z.
@@ -116,14 +160,34 @@ pub(crate) struct Sampling<B: Backend> {
     prior: Prior,
     /// Room for one chunk of samples.
     tape: Tape<B>,
+    /// Where records are mixed, and room for a chunk of them.
+    heads: Option<(OutputHeads<B>, Matrix<B>)>,
+}
+
+/// What is read of a chunk of samples.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    Records,
+    /// What records are decided by.
+    Relaxed,
 }
 
 impl<B: Backend> Sampling<B> {
-    pub(crate) fn new(backend: &B, generator: &Mlp<B>, prior: Prior) -> Self {
+    pub(crate) fn new(
+        backend: &B,
+        generator: &Mlp<B>,
+        config: &GeneratorConfig,
+        heads: &[Head],
+    ) -> Self {
+        let cols = generator.units().next_back().unwrap_or(0);
         Self {
             backend: backend.clone(),
-            prior,
+            prior: config.prior,
             tape: Tape::new(backend, generator, CHUNK, 0),
+            heads: config.heads.map(|config| {
+                let heads = OutputHeads::new(backend, heads, config);
+                (heads, backend.matrix(CHUNK, cols))
+            }),
         }
     }
 
@@ -136,10 +200,23 @@ impl<B: Backend> Sampling<B> {
         count: usize,
     ) -> Result<Vec<f32>, BackendError> {
         let z = self.drawn(seed, first);
-        self.forward(generator, count, z)
+        self.forward(generator, (seed, first), count, z, Wanted::Records)
     }
 
-    /// G(z) for each of `latents`.
+    /// What decides these samples.
+    fn relaxed(
+        &mut self,
+        generator: &Mlp<B>,
+        seed: u64,
+        first: usize,
+        count: usize,
+    ) -> Result<Vec<f32>, BackendError> {
+        let z = self.drawn(seed, first);
+        self.forward(generator, (seed, first), count, z, Wanted::Relaxed)
+    }
+
+    /// G(z) for each of `latents`; the levels of mixed records are decided by the noise of the first
+    /// samples of seed 0.
     #[track_caller]
     pub(crate) fn generate_from(
         &mut self,
@@ -159,13 +236,14 @@ impl<B: Backend> Sampling<B> {
             }
             backend.write(z, &values);
         };
-        self.forward(generator, latents.len() / cols, given)
+        let count = latents.len() / cols;
+        self.forward(generator, (0, 0), count, given, Wanted::Records)
     }
 
     /// Fills the first rows of a chunk with the latents of `seed` from number `first` on.
     fn drawn(&self, seed: u64, first: usize) -> impl FnMut(&mut Matrix<B>, usize, usize) + use<B> {
         let (backend, prior) = (self.backend.clone(), self.prior);
-        let state = evaluation_state(&backend, seed);
+        let state = evaluation_state(&backend, seed, 0);
         move |z, chunk, rows| {
             backend.fill_latent(FillLatent {
                 z: z.rows_mut(0, rows),
@@ -178,33 +256,54 @@ impl<B: Backend> Sampling<B> {
     }
 
     /// Runs `count` latents through G; `latents` writes the chunk from a given latent on, of so
-    /// many rows.
+    /// many rows. The noise of heads is that of the samples of a seed from a number on.
     fn forward(
         &mut self,
         generator: &Mlp<B>,
+        (seed, first): (u64, usize),
         count: usize,
         mut latents: impl FnMut(&mut Matrix<B>, usize, usize),
+        wanted: Wanted,
     ) -> Result<Vec<f32>, BackendError> {
         let (backend, tape) = (&self.backend, &mut self.tape);
         // No mask is drawn: a pass needs some state, and any will do.
-        let state = evaluation_state(backend, 0);
+        let state = evaluation_state(backend, 0, 0);
         let mut z = backend.matrix(CHUNK, generator.inputs());
-        let last = generator.layers.len() - 1;
-        let mut samples = Vec::with_capacity(count * tape.output(last).cols());
-        for chunk in (0..count).step_by(CHUNK) {
-            let rows = CHUNK.min(count - chunk);
+        let cols = tape.output_mut().cols();
+        let mut samples = Vec::with_capacity(count * cols);
+        let mut chunk = 0;
+        while chunk < count {
+            let (block, within) = ((first + chunk) / NOISE_BLOCK, (first + chunk) % NOISE_BLOCK);
+            let rows = CHUNK.min(count - chunk).min(NOISE_BLOCK - within);
             latents(&mut z, chunk, rows);
             let pass = Pass::without_dropout(backend, &state, rows);
             generator.forward(&pass, z.rows(0, rows), tape);
-            let output = backend.read(tape.output(last).rows(0, rows))?;
-            samples.extend(to_singles(&output));
+            let output = tape.output_mut();
+            let made = match &mut self.heads {
+                None => output,
+                Some((heads, records)) => {
+                    let state = evaluation_state(backend, seed, block as u64);
+                    let noise = (Stream::new(Purpose::Evaluation, 2, 0), within);
+                    let (z, x) = (output.rows_mut(0, rows), records.rows_mut(0, rows));
+                    heads.forward(backend, &state, noise, z, x);
+                    match wanted {
+                        Wanted::Records => records,
+                        Wanted::Relaxed => output,
+                    }
+                }
+            };
+            samples.extend(to_singles(&backend.read(made.rows(0, rows))?));
+            chunk += rows;
         }
         Ok(samples)
     }
 }
 
-fn evaluation_state<B: Backend>(backend: &B, seed: u64) -> B::State {
-    backend.state(StepState::without_rates(seed, 0))
+/// Samples whose noise has one step of its address: of as many wide records there are indices.
+const NOISE_BLOCK: usize = 1 << 14;
+
+fn evaluation_state<B: Backend>(backend: &B, seed: u64, step: u64) -> B::State {
+    backend.state(StepState::without_rates(seed, step))
 }
 
 fn to_singles<T: Real>(values: &[T]) -> impl Iterator<Item = f32> {

@@ -10,9 +10,10 @@ mod replay;
 use std::ops::Range;
 
 use gan_kernels::random::{Purpose, Stream};
-use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Schedule};
+use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Head, Matrix, Monitor, Schedule};
 
 use crate::config::Updates;
+use crate::heads::OutputHeads;
 use crate::mlp::{Loss, Mlp, Pass, PenalisedUpdate, RunningMean, SpectralLimit, Tangents, Tape};
 use crate::sample::Sampling;
 use minibatch::{DiscriminatorPass, Minibatches, Over};
@@ -28,6 +29,10 @@ pub struct Trainer<B: Backend> {
     pub(crate) generator: Mlp<B>,
     /// The mean of G that samples are drawn from, where one is kept.
     average: Option<RunningMean<B>>,
+    /// What makes mixed records of G's output, where records are mixed.
+    heads: Option<OutputHeads<B>>,
+    /// The heads of the records' columns, which a checkpoint tells.
+    record_heads: Vec<Head>,
     pub(crate) discriminator: Mlp<B>,
     spectral_limit: Option<SpectralLimit<B>>,
     /// k, m, the prior, and each player's loss.
@@ -119,8 +124,17 @@ impl<B: Backend> Trainer<B> {
         let pass = Pass::new(&self.backend, &self.state, 0, 0..self.z.row_count());
         let (tape, samples) = (&mut self.generator_tape, self.minibatches.samples_mut());
         let z = self.z.all();
-        self.generator
-            .forward_into(&pass, z, tape, samples, dropout);
+        match &self.heads {
+            None => self
+                .generator
+                .forward_into(&pass, z, tape, samples, dropout),
+            Some(heads) => {
+                self.generator.forward(&pass, z, tape);
+                let noise = (Stream::new(Purpose::Noise, 1, 0), 0);
+                let output = tape.output_mut().all_mut();
+                heads.forward(&self.backend, &self.state, noise, output, samples);
+            }
+        }
     }
 
     /// "Sample minibatch of m examples from data generating distribution p_data(x)".
@@ -231,6 +245,11 @@ impl<B: Backend> Trainer<B> {
             below,
             tape.dz[output].all_mut(),
         );
+        if let Some(heads) = &self.heads {
+            let (p, dz) = tape.output_and_gradient_mut();
+            let (p, x) = (p.rows(first, m), self.minibatches.samples_of(of));
+            heads.backward(&self.backend, p, x, dz.all_mut());
+        }
         self.generator.backward(&pass, tape);
         if self.moves != Moves::Discriminator {
             let monitor = Some((&mut self.monitors, Monitor::GeneratorGradient));

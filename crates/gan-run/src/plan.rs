@@ -198,6 +198,7 @@ impl Plan {
         let data = TrainingData {
             records: train,
             mean: dataset.mean(),
+            heads: Vec::new(),
         };
         Ok((shown, data))
     }

@@ -250,6 +250,11 @@ impl<B: Backend> Draw<'_, B> {
         self.upload(nan, self.margin, OUTSIDE)
     }
 
+    /// Values that an operation overwrites with others, between rows that must not change.
+    pub(crate) fn in_place(&self, host: Table) -> Operand<B> {
+        self.upload(host, self.margin, OUTSIDE)
+    }
+
     /// A whole matrix that holds these values.
     pub(crate) fn matrix(&self, host: &Table) -> Matrix<B> {
         self.surrounded(host, 0, f64::NAN)
@@ -339,6 +344,12 @@ impl Found {
     ) -> Result<Self, BackendError> {
         let values = backend.read(matrix.all())?.into_iter().map(Real::to_f64);
         Ok(Self::new(name, matrix.cols(), values.collect()))
+    }
+
+    /// The values of the rows that take part.
+    pub(crate) fn inside(&self) -> &[f64] {
+        let outside = self.margin * self.cols;
+        &self.values[outside..self.values.len() - outside]
     }
 
     /// Compares with what is expected by row and column, and what lies above and below with what

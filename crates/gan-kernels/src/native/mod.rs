@@ -130,6 +130,11 @@ impl<T: Real> Native<T> {
         self.isa.name()
     }
 
+    /// The instruction set of its code.
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
+    }
+
     /// Number of threads.
     #[must_use]
     pub fn threads(&self) -> usize {

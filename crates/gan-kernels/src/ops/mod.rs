@@ -27,6 +27,8 @@ macro_rules! for_each_operation {
             repack: Repack,
             average: Average,
             limit_spectrum: LimitSpectrum,
+            heads_fwd: HeadsFwd,
+            heads_bwd: HeadsBwd,
         }
     };
 }
@@ -37,6 +39,8 @@ pub(crate) mod advance;
 pub(crate) mod average;
 pub(crate) mod fill_latent;
 pub(crate) mod gather_rows;
+pub(crate) mod heads_bwd;
+pub(crate) mod heads_fwd;
 pub(crate) mod input_penalty;
 pub(crate) mod interpolate;
 pub(crate) mod limit_spectrum;

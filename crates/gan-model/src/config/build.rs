@@ -32,6 +32,7 @@ impl GameConfig {
                 latent,
                 prior: Prior::Normal,
                 output_bias: OutputBias::Constant,
+                heads: None,
                 layers: layers(ActivationKind::Identity),
                 average: Some(0.999),
                 optimizer: None,

@@ -40,6 +40,9 @@ pub struct GeneratorConfig {
     /// The layers, from the latent up; the last one makes the records, and its `units` may be left
     /// out.
     pub layers: Vec<LayerConfig>,
+    /// How mixed records are made of what the last layer gives: those of a table with categories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<HeadsConfig>,
     /// β of the exponential moving average of G's parameters, from which samples are then drawn;
     /// without it samples come from the parameters as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +50,37 @@ pub struct GeneratorConfig {
     /// G's own optimiser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerConfig>,
+}
+
+/// G's heads: each column of a mixed record is a scalar, one of several levels, or both in one (see
+/// [`HeadsFwd`](gan_kernels::HeadsFwd)).
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeadsConfig {
+    /// τ of the relaxed levels.
+    #[serde(default = "default_temperature")]
+    pub temperature: f64,
+    /// True if D sees levels that are decided, and G the gradient of the relaxed ones; false if
+    /// both see relaxed levels.
+    #[serde(default = "yes")]
+    pub straight_through: bool,
+}
+
+impl Default for HeadsConfig {
+    fn default() -> Self {
+        Self {
+            temperature: default_temperature(),
+            straight_through: true,
+        }
+    }
+}
+
+fn default_temperature() -> f64 {
+    0.5
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The discriminator D: records to the probability that they are data.
@@ -114,7 +148,8 @@ pub enum OutputBias {
     /// The layer's `bias`.
     #[default]
     Constant,
-    /// φ⁻¹ of the data's mean: G begins by making the mean record.
+    /// φ⁻¹ of the data's mean: G begins by making the mean record. Of heads the levels begin with
+    /// the shares that they have in the data.
     Marginals,
 }
 

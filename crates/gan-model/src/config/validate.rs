@@ -108,6 +108,23 @@ impl GameConfig {
     /// Checks the keys of games after 2014, and that they go together with the others.
     fn validate_extensions(&self, cols: usize) -> Result<(), ConfigError> {
         let (g, d, rules) = (&self.generator, &self.discriminator, &self.game);
+        if let Some(heads) = g.heads {
+            positive("generator.heads.temperature", heads.temperature)?;
+            let (last, output) = (g.layers.len() - 1, &g.layers[g.layers.len() - 1]);
+            let (key, found) = (
+                format!("generator.layers.{last}.activation"),
+                output.activation,
+            );
+            let expected = "identity: what the heads take are scalars and logits";
+            range(
+                &key,
+                name(found),
+                found == ActivationKind::Identity,
+                expected,
+            )?;
+            let expected = "1: records of heads are not dropped out";
+            without_dropout("discriminator.layers.0.keep", &d.layers[0], expected)?;
+        }
         if let Some(average) = g.average {
             share("generator.average", average)?;
         }
@@ -192,7 +209,9 @@ impl GameConfig {
         let discriminator = player(self.discriminator_specs(cols, 0), copies, rows, rows);
         // The output of G's last layer lies in what D sees, which the samples' share is of.
         let seen = minibatch * cols as f64 + samples * g.latent as f64;
-        generator + discriminator + seen
+        // Heads keep what they decide about.
+        let relaxed = g.heads.map_or(0.0, |_| samples * cols as f64);
+        generator + discriminator + seen + relaxed
     }
 }
 

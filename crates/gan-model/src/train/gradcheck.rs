@@ -3,7 +3,7 @@
 use gan_kernels::ActivationKind::{self, Identity, LeakyRelu, Maxout, Relu, Sigmoid, Tanh};
 use gan_kernels::{Backend, Matrix, Monitor, Native, Prior};
 
-use super::tests::{bare_layers, changed, data, game, layer, set_rates};
+use super::tests::{bare_layers, changed, data_of, game, layer, set_rates, with_heads};
 use super::*;
 use crate::config::*;
 
@@ -37,7 +37,7 @@ impl Who {
 }
 
 fn build(config: &GameConfig) -> Trainer<Native<f64>> {
-    Trainer::new(Native::new(Some(1)).unwrap(), config, 23, data()).unwrap()
+    Trainer::new(Native::new(Some(1)).unwrap(), config, 23, data_of(config)).unwrap()
 }
 
 /// All parameters of a player, layer by layer.
@@ -330,6 +330,30 @@ fn gradcheck_packed_records() {
                 },
             );
         }
+    }
+}
+
+/// Of relaxed levels, since a decision has no gradient; the straight-through estimator takes that
+/// of the relaxed ones.
+#[test]
+fn gradcheck_heads_of_relaxed_levels() {
+    for (pack, updates) in [(1, Updates::Alternating), (3, Updates::Simultaneous)] {
+        let relaxed = |c: &mut GameConfig| {
+            with_heads(c);
+            c.generator.heads = Some(HeadsConfig {
+                temperature: 0.7,
+                straight_through: false,
+            });
+            c.game.pack = pack;
+            c.game.updates = updates;
+        };
+        let name = format!("heads, {pack} at once, {updates:?}");
+        check(&name, bare(LeakyRelu), relaxed);
+        check(&format!("{name}, penalty"), bare(Maxout), |c| {
+            relaxed(c);
+            c.game.loss = LossConfig::Relativistic;
+            c.game.penalty = Some(ZERO_CENTRED);
+        });
     }
 }
 

@@ -90,6 +90,11 @@ impl<B: Backend> Minibatches<B> {
         self.x.rows_mut(self.m, rows - self.m)
     }
 
+    /// The samples of D's pass, a record a row.
+    pub(super) fn samples_of(&self, pass: DiscriminatorPass) -> Rows<'_, B> {
+        self.x.rows((pass.index + 1) * self.m, self.m)
+    }
+
     /// The rows of D's input that are data and samples.
     pub(super) fn data_and_samples(&self, pass: DiscriminatorPass) -> Range<usize> {
         0..self.samples(pass).end

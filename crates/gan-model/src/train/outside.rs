@@ -3,7 +3,7 @@
 use gan_kernels::{Backend, BackendError, Matrix, MonitorSums, Real};
 
 use super::Trainer;
-use crate::checkpoint::{Checkpoint, CheckpointError, Tensor, named, named_mut};
+use crate::checkpoint::{Checkpoint, CheckpointError, HEADS, Tensor, named, named_mut};
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Pass, RunningMean};
 
@@ -143,6 +143,8 @@ impl<B: Backend> Trainer<B> {
     ) -> Result<Checkpoint, BackendError> {
         let matrices = self.matrices();
         let tensors = matrices.map(|(name, m)| Ok((name, Tensor::read(&self.backend, m)?)));
+        let mut annotations = annotations;
+        annotations.extend(self.heads_text().map(|text| (HEADS.to_owned(), text)));
         Ok(Checkpoint {
             step: self.step,
             seed: self.seed,
@@ -158,6 +160,12 @@ impl<B: Backend> Trainer<B> {
     /// If a tensor is missing, unknown or of another shape; nothing has changed then.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         checkpoint.check_all(self.matrices())?;
+        if checkpoint.annotations.get(HEADS) != self.heads_text().as_ref() {
+            return Err(CheckpointError::Heads {
+                found: "heads of other columns".into(),
+                expected: "those of the training records".into(),
+            });
+        }
         let backend = self.backend.clone();
         for (name, matrix) in self.matrices_mut() {
             checkpoint.fetch(&backend, &name, matrix)?;
@@ -169,6 +177,12 @@ impl<B: Backend> Trainer<B> {
         // The record names the state and the monitors that were.
         self.forget_recording();
         Ok(())
+    }
+
+    /// The heads of mixed records, as a checkpoint has them.
+    fn heads_text(&self) -> Option<String> {
+        let heads = &self.record_heads;
+        (!heads.is_empty()).then(|| serde_json::json!(heads).to_string())
     }
 
     /// All that changes from one iteration to the next, by its name in a checkpoint.

@@ -13,6 +13,7 @@ use crate::config::{
     PenaltyConfig, PenaltyOn, Player, Updates,
 };
 use crate::data::TrainingData;
+use crate::heads::OutputHeads;
 use crate::mlp::{Loss, Mlp, RunningMean, SpectralLimit, Tangents, Tape};
 use crate::penalty::auto_gamma;
 use crate::sample::Sampling;
@@ -31,7 +32,7 @@ impl<B: Backend> Trainer<B> {
     ) -> Result<Self, ConfigError> {
         let cols = data.records.cols();
         config.validate(cols)?;
-        data.validate()?;
+        data.validate(config)?;
         let rules = Rules::new(config, &data.records);
         let [g, d] = [config.generator.optimizer, config.discriminator.optimizer]
             .map(|own| own.unwrap_or(config.optimizer));
@@ -40,8 +41,10 @@ impl<B: Backend> Trainer<B> {
         let layers = config.generator.layer_specs(cols, seed);
         let mut generator = Mlp::new(&backend, layers, g.optimizer());
         if config.generator.output_bias == OutputBias::Marginals {
-            start_from_mean(&backend, &mut generator, config, &data.mean);
+            start_from_mean(&backend, &mut generator, config, &data);
         }
+        let heads = |config| OutputHeads::new(&backend, &data.heads, config);
+        let heads = config.generator.heads.map(heads);
         let average = config.generator.average;
         let average = average.map(|decay| RunningMean::new(&backend, &generator, decay));
 
@@ -57,12 +60,18 @@ impl<B: Backend> Trainer<B> {
             SpectralLimit::new(&backend, &discriminator, limit, address)
         });
         let tangents = |penalty| Tangents::new(&backend, &discriminator, rows, penalty);
+        let tape = Tape::new(&backend, &generator, samples * m, m);
         Ok(Self {
-            // G's samples go into what D sees.
-            generator_tape: Tape::new(&backend, &generator, samples * m, m).without_output(),
+            // G's samples go into what D sees; heads make them of G's output.
+            generator_tape: match &heads {
+                None => tape.without_output(),
+                Some(_) => tape,
+            },
             discriminator_tape: Tape::new(&backend, &discriminator, rows, rows),
             tangents: rules.penalty.map(tangents),
-            sampling: Sampling::new(&backend, &generator, rules.prior),
+            sampling: Sampling::new(&backend, &generator, &config.generator, &data.heads),
+            record_heads: data.heads,
+            heads,
             generator,
             average,
             discriminator,
@@ -242,10 +251,11 @@ fn start_from_mean<B: Backend>(
     backend: &B,
     generator: &mut Mlp<B>,
     config: &GameConfig,
-    mean: &[f32],
+    data: &TrainingData,
 ) {
     // The authors' clip, which keeps a pixel that is always black within reach.
     const EDGE: f64 = 1e-7;
+    const SMALLEST_SHARE: f64 = 1e-4;
     let Some(output) = config.generator.layers.last() else {
         return;
     };
@@ -260,9 +270,18 @@ fn start_from_mean<B: Backend>(
         ActivationKind::Tanh => mean.clamp(-1.0 + EDGE, 1.0 - EDGE).atanh(),
         _ => mean,
     };
-    let bias = mean
-        .iter()
-        .map(|&mean| Real::from_f64(inverse(mean.into())));
+    let mut bias: Vec<f64> = data.mean.iter().map(|&mean| inverse(mean.into())).collect();
+    let mut values = bias.iter_mut().zip(&data.mean);
+    for head in &data.heads {
+        // Scalars are normal scores; a level that is in no record begins at a small share.
+        values
+            .by_ref()
+            .take(head.scalar.into())
+            .for_each(|(bias, _)| *bias = 0.0);
+        let levels = values.by_ref().take(head.levels);
+        levels.for_each(|(bias, &share)| *bias = f64::from(share).max(SMALLEST_SHARE).ln());
+    }
+    let bias = bias.into_iter().map(Real::from_f64);
     if let Some(layer) = generator.layers.last_mut() {
         backend.write(&mut layer.b, &bias.collect::<Vec<_>>());
     }

@@ -1,8 +1,10 @@
 //! The game against theory, and against itself.
 
+use std::collections::BTreeMap;
+
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    ActivationKind, Backend, LearningRate, Momentum, Native, Prior, Real, Records, Values,
+    ActivationKind, Backend, Head, LearningRate, Momentum, Native, Prior, Real, Records, Values,
 };
 use rand::RngExt;
 
@@ -94,15 +96,172 @@ pub(super) fn data() -> TrainingData {
     TrainingData {
         records: Records::new(5, Values::Floats(values)),
         mean,
+        heads: Vec::new(),
+    }
+}
+
+/// The heads of records of 5 values.
+const HEADS: [Head; 2] = [
+    Head {
+        scalar: true,
+        levels: 2,
+    },
+    Head {
+        scalar: false,
+        levels: 2,
+    },
+];
+
+/// The game on records with these heads.
+pub(super) fn with_heads(config: &mut GameConfig) {
+    config.generator.heads = Some(HeadsConfig::default());
+    config.generator.layers[2].activation = ActivationKind::Identity;
+    config.discriminator.layers[0].keep = 1.0;
+}
+
+/// The data, with heads if the game has some.
+pub(super) fn data_of(config: &GameConfig) -> TrainingData {
+    let heads = config.generator.heads.map_or(Vec::new(), |_| HEADS.into());
+    data().with_heads(heads)
+}
+
+#[test]
+fn trainer_of_data_whose_heads_do_not_fit_is_an_error() {
+    let mixed = changed(game(), with_heads);
+    let head = |scalar, levels| Head { scalar, levels };
+    for (config, heads, expected) in [
+        (&mixed, vec![], "found records with heads of 0 values"),
+        (
+            &mixed,
+            vec![head(true, 3)],
+            "found records with heads of 4 values",
+        ),
+        (
+            &mixed,
+            vec![head(true, 3), head(false, 1)],
+            "found a head of 1 levels",
+        ),
+        (
+            &mixed,
+            vec![head(true, usize::MAX)],
+            "found records with heads of",
+        ),
+        (&game(), HEADS.into(), "missing, expected heads"),
+    ] {
+        let backend = Native::<f32>::new(Some(1)).unwrap();
+        let found = Trainer::new(backend, config, 11, data().with_heads(heads));
+        let error = found.err().unwrap();
+        assert_eq!(error.key(), "generator.heads", "{error}");
+        assert!(
+            error.to_string().contains(expected),
+            "{error}, not {expected}"
+        );
+    }
+}
+
+#[test]
+fn heads_decide_levels_by_their_shares_and_samples_by_their_number() {
+    let config = changed(game(), |c| {
+        with_heads(c);
+        c.generator.layers[2].init = Some(0.0);
+        c.generator.average = Some(0.9);
+    });
+    let mut data = data_of(&config);
+    data.mean = vec![0.3, 0.75, 0.25, 0.1, 0.9];
+    let backend = Native::<f32>::new(Some(1)).unwrap();
+    let mut trainer = Trainer::new(backend.clone(), &config, 11, data.clone()).unwrap();
+    const COUNT: usize = 20_000;
+    let samples = trainer.sample(5, 0, COUNT).unwrap();
+    for (col, expected) in [(1, 0.75), (2, 0.25), (3, 0.1), (4, 0.9)] {
+        let found: f32 = samples.iter().skip(col).step_by(5).sum::<f32>() / COUNT as f32;
+        assert!((found - expected).abs() < 0.01, "{col}: {found}");
+    }
+    // Scalars begin at 0, and are 0 wherever another level than the first was decided.
+    assert!(samples.chunks(5).all(|row| row[0] == 0.0));
+    assert!(
+        samples
+            .chunks(5)
+            .all(|row| row[1] + row[2] == 1.0 && row[3] + row[4] == 1.0)
+    );
+    // A sample is the same whatever is drawn with it, across the blocks of the noise as well.
+    let some = trainer.sample(5, 16_300, 200).unwrap();
+    assert_eq!(some, samples[5 * 16_300..5 * 16_500]);
+
+    (0..5).for_each(|_| trainer.step());
+    let text = config.to_toml().unwrap();
+    let checkpoint = trainer.checkpoint(text, BTreeMap::new()).unwrap();
+    let mut sampler = Sampler::from_checkpoint(backend.clone(), &checkpoint).unwrap();
+    assert_eq!(
+        sampler.sample(5, 0, 300).unwrap(),
+        trainer.sample(5, 0, 300).unwrap()
+    );
+    let relaxed = sampler.relaxed(5, 0, 300).unwrap();
+    for (row, sample) in relaxed
+        .chunks(5)
+        .zip(sampler.sample(5, 0, 300).unwrap().chunks(5))
+    {
+        assert_eq!(f32::from(row[1] >= row[2]), sample[1]);
+        assert_eq!(sample[0], row[0] * sample[1]);
+    }
+    // A bias beyond all others decides.
+    sampler.shift_output(&[0.0, -50.0, 0.0, 50.0, 0.0]).unwrap();
+    let shifted = sampler.sample(5, 0, 300).unwrap();
+    assert!(shifted.chunks(5).all(|row| row[2] == 1.0 && row[3] == 1.0));
+
+    let mut again = Trainer::new(backend.clone(), &config, 11, data.clone()).unwrap();
+    again.restore(&checkpoint).unwrap();
+    (0..5).for_each(|_| {
+        [&mut trainer, &mut again]
+            .into_iter()
+            .for_each(Trainer::step)
+    });
+    assert_eq!(
+        again.sample(1, 0, 99).unwrap(),
+        trainer.sample(1, 0, 99).unwrap()
+    );
+
+    // What a checkpoint says of its heads is checked.
+    for (text, expected) in [
+        (None, "found records with heads of 0 values"),
+        (Some("[1]"), "found no list of heads"),
+        (
+            Some("[{\"scalar\":true,\"levels\":9}]"),
+            "found records with heads of 10 values",
+        ),
+    ] {
+        let mut damaged = checkpoint.clone();
+        damaged.annotations.remove("heads");
+        damaged
+            .annotations
+            .extend(text.map(|text| ("heads".into(), text.into())));
+        let error = Sampler::from_checkpoint(backend.clone(), &damaged)
+            .err()
+            .unwrap();
+        assert!(
+            error.to_string().contains(expected),
+            "{error}, not {expected}"
+        );
+        assert!(again.restore(&damaged).is_err());
     }
 }
 
 #[test]
 fn trainer_of_data_whose_mean_does_not_fit_is_an_error() {
-    let TrainingData { records, mut mean } = data();
+    let TrainingData {
+        records, mut mean, ..
+    } = data();
     mean.pop();
     let backend = Native::<f32>::new(Some(1)).unwrap();
-    let found = Trainer::new(backend, &game(), 11, TrainingData { records, mean });
+    let found = Trainer::new(
+        backend,
+        &game(),
+        11,
+        TrainingData {
+            records,
+            mean,
+            heads: Vec::new(),
+        },
+    );
     let error = found.err().unwrap();
     assert_eq!(error.key(), "data.mean", "{error}");
 }
@@ -294,6 +453,7 @@ fn discriminator_of_fixed_generator_converges_to_optimum_on_two_points() {
     let data = TrainingData {
         records: Records::new(1, Values::Floats(values)),
         mean: vec![0.75],
+        heads: Vec::new(),
     };
     let backend = Native::<f64>::new(Some(1)).unwrap();
     let mut trainer = Trainer::new(backend.clone(), &config, 3, data).unwrap();
