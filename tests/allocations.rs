@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use gan_kernels::cases::{self, Checker, Op, linear_bwd_data, linear_bwd_params, linear_fwd};
-use gan_kernels::{Native, Real, Records, Values};
+use gan_kernels::{Computed, Native, Real, Records, Values};
 use gan_model::{GameConfig, Trainer, TrainingData};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -105,9 +105,9 @@ fn operations_in_f64() -> Result<()> {
 fn iterations() -> Result<()> {
     for (name, text) in games() {
         let config: GameConfig = toml::from_str(&text)?;
-        let records = Records::new(100, Values::Floats(vec![0.5; 100 * 150]));
+        let computed = Computed::new(150, |_, row: &mut [f32]| row.fill(0.5));
         let data = TrainingData {
-            records,
+            records: Records::new(100, Values::Computed(computed)),
             mean: vec![0.5; 100],
             heads: Vec::new(),
         };

@@ -67,4 +67,4 @@ pub use table::{Column, Marks, NumberStyle, Role, Style, TableShape};
 pub use write::{Contents, FileKind, half_written, replace_file, write_records};
 
 // The record types are part of this crate's interface.
-pub use gan_kernels::{Affine, ByteScale, Records, Values};
+pub use gan_kernels::{Affine, ByteScale, Computed, Records, Values};

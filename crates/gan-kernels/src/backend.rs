@@ -206,6 +206,17 @@ pub enum BackendError {
         /// Bytes free, where the device tells.
         free: Option<u64>,
     },
+    /// Records that are computed have to be in the machine's memory once, on their way to the device.
+    #[error(
+        "records that are not in memory take {needed} bytes of it on their way to the device, {free} \
+         are free"
+    )]
+    HostMemory {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
     /// The device or its driver refuses a kernel.
     #[error("the device refuses a kernel: {reason}")]
     Refused {
@@ -240,6 +251,7 @@ impl BackendError {
             Self::OutOfMemory { .. } => {
                 Some("a smaller minibatch, narrower layers, or a device that others do not use")
             }
+            Self::HostMemory { .. } => Some("the processor reads them where they are"),
             Self::Refused { .. } => Some("the driver may be too old; the processor always works"),
             Self::Lost { .. } => Some("look at the system's log for the driver's own message"),
             Self::Failed { .. } => None,

@@ -63,6 +63,7 @@
 
 mod activation;
 mod backend;
+mod computed;
 #[cfg(feature = "cube")]
 pub mod cube;
 mod head;
@@ -82,6 +83,7 @@ pub use backend::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners,
     WinnersRows, WinnersRowsMut,
 };
+pub use computed::Computed;
 pub use head::{Head, Heads};
 pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};

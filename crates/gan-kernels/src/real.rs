@@ -34,6 +34,8 @@ pub trait Real:
     fn from_f64(value: f64) -> Self;
     /// This value, exactly.
     fn to_f64(self) -> f64;
+    /// The same values where this type is `f32`.
+    fn as_singles(values: &mut [Self]) -> Option<&mut [f32]>;
     /// `self · a + b` with one rounding.
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// Square root.
@@ -57,6 +59,11 @@ impl Real for f32 {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         f64::from(self)
+    }
+
+    #[inline(always)]
+    fn as_singles(values: &mut [Self]) -> Option<&mut [f32]> {
+        Some(values)
     }
 
     #[inline(always)]
@@ -135,6 +142,11 @@ impl Real for f64 {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self
+    }
+
+    #[inline(always)]
+    fn as_singles(_: &mut [Self]) -> Option<&mut [f32]> {
+        None
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! A data set as the kernels take it: rows of equal length, kept in their narrowest form.
 
-use crate::Real;
+use crate::{Computed, Real};
 
 /// Records on the host, one per row, row-major.
 ///
@@ -26,6 +26,16 @@ pub enum Values {
     },
     /// The values themselves, `rows × cols`, row-major.
     Floats(Vec<f32>),
+    /// Rows of bytes that are computed whenever they are asked for.
+    ComputedBytes {
+        /// The bytes.
+        rows: Computed<u8>,
+        /// From bytes to values.
+        scale: ByteScale,
+    },
+    /// Rows of values that are computed whenever they are asked for; that they are finite is for
+    /// the function that computes them to see to.
+    Computed(Computed<f32>),
 }
 
 /// The affine map from bytes to values.
@@ -102,15 +112,8 @@ impl Records {
     /// If the number of values is not a multiple of `cols`, a [`ByteScale::PerRow`] does not have
     /// one map per row, or a value is not finite.
     pub fn try_new(cols: usize, values: Values) -> Result<Self, RecordsError> {
-        let len = values.len();
-        if cols == 0 || !len.is_multiple_of(cols) {
-            return Err(RecordsError::Length { len, cols });
-        }
-        let rows = len / cols;
-        if let Values::Bytes {
-            scale: ByteScale::PerRow(maps),
-            ..
-        } = &values
+        let rows = values.rows(cols)?;
+        if let Some(ByteScale::PerRow(maps)) = values.scale()
             && maps.len() != rows
         {
             let found = maps.len();
@@ -147,12 +150,10 @@ impl Records {
     /// The form in which they are kept.
     #[must_use]
     pub fn format(&self) -> RecordFormat {
-        match &self.values {
-            Values::Floats(_) => RecordFormat::Floats,
-            Values::Bytes { scale, .. } => match scale {
-                ByteScale::Uniform(_) => RecordFormat::Bytes,
-                ByteScale::PerRow(_) => RecordFormat::BytesPerRow,
-            },
+        match self.values.scale() {
+            None => RecordFormat::Floats,
+            Some(ByteScale::Uniform(_)) => RecordFormat::Bytes,
+            Some(ByteScale::PerRow(_)) => RecordFormat::BytesPerRow,
         }
     }
 
@@ -166,23 +167,24 @@ impl Records {
         assert_eq!(out.len(), self.cols, "records: row length");
         let range = row * self.cols..(row + 1) * self.cols;
         match &self.values {
-            Values::Floats(data) => {
-                let values = out.iter_mut().zip(&data[range]);
-                values.for_each(|(value, &x)| *value = T::from_f64(f64::from(x)));
+            Values::Floats(data) => copy_floats(&data[range], out),
+            Values::Bytes { data, scale } => scale.copy_row(row, &data[range], out),
+            Values::ComputedBytes { rows, scale } => {
+                rows.with_row(row, self.cols, |bytes| scale.copy_row(row, bytes, out));
             }
-            Values::Bytes { data, scale } => {
-                let Affine { scale, offset } = match scale {
-                    ByteScale::Uniform(map) => *map,
-                    ByteScale::PerRow(maps) => maps[row],
-                };
-                for (value, &byte) in out.iter_mut().zip(&data[range]) {
-                    *value = T::from_f64(f64::from(f32::from(byte) * scale + offset));
+            Values::Computed(rows) => match T::as_singles(out) {
+                Some(out) => rows.write_row(row, out),
+                None => {
+                    let mut values = vec![0.0; self.cols];
+                    rows.write_row(row, &mut values);
+                    copy_floats(&values, out);
                 }
-            }
+            },
         }
     }
 
-    /// The records `range` as records of their own.
+    /// The records `range` as records of their own: a copy of what is in memory, and nothing of what
+    /// is computed.
     ///
     /// # Panics
     /// If `range` is out of range.
@@ -194,11 +196,13 @@ impl Records {
             Values::Floats(data) => Values::Floats(data[flat].to_vec()),
             Values::Bytes { data, scale } => Values::Bytes {
                 data: data[flat].to_vec(),
-                scale: match scale {
-                    ByteScale::Uniform(map) => ByteScale::Uniform(*map),
-                    ByteScale::PerRow(maps) => ByteScale::PerRow(maps[range].to_vec()),
-                },
+                scale: scale.slice(range),
             },
+            Values::ComputedBytes { rows, scale } => Values::ComputedBytes {
+                rows: rows.slice(range.clone()),
+                scale: scale.slice(range),
+            },
+            Values::Computed(rows) => Values::Computed(rows.slice(range)),
         };
         Self {
             rows: range_len,
@@ -208,12 +212,65 @@ impl Records {
     }
 }
 
-impl Values {
-    /// Number of values.
-    fn len(&self) -> usize {
+/// Copies floats as values of `T`.
+fn copy_floats<T: Real>(floats: &[f32], out: &mut [T]) {
+    let values = out.iter_mut().zip(floats);
+    values.for_each(|(value, &x)| *value = T::from_f64(f64::from(x)));
+}
+
+impl ByteScale {
+    /// Copies the bytes of record `row` as values.
+    fn copy_row<T: Real>(&self, row: usize, bytes: &[u8], out: &mut [T]) {
+        let Affine { scale, offset } = match self {
+            Self::Uniform(map) => *map,
+            Self::PerRow(maps) => maps[row],
+        };
+        for (value, &byte) in out.iter_mut().zip(bytes) {
+            *value = T::from_f64(f64::from(f32::from(byte) * scale + offset));
+        }
+    }
+
+    /// The maps of the records `range`.
+    fn slice(&self, range: std::ops::Range<usize>) -> Self {
         match self {
+            Self::Uniform(map) => Self::Uniform(*map),
+            Self::PerRow(maps) => Self::PerRow(maps[range].to_vec()),
+        }
+    }
+
+    /// The first record whose map can make a value that is not finite, and such a value.
+    fn first_not_finite(&self) -> Option<(usize, f32)> {
+        let maps = match self {
+            Self::Uniform(map) => std::slice::from_ref(map),
+            Self::PerRow(maps) => maps,
+        };
+        maps.iter().enumerate().find_map(|(row, map)| {
+            let ends = [map.offset, f32::from(u8::MAX) * map.scale + map.offset];
+            Some((row, ends.into_iter().find(|value| !value.is_finite())?))
+        })
+    }
+}
+
+impl Values {
+    /// Number of records of `cols` values.
+    fn rows(&self, cols: usize) -> Result<usize, RecordsError> {
+        let len = match self {
             Self::Bytes { data, .. } => data.len(),
             Self::Floats(data) => data.len(),
+            Self::ComputedBytes { rows, .. } => rows.rows().saturating_mul(cols),
+            Self::Computed(rows) => rows.rows().saturating_mul(cols),
+        };
+        match cols > 0 && len.is_multiple_of(cols) {
+            true => Ok(len / cols),
+            false => Err(RecordsError::Length { len, cols }),
+        }
+    }
+
+    /// From bytes to values, where they are bytes.
+    pub(crate) fn scale(&self) -> Option<&ByteScale> {
+        match self {
+            Self::Bytes { scale, .. } | Self::ComputedBytes { scale, .. } => Some(scale),
+            Self::Floats(_) | Self::Computed(_) => None,
         }
     }
 
@@ -221,28 +278,19 @@ impl Values {
     ///
     /// Of bytes it is the first value under a map that can make one, whatever its byte is.
     fn first_not_finite(&self, cols: usize) -> Option<(usize, f32)> {
-        let limit = |map: &Affine| {
-            let ends = [map.offset, f32::from(u8::MAX) * map.scale + map.offset];
-            ends.into_iter().find(|value| !value.is_finite())
-        };
-        match self {
-            Self::Floats(data) => {
-                let index = data.iter().position(|value| !value.is_finite())?;
-                Some((index, data[index]))
-            }
-            Self::Bytes { scale, .. } => match scale {
-                ByteScale::Uniform(map) => Some((0, limit(map)?)),
-                ByteScale::PerRow(maps) => maps
-                    .iter()
-                    .enumerate()
-                    .find_map(|(row, map)| Some((row * cols, limit(map)?))),
-            },
+        if let Self::Floats(data) = self {
+            let index = data.iter().position(|value| !value.is_finite())?;
+            return Some((index, data[index]));
         }
+        let (row, value) = self.scale()?.first_not_finite()?;
+        Some((row * cols, value))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::AssertUnwindSafe;
+
     use super::*;
 
     #[test]
@@ -293,5 +341,70 @@ mod tests {
         let whole = Records::try_new(2, floats(&[1.0, 2.0, 3.0, 4.0])).unwrap();
         assert_eq!((whole.rows(), whole.cols()), (2, 2));
         assert_eq!(whole.slice(1..2), Records::new(2, floats(&[3.0, 4.0])));
+    }
+
+    #[test]
+    fn computed_rows_are_the_records_that_held_ones_are() {
+        let (rows, cols) = (7, 5);
+        let byte = |row: usize, col: usize| (row * 37 + col * 11) as u8;
+        let float = |row: usize, col: usize| (row as f32 - 2.5) / (col + 1) as f32;
+        let bytes = Computed::new(rows, move |row, out: &mut [u8]| {
+            (0..cols).for_each(|col| out[col] = byte(row, col));
+        });
+        let floats = Computed::new(rows, move |row, out: &mut [f32]| {
+            (0..cols).for_each(|col| out[col] = float(row, col));
+        });
+        let places = || (0..rows * cols).map(|at| (at / cols, at % cols));
+        let held: Vec<u8> = places().map(|(row, col)| byte(row, col)).collect();
+        let each = (0..rows).map(|row| Affine {
+            scale: 0.1 / (row + 1) as f32,
+            offset: row as f32,
+        });
+        let scales = [
+            ByteScale::Uniform(Affine::PIXELS),
+            ByteScale::PerRow(each.collect()),
+        ];
+        let mut pairs = vec![(
+            Values::Computed(floats),
+            Values::Floats(places().map(|(row, col)| float(row, col)).collect()),
+        )];
+        pairs.extend(scales.map(|scale| {
+            let (rows, data) = (bytes.clone(), held.clone());
+            let computed = Values::ComputedBytes {
+                rows,
+                scale: scale.clone(),
+            };
+            (computed, Values::Bytes { data, scale })
+        }));
+        for (computed, held) in pairs {
+            let [computed, held] = [computed, held].map(|values| Records::new(cols, values));
+            assert_eq!(computed.format(), held.format());
+            let part = |records: &Records| records.slice(1..6).slice(2..5);
+            for [computed, held] in [
+                [computed.clone(), held.clone()],
+                [part(&computed), part(&held)],
+            ] {
+                assert_eq!(computed.rows(), held.rows());
+                for row in 0..held.rows() {
+                    let (mut found, mut expected) = ([[0.0f32; 5]; 2], [[0.0f64; 5]; 2]);
+                    computed.copy_row(row, &mut found[0]);
+                    held.copy_row(row, &mut found[1]);
+                    assert_eq!(found[0], found[1], "{computed:?}, row {row}");
+                    computed.copy_row(row, &mut expected[0]);
+                    held.copy_row(row, &mut expected[1]);
+                    assert_eq!(expected[0], expected[1], "{computed:?}, row {row}");
+                }
+            }
+            assert_eq!(part(&computed), part(&computed.clone()));
+            assert_ne!(computed.slice(1..2), computed.slice(2..3));
+            let beyond = std::panic::catch_unwind(AssertUnwindSafe(|| part(&computed).slice(2..4)));
+            assert!(beyond.is_err(), "{computed:?}");
+        }
+        let scale = ByteScale::PerRow(vec![Affine::PIXELS; 3]);
+        let error = Records::try_new(cols, Values::ComputedBytes { rows: bytes, scale });
+        assert!(matches!(
+            error,
+            Err(RecordsError::Scales { found: 3, rows: 7 })
+        ));
     }
 }

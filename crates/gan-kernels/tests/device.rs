@@ -12,8 +12,8 @@ use gan_kernels::cases::{
 use gan_kernels::cube::{Cube, DeviceName, Precision, Recording};
 use gan_kernels::random::{Permutation, Purpose, Stream, unit_open};
 use gan_kernels::{
-    Backend, BackendError, Execution, FillLatent, GatherRows, LimitSpectrum, LinearFwd, Prior,
-    Records, StepState, Values,
+    Affine, Backend, BackendError, ByteScale, Computed, Execution, FillLatent, GatherRows,
+    LimitSpectrum, LinearFwd, Prior, Records, StepState, Values,
 };
 
 /// The device under test.
@@ -257,6 +257,51 @@ fn permutation_is_the_processor_s_at_any_step_and_size() {
                 "{records}, row {row}"
             );
         }
+    }
+}
+
+#[test]
+fn records_that_are_computed_are_gathered_as_those_in_memory() {
+    let Some(cube) = cube() else { return };
+    let (rows, cols) = (19, 7);
+    let float = |at: usize| (at as f32).sin();
+    let floats = move |row: usize, out: &mut [f32]| {
+        (0..cols).for_each(|col| out[col] = float(row * cols + col));
+    };
+    let bytes = move |row: usize, out: &mut [u8]| {
+        (0..cols).for_each(|col| out[col] = (row * cols + col) as u8);
+    };
+    let scale = ByteScale::Uniform(Affine::PIXELS);
+    let pairs = [
+        [
+            Values::Floats((0..rows * cols).map(float).collect()),
+            Values::Computed(Computed::new(rows, floats)),
+        ],
+        [
+            Values::Bytes {
+                data: (0..rows * cols).map(|at| at as u8).collect(),
+                scale: scale.clone(),
+            },
+            Values::ComputedBytes {
+                rows: Computed::new(rows, bytes),
+                scale,
+            },
+        ],
+    ];
+    for pair in pairs {
+        let [held, computed] = pair.map(|values| {
+            let mut y = cube.matrix(23, cols);
+            cube.gather_rows(GatherRows {
+                records: &cube.resident(Records::new(cols, values)),
+                y: y.all_mut(),
+                minibatches_per_step: 1,
+                minibatch: 0,
+                dropout: None,
+                state: &cube.state(state(3)),
+            });
+            cube.read(y.all()).unwrap()
+        });
+        assert_eq!(held, computed);
     }
 }
 

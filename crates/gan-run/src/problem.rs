@@ -123,7 +123,9 @@ pub(crate) fn device_hint(error: &BackendError) -> Option<String> {
         BackendError::NotLinked { feature, .. } => {
             return Some(format!("build with `--features {feature}`"));
         }
-        BackendError::Refused { .. } => "go on with `--device cpu`; ",
+        BackendError::Refused { .. } | BackendError::HostMemory { .. } => {
+            "go on with `--device cpu`; "
+        }
         _ => "",
     };
     error.hint().map(|hint| format!("{words}{hint}"))
@@ -225,6 +227,10 @@ mod tests {
                 "`--features cuda`",
             ),
             (BackendError::Refused { reason: reason() }, "`--device cpu`"),
+            (
+                BackendError::HostMemory { needed: 9, free: 2 },
+                "`--device cpu`",
+            ),
             (BackendError::Lost { reason: reason() }, "the system's log"),
         ];
         for (error, expected) in devices {

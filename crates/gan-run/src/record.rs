@@ -243,12 +243,19 @@ pub fn fingerprint(records: &Records) -> String {
     hash.update((records.cols() as u64).to_le_bytes());
     match records.values() {
         Values::Bytes { data, .. } => hash.update(data),
-        Values::Floats(values) => {
-            let mut bytes = Vec::with_capacity(4 * 4096);
-            for chunk in values.chunks(4096) {
-                bytes.clear();
-                bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
-                hash.update(&bytes);
+        Values::Floats(values) => update(&mut hash, values),
+        Values::ComputedBytes { rows, .. } => {
+            let mut row = vec![0; records.cols()];
+            for index in 0..rows.rows() {
+                rows.write_row(index, &mut row);
+                hash.update(&row);
+            }
+        }
+        Values::Computed(rows) => {
+            let mut row = vec![0.0; records.cols()];
+            for index in 0..rows.rows() {
+                rows.write_row(index, &mut row);
+                update(&mut hash, &row);
             }
         }
         // A form of records that this program does not know cannot come from its loaders.
@@ -257,9 +264,22 @@ pub fn fingerprint(records: &Records) -> String {
     hexadecimal(&hash.finalize())
 }
 
+/// Adds `values` to what `hash` is of.
+fn update(hash: &mut Sha256, values: &[f32]) {
+    let mut bytes = [0; 4 * 1024];
+    for chunk in values.chunks(bytes.len() / 4) {
+        let places = bytes.as_chunks_mut().0.iter_mut();
+        places
+            .zip(chunk)
+            .for_each(|(place, value)| *place = value.to_le_bytes());
+        hash.update(&bytes[..4 * chunk.len()]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gan_data::{Affine, ByteScale, Computed};
 
     #[test]
     fn check_refuses_what_the_generator_does_not_make() {
@@ -302,6 +322,39 @@ mod tests {
             let message = check(shape, transform).unwrap_err();
             assert!(message.contains(found), "{message}");
             assert!(message.contains("expected 6"), "{message}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_of_the_values_wherever_they_are() {
+        let (rows, cols) = (3, 2500);
+        let byte = |at: usize| (at * 7) as u8;
+        let scale = ByteScale::Uniform(Affine::PIXELS);
+        let held = Values::Bytes {
+            data: (0..rows * cols).map(byte).collect(),
+            scale: scale.clone(),
+        };
+        let write = move |row: usize, out: &mut [u8]| {
+            (0..cols).for_each(|col| out[col] = byte(row * cols + col));
+        };
+        let computed = Values::ComputedBytes {
+            rows: Computed::new(rows, write),
+            scale,
+        };
+        let held_floats = (0..rows * cols).map(|at| at as f32).collect();
+        let write = move |row: usize, out: &mut [f32]| {
+            (0..cols).for_each(|col| out[col] = (row * cols + col) as f32);
+        };
+        let computed_floats = Values::Computed(Computed::new(rows, write));
+        for (held, computed) in [
+            (held, computed),
+            (Values::Floats(held_floats), computed_floats),
+        ] {
+            let [held, computed] = [held, computed].map(|values| Records::new(cols, values));
+            assert_eq!(fingerprint(&held), fingerprint(&computed));
+            let part = computed.slice(1..3);
+            assert_eq!(fingerprint(&held.slice(1..3)), fingerprint(&part));
+            assert_ne!(fingerprint(&held), fingerprint(&part));
         }
     }
 

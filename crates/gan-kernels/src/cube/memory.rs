@@ -135,6 +135,25 @@ impl Cube {
             _ => Ok(()),
         }
     }
+
+    /// Whether `records` fit on the device and, if they are computed, into the machine's memory on
+    /// their way there, twice: as they are and as words.
+    fn takes(&self, records: &Records) -> Result<(), BackendError> {
+        let each = match records.values() {
+            Values::ComputedBytes { .. } => size_of::<u8>(),
+            Values::Computed(_) => size_of::<f32>(),
+            Values::Bytes { .. } | Values::Floats(_) => return Ok(()),
+        };
+        let bytes = (records.rows() as u64)
+            .saturating_mul(records.cols() as u64)
+            .saturating_mul(each as u64);
+        self.fits(bytes)?;
+        let needed = bytes.saturating_mul(2);
+        match crate::free_memory() {
+            Some(free) if needed > free => Err(BackendError::HostMemory { needed, free }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// At least a vector: zeros behind what is shorter.
@@ -365,15 +384,22 @@ impl DeviceRecords {
             word[..bytes.len()].copy_from_slice(bytes);
             u32::from_le_bytes(word)
         };
-        let (words, maps): (Vec<u32>, &[Affine]) = match records.values() {
-            Values::Floats(data) => (data.iter().map(|x| x.to_bits()).collect(), &unchanged),
-            Values::Bytes { data, scale } => {
-                let maps = match scale {
-                    ByteScale::Uniform(map) => std::slice::from_ref(map),
-                    ByteScale::PerRow(maps) => maps,
-                };
-                (data.chunks(4).map(word).collect(), maps)
+        let of_bytes = |data: &[u8]| data.chunks(4).map(word).collect();
+        let of_floats = |data: &[f32]| data.iter().map(|x| x.to_bits()).collect();
+        let words: Vec<u32> = match (cube.takes(records), records.values()) {
+            (Err(failure), _) => {
+                cube.fail(failure);
+                Vec::new()
             }
+            (Ok(()), Values::Bytes { data, .. }) => of_bytes(data),
+            (Ok(()), Values::Floats(data)) => of_floats(data),
+            (Ok(()), Values::ComputedBytes { rows, .. }) => of_bytes(&rows.all(records.cols())),
+            (Ok(()), Values::Computed(rows)) => of_floats(&rows.all(records.cols())),
+        };
+        let maps = match records.values().scale() {
+            Some(ByteScale::Uniform(map)) => std::slice::from_ref(map),
+            Some(ByteScale::PerRow(maps)) => maps,
+            None => &unchanged,
         };
         let maps: Vec<f32> = maps
             .iter()
