@@ -75,21 +75,21 @@ impl<B: Backend> Sampler<B> {
         self.sampling.sample(&self.generator, seed, first, count)
     }
 
-    /// The relaxed levels, and the scalars as they are, that these samples are decided by, row-major;
-    /// the samples themselves where records are not mixed.
-    ///
-    /// The logarithm of a relaxed level, times the temperature, is its logit with the noise that
-    /// decides, but for a summand that all levels of a head have in common.
+    /// What the last layer makes of the latents of these samples, row-major: the scalars and logits
+    /// that heads decide about, or the samples themselves where records are not mixed.
     ///
     /// # Errors
     /// If the device failed.
-    pub fn relaxed(
+    pub fn undecided(
         &mut self,
         seed: u64,
         first: usize,
         count: usize,
     ) -> Result<Vec<f32>, BackendError> {
-        self.sampling.relaxed(&self.generator, seed, first, count)
+        let z = self.sampling.drawn(seed, first);
+        let wanted = Wanted::Undecided;
+        self.sampling
+            .forward(&self.generator, (seed, first), count, z, wanted)
     }
 
     /// Adds `shift` to the bias of the last layer, for all samples from now on.
@@ -168,8 +168,8 @@ pub(crate) struct Sampling<B: Backend> {
 #[derive(Clone, Copy, PartialEq)]
 enum Wanted {
     Records,
-    /// What records are decided by.
-    Relaxed,
+    /// Scalars and logits.
+    Undecided,
 }
 
 impl<B: Backend> Sampling<B> {
@@ -201,18 +201,6 @@ impl<B: Backend> Sampling<B> {
     ) -> Result<Vec<f32>, BackendError> {
         let z = self.drawn(seed, first);
         self.forward(generator, (seed, first), count, z, Wanted::Records)
-    }
-
-    /// What decides these samples.
-    fn relaxed(
-        &mut self,
-        generator: &Mlp<B>,
-        seed: u64,
-        first: usize,
-        count: usize,
-    ) -> Result<Vec<f32>, BackendError> {
-        let z = self.drawn(seed, first);
-        self.forward(generator, (seed, first), count, z, Wanted::Relaxed)
     }
 
     /// G(z) for each of `latents`; the levels of mixed records are decided by the noise of the first
@@ -280,17 +268,14 @@ impl<B: Backend> Sampling<B> {
             generator.forward(&pass, z.rows(0, rows), tape);
             let output = tape.output_mut();
             let made = match &mut self.heads {
-                None => output,
-                Some((heads, records)) => {
+                Some((heads, records)) if wanted == Wanted::Records => {
                     let state = evaluation_state(backend, seed, block as u64);
                     let noise = (Stream::new(Purpose::Evaluation, 2, 0), within);
                     let (z, x) = (output.rows_mut(0, rows), records.rows_mut(0, rows));
                     heads.forward(backend, &state, noise, z, x);
-                    match wanted {
-                        Wanted::Records => records,
-                        Wanted::Relaxed => output,
-                    }
+                    records
                 }
+                _ => output,
             };
             samples.extend(to_singles(&backend.read(made.rows(0, rows))?));
             chunk += rows;
