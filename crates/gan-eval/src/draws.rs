@@ -16,6 +16,12 @@ pub(crate) enum Draw {
     Weights = 34,
     /// The order in which a classifier visits records, one step per epoch.
     Order = 35,
+    /// The rows of a table that are looked at, one step per choice.
+    Rows = 36,
+    /// The order of a table's column that is shuffled alone, one step per column.
+    Shuffle = 37,
+    /// The folds of a cross-validation, one step per repetition.
+    Folds = 38,
 }
 
 impl Draw {

@@ -18,6 +18,8 @@
 //! | which modes, which classes, which values of a column? | `modes`, `classes`, `values` | all, evenly |
 //! | how far off in a classifier's eyes? | `classes` | 0 |
 //!
+//! [`table`] asks the same of synthetic tables, whose columns are numbers and categories with blanks.
+//!
 //! ```
 //! use gan_eval::{Caller, Points, Reference, Subject, evaluate};
 //! use gan_kernels::Native;
@@ -65,6 +67,7 @@ mod metrics;
 mod parzen;
 mod points;
 mod report;
+pub mod table;
 mod tail;
 #[cfg(test)]
 mod testing;

@@ -70,6 +70,8 @@ pub(crate) struct Evidence {
 pub enum Quality {
     /// Samples repeat training records.
     Memorising,
+    /// Samples have values that the data cannot have.
+    Invalid,
     /// Parts of the data never occur.
     Collapsed,
     /// Samples are means of records more than records.
@@ -98,6 +100,7 @@ impl Quality {
     fn names(self) -> [&'static str; 2] {
         match self {
             Self::Memorising => ["memorising", "samples repeat training records"],
+            Self::Invalid => ["invalid", "samples have values that the data cannot have"],
             Self::Collapsed => [
                 "collapsed",
                 "parts of the data occur far too rarely, or never, among the samples",
