@@ -9,6 +9,7 @@ pub struct Counting;
 thread_local! {
     static NOW: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    static TOTAL: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count(bytes: isize) {
@@ -22,6 +23,7 @@ fn count(bytes: isize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
+        TOTAL.set(TOTAL.get() + layout.size());
         // SAFETY: the caller's promise is the one that `System` asks for.
         unsafe { System.alloc(layout) }
     }
@@ -40,4 +42,12 @@ pub fn peak(work: impl FnOnce()) -> usize {
     PEAK.set(before);
     work();
     (PEAK.get() - before) as usize
+}
+
+/// The bytes that `work` allocates in all, those that it gives back included; 0 where [`Counting`] is
+/// not the allocator.
+pub fn total(work: impl FnOnce()) -> usize {
+    let before = TOTAL.get();
+    work();
+    TOTAL.get() - before
 }

@@ -24,7 +24,7 @@ use gan_run::problem::Problem;
 use gan_run::run_dir;
 use tempfile::TempDir;
 
-pub use allocations::{Counting, peak};
+pub use allocations::{Counting, peak, total};
 pub use mutation::{Mutation, mutate, mutations};
 
 /// A kind of file that the program reads.

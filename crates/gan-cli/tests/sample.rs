@@ -42,6 +42,8 @@ fn samples_of_a_table_are_written_as_every_kind_that_is_read() {
         2 sample run --out a.npz | is there already | --overwrite
         0 sample run -n 7 --out a.npz --overwrite
         0 data a.npz | 7:
+        0 data digits --seed 3 | gan-cli data digits --seed 3 --out records.png draws the first
+        0 data digits --seed 3 --out records.png | picture  records.png
         ",
     );
     assert_eq!(

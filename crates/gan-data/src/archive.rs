@@ -8,7 +8,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::array::{self, Element, Kind};
 use crate::error::{DataError, DataProblem, excerpt};
-use crate::input::Input;
+use crate::input::{ARRAY_MEMORY, Content, Input, check_memory};
 use crate::npy;
 use crate::record::Loaded;
 use crate::source::Keys;
@@ -20,9 +20,9 @@ const DEFLATE_RATIO: u64 = 1032;
 pub(crate) fn load_npz(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let path = input.path().to_path_buf();
     let at = |problem: DataProblem| problem.at(&path);
-    let bytes = input.whole()?;
+    let bytes = input.archive()?;
     let damaged = |error: rawzip::Error| DataProblem::Archive(error.to_string()).at(&path);
-    let archive = ZipArchive::from_slice(&bytes).map_err(damaged)?;
+    let archive = ZipArchive::from_slice(&*bytes).map_err(damaged)?;
     let (mut arrays, mut members) = (Vec::new(), Vec::new());
     let mut entries = archive.entries();
     while let Some(entry) = entries.next_entry().map_err(damaged)? {
@@ -46,8 +46,14 @@ pub(crate) fn load_npz(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError
         members.push(member);
     }
     let (chosen, note) = choose(&arrays, keys.array).map_err(at)?;
-    let content = members[chosen].whole(&archive).map_err(at)?;
-    let mut loaded = npy::load(Input::of(&path, content), keys)?;
+    let member = &members[chosen];
+    let input = match (&bytes, member.stored(&archive).map_err(at)?) {
+        (Content::Mapped(part), Some(stored)) => {
+            Input::of_part(&path, part.part(part.place(stored)))
+        }
+        _ => Input::of(&path, member.whole(&archive).map_err(at)?),
+    };
+    let mut loaded = npy::load(input, keys)?;
     loaded.notes.extend(note);
     Ok(loaded)
 }
@@ -62,11 +68,7 @@ struct Member {
 
 impl Member {
     /// Its first bytes.
-    fn bytes(
-        &self,
-        archive: &ZipSliceArchive<&Vec<u8>>,
-        count: u64,
-    ) -> Result<Vec<u8>, DataProblem> {
+    fn bytes(&self, archive: &ZipSliceArchive<&[u8]>, count: u64) -> Result<Vec<u8>, DataProblem> {
         let entry = archive.get_entry(self.at).map_err(damaged)?;
         let mut bytes = Vec::new();
         let read = self
@@ -78,7 +80,8 @@ impl Member {
     }
 
     /// All of them; their checksum must be the archive's.
-    fn whole(&self, archive: &ZipSliceArchive<&Vec<u8>>) -> Result<Vec<u8>, DataProblem> {
+    fn whole(&self, archive: &ZipSliceArchive<&[u8]>) -> Result<Vec<u8>, DataProblem> {
+        check_memory(self.most.saturating_mul(ARRAY_MEMORY))?;
         let entry = archive.get_entry(self.at).map_err(damaged)?;
         let mut bytes = Vec::new();
         let reader = entry.verifying_reader(self.reader(entry.data())?);
@@ -87,6 +90,21 @@ impl Member {
             .read_to_end(&mut bytes);
         read.map_err(|error| DataProblem::Archive(error.to_string()))?;
         Ok(bytes)
+    }
+
+    /// The same where they stand, if they are not compressed.
+    fn stored<'a>(
+        &self,
+        archive: &'a ZipSliceArchive<&'a [u8]>,
+    ) -> Result<Option<&'a [u8]>, DataProblem> {
+        if self.method != CompressionMethod::STORE {
+            return Ok(None);
+        }
+        let entry = archive.get_entry(self.at).map_err(damaged)?;
+        let mut reader = entry.verifying_reader(entry.data());
+        let read = std::io::copy(&mut reader, &mut std::io::sink());
+        read.map_err(|error| DataProblem::Archive(error.to_string()))?;
+        Ok(Some(entry.data()))
     }
 
     fn reader<'a>(&self, data: &'a [u8]) -> Result<Box<dyn Read + 'a>, DataProblem> {
@@ -108,7 +126,7 @@ fn damaged(error: rawzip::Error) -> DataProblem {
 pub(crate) fn load_safetensors(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let path = input.path().to_path_buf();
     let at = |problem: DataProblem| problem.at(&path);
-    let bytes = input.whole()?;
+    let bytes = input.archive()?;
     let tensors = SafeTensors::deserialize(&bytes)
         .map_err(|error| DataProblem::Archive(error.to_string()).at(&path))?;
     let mut all = tensors.tensors();
@@ -128,7 +146,11 @@ pub(crate) fn load_safetensors(input: Input, keys: Keys<'_>) -> Result<Loaded, D
     if tensor.data().is_empty() || tensor.shape().is_empty() {
         return Err(at(DataProblem::NoRecords));
     }
-    let raw = element.decode(tensor.data().to_vec());
+    let content = match &bytes {
+        Content::Mapped(part) => Content::Mapped(part.part(part.place(tensor.data()))),
+        Content::Held(_) => Content::Held(tensor.data().to_vec()),
+    };
+    let raw = element.array(content, tensor.shape(), false);
     let mut loaded = array::records(raw, tensor.shape(), keys.image).map_err(at)?;
     loaded.notes.extend(note);
     Ok(loaded)
@@ -202,7 +224,7 @@ fn choose(arrays: &[Array], key: Option<&str>) -> Result<(usize, Option<String>)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::Write;
 
     use flate2::Compression;
@@ -222,7 +244,8 @@ mod tests {
         [npy::MAGIC, &[1, 0], &length, header.as_bytes(), bytes].concat()
     }
 
-    fn npz(members: &[(&str, Vec<u8>)], is_deflated: bool) -> Vec<u8> {
+    /// A `.npz` file.
+    pub(crate) fn npz(members: &[(&str, Vec<u8>)], is_deflated: bool) -> Vec<u8> {
         let mut out = Vec::new();
         let mut archive = ZipArchiveWriter::new(&mut out);
         for (name, content) in members {

@@ -3,6 +3,8 @@
 use half::f16;
 
 use crate::error::DataProblem;
+use crate::input::Content;
+use crate::mapped::{Form, Mapped};
 use crate::record::{Loaded, Raw};
 
 /// The type of an array's elements.
@@ -23,7 +25,7 @@ pub(crate) enum Kind {
 }
 
 impl Element {
-    /// True if it is one of those that [`Self::decode`] knows.
+    /// True if it is one of those that [`Self::read`] knows.
     pub(crate) fn is_known(self) -> bool {
         match self.kind {
             Kind::Bool => self.size == 1,
@@ -32,21 +34,75 @@ impl Element {
         }
     }
 
-    /// The elements in `bytes`, in the smallest form that holds them exactly.
-    pub(crate) fn decode(self, bytes: Vec<u8>) -> Raw {
+    /// The smallest form that holds such elements exactly, or nearly: integers of 64 bits are rounded.
+    pub(crate) fn form(self) -> Form {
         match (self.kind, self.size) {
-            (Kind::Unsigned, 1) => Raw::Bytes(bytes),
-            (Kind::Bool, _) => Raw::Bytes(bytes.iter().map(|&byte| u8::from(byte != 0)).collect()),
-            (Kind::Signed, 1) => self.singles(&bytes, |[byte]| f32::from(byte as i8)),
-            (Kind::Unsigned, 2) => self.singles(&bytes, |two| u16::from_le_bytes(two).into()),
-            (Kind::Signed, 2) => self.singles(&bytes, |two| i16::from_le_bytes(two).into()),
-            (Kind::Float, 2) => self.singles(&bytes, |two| f16::from_le_bytes(two).into()),
-            (Kind::Float, 4) => self.singles(&bytes, f32::from_le_bytes),
-            (Kind::Unsigned, 4) => self.doubles(&bytes, |four| u32::from_le_bytes(four).into()),
-            (Kind::Signed, 4) => self.doubles(&bytes, |four| i32::from_le_bytes(four).into()),
-            (Kind::Unsigned, _) => self.doubles(&bytes, |eight| u64::from_le_bytes(eight) as f64),
-            (Kind::Signed, _) => self.doubles(&bytes, |eight| i64::from_le_bytes(eight) as f64),
-            (Kind::Float, _) => self.doubles(&bytes, f64::from_le_bytes),
+            (Kind::Bool, _) | (Kind::Unsigned, 1) => Form::Bytes,
+            (_, 1 | 2) | (Kind::Float, 4) => Form::Singles,
+            _ => Form::Doubles,
+        }
+    }
+
+    /// An array of such elements and of the sizes `shape`, none of which is 0, from all its bytes;
+    /// where `is_transposed`, the first index varies fastest.
+    pub(crate) fn array(self, content: Content, shape: &[usize], is_transposed: bool) -> Raw {
+        match content {
+            Content::Mapped(part) => Raw::Mapped(Mapped::array(part, self, shape, is_transposed)),
+            Content::Held(bytes) if is_transposed => self.decode(bytes).transposed(shape),
+            Content::Held(bytes) => self.decode(bytes),
+        }
+    }
+
+    /// The elements in `bytes`.
+    fn decode(self, bytes: Vec<u8>) -> Raw {
+        if (self.kind, self.size) == (Kind::Unsigned, 1) {
+            return Raw::Bytes(bytes);
+        }
+        // Every value of a form is a value of 64 bits, so the way through them changes none.
+        match self.form() {
+            Form::Bytes => Raw::Bytes(self.collect(&bytes, |value| value as u8)),
+            Form::Singles => Raw::Singles(self.collect(&bytes, |value| value as f32)),
+            Form::Doubles => Raw::Doubles(self.collect(&bytes, |value| value)),
+        }
+    }
+
+    fn collect<T>(self, bytes: &[u8], of: impl Fn(f64) -> T) -> Vec<T> {
+        let mut values = Vec::with_capacity(bytes.len() / self.size);
+        let mut some = [0.0; 1024];
+        for bytes in bytes.chunks(some.len() * self.size) {
+            let some = &mut some[..bytes.len() / self.size];
+            self.read(bytes, some);
+            values.extend(some.iter().map(|&value| of(value)));
+        }
+        values
+    }
+
+    /// Writes the elements in `bytes` to `out`, which has room for as many.
+    pub(crate) fn read(self, bytes: &[u8], out: &mut [f64]) {
+        match (self.kind, self.size) {
+            (Kind::Bool, _) => self.each(bytes, out, |[byte]| u8::from(byte != 0).into()),
+            (Kind::Unsigned, 1) => self.each(bytes, out, |[byte]| byte.into()),
+            (Kind::Signed, 1) => self.each(bytes, out, |[byte]| (byte as i8).into()),
+            (Kind::Unsigned, 2) => self.each(bytes, out, |two| u16::from_le_bytes(two).into()),
+            (Kind::Signed, 2) => self.each(bytes, out, |two| i16::from_le_bytes(two).into()),
+            (Kind::Float, 2) => self.each(bytes, out, |two| f16::from_le_bytes(two).into()),
+            (Kind::Unsigned, 4) => self.each(bytes, out, |four| u32::from_le_bytes(four).into()),
+            (Kind::Signed, 4) => self.each(bytes, out, |four| i32::from_le_bytes(four).into()),
+            (Kind::Float, 4) => self.each(bytes, out, |four| f32::from_le_bytes(four).into()),
+            (Kind::Unsigned, _) => self.each(bytes, out, |eight| u64::from_le_bytes(eight) as f64),
+            (Kind::Signed, _) => self.each(bytes, out, |eight| i64::from_le_bytes(eight) as f64),
+            (Kind::Float, _) => self.each(bytes, out, f64::from_le_bytes),
+        }
+    }
+
+    /// Writes what `of` makes of each element, whose lowest byte comes first there.
+    fn each<const N: usize>(self, bytes: &[u8], out: &mut [f64], of: impl Fn([u8; N]) -> f64) {
+        for (value, word) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
+            let mut word = *word;
+            if self.big_endian {
+                word.reverse();
+            }
+            *value = of(word);
         }
     }
 
@@ -69,25 +125,6 @@ impl Element {
             (Kind::Signed, _) => i64::from_le_bytes(eight).to_string(),
             _ => u64::from_le_bytes(eight).to_string(),
         }
-    }
-
-    fn singles<const N: usize>(self, bytes: &[u8], of: impl Fn([u8; N]) -> f32) -> Raw {
-        Raw::Singles(self.words(bytes).map(of).collect())
-    }
-
-    fn doubles<const N: usize>(self, bytes: &[u8], of: impl Fn([u8; N]) -> f64) -> Raw {
-        Raw::Doubles(self.words(bytes).map(of).collect())
-    }
-
-    /// The elements with their lowest byte first.
-    fn words<const N: usize>(self, bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
-        bytes.as_chunks::<N>().0.iter().map(move |word| {
-            let mut word = *word;
-            if self.big_endian {
-                word.reverse();
-            }
-            word
-        })
     }
 }
 
@@ -124,7 +161,7 @@ pub(crate) fn records(
         [_, channels @ (1 | 3), height, width] => {
             images(raw, [height, width, channels], Order::Planes)
         }
-        [_] | [_, _] if cols == FLAT.0 && matches!(raw, Raw::Bytes(_)) => {
+        [_] | [_, _] if cols == FLAT.0 && raw.form() == Form::Bytes => {
             let mut loaded = images(raw, FLAT.1, Order::Pixels)?;
             let note = "784 bytes are taken for 28×28 pixels; data.image overrules";
             loaded.notes.push(note.into());
@@ -172,40 +209,42 @@ pub(crate) enum Order {
 
 /// Images of `size`, height, width and channels; the range of the values says what they mean.
 pub(crate) fn images(raw: Raw, size: [usize; 3], order: Order) -> Result<Loaded, DataProblem> {
-    let [height, width, channels] = size;
-    let (bytes, note) = bytes(raw, height * width * channels)?;
-    let planes = match order {
-        Order::Pixels if channels > 1 => {
-            let area = height * width;
-            let place = |index: usize| {
-                let (record, place) = (index / (area * channels), index % (area * channels));
-                let (channel, pixel) = (place / area, place % area);
-                bytes[(record * area + pixel) * channels + channel]
-            };
-            (0..bytes.len()).map(place).collect()
-        }
-        _ => bytes,
+    let (raw, note) = bytes(raw, size.iter().product())?;
+    let raw = match order {
+        Order::Pixels if size[2] > 1 => raw.in_planes(size),
+        _ => raw,
     };
-    let mut loaded = Loaded::images(size, planes);
+    let mut loaded = Loaded::images(size, raw);
     loaded.notes.extend(note);
     Ok(loaded)
 }
 
+/// Where the value is, in an image of the pixels of `size`, height, width and channels, that is at
+/// `place` in its planes.
+pub(crate) fn in_pixels([height, width, channels]: [usize; 3], place: usize) -> usize {
+    let area = height * width;
+    place % area * channels + place / area
+}
+
 /// Grey levels as bytes, and a remark where they were not.
-fn bytes(raw: Raw, cols: usize) -> Result<(Vec<u8>, Option<String>), DataProblem> {
-    if let Raw::Bytes(bytes) = raw {
-        let is_binary = bytes.iter().all(|&byte| byte <= 1);
-        if !is_binary || bytes.iter().all(|&byte| byte == 0) {
-            return Ok((bytes, None));
+fn bytes(raw: Raw, cols: usize) -> Result<(Raw, Option<String>), DataProblem> {
+    if raw.form() == Form::Bytes {
+        let rows = || 0..raw.len() / cols;
+        let all = |is: fn(&f64) -> bool| raw.all_rows(cols, rows(), |row| row.iter().all(is));
+        if !all(|&byte| byte <= 1.0) || all(|&byte| byte == 0.0) {
+            return Ok((raw, None));
         }
         let note = "pixels are 0 and 1, taken for black and white".to_owned();
-        return Ok((bytes.iter().map(|&byte| 255 * byte).collect(), Some(note)));
+        return Ok((raw.in_bytes(255.0, 0.0), Some(note)));
     }
     raw.check_finite(cols)?;
-    let values = || (0..raw.len()).map(|index| raw.at(index));
-    let low = values().fold(f64::INFINITY, f64::min);
-    let high = values().fold(f64::NEG_INFINITY, f64::max);
-    let is_whole = values().all(|value| value.fract() == 0.0);
+    let (mut low, mut high, mut is_whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
+    raw.all_rows(cols, 0..raw.len() / cols, |row| {
+        low = row.iter().copied().fold(low, f64::min);
+        high = row.iter().copied().fold(high, f64::max);
+        is_whole &= row.iter().all(|value| value.fract() == 0.0);
+        true
+    });
     let (scale, offset) = match (low, high) {
         (0.0.., ..=1.0) => (255.0, 0.0),
         (0.0.., ..=255.0) if is_whole => (1.0, 0.0),
@@ -216,12 +255,9 @@ fn bytes(raw: Raw, cols: usize) -> Result<(Vec<u8>, Option<String>), DataProblem
             });
         }
     };
-    let grey = values()
-        .map(|value| (value * scale + offset).round() as u8)
-        .collect();
     let note = (scale != 1.0)
         .then(|| format!("pixels from {low} to {high} are taken in 256 steps, 0 to 255"));
-    Ok((grey, note))
+    Ok((raw.in_bytes(scale, offset), note))
 }
 
 #[cfg(test)]
@@ -235,7 +271,7 @@ mod tests {
             big_endian,
         };
         assert!(element.is_known());
-        let raw = element.decode(bytes.to_vec());
+        let raw = element.array(Content::Held(bytes.to_vec()), &[1, 1], false);
         (0..raw.len()).map(|index| raw.at(index)).collect()
     }
 

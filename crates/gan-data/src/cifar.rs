@@ -4,16 +4,23 @@
 
 use std::path::Path;
 
+use crate::array::{Element, Kind};
 use crate::config::Normalize;
 use crate::error::{DataError, DataProblem};
-use crate::input::Input;
-use crate::record::Loaded;
+use crate::input::{Content, Input};
+use crate::mapped::Mapped;
+use crate::record::{Loaded, Raw};
 
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
 const PIXELS: usize = SIDE * SIDE * CHANNELS;
 const RECORD: usize = 1 + PIXELS;
 const CLASSES: u8 = 10;
+const BYTE: Element = Element {
+    kind: Kind::Unsigned,
+    size: 1,
+    big_endian: false,
+};
 
 /// Batches to train and validate, then the one to test.
 #[rustfmt::skip]
@@ -71,7 +78,7 @@ fn load_six(path: &Path) -> Result<Loaded, DataError> {
 
 #[derive(Default)]
 struct Batches {
-    pixels: Vec<u8>,
+    pixels: Option<Raw>,
     labels: Vec<u8>,
 }
 
@@ -81,22 +88,32 @@ impl Batches {
         if !found.is_multiple_of(expected) {
             return Err(input.error(DataProblem::RecordLength { found, expected }));
         }
-        let mut bytes = Vec::new();
-        input.payload(Some(found), &found.to_string(), &mut bytes)?;
-        self.pixels.reserve(bytes.len() / RECORD * PIXELS);
-        let start = self.labels.len();
-        for record in bytes.chunks_exact(RECORD) {
-            self.labels.push(record[0]);
-            self.pixels.extend_from_slice(&record[1..]);
-        }
+        let content = input.content(Some(found), &found.to_string())?;
+        let (start, records) = (self.labels.len(), content.chunks_exact(RECORD));
+        self.labels.extend(records.clone().map(|record| record[0]));
+        let more = match &content {
+            Content::Held(_) => {
+                Raw::Bytes(records.flat_map(|record| &record[1..]).copied().collect())
+            }
+            Content::Mapped(part) => {
+                let rows = records.len();
+                let pixels = Mapped::records(part.clone(), BYTE, [rows, PIXELS], RECORD, 1);
+                Raw::Mapped(pixels)
+            }
+        };
+        self.pixels = Some(match self.pixels.take() {
+            Some(pixels) => pixels.followed_by(more, PIXELS),
+            None => more,
+        });
         check_labels(&self.labels[start..], CLASSES).map_err(|problem| input.error(problem))
     }
 
     fn loaded(self, test_rows: Option<usize>) -> Loaded {
+        let pixels = self.pixels.unwrap_or(Raw::Bytes(Vec::new()));
         Loaded {
             test_rows,
             auto: Normalize::Gcn,
-            ..Loaded::images([SIDE, SIDE, CHANNELS], self.pixels)
+            ..Loaded::images([SIDE, SIDE, CHANNELS], pixels)
                 .with_labels(self.labels, CLASSES.into())
         }
     }

@@ -54,6 +54,9 @@ pub enum HeldOut {
     Own,
 }
 
+/// The most records that are put into an order that is drawn.
+const MOST_RECORDS: usize = 1 << 31;
+
 /// Loads the data of `config`; `seed` is that of the run: it draws the records of built-in sources,
 /// and which records of a lone file are held out.
 ///
@@ -78,6 +81,10 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
     let rows = loaded.raw.len() / loaded.cols;
     if rows == 0 {
         return Err(DataProblem::NoRecords.at(path));
+    }
+    if rows > MOST_RECORDS {
+        let (found, expected) = (rows, MOST_RECORDS);
+        return Err(DataProblem::TooManyRecords { found, expected }.at(path));
     }
     // Records of a built-in source are drawn already.
     let is_lone_file = loaded.test_rows.is_none() && Source::named(&config.source).is_none();

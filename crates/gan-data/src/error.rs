@@ -92,6 +92,14 @@ pub enum DataProblem {
     Expands { expected: u64 },
     #[error("needs about {found} bytes of memory, expected at most {expected}, which are free")]
     Memory { found: u64, expected: u64 },
+    #[error("found {found} records, expected at most {expected}")]
+    TooManyRecords { found: usize, expected: usize },
+    #[error("the environment variable {name} is {found:?}, expected {expected}")]
+    Variable {
+        name: &'static str,
+        found: String,
+        expected: &'static str,
+    },
     #[error("damaged archive: {0}")]
     Archive(String),
     #[error("{}found the arrays {}", asked(found.as_deref()), list(expected))]
@@ -291,6 +299,8 @@ impl DataError {
             P::Truncated { .. } | P::Compressed(_) | P::Archive(_) => {
                 "the download or copy may have been cut short; fetch the file again"
             }
+            P::TooManyRecords { .. } => "bring a part of the records",
+            P::Variable { name, .. } => return Some(format!("unset {name}")),
             P::Memory { .. } => {
                 "end other programs, use a machine with more memory, or bring a part of the records"
             }
@@ -529,6 +539,8 @@ mod tests {
             P::Arrays { .. } => 44,
             P::NotBuilt => 45,
             P::Codec { .. } => 46,
+            P::TooManyRecords { .. } => 47,
+            P::Variable { .. } => 48,
         }
     }
 
@@ -540,7 +552,7 @@ mod tests {
         let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
         let stray = Stray { line: 7, cell: "Total".into() };
         let (found, expected) = (3, 4);
-        let rows: [(DataProblem, &str, &str, &str); 47] = [
+        let rows: [(DataProblem, &str, &str, &str); 49] = [
             (P::Missing, "no such file", "expected a path", "built-in sources: "),
             (P::Unreadable(denied()), "cannot be read", "", "permissions"),
             (P::Unwritable(denied()), "cannot be written", "", "permissions"),
@@ -595,6 +607,8 @@ mod tests {
             (P::NotBuilt, "Parquet", "built without", "--features parquet"),
             (P::Codec { found: "zstd".into(), kind: TypedFile::Arrow }, "not read: zstd", "Snappy",
                 "to_feather('again.feather', "),
+            (P::TooManyRecords { found: 5, expected: 4 }, "found 5", "at most 4", "bring a part"),
+            (P::Variable { name: "X", found: "y".into(), expected: "z" }, "X is \"y\"", "expected z", "unset X"),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

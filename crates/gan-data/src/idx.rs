@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::array::{self, Element, Kind};
 use crate::error::{DataError, DataProblem};
 use crate::input::{Input, as_text, list};
+use crate::mapped::Form;
 use crate::record::{Loaded, Raw};
 
 /// The part of a name that files of images have.
@@ -76,11 +77,10 @@ fn read(input: &mut Input) -> Result<Array, DataError> {
     }
     let factors = sizes.iter().copied().chain([element.size as u64]);
     let length = factors.into_iter().try_fold(1u64, u64::checked_mul);
-    let mut bytes = Vec::new();
-    input.payload(length, &shape, &mut bytes)?;
-    // The payload is in memory, so each factor fits in a usize.
-    let sizes = sizes.into_iter().map(|size| size as usize).collect();
-    let raw = element.decode(bytes);
+    let content = input.content(length, &shape)?;
+    // The content is there, so each factor fits in a usize.
+    let sizes: Vec<_> = sizes.into_iter().map(|size| size as usize).collect();
+    let raw = element.array(content, &sizes, false);
     Ok(Array { raw, sizes })
 }
 
@@ -182,10 +182,8 @@ fn load_parts(train: Part, test: Option<Part>) -> Result<Loaded, DataError> {
             }
             let test_rows = rows(&test);
             loaded.test_rows = Some(test_rows);
-            let (Raw::Bytes(all), Raw::Bytes(more)) = (&mut loaded.raw, test.raw) else {
-                return Err(DataProblem::NoRecords.at(path));
-            };
-            all.extend(more);
+            // Images of either file are bytes.
+            loaded.raw = loaded.raw.followed_by(test.raw, loaded.cols);
             labels = labels.and_then(|mut all| {
                 all.extend(self::labels(file.as_deref(), test_rows)?);
                 Ok(all)
@@ -218,9 +216,10 @@ fn images(path: &Path) -> Result<Loaded, DataError> {
 fn labels(path: Option<&Path>, rows: usize) -> Result<Vec<u8>, String> {
     let path = path.ok_or_else(|| "a file of them is not there".to_owned())?;
     let array = Input::open(path).and_then(|mut input| read(&mut input));
-    match array.map_err(|error| error.to_string())?.raw {
-        Raw::Bytes(labels) if labels.len() == rows => Ok(labels),
-        raw => {
+    let raw = array.map_err(|error| error.to_string())?.raw;
+    match raw.form() {
+        Form::Bytes if raw.len() == rows => Ok((0..rows).map(|at| raw.at(at) as u8).collect()),
+        _ => {
             let (path, found) = (path.display(), raw.len());
             Err(format!(
                 "{path}: found {found} labels, expected {rows}, one per image"

@@ -1,19 +1,22 @@
 //! Reads files that may be damaged or hostile: nothing is believed before it is checked.
 //!
-//! A loader reads its header, states with [`Input::payload`] how many bytes it expects, and gets
+//! A loader reads its header, states with [`Input::content`] how many bytes it expects, and gets
 //! them or an error; a plain file's length is compared before anything is allocated, a compressed
 //! one is decompressed piece by piece and no further than the header asked for.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use gan_kernels::free_memory;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use crate::error::{DataError, DataProblem};
+use crate::mapped::{self, Part};
 
 /// Bytes that [`Input::prefix`] shows, enough for every magic and a line of a table.
 const PREFIX: u64 = 4096;
@@ -32,7 +35,7 @@ const SMALL: u64 = 64 << 20;
 
 /// Bytes of memory per byte of an array at the peak, and of a table whose cells are not empty: read
 /// into one vector and converted into another.
-const ARRAY_MEMORY: u64 = 2;
+pub(crate) const ARRAY_MEMORY: u64 = 2;
 const MEMORY: u64 = 3;
 
 /// A file that is being read.
@@ -42,6 +45,34 @@ pub(crate) struct Input {
     prefix: Vec<u8>,
     consumed: u64,
     length: Length,
+    source: Source,
+}
+
+/// The content of a file, or of a part of one.
+pub(crate) enum Content {
+    Held(Vec<u8>),
+    Mapped(Part),
+}
+
+impl Deref for Content {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Held(bytes) => bytes,
+            Self::Mapped(part) => part,
+        }
+    }
+}
+
+/// What can be mapped of a file.
+enum Source {
+    /// All of it.
+    File(Arc<File>),
+    /// A part, which is.
+    Part(Part),
+    /// Nothing: it is compressed, or in memory already.
+    Nothing,
 }
 
 #[derive(Clone, Copy)]
@@ -60,20 +91,21 @@ impl Input {
         if let Some(found) = not_a_file(&metadata) {
             return Err(DataProblem::NotAFile(found).at(path));
         }
-        let mut file = File::open(path).map_err(unreadable)?;
+        let mut file = Arc::new(File::open(path).map_err(unreadable)?);
         let prefix = take(&mut file, PREFIX).map_err(unreadable)?;
         if prefix.is_empty() {
             return Err(DataProblem::Empty.at(path));
         }
         let gzip = prefix.starts_with(&[0x1f, 0x8b]);
         let zstd = prefix.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
-        let plain = io::Cursor::new(prefix.clone()).chain(file);
+        let plain = io::Cursor::new(prefix.clone()).chain(Arc::clone(&file));
         let mut input = Self {
             path: path.into(),
             reader: Box::new(plain),
             prefix,
             consumed: 0,
             length: Length::Exact(metadata.len()),
+            source: Source::File(file),
         };
         if gzip {
             input.decompress(|plain| Ok(Box::new(MultiGzDecoder::new(plain))))?;
@@ -92,6 +124,18 @@ impl Input {
             reader: Box::new(io::Cursor::new(content)),
             consumed: 0,
             length: Length::Exact(length),
+            source: Source::Nothing,
+        }
+    }
+
+    /// A part of the file at `path`, which is mapped.
+    pub(crate) fn of_part(path: &Path, part: Part) -> Self {
+        let start = part[..part.len().min(PREFIX as usize)].to_vec();
+        Self {
+            reader: Box::new(io::Cursor::new(part.clone())),
+            length: Length::Exact(part.len() as u64),
+            source: Source::Part(part),
+            ..Self::of(path, start)
         }
     }
 
@@ -100,6 +144,7 @@ impl Input {
         decoder: impl FnOnce(Plain) -> io::Result<Box<dyn Read>>,
     ) -> Result<(), DataError> {
         let plain = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        self.source = Source::Nothing;
         let stored = self.length();
         let most = stored.saturating_mul(DEFLATE_RATIO);
         let sane = stored.saturating_mul(RATIO).saturating_add(SMALL);
@@ -160,15 +205,36 @@ impl Input {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// Appends the rest of the file to `out`, which must be exactly `count` bytes.
+    /// The rest of the file, which must be exactly `count` bytes: mapped if it is so large, and can
+    /// be.
     ///
     /// `None` stands for a count that overflowed, described by `shape`.
+    pub(crate) fn content(
+        &mut self,
+        count: Option<u64>,
+        shape: &str,
+    ) -> Result<Content, DataError> {
+        let count = self.expect(count, shape)?;
+        match self.mapped(count)? {
+            Some(part) => Ok(Content::Mapped(
+                part.part(self.consumed as usize..part.len()),
+            )),
+            None => self.rest(count).map(Content::Held),
+        }
+    }
+
+    /// Likewise, in memory.
     pub(crate) fn payload(
         &mut self,
         count: Option<u64>,
         shape: &str,
-        out: &mut Vec<u8>,
-    ) -> Result<(), DataError> {
+    ) -> Result<Vec<u8>, DataError> {
+        let count = self.expect(count, shape)?;
+        self.rest(count)
+    }
+
+    /// Checks that `count` bytes may follow and nothing else.
+    fn expect(&mut self, count: Option<u64>, shape: &str) -> Result<u64, DataError> {
         let total = count.and_then(|count| count.checked_add(self.consumed));
         let (Some(count), Some(total)) = (count, total) else {
             return Err(self.too_large(shape));
@@ -176,16 +242,22 @@ impl Input {
         match self.length {
             Length::Exact(length) if length < total => {
                 self.consumed = length;
-                return Err(self.truncated(total));
+                Err(self.truncated(total))
             }
-            Length::Exact(length) if length > total => return Err(self.trailing(length, total)),
-            Length::AtMost(length) if length < total => return Err(self.too_large(shape)),
-            _ => self.check_memory(count.saturating_mul(ARRAY_MEMORY))?,
+            Length::Exact(length) if length > total => Err(self.trailing(length, total)),
+            Length::AtMost(length) if length < total => Err(self.too_large(shape)),
+            _ => Ok(count),
         }
+    }
+
+    /// The next `count` bytes, behind which nothing may follow.
+    fn rest(&mut self, count: u64) -> Result<Vec<u8>, DataError> {
+        self.check_memory(count.saturating_mul(ARRAY_MEMORY))?;
+        let (mut out, total) = (Vec::new(), self.consumed + count);
         if let Length::Exact(_) = self.length {
             out.reserve_exact(usize::try_from(count).unwrap_or(0));
         }
-        let found = (&mut self.reader).take(count).read_to_end(out);
+        let found = (&mut self.reader).take(count).read_to_end(&mut out);
         self.consumed += found.map_err(|source| self.read_error(source))? as u64;
         if self.consumed < total {
             return Err(self.truncated(total));
@@ -194,10 +266,32 @@ impl Input {
         if !rest.is_empty() {
             return Err(self.trailing(total + 1, total));
         }
-        Ok(())
+        Ok(out)
     }
 
-    /// The whole content, of a table or of a file of arrays.
+    /// The whole content, mapped, if `count` bytes of it are too many to be held and it can be.
+    pub(crate) fn mapped(&self, count: u64) -> Result<Option<Part>, DataError> {
+        let limit = mapped::limit().map_err(|problem| self.error(problem))?;
+        match &self.source {
+            _ if count <= limit => Ok(None),
+            Source::Nothing => Ok(None),
+            Source::Part(part) => Ok(Some(part.clone())),
+            Source::File(file) => {
+                let part = Part::of(file, self.length());
+                part.map(Some).map_err(|source| self.read_error(source))
+            }
+        }
+    }
+
+    /// The whole content, of a file of arrays.
+    pub(crate) fn archive(self) -> Result<Content, DataError> {
+        match self.mapped(self.length())? {
+            Some(part) => Ok(Content::Mapped(part)),
+            None => self.whole().map(Content::Held),
+        }
+    }
+
+    /// The whole content, of a table.
     pub(crate) fn whole(mut self) -> Result<Vec<u8>, DataError> {
         let most = self.length();
         if let Length::Exact(length) = self.length {

@@ -40,6 +40,7 @@ mod error;
 mod folder;
 mod idx;
 mod input;
+mod mapped;
 mod mixture;
 mod normalize;
 mod npy;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Normalize;
 use crate::error::{DataProblem, listed};
+use crate::mapped::Form;
 use crate::record::Raw;
 
 /// L2 norm of an image after global contrast normalisation, the authors' `scale` for CIFAR-10.
@@ -147,7 +148,7 @@ pub(crate) fn normalize(
         (Normalize::Standardize, raw) => {
             let columns = Columns::fit(&raw, cols, train);
             notes.extend(columns.note());
-            let values = columns.standardized(&raw);
+            let values = columns.standardized(raw);
             // A record far outside the training records' range may leave that of 32 bits.
             values.check_finite(cols)?;
             let Columns { mean, std, .. } = columns;
@@ -155,12 +156,14 @@ pub(crate) fn normalize(
             let transform = Transform::Standardize { mean, std, limits };
             (unchanged(values), transform)
         }
-        (Normalize::Pixels, Raw::Bytes(data)) => {
-            let scale = ByteScale::Uniform(Affine::PIXELS);
-            (Values::Bytes { data, scale }, Transform::Pixels)
+        (Normalize::Pixels | Normalize::Gcn, raw) if raw.form() != Form::Bytes => {
+            return Err(DataProblem::Normalize(how));
         }
-        (Normalize::Gcn, Raw::Bytes(data)) => contrast_normalized(data, cols, train),
-        (Normalize::Pixels | Normalize::Gcn, _) => return Err(DataProblem::Normalize(how)),
+        (Normalize::Pixels, raw) => {
+            let scale = ByteScale::Uniform(Affine::PIXELS);
+            (kept(raw, scale), Transform::Pixels)
+        }
+        (Normalize::Gcn, raw) => contrast_normalized(raw, cols, train),
         (_, raw) => (unchanged(raw), Transform::Identity),
     };
     Ok((Records::new(cols, values), transform, notes))
@@ -169,25 +172,32 @@ pub(crate) fn normalize(
 /// Smallest and largest value of each column over `rows`.
 pub(crate) fn limits(raw: &Raw, cols: usize, rows: Range<usize>) -> Vec<[f64; 2]> {
     let mut limits = vec![[f64::INFINITY, f64::NEG_INFINITY]; cols];
-    for row in rows {
-        for (col, [low, high]) in limits.iter_mut().enumerate() {
-            let value = raw.at(row * cols + col);
+    raw.all_rows(cols, rows, |row| {
+        for (&value, [low, high]) in row.iter().zip(&mut limits) {
             (*low, *high) = (low.min(value), high.max(value));
         }
-    }
+        true
+    });
     limits
 }
 
 /// The values as they are, 64-bit floats rounded to 32.
 fn unchanged(raw: Raw) -> Values {
+    let (scale, offset) = (1.0, 0.0);
+    kept(raw, ByteScale::Uniform(Affine { scale, offset }))
+}
+
+/// The values as the kernels keep them: `scale` of bytes, others as they are.
+fn kept(raw: Raw, scale: ByteScale) -> Values {
     match raw {
-        Raw::Bytes(data) => {
-            let (scale, offset) = (1.0, 0.0);
-            let scale = ByteScale::Uniform(Affine { scale, offset });
-            Values::Bytes { data, scale }
-        }
+        Raw::Bytes(data) => Values::Bytes { data, scale },
         Raw::Singles(data) => Values::Floats(data),
         Raw::Doubles(data) => Values::Floats(data.into_iter().map(|value| value as f32).collect()),
+        Raw::Mapped(mapped) if mapped.form == Form::Bytes => Values::ComputedBytes {
+            rows: mapped.bytes(),
+            scale,
+        },
+        Raw::Mapped(mapped) => Values::Computed(mapped.singles()),
     }
 }
 
@@ -203,26 +213,29 @@ impl Columns {
     fn fit(raw: &Raw, cols: usize, rows: Range<usize>) -> Self {
         let count = rows.len() as f64;
         let mut mean = vec![0.0; cols];
-        for row in rows.clone() {
-            for (col, mean) in mean.iter_mut().enumerate() {
-                *mean += raw.at(row * cols + col) / count;
-            }
-        }
+        raw.all_rows(cols, rows.clone(), |row| {
+            let columns = mean.iter_mut().zip(row);
+            columns.for_each(|(mean, value)| *mean += value / count);
+            true
+        });
         let mut std = vec![0.0; cols];
         let mut constant = vec![true; cols];
-        for row in rows.clone() {
-            for col in 0..cols {
-                let value = raw.at(row * cols + col);
+        let first: Vec<_> = (0..cols)
+            .map(|col| raw.at(rows.start * cols + col))
+            .collect();
+        raw.all_rows(cols, rows, |row| {
+            for (col, &value) in row.iter().enumerate() {
                 std[col] += (value - mean[col]).powi(2) / count;
                 // Compared exactly: the rounded mean of a constant column need not be its value.
-                constant[col] &= value == raw.at(rows.start * cols + col);
+                constant[col] &= value == first[col];
             }
-        }
+            true
+        });
         for col in 0..cols {
             // Differences whose squares vanish are none either.
             constant[col] |= std[col] == 0.0;
             if constant[col] {
-                (mean[col], std[col]) = (raw.at(rows.start * cols + col), 1.0);
+                (mean[col], std[col]) = (first[col], 1.0);
             } else {
                 std[col] = std[col].sqrt();
             }
@@ -236,13 +249,22 @@ impl Columns {
     }
 
     /// Each value mapped by `value ↦ (value − mean) / std` of its column.
-    fn standardized(&self, raw: &Raw) -> Raw {
+    fn standardized(&self, raw: Raw) -> Raw {
         let cols = self.mean.len();
-        let standardized = |index: usize| {
-            let col = index % cols;
-            ((raw.at(index) - self.mean[col]) / self.std[col]) as f32
-        };
-        Raw::Singles((0..raw.len()).map(standardized).collect())
+        if let Raw::Mapped(mapped) = raw {
+            return Raw::Mapped(mapped.standardized(self.mean.clone(), self.std.clone()));
+        }
+        let mut values = Vec::with_capacity(raw.len());
+        raw.all_rows(cols, 0..raw.len() / cols, |row| {
+            let scales = self.mean.iter().zip(&self.std);
+            values.extend(
+                row.iter()
+                    .zip(scales)
+                    .map(|(value, (mean, std))| ((value - mean) / std) as f32),
+            );
+            true
+        });
+        Raw::Singles(values)
     }
 
     fn note(&self) -> Option<String> {
@@ -261,13 +283,13 @@ impl Columns {
 }
 
 /// pylearn2's `global_contrast_normalize`, kept as one affine map per image so that bytes stay bytes.
-fn contrast_normalized(data: Vec<u8>, cols: usize, train: Range<usize>) -> (Values, Transform) {
-    let count = train.len() as f64;
+fn contrast_normalized(raw: Raw, cols: usize, train: Range<usize>) -> (Values, Transform) {
+    let (count, rows) = (train.len() as f64, raw.len() / cols);
     let (mut contrast, mut brightness) = (0.0, 0.0);
-    let mut maps = Vec::with_capacity(data.len() / cols);
-    for (row, image) in data.chunks_exact(cols).enumerate() {
+    let mut maps = Vec::with_capacity(rows);
+    raw.all_rows(cols, 0..rows, |image| {
         let (mean, norm) = mean_and_norm(image);
-        if train.contains(&row) {
+        if train.contains(&maps.len()) {
             contrast += norm / count;
             brightness += mean / count;
         }
@@ -279,20 +301,20 @@ fn contrast_normalized(data: Vec<u8>, cols: usize, train: Range<usize>) -> (Valu
             scale: (1.0 / divisor) as f32,
             offset: (-mean / divisor) as f32,
         });
-    }
+        true
+    });
     let transform = Transform::Gcn {
         norm: GCN_NORM,
         contrast,
         brightness,
     };
-    let scale = ByteScale::PerRow(maps);
-    (Values::Bytes { data, scale }, transform)
+    (kept(raw, ByteScale::PerRow(maps)), transform)
 }
 
 /// Mean byte of an image, and L2 norm of the image less its mean; the sums are exact integers.
-fn mean_and_norm(image: &[u8]) -> (f64, f64) {
-    let sum: u64 = image.iter().map(|&byte| u64::from(byte)).sum();
-    let squares: u64 = image.iter().map(|&byte| u64::from(byte).pow(2)).sum();
+fn mean_and_norm(image: &[f64]) -> (f64, f64) {
+    let sum: u64 = image.iter().map(|&byte| byte as u64).sum();
+    let squares: u64 = image.iter().map(|&byte| (byte as u64).pow(2)).sum();
     let (n, sum, squares) = (image.len() as u128, u128::from(sum), u128::from(squares));
     // n·Σx² − (Σx)² is an integer, so a flat image has norm exactly 0.
     let scatter = (n * squares - sum * sum) as f64 / n as f64;

@@ -44,27 +44,13 @@ pub(crate) fn load(mut input: Input, keys: Keys<'_>) -> Result<Loaded, DataError
         let expected = "1 to 4: records, and the sizes of one";
         return Err(input.error(DataProblem::Unsupported { found, expected }));
     }
-    let bytes = payload(&mut input, &header, element.size as u64)?;
-    // The payload is in memory and not empty, so the sizes fit and none is zero.
+    let length = header.length(element.size);
+    let content = input.content(length, &header.describe())?;
+    header.check(&input, &content)?;
+    // The content is there and not empty, so the sizes fit and none is zero.
     let shape: Vec<_> = header.shape.iter().map(|&size| size as usize).collect();
-    let raw = element.decode(bytes);
-    let raw = match header.fortran_order {
-        true => raw.transposed(&shape),
-        false => raw,
-    };
+    let raw = element.array(content, &shape, header.fortran_order);
     array::records(raw, &shape, keys.image).map_err(|problem| input.error(problem))
-}
-
-/// The bytes of an array of elements of `size` bytes.
-fn payload(input: &mut Input, header: &Header, size: u64) -> Result<Vec<u8>, DataError> {
-    let sizes = header.shape.iter().copied().chain([size]);
-    let length = sizes.into_iter().try_fold(1u64, u64::checked_mul);
-    let mut bytes = Vec::new();
-    input.payload(length, &header.describe(), &mut bytes)?;
-    if bytes.is_empty() || header.shape.is_empty() {
-        return Err(input.error(DataProblem::NoRecords));
-    }
-    Ok(bytes)
 }
 
 /// Loads an array of structures.
@@ -86,7 +72,8 @@ fn load_fields(
         let found = format!("structures in {} dimensions", header.shape.len());
         return Err(input.error(unsupported(found)));
     }
-    let bytes = payload(&mut input, header, size as u64)?;
+    let bytes = input.payload(header.length(size), &header.describe())?;
+    header.check(&input, &bytes)?;
     let cells = structure::cells(&fields, &bytes, size);
     table::of_cells(cells, keys.table)
         .and_then(|table| Loaded::of_table(table, keys.image))
@@ -191,6 +178,20 @@ impl Header {
         table += &as_toml(rest);
         let value = toml::de::ValueDeserializer::parse(&table).ok()?;
         Self::deserialize(value).ok()
+    }
+
+    /// Bytes of an array of elements of `size` bytes.
+    fn length(&self, size: usize) -> Option<u64> {
+        let sizes = self.shape.iter().copied().chain([size as u64]);
+        sizes.into_iter().try_fold(1u64, u64::checked_mul)
+    }
+
+    /// Refuses an array without records.
+    fn check(&self, input: &Input, content: &[u8]) -> Result<(), DataError> {
+        match content.is_empty() || self.shape.is_empty() {
+            true => Err(input.error(DataProblem::NoRecords)),
+            false => Ok(()),
+        }
     }
 
     fn describe(&self) -> String {

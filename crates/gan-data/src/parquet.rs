@@ -30,7 +30,7 @@ use crate::error::{DataError, DataProblem, TypedFile};
 use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
-use crate::table::{self, Cells, Role, Style};
+use crate::table::{self, Cells, Role, Style, TableKeys};
 use crate::thrift;
 use crate::write::{Contents, Next};
 
@@ -49,8 +49,8 @@ pub(crate) fn load(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
     let is_parquet = input.prefix().starts_with(MAGICS[0]);
     let bytes = Bytes::from(input.whole()?);
     let columns = panics_as_damage(|| match is_parquet {
-        true => read_parquet(bytes),
-        false => read_arrow(bytes),
+        true => read_parquet(bytes, keys.table),
+        false => read_arrow(bytes, keys.table),
     });
     columns
         .and_then(|columns| table::of_cells(columns.cells(), keys.table))
@@ -163,7 +163,7 @@ fn undecoded(kind: TypedFile, error: &dyn Error) -> DataProblem {
     }
 }
 
-fn read_parquet(bytes: Bytes) -> Result<Columns, DataProblem> {
+fn read_parquet(bytes: Bytes, keys: TableKeys<'_>) -> Result<Columns, DataProblem> {
     let undecoded = |error: ParquetError| undecoded(TypedFile::Parquet, &error);
     if footer(&bytes).and_then(thrift::is_shallow) == Some(false) {
         let found = "its groups are nested deeper than any table's";
@@ -171,7 +171,7 @@ fn read_parquet(bytes: Bytes) -> Result<Columns, DataProblem> {
     }
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(undecoded)?;
     let schema = builder.schema().clone();
-    let read = read_columns(&schema);
+    let read = read_columns(&schema, keys);
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     check_cells(rows, read.len())?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), read.iter().copied());
@@ -189,12 +189,12 @@ fn read_parquet(bytes: Bytes) -> Result<Columns, DataProblem> {
     Columns::new(&schema, &read, &batches.all).map_err(arrow)
 }
 
-fn read_arrow(bytes: Bytes) -> Result<Columns, DataProblem> {
+fn read_arrow(bytes: Bytes, keys: TableKeys<'_>) -> Result<Columns, DataProblem> {
     let claimed = claimed(&bytes).ok_or_else(apart)?;
     check_memory(claimed)?;
     let reader = FileReader::try_new(Cursor::new(&bytes), None).map_err(arrow)?;
     let schema = reader.schema();
-    let read = read_columns(&schema);
+    let read = read_columns(&schema, keys);
     let reader = FileReader::try_new(Cursor::new(&bytes), Some(read.clone())).map_err(arrow)?;
     let mut batches = Batches::default();
     for batch in reader {
@@ -226,10 +226,16 @@ impl Batches {
     }
 }
 
-/// The columns whose types are read.
-fn read_columns(schema: &Schema) -> Vec<usize> {
+/// The columns whose types are read, and that `keys` do not leave out; if none is left, all, so that
+/// what is said of the table is true of it.
+fn read_columns(schema: &Schema, keys: TableKeys<'_>) -> Vec<usize> {
+    let names = schema.fields().iter().map(|field| field.name().clone());
+    let names: Vec<_> = names.collect();
     let is_read = |&index: &usize| is_read(schema.field(index).data_type());
-    (0..schema.fields().len()).filter(is_read).collect()
+    let all: Vec<_> = (0..names.len()).filter(is_read).collect();
+    let wanted = all.iter().filter(|&&index| !keys.leave_out(&names, index));
+    let wanted: Vec<_> = wanted.copied().collect();
+    if wanted.is_empty() { all } else { wanted }
 }
 
 fn is_read(kind: &DataType) -> bool {

@@ -1,11 +1,15 @@
 //! Records as a source gives them: values in its own units and what is known of them, before they
 //! are split and normalised.
 
+use std::ops::Range;
+
 use gan_kernels::random::Permutation;
 use serde::{Deserialize, Serialize};
 
+use crate::array::in_pixels;
 use crate::config::Normalize;
 use crate::error::DataProblem;
+use crate::mapped::{Form, Mapped};
 use crate::mixture::Mixture;
 use crate::table::{Table, TableShape};
 
@@ -105,19 +109,19 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// Images of one byte per value, plane after plane, seen as pixels.
-    pub(crate) fn images([height, width, channels]: [usize; 3], bytes: Vec<u8>) -> Self {
+    pub(crate) fn images([height, width, channels]: [usize; 3], raw: Raw) -> Self {
         let shape = RecordShape::Image {
             height,
             width,
             channels,
         };
         let cols = height * width * channels;
-        Self::new(shape, cols, Raw::Bytes(bytes))
+        Self::new(shape, cols, raw)
     }
 
     /// Rows of numbers.
     pub(crate) fn vectors(cols: usize, raw: Raw) -> Self {
-        let double = matches!(raw, Raw::Doubles(_));
+        let double = raw.form() == Form::Doubles;
         let columns = None;
         Self::new(RecordShape::Vector { columns, double }, cols, raw)
     }
@@ -139,24 +143,33 @@ impl Loaded {
     pub(crate) fn drawn(self, seed: u64) -> Self {
         let rows = self.raw.len() / self.cols;
         let permutation = Permutation::new(seed, HOLD_OUT, rows);
-        let mut order: Vec<usize> = (0..rows).map(|index| permutation.at(index)).collect();
-        if let Some(labels) = &self.labels {
-            order = spread_evenly(order, labels);
-        }
+        let (raw, labels) = match (self.raw, self.labels) {
+            // As many numbers as records would take memory.
+            (Raw::Mapped(mapped), None) => {
+                let mapped = mapped.reordered(move |index| permutation.at(index));
+                (Raw::Mapped(mapped), None)
+            }
+            (raw, labels) => {
+                let mut order: Vec<usize> = (0..rows).map(|index| permutation.at(index)).collect();
+                if let Some(labels) = &labels {
+                    order = spread_evenly(order, labels);
+                }
+                let labels = labels.map(|labels| order.iter().map(|&row| labels[row]).collect());
+                (raw.reordered(self.cols, order), labels)
+            }
+        };
         Self {
-            raw: self.raw.reordered(self.cols, &order),
-            labels: self
-                .labels
-                .map(|labels| order.iter().map(|&row| labels[row]).collect()),
+            raw,
+            labels,
             ..self
         }
     }
 
     fn new(shape: RecordShape, cols: usize, raw: Raw) -> Self {
         Self {
-            auto: match raw {
-                Raw::Bytes(_) => Normalize::Pixels,
-                Raw::Singles(_) | Raw::Doubles(_) => Normalize::Standardize,
+            auto: match raw.form() {
+                Form::Bytes => Normalize::Pixels,
+                Form::Singles | Form::Doubles => Normalize::Standardize,
             },
             raw,
             cols,
@@ -206,6 +219,8 @@ pub(crate) enum Raw {
     Singles(Vec<f32>),
     /// Kept in 64 bits until standardised: a column of timestamps would lose its differences.
     Doubles(Vec<f64>),
+    /// In a file, that is not read into memory.
+    Mapped(Mapped),
 }
 
 impl Raw {
@@ -214,6 +229,17 @@ impl Raw {
             Self::Bytes(data) => data.len(),
             Self::Singles(data) => data.len(),
             Self::Doubles(data) => data.len(),
+            Self::Mapped(mapped) => mapped.rows * mapped.cols,
+        }
+    }
+
+    /// What its values are.
+    pub(crate) fn form(&self) -> Form {
+        match self {
+            Self::Bytes(_) => Form::Bytes,
+            Self::Singles(_) => Form::Singles,
+            Self::Doubles(_) => Form::Doubles,
+            Self::Mapped(mapped) => mapped.form,
         }
     }
 
@@ -223,7 +249,36 @@ impl Raw {
             Self::Bytes(data) => f64::from(data[index]),
             Self::Singles(data) => f64::from(data[index]),
             Self::Doubles(data) => data[index],
+            Self::Mapped(mapped) => {
+                let cols = mapped.cols;
+                mapped.with_row(index / cols, |row| row[index % cols])
+            }
         }
+    }
+
+    /// Calls `is` on each of the records `rows` of `cols` values until it is false of one; true if it
+    /// is of none.
+    pub(crate) fn all_rows(
+        &self,
+        cols: usize,
+        mut rows: Range<usize>,
+        mut is: impl FnMut(&[f64]) -> bool,
+    ) -> bool {
+        if let Self::Mapped(mapped) = self {
+            return rows.all(|row| mapped.with_row(row, &mut is));
+        }
+        let mut values = vec![0.0; cols];
+        rows.all(|row| {
+            let place = row * cols..(row + 1) * cols;
+            let out = values.iter_mut();
+            match self {
+                Self::Bytes(data) => out.zip(&data[place]).for_each(|(x, &y)| *x = y.into()),
+                Self::Singles(data) => out.zip(&data[place]).for_each(|(x, &y)| *x = y.into()),
+                Self::Doubles(data) => out.zip(&data[place]).for_each(|(x, &y)| *x = y),
+                Self::Mapped(_) => {}
+            }
+            is(&values)
+        })
     }
 
     /// Refuses NaN, infinities and numbers that 32 bits cannot hold.
@@ -232,33 +287,92 @@ impl Raw {
             Self::Bytes(_) => None,
             Self::Singles(data) => data.iter().position(|value| !value.is_finite()),
             Self::Doubles(data) => data.iter().position(|&value| !is_finite(value)),
+            Self::Mapped(mapped) => {
+                let wrong = mapped.first_not_finite();
+                return wrong.map_or(Ok(()), |(index, found)| Err(not_finite(index, cols, found)));
+            }
         };
-        match wrong {
-            None => Ok(()),
-            Some(index) => Err(DataProblem::NotFinite {
-                place: format!("row {}, column {}", index / cols + 1, index % cols + 1),
-                found: self.at(index),
-            }),
-        }
+        wrong.map_or(Ok(()), |index| Err(not_finite(index, cols, self.at(index))))
     }
 
     /// The same records in the order `order`, which names each of them once.
-    pub(crate) fn reordered(self, cols: usize, order: &[usize]) -> Self {
+    pub(crate) fn reordered(self, cols: usize, order: Vec<usize>) -> Self {
         match self {
-            Self::Bytes(data) => Self::Bytes(reorder(&data, cols, order)),
-            Self::Singles(data) => Self::Singles(reorder(&data, cols, order)),
-            Self::Doubles(data) => Self::Doubles(reorder(&data, cols, order)),
+            Self::Bytes(data) => Self::Bytes(reorder(&data, cols, &order)),
+            Self::Singles(data) => Self::Singles(reorder(&data, cols, &order)),
+            Self::Doubles(data) => Self::Doubles(reorder(&data, cols, &order)),
+            Self::Mapped(mapped) => Self::Mapped(mapped.reordered(move |index| order[index])),
         }
     }
 
     /// The same array of the sizes `shape` with the last index varying fastest, where the first did.
+    ///
+    /// # Panics
+    /// If it is mapped: [`Mapped::array`] does this.
     pub(crate) fn transposed(self, shape: &[usize]) -> Self {
         match self {
             Self::Bytes(data) => Self::Bytes(transpose(&data, shape)),
             Self::Singles(data) => Self::Singles(transpose(&data, shape)),
             Self::Doubles(data) => Self::Doubles(transpose(&data, shape)),
+            Self::Mapped(_) => unreachable!("a mapped array knows its order"),
         }
     }
+
+    /// Images of `size`, height, width and channels, with the values of each channel side by side
+    /// where those of each pixel were.
+    pub(crate) fn in_planes(self, size: [usize; 3]) -> Self {
+        match self {
+            Self::Bytes(data) => Self::Bytes(in_planes(&data, size)),
+            Self::Singles(data) => Self::Singles(in_planes(&data, size)),
+            Self::Doubles(data) => Self::Doubles(in_planes(&data, size)),
+            Self::Mapped(mapped) => Self::Mapped(mapped.in_planes(size)),
+        }
+    }
+
+    /// The same values in bytes, each `value · scale + offset`, rounded.
+    pub(crate) fn in_bytes(self, scale: f64, offset: f64) -> Self {
+        let byte = |value: f64| (value * scale + offset).round() as u8;
+        let data = match self {
+            Self::Bytes(data) => data.into_iter().map(|value| byte(value.into())).collect(),
+            Self::Singles(data) => data.into_iter().map(|value| byte(value.into())).collect(),
+            Self::Doubles(data) => data.into_iter().map(byte).collect(),
+            Self::Mapped(mapped) => return Self::Mapped(mapped.in_bytes(scale, offset)),
+        };
+        Self::Bytes(data)
+    }
+
+    /// These records of bytes, then those of `other`, all of `cols` values.
+    ///
+    /// # Panics
+    /// If they are no bytes.
+    pub(crate) fn followed_by(self, other: Self, cols: usize) -> Self {
+        let mapped = |raw| match raw {
+            Self::Mapped(mapped) => mapped,
+            Self::Bytes(data) => Mapped::held(data, cols),
+            Self::Singles(_) | Self::Doubles(_) => unreachable!("bytes"),
+        };
+        match (self, other) {
+            (Self::Bytes(mut all), Self::Bytes(more)) => {
+                all.extend(more);
+                Self::Bytes(all)
+            }
+            (one, two) => Self::Mapped(mapped(one).followed_by(mapped(two))),
+        }
+    }
+}
+
+fn not_finite(index: usize, cols: usize, found: f64) -> DataProblem {
+    DataProblem::NotFinite {
+        place: format!("row {}, column {}", index / cols + 1, index % cols + 1),
+        found,
+    }
+}
+
+fn in_planes<T: Copy>(data: &[T], size: [usize; 3]) -> Vec<T> {
+    let pixels = data.chunks_exact(size.iter().product());
+    pixels
+        .flat_map(|image| (0..image.len()).map(move |place| image[in_pixels(size, place)]))
+        .collect()
 }
 
 fn reorder<T: Copy>(data: &[T], cols: usize, order: &[usize]) -> Vec<T> {

@@ -304,3 +304,101 @@ fn text_that_begins_as_a_typed_file_is_a_table() {
         assert_eq!(data.records.cols(), 2, "{head}");
     }
 }
+
+#[test]
+fn columns_that_are_left_out_are_not_decoded() {
+    let rows = 0..ROWS as i64;
+    let text = |row| format!("left-out-{row}");
+    let batch = RecordBatch::try_from_iter([
+        (
+            "x",
+            Arc::new(Int64Array::from_iter_values(
+                rows.clone().map(|row| row * row),
+            )) as ArrayRef,
+        ),
+        (
+            "name",
+            Arc::new(StringArray::from_iter_values(rows.clone().map(text))),
+        ),
+        (
+            "y",
+            Arc::new(Int64Array::from_iter_values(rows.map(|row| row % 7))),
+        ),
+    ])
+    .unwrap();
+    for (name, mut bytes) in typed_files(&batch) {
+        // No decoder takes this for text.
+        let marker = b"left-out-";
+        for at in 0..bytes.len() - marker.len() {
+            if bytes[at..].starts_with(marker) {
+                bytes[at..at + marker.len()].fill(0xff);
+            }
+        }
+        let folder = Folder::new();
+        let path = folder.put(name, &bytes);
+        let whole = load(&config(&path), 0).map(|_| ()).unwrap_err().to_string();
+        assert!(whole.contains("damaged archive"), "{whole}");
+        let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        for (columns, drop) in [
+            (None, names(&["name"])),
+            (None, names(&["2"])),
+            (Some(names(&["x", "3"])), names(&[])),
+        ] {
+            let config = DataConfig {
+                columns,
+                drop,
+                ..config(&path)
+            };
+            assert_eq!(
+                load(&config, 0).unwrap().shape.columns().unwrap(),
+                ["x", "y"]
+            );
+        }
+        let config = DataConfig {
+            drop: names(&["name", "z"]),
+            ..config(&path)
+        };
+        let unknown = load(&config, 0).map(|_| ()).unwrap_err().to_string();
+        assert!(
+            unknown.contains("\"z\"") && unknown.contains("x, name, y"),
+            "{unknown}"
+        );
+    }
+}
+
+#[test]
+fn the_index_that_pandas_writes_is_left_out_unless_it_is_chosen() {
+    let rows = 0..ROWS as i64;
+    let batch = RecordBatch::try_from_iter([
+        (
+            "x",
+            Arc::new(Int64Array::from_iter_values(
+                rows.clone().map(|row| row * row % 13),
+            )) as ArrayRef,
+        ),
+        (
+            "y",
+            Arc::new(Int64Array::from_iter_values(
+                rows.clone().map(|row| row % 7),
+            )),
+        ),
+        (
+            "__index_level_0__",
+            Arc::new(Int64Array::from_iter_values(rows.map(|row| row * row % 31))),
+        ),
+    ])
+    .unwrap();
+    for (name, bytes) in typed_files(&batch) {
+        let folder = Folder::new();
+        let mut config = config(&folder.put(name, &bytes));
+        let data = load(&config, 0).unwrap();
+        assert_eq!(data.records.cols(), 2);
+        assert!(
+            data.notes[0].starts_with("column __index_level_0__ "),
+            "{:?}",
+            data.notes
+        );
+        config.columns = Some(vec!["x".into(), "__index_level_0__".into()]);
+        assert_eq!(load(&config, 0).unwrap().records.cols(), 2);
+    }
+}

@@ -10,7 +10,7 @@ use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
 use gan_run::run_data::named_data;
 use gan_run::run_dir;
-use gan_run::text::{five_digits, thousands};
+use gan_run::text::{five_digits, shell_word, thousands};
 
 use crate::output::Output;
 
@@ -92,9 +92,24 @@ pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> 
         draw(&dataset, out)?;
         output.line(format!("picture  {}", out.display()));
     } else if dataset.shape.image().is_some() {
-        output.line("picture  --out FILE.png draws the first training records");
+        let again = args.again();
+        output.line(format!(
+            "picture  {again} --out records.png draws the first training records"
+        ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl DataArgs {
+    /// What was typed, for a shell.
+    fn again(&self) -> String {
+        let mut words = vec!["gan-cli data".to_owned(), shell_word(&self.path)];
+        for set in &self.set {
+            words.extend(["--set".to_owned(), shell_word(set.as_ref())]);
+        }
+        words.extend(self.seed.map(|seed| format!("--seed {seed}")));
+        words.join(" ")
+    }
 }
 
 /// The smallest and the largest value of the training records.

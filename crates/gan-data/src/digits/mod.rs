@@ -11,7 +11,7 @@ mod skeletons;
 use rand::RngExt;
 
 use crate::draw::{Source, draw_rows};
-use crate::record::Loaded;
+use crate::record::{Loaded, Raw};
 
 /// Pixels per side, as MNIST.
 const SIDE: usize = 28;
@@ -31,13 +31,12 @@ pub(crate) fn draw(count: usize, seed: u64) -> Loaded {
         pen::ink(&hand::write(skeleton, &mut rng), image);
         label
     });
-    Loaded::images([SIDE, SIDE, 1], data).with_labels(labels, CLASSES.into())
+    Loaded::images([SIDE, SIDE, 1], Raw::Bytes(data)).with_labels(labels, CLASSES.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Raw;
 
     fn images(count: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
         let loaded = draw(count, seed);

@@ -38,6 +38,26 @@ pub(crate) struct TableKeys<'a> {
     pub(crate) all: bool,
 }
 
+impl TableKeys<'_> {
+    /// True if they leave out column `index` of those called `names`.
+    pub(crate) fn leave_out(&self, names: &[String], index: usize) -> bool {
+        let is_it = |wanted: &String| place(names, wanted) == Some(index);
+        self.drop.iter().any(is_it) || self.columns.is_some_and(|names| !names.iter().any(is_it))
+    }
+}
+
+/// The index of the column that `wanted` means, by its name among `names` or by its number from 1.
+fn place(names: &[String], wanted: &str) -> Option<usize> {
+    let by_number = || wanted.parse::<usize>().ok()?.checked_sub(1);
+    let by_name = names.iter().position(|name| name == wanted);
+    by_name
+        .or_else(by_number)
+        .filter(|&index| index < names.len())
+}
+
+/// What pandas calls an index that it writes beside the columns.
+const PANDAS_INDEX: &str = "__index_level_0__";
+
 /// A table's records and how it is written.
 pub(crate) struct Table {
     /// Values of the columns that are [`Role::Values`], record by record.
@@ -331,16 +351,11 @@ impl File<'_> {
     fn find(&self, key: &'static str, wanted: &[String]) -> Result<Vec<usize>, DataProblem> {
         let all: Vec<_> = (0..self.cols).map(|index| self.name(index)).collect();
         let find = |wanted: &String| {
-            let by_number = || wanted.parse::<usize>().ok()?.checked_sub(1);
-            let by_name = all.iter().position(|name| name == wanted);
-            by_name
-                .or_else(by_number)
-                .filter(|&index| index < all.len())
-                .ok_or_else(|| DataProblem::UnknownColumn {
-                    key,
-                    found: wanted.clone(),
-                    expected: all.clone(),
-                })
+            place(&all, wanted).ok_or_else(|| DataProblem::UnknownColumn {
+                key,
+                found: wanted.clone(),
+                expected: all.clone(),
+            })
         };
         wanted.iter().map(find).collect()
     }
@@ -366,6 +381,10 @@ impl File<'_> {
             let left_out = dropped.contains(&index) || is_chosen == Some(false);
             plans.push(match scan.kind() {
                 _ if left_out => Plan::LeftOut,
+                _ if is_chosen.is_none() && !keys.all && name() == PANDAS_INDEX => {
+                    indices.push(name());
+                    Plan::LeftOut
+                }
                 _ if let Some(other) = self.other_type(index) => {
                     texts.push((name(), vec![format!("{OTHER_TYPE}{other}")]));
                     Plan::LeftOut

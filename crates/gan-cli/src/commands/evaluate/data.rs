@@ -1,6 +1,7 @@
 //! The records that samples are compared with.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::path::Path;
 
 use gan_data::{Dataset, Mixture, RecordShape, Transform};
@@ -19,9 +20,16 @@ use sha2::{Digest, Sha256};
 /// SHA-256 of the authors' 50,000 training images of MNIST, as checkpoints carry it.
 const MNIST: &str = "a0f3ad6759e4f04293e3b27efe1137351a94612d85d36830fcb24cfc80d531da";
 
+/// The most values of training records, and of those of each other split, that metrics look at: they
+/// have them in memory, as floats, where the data set may be larger than that.
+const MOST_TRAIN: usize = 1 << 28;
+const MOST_HELD_OUT: usize = 1 << 26;
+
 /// Records of each split, in the players' units.
 pub(super) struct EvaluationData {
     dataset: Dataset,
+    /// The classes of the records below, where they are known.
+    labels: Option<[Vec<u8>; 3]>,
     train: Vec<f32>,
     valid: Vec<f32>,
     test: Vec<f32>,
@@ -67,14 +75,29 @@ impl EvaluationData {
         if dataset.splits.valid.is_empty() && dataset.splits.test.is_empty() {
             return Err(nothing_held_out(&dataset.source));
         }
-        let rows = |range: &std::ops::Range<usize>| gather(&dataset.records, range.clone());
+        let cols = dataset.records.cols();
+        let looked_at = [
+            spaced(&dataset.splits.train, MOST_TRAIN / cols),
+            spaced(&dataset.splits.valid, MOST_HELD_OUT / cols),
+            spaced(&dataset.splits.test, MOST_HELD_OUT / cols),
+        ];
+        let warnings = [warning, left_out(&dataset, &looked_at)];
+        let warnings: Vec<_> = warnings.into_iter().flatten().collect();
+        let [train_rows, valid, test] = &looked_at;
+        let rows = |rows: &[usize]| gather(&dataset.records, rows.iter().copied());
+        let labels_of = |labels: &Vec<u8>| {
+            looked_at
+                .each_ref()
+                .map(|rows| rows.iter().map(|&row| labels[row]).collect())
+        };
         Ok(Self {
-            train: rows(&dataset.splits.train),
-            valid: rows(&dataset.splits.valid),
-            test: rows(&dataset.splits.test),
+            train: rows(train_rows),
+            valid: rows(valid),
+            test: rows(test),
+            labels: dataset.labels.as_ref().map(labels_of),
             discrete: model.record.discrete_columns(&train),
             fingerprint,
-            warning,
+            warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
             dataset,
         })
     }
@@ -105,10 +128,7 @@ impl EvaluationData {
         nearest: &'a dyn Fn(&[f32]) -> (usize, f32),
     ) -> Reference<'a> {
         let Dataset {
-            transform,
-            mixture,
-            splits,
-            ..
+            transform, mixture, ..
         } = &self.dataset;
         let points = |rows: &'a [f32]| Points::new(rows, self.cols());
         let (valid, test, only_set) = match (self.valid.is_empty(), self.test.is_empty()) {
@@ -119,15 +139,15 @@ impl EvaluationData {
         let modes = mixture.as_ref().map_or(0, Mixture::modes);
         let range = matches!(transform, Transform::Pixels).then_some([0.0, 1.0]);
         let is_image = self.dataset.shape.image().is_some();
-        let labels = self.dataset.labels.as_ref().filter(|_| is_image);
+        let labels = self.labels.as_ref().filter(|_| is_image);
         let labels = labels.zip(self.dataset.classes).map(|(labels, classes)| {
-            let test = match only_set {
-                Some("validation") => &splits.valid,
-                _ => &splits.test,
-            };
+            let [train, valid, test] = labels;
             Labels {
-                train: &labels[splits.train.clone()],
-                test: &labels[test.clone()],
+                train,
+                test: match only_set {
+                    Some("validation") => valid,
+                    _ => test,
+                },
                 classes,
             }
         });
@@ -223,10 +243,73 @@ impl EvaluationData {
     }
 }
 
+/// The rows of `range`, or as many as `most` evenly spaced ones, since files may be sorted.
+fn spaced(range: &Range<usize>, most: usize) -> Vec<usize> {
+    let (all, count) = (range.len(), range.len().min(most.max(1)));
+    (0..count)
+        .map(|at| range.start + (at as u128 * all as u128 / count as u128) as usize)
+        .collect()
+}
+
+/// A remark, where only a part of the records is `looked_at`.
+fn left_out(dataset: &Dataset, looked_at: &[Vec<usize>; 3]) -> Option<String> {
+    let splits = &dataset.splits;
+    let all = [&splits.train, &splits.valid, &splits.test].map(|range| range.len());
+    let parts = ["training", "validation", "test"].into_iter().zip(all);
+    let parts = parts.zip(looked_at).filter_map(|((name, all), some)| {
+        let (some, of) = (thousands(some.len()), thousands(all));
+        (some != of).then(|| format!("{some} of {of} {name} records"))
+    });
+    let parts: Vec<_> = parts.collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "{}: {}, evenly spaced, are looked at: all would take too much memory",
+            dataset.source,
+            parts.join(" and ")
+        )
+    })
+}
+
 fn nothing_held_out(source: &str) -> Problem {
     Problem::failed(format!(
         "{source}: found no validation and no test records, expected some that the generator was \
          not trained on"
     ))
     .hint("hold some out with data.valid and data.test when you train")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_all_of_few_and_evenly_spaced_of_many() {
+        assert_eq!(spaced(&(3..7), 9), [3, 4, 5, 6]);
+        assert!(spaced(&(3..3), 9).is_empty());
+        assert_eq!(spaced(&(10..20), 4), [10, 12, 15, 17]);
+        assert_eq!(spaced(&(10..20), 0), [10]);
+        assert_eq!(spaced(&(0..1 << 31), 2), [0, 1 << 30]);
+    }
+
+    #[test]
+    fn a_part_of_the_records_is_told() {
+        let dataset = gan_data::load(&gan_data::DataConfig::new("ring8"), 1).unwrap();
+        let splits = dataset.splits.clone();
+        let of = |most| {
+            [
+                splits.train.clone(),
+                splits.valid.clone(),
+                splits.test.clone(),
+            ]
+            .map(|range| spaced(&range, most))
+        };
+        assert_eq!(left_out(&dataset, &of(40_000)), None);
+        let told = left_out(&dataset, &of(10_000)).unwrap();
+        assert!(
+            told.contains("10,000 of 40,000 training records, evenly"),
+            "{told}"
+        );
+        let told = left_out(&dataset, &of(1000)).unwrap();
+        assert!(told.contains("and 1,000 of 5,000 test records"), "{told}");
+    }
 }

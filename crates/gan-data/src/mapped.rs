@@ -1,0 +1,599 @@
+//! Records of a file that is mapped and not copied, since the memory may not hold them.
+//!
+//! What a loader does to all values at once, it does here to a record whenever that is asked for:
+//! so the bits are those of the same file in memory.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use gan_kernels::{Computed, free_memory};
+use memmap2::Mmap;
+
+use crate::array::{Element, in_pixels};
+use crate::error::DataProblem;
+use crate::record::is_finite;
+
+/// The environment variable that says from how many MiB on files are mapped.
+const VARIABLE: &str = "GAN_MAP_ABOVE";
+
+/// Files below this many bytes are held where the variable says nothing.
+const SMALL: u64 = 64 << 20;
+
+/// The part of the free memory that a file may take: values are copied when they are decoded, drawn
+/// and split.
+const SHARE: u64 = 4;
+
+/// The length in bytes above which files are mapped.
+pub(crate) fn limit() -> Result<u64, DataProblem> {
+    #[cfg(test)]
+    if let Some(limit) = tests::LIMIT.get() {
+        return Ok(limit);
+    }
+    match std::env::var_os(VARIABLE) {
+        None => Ok(free_memory().map_or(u64::MAX, |free| SMALL.max(free / SHARE))),
+        Some(text) => match text.to_str().and_then(|text| text.parse::<u64>().ok()) {
+            Some(mebibytes) => Ok(mebibytes.saturating_mul(1 << 20)),
+            None => Err(DataProblem::Variable {
+                name: VARIABLE,
+                found: text.to_string_lossy().into_owned(),
+                expected: "a whole number of MiB",
+            }),
+        },
+    }
+}
+
+/// A part of a file, mapped.
+#[derive(Clone)]
+pub(crate) struct Part {
+    map: Arc<Mmap>,
+    range: Range<usize>,
+}
+
+impl Part {
+    /// All `length` bytes of `file`.
+    pub(crate) fn of(file: &File, length: u64) -> io::Result<Self> {
+        // SAFETY: the bytes are only ever copied out, by functions to which any byte is a value. A
+        // program that writes to the file meanwhile changes what is read, and one that cuts it short
+        // ends this one by a signal; docs/data.md tells so.
+        let map = unsafe { Mmap::map(file)? };
+        if map.len() as u64 != length {
+            return Err(io::Error::other("its length changed while it was opened"));
+        }
+        Ok(Self {
+            range: 0..map.len(),
+            map: Arc::new(map),
+        })
+    }
+
+    /// The bytes `range` of these.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        let start = self.range.start;
+        assert!(range.end <= self.len(), "within the part");
+        Self {
+            map: Arc::clone(&self.map),
+            range: start + range.start..start + range.end,
+        }
+    }
+
+    /// The place in this of `slice`, which is a part of it.
+    pub(crate) fn place(&self, slice: &[u8]) -> Range<usize> {
+        let start = slice.as_ptr() as usize - self.as_ptr() as usize;
+        start..start + slice.len()
+    }
+}
+
+impl Deref for Part {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.map[self.range.clone()]
+    }
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// What values are in their smallest form, as [`Raw`](crate::record::Raw) would hold them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Form {
+    Bytes,
+    Singles,
+    Doubles,
+}
+
+/// Writes the values of a record.
+type Read = Arc<dyn Fn(usize, &mut [f64]) + Send + Sync>;
+
+/// Records that are read whenever they are asked for.
+#[derive(Clone)]
+pub(crate) struct Mapped {
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) form: Form,
+    /// Of the record of that number in the file.
+    read: Read,
+    /// The number in the file of each record, where they are in another order.
+    order: Option<Arc<dyn Fn(usize) -> usize + Send + Sync>>,
+}
+
+impl Mapped {
+    /// An array of the sizes `shape`; where `is_transposed`, the first index varies fastest.
+    ///
+    /// # Panics
+    /// If `part` is not as long as that takes.
+    pub(crate) fn array(
+        part: Part,
+        element: Element,
+        shape: &[usize],
+        is_transposed: bool,
+    ) -> Self {
+        let (rows, sizes) = (shape[0], &shape[1..]);
+        let cols: usize = sizes.iter().product();
+        assert_eq!(part.len(), rows * cols * element.size, "the array fills it");
+        if !is_transposed {
+            return Self::records(part, element, [rows, cols], cols * element.size, 0);
+        }
+        // How far the values of a record are from its first, in values.
+        let place = |mut index: usize| {
+            let mut steps: Vec<_> = sizes
+                .iter()
+                .scan(rows, |step, size| {
+                    *step *= size;
+                    Some(*step / size)
+                })
+                .collect();
+            let mut place = 0;
+            while let Some(step) = steps.pop() {
+                let size = sizes[steps.len()];
+                (place, index) = (place + index % size * step, index / size);
+            }
+            place
+        };
+        let places: Vec<usize> = (0..cols).map(place).collect();
+        Self::new([rows, cols], element.form(), move |row, out| {
+            for (value, place) in out.iter_mut().zip(&places) {
+                let bytes = &part[(row + place) * element.size..][..element.size];
+                element.read(bytes, std::slice::from_mut(value));
+            }
+        })
+    }
+
+    /// Records of `cols` values, one every `stride` bytes behind `skipped` others.
+    pub(crate) fn records(
+        part: Part,
+        element: Element,
+        [rows, cols]: [usize; 2],
+        stride: usize,
+        skipped: usize,
+    ) -> Self {
+        Self::new([rows, cols], element.form(), move |row, out| {
+            let bytes = &part[row * stride..][..stride];
+            element.read(&bytes[skipped..], out);
+        })
+    }
+
+    /// Records of bytes that are in memory.
+    pub(crate) fn held(bytes: Vec<u8>, cols: usize) -> Self {
+        Self::new([bytes.len() / cols, cols], Form::Bytes, move |row, out| {
+            let values = out.iter_mut().zip(&bytes[row * cols..]);
+            values.for_each(|(value, &byte)| *value = byte.into());
+        })
+    }
+
+    fn new(
+        [rows, cols]: [usize; 2],
+        form: Form,
+        read: impl Fn(usize, &mut [f64]) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            rows,
+            cols,
+            form,
+            read: Arc::new(read),
+            order: None,
+        }
+    }
+
+    /// The same records with what `change` makes of each; it is told what was, and writes what is.
+    fn changed(
+        self,
+        form: Form,
+        change: impl Fn(&[f64], &mut [f64]) + Send + Sync + 'static,
+    ) -> Self {
+        let (read, cols) = (self.read, self.cols);
+        let read = move |row: usize, out: &mut [f64]| {
+            with_buffer(cols, |was| {
+                read(row, was);
+                change(was, out);
+            });
+        };
+        Self {
+            read: Arc::new(read),
+            form,
+            ..self
+        }
+    }
+
+    /// Images of `size`, height, width and channels, with the values of each channel side by side
+    /// where those of each pixel were.
+    pub(crate) fn in_planes(self, size: [usize; 3]) -> Self {
+        let form = self.form;
+        self.changed(form, move |was, out| {
+            let places = out.iter_mut().enumerate();
+            places.for_each(|(at, value)| *value = was[in_pixels(size, at)]);
+        })
+    }
+
+    /// The same images in bytes, each `value · scale + offset`, rounded.
+    pub(crate) fn in_bytes(self, scale: f64, offset: f64) -> Self {
+        self.changed(Form::Bytes, move |was, out| {
+            let values = out.iter_mut().zip(was);
+            values.for_each(|(out, was)| *out = ((was * scale + offset).round() as u8).into());
+        })
+    }
+
+    /// The same columns, each `(value − mean) / std` in 32 bits.
+    pub(crate) fn standardized(self, mean: Vec<f64>, std: Vec<f64>) -> Self {
+        self.changed(Form::Singles, move |was, out| {
+            let scales = mean.iter().zip(&std);
+            for ((out, was), (mean, std)) in out.iter_mut().zip(was).zip(scales) {
+                *out = f64::from(((was - mean) / std) as f32);
+            }
+        })
+    }
+
+    /// These records, then those of `other`, which have as many values.
+    pub(crate) fn followed_by(self, other: Self) -> Self {
+        let (first, one, two) = (self.rows, self.read, other.read);
+        let rows = [first + other.rows, self.cols];
+        Self::new(rows, self.form, move |row, out| {
+            match row.checked_sub(first) {
+                None => one(row, out),
+                Some(row) => two(row, out),
+            }
+        })
+    }
+
+    /// The same records in another order: `order` says which of these stands in each place.
+    pub(crate) fn reordered(self, order: impl Fn(usize) -> usize + Send + Sync + 'static) -> Self {
+        Self {
+            order: Some(Arc::new(order)),
+            ..self
+        }
+    }
+
+    /// Calls `with` on the values of record `row`.
+    pub(crate) fn with_row<R>(&self, row: usize, with: impl FnOnce(&[f64]) -> R) -> R {
+        let row = self.order.as_ref().map_or(row, |order| order(row));
+        self.with_row_of_file(row, with)
+    }
+
+    /// Likewise, on those of the record of that number in the file: faster, one after the other.
+    pub(crate) fn with_row_of_file<R>(&self, row: usize, with: impl FnOnce(&[f64]) -> R) -> R {
+        with_buffer(self.cols, |values| {
+            (self.read)(row, values);
+            with(values)
+        })
+    }
+
+    /// The place in the file and the value of the first that 32 bits do not hold.
+    pub(crate) fn first_not_finite(&self) -> Option<(usize, f64)> {
+        (0..self.rows).find_map(|row| {
+            self.with_row_of_file(row, |values| {
+                let col = values.iter().position(|&value| !is_finite(value))?;
+                Some((row * self.cols + col, values[col]))
+            })
+        })
+    }
+
+    /// The values in 32 bits, as the kernels take them.
+    pub(crate) fn singles(self) -> Computed<f32> {
+        self.computed(|value| value as f32)
+    }
+
+    /// Likewise those of images, which are bytes.
+    pub(crate) fn bytes(self) -> Computed<u8> {
+        self.computed(|value| value as u8)
+    }
+
+    fn computed<T: 'static>(self, of: fn(f64) -> T) -> Computed<T> {
+        Computed::new(self.rows, move |row, out| {
+            self.with_row(row, |values| {
+                let places = out.iter_mut().zip(values);
+                places.for_each(|(out, &value)| *out = of(value));
+            });
+        })
+    }
+}
+
+/// Calls `with` on a buffer of `len` numbers; a thread allocates it once for each depth of calls.
+fn with_buffer<R>(len: usize, with: impl FnOnce(&mut [f64]) -> R) -> R {
+    thread_local! {
+        static FREE: RefCell<Vec<Vec<f64>>> = const { RefCell::new(Vec::new()) };
+    }
+    let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
+    buffer.resize(len, 0.0);
+    let result = with(&mut buffer);
+    FREE.with_borrow_mut(|free| free.push(buffer));
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+
+    use gan_kernels::Values;
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
+
+    use crate::archive::tests::npz;
+    use crate::config::{DataConfig, Normalize, Split};
+    use crate::dataset::{Dataset, load};
+    use crate::error::DataError;
+
+    thread_local! {
+        /// What [`limit`] is in a test.
+        pub(super) static LIMIT: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    fn load_with(limit: u64, config: &DataConfig) -> Result<Dataset, DataError> {
+        LIMIT.set(Some(limit));
+        let loaded = load(config, 7);
+        LIMIT.set(None);
+        loaded
+    }
+
+    /// Checks that `config` loads the same, mapped and held.
+    #[track_caller]
+    fn check(config: &DataConfig) {
+        let [held, mapped] = [u64::MAX, 0].map(|limit| load_with(limit, config).unwrap());
+        let is_mapped = |data: &Dataset| {
+            let values = data.records.values();
+            matches!(values, Values::Computed(_) | Values::ComputedBytes { .. })
+        };
+        assert!(!is_mapped(&held) && is_mapped(&mapped), "{config:?}");
+        assert_eq!(held.records.format(), mapped.records.format(), "{config:?}");
+        assert_eq!(held.records.rows(), mapped.records.rows(), "{config:?}");
+        assert_eq!(held.records.cols(), mapped.records.cols(), "{config:?}");
+        let row = |data: &Dataset, row| {
+            let mut values = vec![0.0f32; data.records.cols()];
+            data.records.copy_row(row, &mut values);
+            values
+        };
+        for at in 0..held.records.rows() {
+            assert_eq!(row(&held, at), row(&mapped, at), "{config:?}, row {at}");
+        }
+        let rest = |data: &Dataset| {
+            let known = (data.splits.clone(), data.labels.clone(), data.classes);
+            let meant = (data.shape.clone(), data.transform.clone(), data.mean());
+            (known, meant, data.notes.clone(), data.held_out)
+        };
+        assert_eq!(rest(&held), rest(&mapped), "{config:?}");
+    }
+
+    fn npy(descr: &str, is_transposed: bool, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
+        let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
+        let order = if is_transposed { "True" } else { "False" };
+        let header =
+            format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({sizes}), }}\n");
+        let length = (header.len() as u16).to_le_bytes();
+        let start = [crate::npy::MAGIC, &[1, 0], &length, header.as_bytes()].concat();
+        [&start, bytes].concat()
+    }
+
+    fn file(folder: &Path, name: &str, bytes: &[u8]) -> DataConfig {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        DataConfig::new(path.display().to_string())
+    }
+
+    /// Numbers whose elements are all finite: the highest byte of each is small.
+    fn numbers(count: usize, size: usize, big_endian: bool) -> Vec<u8> {
+        let byte = |at: usize| {
+            let place = if big_endian {
+                at % size
+            } else {
+                size - 1 - at % size
+            };
+            let any = (at * 2_654_435_761 >> 7) as u8;
+            if place == 0 { any & 0x3b } else { any }
+        };
+        (0..count * size).map(byte).collect()
+    }
+
+    #[test]
+    fn arrays_are_the_same_mapped_and_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let shapes: [&[usize]; 2] = [&[31], &[31, 6]];
+        let types = [
+            "|b1", "|u1", "|i1", "<u2", ">i2", "<f2", ">f2", "<u4", ">i4", "<f4", ">f4", "<u8",
+            ">i8", "<f8", ">f8",
+        ];
+        for descr in types {
+            let (size, big_endian) = (descr[2..].parse().unwrap(), descr.starts_with('>'));
+            for shape in shapes {
+                let bytes = numbers(shape.iter().product(), size, big_endian);
+                for is_transposed in [false, true] {
+                    let bytes = npy(descr, is_transposed, shape, &bytes);
+                    let mut config = file(folder.path(), "a.npy", &bytes);
+                    for (normalize, split) in [
+                        (Normalize::Auto, Split::Drawn),
+                        (Normalize::None, Split::Drawn),
+                        (Normalize::Standardize, Split::Tail),
+                    ] {
+                        (config.normalize, config.split) = (normalize, Some(split));
+                        check(&config);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn images_are_the_same_mapped_and_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let pixels = |count: usize| {
+            (0..count)
+                .map(|at| (at * at % 251) as u8)
+                .collect::<Vec<_>>()
+        };
+        let shapes: [&[usize]; 5] = [
+            &[21, 4, 5],
+            &[21, 4, 5, 1],
+            &[21, 4, 5, 3],
+            &[21, 3, 4, 5],
+            &[21, 784],
+        ];
+        for shape in shapes {
+            let count = shape.iter().product();
+            for is_transposed in [false, true] {
+                let bytes = npy("|u1", is_transposed, shape, &pixels(count));
+                let mut config = file(folder.path(), "a.npy", &bytes);
+                check(&config);
+                config.normalize = Normalize::Gcn;
+                check(&config);
+                let bits: Vec<u8> = pixels(count).iter().map(|byte| byte & 1).collect();
+                check(&file(
+                    folder.path(),
+                    "b.npy",
+                    &npy("|b1", is_transposed, shape, &bits),
+                ));
+                if shape.len() > 2 {
+                    let grey = pixels(count)
+                        .into_iter()
+                        .map(|byte| f32::from(byte) / 255.0);
+                    let grey: Vec<u8> = grey.flat_map(f32::to_le_bytes).collect();
+                    check(&file(
+                        folder.path(),
+                        "f.npy",
+                        &npy("<f4", is_transposed, shape, &grey),
+                    ));
+                }
+            }
+        }
+        let mut flat = file(
+            folder.path(),
+            "c.npy",
+            &npy("|u1", false, &[21, 60], &pixels(21 * 60)),
+        );
+        flat.image = Some(vec![4, 5, 3]);
+        check(&flat);
+    }
+
+    #[test]
+    fn files_of_images_and_of_arrays_are_the_same_mapped_and_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let pixels = |count: usize| {
+            (0..count)
+                .map(|at| (at * at % 251) as u8)
+                .collect::<Vec<_>>()
+        };
+        let idx = |magic: u32, sizes: &[u32], bytes: &[u8]| {
+            let words = [&[magic], sizes].concat();
+            let start: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
+            [&start, bytes].concat()
+        };
+        let images = |count: u32| idx(0x803, &[count, 5, 7], &pixels(count as usize * 35));
+        let labels = |count: u32| {
+            let labels: Vec<u8> = (0..count).map(|at| (at % 3) as u8).collect();
+            idx(0x801, &[count], &labels)
+        };
+        let cifar = |count: usize| {
+            let record = |at: usize| [vec![(at % 10) as u8], pixels(3072)].concat();
+            (0..count).flat_map(record).collect::<Vec<_>>()
+        };
+        check(&file(folder.path(), "a.idx3", &images(23)));
+        check(&file(
+            folder.path(),
+            "d.idx2",
+            &idx(0xe02, &[9, 2], &numbers(18, 8, true)),
+        ));
+        check(&file(folder.path(), "c.bin", &cifar(12)));
+        let mnist = tempfile::tempdir().unwrap();
+        let config = DataConfig::new(mnist.path().display().to_string());
+        file(mnist.path(), "train-images-idx3-ubyte", &images(23));
+        check(&config);
+        file(mnist.path(), "train-labels-idx1-ubyte", &labels(23));
+        check(&config);
+        file(mnist.path(), "t10k-images-idx3-ubyte", &images(9));
+        file(mnist.path(), "t10k-labels-idx1-ubyte", &labels(9));
+        check(&config);
+        let batches = tempfile::tempdir().unwrap();
+        for name in 1..=5 {
+            file(
+                batches.path(),
+                &format!("data_batch_{name}.bin"),
+                &cifar(2 + name),
+            );
+        }
+        file(batches.path(), "test_batch.bin", &cifar(3));
+        check(&DataConfig::new(batches.path().display().to_string()));
+        let array = npy("<f4", false, &[20, 3], &numbers(60, 4, false));
+        let stored = npz(&[("y.npy", array.clone()), ("x.npy", array)], false);
+        let mut config = file(folder.path(), "a.npz", &stored);
+        config.array = Some("x".into());
+        check(&config);
+        let values = numbers(60, 4, false);
+        let tensor = |rows| TensorView::new(Dtype::F32, vec![rows, 60 / rows], &values).unwrap();
+        let tensors = [("a", tensor(30)), ("b", tensor(20))];
+        let bytes = safetensors::serialize(tensors, None).unwrap();
+        let mut config = file(folder.path(), "a.safetensors", &bytes);
+        config.array = Some("b".into());
+        check(&config);
+    }
+
+    #[test]
+    fn errors_of_mapped_files_are_those_of_held_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let doubles = |values: &[f64]| -> Vec<u8> {
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
+        };
+        let whole = npy(
+            "<f8",
+            false,
+            &[3, 2],
+            &doubles(&[1.0, 2.0, 3.0, f64::NAN, 5.0, 6.0]),
+        );
+        let huge = npy(
+            "<f8",
+            false,
+            &[3, 2],
+            &doubles(&[1.0, 2.0, 3.0, 1e39, 5.0, 6.0]),
+        );
+        let apart = npy("<f4", false, &[2, 1 << 40], &[0; 8]);
+        let long = [&whole[..], &[0]].concat();
+        let images = npy("<f8", false, &[1, 1, 2], &doubles(&[-3.0, 812.5]));
+        let stored = npz(&[("x.npy", npy("|u1", false, &[40, 2], &[7; 80]))], false);
+        let mut damaged = stored.clone();
+        let at = damaged.windows(4).position(|it| it == [7; 4]).unwrap();
+        damaged[at] ^= 1;
+        for (name, bytes, message) in [
+            ("a.npy", &whole[..], "row 2, column 2: found NaN"),
+            ("a.npy", &huge, "row 2, column 2: found 1000000"),
+            ("a.npy", &whole[..whole.len() - 1], "truncated"),
+            ("a.npy", &long, "after the end"),
+            ("a.npy", &apart, "truncated"),
+            ("a.npy", &images, "-3 to 812.5"),
+            ("a.npz", &damaged, "damaged archive"),
+        ] {
+            let mut config = file(folder.path(), name, bytes);
+            config.split = Some(Split::Tail);
+            let [held, mapped] = [u64::MAX, 0].map(|limit| {
+                let error = load_with(limit, &config).map(|_| ()).unwrap_err();
+                error.to_string()
+            });
+            assert_eq!(held, mapped);
+            assert!(mapped.contains(message), "{mapped}, not {message}");
+        }
+    }
+}
