@@ -194,9 +194,9 @@ fn checkpoint(path: &Path) -> bool {
     let sampled = || {
         let model = Model::load(path)?;
         let mut generator = CPU.with(|device| model.generator(device))?;
-        let mut samples = generator.sample(1, 0, 2)?;
+        let samples = generator.sample(1, 0, 2)?;
         let _ = model.record.written(&samples, model.cols);
-        model.record.to_user_units(&mut samples, model.cols);
+        let _ = model.record.user_values(&samples, model.cols);
         Ok(())
     };
     taken(sampled())

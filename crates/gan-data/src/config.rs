@@ -1,5 +1,6 @@
 //! The `[data]` table of a run's configuration.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -76,6 +77,35 @@ pub struct DataConfig {
     /// Columns of a table to leave out, by name or number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
+    /// What columns of a table are, by name or number, where they are learnt as
+    /// [`Normalize::Columns`]; told from the file if left out.
+    ///
+    /// In a run's file it is a table of its own, `[columns]`.
+    #[serde(skip)]
+    pub kinds: BTreeMap<String, ColumnKind>,
+}
+
+/// What a column of a mixed table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ColumnKind {
+    /// Numbers, dates or times; cells that are none count as blank.
+    Number,
+    /// Some texts, each of which is a value of its own.
+    Category,
+    /// Nothing to learn: the column is left out.
+    LeaveOut,
+}
+
+impl fmt::Display for ColumnKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number => "number",
+            Self::Category => "category",
+            Self::LeaveOut => "leave-out",
+        })
+    }
 }
 
 /// How a lone file is divided into records to train, to validate and to test.
@@ -135,6 +165,7 @@ impl DataConfig {
             header: None,
             columns: None,
             drop: Vec::new(),
+            kinds: BTreeMap::new(),
         }
     }
 }
@@ -165,6 +196,9 @@ pub enum Normalize {
     /// As `pylearn2.expr.preprocessing.global_contrast_normalize` with `scale = 55`, which the
     /// authors used for CIFAR-10.
     Gcn,
+    /// The columns of a table, each as what it is: categories and blanks as levels, numbers, dates and
+    /// times by their ranks.
+    Columns,
 }
 
 impl fmt::Display for Normalize {
@@ -175,6 +209,7 @@ impl fmt::Display for Normalize {
             Self::Pixels => "pixels",
             Self::Standardize => "standardize",
             Self::Gcn => "gcn",
+            Self::Columns => "columns",
         })
     }
 }

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use gan_kernels::Records;
 
+use crate::columns::Encoding;
 use crate::config::{DataConfig, Normalize, Split};
 use crate::draw::Source;
 use crate::error::{DataError, DataProblem};
 use crate::mixture::Mixture;
 use crate::normalize::{Transform, limits, normalize};
-use crate::record::RecordShape;
+use crate::record::{Raw, RecordShape};
 use crate::split::Splits;
 use crate::{builtin, source};
 
@@ -36,10 +37,52 @@ pub struct Dataset {
     pub shape: RecordShape,
     /// From the players' units back to the user's.
     pub transform: Transform,
+    /// The records of a mixed table in the user's units, as the file has them.
+    pub user_rows: Option<UserRows>,
     /// The known density of a built-in mixture.
     pub mixture: Option<Mixture>,
     /// Remarks for the user, one sentence each without a period: constant columns.
     pub notes: Vec<String>,
+}
+
+/// Records in the user's units, in the order of [`Dataset::records`].
+///
+/// Each has a number for each column that is learnt, as [`TableShape::learnt`](crate::TableShape::learnt)
+/// names them: of a category it is the place of its text among [`Style::levels`](crate::Style::levels),
+/// and NaN of a blank.
+#[derive(Clone, Debug)]
+pub struct UserRows {
+    cols: usize,
+    values: Vec<f64>,
+}
+
+impl UserRows {
+    /// Numbers of a record.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Number of records.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.cols
+    }
+
+    /// Record `index`.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[must_use]
+    pub fn row(&self, index: usize) -> &[f64] {
+        &self.values[index * self.cols..][..self.cols]
+    }
+
+    /// All records, row by row.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
 }
 
 /// How records that are not trained on are told from the others.
@@ -99,14 +142,28 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         Normalize::Auto => loaded.auto,
         given => given,
     };
-    let is_table = matches!(loaded.shape, RecordShape::Table(_));
-    let known = is_table.then(|| limits(&loaded.raw, loaded.cols, splits.train.clone()));
-    let (records, mut transform, remarks) =
-        normalize(loaded.raw, loaded.cols, how, splits.train.clone())
-            .map_err(|problem| problem.at(path))?;
-    if let (Transform::Standardize { limits, .. }, Some(known)) = (&mut transform, known) {
-        *limits = known;
-    }
+    let cols = loaded.cols;
+    let (user_rows, (records, transform, remarks)) = match (how, &loaded.shape, loaded.raw) {
+        (Normalize::Columns, RecordShape::Table(table), Raw::Doubles(values)) => {
+            let (encoding, records) =
+                Encoding::fit(&values, &table.levels(), splits.train.clone(), seed);
+            let transform = Transform::Columns(encoding);
+            (
+                Some(UserRows { cols, values }),
+                (records, transform, Vec::new()),
+            )
+        }
+        (how, shape, raw) => {
+            let is_table = matches!(shape, RecordShape::Table(_));
+            let known = is_table.then(|| limits(&raw, cols, splits.train.clone()));
+            let (records, mut transform, remarks) = normalize(raw, cols, how, splits.train.clone())
+                .map_err(|problem| problem.at(path))?;
+            if let (Transform::Standardize { limits, .. }, Some(known)) = (&mut transform, known) {
+                *limits = known;
+            }
+            (None, (records, transform, remarks))
+        }
+    };
     Ok(Dataset {
         name,
         source,
@@ -117,13 +174,16 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         classes: loaded.classes,
         shape: loaded.shape,
         transform,
+        user_rows,
         mixture: loaded.mixture,
         notes: [loaded.notes, remarks].concat(),
     })
 }
 
-/// `mnist` of `data/mnist`, `rows` of `data/rows.csv`, `train` of `train.idx3.gz`.
-fn stem(path: &Path) -> String {
+/// The name of a file or directory without what follows its first dot: `mnist` of `data/mnist`, `rows` of
+/// `data/rows.csv`, `train` of `train.idx3.gz`.
+#[must_use]
+pub fn stem(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     let name = name.to_string_lossy();
     if path.is_dir() {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use crate::config::Normalize;
+use crate::config::{ColumnKind, Normalize};
 use crate::draw::builtin_names;
 
 /// Data that could not be loaded or written.
@@ -162,7 +162,7 @@ pub enum DataProblem {
     )]
     Strays { column: String, strays: Vec<Stray> },
     #[error(
-        "data.{key}: found {found:?}, expected one of the columns {}",
+        "{key}: found {found:?}, expected one of the columns {}",
         list(expected)
     )]
     UnknownColumn {
@@ -170,13 +170,22 @@ pub enum DataProblem {
         found: String,
         expected: Vec<String>,
     },
+    #[error(
+        "column {}: found {found}, expected a {expected}, as [columns] says",
+        excerpt(column)
+    )]
+    NotOfKind {
+        column: String,
+        found: String,
+        expected: ColumnKind,
+    },
     #[error("found a missing value in every record, expected complete records: {columns}")]
     NoCompleteRecord { columns: String },
     #[error("found no column with different values, expected at least one")]
     NothingToLearn,
     #[error("{place}: found {found}, expected a finite 32-bit number")]
     NotFinite { place: String, found: f64 },
-    #[error("normalize is {0}, expected none or standardize for floats")]
+    #[error("normalize is {0}, expected none or standardize for floats, columns for tables")]
     Normalize(Normalize),
     #[error(
         "splits of {found} records (train, valid, test), expected 1 or more to train and no more \
@@ -355,12 +364,16 @@ impl DataError {
                 ));
             }
             P::UnknownColumn { .. } => "name a column as its header does, or by its number from 1",
+            P::NotOfKind { .. } => {
+                "take the column out of [columns], or say there that it is another kind: number, \
+                 category or leave-out"
+            }
             P::NoCompleteRecord { .. } => {
                 "leave out the columns with the most missing values by name, with data.drop=[\"NAME\"]"
             }
             P::NothingToLearn => "bring records that differ in at least one column",
             P::NotFinite { .. } => MISSING_VALUES,
-            P::Normalize(_) => "pixels and gcn are for bytes (images)",
+            P::Normalize(_) => "pixels and gcn are for bytes (images), columns is for tables",
             P::Splits { .. } => "lower train, valid or test in [data]",
             P::Count { .. } => "choose another number with data.count=1000",
             P::NotBuilt => {
@@ -541,6 +554,7 @@ mod tests {
             P::Codec { .. } => 46,
             P::TooManyRecords { .. } => 47,
             P::Variable { .. } => 48,
+            P::NotOfKind { .. } => 49,
         }
     }
 
@@ -552,7 +566,7 @@ mod tests {
         let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
         let stray = Stray { line: 7, cell: "Total".into() };
         let (found, expected) = (3, 4);
-        let rows: [(DataProblem, &str, &str, &str); 49] = [
+        let rows: [(DataProblem, &str, &str, &str); 50] = [
             (P::Missing, "no such file", "expected a path", "built-in sources: "),
             (P::Unreadable(denied()), "cannot be read", "", "permissions"),
             (P::Unwritable(denied()), "cannot be written", "", "permissions"),
@@ -592,7 +606,7 @@ mod tests {
                 r"a\u{1b} (a\u{1b}, b)", "expected numbers", r#"data.drop=["a\u001B"]"#),
             (P::Strays { column: "a".into(), strays: vec![stray] },
                 "\"Total\" on line 7", "expected a number", r#"data.drop=["a"]"#),
-            (P::UnknownColumn { key: "drop", found: "x".into(), expected: names() },
+            (P::UnknownColumn { key: "data.drop", found: "x".into(), expected: names() },
                 "\"x\"", r"a\u{1b}, b", "number from 1"),
             (P::NoCompleteRecord { columns: "a 3".into() }, "every record", "complete records", "data.drop="),
             (P::NothingToLearn, "no column", "at least one", "differ"),
@@ -609,6 +623,8 @@ mod tests {
                 "to_feather('again.feather', "),
             (P::TooManyRecords { found: 5, expected: 4 }, "found 5", "at most 4", "bring a part"),
             (P::Variable { name: "X", found: "y".into(), expected: "z" }, "X is \"y\"", "expected z", "unset X"),
+            (P::NotOfKind { column: "a\u{1b}".into(), found: "x".into(), expected: ColumnKind::Number },
+                r"a\u{1b}: found x", "expected a number", "leave-out"),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

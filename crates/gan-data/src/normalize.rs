@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use gan_kernels::{Affine, ByteScale, Records, Values};
+use gan_kernels::{Affine, ByteScale, Head, Records, Values};
 use serde::{Deserialize, Serialize};
 
+use crate::columns::Encoding;
 use crate::config::Normalize;
 use crate::error::{DataProblem, listed};
 use crate::mapped::Form;
@@ -38,6 +39,9 @@ pub enum Transform {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         limits: Vec<[f64; 2]>,
     },
+    /// The columns of a mixed table, which have another number of values for the players than for the
+    /// user.
+    Columns(Encoding),
     /// Global contrast normalisation to pictures in `[0, 255]`.
     ///
     /// Each image's own brightness and contrast are gone, so a generated one gets the averages of
@@ -53,26 +57,31 @@ pub enum Transform {
 }
 
 impl Transform {
-    /// Brings one generated record back to the user's units, in place.
-    ///
-    /// Image bytes are limited to `[0, 255]`, not rounded.
-    ///
-    /// # Panics
-    /// If the record does not have one value per standardised column.
-    #[track_caller]
-    pub fn invert(&self, row: &mut [f32]) {
-        let exact = self.user_row(row);
-        let rounded = exact.into_iter().map(|value| value as f32);
-        row.iter_mut()
-            .zip(rounded)
-            .for_each(|(value, user)| *value = user);
+    /// Values that the user has of a record that the players have `cols` values of.
+    #[must_use]
+    pub fn user_cols(&self, cols: usize) -> usize {
+        match self {
+            Self::Columns(encoding) => encoding.columns().len(),
+            _ => cols,
+        }
+    }
+
+    /// How the values of a record are grouped into columns; none where each is a column of its own.
+    #[must_use]
+    pub fn heads(&self) -> Vec<Head> {
+        match self {
+            Self::Columns(encoding) => encoding.heads(),
+            _ => Vec::new(),
+        }
     }
 
     /// One generated record in the user's units, in 64 bits: where a column is far from 0, 32 would
     /// not hold its differences.
     ///
+    /// Image bytes are limited to `[0, 255]`, not rounded.
+    ///
     /// # Panics
-    /// As [`Self::invert`].
+    /// If the record does not have one value per standardised column, or per level and scalar.
     #[must_use]
     #[track_caller]
     pub fn user_row(&self, row: &[f32]) -> Vec<f64> {
@@ -84,6 +93,7 @@ impl Transform {
             bytes.collect()
         };
         match self {
+            Self::Columns(encoding) => encoding.user_row(row),
             Self::Identity => values.collect(),
             Self::Pixels => to_bytes(255.0, 0.0),
             Self::Gcn {
@@ -104,14 +114,30 @@ impl Transform {
         }
     }
 
+    /// Generated records of `cols` values in the user's units, row by row, as far as 32 bits hold them:
+    /// for pictures.
+    ///
+    /// # Panics
+    /// As [`Self::user_row`].
+    #[must_use]
+    #[track_caller]
+    pub fn user_values(&self, rows: &[f32], cols: usize) -> Vec<f32> {
+        let mut values = Vec::with_capacity(rows.len() / cols * self.user_cols(cols));
+        for row in rows.chunks_exact(cols) {
+            values.extend(self.user_row(row).into_iter().map(|value| value as f32));
+        }
+        values
+    }
+
     /// A record of the user's units as the players would see it; bytes but for their contrast.
     ///
     /// # Panics
-    /// As [`Self::invert`].
+    /// If the record does not have one value per column.
     #[must_use]
     #[track_caller]
     pub fn player_row(&self, row: &[f64]) -> Vec<f32> {
         match self {
+            Self::Columns(encoding) => encoding.player_row(row),
             Self::Standardize { mean, std, .. } => {
                 assert!(row.len() == mean.len(), "transform: one value per column");
                 let scaled = row.iter().zip(mean.iter().zip(std));
@@ -156,6 +182,7 @@ pub(crate) fn normalize(
             let transform = Transform::Standardize { mean, std, limits };
             (unchanged(values), transform)
         }
+        (Normalize::Columns, _) => return Err(DataProblem::Normalize(how)),
         (Normalize::Pixels | Normalize::Gcn, raw) if raw.form() != Form::Bytes => {
             return Err(DataProblem::Normalize(how));
         }
@@ -330,6 +357,14 @@ mod tests {
         (records, transform)
     }
 
+    /// Brings `row` to the user's units, as far as 32 bits hold them.
+    fn invert(transform: &Transform, row: &mut [f32]) {
+        let user = transform.user_row(row);
+        row.iter_mut()
+            .zip(user)
+            .for_each(|(value, user)| *value = user as f32);
+    }
+
     fn row(records: &Records, row: usize) -> Vec<f32> {
         let mut out = vec![0.0; records.cols()];
         records.copy_row(row, &mut out);
@@ -345,7 +380,7 @@ mod tests {
         assert_eq!(row(&records, 2), [7.0, 0.0]);
         assert!(notes[0].starts_with("column 2 is constant"), "{notes:?}");
         let mut back = row(&records, 2);
-        transform.invert(&mut back);
+        invert(&transform, &mut back);
         assert_eq!(back, [9.0, 0.1]);
     }
 
@@ -382,7 +417,7 @@ mod tests {
         let (records, transform) = apply(Raw::Bytes(vec![77; 10]), 5, Normalize::Gcn, 2);
         assert_eq!(row(&records, 1), [0.0; 5]);
         let mut back = [0.0; 5];
-        transform.invert(&mut back);
+        invert(&transform, &mut back);
         assert_eq!(back, [77.0; 5]);
     }
 
@@ -391,7 +426,7 @@ mod tests {
         let image = [10, 200, 30, 90, 255];
         let (records, transform) = apply(Raw::Bytes(image.to_vec()), 5, Normalize::Gcn, 1);
         let mut back = row(&records, 0);
-        transform.invert(&mut back);
+        invert(&transform, &mut back);
         for (back, byte) in back.iter().zip(image) {
             assert!((back - f32::from(byte)).abs() < 1e-3, "{back} {byte}");
         }
@@ -403,7 +438,7 @@ mod tests {
         let mut values = row(&records, 0);
         assert_eq!(values[2], 1.0);
         values[0] = -0.5;
-        transform.invert(&mut values);
+        invert(&transform, &mut values);
         assert_eq!(values[0], 0.0);
         assert!((values[1] - 51.0).abs() < 1e-4 && values[2] == 255.0);
     }

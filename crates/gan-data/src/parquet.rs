@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::io::{self, Cursor, Write};
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Once};
 
@@ -424,14 +425,17 @@ enum Written {
     Double(usize),
     Whole(usize),
     Truth(usize),
-    Words(usize, [String; 2]),
     Days(usize),
     /// Seconds since 1970, in steps of so many microseconds.
     Times(usize, i64),
     /// Seconds since midnight, likewise.
     Clock(usize, i64),
+    /// The place of a text.
+    Level(usize, Vec<String>),
     /// The same text in every record.
     Constant(String),
+    /// The number of the record, from this one on.
+    Counted(u64),
 }
 
 /// Writes records as a Parquet file, compressed with Snappy.
@@ -444,8 +448,8 @@ pub(crate) fn write(
     let field = |(name, column): &(String, Written)| {
         Field::new(
             name,
-            column.array(&[], contents.cols, 0).data_type().clone(),
-            false,
+            column.array(&[], contents.cols, 0..0).data_type().clone(),
+            column.may_be_blank(contents.shape),
         )
     };
     let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
@@ -453,11 +457,10 @@ pub(crate) fn write(
     let properties = Some(properties.build());
     let mut writer = ArrowWriter::try_new(file, schema.clone(), properties)?;
     for part in contents.parts() {
-        let count = part.len();
-        let rows = next(part)?;
+        let rows = next(part.clone())?;
         let arrays = columns
             .iter()
-            .map(|(_, column)| column.array(&rows, contents.cols, count));
+            .map(|(_, column)| column.array(&rows, contents.cols, part.clone()));
         let batch = RecordBatch::try_new(schema.clone(), arrays.collect());
         writer.write(&batch.map_err(io::Error::other)?)?;
         if writer.in_progress_size() > GROUP {
@@ -488,6 +491,7 @@ fn written(contents: Contents<'_>) -> Vec<(String, Written)> {
     let columns = table.columns.iter().map(|column| {
         let written = match &column.role {
             Role::Constant(text) => Written::Constant(text.clone()),
+            Role::Counted(first) => Written::Counted(*first),
             Role::Values(style) => Written::of(style, values.next().unwrap_or(contents.cols)),
         };
         (column.name.clone(), written)
@@ -505,7 +509,8 @@ impl Written {
             {
                 Self::Truth(at)
             }
-            Style::Truth(words) => Self::Words(at, words.clone()),
+            Style::Truth(words) => Self::Level(at, words.to_vec()),
+            Style::Category(texts) => Self::Level(at, texts.clone()),
             Style::Time(pattern) => {
                 let step = match pattern {
                     fraction if fraction.contains("%.f") => 1,
@@ -521,40 +526,75 @@ impl Written {
         }
     }
 
-    /// The column of `count` records, rows of `cols` values.
-    fn array(&self, rows: &[f64], cols: usize, count: usize) -> ArrayRef {
-        let values = |at: usize| rows.iter().skip(at).step_by(cols).copied();
+    /// True if a value may be missing.
+    fn may_be_blank(&self, shape: &RecordShape) -> bool {
+        let RecordShape::Table(table) = shape else {
+            return false;
+        };
+        let at = match self {
+            Self::Single(at)
+            | Self::Double(at)
+            | Self::Whole(at)
+            | Self::Truth(at)
+            | Self::Days(at)
+            | Self::Times(at, _)
+            | Self::Clock(at, _)
+            | Self::Level(at, _) => *at,
+            Self::Constant(_) | Self::Counted(_) => return false,
+        };
+        let is_learnt = |column: &&table::Column| matches!(column.role, Role::Values(_));
+        let column = table.columns.iter().filter(is_learnt).nth(at);
+        column.is_some_and(|column| column.blank.is_some())
+    }
+
+    /// The column of the records `part`, rows of `cols` values; those that are NaN are missing.
+    fn array(&self, rows: &[f64], cols: usize, part: Range<usize>) -> ArrayRef {
+        let count = part.len();
+        let values = |at: usize| {
+            let values = rows.iter().skip(at).step_by(cols);
+            values.map(|value| (!value.is_nan()).then_some(*value))
+        };
         let micros = |at: usize, step: i64| {
             let steps = move |seconds: f64| (seconds * 1e6 / step as f64).round() as i64;
-            values(at).map(move |seconds| steps(seconds).saturating_mul(step))
+            values(at).map(move |seconds| Some(steps(seconds?).saturating_mul(step)))
         };
         match self {
-            Self::Single(at) => Arc::new(Float32Array::from_iter_values(
-                values(*at).map(|value| value as f32),
-            )),
-            Self::Double(at) => Arc::new(Float64Array::from_iter_values(values(*at))),
-            Self::Whole(at) => Arc::new(Int64Array::from_iter_values(
-                values(*at).map(|value| value as i64),
-            )),
-            Self::Truth(at) => {
-                let truths: Vec<bool> = values(*at).map(|value| value >= 0.5).collect();
-                Arc::new(BooleanArray::from(truths))
+            Self::Single(at) => {
+                // Of columns that are no table's, in which NaN is a number.
+                let values = rows.iter().skip(*at).step_by(cols);
+                Arc::new(Float32Array::from_iter_values(
+                    values.map(|value| *value as f32),
+                ))
             }
-            Self::Words(at, words) => {
-                let word = |value: f64| &words[usize::from(value >= 0.5)];
-                Arc::new(StringArray::from_iter_values(values(*at).map(word)))
+            Self::Double(at) => Arc::new(Float64Array::from_iter(values(*at))),
+            Self::Whole(at) => {
+                let whole = values(*at).map(|value| value.map(|value| value as i64));
+                Arc::new(Int64Array::from_iter(whole))
+            }
+            Self::Truth(at) => {
+                let truths = values(*at).map(|value| value.map(|value| value >= 0.5));
+                Arc::new(BooleanArray::from_iter(truths))
+            }
+            Self::Level(at, texts) => {
+                let text = |place: Option<f64>| texts.get(place?.round() as usize);
+                Arc::new(StringArray::from_iter(values(*at).map(text)))
             }
             Self::Days(at) => {
-                let days = values(*at).map(|days| days.round() as i32);
-                Arc::new(Date32Array::from_iter_values(days))
+                let days = values(*at).map(|days| Some(days?.round() as i32));
+                Arc::new(Date32Array::from_iter(days))
             }
-            Self::Times(at, step) => Arc::new(TimestampMicrosecondArray::from_iter_values(micros(
-                *at, *step,
-            ))),
+            Self::Times(at, step) => {
+                Arc::new(TimestampMicrosecondArray::from_iter(micros(*at, *step)))
+            }
             Self::Clock(at, step) => {
                 const LAST: i64 = 86_400_000_000 - 1;
-                let clock = micros(*at, *step).map(|time| time.clamp(0, LAST));
-                Arc::new(Time64MicrosecondArray::from_iter_values(clock))
+                let clock = micros(*at, *step).map(|time| Some(time?.clamp(0, LAST)));
+                Arc::new(Time64MicrosecondArray::from_iter(clock))
+            }
+            Self::Counted(first) => {
+                let number = |index: usize| first.saturating_add(index as u64);
+                let numbers = part.map(|index| i64::try_from(number(index)).unwrap_or(i64::MAX));
+                Arc::new(Int64Array::from_iter_values(numbers))
             }
             Self::Constant(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
                 // A number that is written otherwise, such as 007, is a text.

@@ -68,7 +68,7 @@ impl RecordShape {
         }
     }
 
-    /// Rounds a record in the user's units to what a file of this shape holds.
+    /// Rounds a record in the user's units to what a file of this shape holds; blanks stay.
     ///
     /// # Panics
     /// If it is a table's, and there is not one value for each column that is learnt.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::{DataConfig, Format};
+use crate::config::{DataConfig, Format, Normalize};
 use crate::error::{DataError, DataProblem};
 use crate::input::{Input, as_text, extension, list};
 #[cfg(feature = "parquet")]
@@ -19,6 +19,36 @@ pub(crate) const COLUMNS: [&str; 5] = ["parquet", "pq", "feather", "arrow", "ipc
 
 /// The largest height and width that pictures are brought to.
 const LARGEST_SIDE: usize = 4096;
+
+/// What a path holds, as far as its name tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileContents {
+    /// A table, as text or of typed columns.
+    Table,
+    /// Arrays of numbers.
+    Array,
+    /// Images, or a directory.
+    Images,
+}
+
+/// What the file or directory at `path` holds by its name; none if nothing is there, or its name says
+/// nothing.
+#[must_use]
+pub fn contents_of(path: &Path) -> Option<FileContents> {
+    if path.is_dir() {
+        return Some(FileContents::Images);
+    }
+    if !path.exists() {
+        return None;
+    }
+    match extension(path).as_str() {
+        "bin" => Some(FileContents::Images),
+        _ if idx::is_idx_name(path) => Some(FileContents::Images),
+        "npy" | "npz" | "safetensors" => Some(FileContents::Array),
+        table if TABLES.contains(&table) || COLUMNS.contains(&table) => Some(FileContents::Table),
+        _ => None,
+    }
+}
 
 /// What the configuration says of how a file is read.
 #[derive(Clone, Copy)]
@@ -45,6 +75,8 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
             columns: config.columns.as_deref(),
             drop: &config.drop,
             all: image.is_some(),
+            mixed: (config.normalize == Normalize::Columns && image.is_none())
+                .then_some(&config.kinds),
         },
     };
     if idx::is_idx(&input) {

@@ -49,6 +49,17 @@ impl FileKind {
         "parquet",
     ];
 
+    /// True if the file holds columns with names, and not one array.
+    #[must_use]
+    pub fn is_table(self) -> bool {
+        match self {
+            Self::Table => true,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => true,
+            Self::Npy | Self::Npz | Self::Safetensors => false,
+        }
+    }
+
     /// The kind that the name of a file asks for, if there is one.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
@@ -252,10 +263,11 @@ fn write_table(
         writer.write_record(names.iter().map(|name| guarded(name).into_owned()))?;
     }
     for part in contents.parts() {
-        for row in next(part)?.chunks_exact(contents.cols) {
+        let first = part.start;
+        for (index, row) in next(part)?.chunks_exact(contents.cols).enumerate() {
             match contents.shape {
                 RecordShape::Table(table) => {
-                    let cells = table.cells(row);
+                    let cells = table.cells(row, first + index);
                     writer.write_record(cells.iter().map(|cell| guarded(cell).into_owned()))?;
                 }
                 _ => writer.write_record(row.iter().map(|&value| shortest(value)))?,

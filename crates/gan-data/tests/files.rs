@@ -453,7 +453,7 @@ fn npy_of_structures_is_a_table_of_their_fields() {
     let RecordShape::Table(table) = &data.shape else {
         panic!("{:?}", data.shape);
     };
-    let cells = table.cells(&[354.0, 1.9, 14_000.0, 0.0, 19e9 + 0.125, 1_641_609.5]);
+    let cells = table.cells(&[354.0, 1.9, 14_000.0, 0.0, 19e9 + 0.125, 1_641_609.5], 0);
     let expected = "354 1.9 2008-05-01 False kg 19000000000.125 1970-01-20T00:00:09.500";
     assert_eq!(cells.join(" "), expected);
     let notes = data.notes.join("; ");

@@ -17,7 +17,7 @@ fn cells(dataset: &Dataset, index: usize) -> String {
     let mut user = dataset.transform.user_row(&row(dataset, index));
     dataset.shape.round(&mut user);
     match &dataset.shape {
-        RecordShape::Table(table) => table.cells(&user).join(" "),
+        RecordShape::Table(table) => table.cells(&user, index).join(" "),
         other => panic!("{other:?}"),
     }
 }

@@ -45,6 +45,7 @@
 //! Nothing here prints, reads a command line or listens to signals: what happens is told to the
 //! caller, and what goes wrong is a [`Problem`](problem::Problem).
 
+pub mod condition;
 pub mod config;
 pub mod device;
 pub mod diagnosis;

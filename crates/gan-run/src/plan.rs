@@ -26,6 +26,8 @@ pub struct Plan {
     sources: Sources,
     /// Name of the preset or file.
     name: String,
+    /// Name of the directory in `runs/`, but for its number.
+    folder: String,
     start: Start,
 }
 
@@ -67,12 +69,22 @@ impl Plan {
         Ok(Self {
             config,
             name: sources.name.clone(),
+            folder: sources.name.clone(),
             sources,
             start: Start::New {
                 out: out.map(Path::to_path_buf),
                 existing,
             },
         })
+    }
+
+    /// Names the directory of a new run in `runs/`, but for its number, otherwise than the preset.
+    #[must_use]
+    pub fn in_folder(self, name: impl Into<String>) -> Self {
+        Self {
+            folder: name.into(),
+            ..self
+        }
     }
 
     /// The continuation of a run: of `which`, or of the newest in `runs/`.
@@ -135,6 +147,7 @@ impl Plan {
             config,
             sources,
             name: record.preset.clone(),
+            folder: record.preset.clone(),
             start: Start::Resumed {
                 dir,
                 checkpoint,
@@ -169,7 +182,7 @@ impl Plan {
 
     /// Loads the data, and keeps what a training shows of it.
     fn load(&mut self, observer: &mut dyn Observer) -> Result<(Shown, TrainingData), Problem> {
-        let dataset = gan_data::load(&self.config.data, self.config.seed)?;
+        let dataset = self.config.load_data()?;
         let train = dataset.records.slice(dataset.splits.train.clone());
         let mut notes = dataset.notes.clone();
         if let (Start::New { .. }, Some(own)) = (&self.start, self.sources.own_length()) {
@@ -198,7 +211,7 @@ impl Plan {
         let data = TrainingData {
             records: train,
             mean: dataset.mean(),
-            heads: Vec::new(),
+            heads: dataset.transform.heads(),
         };
         Ok((shown, data))
     }
@@ -227,7 +240,7 @@ impl Plan {
             Start::New { .. } => None,
         };
         let dir = match self.start {
-            Start::New { out, existing } => RunDir::create(out.as_deref(), &self.name, existing)?,
+            Start::New { out, existing } => RunDir::create(out.as_deref(), &self.folder, existing)?,
             Start::Resumed {
                 dir,
                 checkpoint,
@@ -432,10 +445,9 @@ fn backdrop(dataset: &Dataset, record: &RecordInfo) -> Backdrop {
     let cols = dataset.records.cols();
     let wanted = pictures::backdrop_count(&record.shape, cols);
     let rows = dataset.splits.train.clone().take(wanted);
-    let mut data = gan_eval::gather(&dataset.records, rows);
-    record.to_user_units(&mut data, cols);
+    let data = gan_eval::gather(&dataset.records, rows);
     Backdrop {
-        data,
+        data: record.user_values(&data, cols),
         mixture: dataset.mixture.clone(),
         discriminator: Vec::new(),
         surface: None,

@@ -97,7 +97,7 @@ impl Probe {
         mixture: Option<&Mixture>,
     ) -> Result<ProbeReading, BackendError> {
         // As many as records, since nearest neighbours are nearer among more.
-        let mut samples = trainer.sample(self.seed, 0, self.records.len() / self.cols)?;
+        let samples = trainer.sample(self.seed, 0, self.records.len() / self.cols)?;
         let asked = self.records.len().min(ASKED * self.cols);
         let asked = [&self.records[..asked], &samples[..asked]].concat();
         let saturation = saturation(&trainer.discriminate(&asked)?);
@@ -106,8 +106,7 @@ impl Probe {
         let lost_values = self.discrete.as_ref().map(|columns| columns.lost(points));
         let probe_samples = points.rows();
         let found = mixture.map(|mixture| {
-            record.to_user_units(&mut samples, self.cols);
-            let modes = modes_of(mixture, &samples);
+            let modes = modes_of(mixture, &record.user_values(&samples, self.cols));
             Found {
                 modes_found: modes.modes_found,
                 modes: modes.modes,

@@ -4,11 +4,13 @@ use std::error::Error;
 use std::io;
 use std::path::Path;
 
-use gan_data::DataError;
+use gan_data::{DataError, DataProblem};
 use gan_eval::EvalError;
 use gan_kernels::BackendError;
 use gan_model::{CheckpointError, ConfigError};
 use gan_pictures::PictureError;
+
+use crate::text::shell_word;
 
 /// Something that keeps a command from being carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,11 +166,23 @@ macro_rules! failures {
 }
 
 failures! {
-    DataError, |error| error.hint().map(|hint| as_flag(&hint));
+    DataError, data_hint;
     BackendError, device_hint;
     EvalError, evaluation_hint;
     CheckpointError, CheckpointError::hint;
     ConfigError, |_| None;
+}
+
+/// What a user can do about `error` of data, in the words of the program.
+fn data_hint(error: &DataError) -> Option<String> {
+    let hint = as_flag(&error.hint()?);
+    Some(match error.problem {
+        DataProblem::TextColumns { .. } => format!(
+            "{hint}, or learn texts as well: gan-cli train {}",
+            shell_word(&error.path)
+        ),
+        _ => hint,
+    })
 }
 
 /// `hint` with the key of `[data]` that it ends in, such as `data.drop=["id"]`, as a flag that can be

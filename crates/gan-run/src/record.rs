@@ -1,8 +1,9 @@
 //! The description of the training data that a checkpoint carries, so that sampling needs no data.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use gan_data::{Dataset, RecordShape, Records, Transform, Values};
+use gan_data::{Dataset, RecordShape, Records, Transform, UserRows, Values};
 use gan_eval::{DiscreteColumns, Points, gather};
 use sha2::{Digest, Sha256};
 
@@ -32,7 +33,10 @@ impl RecordInfo {
         Self {
             preset: preset.to_owned(),
             data: dataset.source.clone(),
-            fingerprint: fingerprint(train),
+            fingerprint: match &dataset.user_rows {
+                Some(rows) => fingerprint_of_table(rows, dataset.splits.train.clone()),
+                None => fingerprint(train),
+            },
             train_records: train.rows(),
             shape: dataset.shape.clone(),
             transform: dataset.transform.clone(),
@@ -115,6 +119,20 @@ impl RecordInfo {
                 return wrong("shape", format!("images of {channels}×{height}×{width}"));
             }
         }
+        if let Transform::Columns(encoding) = &self.transform {
+            let damaged = |found: String| {
+                let text = format!("{name}: annotation transform is damaged: found {found}");
+                Problem::failed(text).hint(OTHER_CHECKPOINT)
+            };
+            let RecordShape::Table(table) = &self.shape else {
+                return Err(damaged("an encoding of records that are no table".into()));
+            };
+            encoding.check(&table.levels()).map_err(damaged)?;
+            return match encoding.width() {
+                width if width != cols => wrong("transform", format!("{width} scalars and levels")),
+                _ => Ok(()),
+            };
+        }
         if let Some(columns) = self.shape.columns().filter(|columns| columns.len() != cols) {
             return wrong("shape", format!("{} names of columns", columns.len()));
         }
@@ -147,7 +165,8 @@ impl RecordInfo {
     #[must_use]
     pub fn discrete_columns(&self, train: &Records) -> Option<DiscreteColumns> {
         const MOST: usize = 10_000;
-        if self.shape.image().is_some() {
+        // The values of a mixed table are the players' own.
+        if self.shape.image().is_some() || matches!(self.transform, Transform::Columns(_)) {
             return None;
         }
         let (rows, cols) = (train.rows().min(MOST), train.cols());
@@ -158,8 +177,7 @@ impl RecordInfo {
             let in_user_units = |value: f32| {
                 let mut row = vec![0.0; cols];
                 row[column] = value;
-                self.to_user_units(&mut row, cols);
-                f64::from(row[column])
+                f64::from(self.user_values(&row, cols)[column])
             };
             // What the way to the players' units and back has rounded is far below their unit.
             let small = 1e-5 * (in_user_units(1.0) - in_user_units(0.0)).abs();
@@ -229,12 +247,29 @@ impl RecordInfo {
         }
     }
 
-    /// Brings rows of `cols` values from the players' units to the user's, for pictures.
-    pub fn to_user_units(&self, rows: &mut [f32], cols: usize) {
-        for row in rows.chunks_exact_mut(cols) {
-            self.transform.invert(row);
-        }
+    /// Rows of `cols` values in the players' units in the user's, for pictures: of a mixed table these
+    /// are of another number of values.
+    #[must_use]
+    pub fn user_values(&self, rows: &[f32], cols: usize) -> Vec<f32> {
+        self.transform.user_values(rows, cols)
     }
+}
+
+/// SHA-256 of the records `train` of a mixed table in the user's units, which are fewer numbers than
+/// the players see.
+fn fingerprint_of_table(rows: &UserRows, train: Range<usize>) -> String {
+    let mut hash = Sha256::new();
+    hash.update((rows.cols() as u64).to_le_bytes());
+    for index in train {
+        // Every NaN is the same blank.
+        let bits = rows.row(index).iter().map(|value| match value.is_nan() {
+            true => f64::NAN.to_bits(),
+            false => value.to_bits(),
+        });
+        let bytes: Vec<u8> = bits.flat_map(u64::to_le_bytes).collect();
+        hash.update(&bytes);
+    }
+    hexadecimal(&hash.finalize())
 }
 
 /// SHA-256 of the stored form of `records`, in hexadecimal.
@@ -384,8 +419,7 @@ mod tests {
             let (record, mut found) = (record(transform), rows);
             assert!(record.to_players_units(&mut found, 2));
             assert_eq!(found, expected);
-            record.to_user_units(&mut found, 2);
-            assert_eq!(found, rows);
+            assert_eq!(record.user_values(&found, 2), rows);
         }
         let mut pixels = rows;
         assert!(!record(Transform::Pixels).to_players_units(&mut pixels, 2));

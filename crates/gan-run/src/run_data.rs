@@ -3,7 +3,7 @@
 use std::mem::discriminant;
 use std::path::Path;
 
-use gan_data::{DataProblem, Dataset, RecordShape, Records, Transform};
+use gan_data::{DataProblem, Dataset, FileContents, RecordShape, Records, Transform};
 
 use crate::config::presets;
 use crate::model::Model;
@@ -29,7 +29,7 @@ impl RunData {
     /// # Errors
     /// If it is not there, or its records are not what the generator makes.
     pub fn load(model: &Model, given: Option<&Path>) -> Result<Self, Problem> {
-        let mut config = model.config.data.clone();
+        let mut config = model.config.data_config();
         if let Some(given) = given {
             config.source = named_data(given)?;
             let built_in = gan_data::builtin_names().contains(&config.source.as_str());
@@ -59,6 +59,50 @@ impl RunData {
             warning,
         })
     }
+}
+
+/// A file of data in the place of a preset, and the preset that learns it.
+pub struct DataFile {
+    /// The file, for `data.source`.
+    pub source: String,
+    /// The name of the preset.
+    pub preset: &'static str,
+    /// The name of the file without its extensions, after which a run is named.
+    pub name: String,
+}
+
+/// What to train if `what` is a file of data, and no preset or configuration.
+///
+/// # Errors
+/// If it is images, for which several presets may be meant.
+pub fn data_file(what: &Path) -> Result<Option<DataFile>, Problem> {
+    if what
+        .to_str()
+        .is_some_and(|name| presets::find(name).is_some())
+    {
+        return Ok(None);
+    }
+    let preset = match gan_data::contents_of(what) {
+        None => return Ok(None),
+        Some(FileContents::Table) => "mixed-table",
+        Some(FileContents::Array) => "table",
+        Some(FileContents::Images) => {
+            let path = shell_word(what);
+            return Err(Problem::usage(format!(
+                "{}: found data that may be images, expected a table, an array or a preset",
+                what.display()
+            ))
+            .hint(format!(
+                "name the preset as well: gan-cli train mnist --data {path} for small grey images, \
+                 gan-cli train cifar10-fc --data {path} for coloured ones"
+            )));
+        }
+    };
+    Ok(Some(DataFile {
+        source: named_data(what)?,
+        preset,
+        name: gan_data::stem(what),
+    }))
 }
 
 /// The source that `--data` means: typed there, `mnist` is a folder of that name if there is one, and
@@ -147,6 +191,7 @@ fn same_units(old: &Transform, new: &Transform) -> bool {
                 ..
             },
         ) => near(mean, other_mean) && near(std, other_std),
+        (Transform::Columns(old), Transform::Columns(new)) => old == new,
         _ => discriminant(old) == discriminant(new),
     }
 }

@@ -384,16 +384,17 @@ impl<'a, B: Backend> Training<'a, B> {
         let step = self.trainer.steps_done();
         let seed = self.config.seed;
         let one = self.trainer.sample(seed, 0, 1);
-        let cols = one.map_err(|error| self.broken(&error))?.len();
+        let player_cols = one.map_err(|error| self.broken(&error))?.len();
+        let cols = self.shown.record.transform.user_cols(player_cols);
         let grid = [self.config.run.rows, self.config.run.cols];
         let count = pictures::sample_count(&self.shown.record.shape, cols, grid);
         let samples = self.trainer.sample(seed, 0, count);
-        let mut samples = samples.map_err(|error| self.broken(&error))?;
-        self.shown.record.to_user_units(&mut samples, cols);
+        let samples = samples.map_err(|error| self.broken(&error))?;
+        let samples = self.shown.record.user_values(&samples, player_cols);
         // The mixture is in the units of the data as they came.
         let modes = self.shown.backdrop.modes();
         self.quality = modes.map(|mixture| probe::modes_of(mixture, &samples));
-        match cols {
+        match player_cols {
             1 => self.discriminate_axis()?,
             2 => self.discriminate_plane(&samples)?,
             _ => {}
@@ -423,12 +424,12 @@ impl<'a, B: Backend> Training<'a, B> {
     /// Asks D over the axis of one dimension.
     fn discriminate_axis(&mut self) -> Result<(), Problem> {
         // The data are in the user's units; standardised ones span about ±4 in the players'.
-        let mut axis: Vec<f32> = (0..AXIS_POINTS)
+        let axis: Vec<f32> = (0..AXIS_POINTS)
             .map(|i| 16.0 * i as f32 / (AXIS_POINTS - 1) as f32 - 8.0)
             .collect();
         let d = self.trainer.discriminate(&axis);
         let d = d.map_err(|error| self.broken(&error))?;
-        self.shown.record.to_user_units(&mut axis, 1);
+        let axis = self.shown.record.user_values(&axis, 1);
         let points = axis.into_iter().zip(d).map(|(x, d)| [x, d]);
         self.shown.backdrop.discriminator = points.collect();
         Ok(())

@@ -4,18 +4,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use gan_data::{Dataset, HeldOut, RecordShape, Role, Style, TableShape, Transform};
+use gan_data::{
+    ColumnEncoding, Dataset, FileContents, HeldOut, RecordShape, Role, Style, TableShape, Transform,
+};
 use gan_run::config::{Overrides, RunConfig};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
 use gan_run::run_data::named_data;
 use gan_run::run_dir;
-use gan_run::text::{five_digits, shell_word, thousands};
+use gan_run::text::{excerpt, five_digits, shell_word, thousands};
 
 use crate::output::Output;
 
-/// The preset whose `[data]` table is that of a path alone.
+/// The preset whose `[data]` table is that of a path that is no table.
 const PRESET: &str = "table";
+/// The preset of a table.
+const MIXED: &str = "mixed-table";
 /// Rows and columns of the sheet of records.
 const SHEET: [usize; 2] = [10, 10];
 
@@ -43,8 +47,13 @@ pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> 
     overrides.flag("--seed", "seed", args.seed.map(|seed| seed as i64));
     overrides.flag("PATH", "data.source", Some(named_data(&args.path)?));
     args.set.iter().try_for_each(|set| overrides.set(set))?;
-    let config = RunConfig::read(PRESET, &overrides)?;
-    let dataset = gan_data::load(&config.data, config.seed)?;
+    // As `gan-cli train PATH` takes it.
+    let preset = match gan_data::contents_of(&args.path) {
+        Some(FileContents::Table) => MIXED,
+        _ => PRESET,
+    };
+    let config = RunConfig::read(preset, &overrides)?;
+    let dataset = config.load_data()?;
     let splits = &dataset.splits;
     output.line(format!("source   {}", dataset.source));
     output.line(format!(
@@ -84,6 +93,7 @@ pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> 
         Transform::Standardize { .. } => {
             "columns of mean 0 and deviation 1 over the training records"
         }
+        Transform::Columns(_) => "each column as what it is: ranks of numbers, and levels",
         Transform::Gcn { .. } => "images of mean 0 and one contrast",
         _ => "values as they are",
     };
@@ -127,19 +137,24 @@ fn range(dataset: &Dataset) -> String {
 
 /// The columns of a table, and what their training records hold.
 fn columns(table: &TableShape, transform: &Transform, output: Output) {
-    let limits: &[_] = match transform {
-        Transform::Standardize { limits, .. } => limits,
-        _ => &[],
+    let (limits, encodings): (&[_], &[_]) = match transform {
+        Transform::Standardize { limits, .. } => (limits, &[]),
+        Transform::Columns(encoding) => (&[], encoding.columns()),
+        _ => (&[], &[]),
     };
-    let mut limits = limits.iter();
+    let (mut limits, mut encodings) = (limits.iter(), encodings.iter());
     let rows = table.columns.iter().map(|column| {
         let words = match &column.role {
             Role::Constant(text) => format!("always {text}"),
+            Role::Counted(first) => format!("counts the records from {first} on"),
             Role::Values(style) => {
-                let range = limits
-                    .next()
-                    .map(|&[low, high]| format!(", {} to {}", style.write(low), style.write(high)));
-                in_words(style) + &range.unwrap_or_default()
+                let encoding = encodings.next();
+                let range = limits.next().copied().or_else(|| encoding?.range());
+                let range = range
+                    .filter(|_| style.levels().is_none())
+                    .map(|[low, high]| format!(", {} to {}", style.write(low), style.write(high)));
+                let more = encoding.map(|encoding| levels(style, encoding));
+                in_words(style) + &range.unwrap_or_default() + &more.unwrap_or_default()
             }
         };
         (&column.name, words)
@@ -152,6 +167,36 @@ fn columns(table: &TableShape, transform: &Transform, output: Output) {
     }
 }
 
+/// What a column is learnt as, beside its kind and range: its levels, those that many records share,
+/// and blanks.
+fn levels(style: &Style, encoding: &ColumnEncoding) -> String {
+    const SHOWN: usize = 6;
+    let percent = |share: f64| match 100.0 * share {
+        small if small < 0.1 => format!("{small:.2} %"),
+        percent => format!("{percent:.1} %"),
+    };
+    let (head, values) = (encoding.head(), encoding.values());
+    let shares = encoding.shares().iter().skip(usize::from(head.scalar));
+    let mut levels: Vec<_> = values.iter().zip(shares).collect();
+    // The most frequent first.
+    levels.sort_by(|a, b| b.1.total_cmp(a.1));
+    let level = |(value, share): &(&f64, &f64)| {
+        format!("{} {}", excerpt(&style.write(**value)), percent(**share))
+    };
+    let shown: Vec<_> = levels.iter().take(SHOWN).map(level).collect();
+    let more = if levels.len() > SHOWN { ", …" } else { "" };
+    let shown = format!("{}{more}", shown.join(", "));
+    let levels = match (head.scalar, values.len()) {
+        (true, 0) => String::new(),
+        (true, _) => format!("; often {shown}"),
+        (false, count) => format!("; {count} levels: {shown}"),
+    };
+    let blanks = encoding
+        .blanks()
+        .map(|share| format!("; {} blank", percent(share)));
+    levels + &blanks.unwrap_or_default()
+}
+
 fn in_words(style: &Style) -> String {
     match style {
         Style::Number(number) if number.scientific => "numbers with powers of ten".into(),
@@ -159,6 +204,7 @@ fn in_words(style: &Style) -> String {
         Style::Number(number) => format!("numbers of up to {} decimals", number.decimals),
         Style::Truth(_) => "one of two words".into(),
         Style::Time(pattern) => format!("times as {pattern}"),
+        Style::Category(_) => "category".into(),
     }
 }
 
@@ -170,10 +216,9 @@ fn draw(dataset: &Dataset, out: &std::path::Path) -> Result<(), Problem> {
         Some(_) => images,
         None => 10 * images,
     };
-    let mut rows = gan_eval::gather(&dataset.records, dataset.splits.train.clone().take(count));
-    for row in rows.chunks_exact_mut(cols) {
-        dataset.transform.invert(row);
-    }
+    let rows = gan_eval::gather(&dataset.records, dataset.splits.train.clone().take(count));
+    let rows = dataset.transform.user_values(&rows, cols);
+    let cols = dataset.transform.user_cols(cols);
     let title = format!("{}: training records", dataset.name);
     let backdrop = Backdrop::default();
     let picture = pictures::draw(&title, &dataset.shape, cols, &rows, SHEET, &backdrop)

@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf, is_separator};
 use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use gan_data::{Contents, FileKind};
+use gan_data::{Contents, FileKind, Transform};
+use gan_run::condition::Conditions;
 use gan_run::model::{Generator, Model, check_amount};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
@@ -16,6 +18,7 @@ use gan_run::text::{excerpt, nearest_word};
 
 use super::{DeviceArgs, load_model};
 use crate::output::Output;
+use crate::progress::Stages;
 
 /// The extension of a picture; those of values are [`FileKind::EXTENSIONS`].
 const PICTURE: &str = "png";
@@ -44,6 +47,10 @@ pub(crate) struct SampleArgs {
     /// .safetensors and .parquet hold the values [default: a picture beside the run's samples].
     #[arg(long, value_name = "FILE | FOLDER/")]
     out: Option<PathBuf>,
+    /// Write only samples that satisfy a condition on a column, such as `age>60`, `sex!=male` or
+    /// `cabin=` for a blank; may be repeated, and then all must hold.
+    #[arg(long = "where", value_name = "CONDITION")]
+    conditions: Vec<String>,
     /// Replace what `--out` already names: a file, or a folder of samples.
     #[arg(long, requires = "out")]
     overwrite: bool,
@@ -75,6 +82,11 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
         model: &model,
         seed,
         number: args.number,
+        conditions: Conditions::of(&args.conditions, &model.record)?,
+        drawn: 0,
+        chosen: Vec::new(),
+        found: 0,
+        stages: Stages::new(output),
     };
     match Form::of(&out)? {
         Form::Values(kind) => samples.write(&out, kind)?,
@@ -97,20 +109,73 @@ struct Samples<'a> {
     model: &'a Model,
     seed: u64,
     number: usize,
+    /// What they have to satisfy.
+    conditions: Conditions,
+    /// Samples that were drawn to find them.
+    drawn: usize,
+    /// Those among them that do and were not given yet, and how many were found in all.
+    chosen: Vec<f32>,
+    found: usize,
+    stages: Stages,
 }
 
+/// Samples that are drawn together to find those that satisfy conditions.
+const TOGETHER: usize = 4096;
+
 impl Samples<'_> {
+    /// The samples `part` of those that satisfy the conditions, in the players' units: the parts must
+    /// follow each other.
+    fn take(&mut self, part: Range<usize>) -> Result<Vec<f32>, Problem> {
+        if self.conditions.is_empty() {
+            return self.generator.sample(self.seed, part.start, part.len());
+        }
+        let (record, cols) = (&self.model.record, self.model.cols);
+        let most = Conditions::most_draws(self.number);
+        while self.found < part.end {
+            if self.drawn >= most {
+                return Err(self
+                    .conditions
+                    .too_rare(self.found, self.number, self.drawn));
+            }
+            let samples = self.generator.sample(self.seed, self.drawn, TOGETHER)?;
+            let user_cols = record.transform.user_cols(cols);
+            let users = record.written(&samples, cols);
+            let rows = samples
+                .chunks_exact(cols)
+                .zip(users.chunks_exact(user_cols));
+            for (row, user) in rows {
+                if self.conditions.hold(user) {
+                    self.chosen.extend_from_slice(row);
+                    self.found += 1;
+                }
+            }
+            self.drawn += TOGETHER;
+            let done = self.found as f64 / self.number as f64;
+            self.stages
+                .show("samples that satisfy --where", done.min(1.0));
+        }
+        let rest = self.chosen.split_off(part.len() * cols);
+        Ok(std::mem::replace(&mut self.chosen, rest))
+    }
+
     /// Writes their values, some at a time.
     fn write(&mut self, out: &Path, kind: FileKind) -> Result<(), Problem> {
         let (record, cols) = (&self.model.record, self.model.cols);
+        if matches!(record.transform, Transform::Columns(_)) && !kind.is_table() {
+            let text = format!(
+                "{}: found a table of columns of all kinds, whose texts and blanks no array holds",
+                out.display()
+            );
+            return Err(Problem::usage(text).hint("write a table: --out samples.csv or .parquet"));
+        }
         let contents = Contents {
             shape: &record.shape,
             rows: self.number,
-            cols,
+            cols: record.transform.user_cols(cols),
             double: record.is_double(),
         };
         gan_data::write_records(out, kind, contents, |part| {
-            let samples = self.generator.sample(self.seed, part.start, part.len())?;
+            let samples = self.take(part)?;
             Ok::<_, Problem>(record.written(&samples, cols))
         })
     }
@@ -126,10 +191,11 @@ impl Samples<'_> {
             .hint("write them to a .npy file, or to a folder with --out FOLDER/"));
         }
         check_amount("-n", number, cols)?;
-        let mut samples = self.generator.sample(self.seed, 0, number)?;
+        let samples = self.take(0..number)?;
         let (name, step) = (model.path.display(), model.checkpoint.step);
         let title = format!("{name}, step {step}, seed {}", self.seed);
-        model.record.to_user_units(&mut samples, cols);
+        let samples = model.record.user_values(&samples, cols);
+        let cols = model.record.transform.user_cols(cols);
         let (grid, backdrop) = (near_square(number), Backdrop::default());
         let picture = pictures::draw(&title, shape, cols, &samples, grid, &backdrop)
             .map_err(Problem::undrawn(out))?;
@@ -162,8 +228,8 @@ impl Samples<'_> {
         let folder = builder.tempdir_in(beside).map_err(unwritable)?;
         for first in (0..self.number).step_by(IMAGES) {
             let count = IMAGES.min(self.number - first);
-            let mut samples = self.generator.sample(self.seed, first, count)?;
-            record.to_user_units(&mut samples, cols);
+            let samples = self.generator.sample(self.seed, first, count)?;
+            let samples = record.user_values(&samples, cols);
             for (index, image) in samples.chunks_exact(cols).enumerate() {
                 let picture = gan_pictures::image(image, size).map_err(Problem::undrawn(out))?;
                 let name = picture_name(first + index, self.number);

@@ -9,7 +9,7 @@ use gan_run::device::PrecisionChoice;
 use gan_run::event::{Done, Event, Observer};
 use gan_run::plan::Plan;
 use gan_run::problem::Problem;
-use gan_run::run_data::named_data;
+use gan_run::run_data::{DataFile, data_file, named_data};
 use gan_run::run_dir::Existing;
 use gan_run::text::{duration, shell_word, thousands};
 use gan_run::training::{Ending, resume_command};
@@ -22,8 +22,9 @@ use crate::progress::Progress;
 /// `gan-cli train`.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// Preset, or a TOML file that may begin with `extends = "<preset>"` [default: digits].
-    #[arg(value_name = "PRESET | FILE.toml", conflicts_with = "resume")]
+    /// Data to learn, such as a .csv file; a preset; or a TOML file that may begin with
+    /// `extends = "<preset>"` [default: digits].
+    #[arg(value_name = "FILE | PRESET | FILE.toml", conflicts_with = "resume")]
     config: Option<PathBuf>,
     /// Data: a directory (MNIST, CIFAR-10), an IDX, .bin, .npy or .csv file, or a built-in source.
     #[arg(long, value_name = "PATH")]
@@ -65,7 +66,8 @@ pub(crate) struct TrainArgs {
 
 /// `gan-cli train`.
 pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem> {
-    let overrides = overrides(args)?;
+    let data = args.config.as_deref().map(data_file).transpose()?.flatten();
+    let overrides = overrides(args, data.as_ref())?;
     let precision = args.device.precision;
     let mut reporter = Reporter {
         output,
@@ -75,15 +77,20 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem>
     let plan = match &args.resume {
         Some(run) => Plan::resume(run.as_deref(), &overrides, &mut reporter)?,
         None => {
-            let what = args
-                .config
-                .as_deref()
-                .unwrap_or(Path::new(presets::DEFAULT));
+            let given = args.config.as_deref();
+            let what = match &data {
+                Some(data) => Path::new(data.preset),
+                None => given.unwrap_or(Path::new(presets::DEFAULT)),
+            };
             let existing = match args.overwrite {
                 true => Existing::Replace,
                 false => Existing::Keep,
             };
-            Plan::new_run(what, &overrides, args.out.as_deref(), existing)?
+            let plan = Plan::new_run(what, &overrides, args.out.as_deref(), existing)?;
+            match data {
+                Some(data) => plan.in_folder(data.name),
+                None => plan,
+            }
         }
     };
     interrupt::listen()?;
@@ -97,8 +104,18 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem>
     })
 }
 
-fn overrides(args: &TrainArgs) -> Result<Overrides, Problem> {
+/// The flags, and the file that stands in the place of a preset, if one does.
+fn overrides(args: &TrainArgs, file: Option<&DataFile>) -> Result<Overrides, Problem> {
     let mut overrides = Overrides::default();
+    if let (Some(file), Some(data)) = (file, &args.data) {
+        return Err(Problem::usage(format!(
+            "--data {}: found data beside {}, which is data as well",
+            data.display(),
+            file.source
+        ))
+        .hint("leave --data out, or name a preset in the place of the file"));
+    }
+    overrides.flag("FILE", "data.source", file.map(|file| file.source.clone()));
     let [seed, steps] = [args.seed, args.steps].map(|value| value.map(|value| value as i64));
     overrides.flag("--seed", "seed", seed);
     overrides.flag("--epochs", "run.epochs", args.epochs);

@@ -17,6 +17,25 @@ pub(crate) fn is_missing(cell: &str) -> bool {
         || (cell.len() <= 4 && MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word)))
 }
 
+/// True if the cell of a column of texts stands for a missing value: `none` or a dash may be one of the
+/// texts.
+pub(crate) fn is_missing_text(cell: &str) -> bool {
+    is_missing(cell) && !is_soft(cell)
+}
+
+/// True for a word that stands for a missing value among numbers alone.
+pub(crate) fn is_soft(cell: &str) -> bool {
+    const SOFT: [&str; 5] = ["none", "nil", "-", "--", "."];
+    SOFT.iter().any(|word| cell.eq_ignore_ascii_case(word))
+}
+
+/// True for digits that number things and count nothing: with a leading zero, or more of them than a
+/// number of 64 bits tells apart.
+pub(crate) fn is_code(cell: &str) -> bool {
+    let is_long = cell.len() > 15 || (cell.len() > 1 && cell.starts_with('0'));
+    is_long && cell.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The marks in a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
@@ -269,6 +288,17 @@ pub(crate) fn time(cell: &str, pattern: &str) -> Option<f64> {
     Some(days as f64 * DAY + seconds(time.time()))
 }
 
+/// `value` as far as `pattern` tells it from others.
+pub(crate) fn round_time(value: f64, pattern: &str) -> f64 {
+    match pattern {
+        fraction if fraction.contains("%.f") => value,
+        minutes if minutes.contains("%H") && !minutes.contains("%S") => {
+            (value / 60.0).round() * 60.0
+        }
+        _ => value.round(),
+    }
+}
+
 /// A cell of `value`, as [`time`] reads it; the nearest one that the calendar has.
 pub(crate) fn write_time(value: f64, pattern: &str) -> String {
     // A damaged model file may hold any pattern, on which chrono panics.
@@ -288,11 +318,7 @@ pub(crate) fn write_time(value: f64, pattern: &str) -> String {
             .format(pattern)
             .to_string();
     }
-    let value = match pattern {
-        fraction if fraction.contains("%.f") => value,
-        seconds if seconds.contains("%S") => value.round(),
-        _ => (value / 60.0).round() * 60.0,
-    };
+    let value = round_time(value, pattern);
     if pattern.contains("%d") {
         of_seconds(value).format(pattern).to_string()
     } else {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Stray;
+use crate::error::{Stray, listed};
 
 use super::cell::{self, MARKS, Marks, NumberStyle, TIMES};
 
@@ -19,16 +19,29 @@ pub enum Style {
     Truth([String; 2]),
     /// Dates as days since 1970, times as seconds, in a pattern as of `strftime`.
     Time(String),
+    /// One of these texts, for its place among them.
+    Category(Vec<String>),
 }
 
 impl Style {
-    /// `value` as far as the style can tell it from others.
+    /// `value` as far as the style can tell it from others; a blank, which is NaN, stays one.
     pub(crate) fn round(&self, value: f64) -> f64 {
         match self {
+            _ if value.is_nan() => value,
             Self::Number(style) => style.round(value),
             Self::Truth(_) => f64::from(value >= 0.5),
-            Self::Time(pattern) if pattern.contains("%.f") => value,
-            Self::Time(_) => value.round(),
+            Self::Time(pattern) => cell::round_time(value, pattern),
+            Self::Category(texts) => place(value, texts) as f64,
+        }
+    }
+
+    /// The texts of a column that holds some texts alone, in the order of their values.
+    #[must_use]
+    pub fn levels(&self) -> Option<&[String]> {
+        match self {
+            Self::Truth(words) => Some(words),
+            Self::Category(texts) => Some(texts),
+            Self::Number(_) | Self::Time(_) => None,
         }
     }
 
@@ -39,8 +52,21 @@ impl Style {
             Self::Number(style) => style.write(value),
             Self::Truth(words) => words[usize::from(value >= 0.5)].clone(),
             Self::Time(pattern) => cell::write_time(value, pattern),
+            Self::Category(texts) => texts.get(place(value, texts)).cloned().unwrap_or_default(),
         }
     }
+
+    /// The value of `cell` as [`Self::write`] writes it, or as the file may have it.
+    #[must_use]
+    pub fn read(&self, cell: &str) -> Option<f64> {
+        Values::new(self.clone()).read(cell)
+    }
+}
+
+/// The place among `texts` that is nearest to `value`.
+fn place(value: f64, texts: &[String]) -> usize {
+    // Casts saturate.
+    (value.round() as usize).min(texts.len().saturating_sub(1))
 }
 
 /// Reads the values of a column whose style is known but for how precisely it is written.
@@ -73,8 +99,15 @@ impl Values {
                 self.scientific |= number.scientific;
                 Some(number.value)
             }
-            Style::Truth(words) => Some(f64::from(cell.eq_ignore_ascii_case(&words[1]))),
+            Style::Truth([no, yes]) => {
+                let is_yes = cell.eq_ignore_ascii_case(yes);
+                (is_yes || cell.eq_ignore_ascii_case(no)).then_some(f64::from(is_yes))
+            }
             Style::Time(pattern) => cell::time(cell, pattern),
+            Style::Category(texts) => {
+                let place = texts.iter().position(|text| text == cell)?;
+                Some(place as f64)
+            }
         }
     }
 
@@ -123,8 +156,14 @@ const EXAMPLES: usize = 3;
 
 /// What is known of a column while its cells pass.
 pub(crate) struct Scan {
+    /// True if cells that are no numbers count as missing.
+    numbers_alone: bool,
     cells: u64,
     missing: u64,
+    /// The words that stand for missing values, and how often.
+    missing_words: Vec<(String, u64)>,
+    /// True if a cell is digits that number things.
+    has_codes: bool,
     first: Option<String>,
     is_constant: bool,
     /// The number of the first record, as long as each cell counts one on.
@@ -146,8 +185,11 @@ pub(crate) struct Scan {
 impl Default for Scan {
     fn default() -> Self {
         Self {
+            numbers_alone: false,
             cells: 0,
             missing: 0,
+            missing_words: Vec::new(),
+            has_codes: false,
             first: None,
             is_constant: true,
             counts_from: None,
@@ -163,14 +205,33 @@ impl Default for Scan {
     }
 }
 
+/// Words for a missing value that are counted; there are hardly more.
+const MISSING_WORDS: usize = 64;
+
 impl Scan {
+    /// With `numbers_alone`, cells that are neither numbers nor times count as missing.
+    pub(crate) fn new(numbers_alone: bool) -> Self {
+        Self {
+            numbers_alone,
+            ..Self::default()
+        }
+    }
+
     /// Takes in the cell of the record that begins on `line`.
     pub(crate) fn take(&mut self, line: u64, cell: &str) {
-        if cell::is_missing(cell) {
+        if cell::is_missing(cell) || (self.numbers_alone && !is_ordered(cell)) {
             self.missing += 1;
             self.counts_from = None;
+            match self.missing_words.iter().position(|(word, _)| word == cell) {
+                Some(known) => self.missing_words[known].1 += 1,
+                None if self.missing_words.len() < MISSING_WORDS => {
+                    self.missing_words.push((cell.to_owned(), 1));
+                }
+                None => {}
+            }
             return;
         }
+        self.has_codes |= cell::is_code(cell);
         let before = self.cells;
         self.cells += 1;
         self.take_number(line, cell);
@@ -253,6 +314,43 @@ impl Scan {
         self.cells
     }
 
+    /// True if values are missing.
+    pub(crate) fn has_missing(&self) -> bool {
+        self.missing > 0
+    }
+
+    /// True if they are missing by words that may be texts of their own.
+    pub(crate) fn has_soft_missing(&self) -> bool {
+        self.missing_words
+            .iter()
+            .any(|(word, _)| cell::is_soft(word))
+    }
+
+    /// The most frequent of the words that stand for them; among texts, of those that can be no text.
+    pub(crate) fn missing_word(&self, of_texts: bool) -> Option<&str> {
+        let words = self.missing_words.iter();
+        let words = words.filter(|(word, _)| !(of_texts && cell::is_soft(word)));
+        let most = words.max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))?;
+        Some(&most.0)
+    }
+
+    /// What stands where a number is missing.
+    pub(crate) fn missing_texts(&self) -> String {
+        let words = self.missing_words.iter().map(|(word, _)| word.clone());
+        let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+        listed(&words).unwrap_or_else(|| "empty cells".into())
+    }
+
+    /// True if a cell is digits that number things and count nothing.
+    pub(crate) fn has_codes(&self) -> bool {
+        self.has_codes
+    }
+
+    /// The number of the first record, where the cells count the records.
+    pub(crate) fn first_number(&self) -> u64 {
+        self.counts_from.unwrap_or(0)
+    }
+
     /// What all those cells were.
     pub(crate) fn kind(&self) -> Kind {
         let Some(first) = &self.first else {
@@ -295,6 +393,15 @@ impl Scan {
             scientific: false,
         })
     }
+}
+
+/// True for numbers and times.
+fn is_ordered(cell: &str) -> bool {
+    let is_number = |marks: &Marks| cell::number(cell, *marks).is_some();
+    MARKS.iter().any(is_number)
+        || TIMES
+            .iter()
+            .any(|pattern| cell::time(cell, pattern).is_some())
 }
 
 /// Names of columns, each at most once; an empty one is none.

@@ -10,9 +10,11 @@ mod column;
 mod decode;
 mod dialect;
 mod header;
+mod mixed;
 mod text;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,7 @@ pub(crate) use cell::guarded;
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
+use crate::config::ColumnKind;
 use crate::error::{DataProblem, OTHER_TYPE, excerpt, first_few, listed};
 use column::{Kind, Scan, Values};
 use dialect::Delimiter;
@@ -36,6 +39,8 @@ pub(crate) struct TableKeys<'a> {
     pub(crate) drop: &'a [String],
     /// True if every column is a value of the records, whatever its cells are.
     pub(crate) all: bool,
+    /// What columns are, where each is learnt as what it is: the user's word for some of them.
+    pub(crate) mixed: Option<&'a BTreeMap<String, ColumnKind>>,
 }
 
 impl TableKeys<'_> {
@@ -85,23 +90,33 @@ impl TableShape {
     pub fn learnt(&self) -> impl Iterator<Item = (&str, &Style)> {
         self.columns.iter().filter_map(|column| match &column.role {
             Role::Values(style) => Some((column.name.as_str(), style)),
-            Role::Constant(_) => None,
+            Role::Constant(_) | Role::Counted(_) => None,
         })
     }
 
-    /// The cells of a record in the user's units, constant columns among them.
+    /// For each column that a record has a value of, how many texts it holds, if it holds some alone.
+    #[must_use]
+    pub fn levels(&self) -> Vec<Option<usize>> {
+        let texts = self.learnt().map(|(_, style)| style.levels());
+        texts.map(|texts| texts.map(<[String]>::len)).collect()
+    }
+
+    /// The cells of the record of number `number`, from 0, in the user's units: also those of columns
+    /// that are not learnt. NaN is a blank.
     ///
     /// # Panics
     /// If there is not one value for each column that is learnt.
     #[must_use]
-    pub fn cells(&self, row: &[f64]) -> Vec<String> {
+    pub fn cells(&self, row: &[f64], number: usize) -> Vec<String> {
         assert_eq!(row.len(), self.learnt().count(), "one value per column");
         let mut values = row.iter();
         let cells = self.columns.iter().map(|column| match &column.role {
-            Role::Values(style) => values
-                .next()
-                .map_or_else(String::new, |&value| style.write(value)),
+            Role::Values(style) => match values.next() {
+                Some(value) if !value.is_nan() => style.write(*value),
+                _ => column.blank.clone().unwrap_or_default(),
+            },
             Role::Constant(text) => text.clone(),
+            Role::Counted(first) => first.saturating_add(number as u64).to_string(),
         });
         cells.collect()
     }
@@ -121,6 +136,9 @@ pub struct Column {
     pub name: String,
     /// Where its cells come from.
     pub role: Role,
+    /// What stands for a missing value, if any is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blank: Option<String>,
 }
 
 /// Where the cells of a column come from.
@@ -131,6 +149,8 @@ pub enum Role {
     Values(Style),
     /// Always this text.
     Constant(String),
+    /// They number the records, from this number on.
+    Counted(u64),
 }
 
 /// Reads a table.
@@ -231,7 +251,10 @@ impl File<'_> {
         delimiter: char,
         mut notes: Vec<String>,
     ) -> Result<Table, DataProblem> {
-        let scans = self.scan()?;
+        if let Some(kinds) = keys.mixed {
+            return self.mixed(keys, kinds, delimiter, notes);
+        }
+        let scans = self.scan(|_| Scan::default())?;
         let mut plans = self.plan(&scans, keys, &mut notes)?;
         let values = self.values(&mut plans, &mut notes)?;
         let is_learnt = |plan: &&Plan| matches!(plan, Plan::Values(_));
@@ -249,7 +272,8 @@ impl File<'_> {
                 Plan::LeftOut => return None,
             };
             let name = self.name(index);
-            Some(Column { name, role })
+            let blank = None;
+            Some(Column { name, role, blank })
         };
         let shape = TableShape {
             header: self.names.is_some(),
@@ -327,9 +351,9 @@ impl File<'_> {
         }
     }
 
-    /// Looks at every cell.
-    fn scan(&self) -> Result<Vec<Scan>, DataProblem> {
-        let mut scans: Vec<Scan> = (0..self.cols).map(|_| Scan::default()).collect();
+    /// Looks at every cell; `scan` begins a column.
+    fn scan(&self, scan: impl Fn(usize) -> Scan) -> Result<Vec<Scan>, DataProblem> {
+        let mut scans: Vec<Scan> = (0..self.cols).map(scan).collect();
         for record in self.records() {
             let (line, cells) = record?;
             for (scan, cell) in scans.iter_mut().zip(&cells) {
@@ -360,6 +384,15 @@ impl File<'_> {
         wanted.iter().map(find).collect()
     }
 
+    /// The columns that the user chooses, if any, and those that they leave out.
+    fn chosen(&self, keys: TableKeys<'_>) -> Result<(Option<Vec<usize>>, Vec<usize>), DataProblem> {
+        let chosen = keys
+            .columns
+            .map(|columns| self.find("data.columns", columns))
+            .transpose()?;
+        Ok((chosen, self.find("data.drop", keys.drop)?))
+    }
+
     /// What becomes of each column, and remarks on it.
     fn plan(
         &self,
@@ -367,11 +400,7 @@ impl File<'_> {
         keys: TableKeys<'_>,
         notes: &mut Vec<String>,
     ) -> Result<Vec<Plan>, DataProblem> {
-        let chosen = keys
-            .columns
-            .map(|columns| self.find("columns", columns))
-            .transpose()?;
-        let dropped = self.find("drop", keys.drop)?;
+        let (chosen, dropped) = self.chosen(keys)?;
         let (mut texts, mut strays) = (Vec::new(), None);
         let (mut indices, mut constant, mut empty) = (Vec::new(), Vec::new(), Vec::new());
         let mut plans = Vec::with_capacity(scans.len());

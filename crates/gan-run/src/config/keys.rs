@@ -35,6 +35,8 @@ enum Shape {
     Choice(Vec<String>),
     /// A table of these keys.
     Table(Vec<Key>),
+    /// A table of any keys, each with such a value.
+    Map(Box<Shape>),
     /// An array of such values.
     Array(Box<Shape>),
     /// True or false.
@@ -43,7 +45,7 @@ enum Shape {
     Variants(Vec<(String, Vec<Key>)>),
 }
 
-use Shape::{Array, Boolean, Choice, Integer, Number, NumberOr, Text, Variants};
+use Shape::{Array, Boolean, Choice, Integer, Map, Number, NumberOr, Text, Variants};
 
 /// The key by which a file names what it builds on.
 pub(super) const EXTENDS: &str = "extends";
@@ -122,6 +124,9 @@ impl Reader<'_> {
             Some("number") => Number,
             Some("boolean") => Boolean,
             Some("array") => Array(Box::new(self.shape(&schema["items"]))),
+            Some("object") if schema["additionalProperties"].is_object() => {
+                Map(Box::new(self.shape(&schema["additionalProperties"])))
+            }
             Some("object") => Shape::Table(self.keys(schema)),
             _ if schema.get("enum").is_some() => Choice(strings(&schema["enum"])),
             _ => Text,
@@ -289,6 +294,9 @@ fn check_value(value: &Value, shape: &Shape, at: &str, extent: Extent) -> Result
         | (Boolean, Value::Boolean(_)) => Ok(()),
         (Choice(words) | NumberOr(words), Value::String(word)) => check_word(word, words, at),
         (Shape::Table(keys), Value::Table(table)) => check_table(table, keys, at, extent),
+        (Map(item), Value::Table(table)) => table
+            .iter()
+            .try_for_each(|(name, value)| check_value(value, item, &join(at, name), extent)),
         (Array(item), Value::Array(array)) => {
             let mut items = array.iter().enumerate();
             items.try_for_each(|(index, value)| {
@@ -362,7 +370,7 @@ fn expected(shape: &Shape) -> String {
         NumberOr(words) => format!("a number or {}", words.join(" or ")),
         Text => "text".into(),
         Choice(words) => format!("one of {}", words.join(", ")),
-        Shape::Table(_) | Variants(_) => "a table".into(),
+        Shape::Table(_) | Map(_) | Variants(_) => "a table".into(),
         Boolean => "true or false".into(),
         Array(item) => match **item {
             Shape::Table(_) => "an array of tables".into(),
@@ -386,6 +394,7 @@ mod tests {
                 NumberOr(_) if turn.is_multiple_of(2) => Value::Float(0.5),
                 Choice(words) | NumberOr(words) => Value::String(words[turn % words.len()].clone()),
                 Shape::Table(keys) => Value::Table(example(keys, turn)),
+                Map(item) => Value::Table(Table::from_iter([("a b".into(), value(item, turn))])),
                 Boolean => Value::Boolean(turn.is_multiple_of(2)),
                 Array(item) => Value::Array(vec![value(item, turn), value(item, turn)]),
                 Variants(variants) => {
@@ -406,6 +415,7 @@ mod tests {
         let schema = schema();
         let names = schema["properties"].as_object().unwrap().keys();
         assert!(names.eq([
+            "columns",
             "data",
             "discriminator",
             "extends",

@@ -33,6 +33,7 @@ pub const PRESETS: &[Preset] = presets![
     "fail-collapse",
     "fail-diverging",
     "table",
+    "mixed-table",
     "mnist",
     "mnist-simultaneous",
     "mnist-tuned",
@@ -98,7 +99,12 @@ pub(crate) struct DataSet {
     note: &'static str,
 }
 
-const DATA_SETS: [DataSet; 4] = [
+const DATA_SETS: [DataSet; 5] = [
+    DataSet {
+        name: "mixed-table",
+        files: "a table as text, such as a .csv file, or a .parquet or .feather file",
+        note: "",
+    },
     DataSet {
         name: "table",
         files: "a numeric .csv file, with or without a line of names, or a .npy file of floats",

@@ -1,6 +1,8 @@
 //! The configuration of a run, as its types.
 
-use gan_data::DataConfig;
+use std::collections::BTreeMap;
+
+use gan_data::{ColumnKind, DataConfig, DataError, Dataset, Normalize};
 use gan_model::{
     ConfigError, DiscriminatorConfig, GameConfig, GeneratorConfig, MOST_STEPS, OptimizerConfig,
     RulesConfig, ScheduleConfig,
@@ -19,6 +21,10 @@ pub struct RunConfig {
     pub seed: u64,
     /// The data to train on.
     pub data: DataConfig,
+    /// What columns of a table are, by name or number, under `data.normalize = "columns"`: told from
+    /// the file if left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, ColumnKind>,
     /// The length of the run, and the files that it writes.
     pub run: RunSection,
     /// The rules of the game.
@@ -95,6 +101,23 @@ pub struct Pace {
 }
 
 impl RunConfig {
+    /// The data to train on, with what its columns are.
+    #[must_use]
+    pub fn data_config(&self) -> DataConfig {
+        DataConfig {
+            kinds: self.columns.clone(),
+            ..self.data.clone()
+        }
+    }
+
+    /// Loads the data to train on.
+    ///
+    /// # Errors
+    /// If it is not there, or not as the configuration says.
+    pub fn load_data(&self) -> Result<Dataset, DataError> {
+        gan_data::load(&self.data_config(), self.seed)
+    }
+
     /// Both players and their rules.
     pub fn game(&self) -> GameConfig {
         GameConfig {
@@ -229,6 +252,13 @@ impl RunConfig {
                 return wrong("run.steps", steps.to_string(), &expected);
             }
             _ => {}
+        }
+        if !self.columns.is_empty() && self.data.normalize != Normalize::Columns {
+            let found = format!(
+                "a table beside data.normalize = \"{}\"",
+                self.data.normalize
+            );
+            return wrong("columns", found, "one beside data.normalize = \"columns\"");
         }
         if run.log_every == Some(0) {
             return wrong("run.log_every", "0".into(), "at least 1");

@@ -68,12 +68,16 @@ pub fn draw(
         return sheet_of_images(samples, size, grid);
     }
     let drawing = if cols == 1 {
+        let numbers = |rows: &[f32]| -> Vec<f32> {
+            let numbers = rows.iter().filter(|value| !value.is_nan());
+            numbers.copied().collect()
+        };
         let known = backdrop.mixture.as_ref();
         let known = known.map(|mixture| |x: f64| mixture.density(&[x as f32]));
         let density = Density {
             title,
-            samples,
-            data: &backdrop.data,
+            samples: &numbers(samples),
+            data: &numbers(&backdrop.data),
             known: known.as_ref().map(|density| density as &dyn Fn(f64) -> f64),
             discriminator: &backdrop.discriminator,
         };
@@ -92,9 +96,10 @@ pub fn draw(
     drawing.to_png(1.0)
 }
 
-/// The first two values of each row.
+/// The first two values of each row that has both: NaN is a blank.
 pub(crate) fn first_two(rows: &[f32], cols: usize) -> Vec<[f32; 2]> {
     rows.chunks_exact(cols)
         .map(|row| [row[0], row[1]])
+        .filter(|two| !two.iter().any(|value| value.is_nan()))
         .collect()
 }

@@ -1,6 +1,5 @@
 //! The records that samples are compared with.
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
 
@@ -110,13 +109,9 @@ impl EvaluationData {
     /// The modes of a mixture, if the data was drawn from one of several: a function from a sample
     /// to the nearest mode and its distance in standard deviations.
     pub(super) fn nearest_mode(&self) -> impl Fn(&[f32]) -> (usize, f32) {
-        let in_user_units = RefCell::new(Vec::new());
         // The mixture is in the units of the data as they came.
         move |row| {
-            let mut user_row = in_user_units.borrow_mut();
-            user_row.clear();
-            user_row.extend_from_slice(row);
-            self.dataset.transform.invert(&mut user_row);
+            let user_row = self.dataset.transform.user_values(row, row.len());
             let mixture = self.dataset.mixture.as_ref();
             mixture.map_or((0, f32::INFINITY), |mixture| mixture.nearest(&user_row))
         }
@@ -192,6 +187,9 @@ impl EvaluationData {
             (Transform::Pixels, _) => "pixels in [0, 1]",
             (Transform::Standardize { .. }, _) => {
                 "columns standardised to mean 0 and deviation 1, not their own units"
+            }
+            (Transform::Columns(_), _) => {
+                "ranks as normal scores, and levels as 0 and 1, as the players see them"
             }
             (Transform::Gcn { .. }, _) => "contrast-normalised pixels, as the players see them",
             (_, RecordShape::Image { .. }) => "bytes, 0 to 255",

@@ -62,8 +62,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
             latents.extend(between(path, from, to, t));
         }
     }
-    let mut images = generator.generate_from(&latents)?;
-    model.record.to_user_units(&mut images, model.cols);
+    let images = generator.generate_from(&latents)?;
+    let images = model.record.user_values(&images, model.cols);
 
     let name = model.path.display().to_string();
     let way = match path {

@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
         images.extend_from_slice(train.row(nearest.index));
     }
     // Samples and records alike.
-    model.record.to_user_units(&mut images, size);
+    let images = model.record.user_values(&images, size);
 
     let name = model.path.display().to_string();
     let rows_of_images = ImageRows {

@@ -1,0 +1,440 @@
+//! Conditions on the columns of a table, such as `age>60`, by which samples are chosen.
+
+use std::cmp::Ordering;
+
+use gan_data::{RecordShape, Style, TableShape, Transform};
+
+use crate::problem::Problem;
+use crate::record::RecordInfo;
+use crate::text::excerpt;
+
+/// Samples that are drawn at most for each that is asked for, and at least in all.
+const DRAWS: usize = 1000;
+const FEWEST_DRAWS: usize = 1_000_000;
+/// Names and levels that a message lists.
+const LISTED: usize = 8;
+
+/// Conditions, all of which a sample has to satisfy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conditions(Vec<Condition>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Condition {
+    /// As the user has it.
+    text: String,
+    /// The place of the column's value in a record.
+    column: usize,
+    operator: Operator,
+    /// NaN for a blank.
+    value: f64,
+}
+
+/// What is asked of a value beside another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Operator {
+    Equal,
+    Unequal,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+}
+
+/// The longer ones first, of which the others are the beginning.
+const OPERATORS: [(&str, Operator); 6] = [
+    ("<=", Operator::AtMost),
+    (">=", Operator::AtLeast),
+    ("!=", Operator::Unequal),
+    ("<", Operator::Less),
+    (">", Operator::Greater),
+    ("=", Operator::Equal),
+];
+
+impl Operator {
+    /// True if a value that is `order` beside the condition's satisfies it; a blank beside a number has
+    /// no order.
+    fn holds(self, order: Option<Ordering>) -> bool {
+        match self {
+            Self::Equal => order.is_some_and(Ordering::is_eq),
+            Self::Unequal => !order.is_some_and(Ordering::is_eq),
+            Self::Less => order.is_some_and(Ordering::is_lt),
+            Self::AtMost => order.is_some_and(Ordering::is_le),
+            Self::Greater => order.is_some_and(Ordering::is_gt),
+            Self::AtLeast => order.is_some_and(Ordering::is_ge),
+        }
+    }
+
+    fn needs_order(self) -> bool {
+        !matches!(self, Self::Equal | Self::Unequal)
+    }
+}
+
+impl Conditions {
+    /// The conditions `texts`, each a column, an operator and a value, on the records of `record`.
+    ///
+    /// # Errors
+    /// If the records are of no table, there is no such column or level, or no sample can ever satisfy
+    /// one of them.
+    pub fn of(texts: &[String], record: &RecordInfo) -> Result<Self, Problem> {
+        if texts.is_empty() {
+            return Ok(Self::default());
+        }
+        let RecordShape::Table(table) = &record.shape else {
+            return Err(Problem::usage(
+                "--where: found samples that are no table, expected columns with names",
+            )
+            .hint("leave --where out"));
+        };
+        let conditions = texts.iter().map(|text| Condition::of(text, table, record));
+        conditions.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// True if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// True if the record `row`, in the user's units, satisfies all of them.
+    #[must_use]
+    pub fn hold(&self, row: &[f64]) -> bool {
+        self.0.iter().all(|condition| condition.holds(row))
+    }
+
+    /// Samples that are drawn at most to find `wanted`.
+    #[must_use]
+    pub fn most_draws(wanted: usize) -> usize {
+        wanted.saturating_mul(DRAWS).max(FEWEST_DRAWS)
+    }
+
+    /// The error for `found` of `wanted` samples among `drawn`.
+    #[must_use]
+    pub fn too_rare(&self, found: usize, wanted: usize, drawn: usize) -> Problem {
+        let texts: Vec<_> = self
+            .0
+            .iter()
+            .map(|condition| condition.text.as_str())
+            .collect();
+        let share = match found {
+            0 => format!("rarer than one in {drawn}"),
+            found => format!("about one in {}", drawn / found),
+        };
+        let problem = Problem::failed(format!(
+            "--where {}: found {found} of {wanted} samples among {drawn} drawn, the most that are: \
+             such records are {share}",
+            texts.join(" and ")
+        ));
+        problem.hint(match found {
+            0 => "ask for less, such as a wider range, or leave a condition out".to_owned(),
+            found => format!("take as many as there are, -n {found}, or ask for a wider range"),
+        })
+    }
+}
+
+impl Condition {
+    fn of(text: &str, table: &TableShape, record: &RecordInfo) -> Result<Self, Problem> {
+        let columns: Vec<(&str, &Style)> = table.learnt().collect();
+        let (column, operator, word) = split(text, &columns, table)?;
+        let (name, style) = columns[column];
+        let (word, at) = (word.trim(), format!("--where {}", excerpt(text)));
+        let blank = learnt_blank(table, column);
+        // A blank may be written as the file does.
+        let is_level = style
+            .levels()
+            .is_some_and(|levels| levels.iter().any(|level| level == word));
+        let is_blank = word.is_empty() || (blank == Some(word) && !is_level);
+        let of = |value| Self {
+            text: text.to_owned(),
+            column,
+            operator,
+            value,
+        };
+        if is_blank {
+            let none = format!("{at}: found no blank in column {name}, expected a value");
+            return match blank {
+                None => Err(Problem::usage(none).hint("its records have none")),
+                Some(_) if operator.needs_order() => {
+                    let text = format!("{at}: found an order of blanks, expected = or !=");
+                    Err(Problem::usage(text).hint(format!("blanks are --where \"{name}=\"")))
+                }
+                Some(_) => Ok(of(f64::NAN)),
+            };
+        }
+        if let Some(levels) = style.levels() {
+            if operator.needs_order() {
+                let text = format!("{at}: found an order of texts, expected = or !=");
+                let example = levels.first().map_or("", String::as_str);
+                return Err(Problem::usage(text).hint(format!(
+                    "for example --where \"{name}={}\"",
+                    excerpt(example)
+                )));
+            }
+            let same = |level: &String| level.eq_ignore_ascii_case(word);
+            let place = levels.iter().position(|level| level == word);
+            let place = place
+                .or_else(|| levels.iter().position(same))
+                .ok_or_else(|| {
+                    let text = format!(
+                        "{at}: found no {word:?} in column {name}, expected one of {}",
+                        nearest_first(word, levels.iter().map(String::as_str))
+                    );
+                    Problem::usage(text)
+                })?;
+            return Ok(of(place as f64));
+        }
+        let range = range(record, column);
+        let value = style.read(word).or_else(|| match style {
+            Style::Number(_) => word.parse().ok().filter(|value: &f64| value.is_finite()),
+            _ => None,
+        });
+        let value = value.ok_or_else(|| {
+            let example = range.map_or_else(
+                || "as the data has it".into(),
+                |[low, _]| format!("such as {}", style.write(low)),
+            );
+            Problem::usage(format!("{at}: found {word:?}, expected a value {example}"))
+        })?;
+        let condition = of(value);
+        match range {
+            Some([low, high]) if !condition.can_hold([low, high], blank.is_some()) => {
+                let [low, high] = [low, high].map(|value| style.write(value));
+                Err(Problem::usage(format!(
+                    "{at}: found a condition that no sample satisfies: column {name} has values from \
+                     {low} to {high}"
+                ))
+                .hint("ask for values within that range"))
+            }
+            _ => Ok(condition),
+        }
+    }
+
+    fn holds(&self, row: &[f64]) -> bool {
+        let found = row[self.column];
+        if self.value.is_nan() {
+            return found.is_nan() == (self.operator == Operator::Equal);
+        }
+        self.operator.holds(found.partial_cmp(&self.value))
+    }
+
+    /// True if any value within `range`, or a blank, may satisfy it.
+    fn can_hold(&self, [low, high]: [f64; 2], has_blanks: bool) -> bool {
+        let at = |value: f64| self.operator.holds(value.partial_cmp(&self.value));
+        let is_within = (low..=high).contains(&self.value);
+        match self.operator {
+            Operator::Equal => is_within,
+            Operator::Unequal => has_blanks || low < high || at(low),
+            _ => at(low) || at(high),
+        }
+    }
+}
+
+/// The column, the operator and the value that `text` names: a name may have operators in it.
+fn split<'a>(
+    text: &'a str,
+    columns: &[(&str, &Style)],
+    table: &TableShape,
+) -> Result<(usize, Operator, &'a str), Problem> {
+    let mut first = None;
+    for (at, _) in text.char_indices() {
+        let rest = &text[at..];
+        let starts = |(sign, _): &&(&str, Operator)| rest.starts_with(sign);
+        let Some((sign, operator)) = OPERATORS.iter().find(starts) else {
+            continue;
+        };
+        let name = text[..at].trim();
+        if let Some(column) = columns.iter().position(|(known, _)| *known == name) {
+            return Ok((column, *operator, &rest[sign.len()..]));
+        }
+        first = first.or(Some(name));
+    }
+    let names = || columns.iter().map(|(name, _)| *name);
+    let at = format!("--where {}", excerpt(text));
+    let Some(name) = first else {
+        let text = format!("{at}: found no =, !=, <, <=, > or >=, expected a column and a value");
+        let example = names().next().unwrap_or("age");
+        return Err(Problem::usage(text).hint(format!("for example --where \"{example}=…\"")));
+    };
+    let expected = nearest_first(name, names());
+    let is_written = table.columns.iter().any(|column| column.name == name);
+    let found = match is_written {
+        true => "a column that is not learnt",
+        false => "no such column",
+    };
+    Err(Problem::usage(format!(
+        "{at}: {}: found {found}, expected one of {expected}",
+        excerpt(name)
+    )))
+}
+
+/// What stands for a blank in the column of the `column`-th value, if it has blanks.
+fn learnt_blank(table: &TableShape, column: usize) -> Option<&str> {
+    let is_learnt = |column: &&gan_data::Column| matches!(column.role, gan_data::Role::Values(_));
+    let column = table.columns.iter().filter(is_learnt).nth(column)?;
+    column.blank.as_deref()
+}
+
+/// The smallest and the largest value that samples have in a column, where that is known.
+fn range(record: &RecordInfo, column: usize) -> Option<[f64; 2]> {
+    match &record.transform {
+        Transform::Columns(encoding) => encoding.columns().get(column)?.range(),
+        Transform::Standardize { limits, .. } => limits.get(column).copied(),
+        _ => None,
+    }
+}
+
+/// `known` words, those that are most like `word` first, as many as a message lists.
+fn nearest_first<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let word = word.to_lowercase();
+    let mut known: Vec<_> = known
+        .map(|known| (strsim::jaro_winkler(&word, &known.to_lowercase()), known))
+        .collect();
+    known.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let shown: Vec<_> = known
+        .iter()
+        .take(LISTED)
+        .map(|(_, known)| excerpt(known))
+        .collect();
+    match known.len().checked_sub(LISTED) {
+        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record of a mixed table: age, cabin and day, with blanks, income and a constant.
+    fn record() -> RecordInfo {
+        let shape = r#"{"table":{"header":true,"delimiter":",","columns":[
+            {"name":"age","blank":"NA","role":{"values":{"number":{
+                "marks":{"decimal":".","thousands":null},"prefix":"","suffix":"",
+                "decimals":1,"fixed":false,"scientific":false}}}},
+            {"name":"unit","role":{"constant":"kg"}},
+            {"name":"cabin","blank":"","role":{"values":{"category":["C85","E 46","e 46","None"]}}},
+            {"name":"income","role":{"values":{"category":["<=50K",">50K"]}}},
+            {"name":"a=b","role":{"values":{"truth":["no","Yes"]}}},
+            {"name":"day","role":{"values":{"time":"%Y-%m-%d"}}}]}}"#;
+        let encoding = r#"{"columns":{"columns":[
+            {"values":"0","blank":true,"order":"17 30 90","shares":"0.5 0.4 0.1"},
+            {"values":"0 1 2 3","blank":true,"order":"","shares":"0.2 0.2 0.2 0.2 0.2"},
+            {"values":"0 1","blank":false,"order":"","shares":"0.5 0.5"},
+            {"values":"0 1","blank":false,"order":"","shares":"0.5 0.5"},
+            {"values":"","blank":false,"order":"0 10 20000","shares":""}]}}"#;
+        let record = RecordInfo {
+            preset: String::new(),
+            data: String::new(),
+            fingerprint: String::new(),
+            train_records: 1,
+            shape: serde_json::from_str(shape).unwrap(),
+            transform: serde_json::from_str(encoding).unwrap(),
+        };
+        record.check(3 + 5 + 2 + 2 + 1, "a").unwrap();
+        record
+    }
+
+    #[test]
+    fn conditions_choose_the_records_that_satisfy_them() {
+        let record = record();
+        let blank = f64::NAN;
+        // Age, cabin, income, a=b, day.
+        let rows = [
+            [0.0, 0.0, 0.0, 0.0, 0.0],
+            [30.5, 1.0, 1.0, 1.0, 10.0],
+            [90.0, blank, 1.0, 1.0, 19_000.0],
+            [blank, 3.0, 0.0, 0.0, 59.0],
+        ];
+        for (text, expected) in [
+            ("age>30", &[1, 2][..]),
+            ("age>=30.5", &[1, 2]),
+            ("age = 30.5", &[1]),
+            ("age<1e1", &[0]),
+            ("age<=30.5", &[0, 1]),
+            ("age!=30.5", &[0, 2, 3]),
+            ("age=", &[3]),
+            ("age=NA", &[3]),
+            ("age!=", &[0, 1, 2]),
+            ("cabin=", &[2]),
+            ("cabin=C85", &[0]),
+            ("cabin=c85", &[0]),
+            ("cabin=E 46", &[1]),
+            ("cabin!=None", &[0, 1, 2]),
+            ("income=<=50K", &[0, 3]),
+            ("income!=<=50K", &[1, 2]),
+            ("a=b=YES", &[1, 2]),
+            ("day>=1970-01-11", &[1, 2, 3]),
+            ("day<1970-03-01", &[0, 1]),
+        ] {
+            let conditions = Conditions::of(&[text.to_owned()], &record).unwrap();
+            let chosen = (0..rows.len()).filter(|&row| conditions.hold(&rows[row]));
+            assert_eq!(chosen.collect::<Vec<_>>(), expected, "{text}");
+        }
+        let both = ["age>30", "income=>50K"].map(str::to_owned);
+        let both = Conditions::of(&both, &record).unwrap();
+        assert!(both.hold(&rows[1]) && !both.hold(&rows[0]) && !both.is_empty());
+    }
+
+    #[test]
+    fn conditions_that_mean_nothing_say_what_would() {
+        let record = record();
+        for (text, expected) in [
+            ("aeg>3", "aeg: found no such column, expected one of age, "),
+            (
+                "unit=kg",
+                "unit: found a column that is not learnt, expected one of",
+            ),
+            ("age", "found no =, !=, <, <=, > or >="),
+            (
+                "cabin=C58",
+                "found no \"C58\" in column cabin, expected one of C85, ",
+            ),
+            ("cabin<C85", "found an order of texts, expected = or !="),
+            ("cabin>", "found an order of blanks, expected = or !="),
+            ("income=", "found no blank in column income"),
+            ("age>old", "found \"old\", expected a value such as 0"),
+            (
+                "day>11.1.1970",
+                "found \"11.1.1970\", expected a value such as 1970-01-01",
+            ),
+            (
+                "age>90",
+                "no sample satisfies: column age has values from 0 to 90",
+            ),
+            ("age=-1", "from 0 to 90"),
+            ("day<1970-01-01", "from 1970-01-01 to 2024-10-04"),
+        ] {
+            let problem = Conditions::of(&[text.to_owned()], &record).unwrap_err();
+            assert!(
+                problem.message.contains(expected),
+                "{}, not {expected}",
+                problem.message
+            );
+            assert!(
+                problem.message.starts_with(&format!("--where {text}: ")),
+                "{problem}"
+            );
+        }
+        let mut other = record;
+        other.shape = RecordShape::Vector {
+            columns: None,
+            double: false,
+        };
+        let problem = Conditions::of(&["a=1".to_owned()], &other).unwrap_err();
+        assert!(problem.message.contains("no table"), "{problem}");
+    }
+
+    #[test]
+    fn what_is_rare_is_told_with_how_rare_it_is() {
+        let conditions = Conditions::of(&["age>89".to_owned()], &record()).unwrap();
+        assert_eq!(Conditions::most_draws(5), 1_000_000);
+        assert_eq!(Conditions::most_draws(5000), 5_000_000);
+        let problem = conditions.too_rare(4, 10, 1_000_000);
+        assert!(problem.message.contains("about one in 250000"), "{problem}");
+        assert!(problem.hint.unwrap().contains("-n 4,"));
+        let problem = conditions.too_rare(0, 10, 1_000_000);
+        assert!(
+            problem.message.contains("rarer than one in 1000000"),
+            "{problem}"
+        );
+    }
+}
