@@ -56,7 +56,7 @@ mod table;
 mod thrift;
 mod write;
 
-pub use columns::{ColumnEncoding, Encoding};
+pub use columns::{ColumnEncoding, Encoding, normal_quantile};
 pub use config::{ColumnKind, DataConfig, Format, Normalize, Split};
 pub use dataset::{Dataset, HeldOut, UserRows, load, stem};
 pub use draw::builtin_names;

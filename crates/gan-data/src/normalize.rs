@@ -66,6 +66,15 @@ impl Transform {
         }
     }
 
+    /// The encoding of a mixed table's records.
+    #[must_use]
+    pub fn encoding(&self) -> Option<&Encoding> {
+        match self {
+            Self::Columns(encoding) => Some(encoding),
+            _ => None,
+        }
+    }
+
     /// How the values of a record are grouped into columns; none where each is a column of its own.
     #[must_use]
     pub fn heads(&self) -> Vec<Head> {

@@ -128,6 +128,17 @@ pub enum Event<'a> {
     Done(Done<'a>),
 }
 
+/// The best step of a run.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Best {
+    /// Iterations done.
+    pub step: u64,
+    /// The area under the ROC curve of telling its samples from held-out records.
+    pub told_apart: f64,
+    /// Comparisons without anything better, if the run ended for that.
+    pub ended_after: Option<u64>,
+}
+
 /// Numbers of parameters.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Parameters {
@@ -146,6 +157,10 @@ pub struct MetricsLine {
     /// The numbers of the probe, where it looked.
     #[serde(flatten)]
     pub(crate) probe: Option<ProbeReading>,
+    /// Area under the ROC curve of telling samples of a mixed table from held-out records, where
+    /// that was computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_apart: Option<f64>,
     /// Seconds of training so far.
     pub seconds: f64,
 }
@@ -174,6 +189,10 @@ pub struct Done<'a> {
     pub checkpoint: &'a Path,
     /// How the last samples cover the modes of the data, where these are known.
     pub quality: Option<&'a Modes>,
+    /// The best step by comparisons with held-out records, where there were some: samples are drawn
+    /// from its checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub best: Option<Best>,
     /// The findings that are open at its end.
     pub findings: &'a [Finding],
     /// A remedy for each of the findings.

@@ -45,6 +45,7 @@
 //! Nothing here prints, reads a command line or listens to signals: what happens is told to the
 //! caller, and what goes wrong is a [`Problem`](problem::Problem).
 
+mod calibration;
 pub mod condition;
 pub mod config;
 pub mod device;
@@ -61,5 +62,6 @@ mod reading;
 pub mod record;
 pub mod run_data;
 pub mod run_dir;
+pub mod stopping;
 pub mod text;
 pub mod training;

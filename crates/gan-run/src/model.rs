@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use gan_data::{Encoding, Transform};
 #[cfg(feature = "gpu")]
 use gan_kernels::cube::Cube;
 use gan_kernels::{Native, free_memory};
 use gan_model::{Checkpoint, Sampler};
 
+use crate::calibration::{Calibration, MOST_DRAWS, calibrate};
 use crate::config::RunConfig;
 use crate::device::Device;
 use crate::problem::{OTHER_CHECKPOINT, Problem};
 use crate::record::RecordInfo;
 use crate::run_dir;
+use crate::stopping::Checks;
 
 /// All samples are in memory at once: 1.2 GB of it with the copy that is written.
 const MOST_VALUES: usize = 100_000_000;
@@ -36,7 +39,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// The newest checkpoint of a run that can be read, or a checkpoint file.
+    /// The newest checkpoint of a run that can be read, or the one that it says is the best; or a
+    /// checkpoint file.
     ///
     /// # Errors
     /// If there is none, or it cannot be read.
@@ -50,6 +54,18 @@ impl Model {
             Problem::usage(format!("{}: found no checkpoint in it", from.display()))
                 .hint("give the directory of a run, or a .safetensors file")
         })?;
+        let checks = Checks::of(&model.checkpoint, &model.path.display().to_string())?;
+        let best = checks
+            .map(|checks| checks.best)
+            .filter(|best| *best != model.checkpoint.step);
+        // Without it the newest is the best that there is.
+        let path = |step| {
+            let mut all = run_dir::checkpoints(&from).into_iter();
+            all.find(|(found, _)| *found == step)
+        };
+        let best = best.and_then(path);
+        let best = best.and_then(|(_, path)| Self::load_file(&path).ok());
+        let model = best.unwrap_or(model);
         Ok(Self { warnings, ..model })
     }
 
@@ -71,28 +87,51 @@ impl Model {
         })
     }
 
-    /// The generator, on `device`.
+    /// The generator, on `device`; one of a mixed table gives each level its share and each number
+    /// its distribution among the training records.
+    ///
+    /// # Errors
+    /// If the checkpoint does not fit its configuration, or the device fails.
+    pub fn generator(&self, device: &Device) -> Result<Generator, Problem> {
+        let mut generator = self.generator_as_trained(device)?;
+        if let Transform::Columns(encoding) = &self.record.transform {
+            generator.calibrate(encoding)?;
+        }
+        Ok(generator)
+    }
+
+    /// The generator, on `device`, without a calibration.
     ///
     /// # Errors
     /// If the checkpoint does not fit its configuration.
-    pub fn generator(&self, device: &Device) -> Result<Generator, Problem> {
+    pub fn generator_as_trained(&self, device: &Device) -> Result<Generator, Problem> {
         let (config, checkpoint) = (&self.config.generator, &self.checkpoint);
-        Ok(match device {
+        let sampler = match device {
             Device::Cpu(native) => {
                 let sampler = Sampler::new(native.clone(), config, checkpoint);
-                Generator::Cpu(sampler.map_err(Problem::of_checkpoint(&self.path))?)
+                OnDevice::Cpu(sampler.map_err(Problem::of_checkpoint(&self.path))?)
             }
             #[cfg(feature = "gpu")]
             Device::Gpu(cube) => {
                 let sampler = Sampler::new(cube.clone(), config, checkpoint);
-                Generator::Gpu(sampler.map_err(Problem::of_checkpoint(&self.path))?)
+                OnDevice::Gpu(sampler.map_err(Problem::of_checkpoint(&self.path))?)
             }
+        };
+        Ok(Generator {
+            sampler,
+            calibration: None,
         })
     }
 }
 
 /// A trained generator on a device.
-pub enum Generator {
+pub struct Generator {
+    sampler: OnDevice,
+    calibration: Option<Calibration>,
+}
+
+/// A sampler on a device.
+enum OnDevice {
     /// On the processor.
     Cpu(Sampler<Native<f32>>),
     /// On a GPU.
@@ -102,11 +141,11 @@ pub enum Generator {
 
 /// Calls a method of the sampler within a [`Generator`].
 macro_rules! with_sampler {
-    ($generator:expr, $sampler:ident => $call:expr) => {
-        match $generator {
-            Generator::Cpu($sampler) => $call,
+    ($on_device:expr, $sampler:ident => $call:expr) => {
+        match $on_device {
+            OnDevice::Cpu($sampler) => $call,
             #[cfg(feature = "gpu")]
-            Generator::Gpu($sampler) => $call,
+            OnDevice::Gpu($sampler) => $call,
         }
     };
 }
@@ -117,7 +156,25 @@ impl Generator {
     /// # Errors
     /// If the device fails.
     pub fn sample(&mut self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
-        Ok(with_sampler!(self, sampler => sampler.sample(seed, first, count))?)
+        let sampler = &mut self.sampler;
+        let samples = with_sampler!(sampler, sampler => sampler.sample(seed, first, count))?;
+        Ok(self.calibrated(samples))
+    }
+
+    /// Fits the corrections of a calibration and applies them from now on.
+    fn calibrate(&mut self, encoding: &Encoding) -> Result<(), Problem> {
+        let sampler = &mut self.sampler;
+        let calibration =
+            with_sampler!(sampler, sampler => calibrate(sampler, encoding, MOST_DRAWS))?;
+        self.calibration = Some(calibration);
+        Ok(())
+    }
+
+    fn calibrated(&self, mut samples: Vec<f32>) -> Vec<f32> {
+        if let Some(calibration) = &self.calibration {
+            calibration.apply(&mut samples);
+        }
+        samples
     }
 
     /// The latents that these samples are made from, row-major.
@@ -125,7 +182,7 @@ impl Generator {
     /// # Errors
     /// If the device fails.
     pub fn latents(&self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
-        Ok(with_sampler!(self, sampler => sampler.latents(seed, first, count))?)
+        Ok(with_sampler!(&self.sampler, sampler => sampler.latents(seed, first, count))?)
     }
 
     /// G(z) for each of `latents`, row-major, in the players' units.
@@ -135,7 +192,9 @@ impl Generator {
     /// # Errors
     /// If the device fails.
     pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, Problem> {
-        Ok(with_sampler!(self, sampler => sampler.generate_from(latents))?)
+        let sampler = &mut self.sampler;
+        let samples = with_sampler!(sampler, sampler => sampler.generate_from(latents))?;
+        Ok(self.calibrated(samples))
     }
 }
 

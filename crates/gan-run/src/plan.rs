@@ -16,6 +16,7 @@ use crate::probe::Probe;
 use crate::problem::Problem;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
+use crate::stopping::{Checks, Judge};
 use crate::text::{bytes, shell_word, thousands};
 use crate::training::{Ending, Shown, Training, begun_reading, last_reading, resume_command};
 
@@ -46,6 +47,8 @@ enum Start {
         record: RecordInfo,
         /// Of the reading that was begun.
         sums: MonitorSums,
+        /// Comparisons with held-out records so far.
+        checks: Option<Checks>,
     },
 }
 
@@ -112,10 +115,11 @@ impl Plan {
             let old = RunConfig::from_toml(&checkpoint.config, &name)?;
             let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
             let sums = begun_reading(&checkpoint, &name)?;
-            Ok((checkpoint, old, record, sums))
+            let checks = Checks::of(&checkpoint, &name)?;
+            Ok((checkpoint, old, record, sums, checks))
         };
         let newest = run_dir::newest_readable(&path, load)?;
-        let ((checkpoint, old, record, sums), warnings) = newest.ok_or_else(|| {
+        let ((checkpoint, old, record, sums, checks), warnings) = newest.ok_or_else(|| {
             let shown = path.display();
             let text =
                 format!("{shown}: found no checkpoint to continue from, expected at least one");
@@ -153,6 +157,7 @@ impl Plan {
                 checkpoint,
                 record,
                 sums,
+                checks,
             },
         })
     }
@@ -185,9 +190,19 @@ impl Plan {
         let dataset = self.config.load_data()?;
         let train = dataset.records.slice(dataset.splits.train.clone());
         let mut notes = dataset.notes.clone();
-        if let (Start::New { .. }, Some(own)) = (&self.start, self.sources.own_length()) {
+        if let Start::New { .. } = &self.start {
+            let fits = self.sources.fits_length();
+            let fitted = fits.then(|| self.config.fit_length(train.rows()));
+            self.config.run.steps_per_root = None;
+            let own = match fitted {
+                Some(own) if !self.sources.has_schedule() => Some(own),
+                Some(_) => None,
+                None => self.sources.own_length(),
+            };
             let steps_per_epoch = self.config.game().steps_per_epoch(train.rows());
-            notes.extend(self.config.stretch_schedules(&own, steps_per_epoch));
+            let note = own.and_then(|own| self.config.stretch_schedules(&own, steps_per_epoch));
+            // What nobody asked to be otherwise needs no remark.
+            notes.extend(note.filter(|_| !fits));
         }
         observer.event(&Event::Data {
             source: &dataset.source,
@@ -206,6 +221,7 @@ impl Plan {
         let shown = Shown {
             backdrop: backdrop(&dataset, &record),
             probe: Probe::new(self.config.seed, &train, record.discrete_columns(&train)),
+            judge: Judge::new(&dataset, &self.config.generator),
             record,
         };
         let data = TrainingData {
@@ -235,9 +251,11 @@ impl Plan {
         trainer.check()?;
         let pace = self.config.settle(trainer.steps_per_epoch());
         let resumed = matches!(self.start, Start::Resumed { .. });
-        let had = match &self.start {
-            Start::Resumed { checkpoint, .. } => last_reading(checkpoint),
-            Start::New { .. } => None,
+        let (had, checks) = match &self.start {
+            Start::Resumed {
+                checkpoint, checks, ..
+            } => (last_reading(checkpoint), *checks),
+            Start::New { .. } => (None, None),
         };
         let dir = match self.start {
             Start::New { out, existing } => RunDir::create(out.as_deref(), &self.folder, existing)?,
@@ -246,6 +264,7 @@ impl Plan {
                 checkpoint,
                 record,
                 sums,
+                checks: _,
             } => {
                 refuse_other_data(&record, &shown.record, dir.path())?;
                 trainer.restore(&checkpoint)?;
@@ -256,7 +275,9 @@ impl Plan {
         };
         let step = trainer.steps_done();
         // The last picture, which follows the checkpoint, may be what is left to do.
-        let is_done = step > pace.total || (step == pace.total && dir.samples(step).exists());
+        let is_learnt = checks.is_some_and(|checks| checks.are_over(pace.patience));
+        let is_last = step == pace.total || is_learnt;
+        let is_done = step > pace.total || (is_last && dir.samples(step).exists());
         if resumed && is_done {
             return Err(nothing_left(dir.path(), step, precision));
         }
@@ -288,8 +309,9 @@ impl Plan {
                     discriminator,
                 },
             });
-            let mut training =
-                Training::new(trainer, config, pace, shown, dir, precision, observer)?;
+            let mut training = Training::new(
+                trainer, config, pace, shown, checks, dir, precision, observer,
+            )?;
             training.warn_of_lost_readings(had);
             training.play()
         })

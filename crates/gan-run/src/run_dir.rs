@@ -222,11 +222,13 @@ impl RunDir {
     }
 
     /// Removes all but the `keep` newest checkpoints.
-    pub(crate) fn prune_checkpoints(&self, keep: usize) {
+    pub(crate) fn prune_checkpoints(&self, keep: usize, best: Option<u64>) {
         let checkpoints = checkpoints(&self.path);
-        for (_, path) in &checkpoints[..checkpoints.len().saturating_sub(keep)] {
-            // One too many does no harm.
-            let _ = fs::remove_file(path);
+        for (step, path) in &checkpoints[..checkpoints.len().saturating_sub(keep)] {
+            if best != Some(*step) {
+                // One too many does no harm.
+                let _ = fs::remove_file(path);
+            }
         }
     }
 

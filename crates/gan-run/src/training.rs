@@ -13,13 +13,14 @@ use tracing::{error, info, warn};
 use crate::config::{Pace, RunConfig};
 use crate::device::PrecisionChoice;
 use crate::diagnosis::{Diagnosis, Finding, lower_rates, remedy};
-use crate::event::{Done, Event, MetricsLine, Observer};
+use crate::event::{Best, Done, Event, MetricsLine, Observer};
 use crate::pictures::{self, Backdrop};
 use crate::probe::{self, Probe};
 use crate::problem::{Problem, device_hint};
 use crate::reading::Reading;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
+use crate::stopping::{CHECKS, Checks, Judge};
 use crate::text::shell_word;
 
 /// Largest age of the last checkpoint when the machine fails.
@@ -81,6 +82,8 @@ pub(crate) struct Shown {
     pub(crate) record: RecordInfo,
     pub(crate) backdrop: Backdrop,
     pub(crate) probe: Probe,
+    /// Of a mixed table.
+    pub(crate) judge: Option<Judge>,
 }
 
 /// A game and the directory that it is written to.
@@ -107,6 +110,8 @@ pub(crate) struct Training<'a, B: Backend> {
     saved_step: Option<u64>,
     pictured_step: Option<u64>,
     quality: Option<Modes>,
+    /// Comparisons with held-out records so far, where there are some.
+    checks: Option<Checks>,
     /// How iterations are run, until an event has told it.
     execution: Option<String>,
 }
@@ -119,15 +124,19 @@ impl<'a, B: Backend> Training<'a, B> {
         config: RunConfig,
         pace: Pace,
         shown: Shown,
+        checks: Option<Checks>,
         dir: RunDir,
         precision: PrecisionChoice,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, Problem> {
         let step = trainer.steps_done();
+        let judge = shown.judge.as_ref().filter(|_| pace.check > 0);
+        let checks = judge.map(|judge| checks.unwrap_or_else(|| judge.checks()));
         let config_text = config.to_toml()?;
         dir.rewind(step);
         // The program may have ended between a checkpoint and the end of an older one.
-        dir.prune_checkpoints(config.run.keep_checkpoints);
+        let best = checks.map(|checks| checks.best);
+        dir.prune_checkpoints(config.run.keep_checkpoints, best);
         dir.replace(&dir.config(), config_text.as_bytes())?;
         // What the run has said before is known, and not said again.
         let mut diagnosis = Diagnosis::new(config.game.loss);
@@ -161,6 +170,7 @@ impl<'a, B: Backend> Training<'a, B> {
             saved_step: (step > 0).then_some(step),
             pictured_step: None,
             quality: None,
+            checks,
             execution: None,
         };
         if step == 0 {
@@ -212,19 +222,31 @@ impl<'a, B: Backend> Training<'a, B> {
             let last = step == total;
             let read = last || due(step, pace.log);
             if read {
-                self.read()?;
+                self.read(last || due(step, pace.check))?;
             }
+            let last = last || self.is_learnt();
+            let is_best = self.checks.is_some_and(|checks| checks.best == step);
+            let is_due = last || is_best || due(step, pace.checkpoint);
             // Whatever keeps a picture from being drawn, the work is saved before.
-            if last || due(step, pace.checkpoint) || (read && self.checkpoint_is_old()) {
+            if is_due || (read && self.checkpoint_is_old()) {
                 self.save()?;
             }
             if last || due(step, pace.sample) {
                 self.picture()?;
             }
             self.observer.progress(step);
+            if last {
+                break;
+            }
         }
         self.conclude();
         Ok(Ending::Done)
+    }
+
+    /// True if comparisons with held-out records have found nothing better for long enough.
+    fn is_learnt(&self) -> bool {
+        let checks = self.checks;
+        checks.is_some_and(|checks| checks.are_over(self.pace.patience))
     }
 
     /// Logs how iterations are run, which is known after the first.
@@ -237,7 +259,7 @@ impl<'a, B: Backend> Training<'a, B> {
 
     /// Takes the numbers since the last reading, writes them, and finds what they say is wrong;
     /// beside saving and drawing, this is what waits for the device.
-    fn read(&mut self) -> Result<(), Problem> {
+    fn read(&mut self, check: bool) -> Result<(), Problem> {
         let metrics = self.trainer.take_metrics();
         let metrics = metrics.map_err(|error| self.broken(&error))?;
         let shown = &self.shown;
@@ -247,9 +269,17 @@ impl<'a, B: Backend> Training<'a, B> {
         };
         let probe = probe::is_due(metrics.step, self.pace.log).then(look);
         let probe = probe.transpose().map_err(|error| self.broken(&error))?;
+        let judge = self.shown.judge.as_ref().filter(|_| check);
+        let mut told_apart = None;
+        if let (Some(judge), Some(checks)) = (judge, &mut self.checks) {
+            let score = judge.score(&self.trainer)?;
+            checks.take(metrics.step, score);
+            told_apart = Some(score);
+        }
         let line = MetricsLine {
             metrics,
             probe,
+            told_apart,
             seconds: self.seconds_before + self.started.elapsed().as_secs_f64(),
         };
         let text = serde_json::to_string(&line).map_err(|error| {
@@ -345,6 +375,9 @@ impl<'a, B: Backend> Training<'a, B> {
         if let Some(last) = self.readings.last() {
             annotations.insert(LAST_READING.into(), last.step.to_string());
         }
+        if let Some(checks) = &self.checks {
+            annotations.insert(CHECKS.into(), serde_json::json!(checks).to_string());
+        }
         let sums = self.trainer.take_sums();
         let sums = sums.map_err(|error| self.broken(&error))?;
         self.trainer.give_back_sums(sums);
@@ -369,7 +402,9 @@ impl<'a, B: Backend> Training<'a, B> {
             let hint = (!hints.is_empty()).then(|| hints.join("; "));
             Problem::failed(error.to_string()).maybe_hint(hint)
         })?;
-        self.dir.prune_checkpoints(self.config.run.keep_checkpoints);
+        let best = self.checks.map(|checks| checks.best);
+        self.dir
+            .prune_checkpoints(self.config.run.keep_checkpoints, best);
         self.saved_step = Some(step);
         self.saved = Instant::now();
         self.save_time = begun.elapsed();
@@ -508,6 +543,11 @@ impl<'a, B: Backend> Training<'a, B> {
             curves: &self.dir.losses(),
             checkpoint: &self.dir.checkpoint(step),
             quality: self.quality.as_ref(),
+            best: self.checks.map(|checks| Best {
+                step: checks.best,
+                told_apart: checks.score,
+                ended_after: self.is_learnt().then_some(checks.since),
+            }),
             remedies: &findings.iter().map(of).collect::<Vec<_>>(),
             findings: &findings,
             shape: &self.shown.record.shape,

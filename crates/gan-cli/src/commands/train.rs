@@ -232,6 +232,17 @@ impl Reporter {
         if let Some(quality) = done.quality {
             out.line(format!("  quality       at step {step}, {quality}"));
         }
+        if let Some(best) = done.best {
+            let score = best.told_apart;
+            let why = best.ended_after.map_or(String::new(), |checks| {
+                format!("; ended, since {checks} comparisons in a row found none better")
+            });
+            out.line(format!(
+                "  best step     {}, told from held-out records at {score:.2}, where 0.5 is not at \
+                 all{why}",
+                best.step
+            ));
+        }
         for (finding, remedy) in done.findings.iter().zip(done.remedies) {
             out.line(format!("  finding       {}", finding.with_remedy(remedy)));
         }

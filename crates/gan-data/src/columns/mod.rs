@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use codes::Codes;
 use fit::fit;
-use score::{normal_cdf, normal_quantile};
+use score::normal_cdf;
+pub use score::normal_quantile;
 
 /// A number of so many different values or fewer is levels alone.
 const FEW: usize = 25;

@@ -15,7 +15,7 @@ pub(super) fn normal_cdf(z: f64) -> f64 {
 }
 
 /// Φ⁻¹(p), the number that a standard normal one is at most with probability `p`.
-pub(super) fn normal_quantile(p: f64) -> f64 {
+pub fn normal_quantile(p: f64) -> f64 {
     let near = -SQRT_2 * erfc_inv(2.0 * p);
     // The crate's inverse has ten digits; a step of Newton's method doubles them.
     let density = (-0.5 * near * near).exp() / TAU.sqrt();

@@ -204,6 +204,11 @@ impl NumberStyle {
         cell + &self.suffix
     }
 
+    /// The decimals of a value, if they are limited: those of exponents are not.
+    pub(crate) fn decimals(&self) -> Option<usize> {
+        (!self.scientific && self.decimals <= 15).then(|| usize::from(self.decimals))
+    }
+
     /// `value` with as many decimals as the column has.
     pub(crate) fn round(&self, value: f64) -> f64 {
         if self.scientific || self.decimals > 15 {

@@ -45,6 +45,16 @@ impl Style {
         }
     }
 
+    /// Digits behind the point that a value can have, if that is limited.
+    #[must_use]
+    pub fn decimals(&self) -> Option<usize> {
+        match self {
+            Self::Number(style) => style.decimals(),
+            Self::Time(pattern) if pattern.contains("%.f") => None,
+            Self::Truth(_) | Self::Time(_) | Self::Category(_) => Some(0),
+        }
+    }
+
     /// `value`, which has been rounded, as a cell.
     #[must_use]
     pub fn write(&self, value: f64) -> String {

@@ -16,6 +16,12 @@ impl<B: Backend> Trainer<B> {
         self.backend.check()
     }
 
+    /// The device that it plays on.
+    #[must_use]
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
     /// Iterations done.
     #[must_use]
     pub fn steps_done(&self) -> u64 {

@@ -47,6 +47,11 @@ pub struct RunSection {
     /// Iterations; this or `epochs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    /// Iterations for each root of the number of training records, 1,000 to 40,000 in all, in the
+    /// place of the `steps` beside it; a flag or a file that extends this one and says how long the
+    /// run is overrules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps_per_root: Option<f64>,
     /// Iterations from one line of `metrics.jsonl` to the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_every: Option<u64>,
@@ -57,6 +62,13 @@ pub struct RunSection {
     /// but those that time asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<u64>,
+    /// Iterations from one comparison of samples with held-out records to the next, of a mixed
+    /// table; 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_every: Option<u64>,
+    /// Comparisons in a row that may find nothing better before the run ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
     /// Number of checkpoints to keep.
     #[serde(default = "three")]
     pub keep_checkpoints: usize,
@@ -87,6 +99,10 @@ fn ten() -> usize {
     10
 }
 
+/// Comparisons with held-out records in a run, and how many in a row may find nothing better.
+const CHECKS: u64 = 20;
+const PATIENCE: u64 = 8;
+
 /// The intervals at which things are due, in iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -98,9 +114,25 @@ pub struct Pace {
     pub sample: u64,
     /// Between two checkpoints, a multiple of `log`; 0 for those that time asks for.
     pub checkpoint: u64,
+    /// Between two comparisons with held-out records, a multiple of `log`; 0 for none.
+    pub check: u64,
+    /// Comparisons in a row that may find nothing better.
+    pub patience: u64,
 }
 
 impl RunConfig {
+    /// Makes the run as long as `run.steps_per_root` says for so many training records; the length
+    /// that it had.
+    pub(crate) fn fit_length(&mut self, records: usize) -> RunSection {
+        let own = self.run.clone();
+        if let Some(factor) = self.run.steps_per_root.take() {
+            let steps = (factor * (records as f64).sqrt()).clamp(1000.0, 40_000.0);
+            // Whole hundreds, so that what is due every so often is due at the end.
+            self.run.steps = Some(100 * (steps / 100.0).round() as u64);
+        }
+        own
+    }
+
     /// The data to train on, with what its columns are.
     #[must_use]
     pub fn data_config(&self) -> DataConfig {
@@ -194,11 +226,18 @@ impl RunConfig {
         let log = *run.log_every.get_or_insert((total / 1000).clamp(1, 100));
         let sample = *run.sample_every.get_or_insert((total / 20).max(1));
         let checkpoint = *run.checkpoint_every.get_or_insert((total / 10).max(1));
+        let (mut check, mut patience) = (0, 0);
+        if self.generator.heads.is_some() {
+            check = *run.check_every.get_or_insert((total / CHECKS).max(1));
+            patience = *run.patience.get_or_insert(PATIENCE);
+        }
         Pace {
             total,
             log,
             sample,
             checkpoint: checkpoint.div_ceil(log) * log,
+            check: check.div_ceil(log) * log,
+            patience,
         }
     }
 
@@ -252,6 +291,11 @@ impl RunConfig {
                 return wrong("run.steps", steps.to_string(), &expected);
             }
             _ => {}
+        }
+        if let Some(factor) = run.steps_per_root
+            && !(factor > 0.0 && factor.is_finite())
+        {
+            return wrong("run.steps_per_root", factor.to_string(), "above 0");
         }
         if !self.columns.is_empty() && self.data.normalize != Normalize::Columns {
             let found = format!(

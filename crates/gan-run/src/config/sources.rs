@@ -222,10 +222,7 @@ impl Sources {
     pub fn own_length(&self) -> Option<RunSection> {
         let (lengths, others): (Vec<_>, Vec<_>) =
             (self.overrides.0.iter().cloned()).partition(Override::is_length);
-        let has_schedule = |flag: &Override| {
-            flag.key.contains("schedule") || flag.value.to_string().contains("schedule")
-        };
-        if lengths.is_empty() || others.iter().any(has_schedule) {
+        if lengths.is_empty() || self.has_schedule() {
             return None;
         }
         let own = Self {
@@ -234,6 +231,31 @@ impl Sources {
             name: String::new(),
         };
         Some(own.resolve().ok()?.run)
+    }
+
+    /// True if a flag is about a schedule.
+    pub(crate) fn has_schedule(&self) -> bool {
+        let is_schedule = |flag: &Override| {
+            flag.key.contains("schedule") || flag.value.to_string().contains("schedule")
+        };
+        self.overrides.0.iter().any(is_schedule)
+    }
+
+    /// True if the length of the run follows from the number of records: no flag and no file after
+    /// the one that says so has another.
+    pub(crate) fn fits_length(&self) -> bool {
+        let has = |source: &Source, key| {
+            let run = source.table.get("run").and_then(Value::as_table);
+            run.is_some_and(|run| run.contains_key(key))
+        };
+        let mut fits = false;
+        for source in &self.sources {
+            if has(source, "steps") || has(source, "epochs") {
+                fits = false;
+            }
+            fits |= has(source, "steps_per_root");
+        }
+        fits && !self.overrides.0.iter().any(Override::is_length)
     }
 
     /// `error` with the place of its key.
