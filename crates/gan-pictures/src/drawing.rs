@@ -184,6 +184,18 @@ impl Drawing {
         ));
     }
 
+    /// Adds a line of text that runs upwards from `at`.
+    pub(crate) fn text_upwards(&mut self, at: Point, size: f64, color: Color, text: &str) {
+        let [x, y] = at.map(short);
+        self.element(format_args!(
+            "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" transform=\"rotate(-90 {x} {y})\" \
+             {}>{}</text>",
+            short(size),
+            fill(color, 1.0),
+            spans(text, size)
+        ));
+    }
+
     /// Adds a title on the base line `at`, in smaller letters where it would not fit into `room`.
     pub(crate) fn title(&mut self, at: Point, room: f64, title: &str) {
         const SIZE: f64 = 14.0;

@@ -1,7 +1,7 @@
 //! Draws what the other crates have to show: plain numbers in, SVG and PNG files out.
 //!
-//! A chart is described by a struct ([`Curves`], [`BarChart`], [`Scatter`], [`Density`]) and drawn
-//! as a [`Drawing`], which is SVG.
+//! A chart is described by a struct ([`Curves`], [`BarChart`], [`Scatter`], [`Density`],
+//! [`Histograms`], [`CorrelationMaps`]) and drawn as a [`Drawing`], which is SVG.
 //! A PNG file is that SVG, rasterised; [`sheet_of_images`] alone writes its pixels directly, because
 //! sheets are made while a net trains.
 //! The crate knows nothing of nets, data sets or runs.
@@ -27,10 +27,12 @@
 mod animation;
 mod axis;
 mod bar_chart;
+mod correlations;
 mod curves;
 mod density;
 mod drawing;
 mod frame;
+mod histograms;
 mod legend;
 #[cfg(feature = "png")]
 mod pixels;
@@ -43,10 +45,12 @@ mod text;
 pub use animation::{AnimationForm, AnimationFrame, Still, animation};
 pub use axis::{Axis, Scale, Tick};
 pub use bar_chart::{Bar, BarChart, BarGroup, BarSeries};
+pub use correlations::{CorrelationMap, CorrelationMaps};
 pub use curves::{Curve, Curves, Event, Panel};
 pub use density::Density;
 pub use drawing::{Anchor, BLUE, Color, Drawing, GREEN, ORANGE, Point, SILVER, Stroke};
 pub use frame::Frame;
+pub use histograms::{Histogram, HistogramValues, Histograms};
 pub use legend::{Swatch, legend};
 #[cfg(feature = "png")]
 pub use pixels::PictureError;

@@ -27,6 +27,21 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     runs(text).map(width).sum()
 }
 
+/// The beginning of a text that fits into `room`, with dots in place of what is left out.
+pub(crate) fn fitting(text: &str, size: f64, room: f64) -> String {
+    if text_width(text, size) <= room {
+        return text.to_owned();
+    }
+    let ends = text
+        .char_indices()
+        .map(|(end, _)| format!("{}...", &text[..end]));
+    let fits = |short: &String| text_width(short, size) <= room;
+    // A text may be as long as a cell of a table: no end far beyond the room is tried.
+    ends.take_while(fits)
+        .last()
+        .unwrap_or_else(|| "...".to_owned())
+}
+
 /// A length, rounded to a hundredth of a unit.
 pub(crate) fn short(length: f64) -> f64 {
     (100.0 * length).round() / 100.0
@@ -116,6 +131,15 @@ mod tests {
         assert!((text_width("x", 20.48) - 12.12).abs() < 0.01);
         assert!(text_width("p_{data}", 10.0) < text_width("pdata", 10.0));
         assert_eq!(text_width("", 10.0), 0.0);
+    }
+
+    #[test]
+    fn texts_are_cut_to_fit() {
+        assert_eq!(fitting("short", 10.0, 100.0), "short");
+        let cut = fitting(&"äö".repeat(5000), 10.0, 60.0);
+        assert!(cut.starts_with("äöä") && cut.ends_with("..."), "{cut}");
+        assert!(text_width(&cut, 10.0) <= 60.0);
+        assert_eq!(fitting("no room", 10.0, 1.0), "...");
     }
 
     #[test]
