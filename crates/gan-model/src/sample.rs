@@ -92,31 +92,6 @@ impl<B: Backend> Sampler<B> {
             .forward(&self.generator, (seed, first), count, z, wanted)
     }
 
-    /// Adds `shift` to the bias of the last layer, for all samples from now on.
-    ///
-    /// # Panics
-    /// If it is not one number for each value of a sample.
-    /// # Errors
-    /// If the device failed.
-    pub fn shift_output(&mut self, shift: &[f32]) -> Result<(), BackendError> {
-        assert_eq!(
-            shift.len(),
-            self.cols(),
-            "shift_output: one number per value"
-        );
-        let backend = &self.sampling.backend;
-        let Some(layer) = self.generator.layers.last_mut() else {
-            return Ok(());
-        };
-        let bias = backend.read(layer.b.all())?;
-        let bias = to_singles(&bias).zip(shift);
-        let bias: Vec<_> = bias
-            .map(|(bias, shift)| Real::from_f64((bias + shift).into()))
-            .collect();
-        backend.write(&mut layer.b, &bias);
-        Ok(())
-    }
-
     /// Dimension of the latent z.
     #[must_use]
     pub fn latent(&self) -> usize {

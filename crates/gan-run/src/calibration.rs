@@ -1,11 +1,15 @@
 //! Sampling of mixed records so that each column is distributed as it is in the training records.
 //!
 //! A generator that has learnt how columns go together is still a little off in how frequent each
-//! level is. Two corrections mend that and leave alone how columns go together: a summand for each
-//! logit, so that every level has its share, and a monotone map of each scalar, so that its ranks
-//! are uniform.
+//! level is. Three corrections mend that, which change no column by more than a monotone map and
+//! leave alone how columns go together:
+//! a summand for each logit, so that every level has its share;
+//! a monotone map of each scalar, so that its ranks are uniform;
+//! and, as samples are decided one after the other, a small summand for each level that has come
+//! less often by then than its share says, so that a few hundred samples have the shares as well.
 
 use gan_data::{Encoding, normal_quantile};
+use gan_kernels::random::{Address, Purpose, Stream, unit_open};
 use gan_kernels::{Backend, BackendError, Head};
 use gan_model::Sampler;
 
@@ -18,47 +22,54 @@ const MOST_VALUES: usize = 4_000_000;
 const FEWEST_DRAWS: usize = 500;
 
 /// Summand of the logit of a level that no training record has.
-const NEVER: f32 = -1e4;
+const NEVER: f64 = -1e4;
 
 /// Rounds of the search for summands, and the error of a share at which it ends.
 const ROUNDS: usize = 40;
 const CLOSE: f64 = 1e-5;
 
-/// The corrections of one generator.
-pub(crate) struct Calibration {
+/// Samples after which levels are counted anew, so that sample i needs no more than those before it.
+const BLOCK: usize = 1 << 14;
+/// Summand of a logit for each time that its level has come too rarely, and the largest.
+const PER_MISSING: f64 = 0.3;
+const LARGEST: f64 = 6.0;
+
+/// A generator's corrections, and where its samples stand.
+pub(crate) struct Calibrated {
     heads: Vec<Head>,
-    /// What is added to the bias of G's last layer.
-    shift: Vec<f32>,
+    /// The share of each level among the training records.
+    shares: Vec<f64>,
+    summands: Vec<f64>,
     /// For each head with a scalar.
     ranks: Vec<Ranks>,
+    /// The seed and the number of the next sample that follows from `counts`.
+    next: Option<(u64, usize)>,
+    /// How often each level has come in this block.
+    counts: Vec<f64>,
 }
 
-/// Fits the corrections to draws of `sampler`, at most `most` of them, and shifts its logits; the
-/// scalars of what it then draws are left to [`Calibration::apply`].
-///
-/// # Errors
-/// If the device failed.
-pub(crate) fn calibrate<B: Backend>(
-    sampler: &mut Sampler<B>,
-    encoding: &Encoding,
-    most: usize,
-) -> Result<Calibration, BackendError> {
-    let draws = (MOST_VALUES / sampler.cols().max(1)).clamp(FEWEST_DRAWS, MOST_DRAWS);
-    let undecided = sampler.undecided(SEED, 0, draws.min(most))?;
-    let calibration = Calibration::fit(&encoding.heads(), &encoding.shares(), &undecided);
-    sampler.shift_output(&calibration.shift)?;
-    Ok(calibration)
-}
+impl Calibrated {
+    /// Fits the corrections to draws of `sampler`, at most `most` of them.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub(crate) fn new<B: Backend>(
+        sampler: &mut Sampler<B>,
+        encoding: &Encoding,
+        most: usize,
+    ) -> Result<Self, BackendError> {
+        let draws = (MOST_VALUES / sampler.cols().max(1)).clamp(FEWEST_DRAWS, MOST_DRAWS);
+        let undecided = sampler.undecided(SEED, 0, draws.min(most))?;
+        Ok(Self::fit(encoding.heads(), encoding.shares(), &undecided))
+    }
 
-impl Calibration {
-    /// Fits to scalars and logits, as [`Sampler::undecided`](gan_model::Sampler::undecided) gives
-    /// them; `shares` are those of each level among the training records.
-    fn fit(heads: &[Head], shares: &[f64], undecided: &[f32]) -> Self {
-        let cols: usize = heads.iter().map(|head| head.width()).sum();
+    /// Fits to scalars and logits, as [`Sampler::undecided`] gives them.
+    fn fit(heads: Vec<Head>, shares: Vec<f64>, undecided: &[f32]) -> Self {
+        let cols = shares.len();
         let rows = undecided.len() / cols.max(1);
-        let (mut shift, mut ranks) = (vec![0.0; cols], Vec::new());
+        let (mut all, mut ranks) = (vec![0.0; cols], Vec::new());
         let mut first = 0;
-        for head in heads {
+        for head in &heads {
             let scalar = first;
             first += usize::from(head.scalar);
             let levels = first..first + head.levels;
@@ -72,35 +83,87 @@ impl Calibration {
                 });
                 ranks.push(Ranks::new(weighted.collect()));
             }
-            let of_head = shift[levels.clone()].iter_mut().zip(&summands);
-            of_head.for_each(|(shift, summand)| *shift = *summand as f32);
+            all[levels.clone()].copy_from_slice(&summands);
             first = levels.end;
         }
         Self {
-            heads: heads.to_vec(),
-            shift,
+            heads,
+            summands: all,
             ranks,
+            next: None,
+            counts: vec![0.0; cols],
+            shares,
         }
     }
 
-    /// Maps the scalars of decided records, row-major, to normal scores.
-    pub(crate) fn apply(&self, records: &mut [f32]) {
-        for record in records.chunks_exact_mut(self.shift.len()) {
-            let mut ranks = self.ranks.iter();
-            let mut rest = record;
-            for head in &self.heads {
-                let (values, after) = rest.split_at_mut(head.width());
-                rest = after;
-                if !head.scalar {
-                    continue;
-                }
-                let is_scalar = values.get(1).is_none_or(|&level| level > 0.0);
-                if let Some(ranks) = ranks.next()
-                    && is_scalar
-                {
-                    values[0] = normal_quantile(ranks.of(values[0])) as f32;
+    /// Samples number `first .. first + count` of `seed`, row-major.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub(crate) fn sample<B: Backend>(
+        &mut self,
+        sampler: &mut Sampler<B>,
+        seed: u64,
+        first: usize,
+        count: usize,
+    ) -> Result<Vec<f32>, BackendError> {
+        // Levels are counted from the beginning of a block on.
+        let begin = match self.next {
+            Some(next) if next == (seed, first) => first,
+            _ => first - first % BLOCK,
+        };
+        let mut records = sampler.undecided(seed, begin, first + count - begin)?;
+        let cols = self.shares.len();
+        for (row, record) in records.chunks_exact_mut(cols).enumerate() {
+            self.decide(seed, begin + row, record);
+        }
+        self.next = Some((seed, first + count));
+        records.drain(..(first - begin) * cols);
+        Ok(records)
+    }
+
+    /// Makes sample number `index` of its scalars and logits.
+    fn decide(&mut self, seed: u64, index: usize, record: &mut [f32]) {
+        let (block, within) = (index / BLOCK, index % BLOCK);
+        if within == 0 {
+            self.counts.fill(0.0);
+        }
+        let address = Address {
+            seed,
+            stream: Stream::new(Purpose::Evaluation, 3, 0),
+            step: block as u64,
+        };
+        let mut words = vec![0; record.len()];
+        address.fill_words((within * record.len()) as u64, &mut words);
+        let mut first = 0;
+        let mut ranks = self.ranks.iter();
+        for head in &self.heads {
+            let scalar = first;
+            first += usize::from(head.scalar);
+            let mut best = (f64::NEG_INFINITY, first);
+            for level in first..first + head.levels {
+                let noise = -(-f64::from(unit_open(words[level])).ln()).ln();
+                let missing = self.shares[level] * (within + 1) as f64 - self.counts[level];
+                let missing = (PER_MISSING * missing).clamp(-LARGEST, LARGEST);
+                let logit = f64::from(record[level]) + self.summands[level] + missing + noise;
+                if logit > best.0 {
+                    best = (logit, level);
                 }
             }
+            let levels = first..first + head.levels;
+            record[levels.clone()].fill(0.0);
+            if !levels.is_empty() {
+                record[best.1] = 1.0;
+                self.counts[best.1] += 1.0;
+            }
+            if head.scalar {
+                let is_scalar = levels.is_empty() || best.1 == levels.start;
+                let ranks = ranks.next().filter(|_| is_scalar);
+                record[scalar] = ranks.map_or(0.0, |ranks| {
+                    normal_quantile(ranks.of(record[scalar])) as f32
+                });
+            }
+            first = levels.end;
         }
     }
 }
@@ -111,7 +174,7 @@ impl Calibration {
 /// each round adds the logarithm of how much too rare the level is (Berry, Levinsohn and Pakes
 /// 1995).
 fn summands<'a>(rows: usize, logits: impl Fn(usize) -> &'a [f32], shares: &[f64]) -> Vec<f64> {
-    let never = |share: &f64| if *share > 0.0 { 0.0 } else { f64::from(NEVER) };
+    let never = |share: &f64| if *share > 0.0 { 0.0 } else { NEVER };
     let mut summands: Vec<f64> = shares.iter().map(never).collect();
     for _ in 0..ROUNDS {
         let mut found = vec![0.0; shares.len()];
@@ -200,21 +263,26 @@ mod tests {
         (index as f64 * 0.618_033_988_749_895 + 0.1).fract()
     }
 
+    const LEVELS: Head = Head {
+        scalar: false,
+        levels: 4,
+    };
+
     #[test]
     fn every_level_gets_its_share_and_those_without_one_never_come() {
+        let shares = [0.5, 0.3, 0.198, 0.002, 0.0];
         let head = Head {
-            scalar: false,
-            levels: 4,
+            levels: 5,
+            ..LEVELS
         };
-        let shares = [0.5, 0.3, 0.2, 0.0];
         let rows = 2000;
+        // Every level is likely in some rows and unlikely in others.
         let value = |index| (6.0 * uniform(index) - 3.0) as f32;
-        let undecided: Vec<f32> = (0..4 * rows).map(value).collect();
-        let calibration = Calibration::fit(&[head], &shares, &undecided);
-        let summands: Vec<f64> = calibration.shift.iter().map(|&s| s.into()).collect();
-        let mut found = [0.0; 4];
-        for logits in undecided.chunks(4) {
-            let p = softmax(logits, &summands);
+        let undecided: Vec<f32> = (0..5 * rows).map(value).collect();
+        let mut calibrated = Calibrated::fit(vec![head], shares.to_vec(), &undecided);
+        let mut found = [0.0; 5];
+        for logits in undecided.chunks(5) {
+            let p = softmax(logits, &calibrated.summands);
             found
                 .iter_mut()
                 .zip(p)
@@ -223,20 +291,26 @@ mod tests {
         for (found, share) in found.into_iter().zip(shares) {
             assert!((found - share).abs() < 2e-5, "{found} and {share}");
         }
+        // And a few hundred samples have the shares, which independent ones would miss by .02.
+        let mut counts = [0.0; 5];
+        for (index, logits) in undecided.chunks(5).take(600).enumerate() {
+            let mut record = logits.to_vec();
+            calibrated.decide(7, index, &mut record);
+            assert_eq!(record.iter().sum::<f32>(), 1.0);
+            counts
+                .iter_mut()
+                .zip(record)
+                .for_each(|(count, x)| *count += f64::from(x));
+        }
+        for (count, share) in counts.into_iter().zip(shares) {
+            assert!((count / 600.0 - share).abs() < 0.006, "{counts:?}");
+        }
+        assert_eq!(counts[4], 0.0);
     }
 
     #[test]
     fn scalars_become_normal_scores_where_they_are_the_value() {
-        let heads = [
-            Head {
-                scalar: true,
-                levels: 2,
-            },
-            Head {
-                scalar: true,
-                levels: 0,
-            },
-        ];
+        let heads = [(true, 2), (true, 0)].map(|(scalar, levels)| Head { scalar, levels });
         let rows = 4000;
         // The first scalar is the larger the less likely it is the value.
         let undecided: Vec<f32> = (0..rows)
@@ -245,32 +319,30 @@ mod tests {
                 [u, -2.0 * u, 0.0, u * u].map(|value| value as f32)
             })
             .collect();
-        let calibration = Calibration::fit(&heads, &[0.0, 0.4, 0.6, 0.0], &undecided);
-        let mut median = f64::NAN;
-        // The weighted median of the first scalar, by summing weights.
-        let summands: Vec<f64> = calibration.shift[1..3].iter().map(|&s| s.into()).collect();
-        let mut weighted: Vec<_> = undecided
-            .chunks(4)
-            .map(|row| (row[0], softmax(&row[1..3], &summands)[0]))
-            .collect();
-        weighted.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let total: f64 = weighted.iter().map(|(_, weight)| weight).sum();
-        let mut below = 0.0;
-        for (scalar, weight) in weighted {
-            below += weight;
-            if below >= total / 2.0 {
-                median = scalar.into();
-                break;
+        let shares = vec![0.0, 0.4, 0.6, 0.0];
+        let mut calibrated = Calibrated::fit(heads.to_vec(), shares, &undecided);
+        let mut scores: [Vec<f32>; 2] = Default::default();
+        for (index, row) in undecided.chunks(4).enumerate() {
+            let mut record = row.to_vec();
+            calibrated.decide(3, index, &mut record);
+            match record[1] == 1.0 {
+                true => scores[0].push(record[0]),
+                false => assert_eq!(record[..3], [0.0, 0.0, 1.0]),
             }
+            scores[1].push(record[3]);
         }
-        assert!(median < 0.49);
-        let mut records = [median as f32, 1.0, 0.0, 0.25, 0.0, 0.0, 1.0, 9.0];
-        calibration.apply(&mut records);
-        assert!(records[0].abs() < 2e-3, "{records:?}");
-        assert!(records[3].abs() < 2e-3, "{records:?}");
-        // Under another level the scalar is 0 and stays it; beyond the draws it is at their end.
-        assert_eq!(records[4], 0.0);
-        assert!(records[7] > 3.0 && records[7].is_finite());
+        for scores in scores {
+            let mean = scores.iter().sum::<f32>() / scores.len() as f32;
+            let square = scores.iter().map(|z| z * z).sum::<f32>() / scores.len() as f32;
+            assert!(
+                mean.abs() < 0.05 && (square - 1.0).abs() < 0.08,
+                "{mean} {square}"
+            );
+        }
+        // Beyond the draws a scalar is at their end.
+        let mut record = [9.0, 50.0, 0.0, 9.0];
+        calibrated.decide(3, rows, &mut record);
+        assert!(record[0] > 3.0 && record[0].is_finite() && record[3] == record[0]);
     }
 
     #[test]
@@ -279,9 +351,9 @@ mod tests {
             scalar: true,
             levels: 2,
         };
-        let calibration = Calibration::fit(&[head], &[0.0, 0.5, 0.5], &[f32::NAN; 3]);
+        let mut calibrated = Calibrated::fit(vec![head], vec![0.0, 0.5, 0.5], &[f32::NAN; 3]);
         let mut record = [1.0, 1.0, 0.0];
-        calibration.apply(&mut record);
-        assert_eq!(record[0], 0.0);
+        calibrated.decide(1, 0, &mut record);
+        assert!(record.iter().all(|value| value.is_finite()), "{record:?}");
     }
 }

@@ -9,7 +9,7 @@ use gan_kernels::cube::Cube;
 use gan_kernels::{Native, free_memory};
 use gan_model::{Checkpoint, Sampler};
 
-use crate::calibration::{Calibration, MOST_DRAWS, calibrate};
+use crate::calibration::{Calibrated, MOST_DRAWS};
 use crate::config::RunConfig;
 use crate::device::Device;
 use crate::problem::{OTHER_CHECKPOINT, Problem};
@@ -119,7 +119,7 @@ impl Model {
         };
         Ok(Generator {
             sampler,
-            calibration: None,
+            calibrated: None,
         })
     }
 }
@@ -127,7 +127,7 @@ impl Model {
 /// A trained generator on a device.
 pub struct Generator {
     sampler: OnDevice,
-    calibration: Option<Calibration>,
+    calibrated: Option<Calibrated>,
 }
 
 /// A sampler on a device.
@@ -157,24 +157,21 @@ impl Generator {
     /// If the device fails.
     pub fn sample(&mut self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
         let sampler = &mut self.sampler;
-        let samples = with_sampler!(sampler, sampler => sampler.sample(seed, first, count))?;
-        Ok(self.calibrated(samples))
+        Ok(match &mut self.calibrated {
+            None => with_sampler!(sampler, sampler => sampler.sample(seed, first, count))?,
+            Some(calibrated) => {
+                with_sampler!(sampler, sampler => calibrated.sample(sampler, seed, first, count))?
+            }
+        })
     }
 
-    /// Fits the corrections of a calibration and applies them from now on.
+    /// Fits the corrections of a calibration, which are applied from now on.
     fn calibrate(&mut self, encoding: &Encoding) -> Result<(), Problem> {
         let sampler = &mut self.sampler;
-        let calibration =
-            with_sampler!(sampler, sampler => calibrate(sampler, encoding, MOST_DRAWS))?;
-        self.calibration = Some(calibration);
+        self.calibrated = Some(
+            with_sampler!(sampler, sampler => Calibrated::new(sampler, encoding, MOST_DRAWS))?,
+        );
         Ok(())
-    }
-
-    fn calibrated(&self, mut samples: Vec<f32>) -> Vec<f32> {
-        if let Some(calibration) = &self.calibration {
-            calibration.apply(&mut samples);
-        }
-        samples
     }
 
     /// The latents that these samples are made from, row-major.
@@ -193,8 +190,7 @@ impl Generator {
     /// If the device fails.
     pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, Problem> {
         let sampler = &mut self.sampler;
-        let samples = with_sampler!(sampler, sampler => sampler.generate_from(latents))?;
-        Ok(self.calibrated(samples))
+        Ok(with_sampler!(sampler, sampler => sampler.generate_from(latents))?)
     }
 }
 

@@ -470,6 +470,7 @@ fn backdrop(dataset: &Dataset, record: &RecordInfo) -> Backdrop {
     let data = gan_eval::gather(&dataset.records, rows);
     Backdrop {
         data: record.user_values(&data, cols),
+        is_mixed: dataset.transform.encoding().is_some(),
         mixture: dataset.mixture.clone(),
         discriminator: Vec::new(),
         surface: None,

@@ -7,7 +7,7 @@ use gan_kernels::Backend;
 use gan_model::{Checkpoint, GeneratorConfig, Sampler, Trainer};
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::calibrate;
+use crate::calibration::Calibrated;
 use crate::problem::Problem;
 
 /// The annotation of a checkpoint that is [`Checks`], as JSON.
@@ -71,11 +71,10 @@ impl Judge {
         let backend = trainer.backend().clone();
         let checkpoint = trainer.checkpoint(String::new(), Default::default())?;
         let mut sampler = Sampler::new(backend, &self.generator, &checkpoint)?;
-        let calibration = calibrate(&mut sampler, &self.encoding, DRAWS)?;
+        let mut calibrated = Calibrated::new(&mut sampler, &self.encoding, DRAWS)?;
         let held_out = Table::new(&self.columns, &self.held_out);
         let test = TellingApart::new(&held_out);
-        let mut samples = sampler.sample(SEED, 0, test.rows())?;
-        calibration.apply(&mut samples);
+        let samples = calibrated.sample(&mut sampler, SEED, 0, test.rows())?;
         let shape = RecordShape::Table(self.shape.clone());
         let rows = samples.chunks_exact(sampler.cols()).flat_map(|record| {
             let mut row = self.encoding.user_row(record);

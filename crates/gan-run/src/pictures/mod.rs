@@ -1,5 +1,6 @@
 //! The pictures of a run: which of the charts shows its samples, and its curves.
 
+mod columns;
 mod curves;
 
 use gan_data::{Mixture, RecordShape};
@@ -17,6 +18,8 @@ const POINTS_1D: usize = 10_000;
 pub struct Backdrop {
     /// Records of the data, `cols` values each.
     pub data: Vec<f32>,
+    /// True if they are of a mixed table, each of whose columns has a picture of its own.
+    pub is_mixed: bool,
     /// The density of the data, where it is known.
     pub mixture: Option<Mixture>,
     /// For one dimension: points x of the axis with D(x).
@@ -51,8 +54,8 @@ pub(crate) fn backdrop_count(shape: &RecordShape, cols: usize) -> usize {
 
 /// The picture of `samples`, rows of `cols` values in the user's units, as a PNG file.
 ///
-/// Images make a sheet of `grid` rows and columns without a title, one column of numbers a density,
-/// and more columns a scatter plot of the first two.
+/// Images make a sheet of `grid` rows and columns without a title, a mixed table a histogram of each
+/// column, one column of numbers a density, and more columns a scatter plot of the first two.
 ///
 /// # Errors
 /// If the picture is too large.
@@ -67,7 +70,9 @@ pub fn draw(
     if let Some(size) = shape.image() {
         return sheet_of_images(samples, size, grid);
     }
-    let drawing = if cols == 1 {
+    let drawing = if let (RecordShape::Table(table), true) = (shape, backdrop.is_mixed) {
+        columns::histograms(title, table, [&backdrop.data, samples])
+    } else if cols == 1 {
         let numbers = |rows: &[f32]| -> Vec<f32> {
             let numbers = rows.iter().filter(|value| !value.is_nan());
             numbers.copied().collect()
