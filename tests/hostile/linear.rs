@@ -131,7 +131,8 @@ fn text() {
         (0..rows).for_each(|row| line(&mut text, row));
         text
     };
-    let kinds: [(&str, &dyn Fn(&mut String, usize)); 12] = [
+    type Line<'a> = &'a dyn Fn(&mut String, usize);
+    let kinds: [(&str, Line<'_>); 12] = [
         ("numbers", &|text, row| {
             writeln!(text, "{},{}.5,{}", row % 91, row % 7, row * row % 13).unwrap()
         }),

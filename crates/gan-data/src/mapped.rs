@@ -402,7 +402,7 @@ mod tests {
             } else {
                 size - 1 - at % size
             };
-            let any = (at * 2_654_435_761 >> 7) as u8;
+            let any = ((at * 2_654_435_761) >> 7) as u8;
             if place == 0 { any & 0x3b } else { any }
         };
         (0..count * size).map(byte).collect()

@@ -5,13 +5,16 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Writes a row of that number.
+type WriteRow<T> = dyn Fn(usize, &mut [T]) + Send + Sync;
+
 /// Rows that a function writes whenever they are asked for: those of a file that is larger than the
 /// memory, or of a table whose codes take fewer bytes than the values that the players see.
 ///
 /// Two are equal if they are the same range of what one call of [`Computed::new`] made.
 #[derive(Clone)]
 pub struct Computed<T> {
-    write: Arc<dyn Fn(usize, &mut [T]) + Send + Sync>,
+    write: Arc<WriteRow<T>>,
     range: Range<usize>,
 }
 

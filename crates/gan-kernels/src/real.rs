@@ -115,14 +115,14 @@ impl Real for f32 {
         let exponent = (bits as i32 >> 23) as f32;
         let r = f32::from_bits((bits & MANTISSA).wrapping_add(SQRT_HALF)) - 1.0;
         let mut series = 7.037_683_6e-2_f32;
-        series = series * r - 1.151_461_03e-1;
+        series = series * r - 1.151_461e-1;
         series = series * r + 1.167_699_9e-1;
         series = series * r - 1.242_014_1e-1;
         series = series * r + 1.424_932_3e-1;
         series = series * r - 1.666_805_8e-1;
         series = series * r + 2.000_071_5e-1;
         series = series * r - 2.499_999_4e-1;
-        series = series * r + 3.333_333_1e-1;
+        series = series * r + 3.333_333e-1;
         let square = r * r;
         let tail = series * r * square - 2.121_944_4e-4 * exponent - 0.5 * square;
         r + tail + 0.693_359_4 * exponent

@@ -131,6 +131,7 @@ pub struct Generator {
 }
 
 /// A sampler on a device.
+#[allow(clippy::large_enum_variant, reason = "there is one of them")]
 enum OnDevice {
     /// On the processor.
     Cpu(Sampler<Native<f32>>),

@@ -222,6 +222,10 @@ impl Plan {
             backdrop: backdrop(&dataset, &record),
             probe: Probe::new(self.config.seed, &train, record.discrete_columns(&train)),
             judge: Judge::new(&dataset, &self.config.generator),
+            checks: match self.start {
+                Start::Resumed { checks, .. } => checks,
+                Start::New { .. } => None,
+            },
             record,
         };
         let data = TrainingData {
@@ -251,11 +255,9 @@ impl Plan {
         trainer.check()?;
         let pace = self.config.settle(trainer.steps_per_epoch());
         let resumed = matches!(self.start, Start::Resumed { .. });
-        let (had, checks) = match &self.start {
-            Start::Resumed {
-                checkpoint, checks, ..
-            } => (last_reading(checkpoint), *checks),
-            Start::New { .. } => (None, None),
+        let had = match &self.start {
+            Start::Resumed { checkpoint, .. } => last_reading(checkpoint),
+            Start::New { .. } => None,
         };
         let dir = match self.start {
             Start::New { out, existing } => RunDir::create(out.as_deref(), &self.folder, existing)?,
@@ -275,7 +277,9 @@ impl Plan {
         };
         let step = trainer.steps_done();
         // The last picture, which follows the checkpoint, may be what is left to do.
-        let is_learnt = checks.is_some_and(|checks| checks.are_over(pace.patience));
+        let is_learnt = shown
+            .checks
+            .is_some_and(|checks| checks.are_over(pace.patience));
         let is_last = step == pace.total || is_learnt;
         let is_done = step > pace.total || (is_last && dir.samples(step).exists());
         if resumed && is_done {
@@ -309,9 +313,8 @@ impl Plan {
                     discriminator,
                 },
             });
-            let mut training = Training::new(
-                trainer, config, pace, shown, checks, dir, precision, observer,
-            )?;
+            let mut training =
+                Training::new(trainer, config, pace, shown, dir, precision, observer)?;
             training.warn_of_lost_readings(had);
             training.play()
         })

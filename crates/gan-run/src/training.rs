@@ -84,6 +84,8 @@ pub(crate) struct Shown {
     pub(crate) probe: Probe,
     /// Of a mixed table.
     pub(crate) judge: Option<Judge>,
+    /// Comparisons with held-out records so far, of a run that is continued.
+    pub(crate) checks: Option<Checks>,
 }
 
 /// A game and the directory that it is written to.
@@ -124,14 +126,13 @@ impl<'a, B: Backend> Training<'a, B> {
         config: RunConfig,
         pace: Pace,
         shown: Shown,
-        checks: Option<Checks>,
         dir: RunDir,
         precision: PrecisionChoice,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, Problem> {
         let step = trainer.steps_done();
         let judge = shown.judge.as_ref().filter(|_| pace.check > 0);
-        let checks = judge.map(|judge| checks.unwrap_or_else(|| judge.checks()));
+        let checks = judge.map(|judge| shown.checks.unwrap_or_else(|| judge.checks()));
         let config_text = config.to_toml()?;
         dir.rewind(step);
         // The program may have ended between a checkpoint and the end of an older one.

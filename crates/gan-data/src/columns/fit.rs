@@ -135,7 +135,7 @@ fn few_values(sorted: &[f64], values: &[f64]) -> Option<Vec<f64>> {
             // A few training records of many different values, all of which are spikes, say: the
             // others go to the nearest.
             let is_all_spikes = with_spikes(sorted, sorted.len()).1.is_empty();
-            return is_all_spikes.then(|| if known.len() < 2 { all } else { known });
+            return is_all_spikes.then_some(if known.len() < 2 { all } else { known });
         }
     }
     Some(all)

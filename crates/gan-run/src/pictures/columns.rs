@@ -18,17 +18,11 @@ pub(super) fn histograms(title: &str, table: &TableShape, tables: [&[f32]; 2]) -
     let values: Vec<_> = (0..learnt.len())
         .map(|at| tables.map(|rows| column(rows, at)))
         .collect();
-    let names: Vec<Option<Box<dyn Fn(f64) -> String>>> = learnt
-        .iter()
-        .map(|(_, style)| match style {
-            Style::Time(_) => {
-                let style = (*style).clone();
-                let name: Box<dyn Fn(f64) -> String> = Box::new(move |value| style.write(value));
-                Some(name)
-            }
-            _ => None,
-        })
-        .collect();
+    let name = |(_, style): &(&str, &Style)| {
+        let style = (*style).clone();
+        matches!(style, Style::Time(_)).then_some(move |value| style.write(value))
+    };
+    let names: Vec<_> = learnt.iter().map(name).collect();
     let columns = learnt.iter().zip(&values).zip(&names);
     let columns = columns.map(|(((name, style), values), axis)| Histogram {
         name,
@@ -36,7 +30,7 @@ pub(super) fn histograms(title: &str, table: &TableShape, tables: [&[f32]; 2]) -
             Some(levels) => HistogramValues::Levels(shares(levels, values)),
             None => HistogramValues::Numbers {
                 values: [&values[0], &values[1]],
-                name: axis.as_deref(),
+                name: axis.as_ref().map(|name| name as &dyn Fn(f64) -> String),
             },
         },
     });
