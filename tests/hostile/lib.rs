@@ -14,7 +14,7 @@ use std::cell::LazyCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gan_data::DataConfig;
+use gan_data::{DataConfig, Normalize};
 use gan_model::LossConfig;
 use gan_run::config::{Overrides, RunConfig};
 use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
@@ -163,8 +163,15 @@ fn taken<T>(outcome: Result<T, Problem>) -> bool {
 }
 
 fn data(path: &Path) -> bool {
-    let config = DataConfig::new(path.to_str().unwrap());
-    taken(gan_data::load(&config, 0).map_err(Problem::from))
+    let mut config = DataConfig::new(path.to_str().unwrap());
+    let plain = taken(gan_data::load(&config, 0).map_err(Problem::from));
+    config.normalize = Normalize::Columns;
+    let mixed = gan_data::load(&config, 0).map(|dataset| {
+        let mut row = vec![0.0_f32; dataset.records.cols()];
+        dataset.records.copy_row(0, &mut row);
+        let _ = dataset.transform.user_row(&row);
+    });
+    plain | taken(mixed.map_err(Problem::from))
 }
 
 fn folder_of_data(path: &Path) -> bool {

@@ -609,10 +609,11 @@ fn tables_are_understood_before_training_and_written_as_they_are() {
     folder.check(
         "
         0 data people.csv --out people.png
-            | records  100: 80 to train, 10 to validate, 10 to test
-            | column id numbers the records
-            | born    times as %Y-%m-%d, 1999-02-
-            | price   numbers of up to 2 decimals, 0,00 to | member  one of two words, no to yes
+            | records  100: 90 to train, 10 to validate, 0 to test
+            | numbered anew when written: id | id      counts the records from 0 on
+            | born    times as %Y-%m-%d, 1999-02-01 to 1999-02-22; 4 levels: 1999-02-
+            | price   numbers of up to 2 decimals, 0,00 to
+            | member  one of two words; 2 levels:
             | unit    always kg | picture  people.png
         0 data people.csv --set data.split=\"tail\" --set data.drop=[\"born\"] | price
         0 data ring8 | records  50,000: 40,000 to train | vectors  2 values each

@@ -6,7 +6,7 @@ use gan_data::{RecordShape, Style, TableShape, Transform};
 
 use crate::problem::Problem;
 use crate::record::RecordInfo;
-use crate::text::excerpt;
+use crate::text::{excerpt, nearest_word};
 
 /// Samples that are drawn at most for each that is asked for, and at least in all.
 const DRAWS: usize = 1000;
@@ -178,7 +178,12 @@ impl Condition {
                         "{at}: found no {word:?} in column {name}, expected one of {}",
                         nearest_first(word, levels.iter().map(String::as_str))
                     );
+                    let near = nearest_word(word, levels.iter().map(String::as_str));
+                    let near = near
+                        .or_else(|| levels.first().map(String::as_str))
+                        .unwrap_or("");
                     Problem::usage(text)
+                        .hint(format!("for example --where \"{name}={}\"", excerpt(near)))
                 })?;
             return Ok(of(place as f64));
         }
@@ -188,11 +193,9 @@ impl Condition {
             _ => None,
         });
         let value = value.ok_or_else(|| {
-            let example = range.map_or_else(
-                || "as the data has it".into(),
-                |[low, _]| format!("such as {}", style.write(low)),
-            );
-            Problem::usage(format!("{at}: found {word:?}, expected a value {example}"))
+            let example = style.write(range.map_or(0.0, |[low, _]| low));
+            let text = format!("{at}: found {word:?}, expected a value such as {example}");
+            Problem::usage(text).hint(format!("for example --where \"{name}>={example}\""))
         })?;
         let condition = of(value);
         match range {
@@ -260,10 +263,16 @@ fn split<'a>(
         true => "a column that is not learnt",
         false => "no such column",
     };
+    let near = nearest_word(name, names());
+    let hint = near.map_or_else(
+        || "name a column as the header of the data does".to_owned(),
+        |near| format!("did you mean {near}?"),
+    );
     Err(Problem::usage(format!(
         "{at}: {}: found {found}, expected one of {expected}",
         excerpt(name)
-    )))
+    ))
+    .hint(hint))
 }
 
 /// What stands for a blank in the column of the `column`-th value, if it has blanks.

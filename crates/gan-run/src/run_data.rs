@@ -76,10 +76,9 @@ pub struct DataFile {
 /// # Errors
 /// If it is images, for which several presets may be meant.
 pub fn data_file(what: &Path) -> Result<Option<DataFile>, Problem> {
-    if what
-        .to_str()
-        .is_some_and(|name| presets::find(name).is_some())
-    {
+    let is_preset = |name: &str| presets::find(name).is_some();
+    // A run is no data.
+    if what.to_str().is_some_and(is_preset) || what.join("config.toml").exists() {
         return Ok(None);
     }
     let preset = match gan_data::contents_of(what) {

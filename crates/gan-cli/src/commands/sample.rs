@@ -51,6 +51,10 @@ pub(crate) struct SampleArgs {
     /// `cabin=` for a blank; may be repeated, and then all must hold.
     #[arg(long = "where", value_name = "CONDITION")]
     conditions: Vec<String>,
+    /// Write the levels and numbers of a table as the generator makes them, without giving each its
+    /// share of the training records.
+    #[arg(long)]
+    no_calibration: bool,
     /// Replace what `--out` already names: a file, or a folder of samples.
     #[arg(long, requires = "out")]
     overwrite: bool,
@@ -77,8 +81,12 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
         None => default_out(&model, seed)?,
     };
     let device = args.device.open()?;
+    let generator = match args.no_calibration {
+        true => model.generator_as_trained(&device)?,
+        false => model.generator(&device)?,
+    };
     let mut samples = Samples {
-        generator: model.generator(&device)?,
+        generator,
         model: &model,
         seed,
         number: args.number,
