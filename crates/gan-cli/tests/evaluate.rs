@@ -87,6 +87,67 @@ fn evaluate_prints_tables_with_a_verdict_and_writes_numbers_and_pictures() {
     assert!(png.starts_with(b"\x89PNG"));
 }
 
+/// A run of a few iterations on a table of a number with blanks, a category and a date, in `run`.
+fn trained_on_a_mixed_table() -> Folder {
+    let folder = Folder::new();
+    let mut table = "age,city,since,price\n".to_owned();
+    for row in 0..400_u32 {
+        let age = row * 7919 % 61 + 18;
+        let blank = row % 11 == 0;
+        let age_or_blank = if blank { String::new() } else { age.to_string() };
+        let city = ["Paris", "Rome", "Oslo"][(row * 31 % 3) as usize];
+        let day = row % 28 + 1;
+        let price = f64::from(age * 2 + row % 7) + 0.25;
+        table += &format!("{age_or_blank},{city},2024-03-{day:02},{price}\n");
+    }
+    folder.write("people.csv", &table);
+    folder
+        .run("train people.csv --steps 20 --out run")
+        .exits(0);
+    folder
+}
+
+#[test]
+fn a_mixed_table_has_measurements_pictures_and_a_target_of_its_own() {
+    let folder = trained_on_a_mixed_table();
+    let ran = folder.run("evaluate run --out here").exits(0).says(&[
+        "4 columns, target price",
+        "Columns and pairs of columns",
+        "overall (SDMetrics)",
+        "Boosting tells samples from real rows",
+        "Train on synthetic, test on real: price learnt by boosting",
+        "Distance to the closest training row",
+        "levels covered",
+    ]);
+    // 20 iterations teach nothing, and the verdict says where.
+    let text = ran.stdout();
+    assert!(text.contains("worst pairs: "), "{text}");
+    let written = read_json(&folder, "here/evaluation.json");
+    assert_eq!(written["table"]["columns"].as_array().unwrap().len(), 4);
+    assert_eq!(written["table"]["pairs"].as_array().unwrap().len(), 6);
+    assert_eq!(written["samples"], written["data"]["train"]);
+    let names = ["age", "city", "since", "price", "Paris", "2024-03-01", "blank"];
+    let svg = folder.read("here/columns.svg");
+    for name in names {
+        assert!(svg.contains(name), "{name}: {svg}");
+    }
+    let png = folder.bytes("here/correlations.png");
+    assert!(png.starts_with(b"\x89PNG"));
+
+    let found = report(&folder, "--samples 150 --target city --threads 1");
+    assert_eq!(found["table"]["target"], "city");
+    assert_eq!(found["samples"], 150);
+    let again = report(&folder, "--samples 150 --target city --threads 2");
+    assert_eq!(found["sections"], again["sections"]);
+    folder.check(
+        "2 evaluate run --target town | expected one of age, city, since, price
+         2 evaluate run --metrics parzen | a mixed table
+         2 evaluate run --sigma 1 | a mixed table",
+    );
+    let other = trained();
+    other.check("2 evaluate run --target x | expected one of a mixed table");
+}
+
 #[test]
 fn json_is_one_document_with_the_numbers_of_the_table() {
     let folder = trained();

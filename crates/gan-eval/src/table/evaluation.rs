@@ -15,8 +15,6 @@ use crate::evaluation::thousands;
 use crate::report::{Row, Section};
 use crate::verdict::Finding;
 
-/// Rows of each table that are looked at; more are drawn from.
-const ROWS: usize = 200_000;
 /// Columns and pairs that a section names, the worst ones.
 const WORST: usize = 5;
 
@@ -119,40 +117,40 @@ pub fn evaluate(subject: &Subject<'_>, progress: &mut dyn FnMut(&str, f64)) -> T
         "evaluation: tables of different columns"
     );
     assert!(target < columns.len(), "evaluation: no column {target}");
-    let [train, held_out, samples] = tables.map(|table| table.drawn(ROWS, 10));
+    let [train, held_out, samples] = tables;
     let shuffled = train.shuffled();
     let halves = train.halves();
 
     progress("columns and pairs", 0.0);
     let against = [
-        (&train, &samples),
+        (train, samples),
         (&halves[0], &halves[1]),
-        (&train, &shuffled),
+        (train, &shuffled),
     ];
     let scores = against.map(|(real, samples)| column_scores(real, samples));
     let pairs = against.map(|(real, samples)| pair_scores(real, samples, threads));
     progress("telling rows apart", 0.2);
-    let told = Beside::of([&samples, &train, &shuffled], |rows| {
-        told_apart(&held_out, rows, threads)
+    let told = Beside::of([samples, train, &shuffled], |rows| {
+        told_apart(held_out, rows, threads)
     });
     progress("telling rows apart", 0.5);
     let told_from_train = Beside {
-        samples: told_apart(&train, &samples, threads),
+        samples: told_apart(train, samples, threads),
         real: told_apart(&halves[0], &halves[1], threads),
         shuffled: f64::NAN,
     };
     progress("learning from samples", 0.7);
     let learnt = learn(
-        &train,
-        &held_out,
-        [&samples, &train, &shuffled],
+        train,
+        held_out,
+        [samples, train, &shuffled],
         target,
         threads,
     );
     progress("distances to training rows", 0.9);
     let held_halves = held_out.halves();
-    let near = privacy(&train, &held_out, &samples, threads);
-    let near_real = privacy(&train, &held_halves[0], &held_halves[1], threads);
+    let near = privacy(train, held_out, samples, threads);
+    let near_real = privacy(train, &held_halves[0], &held_halves[1], threads);
 
     let evidence = Evidence {
         columns: scores[0].clone(),
@@ -161,15 +159,15 @@ pub fn evaluate(subject: &Subject<'_>, progress: &mut dyn FnMut(&str, f64)) -> T
         told_from_train,
         learnt,
         near,
-        validity: validity(&train, &samples),
+        validity: validity(train, samples),
         train_rows: train.rows(),
     };
-    let mut sections = vec![quality(&scores, &pairs, &train)];
+    let mut sections = vec![quality(&scores, &pairs, train)];
     sections.extend(worst_columns(&scores[0]));
     sections.extend(worst_pairs(&pairs[0]));
     sections.extend(apart(&evidence, held_out.rows()));
     sections.extend(usefulness(&evidence));
-    let repeated = [&samples, &train].map(repeated_rows);
+    let repeated = [samples, train].map(repeated_rows);
     sections.push(copies(near, near_real, repeated, held_out.rows()));
     sections.push(valid(&evidence.validity));
     progress("distances to training rows", 1.0);

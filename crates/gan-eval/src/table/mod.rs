@@ -40,6 +40,9 @@ use crate::draws::Draw;
 /// Seed of every draw of an evaluation, so that the same rows get the same numbers.
 const SEED: u64 = 2014;
 
+/// Rows of a table that are looked at.
+const ROWS: usize = 200_000;
+
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -84,9 +87,10 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The rows of `values`, row-major: a number of `columns` each.
+    /// The rows of `values`, row-major: a number for each of `columns`.
     ///
     /// Infinite numbers are blanks.
+    /// Of more than 200,000 rows so many are drawn, the same in every table of as many rows.
     ///
     /// # Panics
     /// If there is no whole number of rows, or there are no columns.
@@ -99,15 +103,23 @@ impl<'a> Table<'a> {
             values.len(),
             columns.len()
         );
-        let value = |&x: &f64| if x.is_finite() { x } else { f64::NAN };
-        let column = |at: usize| values[at..].iter().step_by(columns.len()).map(value);
+        let rows = values.len() / columns.len();
+        let row = |row: usize| &values[row * columns.len()..][..columns.len()];
+        let drawn = (rows > ROWS).then(|| {
+            let mut order = Draw::Rows.order(SEED, 10, rows);
+            order.truncate(ROWS);
+            order
+        });
+        let rows = rows.min(ROWS);
+        let value = |x: f64| if x.is_finite() { x } else { f64::NAN };
+        let column = |at: usize| {
+            let places = (0..rows).map(|place| drawn.as_ref().map_or(place, |order| order[place]));
+            places.map(|place| value(row(place)[at])).collect()
+        };
         Self {
             columns,
-            values: match values.is_empty() {
-                true => vec![Vec::new(); columns.len()],
-                false => (0..columns.len()).map(|at| column(at).collect()).collect(),
-            },
-            rows: values.len() / columns.len(),
+            values: (0..columns.len()).map(column).collect(),
+            rows,
         }
     }
 
@@ -296,6 +308,12 @@ mod tests {
         assert_eq!(table.drawn(30, 0).rows(), 30);
         assert_eq!(table.drawn(300, 0).rows(), 200);
         assert_eq!(Table::new(&columns, &[]).rows(), 0);
+        let many: Vec<f64> = (0..200_001).map(f64::from).collect();
+        let table = Table::new(&columns[..1], &many);
+        assert_eq!(table.rows(), 200_000);
+        let mut different = sorted(table.column(0));
+        different.dedup();
+        assert_eq!(different.len(), 200_000);
     }
 
     #[test]

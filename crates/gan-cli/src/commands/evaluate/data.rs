@@ -268,7 +268,23 @@ fn left_out(dataset: &Dataset, looked_at: &[Vec<usize>; 3]) -> Option<String> {
     })
 }
 
-fn nothing_held_out(source: &str) -> Problem {
+impl DataFacts {
+    /// A mixed table in the user's units.
+    pub(super) fn of_table(data: &RunData) -> Self {
+        let splits = &data.dataset.splits;
+        Self {
+            source: data.dataset.source.clone(),
+            sha256: data.fingerprint.clone(),
+            train: splits.train.len(),
+            valid: splits.valid.len(),
+            test: splits.test.len(),
+            units: "the table's own units".to_owned(),
+            warning: data.warning.clone(),
+        }
+    }
+}
+
+pub(super) fn nothing_held_out(source: &str) -> Problem {
     Problem::failed(format!(
         "{source}: found no validation and no test records, expected some that the generator was \
          not trained on"

@@ -5,6 +5,7 @@
 
 mod cache;
 mod data;
+mod mixed;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::time::Instant;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use gan_data::{RecordShape, Transform};
 use gan_eval::{
     Caller, EvalError, PROTOCOL_VERSION, Points, Reference, Subject, metric_names, unmet_need,
 };
@@ -31,6 +33,8 @@ use cache::Cache;
 use data::EvaluationData;
 use report::Report;
 
+/// Samples of all but mixed tables, unless told otherwise.
+const SAMPLES: usize = 10_000;
 /// Samples between two reports of progress.
 const CHUNK: usize = 1024;
 
@@ -43,13 +47,17 @@ pub(crate) struct EvaluateArgs {
     /// Path of the data, if it has moved since the training.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// Number of samples.
-    #[arg(long, value_name = "N", default_value = "10000", allow_negative_numbers = true,
+    /// Number of samples [default: 10,000; of a mixed table, as many as training rows, up to
+    /// 50,000].
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
           value_parser = RangedU64ValueParser::<usize>::new().range(2..=10_000_000))]
-    samples: usize,
+    samples: Option<usize>,
     /// Metrics, separated by commas [default: all that apply to the data].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     metrics: Vec<String>,
+    /// Column of a mixed table that models learn from the others [default: the last].
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
     /// Width of the Parzen window [default: the best on the validation records].
     #[arg(long, value_name = "S", value_parser = positive)]
     sigma: Option<f64>,
@@ -70,11 +78,24 @@ pub(crate) struct EvaluateArgs {
 pub(crate) fn run(args: &EvaluateArgs, output: Output) -> Result<ExitCode, Problem> {
     let metrics = asked(&args.metrics)?;
     let model = load_model(&args.from, output)?;
+    if let (Transform::Columns(_), RecordShape::Table(table)) =
+        (&model.record.transform, &model.record.shape)
+    {
+        return mixed::run(args, &model, table, output);
+    }
+    if let Some(target) = &args.target {
+        return Err(Problem::usage(format!(
+            "--target {target}: found a model of {}, expected one of a mixed table",
+            model.record.data
+        ))
+        .hint("leave --target out"));
+    }
+    let samples = args.samples.unwrap_or(SAMPLES);
     let data = EvaluationData::load(&model, args.data.as_deref())?;
-    check_amount("--samples", args.samples, data.cols())?;
+    check_amount("--samples", samples, data.cols())?;
     let nearest_mode = data.nearest_mode();
     let reference = data.reference(&nearest_mode);
-    let metrics = applicable(metrics, !args.metrics.is_empty(), &reference, args.samples)?;
+    let metrics = applicable(metrics, !args.metrics.is_empty(), &reference, samples)?;
     output.line(format!("model    {}", model.path.display()));
     output.line(format!("data     {}", data.in_words()));
     let device = args.device.open_and_say(output)?;
@@ -138,7 +159,8 @@ fn evaluate(
 ) -> Result<ExitCode, Problem> {
     let start = Instant::now();
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
-    let samples = draw(device, model, seed, args.samples, output)?;
+    let number = args.samples.unwrap_or(SAMPLES);
+    let samples = draw(device, model, seed, number, output)?;
     let samples = Points::new(&samples, data.cols());
     samples.check_range("samples")?;
 
@@ -170,14 +192,15 @@ fn evaluate(
         preset: model.record.preset.clone(),
         step,
         seed,
-        samples: args.samples,
+        samples: number,
         data: data.facts(),
         device: device.description(),
         seconds: start.elapsed().as_secs_f64(),
         sections,
         verdict,
+        table: None,
     };
-    let files = report.write(&folder)?;
+    let files = report.write(&folder, &[])?;
     report.print(&files, output);
     Ok(ExitCode::SUCCESS)
 }

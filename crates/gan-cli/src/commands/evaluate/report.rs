@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gan_eval::table::{ColumnScore, PairScore, Validity};
 use gan_eval::{Finding, Row, RowKind, Section, Uncertainty};
-use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, ORANGE, SILVER};
+use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, Drawing, ORANGE, SILVER};
 use gan_run::problem::Problem;
 use gan_run::run_dir::{self, EVALUATION_REPORT};
 use gan_run::text::{decimals_of_error, four_digits, path_as_text, path_as_text_if_any};
@@ -46,11 +47,32 @@ pub(crate) struct Report {
     /// Their meaning, the gravest finding first.
     #[serde(default)]
     pub(super) verdict: Vec<Finding>,
+    /// What is known of every column and pair of columns of a mixed table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) table: Option<TableScores>,
+}
+
+/// The scores of a mixed table's columns and pairs of columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct TableScores {
+    /// The column that models learnt.
+    pub(super) target: String,
+    /// Each column, in the order of the file.
+    pub(super) columns: Vec<ColumnScore>,
+    /// Each pair of columns.
+    pub(super) pairs: Vec<PairScore>,
+    /// Values that are invalid, and levels that are lost.
+    pub(super) validity: Validity,
 }
 
 impl Report {
-    /// Writes `evaluation.json` and the pictures into `folder`, and returns their paths.
-    pub(super) fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    /// Writes `evaluation.json`, charts of sections and `pictures` by name into `folder`, and returns
+    /// their paths.
+    pub(super) fn write(
+        &self,
+        folder: &Path,
+        pictures: &[(&str, Drawing)],
+    ) -> Result<Vec<PathBuf>, Problem> {
         fs::create_dir_all(folder).map_err(|error| {
             Problem::failed(format!("{}: cannot be written: {error}", folder.display()))
                 .hint("choose a directory that you may write with --out DIR")
@@ -59,13 +81,17 @@ impl Report {
             .map_err(|error| Problem::failed(format!("cannot write the evaluation: {error}")))?;
         let mut files = vec![(folder.join(EVALUATION_REPORT), json)];
         let charted = |section: &&Section| CHARTED.contains(&section.id.as_str());
-        for section in self.sections.iter().filter(charted) {
+        let charts = self.sections.iter().filter(charted).map(|section| {
             let title = format!("{}, step {}: {}", self.preset, self.step, head(section));
-            let picture = |extension| folder.join(format!("{}.{extension}", section.id));
-            let chart = chart(section, &title).draw();
+            (section.id.clone(), chart(section, &title).draw())
+        });
+        let pictures = pictures.iter().cloned();
+        let pictures = pictures.map(|(name, drawing)| (name.to_owned(), drawing));
+        for (name, drawing) in charts.chain(pictures) {
+            let picture = |extension| folder.join(format!("{name}.{extension}"));
             let png = picture("png");
-            let pixels = chart.to_png(SCALE).map_err(Problem::undrawn(&png))?;
-            files.push((picture("svg"), chart.to_svg().into_bytes()));
+            let pixels = drawing.to_png(SCALE).map_err(Problem::undrawn(&png))?;
+            files.push((picture("svg"), drawing.to_svg().into_bytes()));
             files.push((png, pixels));
         }
         for (path, bytes) in &files {
