@@ -94,16 +94,18 @@ fn trained_on_a_mixed_table() -> Folder {
     for row in 0..400_u32 {
         let age = row * 7919 % 61 + 18;
         let blank = row % 11 == 0;
-        let age_or_blank = if blank { String::new() } else { age.to_string() };
+        let age_or_blank = if blank {
+            String::new()
+        } else {
+            age.to_string()
+        };
         let city = ["Paris", "Rome", "Oslo"][(row * 31 % 3) as usize];
         let day = row % 28 + 1;
         let price = f64::from(age * 2 + row % 7) + 0.25;
         table += &format!("{age_or_blank},{city},2024-03-{day:02},{price}\n");
     }
     folder.write("people.csv", &table);
-    folder
-        .run("train people.csv --steps 20 --out run")
-        .exits(0);
+    folder.run("train people.csv --steps 20 --out run").exits(0);
     folder
 }
 
@@ -126,7 +128,15 @@ fn a_mixed_table_has_measurements_pictures_and_a_target_of_its_own() {
     assert_eq!(written["table"]["columns"].as_array().unwrap().len(), 4);
     assert_eq!(written["table"]["pairs"].as_array().unwrap().len(), 6);
     assert_eq!(written["samples"], written["data"]["train"]);
-    let names = ["age", "city", "since", "price", "Paris", "2024-03-01", "blank"];
+    let names = [
+        "age",
+        "city",
+        "since",
+        "price",
+        "Paris",
+        "2024-03-01",
+        "blank",
+    ];
     let svg = folder.read("here/columns.svg");
     for name in names {
         assert!(svg.contains(name), "{name}: {svg}");

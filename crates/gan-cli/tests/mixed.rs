@@ -1,4 +1,5 @@
 //! Tables with columns of every kind, from their file to a file like it.
+#![allow(clippy::unwrap_used)] // What a test cannot unwrap has failed it.
 
 mod common;
 
