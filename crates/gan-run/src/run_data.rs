@@ -77,8 +77,11 @@ pub struct DataFile {
 /// If it is images, for which several presets may be meant.
 pub fn data_file(what: &Path) -> Result<Option<DataFile>, Problem> {
     let is_preset = |name: &str| presets::find(name).is_some();
+    let is_toml = what
+        .extension()
+        .is_some_and(|extension| extension == "toml");
     // A run is no data.
-    if what.to_str().is_some_and(is_preset) || what.join("config.toml").exists() {
+    if is_toml || what.to_str().is_some_and(is_preset) || what.join("config.toml").exists() {
         return Ok(None);
     }
     let preset = match gan_data::contents_of(what) {
