@@ -600,7 +600,7 @@ fn config_that_does_not_fit_the_data_is_refused() {
     let message = "splits of 4, 0, 0 records (train, valid, test), expected 1 or more to train and \
                    no more than 3 in all";
     refused(file, &|config| config.train = Some(4), message);
-    let message = "normalize is gcn, expected none or standardize for floats";
+    let message = "normalize is gcn, expected none or standardize for floats, columns for tables";
     refused(file, &|config| config.normalize = Normalize::Gcn, message);
     for count in [0, usize::MAX] {
         let message = format!("count is {count}, expected 1 to 4000000");

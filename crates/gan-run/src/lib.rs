@@ -62,6 +62,6 @@ mod reading;
 pub mod record;
 pub mod run_data;
 pub mod run_dir;
-pub mod stopping;
+mod stopping;
 pub mod text;
 pub mod training;

@@ -1,13 +1,14 @@
 //! When a mixed table is learnt: samples are compared with held-out records as training goes on, the
 //! best step is kept, and a game that gets no better ends.
 
-use gan_data::{Dataset, Encoding, RecordShape, Style, TableShape};
-use gan_eval::table::{Column, Kind, Table, TellingApart};
+use gan_data::{Dataset, Encoding, RecordShape, TableShape};
+use gan_eval::table::{Column, Table, TellingApart};
 use gan_kernels::Backend;
 use gan_model::{Checkpoint, GeneratorConfig, Sampler, Trainer};
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Calibrated;
+use crate::pictures::columns_of;
 use crate::problem::Problem;
 
 /// The annotation of a checkpoint that is [`Checks`], as JSON.
@@ -19,23 +20,6 @@ const FEWEST: usize = 50;
 const DRAWS: usize = 2048;
 /// Seed of the samples that are judged, which are the same latents at every check.
 const SEED: u64 = 0x00c4_ec75;
-
-/// The columns of a table as an evaluation takes them.
-#[must_use]
-pub fn columns_of(table: &TableShape) -> Vec<Column> {
-    let column = |(name, style): (&str, &Style)| Column {
-        name: name.to_owned(),
-        kind: match style.levels() {
-            Some(levels) => Kind::Category {
-                levels: levels.to_vec(),
-            },
-            None => Kind::Number {
-                decimals: style.decimals(),
-            },
-        },
-    };
-    table.learnt().map(column).collect()
-}
 
 /// Judges a generator by how well its samples can be told from held-out records.
 pub(crate) struct Judge {

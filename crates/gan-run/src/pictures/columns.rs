@@ -1,65 +1,94 @@
-//! A histogram of each column of a mixed table.
+//! A mixed table's columns: as an evaluation takes them, and as a histogram each.
 
 use gan_data::{Style, TableShape};
+use gan_eval::table::{Column, Kind, Table};
 use gan_pictures::{Drawing, Histogram, HistogramValues, Histograms};
 
-/// Columns that are drawn, the first ones.
-const MOST: usize = 48;
+/// Columns that are drawn at most.
+const MOST: usize = 60;
 
-/// The columns of `table` in both of `tables`, the data and the samples, rows of one value for each
-/// column that is learnt.
-pub(super) fn histograms(title: &str, table: &TableShape, tables: [&[f32]; 2]) -> Drawing {
-    let cols = table.learnt().count();
-    let column = |rows: &[f32], at: usize| -> Vec<f64> {
-        let values = rows.iter().skip(at).step_by(cols);
-        values.map(|&value| value.into()).collect()
-    };
-    let learnt: Vec<_> = table.learnt().take(MOST).collect();
-    let values: Vec<_> = (0..learnt.len())
-        .map(|at| tables.map(|rows| column(rows, at)))
-        .collect();
-    let name = |(_, style): &(&str, &Style)| {
-        let style = (*style).clone();
-        matches!(style, Style::Time(_)).then_some(move |value| style.write(value))
-    };
-    let names: Vec<_> = learnt.iter().map(name).collect();
-    let columns = learnt.iter().zip(&values).zip(&names);
-    let columns = columns.map(|(((name, style), values), axis)| Histogram {
-        name,
-        values: match style.levels() {
-            Some(levels) => HistogramValues::Levels(shares(levels, values)),
-            None => HistogramValues::Numbers {
-                values: [&values[0], &values[1]],
-                name: axis.as_ref().map(|name| name as &dyn Fn(f64) -> String),
+/// The columns of a table as an evaluation takes them: a date is a number.
+#[must_use]
+pub fn columns_of(table: &TableShape) -> Vec<Column> {
+    let column = |(name, style): (&str, &Style)| Column {
+        name: name.to_owned(),
+        kind: match style.levels() {
+            Some(levels) => Kind::Category {
+                levels: levels.to_vec(),
+            },
+            None => Kind::Number {
+                decimals: style.decimals(),
             },
         },
+    };
+    table.learnt().map(column).collect()
+}
+
+/// Histograms of the columns of a table of this shape in both of `tables`, which `names` are of; of
+/// many columns the first ones.
+///
+/// # Panics
+/// If one has no rows.
+#[must_use]
+pub fn histograms(
+    title: &str,
+    names: [&str; 2],
+    shape: &TableShape,
+    tables: [&Table<'_>; 2],
+) -> Drawing {
+    let styles: Vec<&Style> = shape.learnt().map(|(_, style)| style).collect();
+    let axis: Vec<_> = styles
+        .iter()
+        .map(|&style| move |value: f64| style.write(value))
+        .collect();
+    let columns = tables[0].columns().iter().enumerate().take(MOST);
+    let histogram = |(at, column): (usize, &'_ Column)| {
+        let values = tables.map(|table| table.column(at));
+        let values = match &column.kind {
+            Kind::Category { levels } => HistogramValues::Levels(shares(levels, values)),
+            Kind::Number { .. } => HistogramValues::Numbers {
+                values,
+                name: matches!(styles[at], Style::Time(_))
+                    .then_some(&axis[at] as &dyn Fn(f64) -> String),
+            },
+        };
+        (at, values)
+    };
+    let values: Vec<_> = columns.map(histogram).collect();
+    let columns = values.into_iter().map(|(at, values)| Histogram {
+        name: &tables[0].columns()[at].name,
+        values,
     });
     Histograms {
         title,
-        names: ["data", "samples"],
+        names,
         columns: columns.collect(),
     }
     .draw()
 }
 
-/// The share of each level, and of blanks if there are any, in both tables.
-fn shares(levels: &[String], values: &[Vec<f64>; 2]) -> Vec<(String, [f64; 2])> {
-    let share = |is: &dyn Fn(f64) -> bool| {
-        values.each_ref().map(|values| {
-            let count = values.iter().filter(|value| is(**value)).count();
-            count as f64 / values.len().max(1) as f64
-        })
-    };
-    let level = |(at, name): (usize, &String)| {
-        let place = at as f64;
-        (name.clone(), share(&|value| value == place))
-    };
-    let mut shares: Vec<_> = levels.iter().enumerate().map(level).collect();
-    let blanks = share(&f64::is_nan);
-    if blanks != [0.0; 2] {
-        shares.push(("(blank)".to_owned(), blanks));
+/// The share of each level, and of blanks if there are any.
+fn shares(levels: &[String], values: [&[f64]; 2]) -> Vec<(String, [f64; 2])> {
+    let counts = values.map(|values| {
+        let mut counts = vec![0_usize; levels.len() + 1];
+        for value in values {
+            let level = if value.is_nan() {
+                levels.len()
+            } else {
+                *value as usize
+            };
+            counts[level.min(levels.len())] += 1;
+        }
+        counts
+    });
+    let share = |at: usize| [0, 1].map(|side| counts[side][at] as f64 / values[side].len() as f64);
+    let names = levels.iter().cloned().chain(["(blank)".to_owned()]);
+    let shares = names.enumerate().map(|(at, name)| (name, share(at)));
+    let all: Vec<_> = shares.collect();
+    match all.last() {
+        Some((_, [0.0, 0.0])) => all[..levels.len()].to_vec(),
+        _ => all,
     }
-    shares
 }
 
 #[cfg(test)]
@@ -67,19 +96,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_of_all_values_and_blanks_are_a_level() {
-        let levels = ["a", "b"].map(str::to_owned);
-        let nan = f64::NAN;
-        let found = shares(&levels, &[vec![0.0, 1.0, 1.0, nan], vec![0.0, 0.0]]);
+    fn shares_have_blanks_where_there_are_any() {
+        let levels = ["no", "yes"].map(String::from);
+        let found = shares(&levels, [&[0.0, 0.0, 1.0, f64::NAN], &[1.0, 1.0]]);
         let expected = [
-            ("a", [0.25, 1.0]),
-            ("b", [0.5, 0.0]),
+            ("no", [0.5, 0.0]),
+            ("yes", [0.25, 1.0]),
             ("(blank)", [0.25, 0.0]),
         ];
-        assert_eq!(
-            found,
-            expected.map(|(name, shares)| (name.to_owned(), shares))
-        );
-        assert_eq!(shares(&levels, &[vec![0.0], vec![1.0]]).len(), 2);
+        let expected = expected.map(|(name, shares)| (name.to_owned(), shares));
+        assert_eq!(found, expected);
+        assert_eq!(shares(&levels, [&[0.0], &[1.0]]).len(), 2);
+    }
+
+    #[test]
+    fn maps_are_symmetric_and_show_differences() {
+        use gan_eval::table::PairKind;
+        let pair = PairScore {
+            columns: ["age", "charges"].map(String::from),
+            kind: PairKind::Correlation,
+            real: Some(1.0),
+            samples: None,
+            trend: None,
+            strong: true,
+            fixed_bins: 0.5,
+        };
+        let svg = correlations(&columns(), &[pair], "people, step 7").to_svg();
+        // The pair and the diagonal in one map, the diagonal in the other, and the end of the scale.
+        assert_eq!(svg.matches("fill=\"#d65414\"").count(), 2 + 3 + 3 + 1);
     }
 }

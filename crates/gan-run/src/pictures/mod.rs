@@ -4,8 +4,10 @@ mod columns;
 mod curves;
 
 use gan_data::{Mixture, RecordShape};
+use gan_eval::table::Table;
 use gan_pictures::{Density, PictureError, Scatter, Surface, sheet_of_images};
 
+pub use columns::{columns_of, histograms};
 pub(crate) use curves::curves;
 
 /// Samples in a scatter plot.
@@ -71,7 +73,12 @@ pub fn draw(
         return sheet_of_images(samples, size, grid);
     }
     let drawing = if let (RecordShape::Table(table), true) = (shape, backdrop.is_mixed) {
-        columns::histograms(title, table, [&backdrop.data, samples])
+        let columns = columns_of(table);
+        let rows = [&backdrop.data, samples].map(|rows| {
+            let values: Vec<f64> = rows.iter().map(|&value| value.into()).collect();
+            Table::new(&columns, &values)
+        });
+        histograms(title, ["data", "samples"], table, rows.each_ref())
     } else if cols == 1 {
         let numbers = |rows: &[f32]| -> Vec<f32> {
             let numbers = rows.iter().filter(|value| !value.is_nan());

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use gan_data::{Style, TableShape, UserRows};
-use gan_eval::table::{Column, Kind, PairScore, Subject, Table, evaluate};
-use gan_pictures::{
-    CorrelationMap, CorrelationMaps, Drawing, Histogram, HistogramValues, Histograms,
-};
+use gan_data::{TableShape, UserRows};
+use gan_eval::table::{Column, PairScore, Subject, Table, evaluate};
+use gan_pictures::{CorrelationMap, CorrelationMaps, Drawing};
 use gan_run::device::Device;
 use gan_run::model::{Model, check_amount};
+use gan_run::pictures::{columns_of, histograms};
 use gan_run::problem::Problem;
 use gan_run::run_data::RunData;
 use gan_run::text::{nearest_word, thousands};
@@ -45,10 +44,7 @@ pub(super) fn run(
             .hint(format!("leave {flag} out")));
         }
     }
-    let columns: Vec<Column> = shape
-        .learnt()
-        .map(|(name, style)| column(name, style))
-        .collect();
+    let columns = columns_of(shape);
     let target = target(&columns, args.target.as_deref())?;
     let data = RunData::load(model, args.data.as_deref())?;
     let (splits, source) = (&data.dataset.splits, &data.dataset.source);
@@ -106,7 +102,12 @@ pub(super) fn run(
     let pictures = [
         (
             "columns",
-            histograms(shape, &train, &samples, &title("the columns")),
+            histograms(
+                &title("the columns"),
+                ["training rows", "samples"],
+                shape,
+                [&train, &samples],
+            ),
         ),
         (
             "correlations",
@@ -136,23 +137,6 @@ pub(super) fn run(
     let files = report.write(&folder, &pictures)?;
     report.print(&files, output);
     Ok(ExitCode::SUCCESS)
-}
-
-/// A column as it is judged: a date is a number.
-fn column(name: &str, style: &Style) -> Column {
-    let kind = match (style.levels(), style) {
-        (Some(levels), _) => Kind::Category {
-            levels: levels.to_vec(),
-        },
-        (None, Style::Number(style)) if !style.scientific => Kind::Number {
-            decimals: Some(style.decimals.into()),
-        },
-        (None, _) => Kind::Number { decimals: None },
-    };
-    Column {
-        name: name.to_owned(),
-        kind,
-    }
 }
 
 /// The place of the column that the user names, or of the last.
@@ -194,63 +178,6 @@ fn draw(
         samples.extend(model.record.written(&rows, model.cols));
     }
     Ok(samples)
-}
-
-/// Histograms of the columns, samples over training rows.
-fn histograms(shape: &TableShape, train: &Table<'_>, samples: &Table<'_>, title: &str) -> Drawing {
-    let styles: Vec<&Style> = shape.learnt().map(|(_, style)| style).collect();
-    let names: Vec<_> = styles
-        .iter()
-        .map(|&style| move |value: f64| style.write(value))
-        .collect();
-    let columns = train.columns().iter().enumerate().take(DRAWN_COLUMNS);
-    let histogram = |(at, column): (usize, &'_ Column)| {
-        let values = [train.column(at), samples.column(at)];
-        let values = match &column.kind {
-            Kind::Category { levels } => HistogramValues::Levels(shares(levels, values)),
-            Kind::Number { .. } => HistogramValues::Numbers {
-                values,
-                name: matches!(styles[at], Style::Time(_))
-                    .then_some(&names[at] as &dyn Fn(f64) -> String),
-            },
-        };
-        (at, values)
-    };
-    let values: Vec<_> = columns.map(histogram).collect();
-    let columns = values.into_iter().map(|(at, values)| Histogram {
-        name: &train.columns()[at].name,
-        values,
-    });
-    Histograms {
-        title,
-        names: ["training rows", "samples"],
-        columns: columns.collect(),
-    }
-    .draw()
-}
-
-/// The share of each level, and of blanks if there are any.
-fn shares(levels: &[String], values: [&[f64]; 2]) -> Vec<(String, [f64; 2])> {
-    let counts = values.map(|values| {
-        let mut counts = vec![0_usize; levels.len() + 1];
-        for value in values {
-            let level = if value.is_nan() {
-                levels.len()
-            } else {
-                *value as usize
-            };
-            counts[level.min(levels.len())] += 1;
-        }
-        counts
-    });
-    let share = |at: usize| [0, 1].map(|side| counts[side][at] as f64 / values[side].len() as f64);
-    let names = levels.iter().cloned().chain(["(blank)".to_owned()]);
-    let shares = names.enumerate().map(|(at, name)| (name, share(at)));
-    let all: Vec<_> = shares.collect();
-    match all.last() {
-        Some((_, [0.0, 0.0])) => all[..levels.len()].to_vec(),
-        _ => all,
-    }
 }
 
 /// Maps of the relations of training rows and of samples, and of their differences.
@@ -298,8 +225,12 @@ mod tests {
     use super::*;
 
     fn columns() -> Vec<Column> {
+        let kind = gan_eval::table::Kind::Number { decimals: None };
         ["age", "sex", "charges"]
-            .map(|name| column(name, &Style::Time("%Y".into())))
+            .map(|name| Column {
+                name: name.to_owned(),
+                kind: kind.clone(),
+            })
             .into()
     }
 
@@ -313,36 +244,5 @@ mod tests {
             error.contains("expected one of age, sex, charges"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn shares_have_blanks_where_there_are_any() {
-        let levels = ["no", "yes"].map(String::from);
-        let found = shares(&levels, [&[0.0, 0.0, 1.0, f64::NAN], &[1.0, 1.0]]);
-        let expected = [
-            ("no", [0.5, 0.0]),
-            ("yes", [0.25, 1.0]),
-            ("(blank)", [0.25, 0.0]),
-        ];
-        let expected = expected.map(|(name, shares)| (name.to_owned(), shares));
-        assert_eq!(found, expected);
-        assert_eq!(shares(&levels, [&[0.0], &[1.0]]).len(), 2);
-    }
-
-    #[test]
-    fn maps_are_symmetric_and_show_differences() {
-        use gan_eval::table::PairKind;
-        let pair = PairScore {
-            columns: ["age", "charges"].map(String::from),
-            kind: PairKind::Correlation,
-            real: Some(1.0),
-            samples: None,
-            trend: None,
-            strong: true,
-            fixed_bins: 0.5,
-        };
-        let svg = correlations(&columns(), &[pair], "people, step 7").to_svg();
-        // The pair and the diagonal in one map, the diagonal in the other, and the end of the scale.
-        assert_eq!(svg.matches("fill=\"#d65414\"").count(), 2 + 3 + 3 + 1);
     }
 }
