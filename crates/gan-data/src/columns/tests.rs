@@ -1,3 +1,5 @@
+//! Encodings against the values that they are of.
+
 use super::*;
 
 const NONE: f64 = f64::NAN;
