@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gan_kernels::{Computed, free_memory};
 use memmap2::Mmap;
@@ -62,6 +63,10 @@ impl Part {
         if map.len() as u64 != length {
             return Err(io::Error::other("its length changed while it was opened"));
         }
+        // Systems read far ahead of a page that is asked for, which serves no order that is drawn;
+        // where records are read one after the other, they are told so.
+        #[cfg(unix)]
+        map.advise(memmap2::Advice::Random)?;
         Ok(Self {
             range: 0..map.len(),
             map: Arc::new(map),
@@ -76,6 +81,18 @@ impl Part {
             map: Arc::clone(&self.map),
             range: start + range.start..start + range.end,
         }
+    }
+
+    /// Tells the system that the bytes `range` of these are about to be read; it need not listen.
+    fn will_need(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        {
+            let start = self.range.start + range.start;
+            let advice = memmap2::Advice::WillNeed;
+            let _ = self.map.advise_range(advice, start, range.len());
+        }
+        #[cfg(not(unix))]
+        let _ = range;
     }
 
     /// The place in this of `slice`, which is a part of it.
@@ -110,6 +127,14 @@ pub(crate) enum Form {
 /// Writes the values of a record.
 type Read = Arc<dyn Fn(usize, &mut [f64]) + Send + Sync>;
 
+/// Tells the system that some records are about to be read.
+type Ahead = Arc<dyn Fn(Range<usize>) + Send + Sync>;
+
+/// Of records in the order of the file the system is told for so many values at a time, and of those
+/// in another order for each, so many before it is read: enough that a disk works on several.
+const AHEAD_VALUES: usize = 1 << 22;
+const AHEAD_RECORDS: usize = 256;
+
 /// Records that are read whenever they are asked for.
 #[derive(Clone)]
 pub(crate) struct Mapped {
@@ -118,6 +143,10 @@ pub(crate) struct Mapped {
     pub(crate) form: Form,
     /// Of the record of that number in the file.
     read: Read,
+    /// Of the records of these numbers in the file.
+    ahead: Ahead,
+    /// The record that was read last.
+    last: Arc<AtomicUsize>,
     /// The number in the file of each record, where they are in another order.
     order: Option<Arc<dyn Fn(usize) -> usize + Send + Sync>>,
 }
@@ -156,7 +185,9 @@ impl Mapped {
             place
         };
         let places: Vec<usize> = (0..cols).map(place).collect();
-        Self::new([rows, cols], element.form(), move |row, out| {
+        // The values of a record are all over the file.
+        let ahead = |_| {};
+        Self::new([rows, cols], element.form(), ahead, move |row, out| {
             for (value, place) in out.iter_mut().zip(&places) {
                 let bytes = &part[(row + place) * element.size..][..element.size];
                 element.read(bytes, std::slice::from_mut(value));
@@ -172,7 +203,9 @@ impl Mapped {
         stride: usize,
         skipped: usize,
     ) -> Self {
-        Self::new([rows, cols], element.form(), move |row, out| {
+        let all = part.clone();
+        let ahead = move |rows: Range<usize>| all.will_need(rows.start * stride..rows.end * stride);
+        Self::new([rows, cols], element.form(), ahead, move |row, out| {
             let bytes = &part[row * stride..][..stride];
             element.read(&bytes[skipped..], out);
         })
@@ -180,15 +213,22 @@ impl Mapped {
 
     /// Records of bytes that are in memory.
     pub(crate) fn held(bytes: Vec<u8>, cols: usize) -> Self {
-        Self::new([bytes.len() / cols, cols], Form::Bytes, move |row, out| {
-            let values = out.iter_mut().zip(&bytes[row * cols..]);
-            values.for_each(|(value, &byte)| *value = byte.into());
-        })
+        let sizes = [bytes.len() / cols, cols];
+        Self::new(
+            sizes,
+            Form::Bytes,
+            |_| {},
+            move |row, out| {
+                let values = out.iter_mut().zip(&bytes[row * cols..]);
+                values.for_each(|(value, &byte)| *value = byte.into());
+            },
+        )
     }
 
     fn new(
         [rows, cols]: [usize; 2],
         form: Form,
+        ahead: impl Fn(Range<usize>) + Send + Sync + 'static,
         read: impl Fn(usize, &mut [f64]) + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -196,6 +236,8 @@ impl Mapped {
             cols,
             form,
             read: Arc::new(read),
+            ahead: Arc::new(ahead),
+            last: Arc::new(AtomicUsize::new(usize::MAX)),
             order: None,
         }
     }
@@ -251,8 +293,13 @@ impl Mapped {
     /// These records, then those of `other`, which have as many values.
     pub(crate) fn followed_by(self, other: Self) -> Self {
         let (first, one, two) = (self.rows, self.read, other.read);
-        let rows = [first + other.rows, self.cols];
-        Self::new(rows, self.form, move |row, out| {
+        let sizes = [first + other.rows, self.cols];
+        let (ahead, ahead_of_other) = (self.ahead, other.ahead);
+        let ahead = move |rows: Range<usize>| {
+            ahead(rows.start.min(first)..rows.end.min(first));
+            ahead_of_other(rows.start.max(first) - first..rows.end.max(first) - first);
+        };
+        Self::new(sizes, self.form, ahead, move |row, out| {
             match row.checked_sub(first) {
                 None => one(row, out),
                 Some(row) => two(row, out),
@@ -270,22 +317,40 @@ impl Mapped {
 
     /// Calls `with` on the values of record `row`.
     pub(crate) fn with_row<R>(&self, row: usize, with: impl FnOnce(&[f64]) -> R) -> R {
-        let row = self.order.as_ref().map_or(row, |order| order(row));
-        self.with_row_of_file(row, with)
-    }
-
-    /// Likewise, on those of the record of that number in the file: faster, one after the other.
-    pub(crate) fn with_row_of_file<R>(&self, row: usize, with: impl FnOnce(&[f64]) -> R) -> R {
+        let order = self.order.as_deref();
+        if self.last.swap(row, Ordering::Relaxed).wrapping_add(1) == row {
+            self.tell_of_next(row);
+        }
         with_buffer(self.cols, |values| {
-            (self.read)(row, values);
+            (self.read)(order.map_or(row, |order| order(row)), values);
             with(values)
         })
     }
 
+    /// Tells the system which records will be read where record `row` is followed by the next ones.
+    fn tell_of_next(&self, row: usize) {
+        let together = (AHEAD_VALUES / self.cols).max(1);
+        match &self.order {
+            Some(order) if row + AHEAD_RECORDS < self.rows => {
+                let row = order(row + AHEAD_RECORDS);
+                (self.ahead)(row..row + 1);
+            }
+            None if row.is_multiple_of(together) && row + together < self.rows => {
+                (self.ahead)(row + together..self.rows.min(row + 2 * together));
+            }
+            _ => {}
+        }
+    }
+
     /// The place in the file and the value of the first that 32 bits do not hold.
     pub(crate) fn first_not_finite(&self) -> Option<(usize, f64)> {
-        (0..self.rows).find_map(|row| {
-            self.with_row_of_file(row, |values| {
+        // In the order of the file, which is the faster one.
+        let file = Self {
+            order: None,
+            ..self.clone()
+        };
+        (0..file.rows).find_map(|row| {
+            file.with_row(row, |values| {
                 let col = values.iter().position(|&value| !is_finite(value))?;
                 Some((row * self.cols + col, values[col]))
             })
