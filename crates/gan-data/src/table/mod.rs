@@ -43,6 +43,7 @@ pub(crate) struct TableKeys<'a> {
     pub(crate) mixed: Option<&'a BTreeMap<String, ColumnKind>>,
 }
 
+#[cfg(feature = "parquet")]
 impl TableKeys<'_> {
     /// True if they leave out column `index` of those called `names`.
     pub(crate) fn leave_out(&self, names: &[String], index: usize) -> bool {
