@@ -338,7 +338,7 @@ mod tests {
             shape: serde_json::from_str(shape).unwrap(),
             transform: serde_json::from_str(encoding).unwrap(),
         };
-        record.check(3 + 5 + 2 + 2 + 1, "a").unwrap();
+        record.check(4 + 5 + 2 + 2 + 1, "a").unwrap();
         record
     }
 
