@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(counted(&values, &edges), [0.2, 0.4, 0.0, 0.0, 0.2]);
         let (edges, _) = bins([&[0.0, 0.5, 2.0], &[3.0]]);
         assert_eq!((edges.len(), edges[0], edges[30]), (31, 0.0, 3.0));
-        let (edges, _) = bins([&[0.0, 299.0], &[1.0]]);
+        let (edges, _) = bins([&[0.0, 299.0], &[299.0]]);
         assert_eq!((edges.len(), edges[1] - edges[0]), (31, 10.0));
         // What an axis leaves out counts at its end.
         assert_eq!(
