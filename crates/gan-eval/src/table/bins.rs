@@ -72,15 +72,6 @@ impl Binning {
     }
 }
 
-impl Binned {
-    /// Adds the rows of `other`, in bins of the same [`Binning`].
-    pub(super) fn append(&mut self, other: Self) {
-        for (column, mut other) in self.columns.iter_mut().zip(other.columns) {
-            column.append(&mut other);
-        }
-    }
-}
-
 /// Values that split those of a column into bins.
 fn thresholds(values: &[f64]) -> Vec<f64> {
     let sorted = sorted(values);

@@ -158,6 +158,18 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// These rows and those of `other`, which has the same columns.
+    fn joined(&self, other: &Self) -> Self {
+        let columns = self.values.iter().zip(&other.values);
+        Self {
+            columns: self.columns,
+            values: columns
+                .map(|(one, other)| [&one[..], other].concat())
+                .collect(),
+            rows: self.rows + other.rows,
+        }
+    }
+
     /// Up to `most` rows, drawn without replacement; draws of different `draw` are independent.
     fn drawn(&self, most: usize, draw: usize) -> Self {
         let mut order = Draw::Rows.order(SEED, draw, self.rows);

@@ -32,7 +32,7 @@ pub(super) fn told_apart(real: &Table<'_>, samples: &Table<'_>, threads: usize) 
         601..=3000 => 2,
         _ => 1,
     };
-    let pool = Pool::new(&Binning::of(&real), &real, &samples);
+    let pool = Pool::new(&real, &samples);
     pool.cross_validated(FOLDS, repetitions, ROUNDS, threads)
 }
 
@@ -60,17 +60,14 @@ pub(super) fn told_apart(real: &Table<'_>, samples: &Table<'_>, threads: usize) 
 #[derive(Clone, Debug)]
 pub struct TellingApart<'a> {
     held_out: Table<'a>,
-    binning: Binning,
 }
 
 impl<'a> TellingApart<'a> {
     /// A test against the rows of `held_out`, or two thousand of them.
     #[must_use]
     pub fn new(held_out: &Table<'a>) -> Self {
-        let held_out = held_out.drawn(QUICK_ROWS, 1);
         Self {
-            binning: Binning::of(&held_out),
-            held_out,
+            held_out: held_out.drawn(QUICK_ROWS, 1),
         }
     }
 
@@ -87,7 +84,7 @@ impl<'a> TellingApart<'a> {
         let rows = self.rows().min(samples.rows());
         let [held_out, samples] = [self.held_out.drawn(rows, 3), samples.drawn(rows, 4)];
         let repetitions = (QUICK_ROWS / rows.max(1)).clamp(1, 4);
-        let pool = Pool::new(&self.binning, &held_out, &samples);
+        let pool = Pool::new(&held_out, &samples);
         pool.cross_validated(QUICK_FOLDS, repetitions, QUICK_ROUNDS, 1)
     }
 }
@@ -101,14 +98,15 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(binning: &Binning, real: &Table<'_>, samples: &Table<'_>) -> Self {
-        let mut table = binning.bin(real, None);
-        table.append(binning.bin(samples, None));
+    fn new(real: &Table<'_>, samples: &Table<'_>) -> Self {
+        let both = real.joined(samples);
+        // The bins are those of both: a sample between two values that real rows have is another.
+        let binning = Binning::of(&both);
         Self {
-            binning: binning.clone(),
-            table,
+            table: binning.bin(&both, None),
+            binning,
             real: real.rows(),
-            rows: real.rows() + samples.rows(),
+            rows: both.rows(),
         }
     }
 
@@ -196,6 +194,19 @@ mod tests {
         assert!(found.iter().all(|auc| *auc > 0.85), "{found:?}");
         assert_eq!(found[0], told_apart(&real, &shuffled, 1));
         assert_eq!(found[1], quick.score(&shuffled));
+    }
+
+    #[test]
+    fn values_between_those_of_real_rows_are_told() {
+        let columns = &columns()[..1];
+        let tens = |off: f64| (0..400).map(move |row| 10.0 * f64::from(row % 20) + off);
+        let table = |values: Vec<f64>| Table::new(columns, &values);
+        let (real, samples) = (table(tens(0.0).collect()), table(tens(2.0).collect()));
+        let found = [
+            told_apart(&real, &samples, 1),
+            TellingApart::new(&real).score(&samples),
+        ];
+        assert!(found.iter().all(|auc| *auc > 0.9), "{found:?}");
     }
 
     #[test]
