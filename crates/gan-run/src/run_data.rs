@@ -170,7 +170,11 @@ fn refuse_other_records(
     }
     if !same_units(&trained.transform, &found.transform) {
         return wrong(
-            "records standardised by other means and deviations".into(),
+            match found.transform {
+                Transform::Columns(_) => "a table of other levels or ranks",
+                _ => "records standardised by other means and deviations",
+            }
+            .into(),
             "the units of the run".into(),
         );
     }
