@@ -2,8 +2,8 @@
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::print_stdout)] // As in a test.
 
 use gan_data::Dataset;
-use gan_kernels::Backend;
 use gan_kernels::cube::{Cube, Precision};
+use gan_kernels::{Backend, Head};
 use gan_model::{GameConfig, Trainer, TrainingData};
 use gan_run::config::RunConfig;
 
@@ -38,11 +38,17 @@ pub fn on_a_ring(game: &str) -> (GameConfig, Dataset) {
     (toml::from_str(game).unwrap(), preset("ring8", 301).1)
 }
 
-/// A trainer from seed 7 on the records for training.
+/// A trainer from seed 7 on the records for training; a game with heads takes a record's values for
+/// the levels of one column.
 #[must_use]
 pub fn trainer<B: Backend>(backend: B, game: &GameConfig, data: &Dataset) -> Trainer<B> {
     let records = data.records.slice(data.splits.train.clone());
     let mean = data.mean();
+    let levels = Head {
+        scalar: false,
+        levels: records.cols(),
+    };
+    let heads = game.generator.heads.map(|_| vec![levels]);
     Trainer::new(
         backend,
         game,
@@ -50,7 +56,7 @@ pub fn trainer<B: Backend>(backend: B, game: &GameConfig, data: &Dataset) -> Tra
         TrainingData {
             records,
             mean,
-            heads: Vec::new(),
+            heads: heads.unwrap_or_default(),
         },
     )
     .unwrap()

@@ -68,6 +68,22 @@ fn later() -> Vec<(GameConfig, Dataset)> {
         .into()
 }
 
+/// A small game whose records are one of two levels.
+fn of_levels() -> (GameConfig, Dataset) {
+    on_a_ring(
+        r#"
+        game = { minibatch = 24, loss = "relativistic", penalty = { kind = "zero-centred", gamma = 0.1 } }
+        optimizer = { kind = "adam", learning_rate = 0.003, beta1 = 0.5 }
+        [generator]
+        latent = 3
+        heads = {}
+        layers = [{ units = 19, activation = "relu" }, { activation = "identity" }]
+        [discriminator]
+        layers = [{ units = 9, activation = "leaky-relu" }, { activation = "sigmoid" }]
+        "#,
+    )
+}
+
 fn processor() -> Native<f32> {
     Native::new(Some(2)).unwrap()
 }
@@ -159,7 +175,7 @@ fn device_follows_processor_in_games_after_2014() {
 #[test]
 fn replayed_iterations_are_the_eager_ones_bit_for_bit() {
     let Some(cube) = cube() else { return };
-    for game in later().into_iter().chain([restless()]) {
+    for game in later().into_iter().chain([restless(), of_levels()]) {
         assert_replay_is_eager(cube.clone(), game);
     }
 }

@@ -145,13 +145,8 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
     let cols = loaded.cols;
     let (user_rows, (records, transform, remarks)) = match (how, &loaded.shape, loaded.raw) {
         (Normalize::Columns, RecordShape::Table(table), Raw::Doubles(values)) => {
-            // Ranks and shares of the records that validate as well: what samples are compared with
-            // is how columns go together, and a tenth of a small table is much of its levels.
-            let known = match splits.train.end == splits.valid.start {
-                true => splits.train.start..splits.valid.end,
-                false => splits.train.clone(),
-            };
-            let (encoding, records) = Encoding::fit(&values, &table.levels(), known, seed);
+            let (encoding, records) =
+                Encoding::fit(&values, &table.levels(), splits.encoded(), seed);
             let transform = Transform::Columns(encoding);
             (
                 Some(UserRows { cols, values }),

@@ -25,6 +25,19 @@ pub struct Splits {
 const VALID: usize = 10_000;
 
 impl Splits {
+    /// The records that ranks and shares of a mixed table are of: those that train and, unless others
+    /// stand between, those that validate.
+    ///
+    /// What samples are compared with is how columns go together, and a tenth of a small table is
+    /// much of its levels.
+    #[must_use]
+    pub fn encoded(&self) -> Range<usize> {
+        match self.train.end == self.valid.start {
+            true => self.train.start..self.valid.end,
+            false => self.train.clone(),
+        }
+    }
+
     /// The splits of `rows` records, the last `test_rows` of which came as a test set, if any did.
     pub(crate) fn new(
         rows: usize,

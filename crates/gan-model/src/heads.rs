@@ -7,6 +7,8 @@ use crate::config::HeadsConfig;
 
 /// The heads of G on a device.
 pub(crate) struct OutputHeads<B: Backend> {
+    /// Those of the records' columns, which a checkpoint tells.
+    pub(crate) of_records: Vec<Head>,
     heads: Heads<B>,
     config: HeadsConfig,
 }
@@ -15,6 +17,7 @@ impl<B: Backend> OutputHeads<B> {
     /// Those of records with these heads.
     pub(crate) fn new(backend: &B, heads: &[Head], config: HeadsConfig) -> Self {
         Self {
+            of_records: heads.to_vec(),
             heads: Heads::new(backend, heads),
             config,
         }

@@ -10,7 +10,7 @@ mod replay;
 use std::ops::Range;
 
 use gan_kernels::random::{Purpose, Stream};
-use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Head, Matrix, Monitor, Schedule};
+use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Schedule};
 
 use crate::config::Updates;
 use crate::heads::OutputHeads;
@@ -31,8 +31,6 @@ pub struct Trainer<B: Backend> {
     average: Option<RunningMean<B>>,
     /// What makes mixed records of G's output, where records are mixed.
     heads: Option<OutputHeads<B>>,
-    /// The heads of the records' columns, which a checkpoint tells.
-    record_heads: Vec<Head>,
     pub(crate) discriminator: Mlp<B>,
     spectral_limit: Option<SpectralLimit<B>>,
     /// k, m, the prior, and each player's loss.

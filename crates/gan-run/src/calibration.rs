@@ -46,6 +46,8 @@ pub(crate) struct Calibrated {
     next: Option<(u64, usize)>,
     /// How often each level has come in this block.
     counts: Vec<f64>,
+    /// Room for the noise of a sample.
+    words: Vec<u32>,
 }
 
 impl Calibrated {
@@ -92,6 +94,7 @@ impl Calibrated {
             ranks,
             next: None,
             counts: vec![0.0; cols],
+            words: vec![0; cols],
             shares,
         }
     }
@@ -133,19 +136,18 @@ impl Calibrated {
             stream: Stream::new(Purpose::Evaluation, 3, 0),
             step: block as u64,
         };
-        let mut words = vec![0; record.len()];
-        address.fill_words((within * record.len()) as u64, &mut words);
+        address.fill_words((within * record.len()) as u64, &mut self.words);
         let mut first = 0;
         let mut ranks = self.ranks.iter();
         for head in &self.heads {
             let scalar = first;
             first += usize::from(head.scalar);
             let mut best = (f64::NEG_INFINITY, first);
-            for level in first..first + head.levels {
-                let noise = -(-f64::from(unit_open(words[level])).ln()).ln();
+            for (level, &own) in record.iter().enumerate().skip(first).take(head.levels) {
+                let noise = -(-f64::from(unit_open(self.words[level])).ln()).ln();
                 let missing = self.shares[level] * (within + 1) as f64 - self.counts[level];
                 let missing = (PER_MISSING * missing).clamp(-LARGEST, LARGEST);
-                let logit = f64::from(record[level]) + self.summands[level] + missing + noise;
+                let logit = f64::from(own) + self.summands[level] + missing + noise;
                 if logit > best.0 {
                     best = (logit, level);
                 }

@@ -23,6 +23,9 @@ const WORST: usize = 5;
 pub struct Subject<'a> {
     /// Rows that the generator was trained on.
     pub train: &'a Table<'a>,
+    /// Rows whose values and shares the samples should have: those of training, and others that the
+    /// generator's columns were fitted to.
+    pub known: &'a Table<'a>,
     /// Real rows that it has never seen.
     pub held_out: &'a Table<'a>,
     /// The samples, as many as training rows if the numbers are to be compared with published ones.
@@ -110,14 +113,19 @@ pub fn evaluate(subject: &Subject<'_>, progress: &mut dyn FnMut(&str, f64)) -> T
     let Subject {
         target, threads, ..
     } = *subject;
-    let tables = [subject.train, subject.held_out, subject.samples];
+    let tables = [
+        subject.train,
+        subject.held_out,
+        subject.samples,
+        subject.known,
+    ];
     let columns = subject.train.columns();
     assert!(
         tables.iter().all(|table| table.columns() == columns),
         "evaluation: tables of different columns"
     );
     assert!(target < columns.len(), "evaluation: no column {target}");
-    let [train, held_out, samples] = tables;
+    let [train, held_out, samples, known] = tables;
     let shuffled = train.shuffled();
     let halves = train.halves();
 
@@ -159,7 +167,7 @@ pub fn evaluate(subject: &Subject<'_>, progress: &mut dyn FnMut(&str, f64)) -> T
         told_from_train,
         learnt,
         near,
-        validity: validity(train, samples),
+        validity: validity(known, samples),
         train_rows: train.rows(),
     };
     let mut sections = vec![quality(&scores, &pairs, train)];
@@ -387,6 +395,7 @@ fn valid(validity: &Validity) -> Section {
 mod tests {
     use super::super::testing::{columns, rows};
     use super::*;
+    use crate::table::{Column, Kind};
     use crate::testing::close;
     use crate::verdict::Quality;
 
@@ -398,6 +407,7 @@ mod tests {
         let samples = make(&train, &fresh);
         let subject = Subject {
             train: &train,
+            known: &train,
             held_out: &held_out,
             samples: &Table::new(&columns, &samples),
             target: 2,
@@ -504,12 +514,38 @@ mod tests {
     }
 
     #[test]
+    fn values_that_known_rows_have_are_valid_whether_they_train_or_not() {
+        let columns = [Column {
+            name: "city".into(),
+            kind: Kind::Category {
+                levels: ["north", "south"].map(str::to_owned).into(),
+            },
+        }];
+        let rows = |north: usize, south: usize| [vec![0.0; north], vec![1.0; south]].concat();
+        let [train, both] = [rows(60, 0), rows(60, 10)];
+        let [train, both] = [train, both].map(|rows| Table::new(&columns, &rows));
+        for (known, expected) in [(&train, 1.0 / 7.0), (&both, 0.0)] {
+            let subject = Subject {
+                train: &train,
+                known,
+                held_out: &both,
+                samples: &both,
+                target: 0,
+                threads: 1,
+            };
+            let found = evaluate(&subject, &mut |_, _| {});
+            assert_eq!(found.validity.unseen, expected);
+        }
+    }
+
+    #[test]
     fn few_rows_of_one_column_give_what_numbers_there_are() {
         let columns = &columns()[2..3];
         let [one, other] = [[0.0, 1.0, 1.0], [f64::NAN; 3]].map(|rows| Table::new(columns, &rows));
         for (samples, held_out) in [(&one, &one), (&other, &other), (&one, &other)] {
             let subject = Subject {
                 train: &one,
+                known: &one,
                 held_out,
                 samples,
                 target: 0,

@@ -4,26 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Table, blank_share, known, levels_by_count};
 
-/// A level of at least so many training rows should occur among samples.
+/// A level of at least so many known rows should occur among samples.
 const LEVEL_ROWS: usize = 10;
 /// Only levels of which at least so many samples are expected are missed: even odds of exp(−10).
 const EXPECTED: f64 = 10.0;
 /// Values are compared with a tolerance of this share of themselves.
 const ROUNDING: f64 = 1e-9;
 
-/// Shares of the samples' values that no row like those of the training could have, and what is
-/// missing.
+/// Shares of the samples' values that no row like the known ones could have, and what is missing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Validity {
-    /// Share of numbers beyond the smallest and the largest of the training rows.
+    /// Share of numbers beyond the smallest and the largest of the known rows.
     pub out_of_range: f64,
     /// Share of numbers with more decimals than the column has, such as 1.5 children.
     pub too_many_decimals: f64,
-    /// Share of categories that no training row has.
+    /// Share of categories that no known row has.
     pub unseen: f64,
-    /// Share of the levels of the training rows that occur, over all columns.
+    /// Share of the levels of the known rows that occur, over all columns.
     pub levels_covered: f64,
-    /// Columns and levels of ten training rows or more that do not occur, though ten samples or
+    /// Columns and levels of ten known rows or more that do not occur, though ten samples or
     /// more should have them; the most frequent first.
     pub lost_levels: Vec<[String; 2]>,
     /// Mean of the difference of the share of blanks, over all columns.
@@ -34,21 +33,21 @@ pub struct Validity {
     pub blanks_column: String,
 }
 
-/// What `samples` have and lack beside `train`.
-pub(super) fn validity(train: &Table<'_>, samples: &Table<'_>) -> Validity {
+/// What `samples` have and lack beside `known_rows`.
+pub(super) fn validity(known_rows: &Table<'_>, samples: &Table<'_>) -> Validity {
     let mut found = Validity::default();
     let (mut numbers, mut categories, mut seen, mut covered) = (0, 0, 0, 0);
     let (mut beyond, mut fractions, mut unseen) = (0, 0, 0);
     let mut lost: Vec<(usize, [String; 2])> = Vec::new();
-    for ((column, of_train), (_, of_samples)) in train.iter().zip(samples.iter()) {
-        let gap = (blank_share(of_train) - blank_share(of_samples)).abs();
-        found.blanks_gap_mean += gap / train.columns().len() as f64;
+    for ((column, of_known), (_, of_samples)) in known_rows.iter().zip(samples.iter()) {
+        let gap = (blank_share(of_known) - blank_share(of_samples)).abs();
+        found.blanks_gap_mean += gap / known_rows.columns().len() as f64;
         if found.blanks_column.is_empty() || gap > found.blanks_gap {
             (found.blanks_gap, found.blanks_column) = (gap, column.name.clone());
         }
         match &column.kind {
             Kind::Number { decimals } => {
-                let ends = known(of_train).fold([f64::INFINITY, f64::NEG_INFINITY], |ends, x| {
+                let ends = known(of_known).fold([f64::INFINITY, f64::NEG_INFINITY], |ends, x| {
                     [ends[0].min(x), ends[1].max(x)]
                 });
                 let tolerance = |x: f64| ROUNDING * x.abs().max(1.0);
@@ -63,19 +62,19 @@ pub(super) fn validity(train: &Table<'_>, samples: &Table<'_>) -> Validity {
                 }
             }
             Kind::Category { levels } => {
-                let [train_counts, sample_counts] =
-                    [of_train, of_samples].map(|values| counts(values, levels.len()));
-                for (level, (&train_count, &count)) in
-                    train_counts.iter().zip(&sample_counts).enumerate()
+                let [known_counts, sample_counts] =
+                    [of_known, of_samples].map(|values| counts(values, levels.len()));
+                for (level, (&known_count, &count)) in
+                    known_counts.iter().zip(&sample_counts).enumerate()
                 {
                     categories += count;
-                    seen += usize::from(train_count > 0);
-                    covered += usize::from(train_count > 0 && count > 0);
-                    unseen += if train_count == 0 { count } else { 0 };
-                    let share = train_count as f64 / train.rows() as f64;
+                    seen += usize::from(known_count > 0);
+                    covered += usize::from(known_count > 0 && count > 0);
+                    unseen += if known_count == 0 { count } else { 0 };
+                    let share = known_count as f64 / known_rows.rows() as f64;
                     let expected = share * samples.rows() as f64;
-                    if count == 0 && train_count >= LEVEL_ROWS && expected >= EXPECTED {
-                        lost.push((train_count, [column.name.clone(), levels[level].clone()]));
+                    if count == 0 && known_count >= LEVEL_ROWS && expected >= EXPECTED {
+                        lost.push((known_count, [column.name.clone(), levels[level].clone()]));
                     }
                 }
             }

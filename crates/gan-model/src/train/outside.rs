@@ -187,8 +187,8 @@ impl<B: Backend> Trainer<B> {
 
     /// The heads of mixed records, as a checkpoint has them.
     fn heads_text(&self) -> Option<String> {
-        let heads = &self.record_heads;
-        (!heads.is_empty()).then(|| serde_json::json!(heads).to_string())
+        let heads = self.heads.as_ref()?;
+        Some(serde_json::json!(heads.of_records).to_string())
     }
 
     /// All that changes from one iteration to the next, by its name in a checkpoint.

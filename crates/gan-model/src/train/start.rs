@@ -70,7 +70,6 @@ impl<B: Backend> Trainer<B> {
             discriminator_tape: Tape::new(&backend, &discriminator, rows, rows),
             tangents: rules.penalty.map(tangents),
             sampling: Sampling::new(&backend, &generator, &config.generator, &data.heads),
-            record_heads: data.heads,
             heads,
             generator,
             average,

@@ -8,7 +8,6 @@ use std::time::Instant;
 use gan_data::{TableShape, UserRows};
 use gan_eval::table::{Column, PairScore, Subject, Table, evaluate};
 use gan_pictures::{CorrelationMap, CorrelationMaps, Drawing};
-use gan_run::device::Device;
 use gan_run::model::{Model, check_amount};
 use gan_run::pictures::{columns_of, histograms};
 use gan_run::problem::Problem;
@@ -17,7 +16,7 @@ use gan_run::text::{nearest_word, thousands};
 
 use super::data::{DataFacts, nothing_held_out};
 use super::report::{Report, TableScores};
-use super::{CHUNK, EvaluateArgs, default_out};
+use super::{EvaluateArgs, default_out, draw};
 use crate::output::Output;
 use crate::progress::Stages;
 
@@ -79,15 +78,18 @@ pub(super) fn run(
 
     let start = Instant::now();
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
-    let samples = draw(&device, model, seed, number, output)?;
+    let samples = draw(&device, model, seed, number, output, |rows| {
+        model.record.written(&rows, model.cols)
+    })?;
     let samples = Table::new(&columns, &samples);
-    let [train, held_out] =
-        [splits.train.clone(), held_out].map(|range| Table::new(&columns, slice(rows, range)));
+    let [train, known, held_out] = [splits.train.clone(), splits.encoded(), held_out]
+        .map(|range| Table::new(&columns, slice(rows, range)));
     let all = || thread::available_parallelism().map_or(1, usize::from);
     let threads = args.device.threads.unwrap_or_else(all);
     let mut stages = Stages::new(output);
     let subject = Subject {
         train: &train,
+        known: &known,
         held_out: &held_out,
         samples: &samples,
         target,
@@ -159,25 +161,6 @@ fn target(columns: &[Column], wanted: Option<&str>) -> Result<usize, Problem> {
 
 fn slice(rows: &UserRows, range: Range<usize>) -> &[f64] {
     &rows.values()[range.start * rows.cols()..range.end * rows.cols()]
-}
-
-/// The first `number` samples of `seed` in the user's units, as they would be written.
-fn draw(
-    device: &Device,
-    model: &Model,
-    seed: u64,
-    number: usize,
-    output: Output,
-) -> Result<Vec<f64>, Problem> {
-    let mut generator = model.generator(device)?;
-    let mut stages = Stages::new(output);
-    let mut samples = Vec::new();
-    for first in (0..number).step_by(CHUNK) {
-        stages.show("samples", first as f64 / number as f64);
-        let rows = generator.sample(seed, first, CHUNK.min(number - first))?;
-        samples.extend(model.record.written(&rows, model.cols));
-    }
-    Ok(samples)
 }
 
 /// Maps of the relations of training rows and of samples, and of their differences.

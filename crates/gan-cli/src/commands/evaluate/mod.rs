@@ -160,7 +160,11 @@ fn evaluate(
     let start = Instant::now();
     let seed = args.seed.unwrap_or(model.checkpoint.seed);
     let number = args.samples.unwrap_or(SAMPLES);
-    let samples = draw(device, model, seed, number, output)?;
+    // What is evaluated is what `sample` would write.
+    let samples = draw(device, model, seed, number, output, |mut samples| {
+        model.record.as_written(&mut samples, model.cols);
+        samples
+    })?;
     let samples = Points::new(&samples, data.cols());
     samples.check_range("samples")?;
 
@@ -205,27 +209,28 @@ fn evaluate(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first `number` samples of `seed`, as they would be written, in the players' units.
-fn draw(
+/// The first `number` samples of `seed`, some at a time as `written` makes them of those in the
+/// players' units.
+fn draw<T>(
     device: &Device,
     model: &Model,
     seed: u64,
     number: usize,
     output: Output,
-) -> Result<Vec<f32>, Problem> {
+    written: impl Fn(Vec<f32>) -> Vec<T>,
+) -> Result<Vec<T>, Problem> {
     let mut generator = model.generator(device)?;
     let mut stages = Stages::new(output);
     stages.show("samples", 0.0);
-    let mut samples = Vec::with_capacity(number * model.cols);
+    let mut samples = Vec::new();
     for first in (0..number).step_by(CHUNK) {
-        samples.extend(generator.sample(seed, first, CHUNK.min(number - first))?);
+        let some = generator.sample(seed, first, CHUNK.min(number - first))?;
+        samples.extend(written(some));
         stages.show(
             "samples",
             (first + CHUNK).min(number) as f64 / number as f64,
         );
     }
-    // What is evaluated is what `sample` would write.
-    model.record.as_written(&mut samples, model.cols);
     Ok(samples)
 }
 
