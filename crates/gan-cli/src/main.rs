@@ -21,6 +21,7 @@ use commands::presets::{self, PresetsArgs};
 use commands::sample::{self, SampleArgs};
 use commands::train::{self, TrainArgs};
 use output::Output;
+use progress::Stages;
 
 /// Trains the generative adversarial nets of Goodfellow et al. 2014.
 ///
@@ -83,6 +84,12 @@ fn give_runtime_directory() {
 }
 
 fn run(command: Command) -> Result<ExitCode, Problem> {
+    let is_json = match &command {
+        Command::Train(args) => args.json,
+        Command::Evaluate(args) => args.json,
+        _ => false,
+    };
+    Stages::show_passes(Output::of_flag(is_json));
     match command {
         Command::Train(args) => train::run(&args, Output::of_flag(args.json)),
         Command::Data(args) => data::run(&args, Output::Text),

@@ -1,5 +1,6 @@
 //! How far the work is: one line that is redrawn on a terminal, a line every few seconds elsewhere.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gan_model::Metrics;
@@ -194,6 +195,18 @@ impl Stages {
     pub(crate) fn new(output: Output) -> Self {
         let current = None;
         Self { output, current }
+    }
+
+    /// Shows from now on, for the rest of the program, how far passes over large files are.
+    pub(crate) fn show_passes(output: Output) {
+        let stages = Mutex::new(Self::new(output));
+        gan_data::watch_passes(move |done| {
+            let mut stages = stages.lock().unwrap_or_else(PoisonError::into_inner);
+            match done < 1.0 {
+                true => stages.show("reading the records", done),
+                false => stages.current = None,
+            }
+        });
     }
 
     /// Shows that the share `done` of the stage `name` is done, if it is time to.

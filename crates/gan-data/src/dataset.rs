@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gan_kernels::Records;
+use gan_kernels::{Mean, Records};
 
 use crate::columns::Encoding;
 use crate::config::{DataConfig, Normalize, Split};
@@ -199,15 +199,10 @@ impl Dataset {
     /// The authors start the biases of a sigmoid output layer at the logit of this.
     #[must_use]
     pub fn mean(&self) -> Vec<f32> {
-        let mut sums = vec![0.0f64; self.records.cols()];
-        let mut row = vec![0.0f32; self.records.cols()];
-        for index in self.splits.train.clone() {
-            self.records.copy_row(index, &mut row);
-            for (sum, &value) in sums.iter_mut().zip(&row) {
-                *sum += f64::from(value);
-            }
-        }
-        let count = self.splits.train.len() as f64;
-        sums.into_iter().map(|sum| (sum / count) as f32).collect()
+        let mut mean = Mean::new(self.records.cols());
+        let train = self.splits.train.clone();
+        self.records
+            .each_part(train, |part, rows| mean.add(part, rows));
+        mean.get()
     }
 }

@@ -62,6 +62,7 @@ pub use dataset::{Dataset, HeldOut, UserRows, load, stem};
 pub use draw::builtin_names;
 pub use error::{DataError, DataProblem, Stray, TypedFile};
 pub use input::open_file;
+pub use mapped::watch_passes;
 pub use mixture::Mixture;
 pub use normalize::Transform;
 pub use record::RecordShape;
@@ -71,4 +72,4 @@ pub use table::{Column, Marks, NumberStyle, Role, Style, TableShape};
 pub use write::{Contents, FileKind, half_written, replace_file, write_records};
 
 // The record types are part of this crate's interface.
-pub use gan_kernels::{Affine, ByteScale, Computed, Records, Values};
+pub use gan_kernels::{Affine, ByteScale, Computed, Mean, Records, Values};

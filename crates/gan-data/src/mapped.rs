@@ -7,10 +7,9 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use gan_kernels::{Computed, free_memory};
+use gan_kernels::{Computed, Pass, free_memory};
 use memmap2::Mmap;
 
 use crate::array::{Element, in_pixels};
@@ -130,10 +129,28 @@ type Read = Arc<dyn Fn(usize, &mut [f64]) + Send + Sync>;
 /// Tells the system that some records are about to be read.
 type Ahead = Arc<dyn Fn(Range<usize>) + Send + Sync>;
 
-/// Of records in the order of the file the system is told for so many values at a time, and of those
-/// in another order for each, so many before it is read: enough that a disk works on several.
+/// The system is told of so many values before they are read.
 const AHEAD_VALUES: usize = 1 << 22;
-const AHEAD_RECORDS: usize = 256;
+
+/// Between records that are asked for, a disk reads so many values sooner than it begins anew.
+const GAP_VALUES: usize = 1 << 16;
+
+/// The part of the free memory that records of a pass may take in another order than the file's, and
+/// what they may take where nobody knows it. The more of them are in memory at once, the less often
+/// the file is read.
+const PART: u64 = 2;
+const PART_UNKNOWN: u64 = 1 << 30;
+
+/// Is told which share of a pass is done.
+type Watch = Box<dyn Fn(f64) + Send + Sync>;
+
+static WATCH: OnceLock<Watch> = OnceLock::new();
+
+/// Has `watch` told from now on which share of a pass over the records of a mapped file is done: a few
+/// times a second at least, and 1 when the pass is over. The first call of a program counts.
+pub fn watch_passes(watch: impl Fn(f64) + Send + Sync + 'static) {
+    let _ = WATCH.set(Box::new(watch));
+}
 
 /// Records that are read whenever they are asked for.
 #[derive(Clone)]
@@ -145,8 +162,6 @@ pub(crate) struct Mapped {
     read: Read,
     /// Of the records of these numbers in the file.
     ahead: Ahead,
-    /// The record that was read last.
-    last: Arc<AtomicUsize>,
     /// The number in the file of each record, where they are in another order.
     order: Option<Arc<dyn Fn(usize) -> usize + Send + Sync>>,
 }
@@ -237,7 +252,6 @@ impl Mapped {
             form,
             read: Arc::new(read),
             ahead: Arc::new(ahead),
-            last: Arc::new(AtomicUsize::new(usize::MAX)),
             order: None,
         }
     }
@@ -318,28 +332,92 @@ impl Mapped {
     /// Calls `with` on the values of record `row`.
     pub(crate) fn with_row<R>(&self, row: usize, with: impl FnOnce(&[f64]) -> R) -> R {
         let order = self.order.as_deref();
-        if self.last.swap(row, Ordering::Relaxed).wrapping_add(1) == row {
-            self.tell_of_next(row);
-        }
         with_buffer(self.cols, |values| {
             (self.read)(order.map_or(row, |order| order(row)), values);
             with(values)
         })
     }
 
-    /// Tells the system which records will be read where record `row` is followed by the next ones.
-    fn tell_of_next(&self, row: usize) {
-        let together = (AHEAD_VALUES / self.cols).max(1);
-        match &self.order {
-            Some(order) if row + AHEAD_RECORDS < self.rows => {
-                let row = order(row + AHEAD_RECORDS);
-                (self.ahead)(row..row + 1);
-            }
-            None if row.is_multiple_of(together) && row + together < self.rows => {
-                (self.ahead)(row + together..self.rows.min(row + 2 * together));
-            }
-            _ => {}
+    /// Calls `is` on each of the records `rows`, in order, until it is false of one; true if it is of
+    /// none.
+    pub(crate) fn all_rows(&self, rows: Range<usize>, is: &mut dyn FnMut(&[f64]) -> bool) -> bool {
+        match self.form {
+            Form::Bytes => self.all_rows_as(rows, |value| value as u8, is),
+            Form::Singles => self.all_rows_as(rows, |value| value as f32, is),
+            Form::Doubles => self.all_rows_as(rows, |value| value, is),
         }
+    }
+
+    /// As [`Self::all_rows`], where records that are in memory for a while are values of `T`.
+    fn all_rows_as<T: Copy + Default + Into<f64> + 'static>(
+        &self,
+        rows: Range<usize>,
+        of: fn(f64) -> T,
+        is: &mut dyn FnMut(&[f64]) -> bool,
+    ) -> bool {
+        let mut values = vec![0.0; self.cols];
+        let records = self.clone().computed(of).slice(rows);
+        let all = records.all_parts(self.cols, |part| {
+            part.chunks_exact(self.cols).all(|record| {
+                let places = values.iter_mut().zip(record);
+                places.for_each(|(value, &found)| *value = found.into());
+                is(&values)
+            })
+        });
+        // A pass that has found what it looked for is over as well.
+        tell_watch(1.0);
+        all
+    }
+
+    /// Calls `with` on each of the records `rows` with its place in these, in the order of the file,
+    /// which is the one that a disk is fast in.
+    fn in_order_of_file(&self, rows: &[usize], pass: Pass, mut with: impl FnMut(usize, &[f64])) {
+        let order = self.order.as_deref();
+        let in_file = |&row: &usize| order.map_or(row, |order| order(row));
+        let places = rows.iter().map(in_file).zip(0..);
+        // Half as long as numbers of the machine: `MOST_RECORDS` and fewer.
+        let mut places: Vec<_> = places.map(|(row, place)| (row as u32, place)).collect();
+        places.sort_unstable();
+        let mut groups = places.chunks((AHEAD_VALUES / self.cols).max(1)).peekable();
+        if let Some(first) = groups.peek() {
+            self.tell_of(first);
+        }
+        let mut done = pass.before;
+        while let Some(group) = groups.next() {
+            match (groups.peek(), group.last()) {
+                (Some(next), _) => self.tell_of(next),
+                // What follows in the file is most often asked for next.
+                (None, Some(&(last, _))) if order.is_none() => {
+                    let next = last as usize + 1..self.rows.min(last as usize + 1 + group.len());
+                    (self.ahead)(next);
+                }
+                _ => {}
+            }
+            for &(row, place) in group {
+                with_buffer(self.cols, |values| {
+                    (self.read)(row as usize, values);
+                    with(place as usize, values);
+                });
+            }
+            done += group.len();
+            tell_watch(done as f64 / pass.of as f64);
+        }
+    }
+
+    /// Tells the system that the records of these numbers in the file, and places, are about to be read.
+    fn tell_of(&self, places: &[(u32, u32)]) {
+        let gap = GAP_VALUES / self.cols;
+        let mut rest = places.iter().map(|&(row, _)| row as usize);
+        let Some(first) = rest.next() else { return };
+        let mut told = first..first + 1;
+        for row in rest {
+            if row > told.end + gap {
+                (self.ahead)(told.clone());
+                told.start = row;
+            }
+            told.end = row + 1;
+        }
+        (self.ahead)(told);
     }
 
     /// The place in the file and the value of the first that 32 bits do not hold.
@@ -349,12 +427,14 @@ impl Mapped {
             order: None,
             ..self.clone()
         };
-        (0..file.rows).find_map(|row| {
-            file.with_row(row, |values| {
-                let col = values.iter().position(|&value| !is_finite(value))?;
-                Some((row * self.cols + col, values[col]))
-            })
-        })
+        let (mut place, mut found) = (0, None);
+        file.all_rows(0..file.rows, &mut |values| {
+            let wrong = values.iter().position(|&value| !is_finite(value));
+            found = wrong.map(|col| (place + col, values[col]));
+            place += values.len();
+            found.is_none()
+        });
+        found
     }
 
     /// The values in 32 bits, as the kernels take them.
@@ -368,13 +448,39 @@ impl Mapped {
     }
 
     fn computed<T: 'static>(self, of: fn(f64) -> T) -> Computed<T> {
-        Computed::new(self.rows, move |row, out| {
-            self.with_row(row, |values| {
-                let places = out.iter_mut().zip(values);
-                places.for_each(|(out, &value)| *out = of(value));
+        let write = move |values: &[f64], out: &mut [T]| {
+            let places = out.iter_mut().zip(values);
+            places.for_each(|(out, &value)| *out = of(value));
+        };
+        let (cols, is_in_order, all) = (self.cols, self.order.is_none(), self.clone());
+        let most = move || match is_in_order {
+            true => AHEAD_VALUES / cols,
+            // Beside a record, its number, and its place and number in the file.
+            false => part_of_memory() / (cols * size_of::<T>() + 2 * size_of::<usize>()),
+        };
+        let each = move |row: usize, out: &mut [T]| self.with_row(row, |values| write(values, out));
+        Computed::new(all.rows, each).together(most, move |rows, out, pass| {
+            all.in_order_of_file(rows, pass, |place, values| {
+                write(values, &mut out[place * cols..][..cols]);
             });
         })
     }
+}
+
+fn tell_watch(done: f64) {
+    if let Some(watch) = WATCH.get() {
+        watch(done);
+    }
+}
+
+/// The bytes that records of a pass may take in memory.
+fn part_of_memory() -> usize {
+    #[cfg(test)]
+    if let Some(part) = tests::PART.get() {
+        return part;
+    }
+    let free = free_memory().map_or(PART_UNKNOWN, |free| free / PART);
+    usize::try_from(free).unwrap_or(usize::MAX)
 }
 
 /// Calls `with` on a buffer of `len` numbers; a thread allocates it once for each depth of calls.
@@ -391,13 +497,15 @@ fn with_buffer<R>(len: usize, with: impl FnOnce(&mut [f64]) -> R) -> R {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
     use std::path::Path;
+    use std::sync::{Arc, Mutex};
 
     use gan_kernels::Values;
     use safetensors::Dtype;
     use safetensors::tensor::TensorView;
 
+    use super::{Form, Mapped};
     use crate::archive::tests::npz;
     use crate::config::{DataConfig, Normalize, Split};
     use crate::dataset::{Dataset, load};
@@ -406,10 +514,14 @@ mod tests {
     thread_local! {
         /// What [`limit`] is in a test.
         pub(super) static LIMIT: Cell<Option<u64>> = const { Cell::new(None) };
+        /// What [`part_of_memory`](super::part_of_memory) is in a test.
+        pub(super) static PART: Cell<Option<usize>> = const { Cell::new(None) };
     }
 
     fn load_with(limit: u64, config: &DataConfig) -> Result<Dataset, DataError> {
         LIMIT.set(Some(limit));
+        // A few records, so that passes take several parts of them.
+        PART.set(Some(700));
         let loaded = load(config, 7);
         LIMIT.set(None);
         loaded
@@ -441,6 +553,66 @@ mod tests {
             (known, meant, data.notes.clone(), data.held_out)
         };
         assert_eq!(rest(&held), rest(&mapped), "{config:?}");
+        let read_through = |data: &Dataset| {
+            let (mut read, mut row) = (Vec::new(), vec![0.0f32; data.records.cols()]);
+            data.records
+                .each_part(2..data.records.rows(), |part, rows| {
+                    for at in rows {
+                        part.copy_row(at, &mut row);
+                        read.extend_from_slice(&row);
+                    }
+                });
+            read
+        };
+        assert_eq!(read_through(&held), read_through(&mapped), "{config:?}");
+        let some = |data: &Dataset| {
+            let rows = [3, 0, 3, data.records.rows() - 1];
+            let mut values = vec![0.0; rows.len() * data.records.cols()];
+            data.records.copy_rows(&rows, &mut values);
+            values
+        };
+        assert_eq!(some(&held), some(&mapped), "{config:?}");
+    }
+
+    #[test]
+    fn passes_go_in_the_order_of_the_file_and_are_watched() {
+        thread_local! {
+            static DONE: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
+        }
+        super::watch_passes(|done| DONE.with_borrow_mut(|all| all.push(done)));
+        let (rows, cols) = (60, 2);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let read = {
+            let asked = Arc::clone(&asked);
+            move |row: usize, out: &mut [f64]| {
+                asked.lock().unwrap().push(row);
+                out.fill(row as f64);
+            }
+        };
+        // A prime step visits all records.
+        let in_file = move |row: usize| row * 37 % rows;
+        let mapped = Mapped::new([rows, cols], Form::Singles, |_| {}, read).reordered(in_file);
+        let each = cols * size_of::<f32>() + 2 * size_of::<usize>();
+        for (range, part, parts) in [(0..60, 60, 1), (0..60, 20, 3), (7..50, 15, 3), (0..3, 1, 3)] {
+            PART.set(Some(part * each));
+            let mut seen = Vec::new();
+            assert!(mapped.all_rows(range.clone(), &mut |row| {
+                seen.push(row[0] as usize);
+                true
+            }));
+            let expected: Vec<_> = range.clone().map(in_file).collect();
+            assert_eq!(seen, expected, "{range:?}");
+            let asked = std::mem::take(&mut *asked.lock().unwrap());
+            let turns = asked.windows(2).filter(|two| two[1] < two[0]).count();
+            assert_eq!(asked.len(), range.len());
+            assert!(turns < parts, "{turns} turns for {parts} parts: {asked:?}");
+            let done = DONE.take();
+            assert!(done.len() >= parts && done.is_sorted(), "{done:?}");
+            assert_eq!(done.last(), Some(&1.0));
+        }
+        // The first record ends it.
+        assert!(!mapped.all_rows(0..rows, &mut |_| false));
+        assert_eq!(DONE.take().last(), Some(&1.0));
     }
 
     fn npy(descr: &str, is_transposed: bool, shape: &[usize], bytes: &[u8]) -> Vec<u8> {

@@ -265,7 +265,7 @@ impl Raw {
         mut is: impl FnMut(&[f64]) -> bool,
     ) -> bool {
         if let Self::Mapped(mapped) = self {
-            return rows.all(|row| mapped.with_row(row, &mut is));
+            return mapped.all_rows(rows, &mut is);
         }
         let mut values = vec![0.0; cols];
         rows.all(|row| {

@@ -177,11 +177,8 @@ impl OwnedPoints {
 #[must_use]
 #[track_caller]
 pub fn gather(records: &Records, indices: impl Iterator<Item = usize>) -> Vec<f32> {
-    let mut row = vec![0.0; records.cols()];
-    let mut values = Vec::with_capacity(indices.size_hint().0 * records.cols());
-    for index in indices {
-        records.copy_row(index, &mut row);
-        values.extend_from_slice(&row);
-    }
+    let rows: Vec<_> = indices.collect();
+    let mut values = vec![0.0; rows.len() * records.cols()];
+    records.copy_rows(&rows, &mut values);
     values
 }

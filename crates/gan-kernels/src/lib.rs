@@ -83,13 +83,13 @@ pub use backend::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Rows, RowsMut, Winners,
     WinnersRows, WinnersRowsMut,
 };
-pub use computed::Computed;
+pub use computed::{Computed, Pass};
 pub use head::{Head, Heads};
 pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;
 pub use recorder::{RecordedCall, Recorder};
-pub use records::{Affine, ByteScale, RecordFormat, Records, RecordsError, Values};
+pub use records::{Affine, ByteScale, Mean, RecordFormat, Records, RecordsError, Values};
 pub use state::{LearningRate, Momentum, Rates, Schedule, SlotSchedule, StepState};
 
 macro_rules! export {

@@ -183,6 +183,83 @@ impl Records {
         }
     }
 
+    /// Copies the records `rows` into `out`, one after the other, as [`Self::copy_row`] does: those that
+    /// are computed from a file are read in the file's order.
+    ///
+    /// # Panics
+    /// If there is no such record, or `out` has not one value for each column of each.
+    #[track_caller]
+    pub fn copy_rows(&self, rows: &[usize], out: &mut [f32]) {
+        assert_eq!(out.len(), rows.len() * self.cols, "records: values of rows");
+        let outs = out.chunks_exact_mut(self.cols);
+        match &self.values {
+            Values::Computed(computed) => computed.write_rows(rows, self.cols, out),
+            Values::ComputedBytes {
+                rows: computed,
+                scale,
+            } => {
+                let mut bytes = vec![0; rows.len() * self.cols];
+                computed.write_rows(rows, self.cols, &mut bytes);
+                let rows = rows.iter().zip(bytes.chunks_exact(self.cols));
+                for ((&row, bytes), out) in rows.zip(outs) {
+                    scale.copy_row(row, bytes, out);
+                }
+            }
+            Values::Bytes { .. } | Values::Floats(_) => {
+                let rows = rows.iter().zip(outs);
+                rows.for_each(|(&row, out)| self.copy_row(row, out));
+            }
+        }
+    }
+
+    /// Calls `with` on parts of the records `range`, in order, as records in memory: it is told which
+    /// of those it is given are meant. Records in memory are one part.
+    ///
+    /// # Panics
+    /// If `range` is out of range.
+    #[track_caller]
+    pub fn each_part(
+        &self,
+        range: std::ops::Range<usize>,
+        mut with: impl FnMut(&Self, std::ops::Range<usize>),
+    ) {
+        let cols = self.cols;
+        let mut first = range.start;
+        match &self.values {
+            Values::Bytes { .. } | Values::Floats(_) => with(self, range),
+            Values::Computed(computed) => {
+                computed.slice(range).all_parts(cols, |data| {
+                    let rows = data.len() / cols;
+                    let values = Values::Floats(std::mem::take(data));
+                    let part = Self { rows, cols, values };
+                    with(&part, 0..rows);
+                    if let Values::Floats(values) = part.values {
+                        *data = values;
+                    }
+                    true
+                });
+            }
+            Values::ComputedBytes {
+                rows: computed,
+                scale,
+            } => {
+                computed.slice(range).all_parts(cols, |bytes| {
+                    let rows = bytes.len() / cols;
+                    let scale = scale.slice(first..first + rows);
+                    first += rows;
+                    let data = std::mem::take(bytes);
+                    let values = Values::Bytes { data, scale };
+                    let part = Self { rows, cols, values };
+                    with(&part, 0..rows);
+                    if let Values::Bytes { data, .. } = part.values {
+                        *bytes = data;
+                    }
+                    true
+                });
+            }
+        }
+    }
+
     /// The records `range` as records of their own: a copy of what is in memory, and nothing of what
     /// is computed.
     ///
@@ -209,6 +286,49 @@ impl Records {
             cols: self.cols,
             values,
         }
+    }
+}
+
+/// The mean of each column of records that are added in order.
+#[derive(Clone, Debug)]
+pub struct Mean {
+    sums: Vec<f64>,
+    row: Vec<f32>,
+    count: usize,
+}
+
+impl Mean {
+    /// Of no record of `cols` values yet.
+    #[must_use]
+    pub fn new(cols: usize) -> Self {
+        Self {
+            sums: vec![0.0; cols],
+            row: vec![0.0; cols],
+            count: 0,
+        }
+    }
+
+    /// Adds the records `rows` of these.
+    ///
+    /// # Panics
+    /// If there are no such records, or they have another number of values.
+    pub fn add(&mut self, records: &Records, rows: std::ops::Range<usize>) {
+        self.count += rows.len();
+        for row in rows {
+            records.copy_row(row, &mut self.row);
+            let columns = self.sums.iter_mut().zip(&self.row);
+            columns.for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+    }
+
+    /// The means; 0 of no record.
+    #[must_use]
+    pub fn get(self) -> Vec<f32> {
+        let count = self.count.max(1) as f64;
+        self.sums
+            .into_iter()
+            .map(|sum| (sum / count) as f32)
+            .collect()
     }
 }
 

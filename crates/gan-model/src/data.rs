@@ -1,6 +1,6 @@
 //! The records that a game is trained on.
 
-use gan_kernels::{Head, Records, RecordsError, Values};
+use gan_kernels::{Head, Mean, Records, RecordsError, Values};
 
 use crate::config::{ConfigError, GameConfig};
 
@@ -19,16 +19,10 @@ impl TrainingData {
     /// `records`, with their mean, which is taken in f64.
     #[must_use]
     pub fn new(records: Records) -> Self {
-        let mut row = vec![0.0_f32; records.cols()];
-        let mut sums = vec![0.0_f64; records.cols()];
-        for index in 0..records.rows() {
-            records.copy_row(index, &mut row);
-            let pairs = sums.iter_mut().zip(&row);
-            pairs.for_each(|(sum, &value)| *sum += f64::from(value));
-        }
         // Without a record there is no mean, and no game either: `Trainer::new` says so.
-        let count = records.rows().max(1) as f64;
-        let mean = sums.into_iter().map(|sum| (sum / count) as f32).collect();
+        let mut mean = Mean::new(records.cols());
+        records.each_part(0..records.rows(), |part, rows| mean.add(part, rows));
+        let mean = mean.get();
         Self {
             records,
             mean,

@@ -211,7 +211,7 @@ impl Plan {
             test_records: dataset.splits.test.len(),
             notes: &notes,
         });
-        let record = RecordInfo::new(&self.name, &dataset, &train);
+        let (record, mean) = RecordInfo::with_mean(&self.name, &dataset, &train);
         if let Start::New { .. } = self.start {
             warn_of_sigmoid(&self.config, &record, observer);
             if dataset.mixture.is_none() {
@@ -230,7 +230,7 @@ impl Plan {
         };
         let data = TrainingData {
             records: train,
-            mean: dataset.mean(),
+            mean,
             heads: dataset.transform.heads(),
         };
         Ok((shown, data))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use gan_data::{Dataset, RecordShape, Records, Transform, UserRows, Values};
+use gan_data::{Dataset, Mean, RecordShape, Records, Transform, UserRows, Values};
 use gan_eval::{DiscreteColumns, Points, gather};
 use sha2::{Digest, Sha256};
 
@@ -30,13 +30,34 @@ pub struct RecordInfo {
 impl RecordInfo {
     /// The description of `dataset`, whose training split is `train`.
     pub(crate) fn new(preset: &str, dataset: &Dataset, train: &Records) -> Self {
+        let fingerprint = match &dataset.user_rows {
+            Some(rows) => fingerprint_of_table(rows, dataset.splits.train.clone()),
+            None => fingerprint(train),
+        };
+        Self::with_fingerprint(fingerprint, preset, dataset, train)
+    }
+
+    /// The same, and the mean of `train`: of a large file, one pass over it tells both.
+    pub(crate) fn with_mean(preset: &str, dataset: &Dataset, train: &Records) -> (Self, Vec<f32>) {
+        if dataset.user_rows.is_some() {
+            return (Self::new(preset, dataset, train), dataset.mean());
+        }
+        let mut mean = Mean::new(train.cols());
+        let fingerprint = fingerprint_and(train, |part, rows| mean.add(part, rows));
+        let record = Self::with_fingerprint(fingerprint, preset, dataset, train);
+        (record, mean.get())
+    }
+
+    fn with_fingerprint(
+        fingerprint: String,
+        preset: &str,
+        dataset: &Dataset,
+        train: &Records,
+    ) -> Self {
         Self {
             preset: preset.to_owned(),
             data: dataset.source.clone(),
-            fingerprint: match &dataset.user_rows {
-                Some(rows) => fingerprint_of_table(rows, dataset.splits.train.clone()),
-                None => fingerprint(train),
-            },
+            fingerprint,
             train_records: train.rows(),
             shape: dataset.shape.clone(),
             transform: dataset.transform.clone(),
@@ -274,28 +295,23 @@ fn fingerprint_of_table(rows: &UserRows, train: Range<usize>) -> String {
 
 /// SHA-256 of the stored form of `records`, in hexadecimal.
 pub fn fingerprint(records: &Records) -> String {
-    let mut hash = Sha256::new();
-    hash.update((records.cols() as u64).to_le_bytes());
-    match records.values() {
-        Values::Bytes { data, .. } => hash.update(data),
-        Values::Floats(values) => update(&mut hash, values),
-        Values::ComputedBytes { rows, .. } => {
-            let mut row = vec![0; records.cols()];
-            for index in 0..rows.rows() {
-                rows.write_row(index, &mut row);
-                hash.update(&row);
-            }
+    fingerprint_and(records, |_, _| {})
+}
+
+/// The same; `with` is called on the parts that the records are read in.
+fn fingerprint_and(records: &Records, mut with: impl FnMut(&Records, Range<usize>)) -> String {
+    let (mut hash, cols) = (Sha256::new(), records.cols());
+    hash.update((cols as u64).to_le_bytes());
+    records.each_part(0..records.rows(), |part, rows| {
+        let values = rows.start * cols..rows.end * cols;
+        match part.values() {
+            Values::Bytes { data, .. } => hash.update(&data[values]),
+            Values::Floats(data) => update(&mut hash, &data[values]),
+            // Parts are in memory.
+            _ => {}
         }
-        Values::Computed(rows) => {
-            let mut row = vec![0.0; records.cols()];
-            for index in 0..rows.rows() {
-                rows.write_row(index, &mut row);
-                update(&mut hash, &row);
-            }
-        }
-        // A form of records that this program does not know cannot come from its loaders.
-        _ => {}
-    }
+        with(part, rows);
+    });
     hexadecimal(&hash.finalize())
 }
 

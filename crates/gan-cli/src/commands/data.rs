@@ -126,12 +126,15 @@ impl DataArgs {
 fn range(dataset: &Dataset) -> String {
     let mut row = vec![0.0_f32; dataset.records.cols()];
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for index in dataset.splits.train.clone() {
-        dataset.records.copy_row(index, &mut row);
-        for value in dataset.transform.user_row(&row) {
-            (low, high) = (low.min(value), high.max(value));
+    let train = dataset.splits.train.clone();
+    dataset.records.each_part(train, |part, rows| {
+        for index in rows {
+            part.copy_row(index, &mut row);
+            for value in dataset.transform.user_row(&row) {
+                (low, high) = (low.min(value), high.max(value));
+            }
         }
-    }
+    });
     format!("{} to {}", five_digits(low), five_digits(high))
 }
 

@@ -1,6 +1,6 @@
 //! How much memory there is, asked before much of it is allocated.
 
-use sysinfo::System;
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
 /// Bytes of memory that this process can still get, of the machine, of its control group and of its
 /// own limit; `None` where the system does not say.
@@ -13,10 +13,16 @@ pub fn free_memory() -> Option<u64> {
     system.refresh_memory();
     let swap = system.free_swap();
     let machine = Some(system.available_memory()).filter(|bytes| *bytes > 0);
-    let group = system.cgroup_limits();
-    // What the group holds of files can be given back, so it counts as free.
-    let group = group.map(|group| group.total_memory.saturating_sub(group.rss));
-    let shared = machine.into_iter().chain(group).min();
+    // A container sees its own group as the root; elsewhere groups are nested.
+    let own = get_current_pid().ok().and_then(|id| {
+        let only = ProcessesToUpdate::Some(&[id]);
+        system.refresh_processes_specifics(only, false, ProcessRefreshKind::nothing());
+        system.process(id)?.cgroup_limits()
+    });
+    let groups = system.cgroup_limits().into_iter().chain(own);
+    // What a group holds of files can be given back, so it counts as free.
+    let groups = groups.map(|group| group.total_memory.saturating_sub(group.rss));
+    let shared = machine.into_iter().chain(groups).min();
     let shared = shared.map(|bytes| bytes.saturating_add(swap));
     shared.into_iter().chain(own_limit()).min()
 }

@@ -201,7 +201,9 @@ impl EvaluationData {
     pub(super) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         let splits = &self.dataset.splits;
-        for range in [&splits.train, &splits.valid, &splits.test] {
+        // That of the training records is known.
+        hash.update(&self.fingerprint);
+        for range in [&splits.valid, &splits.test] {
             hash.update(record::fingerprint(
                 &self.dataset.records.slice(range.clone()),
             ));
