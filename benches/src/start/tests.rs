@@ -1,5 +1,7 @@
 //! The folder against the trainer that it is from.
 
+use std::io::BufReader;
+
 use npyz::{Deserialize, NpyFile};
 
 use super::*;
@@ -37,8 +39,10 @@ fn arrays() -> Vec<(String, Vec<u64>, &'static str)> {
     arrays
 }
 
-fn open(dir: &Path, name: &str) -> NpyFile<File> {
-    NpyFile::new(File::open(dir.join(format!("{name}.npy"))).unwrap()).unwrap()
+fn open(dir: &Path, name: &str) -> NpyFile<BufReader<File>> {
+    // Values are read one by one, of which the file has many millions.
+    let file = BufReader::new(File::open(dir.join(format!("{name}.npy"))).unwrap());
+    NpyFile::new(file).unwrap()
 }
 
 fn read<T: Deserialize>(dir: &Path, name: &str) -> Vec<T> {

@@ -646,7 +646,7 @@ fn tables_are_understood_before_training_and_written_as_they_are() {
 fn progress_and_device_fit_any_terminal_from_60_columns_on() {
     for columns in [60, 80, 100, 132] {
         let folder = Folder::new();
-        let line = "train tiny.toml --device auto --precision f32 --steps 20000 --out run";
+        let line = "train tiny.toml --device auto --precision f32 --steps 5000 --out run";
         let seen = folder.watch(line, columns);
         let bars: Vec<_> = seen.iter().filter(|line| line.contains('█')).collect();
         assert!(!bars.is_empty(), "{seen:?}");

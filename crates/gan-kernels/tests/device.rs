@@ -70,10 +70,15 @@ fn every_tile_matches_oracle() {
     let Some(cube) = cube() else { return };
     let emulated = |precision| Cube::open_emulated(name(), precision).unwrap();
     let mut checked = 0;
-    for cube in [cube, emulated(Precision::Tf32), emulated(Precision::Bf16)] {
-        let steps = [16, 32, 64, 128].into_iter();
-        let tiles = steps.flat_map(|step| (0..Cube::tiles()).map(move |tile| (tile, step)));
-        for (tile, step) in tiles {
+    let cubes = [cube, emulated(Precision::Tf32), emulated(Precision::Bf16)];
+    for (number, cube) in cubes.into_iter().enumerate() {
+        let steps = [16, 32, 64, 128].into_iter().enumerate();
+        let tiles =
+            steps.flat_map(|(at, step)| (0..Cube::tiles()).map(move |tile| (at, tile, step)));
+        // Emulation takes its time: every other pair of a tile and a step under one, the rest under
+        // the other.
+        let is_asked = |at: usize, tile: usize| number == 0 || (at + tile) % 2 == number % 2;
+        for (_, tile, step) in tiles.filter(|(at, tile, _)| is_asked(*at, *tile)) {
             let what = format!("tile {tile} in steps of {step}, {}", cube.description());
             let Some(cube) = cube.clone().with_tile(tile, step) else {
                 eprintln!("no room for {what}");
@@ -89,7 +94,7 @@ fn every_tile_matches_oracle() {
         }
     }
     // A device with the 32 KiB that nearly all have has room for as many.
-    assert!(checked >= 9, "{checked} tiles");
+    assert!(checked >= 6, "{checked} tiles");
 }
 
 #[test]
