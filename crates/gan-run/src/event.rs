@@ -161,6 +161,9 @@ pub struct MetricsLine {
     /// that was computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_apart: Option<f64>,
+    /// The same of training records, below 1/2 where samples repeat them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_from_training: Option<f64>,
     /// Seconds of training so far.
     pub seconds: f64,
 }

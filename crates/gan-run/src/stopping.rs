@@ -1,5 +1,5 @@
-//! When a mixed table is learnt: samples are compared with held-out records as training goes on, the
-//! best step is kept, and a game that gets no better ends.
+//! When a mixed table is learnt: samples are compared with held-out and with training records as
+//! training goes on, the best step is kept, and a game that gets no better ends.
 
 use gan_data::{Dataset, Encoding, RecordShape, TableShape};
 use gan_eval::table::{Column, Table, TellingApart};
@@ -21,13 +21,31 @@ const DRAWS: usize = 2048;
 /// Seed of the samples that are judged, which are the same latents at every check.
 const SEED: u64 = 0x00c4_ec75;
 
-/// Judges a generator by how well its samples can be told from held-out records.
+/// Judges a generator by how well its samples can be told from real records.
 pub(crate) struct Judge {
     shape: TableShape,
     encoding: Encoding,
     columns: Vec<Column>,
     held_out: Vec<f64>,
+    training: Vec<f64>,
     generator: GeneratorConfig,
+}
+
+/// How well samples can be told from real records: areas under the ROC curve, of which 1/2 is ideal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Comparison {
+    pub(crate) held_out: f64,
+    /// Below 1/2 where samples repeat training records: a classifier that knows the record takes
+    /// the sample for a record, and one that knows the sample takes the record for a sample.
+    pub(crate) training: f64,
+}
+
+impl Comparison {
+    /// The lower, the better; 1/2 is ideal.
+    fn score(self) -> f64 {
+        // Below 1/2 it is chance.
+        self.held_out.max(0.5) + (0.5 - self.training).max(0.0)
+    }
 }
 
 impl Judge {
@@ -37,28 +55,35 @@ impl Judge {
             return None;
         };
         let encoding = dataset.transform.encoding()?;
-        let valid = dataset.splits.valid.clone();
+        let of = |part: std::ops::Range<usize>| {
+            let spacing = part.len().div_ceil(TellingApart::MOST_ROWS).max(1);
+            let indices = part.step_by(spacing);
+            indices.flat_map(|index| rows.row(index)).copied().collect()
+        };
+        let [train, valid] = [&dataset.splits.train, &dataset.splits.valid].map(Clone::clone);
         (valid.len() >= FEWEST).then(|| Self {
             columns: columns_of(shape),
-            held_out: valid.flat_map(|index| rows.row(index)).copied().collect(),
+            held_out: of(valid),
+            training: of(train),
             shape: shape.clone(),
             encoding: encoding.clone(),
             generator: generator.clone(),
         })
     }
 
-    /// Area under the ROC curve of telling samples from held-out records: 1/2 is ideal.
+    /// Compares samples with real records.
     ///
     /// # Errors
     /// If the device fails.
-    pub(crate) fn score<B: Backend>(&self, trainer: &Trainer<B>) -> Result<f64, Problem> {
+    pub(crate) fn compare<B: Backend>(&self, trainer: &Trainer<B>) -> Result<Comparison, Problem> {
         let backend = trainer.backend().clone();
         let checkpoint = trainer.checkpoint(String::new(), Default::default())?;
         let mut sampler = Sampler::new(backend, &self.generator, &checkpoint)?;
         let mut calibrated = Calibrated::new(&mut sampler, &self.encoding, DRAWS)?;
-        let held_out = Table::new(&self.columns, &self.held_out);
-        let test = TellingApart::new(&held_out);
-        let samples = calibrated.sample(&mut sampler, SEED, 0, test.rows())?;
+        let [held_out, training] = [&self.held_out, &self.training]
+            .map(|rows| TellingApart::new(&Table::new(&self.columns, rows)));
+        let count = held_out.rows().max(training.rows());
+        let samples = calibrated.sample(&mut sampler, SEED, 0, count)?;
         let shape = RecordShape::Table(self.shape.clone());
         let rows = samples.chunks_exact(sampler.cols()).flat_map(|record| {
             let mut row = self.encoding.user_row(record);
@@ -66,7 +91,11 @@ impl Judge {
             row
         });
         let rows: Vec<f64> = rows.collect();
-        Ok(test.score(&Table::new(&self.columns, &rows)))
+        let samples = Table::new(&self.columns, &rows);
+        Ok(Comparison {
+            held_out: held_out.score(&samples),
+            training: training.score(&samples),
+        })
     }
 
     /// Checks of a new game.
@@ -78,7 +107,7 @@ impl Judge {
             margin: 0.5 * ((2.0 * rows + 1.0) / (12.0 * rows * rows)).sqrt(),
             lowest: 1.0,
             best: 0,
-            score: 1.0,
+            told_apart: 1.0,
             since: 0,
         }
     }
@@ -91,9 +120,11 @@ pub(crate) struct Checks {
     margin: f64,
     /// The lowest score so far.
     lowest: f64,
-    /// The last step that was as good as that, and its score.
+    /// The last step that was as good as that, and how well its samples were told from held-out
+    /// records.
     pub(crate) best: u64,
-    pub(crate) score: f64,
+    #[serde(rename = "score")]
+    pub(crate) told_apart: f64,
     /// Checks since.
     pub(crate) since: u64,
 }
@@ -116,14 +147,13 @@ impl Checks {
         patience > 0 && self.since >= patience
     }
 
-    /// Takes in the score of `step`; true if that is the best step now.
-    pub(crate) fn take(&mut self, step: u64, score: f64) -> bool {
-        // Below 1/2 it is chance.
-        let score = score.max(0.5);
+    /// Takes in the comparison at `step`; true if that is the best step now.
+    pub(crate) fn take(&mut self, step: u64, found: Comparison) -> bool {
+        let score = found.score();
         let is_best = score <= self.lowest + self.margin;
         self.lowest = self.lowest.min(score);
         if is_best {
-            (self.best, self.score, self.since) = (step, score, 0);
+            (self.best, self.told_apart, self.since) = (step, found.held_out, 0);
         } else {
             self.since += 1;
         }
@@ -135,37 +165,46 @@ impl Checks {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_best_step_is_the_last_one_as_good_as_the_lowest_score() {
+    /// The best step and the checks since, after each of `found`.
+    fn best(found: impl IntoIterator<Item = Comparison>) -> Vec<(u64, u64)> {
         let mut checks = Checks {
             margin: 0.02,
             lowest: 1.0,
             best: 0,
-            score: 1.0,
+            told_apart: 1.0,
             since: 0,
         };
-        let mut found = Vec::new();
-        for (step, score) in [0.9, 0.6, 0.61, 0.63, 0.58, 0.59, f64::NAN, 0.7, 0.4, 0.51]
-            .into_iter()
-            .enumerate()
-        {
-            let is_best = checks.take(step as u64 + 1, score);
-            found.push((is_best, checks.best, checks.since));
-        }
-        assert_eq!(
-            found,
-            [
-                (true, 1, 0),
-                (true, 2, 0),
-                (true, 3, 0),
-                (false, 3, 1),
-                (true, 5, 0),
-                (true, 6, 0),
-                (true, 7, 0),
-                (false, 7, 1),
-                (true, 9, 0),
-                (true, 10, 0),
-            ]
-        );
+        let take = |(step, found): (u64, Comparison)| {
+            let is_best = checks.take(step, found);
+            assert_eq!(is_best, checks.since == 0);
+            (checks.best, checks.since)
+        };
+        (1..).zip(found).map(take).collect()
+    }
+
+    #[test]
+    fn the_best_step_is_the_last_one_as_good_as_the_lowest_score() {
+        let scores = [0.9, 0.6, 0.61, 0.63, 0.58, 0.59, f64::NAN, 0.7, 0.4, 0.51];
+        let found = best(scores.map(|held_out| Comparison {
+            held_out,
+            training: 0.6,
+        }));
+        let steps = [1, 2, 3, 3, 5, 6, 7, 7, 9, 10];
+        let since = [0, 0, 0, 1, 0, 0, 0, 1, 0, 0];
+        assert_eq!(found, steps.into_iter().zip(since).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_step_whose_samples_repeat_training_records_is_not_the_best() {
+        // Held-out records alone would have the last step.
+        let found = [
+            (0.62, 0.7),
+            (0.58, 0.55),
+            (0.57, 0.49),
+            (0.56, 0.44),
+            (0.55, 0.4),
+        ];
+        let found = best(found.map(|(held_out, training)| Comparison { held_out, training }));
+        assert_eq!(found, [(1, 0), (2, 0), (3, 0), (3, 1), (3, 2)]);
     }
 }

@@ -271,16 +271,17 @@ impl<'a, B: Backend> Training<'a, B> {
         let probe = probe::is_due(metrics.step, self.pace.log).then(look);
         let probe = probe.transpose().map_err(|error| self.broken(&error))?;
         let judge = self.shown.judge.as_ref().filter(|_| check);
-        let mut told_apart = None;
+        let mut comparison = None;
         if let (Some(judge), Some(checks)) = (judge, &mut self.checks) {
-            let score = judge.score(&self.trainer)?;
-            checks.take(metrics.step, score);
-            told_apart = Some(score);
+            let found = judge.compare(&self.trainer)?;
+            checks.take(metrics.step, found);
+            comparison = Some(found);
         }
         let line = MetricsLine {
             metrics,
             probe,
-            told_apart,
+            told_apart: comparison.map(|found| found.held_out),
+            told_from_training: comparison.map(|found| found.training),
             seconds: self.seconds_before + self.started.elapsed().as_secs_f64(),
         };
         let text = serde_json::to_string(&line).map_err(|error| {
@@ -546,7 +547,7 @@ impl<'a, B: Backend> Training<'a, B> {
             quality: self.quality.as_ref(),
             best: self.checks.map(|checks| Best {
                 step: checks.best,
-                told_apart: checks.score,
+                told_apart: checks.told_apart,
                 ended_after: self.is_learnt().then_some(checks.since),
             }),
             remedies: &findings.iter().map(of).collect::<Vec<_>>(),

@@ -12,8 +12,6 @@ const ROWS: usize = 10_000;
 const ROUNDS: usize = 100;
 /// Folds of a cross-validation.
 const FOLDS: usize = 5;
-/// Rows in the quick test of each kind at most.
-const QUICK_ROWS: usize = 2_000;
 /// Trees in the quick test.
 const QUICK_ROUNDS: usize = 20;
 /// Folds in the quick test.
@@ -36,8 +34,8 @@ pub(super) fn told_apart(real: &Table<'_>, samples: &Table<'_>, threads: usize) 
     pool.cross_validated(FOLDS, repetitions, ROUNDS, threads)
 }
 
-/// How well samples are told from rows that were held out, quickly and again and again: for the
-/// training loop, to stop and to choose the best step.
+/// How well samples are told from real rows, quickly and again and again: for the training loop, to
+/// stop and to choose the best step.
 ///
 /// The number is that of the two-sample test of an evaluation on fewer rows, by a classifier of
 /// fewer trees.
@@ -59,22 +57,25 @@ pub(super) fn told_apart(real: &Table<'_>, samples: &Table<'_>, threads: usize) 
 /// ```
 #[derive(Clone, Debug)]
 pub struct TellingApart<'a> {
-    held_out: Table<'a>,
+    real: Table<'a>,
 }
 
 impl<'a> TellingApart<'a> {
-    /// A test against the rows of `held_out`, or two thousand of them.
+    /// Rows of each kind in a test, at most.
+    pub const MOST_ROWS: usize = 2_000;
+
+    /// A test against the rows of `real`, or [`TellingApart::MOST_ROWS`] of them.
     #[must_use]
-    pub fn new(held_out: &Table<'a>) -> Self {
+    pub fn new(real: &Table<'a>) -> Self {
         Self {
-            held_out: held_out.drawn(QUICK_ROWS, 1),
+            real: real.drawn(Self::MOST_ROWS, 1),
         }
     }
 
     /// Number of samples that the test can use: the number of rows that it compares them with.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.held_out.rows()
+        self.real.rows()
     }
 
     /// Area under the ROC curve, as in an evaluation; 1/2 is ideal, and NaN says that there are
@@ -82,9 +83,9 @@ impl<'a> TellingApart<'a> {
     #[must_use]
     pub fn score(&self, samples: &Table<'_>) -> f64 {
         let rows = self.rows().min(samples.rows());
-        let [held_out, samples] = [self.held_out.drawn(rows, 3), samples.drawn(rows, 4)];
-        let repetitions = (QUICK_ROWS / rows.max(1)).clamp(1, 4);
-        let pool = Pool::new(&held_out, &samples);
+        let [real, samples] = [self.real.drawn(rows, 3), samples.drawn(rows, 4)];
+        let repetitions = (Self::MOST_ROWS / rows.max(1)).clamp(1, 4);
+        let pool = Pool::new(&real, &samples);
         pool.cross_validated(QUICK_FOLDS, repetitions, QUICK_ROUNDS, 1)
     }
 }

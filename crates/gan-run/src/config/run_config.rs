@@ -102,6 +102,8 @@ fn ten() -> usize {
 /// Comparisons with held-out records in a run, and how many in a row may find nothing better.
 const CHECKS: u64 = 20;
 const PATIENCE: u64 = 8;
+/// Iterations that lie between two of them at least: a comparison may take as long as these.
+const SHORTEST_CHECK: u64 = 50;
 
 /// The intervals at which things are due, in iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +230,9 @@ impl RunConfig {
         let checkpoint = *run.checkpoint_every.get_or_insert((total / 10).max(1));
         let (mut check, mut patience) = (0, 0);
         if self.generator.heads.is_some() {
-            check = *run.check_every.get_or_insert((total / CHECKS).max(1));
+            check = *run
+                .check_every
+                .get_or_insert((total / CHECKS).max(SHORTEST_CHECK));
             patience = *run.patience.get_or_insert(PATIENCE);
         }
         Pace {
