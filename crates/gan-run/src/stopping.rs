@@ -43,8 +43,9 @@ pub(crate) struct Comparison {
 impl Comparison {
     /// The lower, the better; 1/2 is ideal.
     fn score(self) -> f64 {
-        // Below 1/2 it is chance.
-        self.held_out.max(0.5) + (0.5 - self.training).max(0.0)
+        // Held-out records are few: below 1/2 is chance. Training records are many, so their number
+        // says best how far G has come, and when it has gone too far.
+        self.held_out.max(0.5) + (self.training - 0.5).abs().max(0.0)
     }
 }
 
@@ -187,7 +188,7 @@ mod tests {
         let scores = [0.9, 0.6, 0.61, 0.63, 0.58, 0.59, f64::NAN, 0.7, 0.4, 0.51];
         let found = best(scores.map(|held_out| Comparison {
             held_out,
-            training: 0.6,
+            training: 0.5,
         }));
         let steps = [1, 2, 3, 3, 5, 6, 7, 7, 9, 10];
         let since = [0, 0, 0, 1, 0, 0, 0, 1, 0, 0];
