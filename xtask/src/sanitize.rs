@@ -28,11 +28,7 @@ pub(crate) struct Args {
 }
 
 /// The tests that Miri, which runs a thousand times slower, gets through.
-const FOR_MIRI: [&str; 3] = [
-    "native::pool::",
-    "native::tests::small_products",
-    "native::shared_rows::",
-];
+const FOR_MIRI: [&str; 2] = ["native::pool::", "native::tests::small_products"];
 
 /// Runs the tests under each of them.
 ///
