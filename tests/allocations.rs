@@ -4,6 +4,7 @@
 //! other: Rust's own harness keeps a thread beside the tests, which allocates when it likes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -105,11 +106,15 @@ fn operations_in_f64() -> Result<()> {
 fn iterations() -> Result<()> {
     for (name, text) in games() {
         let config: GameConfig = toml::from_str(&text)?;
-        let computed = Computed::new(150, |_, row: &mut [f32]| row.fill(0.5));
+        let computed = Computed::new(150, |_, row: &mut [f32]| {
+            row.fill(0.5);
+            row[98..].copy_from_slice(&LEVELS);
+        });
         let data = TrainingData {
             records: Records::new(100, Values::Computed(computed)),
             mean: vec![0.5; 100],
             heads: Vec::new(),
+            given: given(&config),
         };
         let backend = Native::<f32>::new(Some(2))?;
         let mut trainer = Trainer::new(backend, &config, 1, data)?;
@@ -124,6 +129,15 @@ fn iterations() -> Result<()> {
     Ok(())
 }
 
+/// The last values of a record, the levels of what may be a condition.
+const LEVELS: [f32; 2] = [0.0, 1.0];
+
+/// The condition, if the game has one.
+fn given(config: &GameConfig) -> Vec<Range<usize>> {
+    let names = config.game.condition.iter();
+    names.map(|_| 98..100).collect()
+}
+
 /// A program that asks for the memory first must not be told too little or far too much.
 fn estimates() -> Result<()> {
     for (name, text) in games() {
@@ -131,9 +145,13 @@ fn estimates() -> Result<()> {
         // So many that what does not depend on them, such as threads, hardly counts.
         config.game.minibatch = 6000;
         let data = TrainingData {
-            records: Records::new(100, Values::Floats(vec![0.5; 100 * 150])),
+            records: Records::new(
+                100,
+                Values::Floats([vec![0.5; 98], LEVELS.to_vec()].concat().repeat(150)),
+            ),
             mean: vec![0.5; 100],
             heads: Vec::new(),
+            given: given(&config),
         };
         let backend = Native::<f32>::new(Some(2))?;
         let before = HELD.load(Ordering::SeqCst);
@@ -168,6 +186,11 @@ fn games() -> Vec<(String, String)> {
         (
             adam,
             format!(r#"loss = "wasserstein", discriminator_steps = 2, {unit}"#),
+            later,
+        ),
+        (
+            momentum,
+            r#"condition = ["a"], condition_by = "log-frequency""#.into(),
             later,
         ),
     ]

@@ -22,6 +22,7 @@ fn calls(preset: &str) -> Vec<RecordedCall> {
         records: Records::new(PIXELS, pixels),
         mean: vec![0.1; PIXELS],
         heads: Vec::new(),
+        given: Vec::new(),
     };
     let recorder = Recorder::default();
     let mut trainer = Trainer::new(recorder.clone(), &config, 1, data).unwrap();

@@ -3,7 +3,7 @@
 
 use gan_data::Dataset;
 use gan_kernels::cube::{Cube, Precision};
-use gan_kernels::{Backend, Head};
+use gan_kernels::{Backend, Head, Records, Values};
 use gan_model::{GameConfig, Trainer, TrainingData};
 use gan_run::config::RunConfig;
 
@@ -39,16 +39,36 @@ pub fn on_a_ring(game: &str) -> (GameConfig, Dataset) {
 }
 
 /// A trainer from seed 7 on the records for training; a game with heads takes a record's values for
-/// the levels of one column.
+/// the levels of one column, and one with a condition has the class of a record behind them.
 #[must_use]
 pub fn trainer<B: Backend>(backend: B, game: &GameConfig, data: &Dataset) -> Trainer<B> {
-    let records = data.records.slice(data.splits.train.clone());
-    let mean = data.mean();
+    let mut records = data.records.slice(data.splits.train.clone());
+    let mut mean = data.mean();
     let levels = Head {
         scalar: false,
         levels: records.cols(),
     };
-    let heads = game.generator.heads.map(|_| vec![levels]);
+    let mut heads = game.generator.heads.map(|_| vec![levels]);
+    let mut given = Vec::new();
+    if !game.game.condition.is_empty() {
+        let (labels, classes) = (data.labels.as_ref().unwrap(), data.classes.unwrap());
+        let cols = records.cols();
+        let mut values = vec![0.0; records.rows() * (cols + classes)];
+        let rows = values.chunks_exact_mut(cols + classes).zip(labels);
+        for (index, (row, &label)) in rows.enumerate() {
+            records.copy_row(index, &mut row[..cols]);
+            row[cols + usize::from(label)] = 1.0;
+        }
+        records = Records::new(cols + classes, Values::Floats(values));
+        mean = TrainingData::new(records.clone()).mean;
+        heads.iter_mut().for_each(|heads| {
+            heads.push(Head {
+                scalar: false,
+                levels: classes,
+            });
+        });
+        given.push(cols..cols + classes);
+    }
     Trainer::new(
         backend,
         game,
@@ -57,6 +77,7 @@ pub fn trainer<B: Backend>(backend: B, game: &GameConfig, data: &Dataset) -> Tra
             records,
             mean,
             heads: heads.unwrap_or_default(),
+            given,
         },
     )
     .unwrap()

@@ -84,6 +84,27 @@ fn of_levels() -> (GameConfig, Dataset) {
     )
 }
 
+/// Small games of points of a ring that are given their mode: as numbers by share, and as levels by
+/// log-frequency.
+fn given() -> [(GameConfig, Dataset); 2] {
+    let levels = r#"condition_by = "log-frequency", discriminator_steps = 2"#;
+    let relativistic = r#"loss = "relativistic", penalty = { kind = "zero-centred", gamma = 0.1 }"#;
+    [(relativistic, ""), (levels, "heads = {}")].map(|(rules, heads)| {
+        on_a_ring(&format!(
+            r#"
+            game = {{ minibatch = 23, condition = ["label"], {rules} }}
+            optimizer = {{ kind = "adam", learning_rate = 0.003, beta1 = 0.5 }}
+            [generator]
+            latent = 3
+            {heads}
+            layers = [{{ units = 19, activation = "relu" }}, {{ activation = "identity" }}]
+            [discriminator]
+            layers = [{{ units = 9, activation = "leaky-relu" }}, {{ activation = "sigmoid" }}]
+            "#
+        ))
+    })
+}
+
 fn processor() -> Native<f32> {
     Native::new(Some(2)).unwrap()
 }
@@ -173,9 +194,17 @@ fn device_follows_processor_in_games_after_2014() {
 }
 
 #[test]
+fn device_follows_processor_in_games_of_conditions() {
+    // Levels that are decided under noise may be decided otherwise after a rounding.
+    let [numbers, _] = given();
+    assert_device_follows_processor(numbers, 60, [1e-3, 1e-3]);
+}
+
+#[test]
 fn replayed_iterations_are_the_eager_ones_bit_for_bit() {
     let Some(cube) = cube() else { return };
-    for game in later().into_iter().chain([restless(), of_levels()]) {
+    let others = [restless(), of_levels()].into_iter().chain(given());
+    for game in later().into_iter().chain(others) {
         assert_replay_is_eager(cube.clone(), game);
     }
 }
@@ -306,7 +335,8 @@ fn launches_are_the_operations_of_the_iteration() {
         let maxout = launched.iter().filter(|kernel| kernel.ends_with("_maxout"));
         assert_eq!((launched.len(), maxout.count()), (19, 6), "{launched:?}");
     }
-    for (game, data) in later().into_iter().chain([restless()]) {
+    let others = [restless()].into_iter().chain(given());
+    for (game, data) in later().into_iter().chain(others) {
         launches(&game, &data);
     }
 }

@@ -128,6 +128,7 @@ pub(crate) fn data(records: usize, cols: usize) -> TrainingData {
         records: Records::new(cols, Values::Floats(values)),
         mean: vec![0.0; cols],
         heads: Vec::new(),
+        given: Vec::new(),
     }
 }
 
@@ -141,6 +142,7 @@ pub(crate) fn images(rows: usize, cols: usize) -> TrainingData {
         records: Records::new(cols, values),
         mean: vec![0.5; cols],
         heads: Vec::new(),
+        given: Vec::new(),
     }
 }
 

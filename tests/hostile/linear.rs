@@ -87,6 +87,7 @@ fn arrays_and_typed_tables() {
                 rows,
                 cols: 3,
                 double: true,
+                labels: None,
             };
             let value = |at: usize| ((at * at) % 7919) as f64 * 0.01;
             let rows = |part: std::ops::Range<usize>| {

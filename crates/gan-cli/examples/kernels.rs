@@ -127,6 +127,7 @@ fn trainer(paper: &Paper, preset: &str) -> Result<Trainer<gan_kernels::cube::Cub
         records,
         mean,
         heads: Vec::new(),
+        given: Vec::new(),
     };
     Ok(Trainer::new(paper.cube(), &game, 1, data)?)
 }

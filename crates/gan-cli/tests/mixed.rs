@@ -138,3 +138,119 @@ fn what_is_no_table_is_told_apart_by_its_name() {
         ",
     );
 }
+
+/// 400 records of an animal's kind, its colour, which depends on that, and a number of many values.
+fn animals() -> String {
+    let mut text = "colour,weight,kind\n".to_owned();
+    for i in 0..400 {
+        let (kind, colour) = match i % 8 {
+            0 => ("dog", "brown"),
+            1 => ("dog", "black"),
+            2 | 3 => ("cat", "white"),
+            _ => ("cat", "black"),
+        };
+        writeln!(text, "{colour},{}.{},{kind}", 1 + i * 37 % 91, i % 10).unwrap();
+    }
+    text
+}
+
+#[test]
+fn conditions_are_given_to_both_players_and_chosen_exactly() {
+    let folder = Folder::new();
+    folder.write("animals.csv", &animals());
+    let given = "--set game.condition=[\"kind\",\"colour\"]";
+    folder.check(&format!(
+        "
+        0 train animals.csv {SMALL} {given} --threads 1 | runs/animals-1
+        0 train animals.csv {SMALL} {given} --threads 2 | runs/animals-2
+        0 train animals.csv {SMALL} {given} --set game.condition_by=log-frequency | runs/animals-3
+        0 info runs/animals-1 | conditions | kind, colour
+        0 sample runs/animals-1 -n 2000 --out made.csv
+        0 sample runs/animals-2 -n 2000 --out again.csv
+        0 sample runs/animals-3 -n 2000 --out rare.csv
+        0 sample runs/animals-1 -n 300 --where kind=dog --out dogs.csv
+        0 sample runs/animals-1 -n 200 --where kind=dog --out fewer.csv
+        0 sample runs/animals-1 -n 60 --where kind!=dog --where colour=black --where weight>50 --out some.csv
+        0 sample runs/animals-1 -n 30 --no-calibration --where colour=Brown --out brown.csv
+        0 sample runs/animals-1 -n 30 --where kind=dog --out dogs.png
+        0 evaluate runs/animals-1 --samples 100
+        2 sample runs/animals-1 --where kind=dog --where colour=white --out a.csv
+            | found no training record that has it | have kind=dog | have colour=white
+        2 sample runs/animals-1 --where colour=red --out a.csv | expected one of | brown | white
+        2 train animals.csv --set game.condition=[\"weight\"] | weight: found a column of numbers
+            | expected one of levels: colour, kind | columns.\"weight\"=category
+        2 train animals.csv --set game.condition=[\"color\"] | did you mean colour?
+        2 train animals.csv --set game.condition=[\"kind\",\"kind\"] | twice
+        2 train ring8 --set game.condition=[\"x\"] | expected one of levels: label
+        2 train animals.csv --set game.condition_by=log-frequency | game.condition_by
+        2 train --resume runs/animals-1 --set game.condition=[\"kind\"] | game.condition
+        "
+    ));
+    let made = folder.read("made.csv");
+    assert_eq!(made.lines().next(), Some("colour,weight,kind"));
+    assert_eq!(folder.read("again.csv"), made, "on two threads");
+    // Every combination of the table, by its share, and no other.
+    let count = |text: &str, [colour, kind]: [&str; 2]| {
+        let rows = text.lines().skip(1);
+        rows.filter(|row| row.starts_with(&format!("{colour},")) && row.ends_with(kind))
+            .count()
+    };
+    let shares = [
+        (["brown", "dog"], 1),
+        (["black", "dog"], 1),
+        (["white", "cat"], 2),
+        (["black", "cat"], 4),
+        (["white", "dog"], 0),
+        (["brown", "cat"], 0),
+    ];
+    // A tenth of the records are held out by chance.
+    for text in [&made, &folder.read("rare.csv")] {
+        for (combination, eighths) in shares {
+            let (found, due) = (count(text, combination), eighths * 2000 / 8);
+            assert!(found.abs_diff(due) <= 40, "{combination:?}: {found}");
+            assert_eq!(found == 0, eighths == 0, "{combination:?}");
+        }
+    }
+    let dogs = folder.read("dogs.csv");
+    assert_eq!(dogs.lines().count(), 301);
+    assert!(dogs.lines().skip(1).all(|row| row.ends_with(",dog")));
+    assert!(count(&dogs, ["brown", "dog"]).abs_diff(150) <= 15, "{dogs}");
+    assert!(dogs.starts_with(&folder.read("fewer.csv")));
+    let some = folder.read("some.csv");
+    for row in some.lines().skip(1) {
+        let weight: f64 = row.split(',').nth(1).unwrap().parse().unwrap();
+        assert!(row.starts_with("black,") && row.ends_with(",cat"), "{row}");
+        assert!(weight > 50.0, "{row}");
+    }
+    assert_eq!(some.lines().count(), 61);
+    let brown = folder.read("brown.csv");
+    assert!(brown.lines().skip(1).all(|row| row.starts_with("brown,")));
+}
+
+#[test]
+fn a_conditional_run_that_was_stopped_goes_on_as_if_it_had_not_been() {
+    let folder = Folder::new();
+    folder.write("animals.csv", &animals());
+    let given = "--set game.condition=[\"colour\"] --set game.condition_by=log-frequency";
+    let less = SMALL.replace("--steps 60", "--steps 20");
+    folder.check(&format!(
+        "
+        0 train animals.csv {SMALL} {given} --set optimizer.schedule.kind=constant --out whole
+        0 train animals.csv {less} {given} --set optimizer.schedule.kind=constant --out stopped
+        0 train --resume stopped --steps 60
+        0 sample whole -n 50 --out a.csv
+        0 sample stopped -n 50 --out b.csv
+        "
+    ));
+    let checkpoint = |run: &str| {
+        let path = format!("{run}/checkpoints/step-000060.safetensors");
+        gan_run::model::Model::load(&folder.path(&path))
+            .unwrap()
+            .checkpoint
+    };
+    let (whole, stopped) = (checkpoint("whole"), checkpoint("stopped"));
+    for (name, _) in whole.tensors() {
+        assert_eq!(whole.tensor(name), stopped.tensor(name), "{name}");
+    }
+    assert_eq!(folder.read("a.csv"), folder.read("b.csv"));
+}

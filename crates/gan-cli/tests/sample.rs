@@ -154,3 +154,65 @@ fn images_are_written_one_by_one_into_a_folder() {
             .all(|name| !name.ends_with(".part") && !name.ends_with(".old"))
     );
 }
+
+/// The bytes of the array `y` of an archive of NumPy's.
+fn labels(folder: &Folder, name: &str, count: usize) -> Vec<u8> {
+    let bytes = std::fs::read(folder.path(name)).unwrap();
+    let kind = bytes.windows(5).position(|part| part == b"'|u1'").unwrap();
+    let line = bytes[kind..].iter().position(|&byte| byte == b'\n');
+    let begin = kind + line.unwrap() + 1;
+    bytes[begin..begin + count].to_vec()
+}
+
+#[test]
+fn images_are_made_of_the_label_that_is_asked_for() {
+    let folder = Folder::new();
+    let small = "--set data.count=600 --set game.minibatch=16 --set generator.layers.0.units=8 \
+                 --set generator.layers.1.units=8 --set discriminator.layers.0.units=8 \
+                 --set discriminator.layers.1.units=8 --set discriminator.layers.0.keep=1 \
+                 --set optimizer.schedule.kind=constant";
+    let given = "--set game.condition=[\"label\"] --set run.rows=10 --set run.cols=3";
+    folder.check(&format!(
+        "
+        0 train digits {small} {given} --steps 10 --out run
+        0 train digits {small} {given} --steps 20 --out whole
+        0 train --resume run --steps 20
+        0 info run | conditions | label | 28×28 images
+        0 sample run -n 100 --out all.npz
+        0 sample run -n 30 --where label=7 --out seven.npz
+        0 sample run -n 12 --where label>=8 --out high.npz
+        0 sample run -n 3 --where label=3 --out threes/
+        0 sample run -n 4 --out some.csv
+        0 sample run -n 9
+        0 evaluate run --samples 50 --metrics memorisation
+        0 figure 2 run
+        0 figure 3 run
+        2 sample run --where label=10 --out a.npz | expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+        2 sample run --where digit=1 --out a.npz | found another column than label
+        2 train digits {small} --set game.condition=[\"label\"] --set discriminator.layers.0.keep=0.8
+            | conditions are not dropped out
+        2 train digits {small} --set game.condition=[\"pixel\"] | expected one of levels: label
+        "
+    ));
+    let all = labels(&folder, "all.npz", 100);
+    for label in 0..10 {
+        let found = all.iter().filter(|&&found| found == label).count();
+        assert!((7..=13).contains(&found), "{label}: {found}");
+    }
+    assert_eq!(labels(&folder, "seven.npz", 30), [7; 30]);
+    let high = labels(&folder, "high.npz", 12);
+    assert!(high.iter().all(|label| [8, 9].contains(label)), "{high:?}");
+    assert_eq!(
+        folder
+            .read("some.csv")
+            .lines()
+            .next()
+            .unwrap()
+            .split(',')
+            .count(),
+        784
+    );
+    // A row of the run's picture for each label; and a run that was stopped is one that was not.
+    let picture = |run: &str| std::fs::read(folder.path(&format!("{run}/samples/step-000020.png")));
+    assert_eq!(picture("run").unwrap(), picture("whole").unwrap());
+}

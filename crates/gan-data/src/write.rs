@@ -88,6 +88,8 @@ pub struct Contents<'a> {
     pub cols: usize,
     /// True if an array needs 64 bits to hold them.
     pub double: bool,
+    /// The class of each, if they have one: `.npz` holds it as a second array, called `y`.
+    pub labels: Option<&'a [u8]>,
 }
 
 /// Values that are asked for and written together: 2 MB of them.
@@ -97,6 +99,8 @@ const ROWS: usize = 256;
 
 /// The name of an array in a file of several.
 const NAME: &str = "samples";
+/// The name of the array of classes beside it.
+const LABELS: &str = "y";
 
 impl Contents<'_> {
     /// The records by parts that are written together.
@@ -189,16 +193,15 @@ fn write_values(
 }
 
 fn write_npy(file: &mut impl Write, contents: Contents<'_>, next: &mut Next<'_>) -> io::Result<()> {
-    file.write_all(&npy_header(contents))?;
+    let Contents { rows, cols, .. } = contents;
+    let kind = if contents.double { "<f8" } else { "<f4" };
+    file.write_all(&npy_header(kind, &format!("{rows}, {cols}")))?;
     write_values(file, contents, next)
 }
 
 /// Version 1.0 of the format, padded with spaces to a multiple of 64 bytes.
-fn npy_header(contents: Contents<'_>) -> Vec<u8> {
-    let Contents { rows, cols, .. } = contents;
-    let kind = if contents.double { "<f8" } else { "<f4" };
-    let mut text =
-        format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {cols}), }}");
+fn npy_header(kind: &str, shape: &str) -> Vec<u8> {
+    let mut text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
     let unpadded = 10 + text.len() + 1;
     text += &" ".repeat(unpadded.next_multiple_of(64) - unpadded);
     text.push('\n');
@@ -211,15 +214,24 @@ fn npy_header(contents: Contents<'_>) -> Vec<u8> {
 fn write_npz(file: &mut impl Write, contents: Contents<'_>, next: &mut Next<'_>) -> io::Result<()> {
     let other = |error: rawzip::Error| io::Error::other(error.to_string());
     let mut archive = ZipArchiveWriter::new(file);
-    let name = format!("{NAME}.npy");
-    let builder = archive
-        .new_file(&name)
-        .compression_method(CompressionMethod::STORE);
-    let (mut entry, config) = builder.start().map_err(other)?;
-    let mut member = config.wrap(&mut entry);
-    write_npy(&mut member, contents, next)?;
-    let (_, descriptor) = member.finish().map_err(other)?;
-    entry.finish(descriptor).map_err(other)?;
+    let names = [Some(NAME), contents.labels.and(Some(LABELS))];
+    for name in names.into_iter().flatten() {
+        let file = format!("{name}.npy");
+        let builder = archive
+            .new_file(&file)
+            .compression_method(CompressionMethod::STORE);
+        let (mut entry, config) = builder.start().map_err(other)?;
+        let mut member = config.wrap(&mut entry);
+        match contents.labels.filter(|_| name == LABELS) {
+            None => write_npy(&mut member, contents, next)?,
+            Some(labels) => {
+                member.write_all(&npy_header("|u1", &format!("{},", labels.len())))?;
+                member.write_all(labels)?;
+            }
+        }
+        let (_, descriptor) = member.finish().map_err(other)?;
+        entry.finish(descriptor).map_err(other)?;
+    }
     archive.finish().map_err(other)?.flush()
 }
 

@@ -153,6 +153,7 @@ fn records_are_asked_for_in_order_and_all_are_written() {
             rows: MANY,
             cols: 2,
             double: true,
+            labels: None,
         };
         let (mut asked, mut parts) = (0, 0);
         let kind = FileKind::of(&path).unwrap();
@@ -186,6 +187,7 @@ fn an_error_of_the_records_leaves_the_old_file() {
             rows: MANY,
             cols: 2,
             double: false,
+            labels: None,
         };
         let broken = || DataError {
             path: "device".into(),

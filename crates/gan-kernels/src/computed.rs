@@ -168,21 +168,29 @@ impl<T> Computed<T> {
     }
 }
 
-impl Computed<u8> {
-    /// Calls `with` on row `row` of `cols` bytes; allocates nothing but for the first row of a thread.
-    #[track_caller]
-    pub(crate) fn with_row(&self, row: usize, cols: usize, with: impl FnOnce(&[u8])) {
-        thread_local! {
-            static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+/// A buffer for a row in each thread.
+macro_rules! with_row {
+    ($Value:ty) => {
+        impl Computed<$Value> {
+            /// Calls `with` on row `row` of `cols` values; allocates nothing but for the first row of
+            /// a thread.
+            #[track_caller]
+            pub(crate) fn with_row(&self, row: usize, cols: usize, with: impl FnOnce(&[$Value])) {
+                thread_local! {
+                    static VALUES: RefCell<Vec<$Value>> = const { RefCell::new(Vec::new()) };
+                }
+                // Taken, so that a function which reads other records finds a buffer as well.
+                let mut values = VALUES.take();
+                values.resize(cols, <$Value>::default());
+                self.write_row(row, &mut values);
+                with(&values);
+                VALUES.set(values);
+            }
         }
-        // Taken, so that a function which reads other records finds a buffer as well.
-        let mut bytes = BYTES.take();
-        bytes.resize(cols, 0);
-        self.write_row(row, &mut bytes);
-        with(&bytes);
-        BYTES.set(bytes);
-    }
+    };
 }
+with_row!(u8);
+with_row!(f32);
 
 impl<T> PartialEq for Computed<T> {
     fn eq(&self, other: &Self) -> bool {

@@ -66,6 +66,7 @@ mod backend;
 mod computed;
 #[cfg(feature = "cube")]
 pub mod cube;
+mod given;
 mod head;
 mod init;
 mod native;
@@ -84,6 +85,7 @@ pub use backend::{
     WinnersRows, WinnersRowsMut,
 };
 pub use computed::{Computed, Pass};
+pub use given::{Given, RowGroups};
 pub use head::{Head, Heads};
 pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};

@@ -91,6 +91,12 @@ impl Affine {
         scale: 1.0 / 255.0,
         offset: 0.0,
     };
+
+    /// The value of a byte.
+    #[inline]
+    fn of(self, byte: u8) -> f32 {
+        f32::from(byte) * self.scale + self.offset
+    }
 }
 
 impl Records {
@@ -260,6 +266,30 @@ impl Records {
         }
     }
 
+    /// Copies the values at `places` of record `row` into `out`, as [`Self::copy_row`] does.
+    #[track_caller]
+    pub(crate) fn copy_places<T: Real>(&self, row: usize, places: &[usize], out: &mut [T]) {
+        let first = row * self.cols;
+        let mut copy = |value: &dyn Fn(usize) -> f32| {
+            let pairs = out.iter_mut().zip(places);
+            pairs.for_each(|(out, &place)| *out = T::from_f64(value(place).into()));
+        };
+        match &self.values {
+            Values::Floats(data) => copy(&|place| data[first + place]),
+            Values::Bytes { data, scale } => {
+                let map = scale.map(row);
+                copy(&|place| map.of(data[first + place]));
+            }
+            Values::ComputedBytes { rows, scale } => {
+                let map = scale.map(row);
+                rows.with_row(row, self.cols, |bytes| copy(&|place| map.of(bytes[place])));
+            }
+            Values::Computed(rows) => {
+                rows.with_row(row, self.cols, |values| copy(&|place| values[place]));
+            }
+        }
+    }
+
     /// The records `range` as records of their own: a copy of what is in memory, and nothing of what
     /// is computed.
     ///
@@ -341,12 +371,17 @@ fn copy_floats<T: Real>(floats: &[f32], out: &mut [T]) {
 impl ByteScale {
     /// Copies the bytes of record `row` as values.
     fn copy_row<T: Real>(&self, row: usize, bytes: &[u8], out: &mut [T]) {
-        let Affine { scale, offset } = match self {
+        let map = self.map(row);
+        for (value, &byte) in out.iter_mut().zip(bytes) {
+            *value = T::from_f64(f64::from(map.of(byte)));
+        }
+    }
+
+    /// The map of record `row`.
+    fn map(&self, row: usize) -> Affine {
+        match self {
             Self::Uniform(map) => *map,
             Self::PerRow(maps) => maps[row],
-        };
-        for (value, &byte) in out.iter_mut().zip(bytes) {
-            *value = T::from_f64(f64::from(f32::from(byte) * scale + offset));
         }
     }
 
@@ -510,6 +545,10 @@ mod tests {
                     computed.copy_row(row, &mut found[0]);
                     held.copy_row(row, &mut found[1]);
                     assert_eq!(found[0], found[1], "{computed:?}, row {row}");
+                    let (places, mut some) = ([1, 4], [[0.0f32; 2]; 2]);
+                    computed.copy_places(row, &places, &mut some[0]);
+                    held.copy_places(row, &places, &mut some[1]);
+                    assert_eq!(some, [places.map(|place| found[1][place]); 2]);
                     computed.copy_row(row, &mut expected[0]);
                     held.copy_row(row, &mut expected[1]);
                     assert_eq!(expected[0], expected[1], "{computed:?}, row {row}");

@@ -248,6 +248,7 @@ fn permutation_is_the_processor_s_at_any_step_and_size() {
             y: y.all_mut(),
             minibatches_per_step: 3,
             minibatch: 2,
+            groups: None,
             dropout: None,
             state: &cube.state(state.clone()),
         });
@@ -301,6 +302,7 @@ fn records_that_are_computed_are_gathered_as_those_in_memory() {
                 y: y.all_mut(),
                 minibatches_per_step: 1,
                 minibatch: 0,
+                groups: None,
                 dropout: None,
                 state: &cube.state(state(3)),
             });

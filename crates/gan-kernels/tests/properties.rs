@@ -126,6 +126,7 @@ fn gather_mask(rows: usize, dropout: Dropout, step: u64) -> Vec<f32> {
         y: y.all_mut(),
         minibatches_per_step: 1,
         minibatch: 0,
+        groups: None,
         dropout: Some(dropout),
         state: &state(step),
     });
@@ -401,6 +402,7 @@ fn gather_rows_each_epoch_visits_every_record_once() {
                     y: y.all_mut(),
                     minibatches_per_step: of,
                     minibatch,
+                    groups: None,
                     dropout: None,
                     state: &state(step),
                 });

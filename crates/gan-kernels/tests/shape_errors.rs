@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
-    Activation, Adam, Advance, Average, Backend, Below, Dropout, FillLatent, GatherRows,
-    InputPenalty, Interpolate, LearningRate, LimitSpectrum, LinearBwdData, LinearBwdParams,
-    LinearFwd, LinearLogitLoss, LinearTangent, LogitLoss, Matrix, Momentum, Native, Objective,
-    Parzen, Penalty, Prior, Rates, Records, Repack, Schedule, SlotSchedule, SquaredError,
-    StepState, Update, Values, Winners,
+    Activation, Adam, Advance, Average, Backend, Below, Dropout, FillLatent, GatherConditions,
+    GatherRows, Given, InputPenalty, Interpolate, LearningRate, LimitSpectrum, LinearBwdData,
+    LinearBwdParams, LinearFwd, LinearLogitLoss, LinearTangent, LogitLoss, Matrix, Momentum,
+    Native, Objective, Parzen, Penalty, PlaceConditions, Prior, Rates, Records, Repack, RowGroups,
+    Schedule, SlotSchedule, SquaredError, StepState, Update, Values, Winners,
 };
 
 /// By operation: arguments that it takes, and below them, one a line, what is changed and what the
@@ -136,6 +136,16 @@ input_penalty: x 6x5, q 6x5, s 6x1, c 6x5, unit norm 1
 interpolate: a 3x5, b 3x5, y 3x5
     b 2x5: b 2x5, not 3x5
     y 3x4: y 3x4, not 3x5
+gather_conditions: records 9x5, z 3x4, y 3x6
+    y 3x5: y 3x5, not 3x6
+    z 2x4: y 3x6, not 2x6
+    records 9x3: the value at place 3 is given, of a record of 3 values
+    records 0x5: no records
+    groups 8: groups of 8 records, expected 9
+place_conditions: x 3x6, y 3x5
+    x 2x6: x 2x6, not 3x6
+    x 3x1: x 3x1, not 3x2
+    y 3x3: the value at place 3 is given, of a record of 3 values
 repack: x 3x5, y 5x3
     y 2x8: y has shape (2, 8), expected as many values as x of shape (3, 5)
 average: w 3x5, average 3x5, decay 0.5
@@ -445,6 +455,7 @@ impl<'a> Arguments<'a> {
                     y: self.matrix("y").unwrap().all_mut(),
                     minibatches_per_step: 2,
                     minibatch: self.index("minibatch"),
+                    groups: None,
                     dropout: self.dropout(),
                     state,
                 });
@@ -488,6 +499,30 @@ impl<'a> Arguments<'a> {
                     stream,
                     state,
                 });
+            }
+            "gather_conditions" => {
+                let (records, cols) = size(self.get("records").unwrap());
+                let [z, mut y] = self.matrices(["z", "y"]);
+                let groups = self.number("groups").map(|count| {
+                    let group_of = vec![0; count as usize];
+                    RowGroups::new(&cpu, &group_of, &[1.0])
+                });
+                cpu.gather_conditions(GatherConditions {
+                    records: &Records::new(cols, Values::Floats(vec![0.0; cols * records])),
+                    given: &Given::new(&cpu, vec![1, 3]),
+                    z: z.all(),
+                    y: y.all_mut(),
+                    minibatches_per_step: 1,
+                    minibatch: 3,
+                    groups: groups.as_ref(),
+                    state,
+                });
+            }
+            "place_conditions" => {
+                let [x, mut y] = self.matrices(["x", "y"]);
+                let given = Given::new(&cpu, vec![1, 3]);
+                let (given, x, y) = (&given, Some(x.all()), y.all_mut());
+                cpu.place_conditions(PlaceConditions { given, x, y });
             }
             "repack" => {
                 let [x, mut y] = self.matrices(["x", "y"]);

@@ -13,6 +13,7 @@ use safetensors::tensor::{Dtype, Metadata, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::conditions::Conditions;
 use crate::config::{ConfigError, GameConfig, GeneratorConfig};
 use crate::data::check_heads;
 use crate::mlp::Mlp;
@@ -31,6 +32,9 @@ const METADATA_KEY: &str = "gan_checkpoint";
 
 /// The annotation that is the heads of mixed records, as JSON.
 pub(crate) const HEADS: &str = "heads";
+
+/// The annotation that is the conditions of the training records, as JSON.
+pub(crate) const CONDITIONS: &str = "conditions";
 
 /// The longest header of a safetensors file, as its authors have it.
 const MAX_HEADER: u64 = 100_000_000;
@@ -158,6 +162,9 @@ pub enum CheckpointError {
     /// The heads of its records are not those of the game.
     #[error("checkpoint: found {found}, expected {expected}")]
     Heads { found: String, expected: String },
+    /// The conditions of its records are not those of the game.
+    #[error("checkpoint: found {found}, expected {expected}")]
+    Conditions { found: String, expected: String },
     /// The text beside the tensors, which a caller may have left empty, describes no game.
     #[error("checkpoint: its text is {0}")]
     Config(#[from] ConfigError),
@@ -237,6 +244,24 @@ impl Checkpoint {
             None => Err(format!("{} heads", heads.len())),
         };
         found.map(|()| heads).map_err(error)
+    }
+
+    /// The conditions that G is given, if it is given some, of records of `cols` values.
+    ///
+    /// # Errors
+    /// If what it says of them is something else.
+    pub fn conditions(&self, cols: usize) -> Result<Option<Conditions>, CheckpointError> {
+        let error = |found| CheckpointError::Conditions {
+            found,
+            expected: "columns of levels and how often their combinations occur".into(),
+        };
+        let Some(text) = self.annotations.get(CONDITIONS) else {
+            return Ok(None);
+        };
+        let conditions: Conditions = serde_json::from_str(text)
+            .map_err(|reason| error(format!("no conditions: {reason}")))?;
+        conditions.check(cols).map_err(error)?;
+        Ok(Some(conditions))
     }
 
     /// SHA-256 of the configuration's text, in hexadecimal.

@@ -1,5 +1,7 @@
 //! The records that a game is trained on.
 
+use std::ops::Range;
+
 use gan_kernels::{Head, Mean, Records, RecordsError, Values};
 
 use crate::config::{ConfigError, GameConfig};
@@ -13,6 +15,9 @@ pub struct TrainingData {
     pub mean: Vec<f32>,
     /// The heads of their columns, if they are mixed; otherwise none.
     pub heads: Vec<Head>,
+    /// The values of each of their columns that is a condition, in ascending order: levels, of which
+    /// one is 1 and the others are 0.
+    pub given: Vec<Range<usize>>,
 }
 
 impl TrainingData {
@@ -27,6 +32,7 @@ impl TrainingData {
             records,
             mean,
             heads: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -34,6 +40,12 @@ impl TrainingData {
     #[must_use]
     pub fn with_heads(self, heads: Vec<Head>) -> Self {
         Self { heads, ..self }
+    }
+
+    /// The same records, of which these values are conditions.
+    #[must_use]
+    pub fn with_conditions(self, given: Vec<Range<usize>>) -> Self {
+        Self { given, ..self }
     }
 
     /// Records of `cols` values each, row-major, with their mean.
@@ -75,6 +87,7 @@ impl TrainingData {
                 .map_err(|found| value(heads, found, format!("heads of {cols} values in all")))?,
             None => {}
         }
+        self.validate_conditions(config)?;
         match self.mean.iter().find(|mean| !mean.is_finite()) {
             None => Ok(()),
             Some(mean) => {
@@ -82,6 +95,44 @@ impl TrainingData {
                 Err(value("data.mean", mean.to_string(), expected))
             }
         }
+    }
+}
+
+impl TrainingData {
+    /// Checks that there are as many conditions as `config` names, and that they are columns of
+    /// levels.
+    fn validate_conditions(&self, config: &GameConfig) -> Result<(), ConfigError> {
+        let names = config.game.condition.len();
+        let error = |found, expected: &str| {
+            Err(ConfigError::Value {
+                key: "game.condition".into(),
+                found,
+                expected: expected.into(),
+            })
+        };
+        if self.given.len() != names {
+            let found = format!("{names} names for {} conditions", self.given.len());
+            return error(found, "one name for each condition of the records");
+        }
+        let is_head = |given: &Range<usize>| {
+            let mut first = 0;
+            self.heads.is_empty()
+                || self.heads.iter().any(|head| {
+                    let begin = first;
+                    first += head.width();
+                    !head.scalar && (begin..first) == *given
+                })
+        };
+        let mut end = 0;
+        for given in &self.given {
+            let is_column = given.start >= end && given.len() >= 2;
+            if !is_column || given.end > self.records.cols() || !is_head(given) {
+                let found = format!("values {given:?} as a condition");
+                return error(found, "columns of two levels or more, in ascending order");
+            }
+            end = given.end;
+        }
+        Ok(())
     }
 }
 
@@ -168,6 +219,7 @@ mod tests {
                 records,
                 mean,
                 heads: Vec::new(),
+                given: Vec::new(),
             }
             .validate(&crate::train::test_game());
             let found = found.err().map(|error| error.to_string());

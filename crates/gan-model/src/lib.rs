@@ -41,6 +41,7 @@
 //! Nothing here prints, reads a clock or names a device; the only I/O is a [`Checkpoint`]'s file.
 
 mod checkpoint;
+mod conditions;
 mod config;
 mod data;
 mod diversity;
@@ -52,8 +53,9 @@ mod sample;
 mod train;
 
 pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION, MOST_STEPS};
+pub use conditions::{Conditions, Shares};
 pub use config::{
-    AutoGamma, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
+    AutoGamma, ConditionBy, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
     GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig,
     PenaltyOn, RulesConfig, ScheduleConfig, Updates,
 };

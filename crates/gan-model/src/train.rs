@@ -12,6 +12,7 @@ use std::ops::Range;
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Schedule};
 
+use crate::conditions::GameConditions;
 use crate::config::Updates;
 use crate::heads::OutputHeads;
 use crate::mlp::{Loss, Mlp, Pass, PenalisedUpdate, RunningMean, SpectralLimit, Tangents, Tape};
@@ -31,6 +32,8 @@ pub struct Trainer<B: Backend> {
     average: Option<RunningMean<B>>,
     /// What makes mixed records of G's output, where records are mixed.
     heads: Option<OutputHeads<B>>,
+    /// The columns of a record that are inputs of both players, where there are some.
+    conditions: Option<GameConditions<B>>,
     pub(crate) discriminator: Mlp<B>,
     spectral_limit: Option<SpectralLimit<B>>,
     /// k, m, the prior, and each player's loss.
@@ -121,7 +124,12 @@ impl<B: Backend> Trainer<B> {
         let dropout = self.sample_dropout(0);
         let pass = Pass::new(&self.backend, &self.state, 0, 0..self.z.row_count());
         let (tape, samples) = (&mut self.generator_tape, self.minibatches.samples_mut());
-        let z = self.z.all();
+        let mut z = self.z.all();
+        if let Some(conditions) = &mut self.conditions {
+            let minibatches = [self.rules.data_minibatches(), self.rules.minibatch];
+            conditions.gather(&self.backend, &self.data, z, minibatches, &self.state);
+            z = conditions.input().all();
+        }
         match &self.heads {
             None => self
                 .generator
@@ -132,6 +140,9 @@ impl<B: Backend> Trainer<B> {
                 let output = tape.output_mut().all_mut();
                 heads.forward(&self.backend, &self.state, noise, output, samples);
             }
+        }
+        if let Some(conditions) = &self.conditions {
+            conditions.place(&self.backend, self.minibatches.samples_mut());
         }
     }
 
@@ -148,6 +159,7 @@ impl<B: Backend> Trainer<B> {
             y: self.minibatches.data_mut(minibatch),
             minibatches_per_step: self.rules.data_minibatches(),
             minibatch,
+            groups: self.conditions.as_ref().and_then(|c| c.groups.as_ref()),
             dropout: self.discriminator.dropout(0, &pass),
             state: &self.state,
         });
@@ -248,10 +260,14 @@ impl<B: Backend> Trainer<B> {
             let (p, x) = (p.rows(first, m), self.minibatches.samples_of(of));
             heads.backward(&self.backend, p, x, dz.all_mut());
         }
+        if let Some(conditions) = &self.conditions {
+            conditions.without_gradient(&self.backend, tape.gradient_mut().all_mut());
+        }
         self.generator.backward(&pass, tape);
         if self.moves != Moves::Discriminator {
             let monitor = Some((&mut self.monitors, Monitor::GeneratorGradient));
-            let z = self.z.rows(first, m);
+            let input = self.conditions.as_ref().map(GameConditions::input);
+            let z = input.unwrap_or(&self.z).rows(first, m);
             self.generator.update(&pass, z, tape, k, monitor);
         }
     }

@@ -46,6 +46,12 @@ pub(crate) struct Calibrated {
     next: Option<(u64, usize)>,
     /// How often each level has come in this block.
     counts: Vec<f64>,
+    /// The levels that samples are given and that stay as they are.
+    given: Vec<bool>,
+    /// How often each level should have come in this block by the conditions of its samples, where
+    /// they are given some: the sum of its probabilities, since those of the records that satisfy
+    /// a condition have other shares than all.
+    expected: Option<Vec<f64>>,
     /// Room for the noise of a sample.
     words: Vec<u32>,
 }
@@ -62,11 +68,16 @@ impl Calibrated {
     ) -> Result<Self, BackendError> {
         let draws = (MOST_VALUES / sampler.cols().max(1)).clamp(FEWEST_DRAWS, MOST_DRAWS);
         let undecided = sampler.undecided(SEED, 0, draws.min(most))?;
-        Ok(Self::fit(encoding.heads(), encoding.shares(), &undecided))
+        let mut given = vec![false; encoding.width()];
+        let conditions = sampler.conditions().into_iter();
+        let places = conditions.flat_map(|conditions| conditions.columns());
+        places.for_each(|places| given[places.clone()].fill(true));
+        let (heads, shares) = (encoding.heads(), encoding.shares());
+        Ok(Self::fit(heads, shares, given, &undecided))
     }
 
-    /// Fits to scalars and logits, as [`Sampler::undecided`] gives them.
-    fn fit(heads: Vec<Head>, shares: Vec<f64>, undecided: &[f32]) -> Self {
+    /// Fits to scalars and logits, as [`Sampler::undecided`] gives them, of which some are conditions.
+    fn fit(heads: Vec<Head>, shares: Vec<f64>, given: Vec<bool>, undecided: &[f32]) -> Self {
         let cols = shares.len();
         let rows = undecided.len() / cols.max(1);
         let (mut all, mut ranks) = (vec![0.0; cols], Vec::new());
@@ -75,6 +86,10 @@ impl Calibrated {
             let scalar = first;
             first += usize::from(head.scalar);
             let levels = first..first + head.levels;
+            if given[levels.clone()].first() == Some(&true) {
+                first = levels.end;
+                continue;
+            }
             let logits = |row: usize| &undecided[row * cols..][levels.clone()];
             let summands = summands(rows, logits, &shares[levels.clone()]);
             if head.scalar {
@@ -94,6 +109,8 @@ impl Calibrated {
             ranks,
             next: None,
             counts: vec![0.0; cols],
+            expected: given.contains(&true).then(|| vec![0.0; cols]),
+            given,
             words: vec![0; cols],
             shares,
         }
@@ -130,6 +147,7 @@ impl Calibrated {
         let (block, within) = (index / BLOCK, index % BLOCK);
         if within == 0 {
             self.counts.fill(0.0);
+            self.expected.iter_mut().for_each(|sums| sums.fill(0.0));
         }
         let address = Address {
             seed,
@@ -142,17 +160,30 @@ impl Calibrated {
         for head in &self.heads {
             let scalar = first;
             first += usize::from(head.scalar);
+            let levels = first..first + head.levels;
+            if self.given[levels.clone()].first() == Some(&true) {
+                first = levels.end;
+                continue;
+            }
+            if let Some(expected) = &mut self.expected {
+                let p = softmax(&record[levels.clone()], &self.summands[levels.clone()]);
+                let sums = expected[levels.clone()].iter_mut();
+                sums.zip(p).for_each(|(sum, p)| *sum += p);
+            }
             let mut best = (f64::NEG_INFINITY, first);
             for (level, &own) in record.iter().enumerate().skip(first).take(head.levels) {
                 let noise = -(-f64::from(unit_open(self.words[level])).ln()).ln();
-                let missing = self.shares[level] * (within + 1) as f64 - self.counts[level];
+                let due = match &self.expected {
+                    None => self.shares[level] * (within + 1) as f64,
+                    Some(expected) => expected[level],
+                };
+                let missing = due - self.counts[level];
                 let missing = (PER_MISSING * missing).clamp(-LARGEST, LARGEST);
                 let logit = f64::from(own) + self.summands[level] + missing + noise;
                 if logit > best.0 {
                     best = (logit, level);
                 }
             }
-            let levels = first..first + head.levels;
             record[levels.clone()].fill(0.0);
             if !levels.is_empty() {
                 record[best.1] = 1.0;
@@ -281,7 +312,8 @@ mod tests {
         // Every level is likely in some rows and unlikely in others.
         let value = |index| (6.0 * uniform(index) - 3.0) as f32;
         let undecided: Vec<f32> = (0..5 * rows).map(value).collect();
-        let mut calibrated = Calibrated::fit(vec![head], shares.to_vec(), &undecided);
+        let mut calibrated =
+            Calibrated::fit(vec![head], shares.to_vec(), vec![false; 5], &undecided);
         let mut found = [0.0; 5];
         for logits in undecided.chunks(5) {
             let p = softmax(logits, &calibrated.summands);
@@ -322,7 +354,7 @@ mod tests {
             })
             .collect();
         let shares = vec![0.0, 0.4, 0.6, 0.0];
-        let mut calibrated = Calibrated::fit(heads.to_vec(), shares, &undecided);
+        let mut calibrated = Calibrated::fit(heads.to_vec(), shares, vec![false; 4], &undecided);
         let mut scores: [Vec<f32>; 2] = Default::default();
         for (index, row) in undecided.chunks(4).enumerate() {
             let mut record = row.to_vec();
@@ -352,12 +384,43 @@ mod tests {
     }
 
     #[test]
+    fn samples_that_are_given_a_level_keep_it_and_the_shares_that_it_has() {
+        let heads = [(false, 2), (false, 2)].map(|(scalar, levels)| Head { scalar, levels });
+        // Given the first level, G makes the second one of the other column in a fifth of the rows, and
+        // given the second in four fifths: half of all, as it should be.
+        let logit = |p: f64| (p / (1.0 - p)).ln() as f32;
+        let row = |first: bool| match first {
+            true => [1.0, 0.0, 0.0, logit(0.2)],
+            false => [0.0, 1.0, 0.0, logit(0.8)],
+        };
+        let undecided: Vec<f32> = (0..4000).flat_map(|i| row(i % 2 == 0)).collect();
+        let given = vec![true, true, false, false];
+        let shares = vec![0.5; 4];
+        let mut calibrated = Calibrated::fit(heads.to_vec(), shares, given, &undecided);
+        // Of the first condition alone.
+        let mut count = 0.0;
+        for index in 0..500 {
+            let mut record = row(true);
+            calibrated.decide(7, index, &mut record);
+            assert_eq!(record[..2], [1.0, 0.0]);
+            assert_eq!(record[2] + record[3], 1.0);
+            count += record[3];
+        }
+        assert!((count - 100.0).abs() <= 6.0, "{count}, not a fifth of 500");
+    }
+
+    #[test]
     fn draws_that_say_nothing_leave_finite_numbers() {
         let head = Head {
             scalar: true,
             levels: 2,
         };
-        let mut calibrated = Calibrated::fit(vec![head], vec![0.0, 0.5, 0.5], &[f32::NAN; 3]);
+        let mut calibrated = Calibrated::fit(
+            vec![head],
+            vec![0.0, 0.5, 0.5],
+            vec![false; 3],
+            &[f32::NAN; 3],
+        );
         let mut record = [1.0, 1.0, 0.0];
         calibrated.decide(1, 0, &mut record);
         assert!(record.iter().all(|value| value.is_finite()), "{record:?}");

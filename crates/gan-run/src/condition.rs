@@ -3,10 +3,12 @@
 use std::cmp::Ordering;
 
 use gan_data::{RecordShape, Style, TableShape, Transform};
+use gan_model::Conditions as Given;
 
+use crate::given::LABEL;
 use crate::problem::Problem;
 use crate::record::RecordInfo;
-use crate::text::{excerpt, nearest_word};
+use crate::text::{excerpt, nearest_word, thousands};
 
 /// Samples that are drawn at most for each that is asked for, and at least in all.
 const DRAWS: usize = 1000;
@@ -15,8 +17,31 @@ const FEWEST_DRAWS: usize = 1_000_000;
 const LISTED: usize = 8;
 
 /// Conditions, all of which a sample has to satisfy.
+///
+/// Those on columns that a generator is given choose what it is given; samples are drawn until some
+/// satisfy the others.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Conditions(Vec<Condition>);
+pub struct Conditions {
+    drawn: Vec<Condition>,
+    given: Vec<OnGiven>,
+}
+
+/// A condition on a column that a generator is given.
+#[derive(Clone, Debug, PartialEq)]
+struct OnGiven {
+    /// As the user has it.
+    text: String,
+    /// The place of the column among the generator's conditions.
+    place: usize,
+    /// For each level of the column, whether it satisfies the condition.
+    holds: Vec<bool>,
+}
+
+impl OnGiven {
+    fn holds(&self, levels: &[u32]) -> bool {
+        self.holds[levels[self.place] as usize]
+    }
+}
 
 #[derive(Clone, Debug, PartialEq)]
 struct Condition {
@@ -70,35 +95,94 @@ impl Operator {
 }
 
 impl Conditions {
-    /// The conditions `texts`, each a column, an operator and a value, on the records of `record`.
+    /// The conditions `texts`, each a column, an operator and a value, on the records of `record`, of
+    /// which a generator is given `given`.
     ///
     /// # Errors
-    /// If the records are of no table, there is no such column or level, or no sample can ever satisfy
-    /// one of them.
-    pub fn of(texts: &[String], record: &RecordInfo) -> Result<Self, Problem> {
-        if texts.is_empty() {
-            return Ok(Self::default());
+    /// If the records are of no table and have no class that is given, there is no such column or
+    /// level, or no sample can ever satisfy one of them.
+    pub fn of(
+        texts: &[String],
+        record: &RecordInfo,
+        given: Option<&Given>,
+    ) -> Result<Self, Problem> {
+        let mut conditions = Self::default();
+        for text in texts {
+            match (&record.shape, record.labels, given) {
+                (RecordShape::Table(table), ..) => {
+                    let condition = Condition::of(text, table, record)?;
+                    match given.and_then(|given| condition.on_given(record, given)) {
+                        None => conditions.drawn.push(condition),
+                        Some(one) if !one.holds.contains(&true) => {
+                            return Err(condition.of_no_level(table, record));
+                        }
+                        Some(one) => conditions.given.push(one),
+                    }
+                }
+                (_, Some(classes), Some(given)) => {
+                    // The class is the last condition of records that have one.
+                    let place = given.columns().len() - 1;
+                    conditions.given.push(on_label(text, place, classes)?);
+                }
+                _ => {
+                    let text =
+                        "--where: found samples that are no table, expected columns with names";
+                    return Err(Problem::usage(text).hint(
+                        "leave --where out; images of a label come from a generator that was given \
+                         labels in training: gan-cli train mnist-conditional",
+                    ));
+                }
+            }
         }
-        let RecordShape::Table(table) = &record.shape else {
-            return Err(Problem::usage(
-                "--where: found samples that are no table, expected columns with names",
-            )
-            .hint("leave --where out"));
-        };
-        let conditions = texts.iter().map(|text| Condition::of(text, table, record));
-        conditions.collect::<Result<_, _>>().map(Self)
+        given.map_or(Ok(()), |given| conditions.check_given(given))?;
+        Ok(conditions)
     }
 
-    /// True if there are none.
+    /// Checks that a training record has what a generator is to be given.
+    fn check_given(&self, given: &Given) -> Result<(), Problem> {
+        let records = |holds: &dyn Fn(&[u32]) -> bool| given.shares(holds).records();
+        if records(&|levels| self.hold_for(levels)) > 0 {
+            return Ok(());
+        }
+        let each: Vec<_> = self
+            .given
+            .iter()
+            .map(|one| {
+                let count = thousands(records(&|levels| one.holds(levels)) as usize);
+                format!("{count} have {}", excerpt(&one.text))
+            })
+            .collect();
+        let texts: Vec<_> = self.given.iter().map(|one| one.text.as_str()).collect();
+        Err(Problem::usage(format!(
+            "--where {}: found no training record that has it, expected a combination of the data: {}",
+            texts.join(" and "),
+            each.join(", ")
+        ))
+        .hint("leave one of them out: what no record has was not learnt"))
+    }
+
+    /// True if there are none that samples are drawn for until they satisfy them.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.drawn.is_empty()
     }
 
-    /// True if the record `row`, in the user's units, satisfies all of them.
+    /// True if the record `row`, in the user's units, satisfies all that samples are drawn for.
     #[must_use]
     pub fn hold(&self, row: &[f64]) -> bool {
-        self.0.iter().all(|condition| condition.holds(row))
+        self.drawn.iter().all(|condition| condition.holds(row))
+    }
+
+    /// True if some choose what a generator is given.
+    #[must_use]
+    pub fn choose(&self) -> bool {
+        !self.given.is_empty()
+    }
+
+    /// True if a generator that is given these levels makes what all of those satisfy.
+    #[must_use]
+    pub fn hold_for(&self, levels: &[u32]) -> bool {
+        self.given.iter().all(|one| one.holds(levels))
     }
 
     /// Samples that are drawn at most to find `wanted`.
@@ -110,11 +194,9 @@ impl Conditions {
     /// The error for `found` of `wanted` samples among `drawn`.
     #[must_use]
     pub fn too_rare(&self, found: usize, wanted: usize, drawn: usize) -> Problem {
-        let texts: Vec<_> = self
-            .0
-            .iter()
-            .map(|condition| condition.text.as_str())
-            .collect();
+        let sought = self.drawn.iter().map(|condition| condition.text.as_str());
+        let given = self.given.iter().map(|one| one.text.as_str());
+        let texts: Vec<_> = sought.chain(given).collect();
         let share = match found {
             0 => format!("rarer than one in {drawn}"),
             found => format!("about one in {}", drawn / found),
@@ -211,8 +293,52 @@ impl Condition {
         }
     }
 
+    /// The same on the levels of a column that a generator is given, if it is given this one.
+    fn on_given(&self, record: &RecordInfo, given: &Given) -> Option<OnGiven> {
+        let Transform::Columns(encoding) = &record.transform else {
+            return None;
+        };
+        let columns = encoding.columns();
+        let (before, column) = (&columns[..self.column], &columns[self.column]);
+        let first: usize = before.iter().map(|column| column.head().width()).sum();
+        let own = first..first + column.head().width();
+        let place = given.columns().iter().position(|places| *places == own)?;
+        // Blanks are the last level.
+        let values = column.values().iter().copied();
+        let blanks = column.blanks().map(|_| f64::NAN);
+        Some(OnGiven {
+            text: self.text.clone(),
+            place,
+            holds: values
+                .chain(blanks)
+                .map(|value| self.holds_for(value))
+                .collect(),
+        })
+    }
+
+    /// The error for a condition that no level of its column satisfies.
+    fn of_no_level(&self, table: &TableShape, record: &RecordInfo) -> Problem {
+        let style = table.learnt().nth(self.column).map(|(_, style)| style);
+        let values = match (&record.transform, style) {
+            (Transform::Columns(encoding), Some(style)) => {
+                let values = encoding.columns()[self.column].values().iter();
+                values.map(|value| style.write(*value)).collect()
+            }
+            _ => Vec::new(),
+        };
+        Problem::usage(format!(
+            "--where {}: found no value that satisfies it, expected one of {}",
+            excerpt(&self.text),
+            values.join(", ")
+        ))
+        .hint("name one of these values, or a range that has some")
+    }
+
     fn holds(&self, row: &[f64]) -> bool {
-        let found = row[self.column];
+        self.holds_for(row[self.column])
+    }
+
+    fn holds_for(&self, found: f64) -> bool {
         if self.value.is_nan() {
             return found.is_nan() == (self.operator == Operator::Equal);
         }
@@ -229,6 +355,35 @@ impl Condition {
             _ => at(low) || at(high),
         }
     }
+}
+
+/// The condition `text` on the class of records, which is one of so many.
+fn on_label(text: &str, place: usize, classes: usize) -> Result<OnGiven, Problem> {
+    let at = format!("--where {}", excerpt(text));
+    let example = format!("for example --where {LABEL}={}", classes - 1);
+    let found = OPERATORS.iter().find_map(|(sign, operator)| {
+        let (name, word) = text.split_once(sign)?;
+        Some((name.trim(), *operator, word.trim()))
+    });
+    let Some((_, operator, word)) = found.filter(|(name, ..)| *name == LABEL) else {
+        let text = format!("{at}: found another column than {LABEL}, the only one that is given");
+        return Err(Problem::usage(text).hint(example));
+    };
+    let label = word.parse().ok().filter(|label: &usize| *label < classes);
+    let Some(label) = label else {
+        let labels: Vec<_> = (0..classes).map(|label| label.to_string()).collect();
+        let text = format!(
+            "{at}: found {word:?}, expected one of {}",
+            labels.join(", ")
+        );
+        return Err(Problem::usage(text).hint(example));
+    };
+    let holds = (0..classes).map(|level| operator.holds(Some(level.cmp(&label))));
+    Ok(OnGiven {
+        text: text.to_owned(),
+        place,
+        holds: holds.collect(),
+    })
 }
 
 /// The column, the operator and the value that `text` names: a name may have operators in it.
@@ -337,6 +492,7 @@ mod tests {
             train_records: 1,
             shape: serde_json::from_str(shape).unwrap(),
             transform: serde_json::from_str(encoding).unwrap(),
+            labels: None,
         };
         record.check(4 + 5 + 2 + 2 + 1, "a").unwrap();
         record
@@ -374,12 +530,12 @@ mod tests {
             ("day>=1970-01-11", &[1, 2, 3]),
             ("day<1970-03-01", &[0, 1]),
         ] {
-            let conditions = Conditions::of(&[text.to_owned()], &record).unwrap();
+            let conditions = Conditions::of(&[text.to_owned()], &record, None).unwrap();
             let chosen = (0..rows.len()).filter(|&row| conditions.hold(&rows[row]));
             assert_eq!(chosen.collect::<Vec<_>>(), expected, "{text}");
         }
         let both = ["age>30", "income=>50K"].map(str::to_owned);
-        let both = Conditions::of(&both, &record).unwrap();
+        let both = Conditions::of(&both, &record, None).unwrap();
         assert!(both.hold(&rows[1]) && !both.hold(&rows[0]) && !both.is_empty());
     }
 
@@ -412,7 +568,7 @@ mod tests {
             ("age=-1", "from 0 to 90"),
             ("day<1970-01-01", "from 1970-01-01 to 2024-10-04"),
         ] {
-            let problem = Conditions::of(&[text.to_owned()], &record).unwrap_err();
+            let problem = Conditions::of(&[text.to_owned()], &record, None).unwrap_err();
             assert!(
                 problem.message.contains(expected),
                 "{}, not {expected}",
@@ -428,13 +584,84 @@ mod tests {
             columns: None,
             double: false,
         };
-        let problem = Conditions::of(&["a=1".to_owned()], &other).unwrap_err();
+        let problem = Conditions::of(&["a=1".to_owned()], &other, None).unwrap_err();
+        assert!(problem.message.contains("no table"), "{problem}");
+    }
+
+    /// Of the record's columns income and a=b are given: no record has both at their first level.
+    fn given() -> Given {
+        let text = r#"{"columns":[{"start":9,"end":11},{"start":11,"end":13}],
+            "levels":[0,1,1,0,1,1],"counts":[3000,5,7]}"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn conditions_on_what_is_given_choose_it_and_are_not_drawn_for() {
+        let (record, given) = (record(), given());
+        for (texts, expected, is_drawn) in [
+            (&["income=<=50K"][..], &[0][..], false),
+            (&["income!=<=50K"], &[1, 2], false),
+            (&["income=>50K", "a=b=yes"], &[2], false),
+            (&["income=>50K", "age>30"], &[1, 2], true),
+            (&["age>30"], &[0, 1, 2], true),
+        ] {
+            let texts: Vec<_> = texts.iter().map(|&text| text.to_owned()).collect();
+            let conditions = Conditions::of(&texts, &record, Some(&given)).unwrap();
+            let all = given.combinations().enumerate();
+            let chosen = all.filter(|(_, (levels, _))| conditions.hold_for(levels));
+            assert_eq!(chosen.map(|(index, _)| index).collect::<Vec<_>>(), expected);
+            assert_eq!(conditions.is_empty(), !is_drawn, "{texts:?}");
+            assert_eq!(conditions.choose(), expected.len() < 3, "{texts:?}");
+        }
+        let both = ["income=<=50K", "a=b=no"].map(str::to_owned);
+        let problem = Conditions::of(&both, &record, Some(&given)).unwrap_err();
+        for part in [
+            "--where income=<=50K and a=b=no: found no training record",
+            "3,000 have income=<=50K, 5 have a=b=no",
+        ] {
+            assert!(problem.message.contains(part), "{problem}, not {part}");
+        }
+    }
+
+    #[test]
+    fn images_are_chosen_by_a_label_that_is_given() {
+        let mut record = record();
+        (record.transform, record.labels) = (Transform::Identity, Some(3));
+        record.shape = RecordShape::Image {
+            height: 2,
+            width: 2,
+            channels: 1,
+        };
+        let text = r#"{"columns":[{"start":4,"end":7}],"levels":[0,1,2],"counts":[1,2,3]}"#;
+        let given: Given = serde_json::from_str(text).unwrap();
+        for (text, expected) in [
+            ("label=1", &[1][..]),
+            ("label >= 1", &[1, 2]),
+            ("label!=2", &[0, 1]),
+        ] {
+            let conditions = Conditions::of(&[text.to_owned()], &record, Some(&given)).unwrap();
+            let chosen = (0..3).filter(|&level| conditions.hold_for(&[level]));
+            assert_eq!(chosen.collect::<Vec<_>>(), expected, "{text}");
+            assert!(conditions.is_empty());
+        }
+        for (text, expected) in [
+            ("label=3", "found \"3\", expected one of 0, 1, 2"),
+            ("label=two", "expected one of 0, 1, 2"),
+            ("label", "found another column than label"),
+            ("age>3", "found another column than label"),
+            ("label>2", "found no training record"),
+        ] {
+            let problem = Conditions::of(&[text.to_owned()], &record, Some(&given)).unwrap_err();
+            assert!(problem.message.contains(expected), "{problem}");
+        }
+        // A generator that was given none.
+        let problem = Conditions::of(&["label=1".to_owned()], &record, None).unwrap_err();
         assert!(problem.message.contains("no table"), "{problem}");
     }
 
     #[test]
     fn what_is_rare_is_told_with_how_rare_it_is() {
-        let conditions = Conditions::of(&["age>89".to_owned()], &record()).unwrap();
+        let conditions = Conditions::of(&["age>89".to_owned()], &record(), None).unwrap();
         assert_eq!(Conditions::most_draws(5), 1_000_000);
         assert_eq!(Conditions::most_draws(5000), 5_000_000);
         let problem = conditions.too_rare(4, 10, 1_000_000);

@@ -52,6 +52,7 @@ pub mod device;
 pub mod diagnosis;
 pub mod evaluation;
 pub mod event;
+mod given;
 pub mod model;
 pub mod pictures;
 pub mod plan;

@@ -7,7 +7,7 @@ use gan_data::{Encoding, Transform};
 #[cfg(feature = "gpu")]
 use gan_kernels::cube::Cube;
 use gan_kernels::{Native, free_memory};
-use gan_model::{Checkpoint, Sampler};
+use gan_model::{Checkpoint, Conditions, Sampler};
 
 use crate::calibration::{Calibrated, MOST_DRAWS};
 use crate::config::RunConfig;
@@ -34,6 +34,8 @@ pub struct Model {
     pub record: RecordInfo,
     /// Values per sample.
     pub cols: usize,
+    /// The conditions that it is given, if it is given some.
+    pub conditions: Option<Conditions>,
     /// What is wrong with newer checkpoints of the run, which were passed over.
     pub warnings: Vec<String>,
 }
@@ -73,14 +75,18 @@ impl Model {
         let checkpoint = Checkpoint::load(path)?;
         let name = path.display().to_string();
         let config = RunConfig::from_toml(&checkpoint.config, &name)?;
-        let cols = generator_cols(&config, &checkpoint, &name)?;
+        let made = generator_cols(&config, &checkpoint, &name)?;
         let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
+        let conditions = checkpoint.conditions(made);
+        let conditions = conditions.map_err(Problem::of_checkpoint(path))?;
+        let cols = check_labels(&record, conditions.as_ref(), made, &name)?;
         record.check(cols, &name)?;
         Ok(Self {
             run: run_dir::of_checkpoint(path),
             config,
             record,
             cols,
+            conditions,
             checkpoint,
             path: path.to_path_buf(),
             warnings: Vec::new(),
@@ -120,6 +126,7 @@ impl Model {
         Ok(Generator {
             sampler,
             calibrated: None,
+            labels: self.record.labels.unwrap_or(0),
         })
     }
 }
@@ -128,6 +135,8 @@ impl Model {
 pub struct Generator {
     sampler: OnDevice,
     calibrated: Option<Calibrated>,
+    /// Number of classes, where the class is a condition.
+    labels: usize,
 }
 
 /// A sampler on a device.
@@ -158,12 +167,50 @@ impl Generator {
     /// If the device fails.
     pub fn sample(&mut self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
         let sampler = &mut self.sampler;
-        Ok(match &mut self.calibrated {
+        let samples = match &mut self.calibrated {
             None => with_sampler!(sampler, sampler => sampler.sample(seed, first, count))?,
             Some(calibrated) => {
                 with_sampler!(sampler, sampler => calibrated.sample(sampler, seed, first, count))?
             }
+        };
+        Ok(self.without_labels(samples))
+    }
+
+    /// Gives the samples that are drawn from now on only conditions that `keep` keeps, by the level of
+    /// each; returns the number of training records that have such, and changes nothing if none has.
+    pub fn restrict(&mut self, keep: impl Fn(&[u32]) -> bool) -> u64 {
+        with_sampler!(&mut self.sampler, sampler => {
+            let shares = sampler.conditions().map(|conditions| conditions.shares(keep));
+            let records = shares.as_ref().map_or(0, |shares| shares.records());
+            if let Some(shares) = shares.filter(|_| records > 0) {
+                sampler.draw_from(shares);
+            }
+            records
         })
+    }
+
+    /// The class of each of these samples, where that is a condition.
+    #[must_use]
+    pub fn labels(&self, seed: u64, first: usize, count: usize) -> Option<Vec<u8>> {
+        // It is the last condition of records that have one.
+        let levels = |levels: &[u32]| levels.last().map(|&label| label as u8);
+        let samples = first..first + count;
+        let labels = with_sampler!(&self.sampler, sampler => {
+            let labels = samples.map(|index| sampler.levels(seed, index).and_then(levels));
+            labels.collect::<Option<_>>()
+        });
+        labels.filter(|_| self.labels > 0)
+    }
+
+    /// Records without the levels of their class.
+    fn without_labels(&self, samples: Vec<f32>) -> Vec<f32> {
+        if self.labels == 0 {
+            return samples;
+        }
+        let cols = with_sampler!(&self.sampler, sampler => sampler.cols());
+        let own = samples.chunks_exact(cols);
+        let own = own.flat_map(|row| &row[..cols - self.labels]);
+        own.copied().collect()
     }
 
     /// Fits the corrections of a calibration, which are applied from now on.
@@ -175,7 +222,7 @@ impl Generator {
         Ok(())
     }
 
-    /// The latents that these samples are made from, row-major.
+    /// The latents that these samples are made from, row-major, each followed by its conditions.
     ///
     /// # Errors
     /// If the device fails.
@@ -191,7 +238,8 @@ impl Generator {
     /// If the device fails.
     pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, Problem> {
         let sampler = &mut self.sampler;
-        Ok(with_sampler!(sampler, sampler => sampler.generate_from(latents))?)
+        let samples = with_sampler!(sampler, sampler => sampler.generate_from(latents))?;
+        Ok(self.without_labels(samples))
     }
 }
 
@@ -225,7 +273,10 @@ fn generator_cols(
         let text = format!("{name}: not a configuration: {error}");
         Problem::failed(text).hint(OTHER_CHECKPOINT)
     })?;
-    let mut fan_in = config.generator.latent;
+    let conditions = checkpoint.conditions(cols);
+    let conditions = conditions.map_err(|error| Problem::failed(format!("{name}: {error}")))?;
+    let given = conditions.as_ref().map_or(0, Conditions::width);
+    let mut fan_in = config.generator.latent + given;
     for (index, layer) in layers.iter().enumerate() {
         let units = layer.units.unwrap_or(cols);
         let outputs = units.saturating_mul(layer.pieces.unwrap_or(1));
@@ -236,6 +287,30 @@ fn generator_cols(
         fan_in = units;
     }
     Ok(cols)
+}
+
+/// Values per sample as users see them, of the `made` that the generator makes, once the class of its
+/// records is known to be its last condition, where it is one.
+fn check_labels(
+    record: &RecordInfo,
+    conditions: Option<&Conditions>,
+    made: usize,
+    name: &str,
+) -> Result<usize, Problem> {
+    let Some(classes) = record.labels else {
+        return Ok(made);
+    };
+    let last = conditions.and_then(|conditions| conditions.columns().last());
+    match last {
+        Some(last) if last.len() == classes && last.end == made && classes < made => {
+            Ok(made - classes)
+        }
+        _ => Err(Problem::failed(format!(
+            "{name}: annotation labels is damaged: found {classes} classes, expected those of the \
+             last condition"
+        ))
+        .hint(OTHER_CHECKPOINT)),
+    }
 }
 
 /// Checks that `number` samples of `cols` values fit into memory; `flag` is what the user typed.

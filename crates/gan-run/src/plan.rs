@@ -11,6 +11,7 @@ use tracing::info;
 use crate::config::{Overrides, RunConfig, Sources, differences, presets, read_text};
 use crate::device::{Device, PrecisionChoice};
 use crate::event::{Event, Observer, Parameters};
+use crate::given::{GivenColumns, with_labels};
 use crate::pictures::{self, Backdrop};
 use crate::probe::Probe;
 use crate::problem::Problem;
@@ -211,16 +212,24 @@ impl Plan {
             test_records: dataset.splits.test.len(),
             notes: &notes,
         });
-        let (record, mean) = RecordInfo::with_mean(&self.name, &dataset, &train);
+        let (mut record, mean) = RecordInfo::with_mean(&self.name, &dataset, &train);
+        let given = GivenColumns::of(&self.config.game.condition, &dataset)?;
+        record.labels = given.labels;
         if let Start::New { .. } = self.start {
             warn_of_sigmoid(&self.config, &record, observer);
             if dataset.mixture.is_none() {
                 warn_of_few_records(&record, observer);
             }
         }
+        let discrete = record.discrete_columns(&train);
+        // As the players see them.
+        let records = match (given.labels, &dataset.labels) {
+            (Some(classes), Some(labels)) => with_labels(train, labels, classes),
+            _ => train,
+        };
         let shown = Shown {
             backdrop: backdrop(&dataset, &record),
-            probe: Probe::new(self.config.seed, &train, record.discrete_columns(&train)),
+            probe: Probe::new(self.config.seed, &records, discrete),
             judge: Judge::new(&dataset, &self.config.generator),
             checks: match self.start {
                 Start::Resumed { checks, .. } => checks,
@@ -229,9 +238,13 @@ impl Plan {
             record,
         };
         let data = TrainingData {
-            records: train,
-            mean,
+            mean: match given.labels {
+                None => mean,
+                Some(_) => TrainingData::new(records.clone()).mean,
+            },
+            records,
             heads: dataset.transform.heads(),
+            given: given.places,
         };
         Ok((shown, data))
     }

@@ -106,7 +106,8 @@ impl Probe {
         let lost_values = self.discrete.as_ref().map(|columns| columns.lost(points));
         let probe_samples = points.rows();
         let found = mixture.map(|mixture| {
-            let modes = modes_of(mixture, &record.user_values(&samples, self.cols));
+            let samples = record.unlabelled(&samples, self.cols);
+            let modes = modes_of(mixture, &record.user_values(&samples, mixture.cols));
             Found {
                 modes_found: modes.modes_found,
                 modes: modes.modes,

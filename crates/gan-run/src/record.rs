@@ -1,5 +1,6 @@
 //! The description of the training data that a checkpoint carries, so that sampling needs no data.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -25,6 +26,9 @@ pub struct RecordInfo {
     pub shape: RecordShape,
     /// From the players' units back to the user's.
     pub transform: Transform,
+    /// Number of classes, where the class is a condition: its levels stand behind the values of a
+    /// record as the players see it, and not in what users see.
+    pub labels: Option<usize>,
 }
 
 impl RecordInfo {
@@ -61,6 +65,7 @@ impl RecordInfo {
             train_records: train.rows(),
             shape: dataset.shape.clone(),
             transform: dataset.transform.clone(),
+            labels: None,
         }
     }
 
@@ -72,7 +77,8 @@ impl RecordInfo {
         let json = |error| Problem::failed(format!("cannot describe the records: {error}"));
         // The name is a part of the format, whichever program trains.
         let program = concat!("gan-cli ", env!("CARGO_PKG_VERSION"));
-        Ok(BTreeMap::from(
+        let labels = self.labels.map(|classes| ("labels", classes.to_string()));
+        Ok(BTreeMap::from_iter(
             [
                 ("program", program.to_owned()),
                 ("preset", self.preset.clone()),
@@ -85,6 +91,8 @@ impl RecordInfo {
                     serde_json::to_string(&self.transform).map_err(json)?,
                 ),
             ]
+            .into_iter()
+            .chain(labels)
             .map(|(key, value)| (key.to_owned(), value)),
         ))
     }
@@ -117,6 +125,11 @@ impl RecordInfo {
                 .map_err(|error| damaged("shape", &error))?,
             transform: serde_json::from_str(text("transform")?)
                 .map_err(|error| damaged("transform", &error))?,
+            labels: annotations
+                .get("labels")
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|error| damaged("labels", &error))?,
         })
     }
 
@@ -176,6 +189,19 @@ impl RecordInfo {
                 wrong("transform", "limits out of order".into())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Rows of so many values as the players see them without the levels of the class, where there
+    /// are some.
+    #[must_use]
+    pub fn unlabelled<'a>(&self, rows: &'a [f32], cols: usize) -> Cow<'a, [f32]> {
+        match self.labels {
+            None => Cow::Borrowed(rows),
+            Some(classes) => {
+                let own = rows.chunks_exact(cols).map(|row| &row[..cols - classes]);
+                Cow::Owned(own.flatten().copied().collect())
+            }
         }
     }
 
@@ -343,6 +369,7 @@ mod tests {
                 train_records: 1,
                 shape,
                 transform,
+                labels: None,
             };
             record.check(6, "a").map_err(|error| error.to_string())
         };
@@ -421,6 +448,7 @@ mod tests {
                 double: false,
             },
             transform,
+            labels: None,
         };
         let rows = [3.0, -7.5, 0.25, 100.0];
         let standardize = Transform::Standardize {
@@ -460,6 +488,7 @@ mod tests {
                 mean: vec![0.0, 0.25],
                 std: vec![1.0, 0.25],
             },
+            labels: None,
         };
         let never = vec![-1.0; 400];
         let lost = |record: &RecordInfo| {

@@ -1,5 +1,6 @@
 //! The loop that trains and writes: step by step, with everything that is written on the way.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -421,17 +422,21 @@ impl<'a, B: Backend> Training<'a, B> {
         let step = self.trainer.steps_done();
         let seed = self.config.seed;
         let one = self.trainer.sample(seed, 0, 1);
-        let player_cols = one.map_err(|error| self.broken(&error))?.len();
+        let made = one.map_err(|error| self.broken(&error))?.len();
+        let player_cols = made - self.shown.record.labels.unwrap_or(0);
         let cols = self.shown.record.transform.user_cols(player_cols);
         let grid = [self.config.run.rows, self.config.run.cols];
         let count = pictures::sample_count(&self.shown.record.shape, cols, grid);
-        let samples = self.trainer.sample(seed, 0, count);
+        let samples = self.pictured(count, grid);
         let samples = samples.map_err(|error| self.broken(&error))?;
+        let samples = self.shown.record.unlabelled(&samples, made);
         let samples = self.shown.record.user_values(&samples, player_cols);
         // The mixture is in the units of the data as they came.
         let modes = self.shown.backdrop.modes();
         self.quality = modes.map(|mixture| probe::modes_of(mixture, &samples));
+        // A D that is given the class says nothing of a record alone.
         match player_cols {
+            _ if made > player_cols => {}
             1 => self.discriminate_axis()?,
             2 => self.discriminate_plane(&samples)?,
             _ => {}
@@ -456,6 +461,27 @@ impl<'a, B: Backend> Training<'a, B> {
             quality: self.quality.as_ref(),
         });
         Ok(())
+    }
+
+    /// The samples of a picture: of images whose class is a condition, each row of `grid` has one.
+    fn pictured(&mut self, count: usize, grid: [usize; 2]) -> Result<Vec<f32>, BackendError> {
+        let seed = self.config.seed;
+        let is_image = self.shown.record.shape.image().is_some();
+        let conditions = self.trainer.conditions();
+        let Some(conditions) = conditions.filter(|_| is_image) else {
+            return self.trainer.sample(seed, 0, count);
+        };
+        let classes = conditions.combinations();
+        let classes: BTreeSet<u32> = classes.map(|(levels, _)| levels[0]).collect();
+        let mut samples = Vec::new();
+        for (row, class) in (0..grid[0]).zip(classes.iter().copied().cycle()) {
+            let is_class = |levels: &[u32]| levels[0] == class;
+            let some = self
+                .trainer
+                .sample_where(seed, row * grid[1], grid[1], is_class)?;
+            samples.extend(some);
+        }
+        Ok(samples)
     }
 
     /// Asks D over the axis of one dimension.

@@ -125,6 +125,11 @@ fn model(model: &Model, output: Output) -> Vec<Fact> {
         Fact::new("config_sha256", checkpoint.config_hash()),
         Fact::new("written_by", checkpoint.annotations.get("program")),
     ];
+    if let Some(conditions) = &model.conditions {
+        facts.push(Fact::new("conditions", &model.config.game.condition));
+        let combinations = conditions.combinations().count();
+        facts.push(Fact::new("condition_combinations", combinations));
+    }
     if let Some(run) = &model.run {
         let checkpoints = run_dir::checkpoints(run);
         let steps: Vec<u64> = checkpoints.iter().map(|(step, _)| *step).collect();

@@ -81,16 +81,21 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
         None => default_out(&model, seed)?,
     };
     let device = args.device.open()?;
-    let generator = match args.no_calibration {
+    let given = model.conditions.as_ref();
+    let conditions = Conditions::of(&args.conditions, &model.record, given)?;
+    let mut generator = match args.no_calibration {
         true => model.generator_as_trained(&device)?,
         false => model.generator(&device)?,
     };
+    if conditions.choose() {
+        generator.restrict(|levels| conditions.hold_for(levels));
+    }
     let mut samples = Samples {
         generator,
         model: &model,
         seed,
         number: args.number,
-        conditions: Conditions::of(&args.conditions, &model.record)?,
+        conditions,
         drawn: 0,
         chosen: Vec::new(),
         found: 0,
@@ -176,11 +181,13 @@ impl Samples<'_> {
             );
             return Err(Problem::usage(text).hint("write a table: --out samples.csv or .parquet"));
         }
+        let labels = self.generator.labels(self.seed, 0, self.number);
         let contents = Contents {
             shape: &record.shape,
             rows: self.number,
             cols: record.transform.user_cols(cols),
             double: record.is_double(),
+            labels: labels.as_deref(),
         };
         gan_data::write_records(out, kind, contents, |part| {
             let samples = self.take(part)?;

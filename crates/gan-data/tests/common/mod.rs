@@ -131,6 +131,7 @@ pub(crate) fn write(
         rows: rows.len() / cols,
         cols,
         double,
+        labels: None,
     };
     let kind = FileKind::of(path).unwrap();
     write_records(path, kind, contents, |part| {

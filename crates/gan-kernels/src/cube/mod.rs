@@ -19,6 +19,7 @@ mod paper;
 pub(crate) mod philox;
 pub(crate) mod sums;
 pub(crate) mod tile;
+pub(crate) mod visits;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -9,6 +9,7 @@ mod product;
 mod shared_rows;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,7 @@ use product::Side;
 pub(crate) use product::{Cut, Epilogue, Operand, Product, TaskInfo, Zeros, run};
 use shared_rows::LINE;
 pub(crate) use shared_rows::{SharedRows, Touched};
+pub(crate) use visits::Visits;
 
 use crate::ops::for_each_operation;
 use crate::{

@@ -362,6 +362,7 @@ fn padding_between_rows_is_never_written() {
             y: x.all_mut(),
             minibatches_per_step: 1,
             minibatch: 0,
+            groups: None,
             dropout: None,
             state,
         });

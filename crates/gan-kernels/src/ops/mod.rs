@@ -29,6 +29,8 @@ macro_rules! for_each_operation {
             limit_spectrum: LimitSpectrum,
             heads_fwd: HeadsFwd,
             heads_bwd: HeadsBwd,
+            gather_conditions: GatherConditions,
+            place_conditions: PlaceConditions,
         }
     };
 }
@@ -38,6 +40,7 @@ pub(crate) use for_each_operation;
 pub(crate) mod advance;
 pub(crate) mod average;
 pub(crate) mod fill_latent;
+pub(crate) mod gather_conditions;
 pub(crate) mod gather_rows;
 pub(crate) mod heads_bwd;
 pub(crate) mod heads_fwd;
@@ -51,6 +54,7 @@ pub(crate) mod linear_logit_loss;
 pub(crate) mod linear_tangent;
 pub(crate) mod logit_loss;
 pub(crate) mod parzen;
+pub(crate) mod place_conditions;
 pub(crate) mod repack;
 pub(crate) mod squared_error;
 

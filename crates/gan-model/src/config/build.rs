@@ -3,7 +3,7 @@
 use gan_kernels::{ActivationKind, Momentum, Prior};
 
 use super::{
-    AutoGamma, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
+    AutoGamma, ConditionBy, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
     GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig,
     PenaltyOn, RulesConfig, ScheduleConfig, Updates, default_beta1, default_beta2, default_epsilon,
 };
@@ -55,6 +55,8 @@ impl GameConfig {
                     on: PenaltyOn::Both,
                 }),
                 pack: 2,
+                condition: Vec::new(),
+                condition_by: ConditionBy::Share,
             },
         }
     }

@@ -94,9 +94,11 @@ impl OptimizerConfig {
 }
 
 impl GeneratorConfig {
-    /// G's layers for records of `cols` values, with the random numbers of `seed`.
-    pub(crate) fn layer_specs(&self, cols: usize, seed: u64) -> Vec<LayerSpec> {
-        specs(Player::Generator, &self.layers, [self.latent, cols], seed)
+    /// G's layers for records of `cols` values, of which `given` are conditions, with the random
+    /// numbers of `seed`.
+    pub(crate) fn layer_specs(&self, cols: usize, given: usize, seed: u64) -> Vec<LayerSpec> {
+        let ends = [self.latent + given, cols];
+        specs(Player::Generator, &self.layers, ends, seed)
     }
 }
 

@@ -261,6 +261,32 @@ pub struct RulesConfig {
     /// Records that D sees at once, as one (Lin et al. 2018).
     #[serde(default = "one::<usize>", skip_serializing_if = "is_one")]
     pub pack: usize,
+    /// Columns that are inputs of both players (Mirza and Osindero 2014): by name those of a table
+    /// whose values are levels, and `label` of records that have a class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condition: Vec<String>,
+    /// The law by which minibatches have the levels of conditions.
+    #[serde(default, skip_serializing_if = "ConditionBy::is_share")]
+    pub condition_by: ConditionBy,
+}
+
+/// The law by which minibatches, of records as of samples, have the levels of conditions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ConditionBy {
+    /// By their shares: every record is visited once per epoch.
+    #[default]
+    Share,
+    /// By the logarithms of their numbers of records, so that rare ones come more often (Xu et al.
+    /// 2019): a condition, one of its levels by log(1 + records), one of these records.
+    LogFrequency,
+}
+
+impl ConditionBy {
+    fn is_share(&self) -> bool {
+        *self == Self::Share
+    }
 }
 
 /// The loss that both players play for; l is D's output before its sigmoid.

@@ -7,8 +7,8 @@ use gan_kernels::ActivationKind;
 use crate::mlp::LayerSpec;
 
 use super::{
-    GameConfig, Gamma, LayerConfig, LossConfig, OptimizerConfig, PenaltyConfig, ScheduleConfig,
-    Updates,
+    ConditionBy, GameConfig, Gamma, LayerConfig, LossConfig, OptimizerConfig, PenaltyConfig,
+    ScheduleConfig, Updates,
 };
 
 /// A configuration that parses but describes no game; a key has its full name, such as
@@ -144,9 +144,27 @@ impl GameConfig {
             let expected = "1: packed records are not dropped out";
             without_dropout("discriminator.layers.0.keep", &d.layers[0], expected)?;
         }
+        self.validate_conditions()?;
         rules
             .penalty
             .map_or(Ok(()), |penalty| self.validate_penalty(penalty))
+    }
+
+    fn validate_conditions(&self) -> Result<(), ConfigError> {
+        let (condition, by) = (&self.game.condition, self.game.condition_by);
+        if condition.is_empty() {
+            let ok = by == ConditionBy::Share;
+            let expected = "share: without game.condition there are no levels to draw";
+            return range("game.condition_by", "log-frequency", ok, expected);
+        }
+        let twice = (1..condition.len()).find(|&i| condition[..i].contains(&condition[i]));
+        if let Some(twice) = twice {
+            let found = format!("{:?} twice", condition[twice]);
+            range("game.condition", found, false, "each column once")?;
+        }
+        let expected = "1: conditions are not dropped out";
+        let first = &self.discriminator.layers[0];
+        without_dropout("discriminator.layers.0.keep", first, expected)
     }
 
     fn validate_penalty(&self, penalty: PenaltyConfig) -> Result<(), ConfigError> {
@@ -204,11 +222,18 @@ impl GameConfig {
             values.sum()
         };
         let copies = 1.0 + moments(g.optimizer) + f64::from(u8::from(g.average.is_some()));
-        let generator = player(g.layer_specs(cols, 0), copies, samples, minibatch);
+        // How many of the values are conditions the records alone tell.
+        let given = if rules.condition.is_empty() { 0 } else { cols };
+        let generator = player(g.layer_specs(cols, given, 0), copies, samples, minibatch);
         let copies = 1.0 + moments(d.optimizer);
         let discriminator = player(self.discriminator_specs(cols, 0), copies, rows, rows);
         // The output of G's last layer lies in what D sees, which the samples' share is of.
-        let seen = minibatch * cols as f64 + samples * g.latent as f64;
+        let inputs = if given > 0 {
+            2 * g.latent + given
+        } else {
+            g.latent
+        };
+        let seen = minibatch * cols as f64 + samples * inputs as f64;
         // Heads keep what they decide about.
         let relaxed = g.heads.map_or(0.0, |_| samples * cols as f64);
         generator + discriminator + seen + relaxed

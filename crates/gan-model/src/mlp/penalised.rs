@@ -17,8 +17,8 @@
 //! objective alone would need, plus what the penalty adds along the same way.
 
 use gan_kernels::{
-    Backend, Below, InputPenalty, LinearBwdParams, LinearTangent, LogitLoss, Matrix, Monitor,
-    Penalty, Real, Rows,
+    Backend, Below, Given, InputPenalty, LinearBwdParams, LinearTangent, LogitLoss, Matrix,
+    Monitor, Penalty, PlaceConditions, Real, Rows,
 };
 
 use super::{Loss, Mlp, Pass, Tape};
@@ -30,13 +30,22 @@ pub(crate) struct Tangents<B: Backend> {
     ones: Matrix<B>,
     /// Gradient of D's output by its input.
     q: Matrix<B>,
+    /// The places of conditions in D's input: what they are is not up to a record, so that D may be as
+    /// steep in them as it likes.
+    given: Option<Given<B>>,
     /// The directions c₀, c₁, …, one for each layer's input.
     c: Vec<Matrix<B>>,
 }
 
 impl<B: Backend> Tangents<B> {
-    /// Room for `rows` rows of what `mlp` sees.
-    pub(crate) fn new(backend: &B, mlp: &Mlp<B>, rows: usize, penalty: Penalty) -> Self {
+    /// Room for `rows` rows of what `mlp` sees, where some places of it may be conditions.
+    pub(crate) fn new(
+        backend: &B,
+        mlp: &Mlp<B>,
+        rows: usize,
+        penalty: Penalty,
+        given: Option<Given<B>>,
+    ) -> Self {
         let mut ones = backend.matrix(rows, 1);
         backend.write(&mut ones, &vec![Real::ONE; rows]);
         let inputs = mlp.layers.iter().map(|layer| layer.w.row_count());
@@ -44,6 +53,7 @@ impl<B: Backend> Tangents<B> {
         Self {
             penalty,
             q: backend.matrix(rows, mlp.inputs()),
+            given,
             ones,
             c,
         }
@@ -123,6 +133,13 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
         };
         let input = Below::linear(self.x);
         mlp.layers[0].backward(pass, g.rows(0, rows), input, tangents.q.rows_mut(0, rows));
+        if let Some(given) = &tangents.given {
+            pass.backend.place_conditions(PlaceConditions {
+                given,
+                x: None,
+                y: tangents.q.rows_mut(0, rows),
+            });
+        }
     }
 
     /// c of every layer's input.

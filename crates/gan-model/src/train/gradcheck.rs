@@ -357,6 +357,39 @@ fn gradcheck_heads_of_relaxed_levels() {
     }
 }
 
+/// In records without heads under every output of G, and in those with heads.
+#[test]
+fn gradcheck_conditions() {
+    use ConditionBy::{LogFrequency, Share};
+    for (index, output) in [Identity, LeakyRelu, Sigmoid, Tanh].into_iter().enumerate() {
+        check(&format!("conditions, {output:?}"), bare(LeakyRelu), |c| {
+            c.generator.layers[2] = layer(5, output);
+            c.generator.output_bias = OutputBias::Constant;
+            c.game.condition = vec!["a".into(), "b".into()];
+            c.game.condition_by = [Share, LogFrequency][index % 2];
+            c.game.updates = BOTH_ORDERS[index / 2];
+            c.game.discriminator_steps = 1 + index % 2;
+        });
+    }
+    for pack in [1, 3] {
+        check(
+            &format!("a head given, {pack} at once"),
+            bare(Maxout),
+            |c| {
+                with_heads(c);
+                c.generator.heads = Some(HeadsConfig {
+                    temperature: 0.7,
+                    straight_through: false,
+                });
+                c.game.condition = vec!["b".into()];
+                c.game.loss = LossConfig::Relativistic;
+                c.game.penalty = Some(ZERO_CENTRED);
+                c.game.pack = pack;
+            },
+        );
+    }
+}
+
 #[test]
 fn gradcheck_penalty_on_a_discriminator_of_one_layer() {
     check("penalty, one layer", bare(Relu), |c| {

@@ -3,7 +3,8 @@
 use gan_kernels::{Backend, BackendError, Matrix, MonitorSums, Real};
 
 use super::Trainer;
-use crate::checkpoint::{Checkpoint, CheckpointError, HEADS, Tensor, named, named_mut};
+use crate::checkpoint::{CONDITIONS, Checkpoint, CheckpointError, HEADS, Tensor, named, named_mut};
+use crate::conditions::Conditions;
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Pass, RunningMean};
 
@@ -92,7 +93,39 @@ impl<B: Backend> Trainer<B> {
         self.sampling.sample(g, seed, first, count)
     }
 
-    /// G(z) for each of `latents`, row-major, without dropout.
+    /// The same of samples whose conditions `keep` keeps, by the level of each; none where it keeps
+    /// none of the training records', or there are no conditions.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn sample_where(
+        &mut self,
+        seed: u64,
+        first: usize,
+        count: usize,
+        keep: impl Fn(&[u32]) -> bool,
+    ) -> Result<Vec<f32>, BackendError> {
+        let Some(shares) = self.conditions().map(|conditions| conditions.shares(keep)) else {
+            return Ok(Vec::new());
+        };
+        if shares.records() == 0 {
+            return Ok(Vec::new());
+        }
+        let all = self.sampling.draw_from(shares);
+        let samples = self.sample(seed, first, count);
+        self.sampling.draw_from(all);
+        samples
+    }
+
+    /// The conditions of the training records, if the game has some.
+    #[must_use]
+    pub fn conditions(&self) -> Option<&Conditions> {
+        self.conditions
+            .as_ref()
+            .map(|conditions| &conditions.of_records)
+    }
+
+    /// G(z) for each of `latents`, row-major, without dropout; conditions follow their latent.
     ///
     /// # Panics
     /// If `latents` is no whole number of latents.
@@ -151,6 +184,8 @@ impl<B: Backend> Trainer<B> {
         let tensors = matrices.map(|(name, m)| Ok((name, Tensor::read(&self.backend, m)?)));
         let mut annotations = annotations;
         annotations.extend(self.heads_text().map(|text| (HEADS.to_owned(), text)));
+        let conditions = self.conditions_text();
+        annotations.extend(conditions.map(|text| (CONDITIONS.to_owned(), text)));
         Ok(Checkpoint {
             step: self.step,
             seed: self.seed,
@@ -172,6 +207,12 @@ impl<B: Backend> Trainer<B> {
                 expected: "those of the training records".into(),
             });
         }
+        if checkpoint.annotations.get(CONDITIONS) != self.conditions_text().as_ref() {
+            return Err(CheckpointError::Conditions {
+                found: "conditions of other records".into(),
+                expected: "those of the training records".into(),
+            });
+        }
         let backend = self.backend.clone();
         for (name, matrix) in self.matrices_mut() {
             checkpoint.fetch(&backend, &name, matrix)?;
@@ -189,6 +230,12 @@ impl<B: Backend> Trainer<B> {
     fn heads_text(&self) -> Option<String> {
         let heads = self.heads.as_ref()?;
         Some(serde_json::json!(heads.of_records).to_string())
+    }
+
+    /// The conditions of the training records, as a checkpoint has them.
+    fn conditions_text(&self) -> Option<String> {
+        let conditions = &self.conditions.as_ref()?.of_records;
+        Some(serde_json::json!(conditions).to_string())
     }
 
     /// All that changes from one iteration to the next, by its name in a checkpoint.

@@ -8,6 +8,7 @@ use gan_kernels::{
 
 use super::Trainer;
 use super::minibatch::Minibatches;
+use crate::conditions::{Conditions, GameConditions};
 use crate::config::{
     ConfigError, GameConfig, Gamma, GeneratorObjective, LossConfig, OptimizerConfig, OutputBias,
     PenaltyConfig, PenaltyOn, Player, Updates,
@@ -38,7 +39,16 @@ impl<B: Backend> Trainer<B> {
             .map(|own| own.unwrap_or(config.optimizer));
         let schedule = schedule(rules, [d, g], data.records.rows());
 
-        let layers = config.generator.layer_specs(cols, seed);
+        let (m, samples) = (rules.minibatch, rules.sample_minibatches());
+        let conditions = (!data.given.is_empty()).then(|| {
+            let input = [samples * m, config.generator.latent];
+            let by = config.game.condition_by;
+            GameConditions::new(&backend, &data.records, &data.given, by, input)
+        });
+        let conditions = conditions.transpose()?;
+        let of_records = conditions.as_ref().map(|c| c.of_records.clone());
+        let given = of_records.as_ref().map_or(0, Conditions::width);
+        let layers = config.generator.layer_specs(cols, given, seed);
         let mut generator = Mlp::new(&backend, layers, g.optimizer());
         if config.generator.output_bias == OutputBias::Marginals {
             start_from_mean(&backend, &mut generator, config, &data);
@@ -50,7 +60,6 @@ impl<B: Backend> Trainer<B> {
 
         let layers = config.discriminator_specs(cols, seed);
         let mut discriminator = Mlp::new(&backend, layers, d.optimizer());
-        let (m, samples) = (rules.minibatch, rules.sample_minibatches());
         let rows = rules.parts() * m / rules.pack;
         if !rules.discriminator_loss.objective.sees_level() {
             discriminator.hold_last_bias(&backend, rows);
@@ -59,7 +68,11 @@ impl<B: Backend> Trainer<B> {
             let address = |layer| direction_address(seed, layer);
             SpectralLimit::new(&backend, &discriminator, limit, address)
         });
-        let tangents = |penalty| Tangents::new(&backend, &discriminator, rows, penalty);
+        let given = || {
+            let conditions = conditions.as_ref()?;
+            Some(conditions.in_packs(&backend, rules.pack, cols))
+        };
+        let tangents = |penalty| Tangents::new(&backend, &discriminator, rows, penalty, given());
         let tape = Tape::new(&backend, &generator, samples * m, m);
         Ok(Self {
             // G's samples go into what D sees; heads make them of G's output.
@@ -69,8 +82,12 @@ impl<B: Backend> Trainer<B> {
             },
             discriminator_tape: Tape::new(&backend, &discriminator, rows, rows),
             tangents: rules.penalty.map(tangents),
-            sampling: Sampling::new(&backend, &generator, &config.generator, &data.heads),
+            sampling: {
+                let config = &config.generator;
+                Sampling::new(&backend, &generator, config, &data.heads, of_records)
+            },
             heads,
+            conditions,
             generator,
             average,
             discriminator,

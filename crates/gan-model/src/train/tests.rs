@@ -97,6 +97,7 @@ pub(super) fn data() -> TrainingData {
         records: Records::new(5, Values::Floats(values)),
         mean,
         heads: Vec::new(),
+        given: Vec::new(),
     }
 }
 
@@ -119,10 +120,44 @@ pub(super) fn with_heads(config: &mut GameConfig) {
     config.discriminator.layers[0].keep = 1.0;
 }
 
-/// The data, with heads if the game has some.
+/// The data, with heads if the game has some, and with as many conditions as it names: its last two
+/// values, or the first two as well.
 pub(super) fn data_of(config: &GameConfig) -> TrainingData {
     let heads = config.generator.heads.map_or(Vec::new(), |_| HEADS.into());
-    data().with_heads(heads)
+    let given = [0..2, 3..5];
+    let given = given[2 - config.game.condition.len()..].to_vec();
+    let mut data = data().with_heads(heads);
+    if let Values::Floats(values) = data.records.values() {
+        let mut values = values.clone();
+        for row in values.chunks_exact_mut(5) {
+            for column in &given {
+                // One level is rarer than the other, and more so in the last records.
+                let level = usize::from(row[column.start] > 0.7);
+                row[column.clone()].fill(0.0);
+                row[column.start + level] = 1.0;
+            }
+        }
+        data.records = Records::new(5, Values::Floats(values));
+    }
+    data.with_conditions(given)
+}
+
+/// The game with one condition in the place of a head, drawn by log-frequency.
+fn mixed_given() -> GameConfig {
+    changed(game(), |c| {
+        with_heads(c);
+        c.game.condition = vec!["b".into()];
+        c.game.condition_by = ConditionBy::LogFrequency;
+        c.game.discriminator_steps = 2;
+    })
+}
+
+/// A game of later years with two conditions in records without heads.
+fn given() -> GameConfig {
+    changed(modern(), |c| {
+        c.game.condition = vec!["a".into(), "b".into()];
+        c.game.pack = 1;
+    })
 }
 
 #[test]
@@ -240,6 +275,128 @@ fn heads_decide_levels_by_their_shares_and_samples_by_their_number() {
 }
 
 #[test]
+fn samples_have_the_conditions_that_they_are_given() {
+    for config in [mixed_given(), given()] {
+        let mut trainer = trained::<f32>(&config, 3);
+        let mut sampler = sampler(&config, &trainer);
+        let conditions = sampler.conditions().unwrap().clone();
+        assert_eq!(trainer.conditions(), Some(&conditions));
+        let samples = sampler.sample(9, 0, 600).unwrap();
+        assert_eq!(trainer.sample(9, 0, 600).unwrap(), samples);
+        assert_eq!(sampler.sample(9, 590, 10).unwrap(), samples[590 * 5..]);
+        // By their shares among the records, whatever the law was in training.
+        for (place, mean) in TrainingData::new(data_of(&config).records)
+            .mean
+            .into_iter()
+            .enumerate()
+        {
+            if conditions.columns().iter().any(|c| c.contains(&place)) {
+                let sum: f32 = samples.iter().skip(place).step_by(5).sum();
+                close(f64::from(sum) / 600.0, mean.into(), 0.01);
+            }
+        }
+        // G's input has them as well, and makes the same samples; heads decide by the noise of seed 0.
+        let latents = sampler.latents(0, 0, 300).unwrap();
+        assert_eq!(latents.len(), 300 * (3 + conditions.width()));
+        let made = sampler.generate_from(&latents).unwrap();
+        assert_eq!(made, sampler.sample(0, 0, 300).unwrap());
+        assert_eq!(trainer.generate_from(&latents).unwrap(), made);
+        let latents = sampler.latents(9, 0, 300).unwrap();
+        // Some of them alone, of the same latents.
+        let last = |levels: &[u32]| levels.last() == Some(&1);
+        let some = trainer.sample_where(9, 0, 300, last).unwrap();
+        assert!(some.chunks(5).all(|row| row[3..] == [0.0, 1.0]));
+        let all = sampler.draw_from(conditions.shares(last));
+        assert_eq!(sampler.sample(9, 0, 300).unwrap(), some);
+        let chosen = sampler.latents(9, 0, 300).unwrap();
+        let width = 3 + conditions.width();
+        let pairs = chosen.chunks(width).zip(latents.chunks(width));
+        assert!(pairs.into_iter().all(|(a, b)| a[..3] == b[..3]));
+        sampler.draw_from(all);
+        assert_eq!(sampler.sample(9, 0, 600).unwrap(), samples);
+        assert!(trainer.sample_where(9, 0, 3, |_| false).unwrap().is_empty());
+        // They matter: the same latents make something else under other conditions.
+        let mut other = latents[..width].to_vec();
+        other[width - 2..].reverse();
+        let values =
+            |latents: &[f32], sampler: &mut Sampler<_>| sampler.generate_from(latents).unwrap()[2];
+        if config.generator.heads.is_none() {
+            let found = values(&latents[..width], &mut sampler);
+            assert_ne!(found, values(&other, &mut sampler));
+        }
+    }
+}
+
+#[test]
+fn a_minibatch_of_samples_has_the_conditions_of_the_records_it_is_compared_with() {
+    for config in [given(), mixed_given()] {
+        let mut trainer = trained::<f32>(&config, 5);
+        trainer.sample_latents(0);
+        let minibatch = config.game.minibatch;
+        for pass in 0..trainer.rules.data_minibatches() {
+            trainer.sample_data(pass);
+            let of = DiscriminatorPass {
+                index: pass,
+                over: Over::DataAndSamples,
+            };
+            let rows = trainer.minibatches.input(of, 0..2 * minibatch);
+            let rows = trainer.backend.read(rows).unwrap();
+            let (data, samples) = rows.split_at(5 * minibatch);
+            let given = data_of(&config).given;
+            for (data, sample) in data.chunks(5).zip(samples.chunks(5)) {
+                for column in &given {
+                    assert_eq!(data[column.clone()], sample[column.clone()]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn conditions_that_do_not_fit_are_errors() {
+    type Change = fn(&mut GameConfig, &mut TrainingData);
+    #[rustfmt::skip] // One change a line.
+    let cases: [(Change, &str, &str); 9] = [
+        (|_, data| data.given.clear(), "game.condition", "found 2 names for 0 conditions"),
+        (|_, data| data.given[1] = 3..6, "game.condition", "found values 3..6 as a condition"),
+        (|_, data| data.given[1] = 1..3, "game.condition", "found values 1..3 as a condition"),
+        (|_, data| data.given[0] = 0..1, "game.condition", "found values 0..1 as a condition"),
+        (|_, data| data.given[0] = 1..3, "game.condition", "one value of a condition that is 1"),
+        (|c, _| c.game.condition[1] = "a".into(), "game.condition", "found \"a\" twice"),
+        (|c, _| c.discriminator.layers[0].keep = 0.5, "discriminator.layers.0.keep", "not dropped"),
+        (|c, data| { with_heads(c); data.heads = HEADS.into(); }, "game.condition", "0..2 as a"),
+        (|c, data| { c.game.condition.clear(); data.given.clear();
+            c.game.condition_by = ConditionBy::LogFrequency; }, "game.condition_by", "share"),
+    ];
+    for (change, key, expected) in cases {
+        let mut config = given();
+        config.game.penalty = None;
+        let mut data = data_of(&config);
+        change(&mut config, &mut data);
+        let backend = Native::<f32>::new(Some(1)).unwrap();
+        let error = Trainer::new(backend, &config, 11, data).err().unwrap();
+        assert_eq!(error.key(), key, "{error}");
+        assert!(
+            error.to_string().contains(expected),
+            "{error}, not {expected}"
+        );
+    }
+    // What a checkpoint says of them is checked.
+    let trainer = trained::<f32>(&given(), 1);
+    let good = snapshot(&trainer);
+    for text in ["", "{}", "{\"columns\":[],\"levels\":[],\"counts\":[]}"] {
+        let mut damaged = good.clone();
+        damaged.annotations.insert("conditions".into(), text.into());
+        let backend = Native::<f32>::new(Some(1)).unwrap();
+        let found = Sampler::new(backend, &given().generator, &damaged);
+        let error = found.err().unwrap().to_string();
+        assert!(error.contains("columns of levels and how often"), "{error}");
+        let mut trainer = trained::<f32>(&given(), 0);
+        assert!(trainer.restore(&damaged).is_err());
+    }
+}
+
+#[test]
 fn trainer_of_data_whose_mean_does_not_fit_is_an_error() {
     let TrainingData {
         records, mut mean, ..
@@ -254,6 +411,7 @@ fn trainer_of_data_whose_mean_does_not_fit_is_an_error() {
             records,
             mean,
             heads: Vec::new(),
+            given: Vec::new(),
         },
     );
     let error = found.err().unwrap();
@@ -261,7 +419,8 @@ fn trainer_of_data_whose_mean_does_not_fit_is_an_error() {
 }
 
 fn trainer<T: Real>(config: &GameConfig, threads: usize) -> Trainer<Native<T>> {
-    Trainer::new(Native::new(Some(threads)).unwrap(), config, 11, data()).unwrap()
+    let backend = Native::new(Some(threads)).unwrap();
+    Trainer::new(backend, config, 11, data_of(config)).unwrap()
 }
 
 /// The game after `steps` iterations on one thread.
@@ -292,7 +451,9 @@ fn variants() -> Vec<GameConfig> {
         c.game.discriminator_steps = 2;
         c.optimizer = adam(0.003);
     });
-    vec![game(), simultaneous, several, both, modern(), between()]
+    let paper = [game(), simultaneous, several, both];
+    let later = [modern(), between(), mixed_given(), given()];
+    paper.into_iter().chain(later).collect()
 }
 
 /// A game with what came after 2014: pairs of packed records, a penalty, averages.
@@ -448,6 +609,7 @@ fn discriminator_of_fixed_generator_converges_to_optimum_on_two_points() {
         records: Records::new(1, Values::Floats(values)),
         mean: vec![0.75],
         heads: Vec::new(),
+        given: Vec::new(),
     };
     let backend = Native::<f64>::new(Some(1)).unwrap();
     let mut trainer = Trainer::new(backend.clone(), &config, 3, data).unwrap();

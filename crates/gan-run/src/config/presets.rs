@@ -38,6 +38,7 @@ pub const PRESETS: &[Preset] = presets![
     "mnist-simultaneous",
     "mnist-tuned",
     "mnist-modern",
+    "mnist-conditional",
     "cifar10-fc",
     "tfd",
 ];

@@ -54,12 +54,15 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     let mut generator = model::generator(&model)?;
     let ends = generator.latents(seed, 0, 2 * rows)?;
     let latent = model.config.generator.latent;
-    let mut latents = Vec::with_capacity(rows * cols * latent);
-    for pair in ends.chunks_exact(2 * latent) {
-        let (from, to) = pair.split_at(latent);
+    // Conditions stand behind a latent, and have no directions.
+    let inputs = ends.len() / (2 * rows);
+    let mut latents = Vec::with_capacity(rows * cols * inputs);
+    for pair in ends.chunks_exact(2 * inputs) {
+        let (from, to) = pair.split_at(inputs);
         for step in 0..cols {
             let t = step as f64 / (cols - 1) as f64;
-            latents.extend(between(path, from, to, t));
+            latents.extend(between(path, &from[..latent], &to[..latent], t));
+            latents.extend(between(Path::Line, &from[latent..], &to[latent..], t));
         }
     }
     let images = generator.generate_from(&latents)?;

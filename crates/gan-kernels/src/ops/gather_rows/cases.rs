@@ -1,13 +1,14 @@
 //! The cases of [`GatherRows`].
 
 use super::GatherRows;
-use super::reference::gather_rows;
+use super::reference::{Grouped, gather_rows};
 use crate::cases::checker::{Draw, Expected, Found, Operand, Operands, Rounding, address, state};
 use crate::cases::{Case, Checker, Comparison, HALF, MOST, Operation, Tolerance};
 use crate::ops::reference::Table;
 use crate::recorder::{Recorder, share_kept};
 use crate::{
-    Affine, Backend, BackendError, ByteScale, Dropout, RecordFormat, Records, StepState, Values,
+    Affine, Backend, BackendError, ByteScale, Dropout, RecordFormat, Records, RowGroups, StepState,
+    Values,
 };
 
 pub(crate) const CASES: &[Case] = &[
@@ -19,6 +20,9 @@ pub(crate) const CASES: &[Case] = &[
     case(5, 1, 1, RecordFormat::Floats, 0),
     dropped(11, 19, 37, RecordFormat::BytesPerRow, 0, HALF),
     dropped(101, 307, 53, RecordFormat::Floats, 8, MOST),
+    grouped(13, 19, 3, 4, 1).margin(1),
+    grouped(101, 307, 5, 90, 1_000_003),
+    grouped(5, 7, 2, 1, 0),
     case(100, 5000, 784, RecordFormat::Bytes, 0).paper(),
     dropped(100, 5000, 784, RecordFormat::Bytes, 0, MOST).paper(),
 ];
@@ -41,12 +45,22 @@ pub struct Call {
     pub kept: RecordFormat,
     /// Iteration.
     pub step: u64,
+    /// Groups that records are drawn from; 0 where they are visited in turn.
+    pub groups: usize,
     /// Dropout of the rows.
     pub dropout: Option<Dropout>,
 }
 
 const fn case(rows: usize, records: usize, cols: usize, kept: RecordFormat, step: u64) -> Case {
-    call(rows, records, cols, kept, step, None)
+    call(rows, records, cols, kept, step, None).case()
+}
+
+const fn grouped(rows: usize, records: usize, cols: usize, groups: usize, step: u64) -> Case {
+    Call {
+        groups,
+        ..call(rows, records, cols, RecordFormat::Floats, step, None)
+    }
+    .case()
 }
 
 const fn dropped(
@@ -57,7 +71,7 @@ const fn dropped(
     step: u64,
     mask: Dropout,
 ) -> Case {
-    call(rows, records, cols, kept, step, Some(mask))
+    call(rows, records, cols, kept, step, Some(mask)).case()
 }
 
 const fn call(
@@ -67,16 +81,16 @@ const fn call(
     kept: RecordFormat,
     step: u64,
     dropout: Option<Dropout>,
-) -> Case {
+) -> Call {
     Call {
         rows,
         records,
         cols,
         kept,
         step,
+        groups: 0,
         dropout,
     }
-    .case()
 }
 
 impl Call {
@@ -91,8 +105,13 @@ impl Call {
 impl Operation for Call {
     fn name(&self) -> String {
         let (kept, records) = (self.kept, self.records);
+        let groups = match self.groups {
+            0 => String::new(),
+            groups => format!(" in {groups} groups"),
+        };
         let dropout = self.dropout.map_or("", |_| "+dropout");
-        format!("{}x{}/{kept:?} of {records}{dropout}", self.rows, self.cols)
+        let (rows, cols) = (self.rows, self.cols);
+        format!("{rows}x{cols}/{kept:?} of {records}{groups}{dropout}")
     }
 
     fn bytes(&self) -> u64 {
@@ -108,6 +127,7 @@ impl Operation for Call {
         Box::new(Gather {
             call: *self,
             records,
+            groups: row_groups(draw.backend(), self.records, self.groups),
             resident: draw.backend().resident(Records::new(self.cols, values)),
             y: draw.output(self.rows, self.cols),
             state: draw.backend().state(self.state()),
@@ -118,6 +138,7 @@ impl Operation for Call {
 struct Gather<B: Backend> {
     call: Call,
     records: Table,
+    groups: Option<RowGroups<B>>,
     resident: B::Resident,
     y: Operand<B>,
     state: B::State,
@@ -131,6 +152,7 @@ impl<B: Backend> Operands<B> for Gather<B> {
             y: self.y.rows_mut(),
             minibatches_per_step,
             minibatch,
+            groups: self.groups.as_ref(),
             dropout: self.call.dropout,
             state: &self.state,
         });
@@ -144,14 +166,38 @@ impl<B: Backend> Operands<B> for Gather<B> {
     fn compare(&self, rounding: Rounding, found: &[Found]) -> Vec<Comparison> {
         let Call { rows, dropout, .. } = self.call;
         let state = self.call.state();
-        let y = gather_rows(&self.records, rows, MINIBATCHES, dropout, &state);
+        let groups = in_groups(self.call.records, self.call.groups);
+        let groups = groups.as_ref();
+        let y = gather_rows(&self.records, rows, MINIBATCHES, groups, dropout, &state);
         let expected = |row, col| Expected::new(y[(row, col)], y[(row, col)].abs() + 1.0);
         vec![found[0].compare(rounding, expected)]
     }
 }
 
+/// So many groups of records, of very different weights; none of 0.
+pub(crate) fn in_groups(records: usize, groups: usize) -> Option<Grouped> {
+    (groups > 0).then(|| Grouped {
+        group_of: (0..records)
+            .map(|i| (i * 5 % records % groups) as u32)
+            .collect(),
+        weights: (0..groups)
+            .map(|group| f64::from(group as u32 % 7 + 1))
+            .collect(),
+    })
+}
+
+/// The same, on a device.
+pub(crate) fn row_groups<B: Backend>(
+    backend: &B,
+    records: usize,
+    groups: usize,
+) -> Option<RowGroups<B>> {
+    let grouped = in_groups(records, groups)?;
+    Some(RowGroups::new(backend, &grouped.group_of, &grouped.weights))
+}
+
 /// Records, and their values.
-fn drawn(kept: RecordFormat, records: usize, cols: usize) -> (Values, Table) {
+pub(crate) fn drawn(kept: RecordFormat, records: usize, cols: usize) -> (Values, Table) {
     let mut words = vec![0; records * cols];
     address(15).fill_words(0, &mut words);
     if kept == RecordFormat::Floats {
@@ -189,6 +235,11 @@ impl GatherRows<'_, Recorder> {
         self.check(records, cols);
         self.y.matrix.storage = share_kept(self.dropout);
         let ((rows, _), format) = (self.y.shape(), self.records.format());
-        call(rows, records, cols, format, self.state.step, self.dropout)
+        let groups = self.groups.map_or(0, |groups| groups.groups);
+        Call {
+            groups,
+            ..call(rows, records, cols, format, self.state.step, self.dropout)
+        }
+        .case()
     }
 }

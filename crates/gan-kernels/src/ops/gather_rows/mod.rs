@@ -7,7 +7,7 @@ pub(crate) mod cube;
 pub(crate) mod reference;
 
 use super::{Dropout, check_shape};
-use crate::{Backend, RowsMut};
+use crate::{Backend, RowGroups, RowsMut};
 
 /// `Y = dropout(records[π(position + row)])`: rows of the resident data set in shuffled order.
 ///
@@ -15,9 +15,10 @@ use crate::{Backend, RowsMut};
 /// `p / N`, with `p = (step · minibatches_per_step + minibatch) · m + r`, each epoch under a
 /// permutation of its own.
 /// So every record is visited once per epoch, whether or not m divides N.
+/// Where there are groups, the record at p is drawn from them instead, by the address of p.
 ///
 /// # Panics
-/// If the columns disagree, there is no record, dropout makes no mask, or `minibatch` is not below
+/// If the columns disagree, there is no record or groups of others, dropout makes no mask, or `minibatch` is not below
 /// `minibatches_per_step`.
 pub struct GatherRows<'a, B: Backend> {
     /// The data set: N records of n values, kept as bytes or floats.
@@ -28,6 +29,8 @@ pub struct GatherRows<'a, B: Backend> {
     pub minibatches_per_step: usize,
     /// Index of this minibatch among them.
     pub minibatch: usize,
+    /// The groups that records are drawn from; without them they are visited in turn.
+    pub groups: Option<&'a RowGroups<B>>,
     /// Dropout of the layer above's input.
     pub dropout: Option<Dropout>,
     /// Gives seed and step.
@@ -43,6 +46,9 @@ impl<B: Backend> GatherRows<'_, B> {
         let (m, _) = self.y.shape();
         check_shape("gather_rows", "y", self.y.shape(), (m, record_cols));
         assert!(records > 0, "gather_rows: no records");
+        if let Some(groups) = self.groups {
+            groups.check("gather_rows", records);
+        }
         assert!(
             self.minibatch < self.minibatches_per_step,
             "gather_rows: minibatch {} of {}",
