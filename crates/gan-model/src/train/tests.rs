@@ -292,7 +292,7 @@ fn samples_have_the_conditions_that_they_are_given() {
         {
             if conditions.columns().iter().any(|c| c.contains(&place)) {
                 let sum: f32 = samples.iter().skip(place).step_by(5).sum();
-                close(f64::from(sum) / 600.0, mean.into(), 0.01);
+                close(f64::from(sum) / 600.0, mean.into(), 0.02);
             }
         }
         // G's input has them as well, and makes the same samples; heads decide by the noise of seed 0.
