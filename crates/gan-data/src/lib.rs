@@ -47,6 +47,7 @@ mod normalize;
 mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod passes;
 mod record;
 mod source;
 mod split;
@@ -62,9 +63,9 @@ pub use dataset::{Dataset, HeldOut, UserRows, load, stem};
 pub use draw::builtin_names;
 pub use error::{DataError, DataProblem, Stray, TypedFile};
 pub use input::open_file;
-pub use mapped::watch_passes;
 pub use mixture::Mixture;
 pub use normalize::Transform;
+pub use passes::watch_passes;
 pub use record::RecordShape;
 pub use source::{FileContents, contents_of};
 pub use split::Splits;

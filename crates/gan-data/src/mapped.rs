@@ -7,13 +7,14 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use gan_kernels::{Computed, Pass, free_memory};
 use memmap2::Mmap;
 
 use crate::array::{Element, in_pixels};
 use crate::error::DataProblem;
+use crate::passes::tell_watch;
 use crate::record::is_finite;
 
 /// The environment variable that says from how many MiB on files are mapped.
@@ -146,17 +147,6 @@ const GAP_VALUES: usize = 1 << 16;
 /// the file is read.
 const PART: u64 = 2;
 const PART_UNKNOWN: u64 = 1 << 30;
-
-/// Is told which share of a pass is done.
-type Watch = Box<dyn Fn(f64) + Send + Sync>;
-
-static WATCH: OnceLock<Watch> = OnceLock::new();
-
-/// Has `watch` told from now on which share of a pass over the records of a mapped file is done: a few
-/// times a second at least, and 1 when the pass is over. The first call of a program counts.
-pub fn watch_passes(watch: impl Fn(f64) + Send + Sync + 'static) {
-    let _ = WATCH.set(Box::new(watch));
-}
 
 /// Records that are read whenever they are asked for.
 #[derive(Clone)]
@@ -470,12 +460,6 @@ impl Mapped {
                 write(values, &mut out[place * cols..][..cols]);
             });
         })
-    }
-}
-
-fn tell_watch(done: f64) {
-    if let Some(watch) = WATCH.get() {
-        watch(done);
     }
 }
 

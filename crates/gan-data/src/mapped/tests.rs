@@ -1,6 +1,6 @@
 //! Mapped records against held ones, and passes over them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +13,7 @@ use crate::archive::tests::npz;
 use crate::config::{DataConfig, Normalize, Split};
 use crate::dataset::{Dataset, load};
 use crate::error::DataError;
+use crate::passes::tests::told;
 
 thread_local! {
     /// What [`limit`] is in a test.
@@ -79,10 +80,7 @@ fn check(config: &DataConfig) {
 
 #[test]
 fn passes_go_in_the_order_of_the_file_and_are_watched() {
-    thread_local! {
-        static DONE: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
-    }
-    super::watch_passes(|done| DONE.with_borrow_mut(|all| all.push(done)));
+    told();
     let (rows, cols) = (60, 2);
     let asked = Arc::new(Mutex::new(Vec::new()));
     let read = {
@@ -109,13 +107,13 @@ fn passes_go_in_the_order_of_the_file_and_are_watched() {
         let turns = asked.windows(2).filter(|two| two[1] < two[0]).count();
         assert_eq!(asked.len(), range.len());
         assert!(turns < parts, "{turns} turns for {parts} parts: {asked:?}");
-        let done = DONE.take();
+        let done = told();
         assert!(done.len() >= parts && done.is_sorted(), "{done:?}");
         assert_eq!(done.last(), Some(&1.0));
     }
     // The first record ends it.
     assert!(!mapped.all_rows(0..rows, &mut |_| false));
-    assert_eq!(DONE.take().last(), Some(&1.0));
+    assert_eq!(told().last(), Some(&1.0));
 }
 
 fn npy(descr: &str, is_transposed: bool, shape: &[usize], bytes: &[u8]) -> Vec<u8> {

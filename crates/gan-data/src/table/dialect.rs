@@ -124,6 +124,11 @@ impl<'a> Records<'a> {
         None
     }
 
+    /// Bytes behind the records so far.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Leaves the rest of the line out, and gives it.
     pub(crate) fn skip_line(&mut self) -> &'a str {
         let end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::dialect::{Delimiter, Dialect, Records};
+use crate::passes::PassOverText;
 
 /// The text of a table behind what stands before it: blank lines, comments, Excel's `sep=`.
 pub(super) struct Text<'a> {
@@ -53,6 +54,11 @@ impl<'a> Text<'a> {
     pub(super) fn records(&self) -> impl Iterator<Item = (u64, Vec<Cow<'a, str>>)> + use<'a> {
         let mut records = Records::new(self.body, self.dialect);
         let lines = self.lines;
-        std::iter::from_fn(move || records.next().map(|(line, cells)| (lines + line, cells)))
+        let mut pass = PassOverText::new(self.body.len());
+        std::iter::from_fn(move || {
+            let (line, cells) = records.next()?;
+            pass.left(records.left());
+            Some((lines + line, cells))
+        })
     }
 }
