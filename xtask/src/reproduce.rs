@@ -1,5 +1,5 @@
 //! `cargo xtask reproduce`: trains a preset from several seeds, evaluates each run, draws the
-//! figures, and sums it up in a table.
+//! figures, and sums it up in a table; or, of tables, compares this library with others.
 //!
 //! A run that is there already is continued or, if it is done, taken as it is, so that a long
 //! reproduction can be stopped and started.
@@ -8,16 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 /// Flags of the command.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Name of the preset
+    /// Name of the preset; or `tables`, to make and judge synthetic tables beside other programs
     #[arg(value_parser = preset)]
     preset: String,
-    /// Its data, if it needs any
+    /// Its data, if it needs any; of tables a folder of CSV files
     #[arg(long)]
     data: Option<PathBuf>,
     /// Seeds to train from
@@ -41,6 +41,9 @@ impl Args {
         }
     }
 }
+
+/// What is called by this name is no preset, but a comparison of tables.
+const TABLES: &str = "tables";
 
 /// Path of an evaluation in the folder of a run.
 const EVALUATION: &str = "evaluation/evaluation.json";
@@ -109,6 +112,9 @@ pub(crate) fn run(root: &Path, mut args: Args) -> Result<()> {
     }
     let args = &args;
     let folder = root.join("runs/reproduce").join(&args.preset);
+    if args.preset == TABLES {
+        return compare_tables(root, args, &folder);
+    }
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let mut outcomes = Vec::new();
     for &seed in &args.seeds {
@@ -130,6 +136,36 @@ pub(crate) fn run(root: &Path, mut args: Args) -> Result<()> {
     fs::write(&path, &text).with_context(|| path.display().to_string())?;
     println!("\n{text}\nwrote {}", path.display());
     Ok(())
+}
+
+/// Leaves it to the script that starts the other programs, which are Python's.
+fn compare_tables(root: &Path, args: &Args, folder: &Path) -> Result<()> {
+    let data = args.data.as_ref().with_context(|| {
+        "--data: missing, expected a folder of CSV files, NAME.csv or NAME_train.csv and \
+         NAME_test.csv"
+    })?;
+    let given = std::env::var_os("PEERS_VENV").map(PathBuf::from);
+    let venv = given.unwrap_or_else(|| root.join("target/peers/venv"));
+    let python = venv.join("bin/python");
+    ensure!(
+        python.exists(),
+        "{}: not found; hint: sh benches/peers/setup.sh",
+        python.display()
+    );
+    let mut build = super::cargo(root);
+    build.args(["build", "--release", "--package", "gan-cli"]);
+    super::succeed(build)?;
+    let mut compare = Command::new(python);
+    compare
+        .arg(root.join("benches/peers/tables.py"))
+        .arg(data)
+        .arg("--program")
+        .arg(root.join("target/release/gan-cli"))
+        .arg("--out")
+        .arg(folder)
+        .arg("--seeds")
+        .args(args.seeds.iter().map(u64::to_string));
+    super::succeed(compare)
 }
 
 fn gan_cli(root: &Path) -> Command {
