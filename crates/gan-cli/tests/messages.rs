@@ -38,7 +38,7 @@ fn presets_are_listed_and_printed_to_start_from() {
     let folder = Folder::new();
     let list = folder.run("presets").exits(0).stdout();
     let of_mnist = list.lines().filter(|line| line.starts_with("mnist"));
-    assert_eq!(of_mnist.count(), 4);
+    assert_eq!(of_mnist.count(), 5);
     folder.write("mine.toml", &folder.run("presets ring8").exits(0).stdout());
     folder.check(
         "
