@@ -3,7 +3,7 @@
 use gan_kernels::{ActivationKind, Momentum, Prior};
 
 use super::{
-    AutoGamma, ConditionBy, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
+    AutoGamma, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
     GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig,
     PenaltyOn, RulesConfig, ScheduleConfig, Updates, default_beta1, default_beta2, default_epsilon,
 };
@@ -56,7 +56,7 @@ impl GameConfig {
                 }),
                 pack: 2,
                 condition: Vec::new(),
-                condition_by: ConditionBy::Share,
+                condition_by: None,
             },
         }
     }

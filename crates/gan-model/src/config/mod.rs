@@ -265,9 +265,9 @@ pub struct RulesConfig {
     /// whose values are levels, and `label` of records that have a class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub condition: Vec<String>,
-    /// The law by which minibatches have the levels of conditions.
-    #[serde(default, skip_serializing_if = "ConditionBy::is_share")]
-    pub condition_by: ConditionBy,
+    /// The law by which minibatches have the levels of conditions: by share unless it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition_by: Option<ConditionBy>,
 }
 
 /// The law by which minibatches, of records as of samples, have the levels of conditions.
@@ -281,12 +281,6 @@ pub enum ConditionBy {
     /// By the logarithms of their numbers of records, so that rare ones come more often (Xu et al.
     /// 2019): a condition, one of its levels by log(1 + records), one of these records.
     LogFrequency,
-}
-
-impl ConditionBy {
-    fn is_share(&self) -> bool {
-        *self == Self::Share
-    }
 }
 
 /// The loss that both players play for; l is D's output before its sigmoid.

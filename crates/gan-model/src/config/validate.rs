@@ -151,7 +151,10 @@ impl GameConfig {
     }
 
     fn validate_conditions(&self) -> Result<(), ConfigError> {
-        let (condition, by) = (&self.game.condition, self.game.condition_by);
+        let (condition, by) = (
+            &self.game.condition,
+            self.game.condition_by.unwrap_or_default(),
+        );
         if condition.is_empty() {
             let ok = by == ConditionBy::Share;
             let expected = "share: without game.condition there are no levels to draw";

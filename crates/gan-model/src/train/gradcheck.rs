@@ -360,13 +360,13 @@ fn gradcheck_heads_of_relaxed_levels() {
 /// In records without heads under every output of G, and in those with heads.
 #[test]
 fn gradcheck_conditions() {
-    use ConditionBy::{LogFrequency, Share};
+    use ConditionBy::LogFrequency;
     for (index, output) in [Identity, LeakyRelu, Sigmoid, Tanh].into_iter().enumerate() {
         check(&format!("conditions, {output:?}"), bare(LeakyRelu), |c| {
             c.generator.layers[2] = layer(5, output);
             c.generator.output_bias = OutputBias::Constant;
             c.game.condition = vec!["a".into(), "b".into()];
-            c.game.condition_by = [Share, LogFrequency][index % 2];
+            c.game.condition_by = [None, Some(LogFrequency)][index % 2];
             c.game.updates = BOTH_ORDERS[index / 2];
             c.game.discriminator_steps = 1 + index % 2;
         });

@@ -42,7 +42,7 @@ impl<B: Backend> Trainer<B> {
         let (m, samples) = (rules.minibatch, rules.sample_minibatches());
         let conditions = (!data.given.is_empty()).then(|| {
             let input = [samples * m, config.generator.latent];
-            let by = config.game.condition_by;
+            let by = config.game.condition_by.unwrap_or_default();
             GameConditions::new(&backend, &data.records, &data.given, by, input)
         });
         let conditions = conditions.transpose()?;

@@ -147,7 +147,7 @@ fn mixed_given() -> GameConfig {
     changed(game(), |c| {
         with_heads(c);
         c.game.condition = vec!["b".into()];
-        c.game.condition_by = ConditionBy::LogFrequency;
+        c.game.condition_by = Some(ConditionBy::LogFrequency);
         c.game.discriminator_steps = 2;
     })
 }
@@ -370,7 +370,7 @@ fn conditions_that_do_not_fit_are_errors() {
         (|c, _| c.discriminator.layers[0].keep = 0.5, "discriminator.layers.0.keep", "not dropped"),
         (|c, data| { with_heads(c); data.heads = HEADS.into(); }, "game.condition", "0..2 as a"),
         (|c, data| { c.game.condition.clear(); data.given.clear();
-            c.game.condition_by = ConditionBy::LogFrequency; }, "game.condition_by", "share"),
+            c.game.condition_by = Some(ConditionBy::LogFrequency); }, "game.condition_by", "share"),
     ];
     for (change, key, expected) in cases {
         let mut config = given();
