@@ -14,7 +14,6 @@ libraries that none of them uses to train: SDMetrics and scikit-learn. What is d
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -58,10 +57,9 @@ def ours(arguments, train, rows, out, seed):
     run = out.with_suffix("")
     # Of a run that was stopped nothing is known about its time.
     begin = [arguments.program, "train", train, "--out", run, "--overwrite"]
-    call(arguments, *begin, "--seed", seed)
     make = [arguments.program, "sample", run, "-n", rows, "--out", out, "--overwrite"]
-    call(arguments, *make, "--seed", seed)
-    return iterations(run)
+    peaks = [call(arguments, *words, "--seed", seed) for words in (begin, make)]
+    return {**iterations(run), "megabytes": max(peaks)}
 
 
 def ours_by_ctgans_game(arguments, train, rows, out, seed):
@@ -69,13 +67,33 @@ def ours_by_ctgans_game(arguments, train, rows, out, seed):
     run = out.with_suffix("")
     begin = [arguments.program, "train", train, "--out", run, "--overwrite", "--steps", TIMED]
     changes = [word for change in CTGANS_GAME for word in ("--set", change)]
-    call(arguments, *begin, "--seed", seed, *changes)
-    return iterations(run)
+    peak = call(arguments, *begin, "--seed", seed, *changes)
+    return {**iterations(run), "megabytes": peak}
 
 
 def call(arguments, *words):
+    """Runs a command; returns the largest memory that it held."""
     threads = ["--threads", arguments.threads] if arguments.threads else []
-    subprocess.run([str(word) for word in [*words, *threads]], check=True)
+    words = [str(word) for word in [*words, *threads]]
+    peak = 0.0
+    with subprocess.Popen(words) as process:
+        while process.poll() is None:
+            peak = max(peak, peak_of(process.pid))
+            time.sleep(0.1)
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(words)}: failed")
+    return peak
+
+
+def peak_of(process):
+    """The largest memory that a process has held, in MB: what the system tells of one that has
+    ended counts its parent's as well."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = [line.split() for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(lines[0][1]) / 1024 if lines else 0.0
 
 
 def iterations(run):
@@ -407,9 +425,8 @@ def fit(arguments):
     start = time.monotonic()
     told = PROGRAMS[program][0](arguments, train, rows, out, int(seed))
     told["seconds"] = time.monotonic() - start
-    used = [resource.getrusage(of).ru_maxrss for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    # This library is a child of this script, the others are in it.
-    told["megabytes"] = used[program.startswith("gan-cli")] / 1024
+    # This library is a program of its own, the others are in this one.
+    told.setdefault("megabytes", peak_of("self"))
     write(out.with_suffix(".json"), told)
 
 

@@ -18,6 +18,8 @@ pub(crate) const CHECKS: &str = "checks";
 const FEWEST: usize = 50;
 /// Draws that the calibration for a score is fitted to.
 const DRAWS: usize = 2048;
+/// How much worse it is to repeat training records than to be as far from them.
+const REPEATING: f64 = 2.0;
 /// Seed of the samples that are judged, which are the same latents at every check.
 const SEED: u64 = 0x00c4_ec75;
 
@@ -44,8 +46,9 @@ impl Comparison {
     /// The lower, the better; 1/2 is ideal.
     fn score(self) -> f64 {
         // Held-out records are few: below 1/2 is chance. Training records are many, so their number
-        // says best how far G has come, and when it has gone too far.
-        self.held_out.max(0.5) + (self.training - 0.5).abs().max(0.0)
+        // says best how far G has come, and when it has gone too far, which is worse.
+        let (far, too_far) = (self.training - 0.5, REPEATING * (0.5 - self.training));
+        self.held_out.max(0.5) + far.max(too_far).max(0.0)
     }
 }
 
