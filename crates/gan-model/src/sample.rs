@@ -303,8 +303,9 @@ impl<B: Backend> Sampling<B> {
         }
     }
 
-    /// Runs `count` latents through G; `inputs` writes the chunk from a given latent on, of so
-    /// many rows, and returns their conditions. The noise of heads is that of the samples of a seed from a number on.
+    /// Runs `count` latents through G; `inputs` writes the chunk from a given latent on, of so many
+    /// rows, and returns their conditions. The noise of heads is that of the samples of a seed from
+    /// a number on.
     fn forward(
         &mut self,
         generator: &Mlp<B>,
