@@ -62,6 +62,9 @@ pub(crate) struct Arguments {
     /// Measure nothing, and print what the results in --results amount to.
     #[arg(long, requires = "results")]
     pub targets: bool,
+    /// Play on this file of images and answer by the line: one side of a comparison.
+    #[arg(long, hide = true)]
+    pub play: Option<PathBuf>,
     /// Cargo's own.
     #[arg(long, hide = true)]
     bench: bool,

@@ -8,6 +8,7 @@ mod game;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod machine;
+mod mapped;
 pub mod memory;
 mod operations;
 mod peers;

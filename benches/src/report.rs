@@ -1,5 +1,6 @@
 //! The report of a device: what is measured, printed and kept.
 
+use std::io::{stdin, stdout};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use clap::Parser;
 use crate::arguments::Arguments;
 use crate::game::{GAMES, root};
 use crate::results::{Device, Fact, Limit, LimitKind, Purpose, Results, Row};
-use crate::{machine, operations, peers, provenance, render, scaling, spawn, targets, tasks};
+use crate::{
+    machine, mapped, operations, peers, provenance, render, scaling, spawn, targets, tasks,
+};
 
 /// Measures what the command line asks for, prints it, and keeps it where that is asked for.
 // The report is what this program is for.
@@ -24,6 +27,10 @@ pub fn run() -> Result<()> {
         let folder = arguments.results.as_ref().context("--results is missing")?;
         print_gpu_targets(&Results::read_all(folder)?);
         return Ok(());
+    }
+    if let Some(images) = &arguments.play {
+        let threads = most_threads(arguments);
+        return mapped::play(images, threads, stdin().lock(), stdout().lock());
     }
     let is_gpu = arguments.device != "cpu";
     let files = if is_gpu {
@@ -130,12 +137,17 @@ fn processor(arguments: &Arguments) -> Result<Vec<Results>> {
     if arguments.scaling {
         file(Purpose::Scaling, &|results| {
             say("scaling");
-            let threads = arguments.thread_counts().last().copied().unwrap_or(1);
+            let threads = most_threads(arguments);
             results.curves = scaling::curves(threads, arguments.quick)?;
             Ok(())
         })?;
     }
     Ok(files)
+}
+
+/// The largest of the numbers of threads that are measured.
+fn most_threads(arguments: &Arguments) -> usize {
+    arguments.thread_counts().last().copied().unwrap_or(1)
 }
 
 /// Limits, iterations and their operations.
@@ -178,8 +190,12 @@ fn whole_tasks(results: &mut Results, arguments: &Arguments) -> Result<()> {
         let effort = arguments.light(Duration::from_secs(2));
         results.rows.push(tasks::sample(threads, effort)?);
     }
-    let all = counts.last().copied().unwrap_or(1);
+    let all = most_threads(arguments);
     results.facts.extend(tasks::parzen_facts(&digits, all)?);
+    say("a file that is mapped");
+    let (rows, facts) = mapped::rows(all, arguments.light(Duration::from_secs(2)))?;
+    results.rows.extend(rows);
+    results.facts.extend(facts);
     say("starts, loading");
     if arguments.facts.is_empty() {
         results.rows.extend(starts(arguments)?);
