@@ -271,9 +271,9 @@ impl Input {
 
     /// The whole content, mapped, if `count` bytes of it are too many to be held and it can be.
     pub(crate) fn mapped(&self, count: u64) -> Result<Option<Part>, DataError> {
-        let limit = mapped::limit().map_err(|problem| self.error(problem))?;
+        let is_too_large = mapped::is_too_large_to_hold(count);
         match &self.source {
-            _ if count <= limit => Ok(None),
+            _ if !is_too_large.map_err(|problem| self.error(problem))? => Ok(None),
             Source::Nothing => Ok(None),
             Source::Part(part) => Ok(Some(part.clone())),
             Source::File(file) => {

@@ -27,22 +27,23 @@ const SMALL: u64 = 64 << 20;
 /// and split.
 const SHARE: u64 = 4;
 
-/// The length in bytes above which files are mapped.
-pub(crate) fn limit() -> Result<u64, DataProblem> {
+/// True if a file of `length` bytes is to be mapped.
+pub(crate) fn is_too_large_to_hold(length: u64) -> Result<bool, DataProblem> {
     #[cfg(test)]
     if let Some(limit) = tests::LIMIT.get() {
-        return Ok(limit);
+        return Ok(length > limit);
     }
-    match std::env::var_os(VARIABLE) {
-        None => Ok(free_memory().map_or(u64::MAX, |free| SMALL.max(free / SHARE))),
-        Some(text) => match text.to_str().and_then(|text| text.parse::<u64>().ok()) {
-            Some(mebibytes) => Ok(mebibytes.saturating_mul(1 << 20)),
-            None => Err(DataProblem::Variable {
-                name: VARIABLE,
-                found: text.to_string_lossy().into_owned(),
-                expected: "a whole number of MiB",
-            }),
-        },
+    let Some(text) = std::env::var_os(VARIABLE) else {
+        // What is small is not worth the time that the system takes to say how much is free.
+        return Ok(length > SMALL && free_memory().is_some_and(|free| length > free / SHARE));
+    };
+    match text.to_str().and_then(|text| text.parse::<u64>().ok()) {
+        Some(mebibytes) => Ok(length > mebibytes.saturating_mul(1 << 20)),
+        None => Err(DataProblem::Variable {
+            name: VARIABLE,
+            found: text.to_string_lossy().into_owned(),
+            expected: "a whole number of MiB",
+        }),
     }
 }
 

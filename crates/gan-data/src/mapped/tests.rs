@@ -16,7 +16,7 @@ use crate::error::DataError;
 use crate::passes::tests::told;
 
 thread_local! {
-    /// What [`limit`] is in a test.
+    /// The length above which files are mapped in a test.
     pub(super) static LIMIT: Cell<Option<u64>> = const { Cell::new(None) };
     /// What [`part_of_memory`](super::part_of_memory) is in a test.
     pub(super) static PART: Cell<Option<usize>> = const { Cell::new(None) };
