@@ -22,7 +22,7 @@ messages=$(cargo build --workspace --profile "${BUNDLE_PROFILE:-release}" --feat
 
 tree=$folder/gan-gpu
 rm -rf "$tree"
-mkdir -p "$tree/configs" "$tree/benches/peers" "$tree/lib"
+mkdir -p "$tree/benches/peers" "$tree/lib"
 for name in gan-cli gradcheck report; do
     built=$(printf '%s\n' "$messages" |
         sed -n "/\"name\":\"$name\"/s/.*\"executable\":\"\([^\"]*\)\".*/\1/p" | head -n 1)
@@ -30,7 +30,6 @@ for name in gan-cli gradcheck report; do
     cp "$built" "$tree/$name"
     strip "$tree/$name"
 done
-cp configs/*.toml "$tree/configs"
 cp benches/*.sh benches/probe.cu "$tree/benches"
 cp benches/peers/*.py "$tree/benches/peers"
 

@@ -40,7 +40,7 @@ pub(crate) fn precisions() -> Vec<&'static str> {
 /// The repository: where this was built, or the current folder on a machine that it was carried to.
 pub(crate) fn root() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    if built.join("configs").is_dir() {
+    if built.join("benches").is_dir() {
         built
     } else {
         PathBuf::from(".")

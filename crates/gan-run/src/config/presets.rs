@@ -1,4 +1,4 @@
-//! The presets: the configurations of `configs/`, which come with the program.
+//! The presets: the configurations of `presets/`, which come with the program.
 
 use crate::problem::Problem;
 use crate::text::nearest_word;
@@ -16,7 +16,7 @@ macro_rules! presets {
     ($($name:literal),+ $(,)?) => {
         &[$(Preset {
             name: $name,
-            text: include_str!(concat!("../../../../configs/", $name, ".toml")),
+            text: include_str!(concat!("../../presets/", $name, ".toml")),
         }),+]
     };
 }
