@@ -15,6 +15,7 @@ use gan_run::problem::{Cause, Problem};
 
 use commands::data::{self, DataArgs};
 use commands::evaluate::{self, EvaluateArgs};
+use commands::export::{self, ExportArgs};
 use commands::figure::{self, FigureArgs};
 use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
@@ -44,6 +45,8 @@ enum Command {
     Sample(SampleArgs),
     /// Measure how good the samples of a run or a checkpoint are, beside controls.
     Evaluate(EvaluateArgs),
+    /// Write a player for other programs: as a graph of ONNX, or its tensors for PyTorch and NumPy.
+    Export(ExportArgs),
     /// Draw one of the paper's figures: 1, the game in one dimension; 2, samples beside the training
     /// records that are nearest; 3, the way from one latent to another. Or the samples of a run in
     /// motion.
@@ -95,6 +98,7 @@ fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Data(args) => data::run(&args, Output::Text),
         Command::Sample(args) => sample::run(&args, Output::Text),
         Command::Evaluate(args) => evaluate::run(&args, Output::of_flag(args.json)),
+        Command::Export(args) => export::run(&args, Output::Text),
         Command::Info(args) => info::run(&args, Output::of_flag(args.json)),
         Command::Figure(args) => figure::run(&args, Output::Text),
         Command::Presets(args) => presets::run(&args, Output::Text),

@@ -212,27 +212,58 @@ fn npy_header(kind: &str, shape: &str) -> Vec<u8> {
 }
 
 fn write_npz(file: &mut impl Write, contents: Contents<'_>, next: &mut Next<'_>) -> io::Result<()> {
-    let other = |error: rawzip::Error| io::Error::other(error.to_string());
     let mut archive = ZipArchiveWriter::new(file);
-    let names = [Some(NAME), contents.labels.and(Some(LABELS))];
-    for name in names.into_iter().flatten() {
-        let file = format!("{name}.npy");
-        let builder = archive
-            .new_file(&file)
-            .compression_method(CompressionMethod::STORE);
-        let (mut entry, config) = builder.start().map_err(other)?;
-        let mut member = config.wrap(&mut entry);
-        match contents.labels.filter(|_| name == LABELS) {
-            None => write_npy(&mut member, contents, next)?,
-            Some(labels) => {
-                member.write_all(&npy_header("|u1", &format!("{},", labels.len())))?;
-                member.write_all(labels)?;
-            }
-        }
-        let (_, descriptor) = member.finish().map_err(other)?;
-        entry.finish(descriptor).map_err(other)?;
+    add_array(&mut archive, NAME, |mut member| {
+        write_npy(&mut member, contents, next)
+    })?;
+    if let Some(labels) = contents.labels {
+        add_array(&mut archive, LABELS, |member| {
+            member.write_all(&npy_header("|u1", &format!("{},", labels.len())))?;
+            member.write_all(labels)
+        })?;
     }
-    archive.finish().map_err(other)?.flush()
+    archive.finish().map_err(of_archive)?.flush()
+}
+
+/// Writes arrays of 32-bit numbers, each a name, a shape and its bytes, as an `.npz` file.
+///
+/// # Errors
+/// The answer of `file`.
+pub fn write_arrays(
+    file: &mut impl Write,
+    arrays: &[(String, Vec<usize>, Vec<u8>)],
+) -> io::Result<()> {
+    let mut archive = ZipArchiveWriter::new(file);
+    for (name, shape, bytes) in arrays {
+        let shape: String = shape.iter().map(|axis| format!("{axis},")).collect();
+        add_array(&mut archive, name, |member| {
+            member.write_all(&npy_header("<f4", &shape))?;
+            member.write_all(bytes)
+        })?;
+    }
+    archive.finish().map_err(of_archive)?.flush()
+}
+
+/// Adds the array `name` to an `.npz` file.
+fn add_array<W: Write>(
+    archive: &mut ZipArchiveWriter<W>,
+    name: &str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let file = format!("{name}.npy");
+    let builder = archive
+        .new_file(&file)
+        .compression_method(CompressionMethod::STORE);
+    let (mut entry, config) = builder.start().map_err(of_archive)?;
+    let mut member = config.wrap(&mut entry);
+    write(&mut member)?;
+    let (_, descriptor) = member.finish().map_err(of_archive)?;
+    entry.finish(descriptor).map_err(of_archive)?;
+    Ok(())
+}
+
+fn of_archive(error: rawzip::Error) -> io::Error {
+    io::Error::other(error.to_string())
 }
 
 /// The crate of the format writes tensors that are in memory, and its header is short.
@@ -404,5 +435,25 @@ mod tests {
         let permissions = |path: &Path| std::fs::metadata(path).unwrap().permissions();
         assert_eq!(permissions(&path), permissions(&plain));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn arrays_of_an_npz_file_are_read_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let bytes = |values: &[f32]| values.iter().flat_map(|it| it.to_le_bytes()).collect();
+        let values: Vec<f32> = (0..60).map(|it| it as f32).collect();
+        let arrays = [
+            ("bias".to_owned(), vec![2], bytes(&[7.0, 8.0])),
+            ("weight".to_owned(), vec![30, 2], bytes(&values)),
+        ];
+        replace_file(&path, |file| write_arrays(file, &arrays)).unwrap();
+        let mut config = crate::DataConfig::new(format!("{}:weight", path.display()));
+        config.normalize = crate::Normalize::None;
+        config.split = Some(crate::Split::Tail);
+        let data = crate::load(&config, 1).unwrap();
+        let mut found = vec![0.0_f32; 2];
+        data.records.copy_row(29, &mut found);
+        assert_eq!((data.records.rows(), &found[..]), (30, &values[58..]));
     }
 }

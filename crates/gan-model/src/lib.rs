@@ -46,6 +46,7 @@ mod config;
 mod data;
 mod diversity;
 mod heads;
+mod layers;
 mod metrics;
 mod mlp;
 mod penalty;
@@ -68,6 +69,7 @@ pub use gan_kernels::{
     ActivationKind, Affine, Backend, BackendError, ByteScale, Momentum, Native, Prior, Records,
     RecordsError, Values,
 };
+pub use layers::LayerValues;
 pub use metrics::Metrics;
 pub use mlp::{InputDropout, LayerSpec, Mlp, Optimizer, Pass, Tape};
 pub use sample::Sampler;

@@ -116,6 +116,16 @@ impl Calibrated {
         }
     }
 
+    /// A summand for each logit, and 0 for a scalar.
+    pub(crate) fn summands(&self) -> &[f64] {
+        &self.summands
+    }
+
+    /// The ranks of each scalar.
+    pub(crate) fn ranks(&self) -> &[Ranks] {
+        &self.ranks
+    }
+
     /// Samples number `first .. first + count` of `seed`, row-major.
     ///
     /// # Errors
@@ -245,11 +255,11 @@ fn softmax(logits: &[f32], summands: &[f64]) -> Vec<f64> {
 }
 
 /// The ranks of a scalar among the draws.
-struct Ranks {
+pub(crate) struct Ranks {
     /// The draws' scalars, sorted, each once.
-    scalars: Vec<f32>,
+    pub(crate) scalars: Vec<f32>,
     /// The share of the draws below each, with half of its own.
-    ranks: Vec<f64>,
+    pub(crate) ranks: Vec<f64>,
 }
 
 impl Ranks {

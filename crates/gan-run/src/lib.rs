@@ -52,6 +52,7 @@ pub mod device;
 pub mod diagnosis;
 pub mod evaluation;
 pub mod event;
+pub mod export;
 mod given;
 pub mod model;
 pub mod pictures;

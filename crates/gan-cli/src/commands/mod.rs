@@ -2,6 +2,7 @@
 
 pub(crate) mod data;
 pub(crate) mod evaluate;
+pub(crate) mod export;
 pub(crate) mod figure;
 pub(crate) mod info;
 pub(crate) mod presets;

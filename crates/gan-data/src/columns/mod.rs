@@ -76,6 +76,13 @@ impl ColumnEncoding {
         &self.values
     }
 
+    /// Order statistics of the training records' values that are no levels, statistic i of n at the
+    /// rank (i + 1/2) / n; none where all values are levels.
+    #[must_use]
+    pub fn order(&self) -> &[f64] {
+        &self.order
+    }
+
     /// The share of blanks among the training records, if there are any.
     #[must_use]
     pub fn blanks(&self) -> Option<f64> {

@@ -293,15 +293,18 @@ pub(crate) fn time(cell: &str, pattern: &str) -> Option<f64> {
     Some(days as f64 * DAY + seconds(time.time()))
 }
 
+/// The days or seconds between values that `pattern` can tell apart; none if it tells all apart.
+pub(crate) fn time_step(pattern: &str) -> Option<f64> {
+    match pattern {
+        fraction if fraction.contains("%.f") => None,
+        minutes if minutes.contains("%H") && !minutes.contains("%S") => Some(60.0),
+        _ => Some(1.0),
+    }
+}
+
 /// `value` as far as `pattern` tells it from others.
 pub(crate) fn round_time(value: f64, pattern: &str) -> f64 {
-    match pattern {
-        fraction if fraction.contains("%.f") => value,
-        minutes if minutes.contains("%H") && !minutes.contains("%S") => {
-            (value / 60.0).round() * 60.0
-        }
-        _ => value.round(),
-    }
+    time_step(pattern).map_or(value, |step| (value / step).round() * step)
 }
 
 /// A cell of `value`, as [`time`] reads it; the nearest one that the calendar has.

@@ -55,6 +55,19 @@ impl Style {
         }
     }
 
+    /// Factor and divisor of a value under which those that the style can tell apart are the whole
+    /// numbers; none where it can tell all apart.
+    #[must_use]
+    pub fn rounding(&self) -> Option<[f64; 2]> {
+        match self {
+            Self::Number(style) => style
+                .decimals()
+                .map(|digits| [10f64.powi(digits as i32), 1.0]),
+            Self::Truth(_) | Self::Category(_) => Some([1.0, 1.0]),
+            Self::Time(pattern) => cell::time_step(pattern).map(|step| [1.0, step]),
+        }
+    }
+
     /// `value`, which has been rounded, as a cell.
     #[must_use]
     pub fn write(&self, value: f64) -> String {
