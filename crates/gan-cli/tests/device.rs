@@ -72,6 +72,21 @@ fn instructions_are_chosen_by_the_environment_and_give_the_samples_that_the_help
 }
 
 #[test]
+fn variables_stand_for_flags_that_are_not_given() {
+    let folder = Folder::new();
+    folder.run("train tiny.toml --out run --steps 3").exits(0);
+    for (variable, value, flag) in [
+        ("GAN_DEVICE", "abacus", "--device <DEVICE>"),
+        ("GAN_THREADS", "0", "--threads <N>"),
+    ] {
+        let with = |line: &str| folder.run_under(&[(variable, value)], line);
+        with("sample run").exits(2).complains(&[value, flag]);
+    }
+    let with = |line: &str| folder.run_under(&[("GAN_DEVICE", "abacus")], line);
+    with("sample run --device cpu --out a.npy").exits(0);
+}
+
+#[test]
 fn runtime_that_is_not_linked_names_its_feature() {
     let folder = Folder::new();
     for (runtime, is_linked) in [

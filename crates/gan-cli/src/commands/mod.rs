@@ -27,15 +27,15 @@ const EXPERTS: &str = "For experts";
 pub(crate) struct DeviceArgs {
     /// Device that computes: auto, cpu, or a GPU as cuda, hip, vulkan or wgpu, with a number as in
     /// cuda:1; auto is the first hardware GPU, otherwise the CPU.
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    #[arg(long, value_name = "DEVICE", env = "GAN_DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(crate) device: DeviceChoice,
     /// How factors of matrix products are rounded; the CPU has f32, and on some processors bf16.
     #[arg(long, value_parser = precision(), default_value_t, hide_short_help = true,
           help_heading = EXPERTS)]
     pub(crate) precision: PrecisionChoice,
     /// CPU threads [default: all]; the numbers do not depend on it.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, hide_short_help = true,
-          help_heading = EXPERTS,
+    #[arg(long, value_name = "N", env = "GAN_THREADS", allow_negative_numbers = true,
+          hide_short_help = true, help_heading = EXPERTS,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     pub(crate) threads: Option<usize>,
 }
