@@ -19,6 +19,7 @@ use commands::export::{self, ExportArgs};
 use commands::figure::{self, FigureArgs};
 use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
+use commands::report::{self, ReportArgs};
 use commands::sample::{self, SampleArgs};
 use commands::train::{self, TrainArgs};
 use output::Output;
@@ -51,6 +52,8 @@ enum Command {
     /// records that are nearest; 3, the way from one latent to another. Or the samples of a run in
     /// motion.
     Figure(FigureArgs),
+    /// Write a page about a run, or about several side by side: one file to hand out.
+    Report(ReportArgs),
     /// Say what a run or a checkpoint is; without one, what this machine offers.
     Info(InfoArgs),
     /// List the presets, or print one as TOML to start from.
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Sample(args) => sample::run(&args, Output::Text),
         Command::Evaluate(args) => evaluate::run(&args, Output::of_flag(args.json)),
         Command::Export(args) => export::run(&args, Output::Text),
+        Command::Report(args) => report::run(&args, Output::Text),
         Command::Info(args) => info::run(&args, Output::of_flag(args.json)),
         Command::Figure(args) => figure::run(&args, Output::Text),
         Command::Presets(args) => presets::run(&args, Output::Text),

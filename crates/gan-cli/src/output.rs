@@ -4,10 +4,10 @@
 //! Names and texts come from files, which come from anywhere, so nothing here passes on what a
 //! terminal would obey.
 
-use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use console::Term;
+use gan_run::text::{printable, replace_obeyed};
 use serde::Serialize;
 
 /// Writes messages and events, for the reader of stdout.
@@ -67,38 +67,10 @@ impl Output {
             && let Ok(text) = serde_json::to_string(event)
         {
             // Within strings, where alone they can be, JSON has its own words for these.
-            let text = replaced(&text, |c| format!("\\u{:04x}", u32::from(c)));
+            let text = replace_obeyed(&text, |c| format!("\\u{:04x}", u32::from(c)));
             let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
     }
-}
-
-/// True for what a terminal obeys rather than shows: control characters, and the signs that turn
-/// the direction of a text.
-fn is_obeyed(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns
-}
-
-/// `text` with `word` of each character that a terminal obeys in its place.
-fn replaced(text: &str, word: impl Fn(char) -> String) -> Cow<'_, str> {
-    if !text.contains(is_obeyed) {
-        return text.into();
-    }
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match is_obeyed(c) {
-            true => shown += &word(c),
-            false => shown.push(c),
-        }
-    }
-    shown.into()
-}
-
-/// `text` as one line that a terminal shows and does not obey: an escape character is `\u{1b}`.
-fn printable(text: &str) -> Cow<'_, str> {
-    replaced(text, |c| c.escape_default().to_string())
 }
 
 /// Text as it is, such as a file.
@@ -137,19 +109,10 @@ mod tests {
 
     #[test]
     fn nothing_that_a_terminal_obeys_is_passed_on() {
-        for (text, expected) in [
-            ("28×28, p̂ “x”", "28×28, p̂ “x”"),
-            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
-            ("a\rb\nc\td", "a\\rb\\nc\\td"),
-            ("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}"),
-            ("\u{202e}gnp.a", "\\u{202e}gnp.a"),
-        ] {
-            assert_eq!(printable(text), expected);
-        }
         let two = indented("lost\u{1b}[2J\nhint: type this");
         assert_eq!(two, "lost\\u{1b}[2J\n  hint: type this");
         let json = serde_json::to_string("\u{9b}\u{1b}\u{202e}").unwrap();
-        let shown = replaced(&json, |c| format!("\\u{:04x}", u32::from(c)));
+        let shown = replace_obeyed(&json, |c| format!("\\u{:04x}", u32::from(c)));
         assert!(shown.is_ascii(), "{shown}");
         let back: String = serde_json::from_str(&shown).unwrap();
         assert_eq!(back, "\u{9b}\u{1b}\u{202e}");

@@ -19,6 +19,7 @@ fn train_resume_sample_info_round_trip() {
         "config.toml",
         "metrics.jsonl",
         "losses.svg",
+        "report.html",
         "run.log",
         "samples/step-000300.png",
         "checkpoints/step-000300.safetensors",
@@ -326,7 +327,7 @@ fn overwrite_removes_what_the_program_wrote_and_nothing_else() {
     let expected = "\
         checkpoints/mine.safetensors checkpoints/step-000000.safetensors \
         checkpoints/step-000010.safetensors config.toml evaluation/step-000020/n.md losses.svg \
-        metrics.jsonl notes.tmp run.log samples/photo.png samples/step-000010.png";
+        metrics.jsonl notes.tmp report.html run.log samples/photo.png samples/step-000010.png";
     assert_eq!(folder.list("run"), expected);
     for file in theirs {
         assert_eq!(folder.read(&format!("run/{file}")), "theirs", "{file}");

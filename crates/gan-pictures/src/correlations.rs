@@ -63,7 +63,9 @@ impl CorrelationMaps<'_> {
         }
         for (index, map) in self.maps.iter().enumerate() {
             let corner = [MARGIN + names + step * index as f64, top];
-            drawing.text([corner[0], 44.0], Anchor::Start, SIZE, INK, map.name);
+            // Few columns leave little room for it.
+            let size = SIZE * ((step - 8.0) / text_width(map.name, SIZE)).min(1.0);
+            drawing.text([corner[0], 44.0], Anchor::Start, size, INK, map.name);
             for (column, name) in self.columns.iter().enumerate() {
                 let x = corner[0] + cell * (column as f64 + 0.5) + 0.35 * letters;
                 let name = fitting(name, letters, NAMES);

@@ -53,7 +53,7 @@ pub use frame::Frame;
 pub use histograms::{Histogram, HistogramValues, Histograms};
 pub use legend::{Swatch, legend};
 #[cfg(feature = "png")]
-pub use pixels::PictureError;
+pub use pixels::{PictureError, png_within};
 pub use scatter::{Scatter, Surface};
 #[cfg(feature = "png")]
 pub use sheet::{ImageRows, image, sheet_of_images};

@@ -131,12 +131,52 @@ impl Pixels {
         })
     }
 
+    /// Means of four pixels each; of two or one at an edge that is left over.
+    fn halved(&self) -> Self {
+        let [width, height] = [self.width, self.height].map(|side| side.div_ceil(2));
+        let mut rgb = Vec::with_capacity(3 * width * height);
+        for y in 0..height {
+            for x in 0..width {
+                for color in 0..3 {
+                    let (mut sum, mut count) = (0, 0);
+                    for y in 2 * y..(2 * y + 2).min(self.height) {
+                        for x in 2 * x..(2 * x + 2).min(self.width) {
+                            sum += u32::from(self.rgb[3 * (y * self.width + x) + color]);
+                            count += 1;
+                        }
+                    }
+                    rgb.push(((sum + count / 2) / count) as u8);
+                }
+            }
+        }
+        Self { width, height, rgb }
+    }
+
     /// The pixels as a PNG file.
     ///
     /// # Errors
     /// If there are none, or not as many as width and height say.
     pub(crate) fn to_png(&self) -> Result<Vec<u8>, PictureError> {
         encode(self.width, self.height, png::ColorType::Rgb, &self.rgb)
+    }
+}
+
+/// The picture in a PNG `file` as one of at most `most` bytes: as it is, or with half as many pixels
+/// in each direction as often as that takes, down to a single one.
+///
+/// # Errors
+/// If it is none, or too large to be read.
+pub fn png_within(file: &[u8], most: usize) -> Result<Vec<u8>, PictureError> {
+    if file.len() <= most {
+        return Ok(file.to_vec());
+    }
+    let mut pixels = Pixels::from_png(file)?;
+    loop {
+        pixels = pixels.halved();
+        let file = pixels.to_png()?;
+        if file.len() <= most || pixels.width.max(pixels.height) == 1 {
+            return Ok(file);
+        }
     }
 }
 
@@ -205,6 +245,41 @@ mod tests {
         assert_eq!(at(92, 20), [0, 255, 0]);
         // Enlarged pixels have sharp edges.
         assert_eq!([at(107, 8)[0], at(108, 8)[0], at(112, 8)[0]], [0, 100, 255]);
+    }
+
+    #[test]
+    fn large_picture_is_made_to_fit() {
+        let mut state = 1_u64;
+        let mut noise = |_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        };
+        let (width, height) = (61, 40);
+        let rgb: Vec<u8> = (0..3 * width * height).map(&mut noise).collect();
+        let pixels = Pixels { width, height, rgb };
+        let file = pixels.to_png().unwrap();
+        assert_eq!(png_within(&file, file.len()).unwrap(), file);
+        for (most, expected) in [
+            (file.len() - 1, [31, 20]),
+            (file.len() / 8, [16, 10]),
+            (0, [1, 1]),
+        ] {
+            let small = png_within(&file, most).unwrap();
+            assert!(small.len() <= most.max(100), "{} bytes", small.len());
+            let small = Pixels::from_png(&small).unwrap();
+            assert_eq!([small.width, small.height], expected);
+        }
+        // The mean of a left-over edge is that of its own pixels.
+        let rgb = [0, 90, 30].into_iter().flat_map(|grey| [grey; 3]).collect();
+        let three = Pixels {
+            width: 3,
+            height: 1,
+            rgb,
+        };
+        assert_eq!(three.halved().rgb, [45, 45, 45, 30, 30, 30]);
+        assert!(png_within(b"no picture", 1).is_err());
     }
 
     #[test]

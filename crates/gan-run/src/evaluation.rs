@@ -1,9 +1,10 @@
-//! The metrics of `gan-eval` on a device.
+//! The metrics of `gan-eval` on a device, and their numbers in words.
 
-use gan_eval::{Caller, EvalError, Finding, Nearest, Points, Section, Subject};
+use gan_eval::{Caller, EvalError, Finding, Nearest, Points, Row, Section, Subject, Uncertainty};
 use gan_kernels::BackendError;
 
 use crate::device::Device;
+use crate::text::{decimals_of_error, four_digits};
 
 /// [`gan_eval::evaluate`] on `device`.
 ///
@@ -35,5 +36,18 @@ pub fn nearest(
         Device::Cpu(native) => gan_eval::nearest(native, queries, among, count),
         #[cfg(feature = "gpu")]
         Device::Gpu(cube) => gan_eval::nearest(cube, queries, among, count),
+    }
+}
+
+/// The number of a row with its uncertainty: `225.3 ± 1.9`.
+#[must_use]
+pub fn value_in_words(row: &Row) -> String {
+    match row.uncertainty {
+        Some(Uncertainty::StandardError(error)) => {
+            let digits = decimals_of_error(error);
+            format!("{:.digits$} ± {error:.digits$}", row.value)
+        }
+        Some(Uncertainty::PValue(p)) => format!("{} (p {p:.3})", four_digits(row.value)),
+        None => four_digits(row.value),
     }
 }

@@ -187,6 +187,9 @@ pub struct Done<'a> {
     /// The curves.
     #[serde(skip)]
     pub curves: &'a Path,
+    /// The page about the run, if it could be written.
+    #[serde(skip)]
+    pub report: Option<&'a Path>,
     /// The last checkpoint.
     #[serde(serialize_with = "path_as_text")]
     pub checkpoint: &'a Path,

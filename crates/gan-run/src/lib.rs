@@ -62,6 +62,7 @@ mod probe;
 pub mod problem;
 mod reading;
 pub mod record;
+pub mod report;
 pub mod run_data;
 pub mod run_dir;
 mod stopping;

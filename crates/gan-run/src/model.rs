@@ -93,6 +93,19 @@ impl Model {
         })
     }
 
+    /// Numbers of parameters of G and of D.
+    #[must_use]
+    pub fn parameter_counts(&self) -> [usize; 2] {
+        let mut counts = [0; 2];
+        for (name, [rows, cols]) in self.checkpoint.tensors() {
+            // A player's parameters and not what its optimiser keeps.
+            if !name.contains(".moment") {
+                counts[usize::from(name.starts_with("discriminator."))] += rows * cols;
+            }
+        }
+        counts
+    }
+
     /// The generator, on `device`; one of a mixed table gives each level its share and each number
     /// its distribution among the training records.
     ///

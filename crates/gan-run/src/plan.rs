@@ -289,12 +289,13 @@ impl Plan {
             }
         };
         let step = trainer.steps_done();
-        // The last picture, which follows the checkpoint, may be what is left to do.
+        // The last picture and the report, which follow the checkpoint, may be what is left to do.
         let is_learnt = shown
             .checks
             .is_some_and(|checks| checks.are_over(pace.patience));
         let is_last = step == pace.total || is_learnt;
-        let is_done = step > pace.total || (is_last && dir.samples(step).exists());
+        let is_shown = dir.samples(step).exists() && run_dir::report(dir.path()).exists();
+        let is_done = step > pace.total || (is_last && is_shown);
         if resumed && is_done {
             return Err(nothing_left(dir.path(), step, precision));
         }

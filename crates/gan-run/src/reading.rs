@@ -46,6 +46,10 @@ pub(crate) struct Reading {
     pub(crate) modes: Option<f64>,
     /// Share of samples close to a mode.
     pub(crate) high_quality: Option<f64>,
+    /// Area under the ROC curve of telling samples of a mixed table from held-out records.
+    pub(crate) told_apart: Option<f64>,
+    /// The same of training records.
+    pub(crate) told_from_training: Option<f64>,
     /// Values of discrete columns that hardly occur among the samples.
     pub(crate) lost_values: Option<Vec<ValueShare>>,
 }

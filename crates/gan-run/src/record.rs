@@ -302,6 +302,20 @@ impl RecordInfo {
     }
 }
 
+/// The form of a record, in words.
+#[must_use]
+pub fn shape_in_words(shape: &RecordShape) -> String {
+    if let Some([height, width, channels]) = shape.image() {
+        let kind = if channels == 3 { "colour " } else { "" };
+        return format!("{height}×{width} {kind}images");
+    }
+    match shape.columns().as_deref() {
+        Some([name]) => format!("1 column: {name}"),
+        Some(names) => format!("{} columns: {}", names.len(), names.join(", ")),
+        None => "numbers in columns without names".into(),
+    }
+}
+
 /// SHA-256 of the records `train` of a mixed table in the user's units, which are fewer numbers than
 /// the players see.
 fn fingerprint_of_table(rows: &UserRows, train: Range<usize>) -> String {
@@ -401,6 +415,24 @@ mod tests {
             assert!(message.contains(found), "{message}");
             assert!(message.contains("expected 6"), "{message}");
         }
+    }
+
+    #[test]
+    fn shapes_are_said_in_words() {
+        let image = |channels| RecordShape::Image {
+            height: 28,
+            width: 20,
+            channels,
+        };
+        assert_eq!(shape_in_words(&image(1)), "28×20 images");
+        assert_eq!(shape_in_words(&image(3)), "28×20 colour images");
+        let table = |columns| RecordShape::Vector {
+            columns,
+            double: false,
+        };
+        let columns = Some(["a", "b", "c"].map(String::from).to_vec());
+        assert_eq!(shape_in_words(&table(columns)), "3 columns: a, b, c");
+        assert!(shape_in_words(&table(None)).starts_with("numbers"));
     }
 
     #[test]

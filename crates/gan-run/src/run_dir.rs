@@ -3,6 +3,7 @@
 //! Files are written beside their place and renamed, so that a reader finds the old one or the whole
 //! new one, whenever the program ends.
 
+mod look;
 mod own;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -13,6 +14,8 @@ use std::time::SystemTime;
 use crate::problem::Problem;
 use crate::reading;
 use crate::text::shell_word;
+pub use look::{all, is_training, open_own, told_by};
+pub(crate) use look::{config_text, evaluation_pictures, evaluations, last_log_line};
 use own::{Found, found, is_half_written, is_own, is_step};
 
 /// The folder of runs without `--out`.
@@ -22,6 +25,7 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const LOSSES: &str = "losses.svg";
 const LOG: &str = "run.log";
+const REPORT: &str = "report.html";
 const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
 const EVALUATION: &str = "evaluation";
@@ -138,7 +142,7 @@ impl RunDir {
         }
         let _ = fs::remove_dir(self.path.join(EVALUATION));
         clear_folder(&self.path.join(SAMPLES), SAMPLES)?;
-        for file in [METRICS, LOSSES] {
+        for file in [METRICS, LOSSES, REPORT] {
             absent_is_fine(fs::remove_file(self.path.join(file)))?;
         }
         clear_folder(&self.path.join(CHECKPOINTS), CHECKPOINTS)?;
@@ -208,6 +212,11 @@ impl RunDir {
     /// The curves.
     pub(crate) fn losses(&self) -> PathBuf {
         self.path.join(LOSSES)
+    }
+
+    /// Removes the report, which is of the run as it was when it ended last.
+    pub(crate) fn remove_report(&self) {
+        let _ = fs::remove_file(report(&self.path));
     }
 
     /// The picture of samples after `step` iterations.
@@ -347,6 +356,17 @@ pub fn make_folder_of(path: &Path) -> Result<(), Problem> {
 /// True if `path` is the directory of a run.
 fn is_run(path: &Path) -> bool {
     matches!(found(path), Ok(Found::Run))
+}
+
+/// Checks that `path` is the directory of a run.
+///
+/// # Errors
+/// If it is none.
+pub(crate) fn check_is_run(path: &Path) -> Result<(), Problem> {
+    match is_run(path) {
+        true => Ok(()),
+        false => Err(not_a_run(path)),
+    }
 }
 
 /// What is in `path`, if a new run may take its place.
@@ -496,6 +516,11 @@ pub fn each_reading(run: &Path, mut take: impl FnMut(serde_json::Value)) -> Opti
         Ok(damage) => damage.warning(&path),
         Err(error) => Some(format!("{}: cannot be read: {error}", path.display())),
     }
+}
+
+/// The report of a run.
+pub fn report(run: &Path) -> PathBuf {
+    run.join(REPORT)
 }
 
 /// The rest of the last line in the log of a run that has `mark` in it.

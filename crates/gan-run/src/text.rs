@@ -1,5 +1,6 @@
 //! Numbers, durations, words and paths as people read and type them.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 pub use gan_eval::thousands;
@@ -86,6 +87,35 @@ pub fn excerpt(text: &str) -> String {
     }
 }
 
+/// True for what a terminal or a page obeys rather than shows: control characters, and the signs that
+/// turn the direction of a text.
+fn is_obeyed(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
+}
+
+/// `text` with `word` of each character that would be obeyed rather than shown in its place.
+pub fn replace_obeyed(text: &str, word: impl Fn(char) -> String) -> Cow<'_, str> {
+    if !text.contains(is_obeyed) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_obeyed(c) {
+            true => shown += &word(c),
+            false => shown.push(c),
+        }
+    }
+    shown.into()
+}
+
+/// `text` as one line that is shown and not obeyed: an escape character is `\u{1b}`.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    replace_obeyed(text, |c| c.escape_default().to_string())
+}
+
 /// Bytes of a digest as two digits each.
 #[must_use]
 pub fn hexadecimal(digest: &[u8]) -> String {
@@ -146,15 +176,18 @@ pub fn path_as_text_if_any<S: Serializer>(
 #[must_use]
 pub fn shell_word(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
-    let Some(text) = path
-        .to_str()
-        .filter(|text| !text.contains(char::is_control))
-    else {
+    let Some(text) = path.to_str().filter(|text| !text.contains(is_obeyed)) else {
         let quoted = bytes.utf8_chunks().map(|chunk| {
             let escape = |byte: &u8| format!("\\x{byte:02x}");
             let letter = |c: char| match c {
                 '\'' | '\\' => format!("\\{c}"),
-                c if c.is_ascii_control() => escape(&(c as u8)),
+                c if is_obeyed(c) => {
+                    let mut bytes = [0; 4];
+                    c.encode_utf8(&mut bytes)
+                        .bytes()
+                        .map(|byte| escape(&byte))
+                        .collect()
+                }
                 c => c.to_string(),
             };
             let invalid = chunk.invalid().iter().map(escape);
@@ -197,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_is_obeyed_is_passed_on() {
+        for (text, expected) in [
+            ("28×28, p̂ “x”", "28×28, p̂ “x”"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("a\rb\nc\td", "a\\rb\\nc\\td"),
+            ("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}"),
+            ("\u{202e}gnp.a", "\\u{202e}gnp.a"),
+        ] {
+            assert_eq!(printable(text), expected);
+        }
+    }
+
+    #[test]
     fn durations_read_like_a_clock() {
         assert_eq!(duration(4.54), "4.5 s");
         assert_eq!(duration(62.0), "1:02");
@@ -227,6 +273,7 @@ mod tests {
         assert_eq!(shell_word(Path::new("it's")), r"'it'\''s'");
         assert_eq!(shell_word(Path::new("a;b")), "'a;b'");
         assert_eq!(shell_word(Path::new("a\n'b")), r"$'a\x0a\'b'");
+        assert_eq!(shell_word(Path::new("\u{202e}ä")), r"$'\xe2\x80\xaeä'");
         #[cfg(unix)]
         {
             use std::os::unix::ffi::OsStrExt;

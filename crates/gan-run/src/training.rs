@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gan_eval::Modes;
 use gan_kernels::{Backend, BackendError, Monitor, MonitorSums};
 use gan_model::{Checkpoint, LossConfig, Trainer};
-use gan_pictures::{Event as CurvesEvent, Surface};
+use gan_pictures::Surface;
 use tracing::{error, info, warn};
 
 use crate::config::{Pace, RunConfig};
@@ -20,6 +20,7 @@ use crate::probe::{self, Probe};
 use crate::problem::{Problem, device_hint};
 use crate::reading::Reading;
 use crate::record::RecordInfo;
+use crate::report;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
 use crate::stopping::{CHECKS, Checks, Judge};
 use crate::text::shell_word;
@@ -136,6 +137,7 @@ impl<'a, B: Backend> Training<'a, B> {
         let checks = judge.map(|judge| shown.checks.unwrap_or_else(|| judge.checks()));
         let config_text = config.to_toml()?;
         dir.rewind(step);
+        dir.remove_report();
         // The program may have ended between a checkpoint and the end of an older one.
         let best = checks.map(|checks| checks.best);
         dir.prune_checkpoints(config.run.keep_checkpoints, best);
@@ -203,6 +205,15 @@ impl<'a, B: Backend> Training<'a, B> {
     /// If an objective or a parameter is no longer finite, or something cannot be written; the
     /// last good checkpoint stays.
     pub(crate) fn play(&mut self) -> Result<Ending, Problem> {
+        let ended = self.play_on();
+        if ended.is_err() {
+            // What is wrong is told by the error.
+            let _ = self.report();
+        }
+        ended
+    }
+
+    fn play_on(&mut self) -> Result<Ending, Problem> {
         let (pace, total) = (self.pace, self.pace.total);
         let due = |step: u64, every: u64| every > 0 && step.is_multiple_of(every);
         let first = self.trainer.steps_done();
@@ -530,13 +541,26 @@ impl<'a, B: Backend> Training<'a, B> {
 
     fn draw_curves(&self) -> Result<(), Problem> {
         let title = self.dir.path().display().to_string();
-        let findings = self.diagnosis.findings().iter().map(|finding| CurvesEvent {
-            x: finding.since as f64,
-            name: finding.kind.label(),
-        });
-        let curves = pictures::curves(&self.readings, findings.collect(), &title);
+        let curves = pictures::curves(&self.readings, self.diagnosis.findings(), &title);
         self.dir
             .replace(&self.dir.losses(), curves.to_svg().as_bytes())
+    }
+
+    /// Writes the report of the run as it is now, at its end.
+    fn report(&self) -> Result<PathBuf, Problem> {
+        let written = report::write_at_end(self.dir.path());
+        written.inspect_err(|problem| warn!("{problem}"))
+    }
+
+    /// The same; a run whose report cannot be written has not failed.
+    fn report_or_warn(&mut self) -> Option<PathBuf> {
+        let written = self.report();
+        let warning = |problem| {
+            let run = shell_word(self.dir.path());
+            let text = format!("{problem}; to make the report later: gan-cli report {run}");
+            self.observer.event(&Event::Warning { text });
+        };
+        written.map_err(warning).ok()
     }
 
     /// Saves what is there, since the observer wants to stop.
@@ -546,6 +570,7 @@ impl<'a, B: Backend> Training<'a, B> {
         self.save()?;
         self.draw_curves()?;
         info!("interrupted after step {step}");
+        self.report_or_warn();
         self.observer.event(&Event::Interrupted {
             step,
             steps: self.pace.total,
@@ -560,8 +585,9 @@ impl<'a, B: Backend> Training<'a, B> {
         let session_seconds = self.started.elapsed().as_secs_f64();
         let samples = self.pictured_step.map(|step| self.dir.samples(step));
         let findings: Vec<Finding> = self.diagnosis.open().collect();
-        let of = |finding: &Finding| remedy(finding.kind, &self.config);
         info!("done: {step} steps");
+        let report = self.report_or_warn();
+        let of = |finding: &Finding| remedy(finding.kind, &self.config);
         self.observer.event(&Event::Done(Done {
             step,
             seconds: self.seconds_before + session_seconds,
@@ -569,6 +595,7 @@ impl<'a, B: Backend> Training<'a, B> {
             run: self.dir.path(),
             samples: samples.as_deref(),
             curves: &self.dir.losses(),
+            report: report.as_deref(),
             checkpoint: &self.dir.checkpoint(step),
             quality: self.quality.as_ref(),
             best: self.checks.map(|checks| Best {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use gan_data::RecordShape;
 use gan_kernels::{INSTRUCTIONS, Native};
 use gan_run::device::{self, DeviceChoice, DeviceInfo};
 use gan_run::diagnosis::{Diagnosis, Finding};
 use gan_run::model::Model;
 use gan_run::problem::Problem;
+use gan_run::record::shape_in_words;
 use gan_run::run_dir::{self, DEVICE_MARK, EXECUTION_MARK};
 use gan_run::text::{bytes, thousands};
 use serde::Serialize;
@@ -98,14 +98,7 @@ fn machine() -> Result<Vec<Fact>, Problem> {
 
 fn model(model: &Model, output: Output) -> Vec<Fact> {
     let (checkpoint, record) = (&model.checkpoint, &model.record);
-    let mut parameters = [0usize; 2];
-    for (name, shape) in checkpoint.tensors() {
-        // A player's parameters and not what its optimiser keeps.
-        let player = usize::from(name.starts_with("discriminator."));
-        if !name.contains(".moment") {
-            parameters[player] += shape[0] * shape[1];
-        }
-    }
+    let parameters = model.parameter_counts();
     // A seed is a name and not an amount: it is there to be typed again.
     let seed = checkpoint.seed.to_string();
     let records = shape_in_words(&record.shape);
@@ -169,19 +162,6 @@ fn processor() -> String {
     model.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
-/// The form of a record, in words.
-fn shape_in_words(shape: &RecordShape) -> String {
-    if let Some([height, width, channels]) = shape.image() {
-        let kind = if channels == 3 { "colour " } else { "" };
-        return format!("{height}×{width} {kind}images");
-    }
-    match shape.columns().as_deref() {
-        Some([name]) => format!("1 column: {name}"),
-        Some(names) => format!("{} columns: {}", names.len(), names.join(", ")),
-        None => "numbers in columns without names".into(),
-    }
-}
-
 /// A device and what it can do, in words.
 fn device_in_words(device: &DeviceInfo) -> String {
     let mut words = vec![format!("{}: {}", device.name, device.description)];
@@ -235,25 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn records_and_devices_are_said_in_words() {
-        let image = |channels| RecordShape::Image {
-            height: 28,
-            width: 20,
-            channels,
-        };
-        assert_eq!(shape_in_words(&image(1)), "28×20 images");
-        assert_eq!(shape_in_words(&image(3)), "28×20 colour images");
-        let columns = Some(["a", "b", "c"].map(String::from).to_vec());
-        let table = RecordShape::Vector {
-            columns,
-            double: false,
-        };
-        assert_eq!(shape_in_words(&table), "3 columns: a, b, c");
-        let unnamed = RecordShape::Vector {
-            columns: None,
-            double: false,
-        };
-        assert!(shape_in_words(&unnamed).starts_with("numbers"));
+    fn devices_are_said_in_words() {
         let device = DeviceInfo {
             name: "wgpu:0".into(),
             description: "a rasteriser".into(),

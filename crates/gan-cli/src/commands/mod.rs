@@ -6,6 +6,7 @@ pub(crate) mod export;
 pub(crate) mod figure;
 pub(crate) mod info;
 pub(crate) mod presets;
+pub(crate) mod report;
 pub(crate) mod sample;
 pub(crate) mod train;
 

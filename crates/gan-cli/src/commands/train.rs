@@ -250,6 +250,9 @@ impl Reporter {
             out.line(format!("  samples       {}", samples.display()));
         }
         out.line(format!("  curves        {}", done.curves.display()));
+        if let Some(report) = done.report {
+            out.line(format!("  report        {}", report.display()));
+        }
         out.line(format!("  checkpoint    {}", done.checkpoint.display()));
         let extension = done.shape.image().map_or("csv", |_| "png");
         out.line(format!(

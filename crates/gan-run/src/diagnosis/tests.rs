@@ -28,6 +28,8 @@ fn healthy(index: u64, log: u64) -> Reading {
         high_quality: look(0.9),
         probe_samples: looked.then_some(256),
         lost_values: looked.then(Vec::new),
+        told_apart: None,
+        told_from_training: None,
     }
 }
 

@@ -6,13 +6,19 @@ use gan_pictures::{
     BLUE, Color, Curve, Curves, Drawing, Event, GREEN, ORANGE, Panel, Scale, Stroke,
 };
 
+use crate::diagnosis::Finding;
 use crate::reading::Reading;
 
 /// More points than this would not be seen.
 const POINTS: usize = 600;
 
-/// The curves of a run's `readings`, with a vertical line for each of `events`.
-pub(crate) fn curves(readings: &[Reading], events: Vec<Event<'_>>, title: &str) -> Drawing {
+/// The curves of a run's `readings`, with a vertical line for each of `findings`.
+pub(crate) fn curves(readings: &[Reading], findings: &[Finding], title: &str) -> Drawing {
+    let event = |finding: &Finding| Event {
+        x: finding.since as f64,
+        name: finding.kind.label(),
+    };
+    let events = findings.iter().map(event).collect();
     let curve = |name, color: Color, value: fn(&Reading) -> Option<f64>| Curve {
         name,
         stroke: Stroke::new(color, 1.4),
@@ -108,6 +114,18 @@ pub(crate) fn curves(readings: &[Reading], events: Vec<Event<'_>>, title: &str) 
                 curve("found in the samples", ORANGE, |r| r.modes_found),
             ],
         ),
+        Panel {
+            reference: Some((0.5, "1/2: not at all")),
+            ..panel(
+                "how well samples are told from records",
+                "the area under the ROC curve of a few gradient-boosted trees; below 1/2 of training \
+                 records, samples repeat them",
+                vec![
+                    curve("from held-out records", BLUE, |r| r.told_apart),
+                    curve("from training records", ORANGE, |r| r.told_from_training),
+                ],
+            )
+        },
     ];
     let curves = Curves {
         title,
@@ -115,6 +133,82 @@ pub(crate) fn curves(readings: &[Reading], events: Vec<Event<'_>>, title: &str) 
         x_scale: Scale::Linear,
         panels,
         events,
+    };
+    curves.draw()
+}
+
+/// Points of all curves of a panel that compares runs.
+const COMPARED_POINTS: usize = 2400;
+/// Colours of runs; the ninth has that of the first, in dashes.
+const RUN_COLORS: [Color; 8] = [
+    BLUE,
+    ORANGE,
+    GREEN,
+    [139, 75, 179],
+    [176, 133, 42],
+    [192, 40, 60],
+    [31, 138, 143],
+    [107, 107, 107],
+];
+
+/// The curves of several runs over one another, each by the name that stands beside its readings.
+pub(crate) fn comparison(runs: &[(&str, &[Reading])]) -> Drawing {
+    let most = (COMPARED_POINTS / runs.len().max(1)).clamp(20, POINTS);
+    let panel = |title, scale, value: fn(&Reading) -> Option<f64>| Panel {
+        title,
+        note: "",
+        curves: runs
+            .iter()
+            .enumerate()
+            .map(|(at, &(name, readings))| {
+                let stroke = Stroke::new(RUN_COLORS[at % RUN_COLORS.len()], 1.4);
+                Curve {
+                    name,
+                    stroke: match at / RUN_COLORS.len() {
+                        0 => stroke,
+                        round => stroke.dashed(2.0 + 3.0 * round as f64, 3.0),
+                    },
+                    dots: false,
+                    points: thinned(readings, most, value),
+                }
+            })
+            .collect(),
+        reference: None,
+        range: None,
+        scale,
+    };
+    let panels = vec![
+        panel("value V(D, G), nats", Scale::Linear, |r| r.value),
+        panel("D(x), mean over data", Scale::Linear, |r| r.d_data),
+        panel("D(G(z)), mean over samples", Scale::Linear, |r| r.d_samples),
+        panel("G's objective", Scale::Linear, |r| r.generator_objective),
+        panel("norm of G's gradient", Scale::Logarithmic, |r| {
+            r.generator_gradient
+        }),
+        panel(
+            "distance of two samples / of two records",
+            Scale::Logarithmic,
+            |r| r.diversity,
+        ),
+        panel(
+            "distance to the nearest sample / of records",
+            Scale::Logarithmic,
+            |r| r.nearest,
+        ),
+        panel("modes found", Scale::Linear, |r| r.modes_found),
+        panel("told from held-out records", Scale::Linear, |r| {
+            r.told_apart
+        }),
+        panel("told from training records", Scale::Linear, |r| {
+            r.told_from_training
+        }),
+    ];
+    let curves = Curves {
+        title: "",
+        x_name: "iterations",
+        x_scale: Scale::Linear,
+        panels,
+        events: Vec::new(),
     };
     curves.draw()
 }
@@ -136,7 +230,7 @@ mod tests {
 
     fn svg(lines: impl Iterator<Item = serde_json::Value>) -> String {
         let readings: Vec<_> = lines.map(|line| Reading::of(&line).unwrap()).collect();
-        curves(&readings, vec![], "run").to_svg()
+        curves(&readings, &[], "run").to_svg()
     }
 
     #[test]
@@ -176,15 +270,37 @@ mod tests {
                 "generator_objective": 1.0, "d_data": 0.5, "d_samples": 0.5, "saturation": 0.1,
                 "false_negatives": 0.5, "false_positives": 0.5, "discriminator_gradient": 1.0,
                 "generator_gradient": 1.0, "modes": 8, "modes_found": 7, "nearest": nearest,
-                "diversity": diversity,
+                "diversity": diversity, "told_apart": 0.6, "told_from_training": 0.6,
             })
         }));
         assert!(
             svg.contains(">distances among") && !svg.contains("beyond the axis"),
             "{svg}"
         );
-        // A note of its own for each of the seven panels.
-        assert_eq!(svg.matches("fill=\"#6e6e6e\"").count(), 7, "{svg}");
+        // A note of its own for each of the eight panels.
+        assert_eq!(svg.matches("fill=\"#6e6e6e\"").count(), 8, "{svg}");
+    }
+
+    #[test]
+    fn runs_are_drawn_over_one_another_however_many() {
+        let readings: Vec<_> = (1..5000)
+            .map(|step| Reading {
+                step,
+                value: Some(-1.0 - 0.1 * (step % 9) as f64),
+                ..Reading::default()
+            })
+            .collect();
+        for count in [0, 1, 2, 40] {
+            let names: Vec<_> = (0..count).map(|at| format!("run {at}")).collect();
+            let runs = names.iter().map(|name| (name.as_str(), &readings[..]));
+            let svg = comparison(&runs.collect::<Vec<_>>()).to_svg();
+            for name in &names {
+                assert!(svg.contains(&format!(">{name}<")), "{name}");
+            }
+            // Other panels have no values.
+            assert!(!svg.contains("told from"), "{svg}");
+            assert!(svg.len() < 80_000, "{count} runs: {}", svg.len());
+        }
     }
 
     #[test]

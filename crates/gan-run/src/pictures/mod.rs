@@ -8,7 +8,7 @@ use gan_eval::table::Table;
 use gan_pictures::{Density, PictureError, Scatter, Surface, sheet_of_images};
 
 pub use columns::{columns_of, histograms};
-pub(crate) use curves::curves;
+pub(crate) use curves::{comparison, curves};
 
 /// Samples in a scatter plot.
 const POINTS: usize = 2000;

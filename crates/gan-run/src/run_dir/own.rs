@@ -10,9 +10,13 @@ use std::path::Path;
 use gan_model::Checkpoint;
 
 use super::{
-    CHECKPOINT_EXTENSION, CHECKPOINTS, CONFIG, EVALUATION, LOG, LOSSES, METRICS, SAMPLES, SET_ASIDE,
+    CHECKPOINT_EXTENSION, CHECKPOINTS, CONFIG, EVALUATION, LOG, LOSSES, METRICS, REPORT, SAMPLES,
+    SET_ASIDE,
 };
 use crate::config::{RunConfig, read_text};
+
+/// The pictures of an evaluation of a mixed table.
+const TABLE_PICTURES: [&str; 2] = ["columns", "correlations"];
 
 /// What is found where a run is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,7 @@ fn is_configuration(path: &Path) -> bool {
 /// the program wrote, and that is not left behind half-written.
 pub(super) fn is_own(folder: &str, name: &str) -> bool {
     match folder {
-        "" => [CONFIG, METRICS, LOSSES, LOG].contains(&name),
+        "" => [CONFIG, METRICS, LOSSES, LOG, REPORT].contains(&name),
         CHECKPOINTS => {
             let name = name.strip_suffix(SET_ASIDE).unwrap_or(name);
             let stem = name.strip_suffix(CHECKPOINT_EXTENSION);
@@ -91,8 +95,9 @@ pub(super) fn is_own(folder: &str, name: &str) -> bool {
             let picture = name
                 .strip_suffix(".svg")
                 .or_else(|| name.strip_suffix(".png"));
-            let is_metric = |stem| gan_eval::metric_names().any(|metric| metric == stem);
-            name == super::EVALUATION_REPORT || picture.is_some_and(is_metric)
+            let mut known = gan_eval::metric_names().chain(TABLE_PICTURES);
+            let is_known = |stem| known.any(|known| known == stem);
+            name == super::EVALUATION_REPORT || picture.is_some_and(is_known)
         }
         _ => false,
     }
@@ -125,6 +130,7 @@ mod tests {
         for (folder, name, own, half) in [
             ("", "config.toml", true, false),
             ("", "run.log", true, false),
+            ("", "report.html", true, false),
             ("", "notes.txt", false, false),
             ("", "step-000100.png", false, false),
             ("", ".config.toml.aB3dE6.part", false, true),
@@ -160,6 +166,8 @@ mod tests {
             ),
             (EVALUATION, "evaluation.json", true, false),
             (EVALUATION, "parzen.svg", true, false),
+            (EVALUATION, "columns.svg", true, false),
+            (EVALUATION, "correlations.png", true, false),
             (EVALUATION, "n.md", false, false),
             (EVALUATION, "holiday.png", false, false),
         ] {

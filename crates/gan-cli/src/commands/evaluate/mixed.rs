@@ -16,7 +16,7 @@ use gan_run::text::{nearest_word, thousands};
 
 use super::data::{DataFacts, nothing_held_out};
 use super::report::{Report, TableScores};
-use super::{EvaluateArgs, default_out, draw};
+use super::{EvaluateArgs, draw, finish};
 use crate::output::Output;
 use crate::progress::Stages;
 
@@ -135,10 +135,7 @@ pub(super) fn run(
             validity: found.validity,
         }),
     };
-    let folder = args.out.clone().unwrap_or_else(|| default_out(model));
-    let files = report.write(&folder, &pictures)?;
-    report.print(&files, output);
-    Ok(ExitCode::SUCCESS)
+    finish(&report, model, &pictures, args, output)
 }
 
 /// The place of the column that the user names, or of the last.

@@ -18,6 +18,7 @@ use gan_data::{RecordShape, Transform};
 use gan_eval::{
     Caller, EvalError, PROTOCOL_VERSION, Points, Reference, Subject, metric_names, unmet_need,
 };
+use gan_pictures::Drawing;
 use gan_run::device::Device;
 use gan_run::evaluation;
 use gan_run::model::{Model, check_amount};
@@ -189,7 +190,6 @@ fn evaluate(
     let (sections, verdict) = evaluation::evaluate(device, &subject, caller)?;
     drop(stages);
 
-    let folder = args.out.clone().unwrap_or_else(|| default_out(model));
     let report = Report {
         checkpoint: model.path.clone(),
         run: model.run.clone(),
@@ -204,7 +204,27 @@ fn evaluate(
         verdict,
         table: None,
     };
-    let files = report.write(&folder, &[])?;
+    finish(&report, model, &[], args, output)
+}
+
+/// Writes an evaluation and what is drawn of it, and makes the report of the run anew that it is of.
+fn finish(
+    report: &Report,
+    model: &Model,
+    pictures: &[(&str, Drawing)],
+    args: &EvaluateArgs,
+    output: Output,
+) -> Result<ExitCode, Problem> {
+    let folder = args.out.clone().unwrap_or_else(|| default_out(model));
+    let mut files = report.write(&folder, pictures)?;
+    // A run that is trained makes its own when it ends.
+    let run = model.run.as_ref();
+    let run = run.filter(|run| args.out.is_none() && !run_dir::is_training(run));
+    match run.map(|run| gan_run::report::write(run)) {
+        Some(Ok(page)) => files.push(page),
+        Some(Err(problem)) => output.notice(format!("warning: {problem}")),
+        None => {}
+    }
     report.print(&files, output);
     Ok(ExitCode::SUCCESS)
 }

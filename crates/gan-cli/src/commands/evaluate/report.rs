@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use gan_eval::table::{ColumnScore, PairScore, Validity};
 use gan_eval::{Finding, Row, RowKind, Section, Uncertainty};
 use gan_pictures::{BLUE, Bar, BarChart, BarGroup, BarSeries, Drawing, ORANGE, SILVER};
+use gan_run::evaluation::value_in_words;
 use gan_run::problem::Problem;
 use gan_run::run_dir::{self, EVALUATION_REPORT};
-use gan_run::text::{decimals_of_error, four_digits, path_as_text, path_as_text_if_any};
+use gan_run::text::{four_digits, path_as_text, path_as_text_if_any};
 use serde::{Deserialize, Serialize};
 
 use super::data::DataFacts;
@@ -201,18 +202,6 @@ fn table(rows: &[Row]) -> Vec<String> {
             line.trim_end().to_owned()
         })
         .collect()
-}
-
-/// `225.3 ± 1.9`.
-fn value_in_words(row: &Row) -> String {
-    match row.uncertainty {
-        Some(Uncertainty::StandardError(error)) => {
-            let digits = decimals_of_error(error);
-            format!("{:.digits$} ± {error:.digits$}", row.value)
-        }
-        Some(Uncertainty::PValue(p)) => format!("{} (p {p:.3})", four_digits(row.value)),
-        None => four_digits(row.value),
-    }
 }
 
 #[cfg(test)]
