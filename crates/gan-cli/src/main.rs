@@ -10,9 +10,10 @@ mod progress;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use gan_run::problem::{Cause, Problem};
 
+use commands::completions::{self, CompletionsArgs, ManArgs};
 use commands::data::{self, DataArgs};
 use commands::evaluate::{self, EvaluateArgs};
 use commands::export::{self, ExportArgs};
@@ -22,6 +23,7 @@ use commands::presets::{self, PresetsArgs};
 use commands::report::{self, ReportArgs};
 use commands::sample::{self, SampleArgs};
 use commands::train::{self, TrainArgs};
+use commands::watch::{self, WatchArgs};
 use output::Output;
 use progress::Stages;
 
@@ -54,10 +56,16 @@ enum Command {
     Figure(FigureArgs),
     /// Write a page about a run, or about several side by side: one file to hand out.
     Report(ReportArgs),
+    /// Follow runs while they train, or look at them later, in a browser on this machine.
+    Watch(WatchArgs),
     /// Say what a run or a checkpoint is; without one, what this machine offers.
     Info(InfoArgs),
     /// List the presets, or print one as TOML to start from.
     Presets(PresetsArgs),
+    /// Print what makes a shell complete commands and flags.
+    Completions(CompletionsArgs),
+    /// Write manual pages, one for each command.
+    Man(ManArgs),
 }
 
 /// Exit code of a command that was right and failed.
@@ -103,16 +111,18 @@ fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Evaluate(args) => evaluate::run(&args, Output::of_flag(args.json)),
         Command::Export(args) => export::run(&args, Output::Text),
         Command::Report(args) => report::run(&args, Output::Text),
+        Command::Watch(args) => watch::run(&args, Output::Text),
         Command::Info(args) => info::run(&args, Output::of_flag(args.json)),
         Command::Figure(args) => figure::run(&args, Output::Text),
         Command::Presets(args) => presets::run(&args, Output::Text),
+        Command::Completions(args) => Ok(completions::completions(&args, Cli::command())),
+        Command::Man(args) => completions::man(&args, Cli::command(), Output::Text),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn command_line_is_consistent() {

@@ -1,4 +1,5 @@
-//! How far the work is: one line that is redrawn on a terminal, a line every few seconds elsewhere.
+//! How far the work is: one line that is redrawn on a terminal; elsewhere lines that become rarer, from
+//! one in five seconds to one in a minute, so that the log of an hour is read at a glance.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,34 +12,60 @@ use crate::output::Output;
 
 /// Between two redrawings on a terminal.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Between two lines elsewhere.
-const LINE: Duration = Duration::from_secs(5);
+/// Between the first two lines elsewhere, and at most between any two.
+const LINES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 /// Seconds that the speed is averaged over.
 const MEMORY: f64 = 10.0;
 /// Columns of the bar.
 const BAR: usize = 12;
+
+/// When a line is shown again.
+#[derive(Clone, Copy)]
+struct Pace {
+    shown: Instant,
+    /// Time until the next one.
+    every: Duration,
+}
+
+impl Pace {
+    /// That of a line which is redrawn or not, from now on.
+    fn new(output: Output) -> Self {
+        Self {
+            shown: Instant::now(),
+            every: if output.is_terminal() {
+                REDRAW
+            } else {
+                LINES[0]
+            },
+        }
+    }
+
+    /// Takes notice that the line is shown, at `now`.
+    fn show(&mut self, now: Instant) {
+        self.shown = now;
+        if self.every >= LINES[0] {
+            self.every = (2 * self.every).min(LINES[1]);
+        }
+    }
+}
 
 /// A line about the work, taken away when it is dropped.
 struct StatusLine {
     output: Output,
     /// On a terminal.
     bar: Option<ProgressBar>,
-    shown: Instant,
+    pace: Pace,
 }
 
 impl StatusLine {
     /// A line whose bar has `length` parts.
-    fn new(output: Output, length: u64) -> Self {
+    fn new(output: Output, length: u64, pace: Pace) -> Self {
         let bar = output.is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template(&format!("{{bar:{BAR}}} {{msg}}"));
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self {
-            output,
-            bar,
-            shown: Instant::now(),
-        }
+        Self { output, bar, pace }
     }
 
     /// Columns that the text may take beside the bar; one stays free, since a full line makes some
@@ -49,14 +76,13 @@ impl StatusLine {
 
     /// The time since the line was shown, if it is time to show it again.
     fn due(&self) -> Option<Duration> {
-        let every = if self.bar.is_some() { REDRAW } else { LINE };
-        let passed = self.shown.elapsed();
-        (!self.output.is_json() && passed >= every).then_some(passed)
+        let passed = self.pace.shown.elapsed();
+        (!self.output.is_json() && passed >= self.pace.every).then_some(passed)
     }
 
     /// Shows `text`, with `done` parts of the bar.
     fn show(&mut self, done: u64, text: String) {
-        self.shown = Instant::now();
+        self.pace.show(Instant::now());
         match &self.bar {
             Some(bar) => {
                 bar.set_position(done);
@@ -92,7 +118,7 @@ impl Progress {
     /// The progress from iteration `first` to `total`.
     pub(crate) fn new(output: Output, first: u64, total: u64, steps_per_epoch: u64) -> Self {
         Self {
-            line: StatusLine::new(output, total),
+            line: StatusLine::new(output, total, Pace::new(output)),
             total,
             steps_per_epoch,
             metrics: None,
@@ -183,6 +209,8 @@ fn fitted(mut parts: Vec<(u8, String)>, columns: usize) -> String {
 /// Shows how far the stages of a longer work are, one after the other.
 pub(crate) struct Stages {
     output: Output,
+    /// Goes on from one stage to the next, so that many short ones say no more than a long one.
+    pace: Pace,
     /// The name of the present one, its line and its beginning.
     current: Option<(String, StatusLine, Instant)>,
 }
@@ -193,8 +221,12 @@ impl Stages {
 
     /// No stage yet.
     pub(crate) fn new(output: Output) -> Self {
-        let current = None;
-        Self { output, current }
+        let (current, pace) = (None, Pace::new(output));
+        Self {
+            output,
+            pace,
+            current,
+        }
     }
 
     /// Shows from now on, for the rest of the program, how far passes over large files are.
@@ -218,7 +250,7 @@ impl Stages {
         {
             // The line of the stage before goes first.
             self.current = None;
-            let line = StatusLine::new(self.output, Self::PARTS);
+            let line = StatusLine::new(self.output, Self::PARTS, self.pace);
             if let Some(bar) = &line.bar {
                 // A stage shorter than a second is not worth a number, but a silent second is worth
                 // a word.
@@ -238,12 +270,31 @@ impl Stages {
             text += &format!("  {} left", duration(left));
         }
         line.show((done * Self::PARTS as f64) as u64, text);
+        self.pace = line.pace;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_a_log_become_rarer_and_redrawn_ones_do_not() {
+        let start = Instant::now();
+        for (every, expected) in [(REDRAW, 35_999), (LINES[0], 62)] {
+            let mut pace = Pace {
+                shown: start,
+                every,
+            };
+            // An hour.
+            let mut count = 0;
+            while pace.shown - start + pace.every < Duration::from_secs(3600) {
+                pace.show(pace.shown + pace.every);
+                count += 1;
+            }
+            assert_eq!(count, expected);
+        }
+    }
 
     #[test]
     fn line_keeps_what_matters_most_at_any_width() {

@@ -423,3 +423,65 @@ fn damaged_checkpoint_is_refused_with_both_sides() {
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn bash_completes_what_the_program_says_it_can() {
+    let folder = Folder::new();
+    let script = folder.run("completions bash").exits(0).stdout();
+    folder.write("completions", &script);
+    for (words, expected) in [
+        (&["gan-cli", "ev"][..], "evaluate"),
+        (&["gan-cli", "train", "--overw"], "--overwrite"),
+        (&["gan-cli", "completions", "z"], "zsh"),
+    ] {
+        let (line, last) = (words.join(" "), words.len() - 1);
+        let ask = format!(
+            "source ./completions && COMP_WORDS=({line}) COMP_CWORD={last} && \
+             known=$(complete -p gan-cli) && known=${{known#*-F }} && \
+             ${{known%% *}} gan-cli {} && echo \"${{COMPREPLY[*]}}\"",
+            words[last]
+        );
+        let said = std::process::Command::new("bash")
+            .args(["--norc", "-c", &ask])
+            .current_dir(folder.path(""))
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(said.stdout).unwrap().trim(),
+            expected,
+            "{line}"
+        );
+    }
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let script = folder
+            .run(&format!("completions {shell}"))
+            .exits(0)
+            .stdout();
+        assert!(
+            script.contains("gan-cli") && script.contains("evaluate"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn manual_has_a_page_for_each_command() {
+    let folder = Folder::new();
+    folder.check("2 man pages | pages: found no folder | hint: mkdir -p pages");
+    std::fs::create_dir(folder.path("pages")).unwrap();
+    folder.check("0 man pages | pages/gan-cli.1");
+    let help = folder.run("--help").exits(0).stdout();
+    let commands = help.split_once("Commands:\n").unwrap().1;
+    let commands = commands.split_once("\n\n").unwrap().0;
+    let names = commands.lines().filter_map(|line| line.strip_prefix("  "));
+    let names: Vec<&str> = names
+        .filter(|line| !line.starts_with(' '))
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert!(names.len() > 8, "{help}");
+    for name in names {
+        let page = folder.read(&format!("pages/gan-cli-{name}.1"));
+        assert!(page.contains(".TH gan-cli-"), "{name}: {page}");
+    }
+}

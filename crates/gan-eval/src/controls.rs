@@ -50,6 +50,11 @@ impl Control {
         Self::Centroids,
     ];
 
+    /// True if drawing it takes next to no time.
+    pub(crate) fn is_quick(self) -> bool {
+        matches!(self, Self::Records | Self::Mean)
+    }
+
     /// The name for programs.
     pub(crate) fn id(self) -> &'static str {
         match self {

@@ -34,6 +34,19 @@ pub struct Subject<'a> {
     pub step: u64,
     /// Width of the Parzen window; without it, the best on the validation records.
     pub sigma: Option<f64>,
+    /// The controls of the log-likelihood.
+    pub controls: ControlSet,
+}
+
+/// The controls of the log-likelihood that are taken, beside those that are kept from before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ControlSet {
+    /// All of them.
+    #[default]
+    All,
+    /// Those without which the number says nothing, and which take no longer than it: training records
+    /// and their mean.
+    Quick,
 }
 
 /// The records of a data set and what is known of them; all points are in the players' units.
@@ -148,6 +161,7 @@ pub fn evaluate<'a, B: Backend>(
         samples: subject.samples,
         step: subject.step,
         sigma: subject.sigma,
+        controls: subject.controls,
         train: drawn(train),
         valid: drawn(valid),
         test: drawn(test),
@@ -170,6 +184,7 @@ pub(crate) struct Evaluation<'a, B: Backend> {
     pub(crate) samples: Points<'a>,
     pub(crate) step: u64,
     pub(crate) sigma: Option<f64>,
+    pub(crate) controls: ControlSet,
     /// Up to [`PAIRS`] records of each split, drawn without replacement, for metrics that look at
     /// every pair.
     ///
@@ -185,6 +200,11 @@ impl<B: Backend> Evaluation<'_, B> {
     /// Reports that the share `done` of a stage is done.
     pub(crate) fn progress(&mut self, stage: &str, done: f64) {
         (self.caller.progress)(stage, done);
+    }
+
+    /// True if the number of a control is kept from an earlier evaluation.
+    pub(crate) fn is_kept(&self, name: &str) -> bool {
+        self.caller.kept.contains_key(name)
     }
 
     /// The number of a control: kept from an earlier evaluation, or computed and kept now.

@@ -38,6 +38,7 @@
 //!     metrics: &["prdc", "c2st"],
 //!     step: 1000,
 //!     sigma: None,
+//!     controls: Default::default(),
 //! };
 //! let caller = Caller {
 //!     progress: &mut |_, _| {},
@@ -76,7 +77,8 @@ mod verdict;
 pub use distances::{Nearest, Neighbour, nearest};
 pub use error::EvalError;
 pub use evaluation::{
-    Caller, KnownModes, Labels, PROTOCOL_VERSION, Reference, Subject, evaluate, thousands,
+    Caller, ControlSet, KnownModes, Labels, PROTOCOL_VERSION, Reference, Subject, evaluate,
+    thousands,
 };
 pub use metrics::modes::Modes;
 pub use metrics::values::{DiscreteColumns, ValueShare};

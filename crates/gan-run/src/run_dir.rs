@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use crate::problem::Problem;
 use crate::reading;
 use crate::text::shell_word;
-pub use look::{all, is_training, open_own, told_by};
+pub use look::{all, is_training, open_own, picture, told_by};
 pub(crate) use look::{config_text, evaluation_pictures, evaluations, last_log_line};
 use own::{Found, found, is_half_written, is_own, is_step};
 

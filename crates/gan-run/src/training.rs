@@ -195,6 +195,11 @@ impl<'a, B: Backend> Training<'a, B> {
             self.dir.metrics().display(),
             found.unwrap_or(0)
         );
+        self.warn(text);
+    }
+
+    /// Says and logs what the user should know, and what does not keep the run from training.
+    fn warn(&mut self, text: String) {
         warn!("{text}");
         self.observer.event(&Event::Warning { text });
     }
@@ -208,7 +213,8 @@ impl<'a, B: Backend> Training<'a, B> {
         let ended = self.play_on();
         if ended.is_err() {
             // What is wrong is told by the error.
-            let _ = self.report();
+            let written = report::write_at_end(self.dir.path());
+            let _ = written.inspect_err(|problem| warn!("{problem}"));
         }
         ended
     }
@@ -459,10 +465,17 @@ impl<'a, B: Backend> Training<'a, B> {
         let source = source.file_name().unwrap_or_default().to_string_lossy();
         let title = format!("{source}, seed {seed}, step {step}");
         let (shape, backdrop) = (&self.shown.record.shape, &self.shown.backdrop);
-        let picture = pictures::draw(&title, shape, cols, &samples, grid, backdrop)
-            .map_err(Problem::undrawn(&path))?;
+        let picture = pictures::draw(&title, shape, cols, &samples, grid, backdrop);
         // Before the picture, so that with it nothing is left to draw.
         self.draw_curves()?;
+        let picture = match picture.map_err(Problem::undrawn(&path)) {
+            Ok(picture) => picture,
+            // The game goes on without it.
+            Err(problem) => {
+                self.warn(problem.message);
+                return Ok(());
+            }
+        };
         self.dir.replace(&path, &picture)?;
         self.pictured_step = Some(step);
         info!("samples of step {step}");
@@ -546,19 +559,15 @@ impl<'a, B: Backend> Training<'a, B> {
             .replace(&self.dir.losses(), curves.to_svg().as_bytes())
     }
 
-    /// Writes the report of the run as it is now, at its end.
-    fn report(&self) -> Result<PathBuf, Problem> {
-        let written = report::write_at_end(self.dir.path());
-        written.inspect_err(|problem| warn!("{problem}"))
-    }
-
-    /// The same; a run whose report cannot be written has not failed.
+    /// Writes the report of the run as it is now, at its end; a run whose report cannot be written has
+    /// not failed.
     fn report_or_warn(&mut self) -> Option<PathBuf> {
-        let written = self.report();
+        let written = report::write_at_end(self.dir.path());
         let warning = |problem| {
             let run = shell_word(self.dir.path());
-            let text = format!("{problem}; to make the report later: gan-cli report {run}");
-            self.observer.event(&Event::Warning { text });
+            self.warn(format!(
+                "{problem}; to make the report later: gan-cli report {run}"
+            ));
         };
         written.map_err(warning).ok()
     }

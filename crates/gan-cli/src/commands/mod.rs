@@ -1,5 +1,6 @@
 //! The commands, one module each: its arguments, and `run`.
 
+pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod evaluate;
 pub(crate) mod export;
@@ -9,6 +10,7 @@ pub(crate) mod presets;
 pub(crate) mod report;
 pub(crate) mod sample;
 pub(crate) mod train;
+pub(crate) mod watch;
 
 use std::path::Path;
 

@@ -168,6 +168,7 @@ mod tests {
                 metrics: &["memorisation"],
                 step: 1,
                 sigma: None,
+                controls: crate::ControlSet::All,
             };
             let caller = Caller {
                 progress: &mut |_, _| {},

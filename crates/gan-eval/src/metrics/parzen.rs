@@ -3,7 +3,7 @@
 use gan_kernels::Backend;
 
 use crate::controls::{Control, Controls};
-use crate::evaluation::{Evaluation, Reference, thousands};
+use crate::evaluation::{ControlSet, Evaluation, Reference, thousands};
 use crate::parzen::{Bandwidth, LogLikelihood, ParzenProtocol};
 use crate::report::{Row, RowKind};
 use crate::verdict::Evidence;
@@ -41,7 +41,7 @@ pub(super) fn section<B: Backend>(
     let model = protocol.score(samples, &mut |done| {
         evaluation.progress("log-likelihood of the samples", done);
     })?;
-    let controls = controls(evaluation, &protocol, bandwidth)?;
+    let (controls, left_out) = controls(evaluation, &protocol, bandwidth)?;
 
     // Fewer records than samples would be no fair comparison.
     let fair = reference.train.rows() >= samples.rows();
@@ -58,6 +58,13 @@ pub(super) fn section<B: Backend>(
     let mut section = Section::new("parzen", title, rows);
     let notes = &mut section.notes;
     notes.push(reading(&model, &controls));
+    if !left_out.is_empty() {
+        notes.push(format!(
+            "left out, to take less time: {}; computed once, they are kept for all evaluations on \
+             these records",
+            left_out.join(", ")
+        ));
+    }
     notes.extend(reference.only_set.map(|set| {
         format!(
             "the data has one held-out set: sigma is chosen on the {set} records that the number \
@@ -134,12 +141,12 @@ fn rows<B: Backend>(
     rows
 }
 
-/// The log-likelihood of each control.
+/// The log-likelihood of each control, and the names of those that are left out.
 fn controls<B: Backend>(
     evaluation: &mut Evaluation<'_, B>,
     protocol: &ParzenProtocol<'_, B>,
     bandwidth: Bandwidth,
-) -> Result<Vec<Measured>, EvalError> {
+) -> Result<(Vec<Measured>, Vec<&'static str>), EvalError> {
     let Evaluation {
         backend,
         reference,
@@ -147,7 +154,7 @@ fn controls<B: Backend>(
         ..
     } = *evaluation;
     let mut controls = Controls::new(backend, reference.train, samples.rows(), reference.range);
-    let mut found = Vec::new();
+    let (mut found, mut left_out) = (Vec::new(), Vec::new());
     for control in Control::ALL {
         let count = controls.count(control);
         if count == 0 {
@@ -158,6 +165,11 @@ fn controls<B: Backend>(
             Bandwidth::Fixed(sigma) => format!("{} at sigma {sigma}", control.id()),
             _ => control.id().to_owned(),
         };
+        let is_due = evaluation.controls == ControlSet::All || control.is_quick();
+        if !is_due && !evaluation.is_kept(&name) {
+            left_out.push(control.name());
+            continue;
+        }
         let number = evaluation.control(&name, |evaluation| {
             let stage = format!("control: {}", control.name());
             let points = controls.draw(control, &mut |done| evaluation.progress(&stage, done))?;
@@ -169,7 +181,7 @@ fn controls<B: Backend>(
     }
     // Computed in the order of their cost, read in the order of their meaning.
     found.sort_by_key(|(control, ..)| *control);
-    Ok(found)
+    Ok((found, left_out))
 }
 
 /// The number of one control, if it was taken.
@@ -197,6 +209,10 @@ fn reading(model: &LogLikelihood, controls: &[Measured]) -> String {
                 too: see how close the samples are to training records"
             .into();
     }
+    let gaussians = [Control::PrincipalGaussian, Control::Gaussian];
+    let is_told = gaussians
+        .iter()
+        .any(|gaussian| of(controls, *gaussian).is_some());
     let beaten = [Control::PrincipalGaussian, Control::Gaussian, Control::Mean]
         .into_iter()
         .filter_map(|control| Some((control, of(controls, control)?)))
@@ -204,6 +220,7 @@ fn reading(model: &LogLikelihood, controls: &[Measured]) -> String {
         .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean));
     let gaussian = match beaten {
         None => return "no better than the mean record alone".into(),
+        Some((Control::Mean, _)) if !is_told => "the mean record alone",
         Some((Control::Mean, _)) => {
             return "better than the mean record alone, no better than a Gaussian".into();
         }
@@ -279,6 +296,10 @@ mod tests {
             let found = reading(&number(mean), &controls);
             assert!(found.contains(expected), "{mean}: {found}");
         }
+        // Of a Gaussian that was not measured nothing is said.
+        let quick = reading(&number(66.0), &controls[..2]);
+        let expected = "better than the mean record alone, and below the training records' own";
+        assert!(quick.starts_with(expected), "{quick}");
     }
 
     #[test]

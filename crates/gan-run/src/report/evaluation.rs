@@ -112,7 +112,7 @@ fn metric(section: &Section) -> Markup {
     html! {
         h3 { (printable(&section.title)) }
         div.wide {
-            table {
+            table.metric {
                 tbody {
                     @for row in section.rows.iter().take(MOST_ROWS) {
                         tr.(origin(row)) {

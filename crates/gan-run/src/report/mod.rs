@@ -35,11 +35,14 @@ const FRAME: usize = 10_000;
 
 /// Where a page is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Place<'a> {
     /// In a file of its own.
     File,
     /// On a server, where it follows the runs.
-    Server,
+    Server {
+        /// The address of the list of all runs, where there is one.
+        list: Option<&'a str>,
+    },
 }
 
 /// The page of a run, or of several side by side, as one file that needs nothing else.
@@ -49,10 +52,11 @@ pub fn file(runs: &[RunFacts]) -> String {
 }
 
 /// The same as a page on a server, which has the [style](STYLE) at `/page.css` and the
-/// [script](SCRIPT) at `/page.js`; where pictures are, [`RunFacts::served_at`] has said.
+/// [script](SCRIPT) at `/page.js`, and at `list`, if that is somewhere, the [list] of its runs; where
+/// pictures are, [`RunFacts::served_at`] has said.
 #[must_use]
-pub fn served(runs: &[RunFacts]) -> String {
-    page(runs, Place::Server)
+pub fn served(runs: &[RunFacts], list: Option<&str>) -> String {
+    page(runs, Place::Server { list })
 }
 
 /// Makes the report of a run anew, in its directory.
@@ -74,7 +78,7 @@ pub(crate) fn write_at_end(run: &Path) -> Result<PathBuf, Problem> {
     Ok(path)
 }
 
-fn page(runs: &[RunFacts], place: Place) -> String {
+fn page(runs: &[RunFacts], place: Place<'_>) -> String {
     let most = MOST_BYTES - FRAME - STYLE.len() - SCRIPT.len();
     let (title, sections) = match runs {
         [facts] => (
@@ -118,11 +122,11 @@ pub fn list(title: &str, runs: &[(String, RunFacts)]) -> String {
             }
         }
     };
-    whole(&printable(title), &sections, Place::Server)
+    whole(&printable(title), &sections, Place::Server { list: None })
 }
 
 /// The document around `sections`.
-fn whole(title: &str, sections: &Markup, place: Place) -> String {
+fn whole(title: &str, sections: &Markup, place: Place<'_>) -> String {
     let is_file = place == Place::File;
     html! {
         (DOCTYPE)
@@ -140,7 +144,12 @@ fn whole(title: &str, sections: &Markup, place: Place) -> String {
             }
             body {
                 header {
-                    @if !is_file { p.quiet { a href="/" { "all runs" } " " span #lost hidden { "The program that serves this page no longer answers." } } }
+                    @if let Place::Server { list } = place {
+                        p.quiet {
+                            @if let Some(list) = list { a href=(list) { "all runs" } " " }
+                            span #lost hidden { "gan-cli watch no longer answers; this is what it said last." }
+                        }
+                    }
                     h1 { (title) }
                 }
                 main data-live[!is_file] { (sections) }

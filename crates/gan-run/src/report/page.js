@@ -40,14 +40,30 @@ function prepare(part) {
   part.querySelectorAll(".frames").forEach(leadThroughPictures);
 }
 
+// An address that ends with #step-100 is one of the picture after step 100.
+function chooseStepOfAddress() {
+  const step = /^#step-(\d+)$/.exec(location.hash)?.[1];
+  const section = document.getElementById("samples");
+  if (step && section?.querySelector(".frames")) chooseStep(section, String(Number(step)));
+}
+
 // Puts the sections of a newer page in the place of those that have changed; what the reader has
 // chosen stays.
 function update(main, sections, text) {
   const page = new DOMParser().parseFromString(text, "text/html");
+  const parts = (page) => [...page.querySelectorAll("main > section")];
+  const ids = (page) => parts(page).map((section) => section.id).join();
   document.title = page.title;
-  for (const section of page.querySelectorAll("main > section")) {
+  document.querySelector("h1").replaceWith(page.querySelector("h1"));
+  if (ids(page) !== ids(document)) {
+    // As when the first run appears where none was.
+    main.replaceChildren(...page.querySelector("main").childNodes);
+    sections.clear();
+    prepare(main);
+  }
+  for (const section of parts(page)) {
     const old = document.getElementById(section.id);
-    if (!old || sections.get(section.id) === section.innerHTML) continue;
+    if (sections.get(section.id) === section.innerHTML) continue;
     sections.set(section.id, section.innerHTML);
     const step = chosenStep(old);
     const open = [...old.querySelectorAll("details[open]")].map((details) => details.id);
@@ -65,6 +81,7 @@ function update(main, sections, text) {
       box.scrollLeft = scrolled[at] ?? 0;
     });
   }
+  main.dataset.updates = Number(main.dataset.updates ?? 0) + 1;
 }
 
 function follow(main) {
@@ -88,5 +105,7 @@ function follow(main) {
 }
 
 prepare(document);
+chooseStepOfAddress();
+window.addEventListener("hashchange", chooseStepOfAddress);
 const main = document.querySelector("main[data-live]");
 if (main) follow(main);

@@ -156,7 +156,7 @@ fn page_of_a_hostile_run_shows_its_texts_and_obeys_none() {
     for page in [
         file(&[facts()]),
         file(&[facts(), facts()]),
-        served(&[facts().served_at("/run/a".into())]),
+        served(&[facts().served_at("/run/a".into())], Some("/")),
         list(evil, &[("a".into(), facts())]),
     ] {
         assert_has(&page, &["&lt;img src=x onerror=alert(1)&gt;", "\\u{202e}"]);

@@ -39,17 +39,31 @@ pub(crate) fn last_log_line(run: &Path) -> Option<String> {
     line.map(str::to_owned)
 }
 
-/// Opens the file at `path` in the directory of a run, unless a link leads out of it.
+/// The picture of a run that is called `name` below its directory, with `/` between folders: one of
+/// samples, or one of an evaluation. It is looked for among those that there are, so that no name
+/// leads elsewhere.
+#[must_use]
+pub fn picture(run: &Path, name: &str) -> Option<PathBuf> {
+    let samples = super::pictures(run).into_iter().map(|(_, path)| path);
+    let evaluations = evaluations(run).into_iter();
+    let evaluated = evaluations.flat_map(|(_, folder)| evaluation_pictures(&folder));
+    samples.chain(evaluated).find(|path| {
+        let inside = path.strip_prefix(run).ok();
+        inside.is_some_and(|inside| inside.iter().eq(name.split('/')))
+    })
+}
+
+/// Opens the file at `path` below the directory `run`, unless a link leads to it: that could be a file
+/// of anybody.
 ///
 /// # Errors
-/// The system's answer, or that it lies elsewhere.
+/// The system's answer, or that there is a link.
 pub fn open_own(run: &Path, path: &Path) -> io::Result<File> {
-    let [run, path] = [run.canonicalize()?, path.canonicalize()?];
-    match path.starts_with(&run) {
-        true => gan_data::open_file(&path),
-        false => Err(io::Error::other(
-            "found a link out of the directory of the run",
-        )),
+    let inside = path.strip_prefix(run).map_err(io::Error::other)?;
+    let own = run.canonicalize()?.join(inside);
+    match own.canonicalize()? == own {
+        true => gan_data::open_file(&own),
+        false => Err(io::Error::other("found a link, expected a file")),
     }
 }
 

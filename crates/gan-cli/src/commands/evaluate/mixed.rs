@@ -35,6 +35,7 @@ pub(super) fn run(
     for (flag, given) in [
         ("--metrics", !args.metrics.is_empty()),
         ("--sigma", args.sigma.is_some()),
+        ("--quick-controls", args.quick_controls),
     ] {
         if given {
             return Err(Problem::usage(format!(

@@ -16,7 +16,8 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use gan_data::{RecordShape, Transform};
 use gan_eval::{
-    Caller, EvalError, PROTOCOL_VERSION, Points, Reference, Subject, metric_names, unmet_need,
+    Caller, ControlSet, EvalError, PROTOCOL_VERSION, Points, Reference, Subject, metric_names,
+    unmet_need,
 };
 use gan_pictures::Drawing;
 use gan_run::device::Device;
@@ -62,6 +63,10 @@ pub(crate) struct EvaluateArgs {
     /// Width of the Parzen window [default: the best on the validation records].
     #[arg(long, value_name = "S", value_parser = positive)]
     sigma: Option<f64>,
+    /// Leave out the controls that take minutes where there are many records, Gaussians and k-means
+    /// centroids, unless they are kept from an earlier evaluation on the same data.
+    #[arg(long)]
+    quick_controls: bool,
     /// Seed of the latents [default: the run's].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
@@ -186,6 +191,10 @@ fn evaluate(
         metrics,
         step,
         sigma: args.sigma,
+        controls: match args.quick_controls {
+            true => ControlSet::Quick,
+            false => ControlSet::All,
+        },
     };
     let (sections, verdict) = evaluation::evaluate(device, &subject, caller)?;
     drop(stages);
