@@ -15,6 +15,8 @@ enum Work {
     /// Cargo with these words.
     Cargo(String),
     Tidy,
+    /// The page, tried in a browser.
+    Page,
     /// Nothing, since this machine lacks something.
     Skip(&'static str),
 }
@@ -37,6 +39,10 @@ struct Machine {
     deny: bool,
     /// The LLVM that cubecl's CUDA compiler links, which a first build would download.
     llvm: bool,
+    /// A compiler of the page's module.
+    wasm: bool,
+    /// A browser to try the page in.
+    browser: bool,
 }
 
 /// The stages, in order.
@@ -75,6 +81,11 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
                 cube::";
     // A stage of its own, since nextest runs none; `--lib` above leaves them out of the tests.
     let doc_tests = format!("test --workspace {tested} --doc");
+    let page = match (machine.wasm, machine.browser) {
+        (false, _) => Work::Skip("no standard library for wasm32-unknown-unknown"),
+        (_, false) => Work::Skip("no Chromium, Node.js or npm"),
+        _ => Work::Page,
+    };
     vec![
         ("format", cargo(&format!("fmt --all{check}"))),
         ("tidy", Work::Tidy),
@@ -91,6 +102,7 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
             "cuda",
             or_skip(machine.llvm, cuda, "cubecl's LLVM is not in place"),
         ),
+        ("page", page),
     ]
 }
 
@@ -103,6 +115,8 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
         nextest: has_subcommand(root, "nextest"),
         deny: has_subcommand(root, "deny"),
         llvm: user_data().is_some_and(|data| has_llvm(&data)),
+        wasm: super::web::has_compiler(),
+        browser: super::web::has_browser(),
     };
     let mut rows = Vec::new();
     for (stage, work) in stages(machine, fix) {
@@ -142,11 +156,11 @@ fn run_stage(root: &Path, name: &str, work: &Work) -> Result<String> {
         Work::Skip(reason) => return Ok(format!("{SKIPPED}{reason}")),
         Work::Tidy => {
             println!("\n== {name}: cargo xtask tidy");
-            let result = super::tidy::run(root);
-            if let Err(err) = &result {
-                eprintln!("error: {err:#}");
-            }
-            result.is_ok()
+            told(super::tidy::run(root))
+        }
+        Work::Page => {
+            println!("\n== {name}: cargo xtask web --test");
+            told(super::web::run(root, &super::web::Args::tested()))
         }
         Work::Cargo(words) => {
             println!("\n== {name}: cargo {words}");
@@ -161,6 +175,14 @@ fn run_stage(root: &Path, name: &str, work: &Work) -> Result<String> {
         }
     };
     Ok(if passed { "ok" } else { FAILED }.to_owned())
+}
+
+/// True if it went well; else its error has been printed.
+fn told(result: Result<()>) -> bool {
+    if let Err(err) = &result {
+        eprintln!("error: {err:#}");
+    }
+    result.is_ok()
 }
 
 fn has_subcommand(root: &Path, name: &str) -> bool {
@@ -228,12 +250,19 @@ total                12.2
     fn stages_skip_what_the_machine_lacks_and_mend_the_format_only_when_asked() {
         for (has_all, fix, format, skipped) in [
             (true, true, "fmt --all", &[][..]),
-            (false, false, "fmt --all --check", &["dependencies", "cuda"]),
+            (
+                false,
+                false,
+                "fmt --all --check",
+                &["dependencies", "cuda", "page"],
+            ),
         ] {
             let machine = Machine {
                 nextest: has_all,
                 deny: has_all,
                 llvm: has_all,
+                wasm: has_all,
+                browser: has_all,
             };
             let stages = stages(machine, fix);
             assert_eq!(stages[0].1, Work::Cargo(format.to_owned()));

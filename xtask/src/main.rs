@@ -13,6 +13,7 @@ mod kernels;
 mod reproduce;
 mod sanitize;
 mod tidy;
+mod web;
 
 use std::env;
 use std::ffi::OsString;
@@ -60,6 +61,10 @@ enum Cli {
     ///
     /// Needs `rustup toolchain install nightly --component miri,rust-src`.
     Sanitize(sanitize::Args),
+    /// Build the page in which a browser trains, for any static host
+    ///
+    /// Needs `rustup target add wasm32-unknown-unknown`.
+    Web(web::Args),
     /// Train a preset from several seeds, evaluate each run and draw the figures
     ///
     /// A run that is there already is taken as it is, or continued.
@@ -89,6 +94,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Cli::Fuzz(args) => fuzz::run(&root, &args)?,
         Cli::Sanitize(args) => sanitize::run(&root, &args)?,
         Cli::Kernels(args) => kernels::run(&root, &args)?,
+        Cli::Web(args) => web::run(&root, &args)?,
         Cli::Bench(PassedOn { args }) => bench::run(&root, &args)?,
         Cli::Reproduce(args) => reproduce::run(&root, args)?,
         Cli::Gradcheck(PassedOn { args }) => return gradcheck(&root, &args),
@@ -201,6 +207,7 @@ mod tests {
             "kernels --dump",
             "fuzz --libfuzzer --inputs 3",
             "sanitize memory",
+            "web --serve",
         ] {
             let words = ["xtask"].into_iter().chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

@@ -31,35 +31,60 @@ pub(crate) fn draw(
         _ => 2 * size_of::<f32>(),
     };
     check_memory((count * cols) as u64).map_err(|problem| problem.at(name))?;
-    let mixture = match source {
-        Source::Digits => return Ok(digits::draw(count, seed)),
+    Ok(match density(source) {
+        None => digits::draw(count, seed),
+        Some(mixture) => draw_mixture(mixture, source, count, seed),
+    })
+}
+
+/// The density that `source` draws from, where it has a formula.
+fn density(source: Source) -> Option<Mixture> {
+    Some(match source {
+        Source::Digits => return None,
         Source::Figure1 => Mixture::figure1(),
         Source::Ring8 => Mixture::ring8(),
         Source::Grid25 => Mixture::grid25(),
-    };
-    Ok(draw_mixture(mixture, source, count, seed))
+        Source::Bells => Mixture::bells(),
+        Source::Line => Mixture::line(),
+        Source::Moons => Mixture::moons(),
+        Source::Spirals => Mixture::spirals(),
+        Source::Clusters => Mixture::clusters(),
+    })
+}
+
+/// The density that the built-in source `name` draws from, where it has a formula: a mixture, whose
+/// components need not be modes.
+#[must_use]
+pub fn builtin_density(name: &str) -> Option<Mixture> {
+    density(Source::named(name)?.0)
 }
 
 /// Draws from a mixture; the label of each record is its component, if there is more than one.
 fn draw_mixture(mixture: Mixture, source: Source, count: usize, seed: u64) -> Loaded {
-    let modes = mixture.modes();
+    let components = mixture.modes();
+    let curves = mixture.curves;
     let (data, labels) = draw_rows(count, mixture.cols, |index, row: &mut [f32]| {
         let mut rng = source.rng(seed, index);
-        let mode = rng.random_range(0..modes as u8);
-        for (value, centre) in row.iter_mut().zip(mixture.centre(mode.into())) {
+        let component = rng.random_range(0..components as u8);
+        for (value, centre) in row.iter_mut().zip(mixture.centre(component.into())) {
             let noise: f32 = StandardNormal.sample(&mut rng);
             *value = centre + mixture.sigma * noise;
         }
-        mode
+        match curves {
+            None => component,
+            // The curve that it is on; all are of one number of components.
+            Some(curves) => (usize::from(component) * curves / components) as u8,
+        }
     });
     let loaded = Loaded {
         auto: Normalize::None,
-        mixture: Some(mixture.clone()),
+        // The components of a curve run into each other, and are no modes to be found or lost.
+        mixture: curves.is_none().then(|| mixture.clone()),
         ..Loaded::vectors(mixture.cols, Raw::Singles(data))
     };
-    match modes {
+    match curves.unwrap_or(components) {
         1 => loaded,
-        _ => loaded.with_labels(labels, modes),
+        classes => loaded.with_labels(labels, classes),
     }
 }
 
@@ -80,6 +105,53 @@ mod tests {
             assert_eq!(drawn(97, 7), drawn(13, 7), "{name}");
             assert_ne!(drawn(13, 7), drawn(13, 8), "{name}");
         }
+    }
+
+    #[test]
+    fn components_are_modes_where_they_are_apart_and_curves_have_classes() {
+        for (name, components, classes, has_modes) in [
+            ("digits", None, Some(10), false),
+            ("figure1", Some(1), None, true),
+            ("ring8", Some(8), Some(8), true),
+            ("bells", Some(2), Some(2), true),
+            ("line", Some(96), None, false),
+            ("moons", Some(128), Some(2), false),
+            ("spirals", Some(192), Some(2), false),
+            ("clusters", Some(5), Some(5), true),
+        ] {
+            let density = builtin_density(name);
+            assert_eq!(density.as_ref().map(Mixture::modes), components, "{name}");
+            let (source, _) = Source::named(name).unwrap();
+            let loaded = draw(source, name, 2000, 1).unwrap();
+            assert_eq!(loaded.classes, classes, "{name}");
+            assert_eq!(loaded.mixture.is_some(), has_modes, "{name}");
+            let Some(density) = density.filter(|_| !has_modes) else {
+                continue;
+            };
+            // Along a curve the density hardly wavers, and its points are on the curve of their class.
+            let along: Vec<f64> = density
+                .centres
+                .chunks(2)
+                .map(|x| density.density(x))
+                .collect();
+            let middle = &along[10..along.len() / density.curves.unwrap() - 10];
+            let [least, most] =
+                [f64::min, f64::max].map(|of| middle.iter().copied().reduce(of).unwrap());
+            assert!(most < 1.2 * least, "{name}: {least} to {most}");
+            let Raw::Singles(data) = &loaded.raw else {
+                panic!("floats expected")
+            };
+            for (row, x) in data.chunks(2).enumerate() {
+                let (component, sigmas) = density.nearest(x);
+                let class = component * density.curves.unwrap() / density.modes();
+                let label = loaded.labels.as_ref().map_or(0, |labels| labels[row]);
+                assert!(
+                    sigmas < 5.0 && class == usize::from(label),
+                    "{name} {row}: {sigmas}"
+                );
+            }
+        }
+        assert_eq!(builtin_density("ring9"), None);
     }
 
     #[test]

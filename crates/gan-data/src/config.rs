@@ -27,7 +27,7 @@ pub struct DataConfig {
     pub source: String,
     /// Records to draw from a built-in source; an error with a path.
     ///
-    /// Default: 30,000 of `digits`, 20,000 of `figure1`, 50,000 of `ring8` and `grid25`.
+    /// Default: 30,000 of `digits`, 50,000 of `ring8` and `grid25`, 20,000 of the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
     /// Training records.

@@ -8,9 +8,10 @@ use crate::columns::Encoding;
 use crate::config::{DataConfig, Normalize, Split};
 use crate::draw::Source;
 use crate::error::{DataError, DataProblem};
+use crate::input::Input;
 use crate::mixture::Mixture;
 use crate::normalize::{Transform, limits, normalize};
-use crate::record::{Raw, RecordShape};
+use crate::record::{Loaded, Raw, RecordShape};
 use crate::split::Splits;
 use crate::{builtin, source};
 
@@ -106,6 +107,28 @@ const MOST_RECORDS: usize = 1 << 31;
 /// # Errors
 /// If the path, the file or the sizes asked for are wrong; see [`DataError`].
 pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
+    load_by(config, seed, source::read)
+}
+
+/// The same where the content of the file that `config` names is in memory, and not on a disk.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_held(
+    config: &DataConfig,
+    seed: u64,
+    content: impl FnOnce() -> Vec<u8>,
+) -> Result<Dataset, DataError> {
+    load_by(config, seed, |path, config| {
+        source::read_input(Input::of(path, content()), config)
+    })
+}
+
+fn load_by(
+    config: &DataConfig,
+    seed: u64,
+    read: impl FnOnce(&Path, &DataConfig) -> Result<Loaded, DataError>,
+) -> Result<Dataset, DataError> {
     let config = &config.clone().with_named_array();
     let path = Path::new(&config.source);
     let (name, source, loaded) = if let Some((source, count)) = Source::named(&config.source) {
@@ -114,7 +137,7 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, DataError> {
         let source = format!("built-in {name}, {count} records, seed {seed}");
         (name, source, loaded)
     } else {
-        let loaded = source::read(path, config)?;
+        let loaded = read(path, config)?;
         if config.count.is_some() {
             return Err(DataProblem::CountOfFile.at(path));
         }

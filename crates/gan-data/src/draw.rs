@@ -12,20 +12,38 @@ pub(crate) enum Source {
     Figure1 = 2,
     Ring8 = 3,
     Grid25 = 4,
+    Bells = 5,
+    Line = 6,
+    Moons = 7,
+    Spirals = 8,
+    Clusters = 9,
 }
 
 /// Names of the sources, and how many records each draws unless told.
-const SOURCES: [(Source, &str, usize); 4] = [
+const SOURCES: [(Source, &str, usize); 9] = [
     (Source::Digits, "digits", 30_000),
     (Source::Figure1, "figure1", 20_000),
     (Source::Ring8, "ring8", 50_000),
     (Source::Grid25, "grid25", 50_000),
+    (Source::Bells, "bells", 20_000),
+    (Source::Line, "line", 20_000),
+    (Source::Moons, "moons", 20_000),
+    (Source::Spirals, "spirals", 20_000),
+    (Source::Clusters, "clusters", 20_000),
 ];
 
 /// Names of the built-in sources.
 #[must_use]
 pub fn builtin_names() -> &'static [&'static str] {
-    const NAMES: [&str; SOURCES.len()] = [SOURCES[0].1, SOURCES[1].1, SOURCES[2].1, SOURCES[3].1];
+    const NAMES: [&str; SOURCES.len()] = {
+        let mut names = [""; SOURCES.len()];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = SOURCES[index].1;
+            index += 1;
+        }
+        names
+    };
     &NAMES
 }
 
@@ -62,16 +80,22 @@ where
     let mut data = vec![T::default(); count * cols];
     let mut labels = vec![0; count];
     let share = count.div_ceil(threads).max(1);
-    let draw = &draw;
+    let fill = |first: usize, rows: &mut [T], labels: &mut [u8]| {
+        let rows = rows.chunks_mut(cols).zip(labels);
+        for (offset, (row, label)) in rows.enumerate() {
+            *label = draw(first + offset, row);
+        }
+    };
+    // Not every platform can start another.
+    if threads <= 1 {
+        fill(0, &mut data, &mut labels);
+        return (data, labels);
+    }
+    let fill = &fill;
     std::thread::scope(|scope| {
         let parts = data.chunks_mut(share * cols).zip(labels.chunks_mut(share));
         for (part, (rows, labels)) in parts.enumerate() {
-            scope.spawn(move || {
-                let rows = rows.chunks_mut(cols).zip(labels);
-                for (offset, (row, label)) in rows.enumerate() {
-                    *label = draw(part * share + offset, row);
-                }
-            });
+            scope.spawn(move || fill(part * share, rows, labels));
         }
     });
     (data, labels)

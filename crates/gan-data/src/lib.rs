@@ -17,7 +17,7 @@
 //! ```
 //!
 //! [`load`] reads image sets, arrays and tables, as `docs/data.md` lists them, or draws records
-//! from a built-in source (`digits`, `figure1`, `ring8`, `grid25`) by address, so that nothing needs
+//! from a built-in source ([`builtin_names`]) by address, so that nothing needs
 //! to be downloaded to train.
 //! A new file format is one module that turns an `Input` into a `Loaded`, and one line in `source`.
 //! A [`Dataset`] carries the records of all splits, their shape, and the [`Transform`] that brings a
@@ -57,9 +57,10 @@ mod table;
 mod thrift;
 mod write;
 
+pub use builtin::builtin_density;
 pub use columns::{ColumnEncoding, Encoding, normal_quantile};
 pub use config::{ColumnKind, DataConfig, Format, Normalize, Split};
-pub use dataset::{Dataset, HeldOut, UserRows, load, stem};
+pub use dataset::{Dataset, HeldOut, UserRows, load, load_held, stem};
 pub use draw::builtin_names;
 pub use error::{DataError, DataProblem, Stray, TypedFile};
 pub use input::open_file;

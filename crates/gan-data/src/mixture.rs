@@ -9,6 +9,8 @@ pub struct Mixture {
     pub cols: usize,
     /// Standard deviation of each component in every direction.
     pub sigma: f32,
+    /// Number of curves, where the components follow each other along curves and are no modes.
+    pub curves: Option<usize>,
 }
 
 impl Mixture {
@@ -21,6 +23,7 @@ impl Mixture {
             centres: vec![1.0],
             cols: 1,
             sigma: 0.5,
+            curves: None,
         }
     }
 
@@ -33,6 +36,7 @@ impl Mixture {
                 .collect(),
             cols: 2,
             sigma: 0.01,
+            curves: None,
         }
     }
 
@@ -45,6 +49,70 @@ impl Mixture {
                 .collect(),
             cols: 2,
             sigma: 0.05,
+            curves: None,
+        }
+    }
+
+    /// Two bells on one axis.
+    pub(crate) fn bells() -> Self {
+        Self {
+            centres: vec![-1.0, 1.5],
+            cols: 1,
+            sigma: 0.4,
+            curves: None,
+        }
+    }
+
+    /// A thin straight line.
+    pub(crate) fn line() -> Self {
+        Self::along(1, 96, 0.03, |_, at| [2.0 * at - 1.0, at - 0.5])
+    }
+
+    /// Two half circles, each of which reaches into the other.
+    pub(crate) fn moons() -> Self {
+        Self::along(2, 64, 0.06, |moon, at| {
+            let (sin, cos) = (std::f64::consts::PI * at).sin_cos();
+            match moon {
+                0 => [cos - 0.5, sin - 0.25],
+                _ => [0.5 - cos, 0.25 - sin],
+            }
+        })
+    }
+
+    /// Two arms that wind once and a quarter around the origin.
+    pub(crate) fn spirals() -> Self {
+        Self::along(2, 96, 0.04, |arm, at| {
+            // So that as many lie on every stretch, however far out.
+            let radius = (0.0625 + 1.5 * at).sqrt();
+            let turns = 1.25 * (radius - 0.25) + 0.5 * f64::from(arm);
+            let (sin, cos) = (std::f64::consts::TAU * turns).sin_cos();
+            [radius * cos, radius * sin]
+        })
+    }
+
+    /// Five round clusters at uneven places.
+    pub(crate) fn clusters() -> Self {
+        Self {
+            centres: vec![-1.2, 0.9, 0.2, 1.2, 1.3, 0.2, 0.1, -0.4, -1.0, -1.1],
+            cols: 2,
+            sigma: 0.15,
+            curves: None,
+        }
+    }
+
+    /// `each` components along each of `curves` curves, whose points are a function of the curve and
+    /// of a number from 0 to 1.
+    fn along(curves: u8, each: u8, sigma: f32, point: impl Fn(u8, f64) -> [f64; 2]) -> Self {
+        let last = f64::from(each - 1);
+        let of = |curve| (0..each).map(move |i| (curve, f64::from(i) / last));
+        let points = (0..curves).flat_map(of);
+        Self {
+            centres: points
+                .flat_map(|(curve, at)| point(curve, at).map(|value| value as f32))
+                .collect(),
+            cols: 2,
+            sigma,
+            curves: Some(curves.into()),
         }
     }
 

@@ -65,7 +65,12 @@ pub(crate) fn read(path: &Path, config: &DataConfig) -> Result<Loaded, DataError
     if path.is_dir() {
         return read_directory(path, config);
     }
-    let input = Input::open(path)?;
+    read_input(Input::open(path)?, config)
+}
+
+/// Reads a file by its content.
+pub(crate) fn read_input(input: Input, config: &DataConfig) -> Result<Loaded, DataError> {
+    let path = &input.path().to_path_buf();
     let image = config.image.as_deref();
     let keys = Keys {
         array: config.array.as_deref(),

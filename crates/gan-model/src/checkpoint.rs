@@ -335,7 +335,11 @@ impl Checkpoint {
         Ok(())
     }
 
-    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    /// The bytes of the file, which is called `path` in messages.
+    ///
+    /// # Errors
+    /// If the text beside the tensors is too long for a file.
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, CheckpointError> {
         let hash = |(name, tensor): (&String, &Tensor)| (name.clone(), sha256(&tensor.bytes));
         let mut header = Header {
             format_version: FORMAT_VERSION,
@@ -375,8 +379,22 @@ impl Checkpoint {
     /// If it cannot be read, is no checkpoint, is damaged, or of another format version.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let unreadable = |source| io_error(path, "cannot read the checkpoint", source);
+        let (file, length) = open(path).map_err(unreadable)?;
+        Self::read(file, length, path)
+    }
+
+    /// From the bytes of a file, which is called `path` in messages.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
+        Self::read(bytes, bytes.len() as u64, path)
+    }
+
+    /// From a file of `length` bytes.
+    fn read(mut file: impl Read, length: u64, path: &Path) -> Result<Self, CheckpointError> {
+        let unreadable = |source| io_error(path, "cannot read the checkpoint", source);
         let format = |reason: &dyn Display| not_a_checkpoint(path, reason);
-        let (mut file, length) = open(path).map_err(unreadable)?;
         let header = read_header(&mut file, length).map_err(unreadable)?;
         let header = header.ok_or_else(|| format(&"no safetensors file, or a truncated one"))?;
         let header_length = 8 + header.len() as u64;
@@ -581,7 +599,7 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
 }
 
 /// The header of the safetensors file that `file`, of `length` bytes, begins as; none if it is none.
-fn read_header(file: &mut File, length: u64) -> io::Result<Option<Vec<u8>>> {
+fn read_header(file: &mut impl Read, length: u64) -> io::Result<Option<Vec<u8>>> {
     let mut size = [0; 8];
     if length < 8 {
         return Ok(None);

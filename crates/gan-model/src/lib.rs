@@ -73,4 +73,4 @@ pub use layers::LayerValues;
 pub use metrics::Metrics;
 pub use mlp::{InputDropout, LayerSpec, Mlp, Optimizer, Pass, Tape};
 pub use sample::Sampler;
-pub use train::{Moves, Trainer};
+pub use train::{Moves, Phase, Trainer};

@@ -5,6 +5,7 @@ mod start;
 
 mod minibatch;
 mod outside;
+mod phase;
 mod replay;
 
 use std::ops::Range;
@@ -13,11 +14,11 @@ use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Schedule};
 
 use crate::conditions::GameConditions;
-use crate::config::Updates;
 use crate::heads::OutputHeads;
 use crate::mlp::{Loss, Mlp, Pass, PenalisedUpdate, RunningMean, SpectralLimit, Tangents, Tape};
 use crate::sample::Sampling;
 use minibatch::{DiscriminatorPass, Minibatches, Over};
+pub use phase::Phase;
 pub use start::Moves;
 use start::Rules;
 
@@ -46,6 +47,8 @@ pub struct Trainer<B: Backend> {
     pub(crate) state: B::State,
     /// Iterations done, as the host counts them.
     step: u64,
+    /// Phases done of an iteration that is played one by one.
+    phases_done: usize,
     seed: u64,
     pub(crate) monitors: B::Monitors,
     /// Latents of a whole iteration.
@@ -62,58 +65,54 @@ pub struct Trainer<B: Backend> {
 }
 
 impl<B: Backend> Trainer<B> {
-    /// One iteration of Algorithm 1, or of the authors' variant of it.
+    /// One iteration of Algorithm 1, or of the authors' variant of it; or the rest of one that
+    /// [`Trainer::step_phase`] has begun.
     ///
     /// `record_or_replay` (`train/replay.rs`) runs the closure or, where the back end keeps the
     /// commands of an iteration, starts those again; it also advances the step and its rates.
     pub fn step(&mut self) {
+        if self.phases_done > 0 {
+            while self.step_phase().1 {}
+            return;
+        }
         self.record_or_replay(|game| {
-            match game.rules.updates {
-                Updates::Alternating => game.play_algorithm_1(),
-                Updates::Simultaneous => game.play_simultaneously(),
-            }
+            let Rules {
+                updates,
+                discriminator_steps: k,
+                ..
+            } = game.rules;
+            Phase::of(updates, k).for_each(|phase| game.play(phase));
             game.average_generator();
         });
     }
 
-    /// Algorithm 1: k steps of D, then a step of G against the new D.
-    fn play_algorithm_1(&mut self) {
-        let k = self.rules.discriminator_steps;
-        for i in 0..k {
-            self.sample_latents(i);
-            self.sample_data(i);
-            let pass = self.run_discriminator(i, Over::Update);
-            self.ascend_discriminator(pass);
-        }
-        self.sample_latents(k);
-        let pass = self.run_discriminator_on_samples(k);
-        self.descend_generator(pass);
-    }
-
-    /// The authors' code: in the last of k steps of D both players move at once, by gradients from
-    /// the same samples and the same parameters.
-    fn play_simultaneously(&mut self) {
-        let k = self.rules.discriminator_steps;
-        for i in 0..k {
-            self.sample_latents(i);
-            self.sample_data(i);
-            let pass = self.run_discriminator(i, Over::Update);
-            if i + 1 == k {
-                // G first: its gradient passes through D as D was when it saw these samples.
+    /// What one [`Phase`] of an iteration does.
+    fn play(&mut self, phase: Phase) {
+        match phase {
+            Phase::Latents => self.sample_latents(),
+            Phase::Data { update } => self.sample_data(update),
+            Phase::Discriminator { update } => {
+                let pass = self.run_discriminator(update, Over::Update);
+                self.ascend_discriminator(pass);
+            }
+            Phase::Generator => {
+                let pass = self.run_discriminator_on_samples(self.rules.discriminator_steps);
                 self.descend_generator(pass);
             }
-            self.ascend_discriminator(pass);
+            Phase::Both { update } => {
+                let pass = self.run_discriminator(update, Over::Update);
+                // G first: its gradient passes through D as D was when it saw these samples.
+                self.descend_generator(pass);
+                self.ascend_discriminator(pass);
+            }
         }
     }
 
     /// "Sample minibatch of m noise samples from noise prior p_g(z)", and run them through G.
     ///
-    /// The first minibatch brings those of the whole iteration along, since G does not change
-    /// before its own update, and one product of many rows is faster than several of few.
-    fn sample_latents(&mut self, minibatch: usize) {
-        if minibatch > 0 {
-            return;
-        }
+    /// The minibatches of the whole iteration come at once, since G does not change before its own
+    /// update, and one product of many rows is faster than several of few.
+    fn sample_latents(&mut self) {
         self.backend.fill_latent(FillLatent {
             z: self.z.all_mut(),
             prior: self.rules.prior,

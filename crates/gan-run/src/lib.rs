@@ -45,26 +45,53 @@
 //! Nothing here prints, reads a command line or listens to signals: what happens is told to the
 //! caller, and what goes wrong is a [`Problem`](problem::Problem).
 
+#![cfg_attr(
+    not(feature = "runs"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some parts serve runs in directories alone"
+    )
+)]
+
+// What trains into a directory is left out where there is none, with all that draws.
+#[cfg(feature = "runs")]
 mod calibration;
+#[cfg(feature = "runs")]
 pub mod condition;
 pub mod config;
+#[cfg(feature = "runs")]
 pub mod device;
 pub mod diagnosis;
+#[cfg(feature = "runs")]
 pub mod evaluation;
 pub mod event;
+#[cfg(feature = "runs")]
 pub mod export;
 mod given;
+pub mod live;
+#[cfg(feature = "runs")]
 pub mod model;
+#[cfg(feature = "runs")]
 pub mod pictures;
+#[cfg(feature = "runs")]
 pub mod plan;
+#[cfg(feature = "runs")]
 pub mod players;
+mod prepared;
 mod probe;
 pub mod problem;
 mod reading;
 pub mod record;
+#[cfg(feature = "runs")]
 pub mod report;
+#[cfg(feature = "runs")]
 pub mod run_data;
+#[cfg(feature = "runs")]
 pub mod run_dir;
+#[cfg(feature = "runs")]
 mod stopping;
 pub mod text;
+pub mod theory;
+#[cfg(feature = "runs")]
 pub mod training;

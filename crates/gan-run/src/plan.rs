@@ -5,21 +5,20 @@ use std::sync::Mutex;
 
 use gan_data::Dataset;
 use gan_kernels::{Backend, MonitorSums, free_memory};
-use gan_model::{ActivationKind, Checkpoint, GameConfig, Trainer, TrainingData};
+use gan_model::{Checkpoint, GameConfig, Trainer, TrainingData};
 use tracing::info;
 
 use crate::config::{Overrides, RunConfig, Sources, differences, presets, read_text};
 use crate::device::{Device, PrecisionChoice};
 use crate::event::{Event, Observer, Parameters};
-use crate::given::{GivenColumns, with_labels};
 use crate::pictures::{self, Backdrop};
-use crate::probe::Probe;
+use crate::prepared::{Prepared, begun_reading, last_reading, refuse_other_data, warnings};
 use crate::problem::Problem;
 use crate::record::RecordInfo;
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
 use crate::stopping::{Checks, Judge};
 use crate::text::{bytes, shell_word, thousands};
-use crate::training::{Ending, Shown, Training, begun_reading, last_reading, resume_command};
+use crate::training::{Ending, Shown, Training, resume_command};
 
 /// A training that is asked for, checked as far as that is possible without its data.
 pub struct Plan {
@@ -192,18 +191,7 @@ impl Plan {
         let train = dataset.records.slice(dataset.splits.train.clone());
         let mut notes = dataset.notes.clone();
         if let Start::New { .. } = &self.start {
-            let fits = self.sources.fits_length();
-            let fitted = fits.then(|| self.config.fit_length(train.rows()));
-            self.config.run.steps_per_root = None;
-            let own = match fitted {
-                Some(own) if !self.sources.has_schedule() => Some(own),
-                Some(_) => None,
-                None => self.sources.own_length(),
-            };
-            let steps_per_epoch = self.config.game().steps_per_epoch(train.rows());
-            let note = own.and_then(|own| self.config.stretch_schedules(&own, steps_per_epoch));
-            // What nobody asked to be otherwise needs no remark.
-            notes.extend(note.filter(|_| !fits));
+            notes.extend(self.sources.fit_length(&mut self.config, train.rows()));
         }
         observer.event(&Event::Data {
             source: &dataset.source,
@@ -212,39 +200,24 @@ impl Plan {
             test_records: dataset.splits.test.len(),
             notes: &notes,
         });
-        let (mut record, mean) = RecordInfo::with_mean(&self.name, &dataset, &train);
-        let given = GivenColumns::of(&self.config.game.condition, &dataset)?;
-        record.labels = given.labels;
+        let Prepared {
+            record,
+            probe,
+            data,
+        } = Prepared::of(&self.config, &self.name, &dataset, train)?;
         if let Start::New { .. } = self.start {
-            warn_of_sigmoid(&self.config, &record, observer);
-            if dataset.mixture.is_none() {
-                warn_of_few_records(&record, observer);
-            }
+            let warnings = warnings(&self.config, &dataset, &record);
+            warnings.for_each(|text| observer.event(&Event::Warning { text }));
         }
-        let discrete = record.discrete_columns(&train);
-        // As the players see them.
-        let records = match (given.labels, &dataset.labels) {
-            (Some(classes), Some(labels)) => with_labels(train, labels, classes),
-            _ => train,
-        };
         let shown = Shown {
             backdrop: backdrop(&dataset, &record),
-            probe: Probe::new(self.config.seed, &records, discrete),
+            probe,
             judge: Judge::new(&dataset, &self.config.generator),
             checks: match self.start {
                 Start::Resumed { checks, .. } => checks,
                 Start::New { .. } => None,
             },
             record,
-        };
-        let data = TrainingData {
-            mean: match given.labels {
-                None => mean,
-                Some(_) => TrainingData::new(records.clone()).mean,
-            },
-            records,
-            heads: dataset.transform.heads(),
-            given: given.places,
         };
         Ok((shown, data))
     }
@@ -418,52 +391,12 @@ fn refuse_other_game(config: &RunConfig, old: &RunConfig, run: &Path) -> Result<
     )))
 }
 
-fn refuse_other_data(old: &RecordInfo, record: &RecordInfo, run: &Path) -> Result<(), Problem> {
-    if old.fingerprint == record.fingerprint && old.shape == record.shape {
-        return Ok(());
-    }
-    Err(Problem::failed(format!(
-        "{}: found other training records in {} than the run began with ({}, {} records)",
-        run.display(),
-        record.data,
-        old.data,
-        old.train_records
-    ))
-    .hint("say where the records are now with --data PATH"))
-}
-
 fn nothing_left(run: &Path, step: u64, precision: PrecisionChoice) -> Problem {
     Problem::usage(format!("{}: is done: {step} steps", run.display())).hint(format!(
         "to go on: {} --steps {}",
         resume_command(run, precision),
         2 * step.max(1)
     ))
-}
-
-/// The output of a sigmoid is between 0 and 1, as images are; columns are standardised.
-fn warn_of_sigmoid(config: &RunConfig, record: &RecordInfo, observer: &mut dyn Observer) {
-    let last = config.generator.layers.last();
-    let is_sigmoid = last.is_some_and(|layer| layer.activation == ActivationKind::Sigmoid);
-    if is_sigmoid && record.shape.image().is_none() {
-        let text = "G's output is a sigmoid, between 0 and 1, as images are; columns have mean 0 and \
-                    deviation 1 in training. Data that is no image has a preset: gan-cli train table \
-                    --data PATH";
-        observer.event(&Event::Warning { text: text.into() });
-    }
-}
-
-/// A table of a few rows is learnt by heart, and too little of it is held out to notice.
-fn warn_of_few_records(record: &RecordInfo, observer: &mut dyn Observer) {
-    /// Training records from which on a table is not small.
-    const ENOUGH: usize = 500;
-    let found = record.train_records;
-    if found < ENOUGH && record.shape.image().is_none() {
-        let text = format!(
-            "{found} training records are few: G may repeat them rather than learn their \
-             distribution, and what is held out hardly tells; expected {ENOUGH} or more"
-        );
-        observer.event(&Event::Warning { text });
-    }
 }
 
 /// A player whose learning rate is 0 learns nothing more.

@@ -8,6 +8,7 @@ use gan_data::{DataError, DataProblem};
 use gan_eval::EvalError;
 use gan_kernels::BackendError;
 use gan_model::{CheckpointError, ConfigError};
+#[cfg(feature = "runs")]
 use gan_pictures::PictureError;
 
 use crate::text::shell_word;
@@ -78,6 +79,7 @@ impl Problem {
     }
 
     /// From an error while drawing the picture at `path`.
+    #[cfg(feature = "runs")]
     pub fn undrawn(path: &Path) -> impl Fn(PictureError) -> Self {
         move |error| {
             let (path, error) = (path.display(), with_sources(&error));

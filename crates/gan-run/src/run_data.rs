@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gan_data::{DataProblem, Dataset, FileContents, RecordShape, Records, Transform};
 
-use crate::config::presets;
+use crate::config::{not_text, presets};
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::record::RecordInfo;
@@ -121,18 +121,6 @@ pub fn named_data(given: &Path) -> Result<String, Problem> {
         true => format!("./{name}"),
         false => name.to_owned(),
     })
-}
-
-/// The error for a path of data that a configuration, which is text, cannot hold.
-pub(crate) fn not_text(path: &Path) -> Problem {
-    Problem::usage(format!(
-        "{}: found a path of data that is not UTF-8, which config.toml cannot hold",
-        path.display()
-    ))
-    .hint(format!(
-        "give the data another name: ln -s {} data, then --data data",
-        shell_word(path)
-    ))
 }
 
 fn gone(source: &str, checkpoint: &Path) -> Problem {

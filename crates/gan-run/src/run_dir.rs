@@ -11,6 +11,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::prepared::{CHECKPOINT_EXTENSION, checkpoint_name};
 use crate::problem::Problem;
 use crate::reading;
 use crate::text::shell_word;
@@ -31,7 +32,6 @@ const CHECKPOINTS: &str = "checkpoints";
 const EVALUATION: &str = "evaluation";
 /// The file with the numbers of an evaluation, in its folder.
 pub const EVALUATION_REPORT: &str = "evaluation.json";
-const CHECKPOINT_EXTENSION: &str = "safetensors";
 /// Added to the name of a checkpoint that could not be read and that the run went back behind.
 const SET_ASIDE: &str = ".unreadable";
 
@@ -226,8 +226,7 @@ impl RunDir {
 
     /// The checkpoint after `step` iterations.
     pub(crate) fn checkpoint(&self, step: u64) -> PathBuf {
-        let name = format!("step-{step:06}.{CHECKPOINT_EXTENSION}");
-        self.path.join(CHECKPOINTS).join(name)
+        self.path.join(CHECKPOINTS).join(checkpoint_name(step))
     }
 
     /// Removes all but the `keep` newest checkpoints.

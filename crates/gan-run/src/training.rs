@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gan_eval::Modes;
-use gan_kernels::{Backend, BackendError, Monitor, MonitorSums};
-use gan_model::{Checkpoint, LossConfig, Trainer};
+use gan_kernels::{Backend, BackendError};
+use gan_model::{LossConfig, Trainer};
 use gan_pictures::Surface;
 use tracing::{error, info, warn};
 
@@ -16,6 +16,7 @@ use crate::device::PrecisionChoice;
 use crate::diagnosis::{Diagnosis, Finding, lower_rates, remedy};
 use crate::event::{Best, Done, Event, MetricsLine, Observer};
 use crate::pictures::{self, Backdrop};
+use crate::prepared::annotations;
 use crate::probe::{self, Probe};
 use crate::problem::{Problem, device_hint};
 use crate::reading::Reading;
@@ -29,28 +30,8 @@ use crate::text::shell_word;
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
 /// Saving takes at most one part in 20 of the time.
 const CHECKPOINT_SHARE: u32 = 20;
-/// The annotation of a checkpoint that is the step of the last reading before it.
-const LAST_READING: &str = "last_reading";
 /// Points at which D is drawn over one dimension.
 const AXIS_POINTS: usize = 241;
-
-/// The annotation of a checkpoint in the middle of a reading: the sums of its monitors, by their
-/// bits, since a number that becomes text may lose its last one.
-const SUMS: &str = "reading";
-
-/// The sums of the reading that was begun when `checkpoint`, called `name` in messages, was written.
-///
-/// # Errors
-/// If they are something else.
-pub(crate) fn begun_reading(checkpoint: &Checkpoint, name: &str) -> Result<MonitorSums, Problem> {
-    let Some(text) = checkpoint.annotations.get(SUMS) else {
-        return Ok(MonitorSums::default());
-    };
-    let bits: [u64; Monitor::COUNT] = serde_json::from_str(text).map_err(|error| {
-        Problem::failed(format!("{name}: annotation {SUMS} is damaged: {error}"))
-    })?;
-    Ok(MonitorSums(bits.map(f64::from_bits)))
-}
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +53,6 @@ fn logit(probability: f32) -> f64 {
 pub fn resume_command(run: &Path, precision: PrecisionChoice) -> String {
     let run = shell_word(run);
     format!("gan-cli train --resume {run}{}", precision.flag())
-}
-
-/// The step of the last reading that a run had when `checkpoint` was written.
-pub(crate) fn last_reading(checkpoint: &Checkpoint) -> Option<u64> {
-    checkpoint.annotations.get(LAST_READING)?.parse().ok()
 }
 
 /// The records' form, and the background that samples are drawn on.
@@ -391,20 +367,13 @@ impl<'a, B: Backend> Training<'a, B> {
             return Ok(());
         }
         let begun = Instant::now();
-        let mut annotations = self.shown.record.to_annotations()?;
-        if let Some(last) = self.readings.last() {
-            annotations.insert(LAST_READING.into(), last.step.to_string());
-        }
-        if let Some(checks) = &self.checks {
-            annotations.insert(CHECKS.into(), serde_json::json!(checks).to_string());
-        }
         let sums = self.trainer.take_sums();
         let sums = sums.map_err(|error| self.broken(&error))?;
         self.trainer.give_back_sums(sums);
-        // Only a run that is stopped is saved in the middle of a reading.
-        if sums != MonitorSums::default() {
-            let bits = sums.0.map(f64::to_bits).map(|bits| bits.to_string());
-            annotations.insert(SUMS.into(), format!("[{}]", bits.join(",")));
+        let last = self.readings.last().map(|reading| reading.step);
+        let mut annotations = annotations(&self.shown.record, last, sums)?;
+        if let Some(checks) = &self.checks {
+            annotations.insert(CHECKS.into(), serde_json::json!(checks).to_string());
         }
         let checkpoint = self
             .trainer

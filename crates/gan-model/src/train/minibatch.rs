@@ -92,7 +92,12 @@ impl<B: Backend> Minibatches<B> {
 
     /// The samples of D's pass, a record a row.
     pub(super) fn samples_of(&self, pass: DiscriminatorPass) -> Rows<'_, B> {
-        self.x.rows((pass.index + 1) * self.m, self.m)
+        self.samples_number(pass.index)
+    }
+
+    /// The minibatch of samples of this number, from 0.
+    pub(super) fn samples_number(&self, number: usize) -> Rows<'_, B> {
+        self.x.rows((number + 1) * self.m, self.m)
     }
 
     /// The rows of D's input that are data and samples.

@@ -173,6 +173,8 @@ impl<B: Backend> Trainer<B> {
 
     /// Everything that the rest of the run depends on.
     ///
+    /// # Panics
+    /// In the middle of an iteration that [`Trainer::step_phase`] has begun.
     /// # Errors
     /// If the device failed.
     pub fn checkpoint(
@@ -180,6 +182,7 @@ impl<B: Backend> Trainer<B> {
         config: String,
         annotations: std::collections::BTreeMap<String, String>,
     ) -> Result<Checkpoint, BackendError> {
+        assert!(self.phases_done == 0, "checkpoint: within an iteration");
         let matrices = self.matrices();
         let tensors = matrices.map(|(name, m)| Ok((name, Tensor::read(&self.backend, m)?)));
         let mut annotations = annotations;
@@ -218,6 +221,7 @@ impl<B: Backend> Trainer<B> {
             checkpoint.fetch(&backend, &name, matrix)?;
         }
         self.step = checkpoint.step;
+        self.phases_done = 0;
         self.seed = checkpoint.seed;
         self.state = backend.state(self.schedule.state(self.seed, self.step));
         self.monitors = backend.monitors();

@@ -98,6 +98,7 @@ impl<B: Backend> Trainer<B> {
             state: backend.state(schedule.state(seed, 0)),
             schedule,
             step: 0,
+            phases_done: 0,
             seed,
             monitors: backend.monitors(),
             z: backend.matrix(samples * m, config.generator.latent),

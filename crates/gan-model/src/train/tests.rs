@@ -335,7 +335,7 @@ fn samples_have_the_conditions_that_they_are_given() {
 fn a_minibatch_of_samples_has_the_conditions_of_the_records_it_is_compared_with() {
     for config in [given(), mixed_given()] {
         let mut trainer = trained::<f32>(&config, 5);
-        trainer.sample_latents(0);
+        trainer.sample_latents();
         let minibatch = config.game.minibatch;
         for pass in 0..trainer.rules.data_minibatches() {
             trainer.sample_data(pass);
@@ -422,7 +422,7 @@ fn trainer_of_data_whose_mean_does_not_fit_is_an_error() {
     assert_eq!(error.key(), "data.mean", "{error}");
 }
 
-fn trainer<T: Real>(config: &GameConfig, threads: usize) -> Trainer<Native<T>> {
+pub(super) fn trainer<T: Real>(config: &GameConfig, threads: usize) -> Trainer<Native<T>> {
     let backend = Native::new(Some(threads)).unwrap();
     Trainer::new(backend, config, 11, data_of(config)).unwrap()
 }
@@ -434,7 +434,7 @@ fn trained<T: Real>(config: &GameConfig, steps: usize) -> Trainer<Native<T>> {
     trainer
 }
 
-fn snapshot<T: Real>(trainer: &Trainer<Native<T>>) -> Checkpoint {
+pub(super) fn snapshot<T: Real>(trainer: &Trainer<Native<T>>) -> Checkpoint {
     trainer
         .checkpoint("seed = 11".into(), Default::default())
         .unwrap()
@@ -445,7 +445,7 @@ fn sampler<T: Real>(config: &GameConfig, trainer: &Trainer<Native<T>>) -> Sample
     Sampler::new(backend, &config.generator, &snapshot(trainer)).unwrap()
 }
 
-fn variants() -> Vec<GameConfig> {
+pub(super) fn variants() -> Vec<GameConfig> {
     let simultaneous = changed(game(), |c| c.game.updates = Updates::Simultaneous);
     let several = changed(game(), |c| {
         c.game.discriminator_steps = 3;
@@ -637,7 +637,7 @@ fn discriminator_of_fixed_generator_converges_to_optimum_on_two_points() {
 #[test]
 fn generator_step_leaves_discriminator_bits_unchanged() {
     let mut trainer = trainer::<f32>(&game(), 1);
-    trainer.sample_latents(0);
+    trainer.sample_latents();
     trainer.sample_data(0);
     let pass = trainer.run_discriminator(0, Over::Update);
     let before = snapshot(&trainer);
@@ -684,6 +684,11 @@ fn resume_at_step_7_equals_uninterrupted_run() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("step.safetensors");
         snapshot(&whole).save(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(snapshot(&whole).to_bytes(&path).unwrap(), bytes);
+        let held = Checkpoint::from_bytes(&bytes, &path).unwrap();
+        assert_eq!(held, snapshot(&whole));
+        assert!(Checkpoint::from_bytes(&bytes[..bytes.len() - 1], &path).is_err());
         let mut resumed = trainer::<f32>(&config, 1);
         resumed.restore(&Checkpoint::load(&path).unwrap()).unwrap();
         for _ in 0..9 {

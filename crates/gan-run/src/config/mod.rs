@@ -9,5 +9,5 @@ mod sources;
 pub(crate) use merge::differences;
 pub(crate) use run_config::learning_rate;
 pub use run_config::{Pace, RunConfig, RunSection};
-pub(crate) use sources::read_text;
 pub use sources::{Overrides, Sources};
+pub(crate) use sources::{not_text, read_text};

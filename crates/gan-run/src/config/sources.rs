@@ -12,8 +12,7 @@ use super::merge::{merge, set};
 use super::presets;
 use super::run_config::{RunConfig, RunSection};
 use crate::problem::{Problem, system_hint};
-use crate::run_data::not_text;
-use crate::text::{excerpt, nearest_word};
+use crate::text::{excerpt, nearest_word, shell_word};
 
 impl RunConfig {
     /// The configuration of a preset or a file, with flags on top.
@@ -182,6 +181,24 @@ impl Sources {
         })
     }
 
+    /// A configuration whose text is `text`, called `name` in messages, all that it extends, and the
+    /// flags.
+    ///
+    /// # Errors
+    /// As [`Sources::read`].
+    pub fn of_text(name: &str, text: String, overrides: &Overrides) -> Result<Self, Problem> {
+        let path = Path::new(name);
+        let (mut sources, mut seen) = (Vec::new(), Vec::new());
+        read_text_into(&mut sources, &mut seen, path, (name.to_owned(), text))?;
+        sources.reverse();
+        let stem = path.file_stem().unwrap_or_default();
+        Ok(Self {
+            sources,
+            overrides: overrides.clone(),
+            name: stem.to_string_lossy().into_owned(),
+        })
+    }
+
     /// The text of a run's `config.toml`, and the flags.
     pub(crate) fn of_run(
         path: &Path,
@@ -231,6 +248,23 @@ impl Sources {
             name: String::new(),
         };
         Some(own.resolve().ok()?.run)
+    }
+
+    /// Makes the run as long as the configuration asks for so many training records, and its
+    /// schedules as long as the run; a remark, if a flag that is about the length did so.
+    pub fn fit_length(&self, config: &mut RunConfig, records: usize) -> Option<String> {
+        let fits = self.fits_length();
+        let fitted = fits.then(|| config.fit_length(records));
+        config.run.steps_per_root = None;
+        let own = match fitted {
+            Some(own) if !self.has_schedule() => Some(own),
+            Some(_) => None,
+            None => self.own_length(),
+        };
+        let steps_per_epoch = config.game().steps_per_epoch(records);
+        let note = own.and_then(|own| config.stretch_schedules(&own, steps_per_epoch));
+        // What nobody asked to be otherwise needs no remark.
+        note.filter(|_| !fits)
     }
 
     /// True if a flag is about a schedule.
@@ -319,11 +353,21 @@ fn read_into(
     path: &Path,
 ) -> Result<(), Problem> {
     let shown = path.display().to_string();
-    let preset = preset(path);
-    let (name, text) = match preset {
+    let named = match preset(path) {
         Some(preset) => (format!("preset {shown}"), preset.text.to_owned()),
-        None => (shown.clone(), read_file(path)?),
+        None => (shown, read_file(path)?),
     };
+    read_text_into(sources, seen, path, named)
+}
+
+/// The same of a name for messages and a text that are known.
+fn read_text_into(
+    sources: &mut Vec<Source>,
+    seen: &mut Vec<PathBuf>,
+    path: &Path,
+    (name, text): (String, String),
+) -> Result<(), Problem> {
+    let preset = preset(path);
     let identity = match preset {
         Some(_) => PathBuf::from(&name),
         None => path.canonicalize().unwrap_or_else(|_| path.into()),
@@ -332,7 +376,7 @@ fn read_into(
         let chain: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
         return Err(Problem::usage(format!(
             "{}: extends itself: {} -> {name}",
-            chain.last().unwrap_or(&shown.as_str()),
+            chain.last().unwrap_or(&name.as_str()),
             chain.join(" -> ")
         ))
         .hint("remove `extends` from one of them, or let it name a preset"));
@@ -429,6 +473,18 @@ fn rebase_data(table: &mut Table, folder: &Path) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// The error for a path of data that a configuration, which is text, cannot hold.
+pub(crate) fn not_text(path: &Path) -> Problem {
+    Problem::usage(format!(
+        "{}: found a path of data that is not UTF-8, which config.toml cannot hold",
+        path.display()
+    ))
+    .hint(format!(
+        "give the data another name: ln -s {} data, then --data data",
+        shell_word(path)
+    ))
 }
 
 fn parse(name: &str, text: &str) -> Result<Table, Problem> {

@@ -9,11 +9,9 @@ use std::path::Path;
 
 use gan_model::Checkpoint;
 
-use super::{
-    CHECKPOINT_EXTENSION, CHECKPOINTS, CONFIG, EVALUATION, LOG, LOSSES, METRICS, REPORT, SAMPLES,
-    SET_ASIDE,
-};
+use super::{CHECKPOINTS, CONFIG, EVALUATION, LOG, LOSSES, METRICS, REPORT, SAMPLES, SET_ASIDE};
 use crate::config::{RunConfig, read_text};
+use crate::prepared::CHECKPOINT_EXTENSION;
 
 /// The pictures of an evaluation of a mixed table.
 const TABLE_PICTURES: [&str; 2] = ["columns", "correlations"];

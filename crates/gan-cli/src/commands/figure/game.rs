@@ -4,8 +4,8 @@ use gan_data::Mixture;
 use gan_model::Moves;
 use gan_run::players::Players;
 use gan_run::problem::Problem;
+use gan_run::theory::{Bins, is_within, jensen_shannon, optimal_discriminator, value};
 
-use super::theory::{Bins, is_within, jensen_shannon, optimal_discriminator, value};
 use crate::progress::Progress;
 
 /// The prior p_z is uniform on ± this.

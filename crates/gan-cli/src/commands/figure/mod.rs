@@ -11,7 +11,6 @@ mod samples;
 mod stages;
 mod strip;
 mod target;
-mod theory;
 
 use std::process::ExitCode;
 

@@ -7,26 +7,35 @@ use gan_data::Mixture;
 
 /// A stretch of the x axis, cut into bins of equal width.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Bins {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) count: usize,
+pub struct Bins {
+    /// Where it begins.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+    /// Number of bins.
+    pub count: usize,
 }
 
 impl Bins {
     /// Width of a bin.
-    pub(super) fn width(self) -> f64 {
+    #[must_use]
+    pub fn width(self) -> f64 {
         (self.high - self.low) / self.count as f64
     }
 
     /// The middle of each bin.
-    pub(super) fn centres(self) -> Vec<f64> {
+    #[must_use]
+    pub fn centres(self) -> Vec<f64> {
         let centre = |bin| self.low + (f64::from(bin) + 0.5) * self.width();
         (0..self.count as u32).map(centre).collect()
     }
 
     /// Probability of each bin under `mixture`, which has one dimension; by Simpson's rule.
-    pub(super) fn data(self, mixture: &Mixture) -> Vec<f64> {
+    ///
+    /// # Panics
+    /// If it has more.
+    #[must_use]
+    pub fn data(self, mixture: &Mixture) -> Vec<f64> {
         let half = self.width() / 2.0;
         let density = |x: f64| mixture.density(&[x as f32]);
         let simpson = |x: f64| {
@@ -36,13 +45,14 @@ impl Bins {
     }
 
     /// Probability of each bin under G's pushforward of a uniform z, where `x` is G on an even grid
-    /// over the whole range of z.
+    /// over the whole range of z; or of any z, where the grid is of its quantiles.
     ///
     /// G counts as linear between two points of the grid, so each cell of z has the same probability
     /// and spreads it evenly from one of its ends' images to the other's; wherever G folds, the
     /// branches add up.
     /// No probability is lost: what leaves the axis is one less the sum.
-    pub(super) fn pushforward(self, x: &[f32]) -> Vec<f64> {
+    #[must_use]
+    pub fn pushforward(self, x: &[f32]) -> Vec<f64> {
         let mut bins = vec![0.0; self.count];
         let cell = 1.0 / (x.len().max(2) - 1) as f64;
         let place = |x: f32| (f64::from(x) - self.low) / self.width();
@@ -70,7 +80,8 @@ impl Bins {
 }
 
 /// JSD(p ‖ q) in nats; probability that the bins lack is where the other has none.
-pub(super) fn jensen_shannon(p: &[f64], q: &[f64]) -> f64 {
+#[must_use]
+pub fn jensen_shannon(p: &[f64], q: &[f64]) -> f64 {
     let term = |a: f64, b: f64| match a > 0.0 {
         true => 0.5 * a * (2.0 * a / (a + b)).ln(),
         false => 0.0,
@@ -82,14 +93,16 @@ pub(super) fn jensen_shannon(p: &[f64], q: &[f64]) -> f64 {
 }
 
 /// The optimal D of Proposition 1 in each bin; NaN where neither has a density.
-pub(super) fn optimal_discriminator(data: &[f64], generated: &[f64]) -> Vec<f64> {
+#[must_use]
+pub fn optimal_discriminator(data: &[f64], generated: &[f64]) -> Vec<f64> {
     let pairs = data.iter().zip(generated);
     pairs.map(|(&p, &q)| p / (p + q)).collect()
 }
 
 /// V(D, G) of eq. 1, in nats: `data` weighs D in each bin, and `of_samples` is D on the images of an
 /// even grid of a uniform z.
-pub(super) fn value(data: &[f64], of_data: &[f32], of_samples: &[f32]) -> f64 {
+#[must_use]
+pub fn value(data: &[f64], of_data: &[f32], of_samples: &[f32]) -> f64 {
     // A probability that f32 has rounded to 0 is not impossible.
     let log = |p: f64| p.max(1e-9).ln();
     let weighed = |(p, &d): (&f64, &f32)| p * log(d.into());
@@ -104,7 +117,11 @@ pub(super) fn value(data: &[f64], of_data: &[f32], of_samples: &[f32]) -> f64 {
 
 /// True if `x` is within `sigmas` standard deviations of the mean of `mixture`, which has one
 /// component and one dimension.
-pub(super) fn is_within(mixture: &Mixture, x: f64, sigmas: f64) -> bool {
+///
+/// # Panics
+/// If it has more dimensions.
+#[must_use]
+pub fn is_within(mixture: &Mixture, x: f64, sigmas: f64) -> bool {
     let (_, found) = mixture.nearest(&[x as f32]);
     f64::from(found) <= sigmas
 }
