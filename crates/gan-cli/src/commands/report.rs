@@ -33,7 +33,10 @@ pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<ExitCode, Problem
             run_dir::check_folder(out)?;
             let facts = runs.iter().map(|run| RunFacts::read(run, None));
             let facts: Vec<_> = facts.collect::<Result<_, _>>()?;
-            run_dir::replace(out, report::file(&facts).as_bytes())?;
+            run_dir::replace(
+                out,
+                report::file(&facts.iter().collect::<Vec<_>>()).as_bytes(),
+            )?;
             out.to_path_buf()
         }
     };

@@ -16,7 +16,7 @@ use crate::text::{duration, excerpt, four_digits, printable, thousands};
 const MOST_ROWS: usize = 200;
 
 /// All sections; pictures that stand in the page take what is left of `most` bytes.
-pub(super) fn sections(runs: &[RunFacts], most: usize) -> Markup {
+pub(super) fn sections(runs: &[&RunFacts], most: usize) -> Markup {
     let text = html! {
         (listed(runs))
         (numbers(runs))
@@ -38,7 +38,7 @@ fn letter(at: usize) -> String {
 }
 
 /// A table with a column for each run; rows in which no run has a value are left out.
-fn table(runs: &[RunFacts], rows: &[(String, Vec<Option<String>>)]) -> Markup {
+fn table(runs: &[&RunFacts], rows: &[(String, Vec<Option<String>>)]) -> Markup {
     html! {
         div.wide {
             table {
@@ -61,7 +61,7 @@ fn table(runs: &[RunFacts], rows: &[(String, Vec<Option<String>>)]) -> Markup {
     }
 }
 
-fn listed(runs: &[RunFacts]) -> Markup {
+fn listed(runs: &[&RunFacts]) -> Markup {
     html! {
         section #head {
             ul.runs {
@@ -81,9 +81,12 @@ fn listed(runs: &[RunFacts]) -> Markup {
     }
 }
 
-fn numbers(runs: &[RunFacts]) -> Markup {
+fn numbers(runs: &[&RunFacts]) -> Markup {
     let row = |name: &str, value: &dyn Fn(&RunFacts) -> Option<String>| {
-        (name.to_owned(), runs.iter().map(value).collect::<Vec<_>>())
+        (
+            name.to_owned(),
+            runs.iter().map(|facts| value(facts)).collect::<Vec<_>>(),
+        )
     };
     let of = |key: &'static str| move |facts: &RunFacts| facts.number(key).map(four_digits);
     let rows = [
@@ -131,7 +134,7 @@ fn numbers(runs: &[RunFacts]) -> Markup {
     html! { section #numbers { h2 { "Last numbers" } (table(runs, &rows)) } }
 }
 
-fn differences(runs: &[RunFacts]) -> Markup {
+fn differences(runs: &[&RunFacts]) -> Markup {
     let configs: Vec<_> = runs
         .iter()
         .map(|facts| {
@@ -183,7 +186,7 @@ fn flatten(value: &Value, at: &str, into: &mut BTreeMap<String, String>) {
     }
 }
 
-fn curves(runs: &[RunFacts]) -> Markup {
+fn curves(runs: &[&RunFacts]) -> Markup {
     let names: Vec<String> = (0..runs.len()).map(letter).collect();
     let readings = names.iter().zip(runs);
     let readings = readings.map(|(name, facts)| (name.as_str(), &facts.readings[..]));
@@ -196,7 +199,7 @@ fn curves(runs: &[RunFacts]) -> Markup {
     }
 }
 
-fn evaluations(runs: &[RunFacts]) -> Markup {
+fn evaluations(runs: &[&RunFacts]) -> Markup {
     // Measured on the samples; in the order of the first run that has them.
     let mut rows: Vec<(String, Vec<Option<String>>)> = Vec::new();
     for (at, facts) in runs.iter().enumerate() {
@@ -223,7 +226,7 @@ fn evaluations(runs: &[RunFacts]) -> Markup {
     }
 }
 
-fn samples(runs: &[RunFacts], most: usize) -> Markup {
+fn samples(runs: &[&RunFacts], most: usize) -> Markup {
     let last = runs.iter().map(|facts| {
         let (step, path) = facts.pictures.last()?;
         Some((*step, source(facts, path, most)?))
@@ -248,7 +251,7 @@ fn samples(runs: &[RunFacts], most: usize) -> Markup {
     }
 }
 
-fn findings(runs: &[RunFacts]) -> Markup {
+fn findings(runs: &[&RunFacts]) -> Markup {
     /// Of each run, the newest.
     const MOST: usize = 10;
     html! {

@@ -47,7 +47,7 @@ enum Place<'a> {
 
 /// The page of a run, or of several side by side, as one file that needs nothing else.
 #[must_use]
-pub fn file(runs: &[RunFacts]) -> String {
+pub fn file(runs: &[&RunFacts]) -> String {
     page(runs, Place::File)
 }
 
@@ -55,7 +55,7 @@ pub fn file(runs: &[RunFacts]) -> String {
 /// [script](SCRIPT) at `/page.js`, and at `list`, if that is somewhere, the [list] of its runs; where
 /// pictures are, [`RunFacts::served_at`] has said.
 #[must_use]
-pub fn served(runs: &[RunFacts], list: Option<&str>) -> String {
+pub fn served(runs: &[&RunFacts], list: Option<&str>) -> String {
     page(runs, Place::Server { list })
 }
 
@@ -66,7 +66,7 @@ pub fn served(runs: &[RunFacts], list: Option<&str>) -> String {
 pub fn write(run: &Path) -> Result<PathBuf, Problem> {
     let facts = RunFacts::read(run, None)?;
     let path = run_dir::report(&facts.path);
-    run_dir::replace(&path, file(&[facts]).as_bytes())?;
+    run_dir::replace(&path, file(&[&facts]).as_bytes())?;
     Ok(path)
 }
 
@@ -74,11 +74,11 @@ pub fn write(run: &Path) -> Result<PathBuf, Problem> {
 pub(crate) fn write_at_end(run: &Path) -> Result<PathBuf, Problem> {
     let facts = RunFacts::read(run, None)?.ended();
     let path = run_dir::report(run);
-    run_dir::replace(&path, file(&[facts]).as_bytes())?;
+    run_dir::replace(&path, file(&[&facts]).as_bytes())?;
     Ok(path)
 }
 
-fn page(runs: &[RunFacts], place: Place<'_>) -> String {
+fn page(runs: &[&RunFacts], place: Place<'_>) -> String {
     let most = MOST_BYTES - FRAME - STYLE.len() - SCRIPT.len();
     let (title, sections) = match runs {
         [facts] => (
@@ -96,7 +96,7 @@ fn page(runs: &[RunFacts], place: Place<'_>) -> String {
 /// The runs that a server has: links to their pages, and a form to choose some to compare, by the
 /// names that each has in addresses.
 #[must_use]
-pub fn list(title: &str, runs: &[(String, RunFacts)]) -> String {
+pub fn list(title: &str, runs: &[(&str, &RunFacts)]) -> String {
     let verdict = |facts: &RunFacts| {
         let verdict = &facts.evaluation.as_ref()?.verdict;
         Some(verdict.first()?.finds.word())

@@ -48,7 +48,7 @@ fn noise(side: usize, seed: u64) -> Vec<u8> {
 }
 
 fn page_of(run: &Path) -> String {
-    file(&[RunFacts::read(run, None).unwrap()])
+    file(&[&RunFacts::read(run, None).unwrap()])
 }
 
 #[track_caller]
@@ -113,10 +113,10 @@ fn state_of_a_run_is_that_of_its_process() {
     let facts = RunFacts::read(&path, None).unwrap();
     assert!(facts.is_training());
     // Of 16,000 steps.
-    assert_has(&file(&[facts]), &["training: step 20, 0:21 of training"]);
+    assert_has(&file(&[&facts]), &["training: step 20, 0:21 of training"]);
     // As the process itself says when it ends.
     let facts = RunFacts::read(&path, None).unwrap().ended();
-    assert_has(&file(&[facts]), &["done after 20 steps"]);
+    assert_has(&file(&[&facts]), &["done after 20 steps"]);
     drop(log);
     write(
         &path,
@@ -154,10 +154,10 @@ fn page_of_a_hostile_run_shows_its_texts_and_obeys_none() {
     write(&path, "config.toml", format!("# {evil}</pre>\n{config}"));
     let facts = || RunFacts::read(&path, None).unwrap();
     for page in [
-        file(&[facts()]),
-        file(&[facts(), facts()]),
-        served(&[facts().served_at("/run/a".into())], Some("/")),
-        list(evil, &[("a".into(), facts())]),
+        file(&[&facts()]),
+        file(&[&facts(), &facts()]),
+        served(&[&facts().served_at("/run/a".into())], Some("/")),
+        list(evil, &[("a", &facts())]),
     ] {
         assert_has(&page, &["&lt;img src=x onerror=alert(1)&gt;", "\\u{202e}"]);
         for part in [
@@ -222,7 +222,7 @@ fn file_stays_below_its_size_whatever_the_pictures() {
             let facts: Vec<_> = (0..30)
                 .map(|_| RunFacts::read(&path, None).unwrap())
                 .collect();
-            let page = file(&facts);
+            let page = file(&facts.iter().collect::<Vec<_>>());
             assert!(page.len() <= MOST_BYTES, "{}", page.len());
             assert_eq!(page.matches("data:image/png").count(), 30);
         }
@@ -253,7 +253,7 @@ fn comparison_has_the_keys_that_differ_and_no_others() {
     let facts = paths
         .each_ref()
         .map(|path| RunFacts::read(path, None).unwrap());
-    let page = file(&facts);
+    let page = file(&facts.iter().collect::<Vec<_>>());
     assert_has(
         &page,
         &[

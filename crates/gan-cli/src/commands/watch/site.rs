@@ -7,9 +7,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use gan_run::report::{self, About, RunFacts};
+use gan_run::report::{self, RunFacts};
 use gan_run::run_dir;
 use gan_run::text::hexadecimal;
 use hyper::StatusCode;
@@ -54,18 +53,19 @@ pub(super) struct Site {
     port: u16,
     /// Pages by their addresses, with their tags.
     pages: HashMap<String, (String, String)>,
-    /// What a checkpoint of a run that is trained has said.
-    about: HashMap<PathBuf, Arc<About>>,
+    /// What was read of each run, and the state that it was in: a list of many runs, one of which is
+    /// trained, reads that one anew.
+    facts: HashMap<PathBuf, (String, RunFacts)>,
 }
 
 impl Site {
     pub(super) fn new(from: Vec<PathBuf>, port: u16) -> Self {
-        let (pages, about) = Default::default();
+        let (pages, facts) = Default::default();
         Self {
             from,
             port,
             pages,
-            about,
+            facts,
         }
     }
 
@@ -124,7 +124,7 @@ impl Site {
             let address = format!("/compare?{}", asked.query);
             return match chosen.is_empty() {
                 true => self.list(&runs),
-                false => self.page(&address, &chosen, |facts| report::served(&facts, Some("/"))),
+                false => self.page(&address, &chosen, |facts| report::served(facts, Some("/"))),
             };
         }
         let rest = asked.path.strip_prefix("/run/")?;
@@ -165,7 +165,8 @@ impl Site {
         let title = self.from.iter().map(|path| path.display().to_string());
         let title = format!("Runs in {}", title.collect::<Vec<_>>().join(", "));
         self.page("/", runs, |facts| {
-            report::list(&title, &names.into_iter().zip(facts).collect::<Vec<_>>())
+            let runs = names.iter().map(String::as_str).zip(facts.iter().copied());
+            report::list(&title, &runs.collect::<Vec<_>>())
         })
     }
 
@@ -175,17 +176,20 @@ impl Site {
         &mut self,
         address: &str,
         runs: &[Run],
-        make: impl FnOnce(Vec<RunFacts>) -> String,
+        make: impl FnOnce(&[&RunFacts]) -> String,
     ) -> Option<Answer> {
-        let states: String = runs.iter().map(|run| state(&run.path)).collect();
-        let tag = tag(&format!("{address}\n{states}"));
+        let states: Vec<String> = runs.iter().map(|run| state(&run.path)).collect();
+        let tag = tag(&format!("{address}\n{}", states.concat()));
         if self
             .pages
             .get(address)
             .is_none_or(|(known, _)| *known != tag)
         {
-            let facts: Option<Vec<_>> = runs.iter().map(|run| self.facts(run)).collect();
-            let page = make(facts?);
+            for (run, state) in runs.iter().zip(states) {
+                self.look(run, state)?;
+            }
+            let facts = runs.iter().map(|run| Some(&self.facts.get(&run.path)?.1));
+            let page = make(&facts.collect::<Option<Vec<_>>>()?);
             if self.pages.len() >= MOST_KEPT {
                 self.pages.clear();
             }
@@ -200,14 +204,19 @@ impl Site {
         })
     }
 
-    fn facts(&mut self, run: &Run) -> Option<RunFacts> {
-        let known = self.about.get(&run.path).cloned();
-        let facts = RunFacts::read(&run.path, known).ok()?;
-        match facts.known() {
-            Some(about) => self.about.insert(run.path.clone(), about),
-            None => self.about.remove(&run.path),
+    /// Reads a run that is in `state`, unless that is known.
+    fn look(&mut self, run: &Run, state: String) -> Option<()> {
+        let known = match self.facts.get(&run.path) {
+            Some((before, _)) if *before == state => return Some(()),
+            Some((_, facts)) => facts.known(),
+            None => None,
         };
-        Some(facts.served_at(format!("/run/{}", run.name)))
+        // Runs come and go.
+        self.facts.retain(|path, _| path.is_dir());
+        let facts = RunFacts::read(&run.path, known).ok()?;
+        let facts = facts.served_at(format!("/run/{}", run.name));
+        self.facts.insert(run.path.clone(), (state, facts));
+        Some(())
     }
 }
 
@@ -460,6 +469,26 @@ mod tests {
             assert_eq!(answer.status.as_u16(), expected, "{method} {host:?}");
             assert_eq!(answer.body.starts_with(b"<!DOCTYPE"), expected == 200);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn runs_that_have_not_changed_are_not_read_again() {
+        let folder = folder();
+        let mut site = site(&folder, &["runs", "elsewhere/c"]);
+        let both = "/compare?run=plain-1&run=c";
+        assert!(ask(&mut site, both).1.contains(">-1<"));
+        // Another number in the place of the old, at the same time.
+        let metrics = |run: &str| folder.path().join(run).join("metrics.jsonl");
+        let hidden = metrics("elsewhere/c");
+        let time = fs::metadata(&hidden).unwrap().modified().unwrap();
+        fs::write(&hidden, "{\"step\":1,\"value\":-7.0}\n").unwrap();
+        let file = fs::File::options().write(true).open(&hidden).unwrap();
+        file.set_modified(time).unwrap();
+        let new = "{\"step\":1,\"value\":-3.0}\n{\"step\":2,\"value\":-5.0}\n";
+        fs::write(metrics("runs/plain-1"), new).unwrap();
+        let (_, page) = ask(&mut site, both);
+        assert!(page.contains(">-5<") && page.contains(">-1<") && !page.contains(">-7<"));
     }
 
     #[test]
