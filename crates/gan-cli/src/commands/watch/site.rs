@@ -111,7 +111,7 @@ impl Site {
                 // Asked for by itself, it needs no list.
                 [run] if self.from == [run.path.clone()] => {
                     self.page("/", std::slice::from_ref(run), |facts| {
-                        report::served(&facts, None)
+                        report::served(facts, None)
                     })
                 }
                 _ => self.list(&runs),
@@ -131,9 +131,7 @@ impl Site {
         match rest.split_once('/') {
             None => {
                 let run = of_name(rest)?;
-                self.page(asked.path, &[run], |facts| {
-                    report::served(&facts, Some("/"))
-                })
+                self.page(asked.path, &[run], |facts| report::served(facts, Some("/")))
             }
             Some((name, picture)) => of_picture(&of_name(name)?.path, picture),
         }
