@@ -57,8 +57,9 @@ impl Drop for Watched {
 /// What headless Chromium makes of the page at `url`, some seconds of its time later; `None`, with a
 /// word, where there is no Chromium.
 fn shown(folder: &Folder, url: &str) -> Option<String> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let mut commands = names.into_iter().map(|name| {
+    let named = std::env::var("CHROMIUM").ok();
+    let names = ["chromium", "chromium-browser", "google-chrome"].map(str::to_owned);
+    let mut commands = named.into_iter().chain(names).map(|name| {
         let profile = format!("--user-data-dir={}", folder.path("profile").display());
         Command::new(name)
             .args([
