@@ -247,6 +247,7 @@ export function axis(canvas, game, seen, layers) {
 /** Images in a square sheet. */
 export function sheet(canvas, game, seen) {
   const { context, width, height } = begin(canvas);
+  if (!game.image) return;
   const [rows, columns, channels] = game.image;
   const each = rows * columns * channels;
   const count = Math.floor((seen.samples?.length ?? 0) / each);

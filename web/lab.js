@@ -154,7 +154,8 @@ async function begin({ from = null, checkpoint = null } = {}) {
   $("table-file").textContent = game.config.data.source;
   $("drawing").hidden = $("pasting").hidden = true;
   $("plane").classList.remove("paints");
-  $("caption").textContent = CAPTIONS[kind];
+  const pictureless = `Records of ${game.cols} values have no picture here: the numbers and curves tell how the game goes.`;
+  $("caption").textContent = kind === "sheet" && !game.image ? pictureless : CAPTIONS[kind];
   $("divergence-figure").hidden = kind === "sheet";
   phases(null);
   transport(true);

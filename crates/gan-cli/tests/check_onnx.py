@@ -3,8 +3,8 @@
     python check_onnx.py GRAPH CASE
 
 CASE is JSON: the `inputs` of the graph, row by row, and what its `outputs` must be, in their order:
-numbers, null for NaN, or texts. A number may be off by a millionth of its column's range, and a
-`share` of the cells of each column must be right, if it says so.
+numbers, null for NaN, or texts. A number may be off by a millionth of its column's range, or by its
+`tolerance`, and a `share` of the cells of each column must be right, if it says so.
 """
 
 import json
@@ -31,7 +31,7 @@ for rows in (len(next(iter(inputs.values()))), 1):
             are_right = np.array(values) == np.array(expected[:rows], object)
         else:
             expected = np.array(expected, float)
-            allowed = 1e-6 * max(np.nanmax(expected) - np.nanmin(expected), 1.0)
+            allowed = case.get("tolerance", 1e-6) * max(np.nanmax(expected) - np.nanmin(expected), 1.0)
             values, expected = values.reshape(rows, -1), expected[:rows].reshape(rows, -1)
             are_blank = np.isnan(values) & np.isnan(expected)
             are_right = (np.abs(values - expected) <= allowed) | are_blank

@@ -171,7 +171,8 @@ fn table() -> String {
         let income = match row % 5 {
             0 => "0".to_owned(),
             1 if row % 3 == 0 => String::new(),
-            _ => format!("{:.2}", 1e4 * ((row * row) as f64).sin().abs().powi(3)),
+            // A number that is rounded to the other side is off by less than what is allowed.
+            _ => format!("{:.3}", 1e4 * ((row * row) as f64).sin().abs().powi(3)),
         };
         let age = 20 + row * 13 % 60;
         let member = ["yes", "no"][row * row % 7 % 2];
@@ -232,9 +233,10 @@ fn graphs_make_what_the_program_makes() {
         run_script("check_torch.py", &files);
         if what.contains("people") || what.contains("given") {
             ok("export run --onnx g.onnx --overwrite");
-            // But for levels that had come too rarely.
+            // But for levels that had come too rarely, and ranks of a few samples.
             let mut case = case_of_generator(&folder, "run", true);
             case["share"] = json!(0.75);
+            case["tolerance"] = json!(0.1);
             check(&folder, "g.onnx", &case);
         }
     }

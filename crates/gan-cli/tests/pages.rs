@@ -107,7 +107,7 @@ fn every_run_ends_with_a_report_of_how_it_ended() {
             "data-step=\"100\"",
             "data-step=\"300\"",
             "Not evaluated yet",
-            "gan-cli train run/config.toml --out again --device cpu",
+            "gan-cli train run/config.toml --out run-again --device cpu",
             concat!("gan-cli ", env!("CARGO_PKG_VERSION")),
         ],
     );
@@ -161,6 +161,8 @@ fn runs_are_compared_on_one_page() {
         0 train tiny.toml --out one --steps 20
         0 train tiny.toml --out two --steps 20 --seed 7
         0 report one two | wrote    comparison.html
+        2 report one two | comparison.html: is there already | hint: --overwrite
+        0 report one two --overwrite | wrote    comparison.html
         0 report one two --out page.html | wrote    page.html
         2 report one gone | gone: not the directory of a run
         2 report one --out gone/page.html | found no folder gone | hint: mkdir -p gone

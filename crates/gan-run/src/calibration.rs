@@ -1,12 +1,13 @@
 //! Sampling of mixed records so that each column is distributed as it is in the training records.
 //!
 //! A generator that has learnt how columns go together is still a little off in how frequent each
-//! level is. Three corrections mend that, which change no column by more than a monotone map and
+//! level is. Four corrections mend that, which change no column by more than a monotone map and
 //! leave alone how columns go together:
 //! a summand for each logit, so that every level has its share;
 //! a monotone map of each scalar, so that its ranks are uniform;
-//! and, as samples are decided one after the other, a small summand for each level that has come
-//! less often by then than its share says, so that a few hundred samples have the shares as well.
+//! as samples are decided one after the other, a small summand for each level that has come less
+//! often by then than its share says, so that a few hundred samples have the shares as well;
+//! and for the same reason, within each group of samples, ranks that are spaced evenly.
 
 use gan_data::{Encoding, normal_quantile};
 use gan_kernels::random::{Address, Purpose, Stream, unit_open};
@@ -34,6 +35,11 @@ const BLOCK: usize = 1 << 14;
 const PER_MISSING: f64 = 0.3;
 const LARGEST: f64 = 6.0;
 
+/// Samples whose ranks are spaced evenly together; a block has a whole number of groups.
+const GROUP: usize = 1 << 10;
+/// Ranks of fewer samples are left as they are: even ones would be far from them.
+const FEWEST_EVEN: usize = 200;
+
 /// A generator's corrections, and where its samples stand.
 pub(crate) struct Calibrated {
     heads: Vec<Head>,
@@ -42,8 +48,9 @@ pub(crate) struct Calibrated {
     summands: Vec<f64>,
     /// For each head with a scalar.
     ranks: Vec<Ranks>,
-    /// The seed and the number of the next sample that follows from `counts`.
-    next: Option<(u64, usize)>,
+    /// The last group of samples that was made: seed, number of the first, and records; `counts` are
+    /// those after it.
+    group: Option<(u64, usize, Vec<f32>)>,
     /// How often each level has come in this block.
     counts: Vec<f64>,
     /// The levels that samples are given and that stay as they are.
@@ -107,7 +114,7 @@ impl Calibrated {
             heads,
             summands: all,
             ranks,
-            next: None,
+            group: None,
             counts: vec![0.0; cols],
             expected: given.contains(&true).then(|| vec![0.0; cols]),
             given,
@@ -137,19 +144,78 @@ impl Calibrated {
         first: usize,
         count: usize,
     ) -> Result<Vec<f32>, BackendError> {
+        let (cols, end) = (self.shares.len(), first + count);
+        let mut records = Vec::with_capacity(count * cols);
+        for group in (first - first % GROUP..end).step_by(GROUP) {
+            let made = self.group_from(sampler, seed, group)?;
+            let wanted = first.max(group) - group..end.min(group + GROUP) - group;
+            records.extend_from_slice(&made[wanted.start * cols..wanted.end * cols]);
+        }
+        Ok(records)
+    }
+
+    /// The group of samples that begins with number `first` of `seed`.
+    fn group_from<B: Backend>(
+        &mut self,
+        sampler: &mut Sampler<B>,
+        seed: u64,
+        first: usize,
+    ) -> Result<&[f32], BackendError> {
+        let cols = self.shares.len();
         // Levels are counted from the beginning of a block on.
-        let begin = match self.next {
-            Some(next) if next == (seed, first) => first,
+        let begin = match &self.group {
+            Some((known, at, _)) if (*known, *at) == (seed, first) => first + GROUP,
+            Some((known, at, _)) if (*known, *at + GROUP) == (seed, first) => first,
             _ => first - first % BLOCK,
         };
-        let mut records = sampler.undecided(seed, begin, first + count - begin)?;
-        let cols = self.shares.len();
-        for (row, record) in records.chunks_exact_mut(cols).enumerate() {
-            self.decide(seed, begin + row, record);
+        for group in (begin..=first).step_by(GROUP) {
+            let mut records = sampler.undecided(seed, group, GROUP)?;
+            for (row, record) in records.chunks_exact_mut(cols).enumerate() {
+                self.decide(seed, group + row, record);
+            }
+            self.space_evenly(seed, group, &mut records);
+            self.group = Some((seed, group, records));
         }
-        self.next = Some((seed, first + count));
-        records.drain(..(first - begin) * cols);
-        Ok(records)
+        Ok(self.group.as_ref().map_or(&[], |(_, _, records)| records))
+    }
+
+    /// Spaces the ranks of each scalar evenly among the samples of which it is the value, which begin
+    /// with number `first`; their order stays. Not where samples are given conditions: those of
+    /// the records that satisfy one have other ranks than all.
+    fn space_evenly(&self, seed: u64, first: usize, records: &mut [f32]) {
+        if self.expected.is_some() {
+            return;
+        }
+        let cols = self.shares.len();
+        let address = Address {
+            seed,
+            stream: Stream::new(Purpose::Evaluation, 4, 0),
+            step: (first / BLOCK) as u64,
+        };
+        let mut place = 0;
+        for head in &self.heads {
+            let (scalar, level) = (place, place + usize::from(head.scalar));
+            place = level + head.levels;
+            if !head.scalar {
+                continue;
+            }
+            let rows = 0..records.len() / cols;
+            let is_value = |&row: &usize| head.levels == 0 || records[row * cols + level] == 1.0;
+            let mut rows: Vec<usize> = rows.filter(is_value).collect();
+            if rows.len() < FEWEST_EVEN {
+                continue;
+            }
+            rows.sort_by(|a, b| {
+                let [a, b] = [a, b].map(|row| records[row * cols + scalar]);
+                a.total_cmp(&b)
+            });
+            for (rank, row) in rows.iter().enumerate() {
+                let index = (first % BLOCK + row) * cols + scalar;
+                let within = f64::from(unit_open(address.word(index as u64)));
+                let rank = (rank as f64 + within) / rows.len() as f64;
+                records[row * cols + scalar] = normal_quantile(rank) as f32;
+            }
+        }
     }
 
     /// Makes sample number `index` of its scalars and logits.
@@ -417,6 +483,50 @@ mod tests {
             count += record[3];
         }
         assert!((count - 100.0).abs() <= 6.0, "{count}, not a fifth of 500");
+    }
+
+    #[test]
+    fn ranks_of_a_group_are_spaced_evenly_in_their_order() {
+        let head = Head {
+            scalar: true,
+            levels: 2,
+        };
+        let shares = vec![0.0, 0.75, 0.25];
+        let row = |i: usize| {
+            [
+                3.0 * uniform(i) as f32,
+                f32::from(u8::from(!i.is_multiple_of(4))),
+                0.0,
+            ]
+        };
+        let before: Vec<f32> = (0..GROUP).flat_map(row).collect();
+        let spaced = |given| {
+            let calibrated = Calibrated::fit(vec![head], shares.clone(), given, &before);
+            let mut records = before.clone();
+            calibrated.space_evenly(1, GROUP, &mut records);
+            records
+        };
+        let records = spaced(vec![false; 3]);
+        let mut pairs = Vec::new();
+        for (old, new) in before.chunks(3).zip(records.chunks(3)) {
+            assert_eq!(old[1..], new[1..]);
+            match new[1] == 1.0 {
+                true => pairs.push((old[0], new[0])),
+                false => assert_eq!(old, new),
+            }
+        }
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert!(pairs.is_sorted_by(|a, b| a.1 < b.1));
+        let count = pairs.len() as f64;
+        for (rank, (_, score)) in pairs.into_iter().enumerate() {
+            let [low, high] = [0.0, 1.0].map(|part| normal_quantile((rank as f64 + part) / count));
+            assert!(
+                (low - 1e-6..=high + 1e-6).contains(&f64::from(score)),
+                "{rank}"
+            );
+        }
+        // And not where some are given.
+        assert_eq!(spaced(vec![false, true, true]), before);
     }
 
     #[test]

@@ -98,8 +98,8 @@ impl Model {
     pub fn parameter_counts(&self) -> [usize; 2] {
         let mut counts = [0; 2];
         for (name, [rows, cols]) in self.checkpoint.tensors() {
-            // A player's parameters and not what its optimiser keeps.
-            if !name.contains(".moment") {
+            // A player's parameters, and neither their mean nor what its optimiser keeps.
+            if !name.contains(".moment") && !name.contains(".average.") {
                 counts[usize::from(name.starts_with("discriminator."))] += rows * cols;
             }
         }

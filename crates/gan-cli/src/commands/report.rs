@@ -22,6 +22,9 @@ pub(crate) struct ReportArgs {
     /// File to write [default: `RUN/report.html`; of several runs, comparison.html].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file that is there already; the report within a run is always made anew.
+    #[arg(long)]
+    overwrite: bool,
 }
 
 /// `gan-cli report`.
@@ -31,6 +34,10 @@ pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<ExitCode, Problem
         (out, runs) => {
             let out = out.as_deref().unwrap_or(Path::new(COMPARISON));
             run_dir::check_folder(out)?;
+            if out.exists() && !args.overwrite {
+                let text = format!("{}: is there already", out.display());
+                return Err(Problem::usage(text).hint("--overwrite replaces it"));
+            }
             let facts = runs.iter().map(|run| RunFacts::read(run, None));
             let facts: Vec<_> = facts.collect::<Result<_, _>>()?;
             run_dir::replace(

@@ -1,5 +1,7 @@
 //! One hand's version of a skeleton: nobody writes a digit twice alike.
 
+// Not the system's functions, which differ in the last bit: digits are the same everywhere.
+use libm::{expf, hypotf, sincosf, sinf};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -89,11 +91,11 @@ impl Bend {
         };
         let waves = [[wave(), wave()], [wave(), wave()]];
         Self {
-            width: (0.1 + 0.26 * normal(rng)).clamp(-0.5, 0.65).exp(),
+            width: expf((0.1 + 0.26 * normal(rng)).clamp(-0.5, 0.65)),
             // Right-handed writers lean to the right.
             slant: (0.18 + 0.24 * normal(rng)).clamp(-0.4, 0.8),
             taper: (0.16 * normal(rng)).clamp(-0.35, 0.35),
-            turn: (0.1 * normal(rng)).clamp(-0.28, 0.28).sin_cos(),
+            turn: sincosf((0.1 * normal(rng)).clamp(-0.28, 0.28)),
             waves,
         }
     }
@@ -101,7 +103,7 @@ impl Bend {
     fn apply(&self, [x, y]: Point) -> Point {
         let [dx, dy] = self.waves.map(|pair| {
             let wave =
-                |w: Wave| w.amplitude * (w.frequency[0] * x + w.frequency[1] * y + w.phase).sin();
+                |w: Wave| w.amplitude * sinf(w.frequency[0] * x + w.frequency[1] * y + w.phase);
             wave(pair[0]) + wave(pair[1])
         });
         let (x, y) = (x - 0.32 + dx, y - 0.5 + dy);
@@ -157,7 +159,7 @@ struct Pen {
 impl Pen {
     fn draw(rng: &mut impl Rng) -> Self {
         Self {
-            radius: (1.2 * (0.26 * normal(rng)).exp()).clamp(0.6, 2.2),
+            radius: (1.2 * expf(0.26 * normal(rng))).clamp(0.6, 2.2),
             swing: 0.24 * rng.random::<f32>(),
             phase: std::f32::consts::TAU * rng.random::<f32>(),
             taper: 0.45 * rng.random::<f32>(),
@@ -168,7 +170,7 @@ impl Pen {
         let last = (curve.len() - 1).max(1) as f32;
         let touch = |(index, &[x, y]): (usize, &Point)| {
             let t = index as f32 / last;
-            let pressure = 1.0 + self.swing * (5.0 * t + self.phase).sin();
+            let pressure = 1.0 + self.swing * sinf(5.0 * t + self.phase);
             // The pen lifts as it leaves the paper.
             let lift = 1.0 - self.taper * ((t - 0.8) * 5.0).max(0.0);
             Touch {
@@ -212,7 +214,7 @@ fn centre_of_ink(strokes: &[Vec<Touch>]) -> Point {
     let (mut mass, mut x, mut y) = (0.0, 0.0, 0.0);
     for pair in strokes.iter().flat_map(|stroke| stroke.windows(2)) {
         let [a, b] = [pair[0], pair[1]];
-        let weight = (b.x - a.x).hypot(b.y - a.y) * (a.radius + b.radius) + 1e-6;
+        let weight = hypotf(b.x - a.x, b.y - a.y) * (a.radius + b.radius) + 1e-6;
         mass += weight;
         x += weight * 0.5 * (a.x + b.x);
         y += weight * 0.5 * (a.y + b.y);

@@ -69,7 +69,7 @@ impl Dialect {
     }
 }
 
-/// Single quotes quote if cells of the first lines stand in them and none stand in double ones.
+/// Single quotes quote if cells of the first lines stand in them and none begins with a double one.
 fn quote(text: &str) -> u8 {
     let is_edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || ",;|".contains(c));
     // Every other quote begins a cell.
@@ -81,8 +81,13 @@ fn quote(text: &str) -> u8 {
         });
         begin_cells && count > 0 && count % 2 == 0
     };
+    // Even where the rest of the cell is on another line, or has such quotes in it as well.
+    let begins_a_cell = |line: &str| {
+        let mut places = line.match_indices('"');
+        places.any(|(index, _)| is_edge(line[..index].chars().next_back()))
+    };
     let mut lines = text.lines().take(LOOKED_AT);
-    if lines.clone().any(|line| stands_in(line, '"')) || !lines.any(|line| stands_in(line, '\'')) {
+    if lines.clone().any(begins_a_cell) || !lines.any(|line| stands_in(line, '\'')) {
         b'"'
     } else {
         b'\''
@@ -271,6 +276,18 @@ mod tests {
         );
         check("a,'b'\n1,'-1'\n", &[(1, &["a", "b"]), (2, &["1", "-1"])]);
         check("it's,b\n1,2\n", &[(1, &["it's", "b"]), (2, &["1", "2"])]);
+        // Single quotes in cells that stand in double ones.
+        check(
+            "\"The \"\"good\"\" 'bad'\",\"Age, years\",c\n1,2,3\n",
+            &[
+                (1, &["The \"good\" 'bad'", "Age, years", "c"]),
+                (2, &["1", "2", "3"]),
+            ],
+        );
+        check(
+            "t,c\n\"it 'was'\n1 day\",37\n",
+            &[(1, &["t", "c"]), (2, &["it 'was'\n1 day", "37"])],
+        );
         check(
             "\"a\" \"b\"\n\"1\" 2 3\n",
             &[(1, &["a", "b"]), (2, &["1", "2", "3"])],

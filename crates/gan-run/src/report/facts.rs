@@ -172,7 +172,9 @@ impl RunFacts {
         let path = run_dir::find(path);
         run_dir::check_is_run(&path)?;
         let mut remarks = Vec::new();
-        let about = match known {
+        let is_training = run_dir::is_training(&path);
+        // At its end the step that samples are drawn from may be another one.
+        let about = match known.filter(|_| is_training) {
             Some(known) => Some(known),
             None => match Model::load(&path) {
                 Ok(model) => {
@@ -200,7 +202,7 @@ impl RunFacts {
                 last.extend(line.into_iter().filter(|(_, value)| !value.is_null()));
             }
         }));
-        let state = match run_dir::is_training(&path) {
+        let state = match is_training {
             true => State::Training,
             false => State::at_the_end(&path),
         };

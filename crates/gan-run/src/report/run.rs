@@ -1,5 +1,7 @@
 //! The page of one run, section by section.
 
+use std::path::Path;
+
 use gan_model::LayerConfig;
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
@@ -47,7 +49,9 @@ fn head(facts: &RunFacts) -> Markup {
     let modes = facts.number("modes_found").zip(facts.number("modes"));
     let modes = modes.map(|(found, of)| ("modes found", format!("{found} of {of}")));
     let best = facts.about.as_ref().map(|about| about.sampled_step);
-    let best = best.filter(|step| *step < facts.step && !facts.is_training());
+    // Of a run that is compared with held-out records, and of no other.
+    let is_compared = facts.number("told_apart").is_some();
+    let best = best.filter(|step| is_compared && *step < facts.step && !facts.is_training());
     let best = best.map(|step| ("best step", thousands(step as usize)));
     let verdict = facts
         .evaluation
@@ -104,13 +108,21 @@ fn samples(facts: &RunFacts, most: usize) -> Markup {
     }
 }
 
+/// Iterations for which what is wrong must hold before it is a finding.
+const FEWEST_STEPS: u64 = 1000;
+
 fn findings(facts: &RunFacts) -> Markup {
     let hidden = facts.findings.len().saturating_sub(MOST_FINDINGS);
     html! {
         section #findings {
             h2 { "Findings" }
             @if facts.findings.is_empty() {
-                p.quiet { "Nothing was found wrong with the game." }
+                p.quiet {
+                    "Nothing was found wrong with the game."
+                    @if facts.step < FEWEST_STEPS {
+                        " So short a run is judged for numbers that blow up alone."
+                    }
+                }
             }
             @else {
                 @if hidden > 0 { p.quiet { "The first " (hidden) " are left out." } }
@@ -238,6 +250,8 @@ fn inline<T: Serialize>(part: Option<&T>) -> Option<String> {
 
 fn repeat(facts: &RunFacts) -> Markup {
     let run = word(&facts.path);
+    // Names of its own, so that the commands of two runs do not meet.
+    let again = word(Path::new(&format!("{}-again", facts.name)));
     let about = facts.about.as_deref();
     let device = facts.device.as_deref();
     let flag = match device {
@@ -248,6 +262,7 @@ fn repeat(facts: &RunFacts) -> Markup {
         Some(about) if about.is_image => "png",
         _ => "csv",
     };
+    let samples = word(Path::new(&format!("{}-samples.{extension}", facts.name)));
     let evaluated = facts.evaluation.as_ref().map(|found| {
         format!(
             "gan-cli evaluate {run} --samples {} --seed {}",
@@ -263,8 +278,8 @@ fn repeat(facts: &RunFacts) -> Markup {
                 code { "config.toml" } "; where the data is elsewhere, " code { "--data PATH" } " says where."
             }
             pre.commands {
-                "gan-cli train " (word(&facts.path.join("config.toml"))) " --out again" (flag) "\n"
-                "gan-cli sample " (run) " -n 100 --seed 2 --out samples." (extension) "\n"
+                "gan-cli train " (word(&facts.path.join("config.toml"))) " --out " (again) (flag) "\n"
+                "gan-cli sample " (run) " -n 100 --seed 2 --out " (samples) "\n"
                 @if let Some(command) = evaluated { (command) "\n" }
                 "gan-cli info " (run) "\n"
             }
