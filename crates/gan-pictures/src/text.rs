@@ -1,4 +1,5 @@
-//! Lines of text: their font, DejaVu Sans reduced to the letters that pictures use, and subscripts.
+//! Lines of text: their font, DejaVu Sans reduced to the letters of Latin, Greek and Cyrillic
+//! writing and to what pictures use beyond them, and subscripts.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -124,7 +125,8 @@ mod tests {
     #[test]
     fn font_has_every_letter_that_pictures_use() {
         let letters = FONT.as_ref().unwrap().charmap();
-        for letter in (' '..='~').chain("−‖·≤≥±½√→×".chars()) {
+        let words = "−‖·≤≥±½√→× Größe Café Łódź σ Возраст Ήλιος".chars();
+        for letter in (' '..='~').chain(words) {
             assert!(letters.map(letter).is_some(), "{letter}");
         }
         // The em of DejaVu Sans is 2048 units, its x 1212 wide.

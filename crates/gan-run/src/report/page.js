@@ -86,17 +86,20 @@ function update(main, sections, text) {
 
 function follow(main) {
   const lost = document.getElementById("lost");
+  const silent = lost.textContent;
   const sections = new Map();
   let tag = "";
   const look = async () => {
     try {
       const answer = await fetch(location.href, { cache: "no-store", headers: { "If-None-Match": tag } });
-      lost.hidden = true;
+      lost.hidden = answer.status !== 404;
+      lost.textContent = "This run is not there any more; this is what it was last.";
       if (answer.status === 200) {
         tag = answer.headers.get("ETag") ?? "";
         update(main, sections, await answer.text());
       }
     } catch {
+      lost.textContent = silent;
       lost.hidden = false;
     }
     setTimeout(look, 2000);
