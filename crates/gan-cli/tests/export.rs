@@ -177,11 +177,11 @@ fn table() -> String {
         let age = 20 + row * 13 % 60;
         let member = ["yes", "no"][row * row % 7 % 2];
         let (month, day) = (1 + row % 12, 1 + row * 5 % 28);
-        let (hour, minute) = (row % 24, row * 11 % 60);
+        let (hour, minute, second) = (row % 24, row * 11 % 60, row * 17 % 60);
         let mark = row * 3 % 10;
         text += &format!(
             "\"{city}\",{income},{age},{member},2024-{month:02}-{day:02},\
-             2024-{month:02}-{day:02} {hour:02}:{minute:02},{mark}\n"
+             2024-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02},{mark}\n"
         );
     }
     text

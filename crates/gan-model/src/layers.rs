@@ -145,6 +145,7 @@ mod tests {
     #[test]
     fn a_missing_tensor_is_named() {
         let mut config = GameConfig::new(2, &[5]).with_minibatch(4);
+        config.generator.average = None;
         let data = TrainingData::from_rows(3, vec![0.5; 24]).unwrap();
         let backend = Native::<f32>::new(Some(1)).unwrap();
         let trainer = Trainer::new(backend, &config, 1, data).unwrap();
