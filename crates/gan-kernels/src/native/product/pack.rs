@@ -165,6 +165,10 @@ pub(super) fn transpose<T: Real, const NR: usize, const WIDE: bool>(
 ) {
     let packed = packed.as_chunks_mut::<NR>().0;
     let depth = packed.len();
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(unused_mut, reason = "vectors are of x86-64")
+    )]
     let mut done = 0;
     #[cfg(target_arch = "x86_64")]
     if WIDE && size_of::<T>() == size_of::<f32>() && NR.is_multiple_of(16) {
