@@ -93,21 +93,19 @@ fn case_of_generator(folder: &Folder, run: &str, calibrated: bool) -> Value {
     if model.record.transform.encoding().is_some() {
         inputs["uniforms"] = json!(uniforms(cols, calibrated));
     }
-    let columns = table
-        .columns
-        .iter()
-        .filter_map(|column| match &column.role {
-            gan_data::Role::Values(style) => Some((column, style)),
-            _ => None,
+    let outputs = table
+        .learnt_columns()
+        .enumerate()
+        .map(|(at, (column, style))| {
+            let cells = rows.iter().map(|row| match (style.levels(), row[at]) {
+                (None, value) => json!(value),
+                (Some(_), blank) if blank.is_nan() => {
+                    json!(column.blank.clone().unwrap_or_default())
+                }
+                (Some(_), value) => json!(style.write(value)),
+            });
+            json!([column.name, cells.collect::<Vec<_>>()])
         });
-    let outputs = columns.enumerate().map(|(at, (column, style))| {
-        let cells = rows.iter().map(|row| match (style.levels(), row[at]) {
-            (None, value) => json!(value),
-            (Some(_), blank) if blank.is_nan() => json!(column.blank.clone().unwrap_or_default()),
-            (Some(_), value) => json!(style.write(value)),
-        });
-        json!([column.name, cells.collect::<Vec<_>>()])
-    });
     json!({ "inputs": inputs, "outputs": outputs.collect::<Vec<_>>() })
 }
 

@@ -89,8 +89,14 @@ pub struct TableShape {
 impl TableShape {
     /// Name and style of each column that a record has a value of, in the order of the values.
     pub fn learnt(&self) -> impl Iterator<Item = (&str, &Style)> {
+        let columns = self.learnt_columns();
+        columns.map(|(column, style)| (column.name.as_str(), style))
+    }
+
+    /// Each column that a record has a value of, with its style, in the order of the values.
+    pub fn learnt_columns(&self) -> impl Iterator<Item = (&Column, &Style)> {
         self.columns.iter().filter_map(|column| match &column.role {
-            Role::Values(style) => Some((column.name.as_str(), style)),
+            Role::Values(style) => Some((column, style)),
             Role::Constant(_) | Role::Counted(_) => None,
         })
     }

@@ -3,6 +3,9 @@
 use gan_model::LossConfig;
 use serde::Serialize;
 
+/// Iterations that readings must span before anything but [`Ailment::Diverging`] is said.
+pub(crate) const SHORTEST_SPAN: u64 = 1000;
+
 /// Something that can be wrong with a game.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -102,7 +105,7 @@ impl Ailment {
         match self {
             Self::Diverging => 0,
             Self::GeneratorCollapsed | Self::ValuesLost => 2000,
-            _ => 1000,
+            _ => SHORTEST_SPAN,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::reading::Reading;
 use signs::{Memory, Sign, sign};
 
 pub use ailment::Ailment;
+pub(crate) use ailment::SHORTEST_SPAN;
 pub(crate) use remedy::{lower_rates, remedy};
 
 /// An ailment that a game has, or had.

@@ -186,14 +186,8 @@ fn mixed_table(
     }
     let mut first = 0;
     let mut first_given = 0;
-    let columns = table
-        .columns
-        .iter()
-        .filter_map(|column| match &column.role {
-            gan_data::Role::Values(style) => Some((column, style)),
-            _ => None,
-        });
-    for (encoding, (column, style)) in encoding.columns().iter().zip(columns) {
+    let columns = encoding.columns().iter().zip(table.learnt_columns());
+    for (encoding, (column, style)) in columns {
         let head = encoding.head();
         let levels = first + usize::from(head.scalar)..first + head.width();
         let is_given = given.filter(|(given, _)| given.columns().contains(&levels));

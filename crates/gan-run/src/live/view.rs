@@ -12,8 +12,6 @@ use crate::probe;
 use crate::problem::Problem;
 use crate::theory::{Bins, jensen_shannon, optimal_discriminator, value};
 
-/// The prior is uniform on ± this.
-const UNIFORM_END: f64 = 1.732_050_807_568_877_2;
 /// The most records whose cells are counted.
 const COUNTED: usize = 20_000;
 
@@ -249,7 +247,7 @@ fn best_value(divergence: f64) -> f64 {
 fn latents(config: &RunConfig, count: usize) -> Vec<f32> {
     let is_uniform = config.generator.prior == Prior::Uniform;
     let latent = |i: usize| match is_uniform {
-        true => UNIFORM_END * (2.0 * i as f64 / (count.max(2) - 1) as f64 - 1.0),
+        true => Prior::UNIFORM_END * (2.0 * i as f64 / (count.max(2) - 1) as f64 - 1.0),
         // A normal one has no ends.
         false => normal_quantile((i as f64 + 0.5) / count as f64),
     };

@@ -6,7 +6,7 @@ use gan_eval::RowKind;
 use maud::{Markup, PreEscaped, html};
 use toml::Value;
 
-use super::facts::RunFacts;
+use super::facts::{About, RunFacts};
 use super::pictures::source;
 use crate::evaluation::value_in_words;
 use crate::pictures;
@@ -89,6 +89,9 @@ fn numbers(runs: &[&RunFacts]) -> Markup {
         )
     };
     let of = |key: &'static str| move |facts: &RunFacts| facts.number(key).map(four_digits);
+    let about = |number: fn(&About) -> usize| {
+        move |facts: &RunFacts| Some(thousands(number(facts.about.as_deref()?)))
+    };
     let rows = [
         row("step", &|facts| Some(thousands(facts.step as usize))),
         row("training time", &|facts| {
@@ -108,24 +111,9 @@ fn numbers(runs: &[&RunFacts]) -> Markup {
             let open = facts.findings.iter().filter(|found| found.passed.is_none());
             Some(open.count().to_string())
         }),
-        row("parameters of G", &|facts| {
-            facts
-                .about
-                .as_ref()
-                .map(|about| thousands(about.parameters[0]))
-        }),
-        row("parameters of D", &|facts| {
-            facts
-                .about
-                .as_ref()
-                .map(|about| thousands(about.parameters[1]))
-        }),
-        row("training records", &|facts| {
-            facts
-                .about
-                .as_ref()
-                .map(|about| thousands(about.train_records))
-        }),
+        row("parameters of G", &about(|about| about.parameters[0])),
+        row("parameters of D", &about(|about| about.parameters[1])),
+        row("training records", &about(|about| about.train_records)),
         row("verdict", &|facts| {
             let verdict = &facts.evaluation.as_ref()?.verdict;
             Some(verdict.first()?.finds.word().to_owned())

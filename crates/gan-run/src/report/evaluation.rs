@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::facts::{Evaluation, RunFacts};
 use super::pictures::source;
 use crate::evaluation::value_in_words;
-use crate::text::{duration, four_digits, printable, thousands};
+use crate::text::{duration, four_digits, printable, shell_word, thousands};
 
 /// Bytes of text that all pictures of an evaluation may take in a page.
 const PICTURES: usize = 800_000;
@@ -22,7 +22,7 @@ pub(super) fn evaluation(facts: &RunFacts) -> Markup {
                 Some(found) => (body(facts, found)),
                 None => p.quiet {
                     "Not evaluated yet. This measures its samples beside controls: "
-                    code { "gan-cli evaluate " (super::word(&facts.path)) }
+                    code { "gan-cli evaluate " (shell_word(&facts.path)) }
                 },
             }
         }

@@ -15,6 +15,7 @@ use crate::problem::Problem;
 use crate::reading::Reading;
 use crate::record::shape_in_words;
 use crate::run_dir::{self, DEVICE_MARK, EVALUATION_REPORT, EXECUTION_MARK};
+use crate::stopping::CHECKS;
 use crate::text::{duration, thousands};
 
 /// A run, as far as its directory tells.
@@ -98,8 +99,8 @@ pub struct About {
     /// Values of a record as the players see it.
     pub(super) cols: usize,
     pub(super) parameters: [usize; 2],
-    /// The step that samples are drawn from.
-    pub(super) sampled_step: u64,
+    /// The step that samples are drawn from, where comparisons with held-out records chose it.
+    pub(super) best_step: Option<u64>,
     pub(super) config_hash: String,
     pub(super) written_by: Option<String>,
 }
@@ -116,7 +117,11 @@ impl About {
             is_image: record.shape.image().is_some(),
             cols: model.cols,
             parameters: model.parameter_counts(),
-            sampled_step: model.checkpoint.step,
+            best_step: model
+                .checkpoint
+                .annotations
+                .contains_key(CHECKS)
+                .then_some(model.checkpoint.step),
             config_hash: model.checkpoint.config_hash(),
             written_by: model.checkpoint.annotations.get("program").cloned(),
         }
@@ -164,7 +169,7 @@ impl RunFacts {
     /// Reads the directory of a run.
     ///
     /// `known` is what a checkpoint of the same run said before, so that a page that is drawn every
-    /// few seconds need not read one each time.
+    /// few seconds need not read one each time while the run is trained.
     ///
     /// # Errors
     /// If it is no directory of a run.
@@ -236,7 +241,8 @@ impl RunFacts {
         })
     }
 
-    /// What a checkpoint says, for the next [`Self::read`] while the run goes on.
+    /// What a checkpoint says, for the next [`Self::read`] while the run goes on: after its end
+    /// another run may begin in the directory.
     #[must_use]
     pub fn known(&self) -> Option<Arc<About>> {
         self.about.clone().filter(|_| self.is_training())

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
 use crate::run_dir;
-use crate::text::{printable, shell_word};
+use crate::text::printable;
 
 pub use facts::{About, RunFacts};
 
@@ -64,17 +64,17 @@ pub fn served(runs: &[&RunFacts], list: Option<&str>) -> String {
 /// # Errors
 /// If it is no run, or the report cannot be written.
 pub fn write(run: &Path) -> Result<PathBuf, Problem> {
-    let facts = RunFacts::read(run, None)?;
-    let path = run_dir::report(&facts.path);
-    run_dir::replace(&path, file(&[&facts]).as_bytes())?;
-    Ok(path)
+    write_of(&RunFacts::read(run, None)?)
 }
 
 /// The same by the process that has trained the run, and still holds it, at its end.
 pub(crate) fn write_at_end(run: &Path) -> Result<PathBuf, Problem> {
-    let facts = RunFacts::read(run, None)?.ended();
-    let path = run_dir::report(run);
-    run_dir::replace(&path, file(&[&facts]).as_bytes())?;
+    write_of(&RunFacts::read(run, None)?.ended())
+}
+
+fn write_of(facts: &RunFacts) -> Result<PathBuf, Problem> {
+    let path = run_dir::report(&facts.path);
+    run_dir::replace(&path, file(&[facts]).as_bytes())?;
     Ok(path)
 }
 
@@ -170,11 +170,6 @@ fn policy_of_a_file() -> String {
         digest(STYLE),
         digest(SCRIPT)
     )
-}
-
-/// A path as a word of a command.
-fn word(path: &Path) -> String {
-    shell_word(path)
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::evaluation::evaluation;
 use super::facts::RunFacts;
 use super::pictures::frames;
-use super::word;
+use crate::diagnosis::SHORTEST_SPAN;
 use crate::pictures;
-use crate::text::{four_digits, printable, thousands};
+use crate::text::{four_digits, printable, shell_word, thousands};
 
 /// Findings that are shown, the newest ones; a game that wavers may have hundreds.
 const MOST_FINDINGS: usize = 40;
@@ -48,10 +48,8 @@ fn head(facts: &RunFacts) -> Markup {
     });
     let modes = facts.number("modes_found").zip(facts.number("modes"));
     let modes = modes.map(|(found, of)| ("modes found", format!("{found} of {of}")));
-    let best = facts.about.as_ref().map(|about| about.sampled_step);
-    // Of a run that is compared with held-out records, and of no other.
-    let is_compared = facts.number("told_apart").is_some();
-    let best = best.filter(|step| is_compared && *step < facts.step && !facts.is_training());
+    let best = facts.about.as_ref().and_then(|about| about.best_step);
+    let best = best.filter(|step| *step < facts.step && !facts.is_training());
     let best = best.map(|step| ("best step", thousands(step as usize)));
     let verdict = facts
         .evaluation
@@ -108,9 +106,6 @@ fn samples(facts: &RunFacts, most: usize) -> Markup {
     }
 }
 
-/// Iterations for which what is wrong must hold before it is a finding.
-const FEWEST_STEPS: u64 = 1000;
-
 fn findings(facts: &RunFacts) -> Markup {
     let hidden = facts.findings.len().saturating_sub(MOST_FINDINGS);
     html! {
@@ -119,7 +114,7 @@ fn findings(facts: &RunFacts) -> Markup {
             @if facts.findings.is_empty() {
                 p.quiet {
                     "Nothing was found wrong with the game."
-                    @if facts.step < FEWEST_STEPS {
+                    @if facts.step < SHORTEST_SPAN {
                         " So short a run is judged for numbers that blow up alone."
                     }
                 }
@@ -170,10 +165,14 @@ fn rows(rows: &[(&str, Option<String>)]) -> Markup {
 
 /// A text of the user's, as far as it is shown.
 fn shortened(text: &str, most: usize) -> String {
-    let text = printable(text);
+    cut(&printable(text), most)
+}
+
+/// The first `most` letters of a text, with a sign if there are more.
+fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into_owned(),
+        None => text.to_owned(),
     }
 }
 
@@ -249,9 +248,9 @@ fn inline<T: Serialize>(part: Option<&T>) -> Option<String> {
 }
 
 fn repeat(facts: &RunFacts) -> Markup {
-    let run = word(&facts.path);
+    let run = shell_word(&facts.path);
     // Names of its own, so that the commands of two runs do not meet.
-    let again = word(Path::new(&format!("{}-again", facts.name)));
+    let again = shell_word(Path::new(&format!("{}-again", facts.name)));
     let about = facts.about.as_deref();
     let device = facts.device.as_deref();
     let flag = match device {
@@ -262,7 +261,7 @@ fn repeat(facts: &RunFacts) -> Markup {
         Some(about) if about.is_image => "png",
         _ => "csv",
     };
-    let samples = word(Path::new(&format!("{}-samples.{extension}", facts.name)));
+    let samples = shell_word(Path::new(&format!("{}-samples.{extension}", facts.name)));
     let evaluated = facts.evaluation.as_ref().map(|found| {
         format!(
             "gan-cli evaluate {run} --samples {} --seed {}",
@@ -278,7 +277,7 @@ fn repeat(facts: &RunFacts) -> Markup {
                 code { "config.toml" } "; where the data is elsewhere, " code { "--data PATH" } " says where."
             }
             pre.commands {
-                "gan-cli train " (word(&facts.path.join("config.toml"))) " --out " (again) (flag) "\n"
+                "gan-cli train " (shell_word(&facts.path.join("config.toml"))) " --out " (again) (flag) "\n"
                 "gan-cli sample " (run) " -n 100 --seed 2 --out " (samples) "\n"
                 @if let Some(command) = evaluated { (command) "\n" }
                 "gan-cli info " (run) "\n"
@@ -304,11 +303,7 @@ fn repeat(facts: &RunFacts) -> Markup {
 /// A configuration with its lines as they are.
 fn config_text(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(printable).collect();
-    let text = lines.join("\n");
-    match text.char_indices().nth(LONGEST_CONFIG) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    cut(&lines.join("\n"), LONGEST_CONFIG)
 }
 
 #[cfg(test)]

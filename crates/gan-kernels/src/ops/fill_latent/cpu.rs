@@ -32,7 +32,7 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: FillLatent<'_, Native<T>>
 
 fn fill<T: Real>(prior: Prior, words: &[u32], z: &mut [T]) {
     if prior == Prior::Uniform {
-        let half_width = T::from_f64(3.0_f64.sqrt());
+        let half_width = T::from_f64(Prior::UNIFORM_END);
         for (z, &word) in z.iter_mut().zip(words) {
             let centred = 2.0 * unit_open(word) - 1.0;
             *z = T::from_f64(f64::from(centred)) * half_width;

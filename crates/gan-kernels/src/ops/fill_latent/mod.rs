@@ -64,3 +64,8 @@ pub enum Prior {
     /// Standard normal, scaled to unit length.
     Spherical,
 }
+
+impl Prior {
+    /// √3, where [`Prior::Uniform`] ends on either side.
+    pub const UNIFORM_END: f64 = 1.732_050_807_568_877_2;
+}
