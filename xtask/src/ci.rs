@@ -17,6 +17,8 @@ enum Work {
     Tidy,
     /// The page, tried in a browser.
     Page,
+    /// The Python package, tried as a wheel.
+    Python,
     /// Nothing, since this machine lacks something.
     Skip(&'static str),
 }
@@ -43,6 +45,8 @@ struct Machine {
     wasm: bool,
     /// A browser to try the page in.
     browser: bool,
+    /// What builds and tests the Python package.
+    python: bool,
 }
 
 /// The stages, in order.
@@ -86,6 +90,10 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
         (_, false) => Work::Skip("no Chromium, Node.js or npm"),
         _ => Work::Page,
     };
+    let python = match machine.python {
+        true => Work::Python,
+        false => Work::Skip("no Python with bindings/python/tests/requirements.txt"),
+    };
     vec![
         ("format", cargo(&format!("fmt --all{check}"))),
         ("tidy", Work::Tidy),
@@ -103,6 +111,7 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
             or_skip(machine.llvm, cuda, "cubecl's LLVM is not in place"),
         ),
         ("page", page),
+        ("python", python),
     ]
 }
 
@@ -117,6 +126,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
         llvm: user_data().is_some_and(|data| has_llvm(&data)),
         wasm: super::web::has_compiler(),
         browser: super::web::has_browser(),
+        python: super::python::has_tools(),
     };
     let mut rows = Vec::new();
     for (stage, work) in stages(machine, fix) {
@@ -161,6 +171,10 @@ fn run_stage(root: &Path, name: &str, work: &Work) -> Result<String> {
         Work::Page => {
             println!("\n== {name}: cargo xtask web --test");
             told(super::web::run(root, &super::web::Args::tested()))
+        }
+        Work::Python => {
+            println!("\n== {name}: cargo xtask python --test");
+            told(super::python::run(root, &super::python::Args::tested()))
         }
         Work::Cargo(words) => {
             println!("\n== {name}: cargo {words}");
@@ -254,7 +268,7 @@ total                12.2
                 false,
                 false,
                 "fmt --all --check",
-                &["dependencies", "cuda", "page"],
+                &["dependencies", "cuda", "page", "python"],
             ),
         ] {
             let machine = Machine {
@@ -263,6 +277,7 @@ total                12.2
                 llvm: has_all,
                 wasm: has_all,
                 browser: has_all,
+                python: has_all,
             };
             let stages = stages(machine, fix);
             assert_eq!(stages[0].1, Work::Cargo(format.to_owned()));

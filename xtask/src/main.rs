@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod fuzz;
 mod kernels;
+mod python;
 mod reproduce;
 mod sanitize;
 mod tidy;
@@ -65,6 +66,11 @@ enum Cli {
     ///
     /// Needs `rustup target add wasm32-unknown-unknown`.
     Web(web::Args),
+    /// Build the Python package, as a wheel in target/wheels/
+    ///
+    /// With the Python that GAN_PYTHON names, or python3; needs maturin in it, and for --test what
+    /// bindings/python/tests/requirements.txt lists.
+    Python(python::Args),
     /// Train a preset from several seeds, evaluate each run and draw the figures
     ///
     /// A run that is there already is taken as it is, or continued.
@@ -95,6 +101,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Cli::Sanitize(args) => sanitize::run(&root, &args)?,
         Cli::Kernels(args) => kernels::run(&root, &args)?,
         Cli::Web(args) => web::run(&root, &args)?,
+        Cli::Python(args) => python::run(&root, &args)?,
         Cli::Bench(PassedOn { args }) => bench::run(&root, &args)?,
         Cli::Reproduce(args) => reproduce::run(&root, args)?,
         Cli::Gradcheck(PassedOn { args }) => return gradcheck(&root, &args),

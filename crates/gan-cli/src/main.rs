@@ -81,7 +81,7 @@ fn main() -> ExitCode {
         output::error(&problem.message, problem.hint.as_deref());
         ExitCode::from(match problem.cause {
             Cause::Usage => USAGE,
-            Cause::Failure => FAILED,
+            _ => FAILED,
         })
     })
 }

@@ -18,6 +18,7 @@ use arrow_array::{
 };
 use arrow_ipc::CompressionType;
 use arrow_ipc::reader::FileReader;
+use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -31,7 +32,7 @@ use crate::error::{DataError, DataProblem, TypedFile};
 use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
-use crate::table::{self, Cells, Role, Style, TableKeys};
+use crate::table::{self, Cells, Role, Style, TableKeys, microseconds};
 use crate::thrift;
 use crate::write::{Contents, Next};
 
@@ -439,12 +440,43 @@ enum Written {
 }
 
 /// Writes records as a Parquet file, compressed with Snappy.
-pub(crate) fn write(
+pub(crate) fn write_parquet(
     file: &mut (impl Write + Send),
     contents: Contents<'_>,
     next: &mut Next<'_>,
 ) -> io::Result<()> {
     let columns = written(contents);
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    let properties = Some(properties.build());
+    let mut writer = ArrowWriter::try_new(file, schema(&columns, contents), properties)?;
+    write_batches(&columns, contents, next, |batch| {
+        writer.write(&batch)?;
+        if writer.in_progress_size() > GROUP {
+            writer.flush()?;
+        }
+        Ok(())
+    })?;
+    writer.close()?;
+    Ok(())
+}
+
+/// Writes records as a file of Arrow's IPC format.
+pub(crate) fn write_arrow(
+    file: &mut impl Write,
+    contents: Contents<'_>,
+    next: &mut Next<'_>,
+) -> io::Result<()> {
+    let columns = written(contents);
+    let writer = FileWriter::try_new(file, &schema(&columns, contents));
+    let mut writer = writer.map_err(io::Error::other)?;
+    write_batches(&columns, contents, next, |batch| {
+        writer.write(&batch).map_err(io::Error::other)
+    })?;
+    writer.finish().map_err(io::Error::other)
+}
+
+/// Names and types of columns.
+fn schema(columns: &[(String, Written)], contents: Contents<'_>) -> SchemaRef {
     let field = |(name, column): &(String, Written)| {
         Field::new(
             name,
@@ -452,22 +484,25 @@ pub(crate) fn write(
             column.may_be_blank(contents.shape),
         )
     };
-    let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
-    let properties = Some(properties.build());
-    let mut writer = ArrowWriter::try_new(file, schema.clone(), properties)?;
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}
+
+/// Gives the records to `write` by parts.
+fn write_batches(
+    columns: &[(String, Written)],
+    contents: Contents<'_>,
+    next: &mut Next<'_>,
+    mut write: impl FnMut(RecordBatch) -> io::Result<()>,
+) -> io::Result<()> {
+    let schema = schema(columns, contents);
     for part in contents.parts() {
         let rows = next(part.clone())?;
         let arrays = columns
             .iter()
             .map(|(_, column)| column.array(&rows, contents.cols, part.clone()));
         let batch = RecordBatch::try_new(schema.clone(), arrays.collect());
-        writer.write(&batch.map_err(io::Error::other)?)?;
-        if writer.in_progress_size() > GROUP {
-            writer.flush()?;
-        }
+        write(batch.map_err(io::Error::other)?)?;
     }
-    writer.close()?;
     Ok(())
 }
 
@@ -555,8 +590,11 @@ impl Written {
             values.map(|value| (!value.is_nan()).then_some(*value))
         };
         let micros = |at: usize, step: i64| {
-            let steps = move |seconds: f64| (seconds * 1e6 / step as f64).round() as i64;
-            values(at).map(move |seconds| Some(steps(seconds?).saturating_mul(step)))
+            let nearest = move |seconds: f64| {
+                let micros = microseconds(seconds).saturating_add(step / 2);
+                micros.div_euclid(step).saturating_mul(step)
+            };
+            values(at).map(move |seconds| Some(nearest(seconds?)))
         };
         match self {
             Self::Single(at) => {

@@ -35,6 +35,9 @@ pub enum FileKind {
     /// A table of typed columns.
     #[cfg(feature = "parquet")]
     Parquet,
+    /// The same in Arrow's IPC format: Feather, version 2.
+    #[cfg(feature = "parquet")]
+    Arrow,
 }
 
 impl FileKind {
@@ -47,6 +50,10 @@ impl FileKind {
         "safetensors",
         #[cfg(feature = "parquet")]
         "parquet",
+        #[cfg(feature = "parquet")]
+        "feather",
+        #[cfg(feature = "parquet")]
+        "arrow",
     ];
 
     /// True if the file holds columns with names, and not one array.
@@ -55,7 +62,7 @@ impl FileKind {
         match self {
             Self::Table => true,
             #[cfg(feature = "parquet")]
-            Self::Parquet => true,
+            Self::Parquet | Self::Arrow => true,
             Self::Npy | Self::Npz | Self::Safetensors => false,
         }
     }
@@ -70,6 +77,8 @@ impl FileKind {
                 "safetensors" => Self::Safetensors,
                 #[cfg(feature = "parquet")]
                 "parquet" => Self::Parquet,
+                #[cfg(feature = "parquet")]
+                "feather" | "arrow" => Self::Arrow,
                 table if TABLES.contains(&table) => Self::Table,
                 _ => return None,
             },
@@ -170,7 +179,9 @@ pub fn write_records<E: From<DataError>>(
         FileKind::Npz => write_npz(file, contents, next),
         FileKind::Safetensors => write_safetensors(file, contents, next),
         #[cfg(feature = "parquet")]
-        FileKind::Parquet => crate::parquet::write(file, contents, next),
+        FileKind::Parquet => crate::parquet::write_parquet(file, contents, next),
+        #[cfg(feature = "parquet")]
+        FileKind::Arrow => crate::parquet::write_arrow(file, contents, next),
     });
     match (refused, written) {
         (Some(error), _) => Err(error),

@@ -325,6 +325,10 @@ fn typed_tables_keep_their_types_and_blanks() {
         {
             assert_eq!(column, expected, "{name}: {}", field.name());
         }
+        let path = written(&dataset, &folder, "out.feather");
+        let file = std::fs::File::open(&path).unwrap();
+        let mut reader = arrow_ipc::reader::FileReader::try_new(file, None).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap(), found, "{name}");
     }
 }
 

@@ -90,6 +90,8 @@ pub mod run_data;
 #[cfg(feature = "runs")]
 pub mod run_dir;
 #[cfg(feature = "runs")]
+pub mod sampling;
+#[cfg(feature = "runs")]
 mod stopping;
 pub mod text;
 pub mod theory;

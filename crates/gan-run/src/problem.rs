@@ -30,6 +30,10 @@ pub struct Problem {
 pub enum Cause {
     /// The command or the configuration cannot be carried out as it is.
     Usage,
+    /// A file holds something else than it should.
+    Data,
+    /// The system does not give or take a file.
+    System,
     /// The command is right, and carrying it out failed.
     Failure,
 }
@@ -157,22 +161,42 @@ fn evaluation_hint(error: &EvalError) -> Option<String> {
 }
 
 macro_rules! failures {
-    ($($error:ty, $hint:expr;)+) => {
+    ($($error:ty, $cause:expr, $hint:expr;)+) => {
         $(impl From<$error> for Problem {
             fn from(error: $error) -> Self {
+                let cause: fn(&$error) -> Cause = $cause;
                 let hint: fn(&$error) -> Option<String> = $hint;
-                Self::failed(with_sources(&error)).maybe_hint(hint(&error))
+                Self {
+                    message: with_sources(&error),
+                    hint: hint(&error),
+                    cause: cause(&error),
+                }
             }
         })+
     };
 }
 
 failures! {
-    DataError, data_hint;
-    BackendError, device_hint;
-    EvalError, evaluation_hint;
-    CheckpointError, CheckpointError::hint;
-    ConfigError, |_| None;
+    DataError, data_cause, data_hint;
+    BackendError, |_| Cause::Failure, device_hint;
+    EvalError, |_| Cause::Failure, evaluation_hint;
+    CheckpointError, checkpoint_cause, CheckpointError::hint;
+    ConfigError, |_| Cause::Usage, |_| None;
+}
+
+fn data_cause(error: &DataError) -> Cause {
+    use DataProblem as P;
+    match error.problem {
+        P::Missing | P::Unreadable(_) | P::Unwritable(_) | P::NotAFile(_) => Cause::System,
+        _ => Cause::Data,
+    }
+}
+
+fn checkpoint_cause(error: &CheckpointError) -> Cause {
+    match error {
+        CheckpointError::Io { .. } => Cause::System,
+        _ => Cause::Data,
+    }
 }
 
 /// What a user can do about `error` of data, in the words of the program.

@@ -8,12 +8,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use gan_data::{Contents, FileKind, Transform};
-use gan_run::condition::Conditions;
-use gan_run::model::{Generator, Model, check_amount};
+use gan_data::FileKind;
+use gan_run::model::{Model, check_amount};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
 use gan_run::run_dir::{self, check_folder};
+use gan_run::sampling::Samples;
 use gan_run::text::{excerpt, nearest_word};
 
 use super::{DeviceArgs, load_model};
@@ -44,7 +44,8 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
     /// What to write: .png is a picture, FOLDER/ one picture for each image, and .csv, .tsv, .npy, .npz,
-    /// .safetensors and .parquet hold the values [default: a picture beside the run's samples].
+    /// .safetensors, .parquet and .feather hold the values [default: a picture beside the run's
+    /// samples].
     #[arg(long, value_name = "FILE | FOLDER/")]
     out: Option<PathBuf>,
     /// Write only samples that satisfy a condition on a column, such as `age>60`, `sex!=male` or
@@ -81,24 +82,18 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
         None => default_out(&model, seed)?,
     };
     let device = args.device.open()?;
-    let given = model.conditions.as_ref();
-    let conditions = Conditions::of(&args.conditions, &model.record, given)?;
-    let mut generator = match args.no_calibration {
-        true => model.generator_as_trained(&device)?,
-        false => model.generator(&device)?,
-    };
-    if conditions.choose() {
-        generator.restrict(|levels| conditions.hold_for(levels));
-    }
-    let mut samples = Samples {
-        generator,
+    let mut samples = Drawing {
+        samples: Samples::new(
+            &model,
+            &device,
+            seed,
+            args.number,
+            &args.conditions,
+            args.no_calibration,
+        )?,
         model: &model,
         seed,
         number: args.number,
-        conditions,
-        drawn: 0,
-        chosen: Vec::new(),
-        found: 0,
         stages: Stages::new(output),
     };
     match Form::of(&out)? {
@@ -116,83 +111,31 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
     Ok(ExitCode::SUCCESS)
 }
 
-/// The samples that are asked for, which are made as they are needed.
-struct Samples<'a> {
-    generator: Generator,
+/// The samples that are asked for, and how they are shown while they are made.
+struct Drawing<'a> {
+    samples: Samples<'a>,
     model: &'a Model,
     seed: u64,
     number: usize,
-    /// What they have to satisfy.
-    conditions: Conditions,
-    /// Samples that were drawn to find them.
-    drawn: usize,
-    /// Those among them that do and were not given yet, and how many were found in all.
-    chosen: Vec<f32>,
-    found: usize,
     stages: Stages,
 }
 
-/// Samples that are drawn together to find those that satisfy conditions.
-const TOGETHER: usize = 4096;
+/// What is done while conditions are looked for.
+const SEARCH: &str = "samples that satisfy --where";
 
-impl Samples<'_> {
-    /// The samples `part` of those that satisfy the conditions, in the players' units: the parts must
-    /// follow each other.
+impl Drawing<'_> {
+    /// Those of `part`, row-major, in the players' units; parts must follow each other.
     fn take(&mut self, part: Range<usize>) -> Result<Vec<f32>, Problem> {
-        if self.conditions.is_empty() {
-            return self.generator.sample(self.seed, part.start, part.len());
-        }
-        let (record, cols) = (&self.model.record, self.model.cols);
-        let most = Conditions::most_draws(self.number);
-        while self.found < part.end {
-            if self.drawn >= most {
-                return Err(self
-                    .conditions
-                    .too_rare(self.found, self.number, self.drawn));
-            }
-            let samples = self.generator.sample(self.seed, self.drawn, TOGETHER)?;
-            let user_cols = record.transform.user_cols(cols);
-            let users = record.written(&samples, cols);
-            let rows = samples
-                .chunks_exact(cols)
-                .zip(users.chunks_exact(user_cols));
-            for (row, user) in rows {
-                if self.conditions.hold(user) {
-                    self.chosen.extend_from_slice(row);
-                    self.found += 1;
-                }
-            }
-            self.drawn += TOGETHER;
-            let done = self.found as f64 / self.number as f64;
-            self.stages
-                .show("samples that satisfy --where", done.min(1.0));
-        }
-        let rest = self.chosen.split_off(part.len() * cols);
-        Ok(std::mem::replace(&mut self.chosen, rest))
+        let stages = &mut self.stages;
+        self.samples
+            .take(part, &mut |done| stages.show(SEARCH, done))
     }
 
-    /// Writes their values, some at a time.
+    /// Writes their values.
     fn write(&mut self, out: &Path, kind: FileKind) -> Result<(), Problem> {
-        let (record, cols) = (&self.model.record, self.model.cols);
-        if matches!(record.transform, Transform::Columns(_)) && !kind.is_table() {
-            let text = format!(
-                "{}: found a table of columns of all kinds, whose texts and blanks no array holds",
-                out.display()
-            );
-            return Err(Problem::usage(text).hint("write a table: --out samples.csv or .parquet"));
-        }
-        let labels = self.generator.labels(self.seed, 0, self.number);
-        let contents = Contents {
-            shape: &record.shape,
-            rows: self.number,
-            cols: record.transform.user_cols(cols),
-            double: record.is_double(),
-            labels: labels.as_deref(),
-        };
-        gan_data::write_records(out, kind, contents, |part| {
-            let samples = self.take(part)?;
-            Ok::<_, Problem>(record.written(&samples, cols))
-        })
+        let stages = &mut self.stages;
+        let mut progress = |done| stages.show(SEARCH, done);
+        self.samples.write(out, kind, &mut progress)
     }
 
     /// Draws them: images on a sheet, numbers as a chart.
@@ -243,7 +186,7 @@ impl Samples<'_> {
         let folder = builder.tempdir_in(beside).map_err(unwritable)?;
         for first in (0..self.number).step_by(IMAGES) {
             let count = IMAGES.min(self.number - first);
-            let samples = self.generator.sample(self.seed, first, count)?;
+            let samples = self.take(first..first + count)?;
             let samples = record.user_values(&samples, cols);
             for (index, image) in samples.chunks_exact(cols).enumerate() {
                 let picture = gan_pictures::image(image, size).map_err(Problem::undrawn(out))?;
@@ -357,14 +300,17 @@ impl Form {
                 known().collect::<Vec<_>>().join(", ")
             );
             Problem::usage(text).hint(match nearest_word(&found, known()) {
-                _ if found == "parquet" => {
-                    "this program was built without Parquet; build it with the flag --features parquet"
+                _ if ["parquet", "feather", "arrow"].contains(&&*found) => {
+                    "this program was built without Parquet and Arrow; build it with the flag \
+                     --features parquet"
                         .into()
                 }
                 Some(near) => format!("did you mean .{near}?"),
-                None => "a picture is .png, the values are .npy or .csv, and FOLDER/ gets a picture \
+                None => {
+                    "a picture is .png, the values are .npy or .csv, and FOLDER/ gets a picture \
                          of each"
-                    .into(),
+                        .into()
+                }
             })
         })
     }

@@ -241,7 +241,7 @@ pub(crate) fn truth(cell: &str) -> Option<(usize, bool)> {
 
 /// The patterns of dates and times that are read; days before months only where months before days
 /// do not fit.
-pub(crate) const TIMES: [&str; 20] = [
+pub(crate) const TIMES: [&str; 32] = [
     "%Y-%m-%d",
     "%Y/%m/%d",
     "%m/%d/%Y",
@@ -251,15 +251,28 @@ pub(crate) const TIMES: [&str; 20] = [
     "%d %b %Y",
     "%d-%b-%Y",
     "%b %d, %Y",
+    // What is always nought in a file stays so: coarser patterns come first.
+    "%Y-%m-%d 00:00:00",
+    "%Y-%m-%dT00:00:00",
+    "%Y-%m-%d %H:%M:00",
     "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:00.000",
+    "%Y-%m-%d %H:%M:00.000000",
+    "%Y-%m-%d %H:%M:%S.000",
+    "%Y-%m-%d %H:%M:%S.000000",
     "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:00",
     "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:00.000000",
+    "%Y-%m-%dT%H:%M:%S.000000",
     "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:00Z",
     "%Y-%m-%dT%H:%M:%SZ",
     "%Y-%m-%d %H:%M",
     "%m/%d/%Y %H:%M",
     "%d/%m/%Y %H:%M",
     "%d.%m.%Y %H:%M",
+    "%H:%M:00",
     "%H:%M:%S",
     "%H:%M",
 ];
@@ -307,6 +320,16 @@ pub(crate) fn round_time(value: f64, pattern: &str) -> f64 {
     time_step(pattern).map_or(value, |step| (value / step).round() * step)
 }
 
+/// `seconds` in whole microseconds.
+pub(crate) fn microseconds(seconds: f64) -> i64 {
+    // Apart, so that nothing is lost of the fraction.
+    let whole = seconds.floor();
+    let fraction = ((seconds - whole) * 1e6).round();
+    (whole as i64)
+        .saturating_mul(1_000_000)
+        .saturating_add(fraction as i64)
+}
+
 /// A cell of `value`, as [`time`] reads it; the nearest one that the calendar has.
 pub(crate) fn write_time(value: f64, pattern: &str) -> String {
     // A damaged model file may hold any pattern, on which chrono panics.
@@ -314,9 +337,7 @@ pub(crate) fn write_time(value: f64, pattern: &str) -> String {
         return value.to_string();
     }
     let of_seconds = |seconds: f64| {
-        let whole = seconds.floor();
-        let nanoseconds = ((seconds - whole) * 1e6).round() as u32 * 1000;
-        DateTime::from_timestamp(whole as i64, nanoseconds.min(999_999_999))
+        DateTime::from_timestamp_micros(microseconds(seconds))
             .unwrap_or_default()
             .naive_utc()
     };
@@ -519,6 +540,10 @@ mod tests {
             ("05 Jan 1970", "%d %b %Y", 4.0),
             ("1970-01-02 00:00:01", "%Y-%m-%d %H:%M:%S", 86_401.0),
             ("1970-01-02T00:00:01Z", "%Y-%m-%dT%H:%M:%SZ", 86_401.0),
+            ("1970-01-02T00:01:00Z", "%Y-%m-%dT%H:%M:00Z", 86_460.0),
+            ("1970-01-03 00:00:00", "%Y-%m-%d 00:00:00", 2.0),
+            ("1970-01-01 00:00:07.000", "%Y-%m-%d %H:%M:%S.000", 7.0),
+            ("1970-01-01T00:00:00.250", "%Y-%m-%dT%H:%M:%S%.f", 0.25),
             ("13:30", "%H:%M", 48_600.0),
             ("2024-02-29", "%Y-%m-%d", 19_782.0),
         ] {

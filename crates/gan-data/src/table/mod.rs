@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use cell::guarded;
+pub(crate) use cell::{guarded, microseconds};
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 

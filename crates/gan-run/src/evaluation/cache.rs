@@ -11,13 +11,12 @@ use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use gan_run::run_dir;
-use gan_run::text::hexadecimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::output::Output;
+use crate::run_dir;
+use crate::text::hexadecimal;
 
 /// The variable by which the user names the folder.
 const VARIABLE: &str = "GAN_CACHE_DIR";
@@ -53,11 +52,22 @@ impl Cache {
         }
     }
 
-    /// The numbers that an earlier evaluation kept.
-    pub(super) fn read(&self, output: Output) -> Numbers {
+    /// The numbers that an earlier evaluation kept, and a warning if they are damaged.
+    pub(super) fn read(&self) -> (Numbers, Option<String>) {
         let path = self.path.as_deref();
-        let numbers = path.and_then(|path| read(path, &self.key, output));
-        numbers.unwrap_or_default()
+        let Some((path, file)) =
+            path.and_then(|path| Some((path, gan_data::open_file(path).ok()?)))
+        else {
+            return Default::default();
+        };
+        match serde_json::from_reader::<_, Kept>(BufReader::new(file)) {
+            Ok(kept) if kept.key == self.key => (kept.numbers, None),
+            _ => {
+                let path = path.display();
+                let text = format!("{path}: is damaged; its numbers are computed again");
+                (Numbers::new(), Some(text))
+            }
+        }
     }
 
     /// Keeps `numbers`; a folder that cannot be written costs time later and nothing now.
@@ -69,20 +79,6 @@ impl Cache {
         let (key, numbers) = (self.key.clone(), numbers.clone());
         if let Ok(text) = serde_json::to_vec_pretty(&Kept { key, numbers }) {
             let _ = run_dir::replace(path, &text);
-        }
-    }
-}
-
-fn read(path: &Path, key: &Value, output: Output) -> Option<Numbers> {
-    let file = BufReader::new(gan_data::open_file(path).ok()?);
-    match serde_json::from_reader::<_, Kept>(file) {
-        Ok(kept) if kept.key == *key => Some(kept.numbers),
-        _ => {
-            output.notice(format!(
-                "warning: {}: is damaged; its numbers are computed again",
-                path.display()
-            ));
-            None
         }
     }
 }

@@ -3,17 +3,17 @@
 use std::ops::Range;
 use std::path::Path;
 
+use crate::model::Model;
+use crate::problem::Problem;
+use crate::record;
+use crate::run_data::RunData;
+use crate::text::{hexadecimal, thousands};
 use gan_data::{Dataset, Mixture, RecordShape, Transform};
 use gan_eval::{
     DiscreteColumns, Estimate, KnownModes, Labels, Points, Reference, gather,
     mean_and_standard_error,
 };
-use gan_run::model::Model;
-use gan_run::problem::Problem;
-use gan_run::record;
-use gan_run::run_data::RunData;
-use gan_run::text::{hexadecimal, thousands};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of the authors' 50,000 training images of MNIST, as checkpoints carry it.
@@ -41,7 +41,7 @@ pub(super) struct EvaluationData {
 }
 
 /// The data in a report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct DataFacts {
     /// The path, or the built-in source.
     source: String,

@@ -1,0 +1,247 @@
+"""The package as its users see it, on the built wheel."""
+
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import gans
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+SHORT = {"steps": 12, "device": "cpu", "progress": False}
+
+
+def pandas_frame(columns):
+    frame = pd.DataFrame(columns)
+    frame["sex"] = pd.Categorical(frame["sex"], categories=["male", "female", "other"], ordered=True)
+    frame["age"] = frame["age"].astype("Int16")
+    frame["income"] = frame["income"].astype("float32")
+    frame["since"] = pd.to_datetime(frame["since"])
+    frame["note"] = pd.array(["yes", None] * (len(frame) // 2), dtype="string")
+    return frame
+
+
+@pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
+def test_pandas_frames_come_back_with_their_dtypes(columns):
+    frame = pandas_frame(columns)
+    run = gans.train(frame, seed=3, **SHORT)
+    rows = run.sample(50)
+    assert isinstance(rows, pd.DataFrame)
+    assert dict(rows.dtypes) == dict(frame.dtypes)
+    assert rows["sex"].cat.categories.tolist() == ["male", "female", "other"]
+    assert rows["age"].between(18, 90).all()
+    assert rows["note"].isna().any()
+    # Whole minutes, as they were.
+    assert (rows["seen"].dt.second == 0).all() and (rows["seen"].dt.minute > 0).any()
+    pd.testing.assert_frame_equal(rows, run.sample(50))
+    assert not rows.equals(run.sample(50, seed=9))
+    # The first ones are the same of any number.
+    pd.testing.assert_frame_equal(rows.head(20), run.sample(20))
+
+
+@pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
+def test_polars_and_arrow_frames_come_back_with_their_types(columns):
+    frame = pl.DataFrame(columns).with_columns(
+        pl.col("sex").cast(pl.Enum(["male", "female", "other"])),
+        pl.col("age").cast(pl.UInt8),
+        pl.col("seen").cast(pl.Datetime("ns")),
+    )
+    run = gans.train(frame, seed=3, **SHORT)
+    rows = run.sample(50)
+    assert isinstance(rows, pl.DataFrame)
+    assert rows.schema == frame.schema
+    lazy = gans.train(frame.lazy(), seed=3, **SHORT)
+    assert lazy.sample(50).equals(rows)
+
+    table = frame.to_arrow()
+    run = gans.train(table, seed=3, **SHORT)
+    again = run.sample(50)
+    assert isinstance(again, pa.Table)
+    assert again.schema.equals(table.schema), (again.schema, table.schema)
+    # The same rows, whatever held them.
+    assert again.to_pylist() == rows.to_arrow().to_pylist()
+    assert isinstance(run.sample(3, form="polars"), pl.DataFrame)
+    assert isinstance(run.sample(3, form="pandas"), pd.DataFrame)
+
+
+def test_arrays_come_back_with_their_shape_and_dtype():
+    draw = np.random.default_rng(1)
+    numbers = draw.normal(size=(300, 3)).astype(np.float32)
+    samples = gans.train(numbers, seed=1, **SHORT).sample(7)
+    assert samples.shape == (7, 3) and samples.dtype == np.float32
+
+    images = draw.integers(0, 256, size=(200, 8, 8), dtype=np.uint8)
+    run = gans.train(images, preset="mnist", seed=1, steps=3, device="cpu", progress=False)
+    samples = run.sample(5)
+    assert samples.shape == (5, 8, 8) and samples.dtype == np.uint8
+    assert samples.max() > 100, "bytes, and not shares of them"
+
+
+def test_bits_are_those_of_the_program(columns):
+    pl.DataFrame(columns).write_csv("people.csv")
+    run = gans.train("people.csv", seed=5, out="here", **SHORT)
+    program = os.environ["GAN_CLI"]
+    words = "train people.csv --seed 5 --steps 12 --device cpu --out there"
+    subprocess.run([program, *words.split()], check=True, capture_output=True)
+    ours, theirs = (sorted(Path(run).glob("checkpoints/*")) for run in ("here", "there"))
+    assert [path.name for path in ours] == [path.name for path in theirs] and ours
+    assert [path.read_bytes() for path in ours] == [path.read_bytes() for path in theirs]
+    sample = [program, "sample", "there", "-n", "40", "--out", "theirs.csv", "--where", "age>30"]
+    subprocess.run(sample, check=True, capture_output=True)
+    rows = run.sample(40, where={"age": (">", 30)}, form="polars")
+    assert rows.equals(pl.read_csv("theirs.csv", schema=rows.schema))
+
+
+@pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
+def test_conditions(columns):
+    frame = pl.DataFrame(columns)
+    run = gans.train(frame, seed=1, condition=["sex"], **SHORT)
+    assert set(run.sample(40, where={"sex": "female"})["sex"]) == {"female"}
+    some = run.sample(20, where={"age": [(">=", 40), ("<", 60)], "sex": "male", "member": True})
+    assert some["age"].is_between(40, 59).all() and some["member"].all()
+    assert run.sample(5, where={"income": None})["income"].is_null().all()
+    assert run.sample(5, where={"since": (">", columns["since"][0])}).height == 5
+    assert run.sample(4, where=["sex!=male"])["sex"].eq("female").all()
+    with pytest.raises(ValueError, match="expected one of female, male"):
+        run.sample(1, where={"sex": "x"})
+    with pytest.raises(ValueError, match="operator"):
+        run.sample(1, where={"age": ("~", 3)})
+
+
+@pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
+def test_models_travel(columns, tmp_path):
+    run = gans.train(pandas_frame(columns), seed=2, **SHORT)
+    rows = run.sample(30)
+    run.save("model.safetensors")
+    folder = run.folder
+    assert folder.exists()
+    del run
+    assert not folder.exists(), "nobody wanted to keep it"
+    loaded = gans.load("model.safetensors")
+    pd.testing.assert_frame_equal(loaded.sample(30), rows)
+    again = pickle.loads(pickle.dumps(loaded))
+    pd.testing.assert_frame_equal(again.sample(30), rows)
+    assert (again.step, again.seed, again.preset) == (loaded.step, loaded.seed, loaded.preset)
+
+    kept = gans.train(pandas_frame(columns), seed=2, out="runs/people", **SHORT)
+    pd.testing.assert_frame_equal(kept.sample(30), rows)
+    pd.testing.assert_frame_equal(gans.load("runs/people").sample(30), rows)
+    with pytest.raises(ValueError, match="already"):
+        gans.train(pandas_frame(columns).head(100), seed=2, out="runs/people", **SHORT)
+    # It has not touched the data of the run that is there.
+    again = gans.resume("runs/people", steps=14, device="cpu", progress=False)
+    assert again.step == 14
+    gans.train(pandas_frame(columns), seed=2, out="runs/people", overwrite=True, **SHORT)
+
+
+@pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
+def test_evaluation_says_what_the_program_says(columns):
+    run = gans.train(pl.DataFrame(columns), seed=1, **SHORT)
+    found = run.evaluate(target="sex", out="evaluation", progress=False)
+    assert found["table"]["target"] == "sex"
+    assert found["verdict"] and found["sections"]
+    assert Path("evaluation/columns.png").exists()
+    # The data may be elsewhere.
+    again = run.evaluate(pl.DataFrame(columns), target="sex", progress=False)
+    assert again["sections"] == found["sections"]
+    with pytest.raises(ValueError, match="did you mean"):
+        run.evaluate(target="sexx", progress=False)
+
+
+def test_as_in_scikit_learn(columns):
+    gan = gans.GAN(seed=4, steps=5, device="cpu")
+    assert gan.get_params()["steps"] == 5
+    assert gan.set_params(steps=6) is gan
+    with pytest.raises(ValueError, match="fit first"):
+        gan.sample(1)
+    with pytest.raises(ValueError, match="expected one of preset"):
+        gan.set_params(step=6)
+    sklearn = pytest.importorskip("sklearn.base")
+    assert sklearn.clone(gan).get_params() == gan.get_params()
+    numbers = np.random.default_rng(1).normal(size=(200, 2))
+    again = pickle.loads(pickle.dumps(gan.fit(numbers)))
+    assert np.array_equal(again.sample(3), gan.sample(3))
+    assert gan.run_.step == 6
+
+
+def test_callback_sees_and_ends():
+    events = []
+
+    def callback(event):
+        events.append(event)
+        return event["event"] != "metrics"
+
+    run = gans.train(
+        preset="ring8", out="ended", steps=400, seed=1, device="cpu", callback=callback,
+        settings={"run.log_every": 50, "data.count": 500}, progress=False,
+    )
+    names = [event["event"] for event in events]
+    assert names[:2] == ["data", "start"] and "interrupted" in names
+    assert not run.done and run.step == run.metrics[-1]["step"] == 50
+    whole = gans.resume("ended", device="cpu", progress=False)
+    assert whole.done and whole.step == 400
+    alone = gans.train(
+        preset="ring8", steps=400, seed=1, device="cpu", progress=False,
+        settings={"run.log_every": 50, "data.count": 500},
+    )
+    assert np.array_equal(whole.sample(9), alone.sample(9))
+
+    def broken(event):
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        gans.train(preset="ring8", steps=4, device="cpu", callback=broken, progress=False)
+
+
+def test_control_c_saves_and_raises():
+    script = textwrap.dedent("""
+        import gans
+        try:
+            gans.train(preset="ring8", out="run", steps=10**7, device="cpu", progress=False,
+                       callback=lambda event: print(event["event"], flush=True))
+        except KeyboardInterrupt:
+            print("raised", gans.load("run").step)
+    """)
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in child.stdout:
+        if line.strip() == "metrics":
+            break
+    child.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    out, error = child.communicate(timeout=60)
+    assert time.monotonic() - begun < 10
+    assert re.search(r"raised \d+", out), (out, error)
+    assert child.returncode == 0, error
+
+
+def test_errors_are_pythons_own_with_the_program_s_words(columns):
+    with pytest.raises(OSError, match="absent.csv"):
+        gans.train("absent.csv")
+    with pytest.raises(OSError, match="absent"):
+        gans.load("absent")
+    Path("bad.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{")
+    with pytest.raises(ValueError, match="npy header"):
+        gans.train("bad.npy", device="cpu")
+    Path("bad.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        gans.load("bad.safetensors")
+    with pytest.raises(ValueError, match="(?s)optimizer.learning_rat.*hint: did you mean"):
+        gans.train(preset="ring8", settings={"optimizer.learning_rat": 1})
+    with pytest.raises(ValueError, match="found data of type list"):
+        gans.train([[1, 2]])
+    with pytest.raises(ValueError, match="device"):
+        gans.train(preset="ring8", device="cpuu")
+    with pytest.raises(RuntimeError, match="diverged"):
+        gans.train(preset="ring8", steps=400, device="cpu", settings={"optimizer.learning_rate": 1e9})
+    assert "ring8" in gans.presets()
