@@ -228,7 +228,10 @@ fn sweep_of_a_table_is_sorted_by_how_well_samples_are_told_from_held_out_records
         "people.csv",
         &format!("colour,size\n{}", rows.collect::<String>()),
     );
-    let line = "sweep people.csv --seeds 1..2 --set run.check_every=50 --steps 150";
+    let line = "sweep people.csv --seeds 1..2 --steps 100 --set run.check_every=50 \
+                --set game.minibatch=16 --set generator.layers.0.units=8 \
+                --set generator.layers.1.units=8 --set discriminator.layers.0.units=8 \
+                --set discriminator.layers.1.units=8";
     let said = folder.run(line).exits(0).stdout();
     assert!(
         said.contains("  best          sweeps/people/seed="),
