@@ -4,7 +4,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -19,6 +19,8 @@ enum Work {
     Page,
     /// The Python package, tried as a wheel.
     Python,
+    /// A crate of somebody else, against the crates as they are published.
+    Outside,
     /// Nothing, since this machine lacks something.
     Skip(&'static str),
 }
@@ -31,6 +33,16 @@ struct Row {
     result: String,
 }
 
+/// The crates that others may depend on.
+const LIBRARIES: [&str; 6] = [
+    "gan-kernels",
+    "gan-model",
+    "gan-data",
+    "gan-eval",
+    "gan-pictures",
+    "gan-run",
+];
+
 const FAILED: &str = "FAILED";
 const SKIPPED: &str = "skipped: ";
 
@@ -39,6 +51,7 @@ const SKIPPED: &str = "skipped: ";
 struct Machine {
     nextest: bool,
     deny: bool,
+    semver: bool,
     /// The LLVM that cubecl's CUDA compiler links, which a first build would download.
     llvm: bool,
     /// A compiler of the page's module.
@@ -55,7 +68,7 @@ struct Machine {
 /// are built without it: LLVM in every test binary costs more than the stage at the end, which looks
 /// at what the kernels compile to, without a device. Warnings are denied by an argument to clippy
 /// and never by `RUSTFLAGS`, which would rebuild every dependency for the tests.
-fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
+fn stages(machine: Machine, released: Option<&str>, fix: bool) -> Vec<(&'static str, Work)> {
     let tested = "--features=benches/wgpu";
     let features = if machine.llvm {
         "--features=benches/wgpu,gan-cli/cuda"
@@ -85,6 +98,14 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
                 cube::";
     // A stage of its own, since nextest runs none; `--lib` above leaves them out of the tests.
     let doc_tests = format!("test --workspace {tested} --doc");
+    let versions = match (machine.semver, released) {
+        (false, _) => Work::Skip("cargo-semver-checks is not installed"),
+        (_, None) => Work::Skip("no release has a tag yet"),
+        (_, Some(tag)) => {
+            let packages = LIBRARIES.map(|name| format!(" --package {name}")).concat();
+            Work::Cargo(format!("semver-checks --baseline-rev {tag}{packages}"))
+        }
+    };
     let page = match (machine.wasm, machine.browser) {
         (false, _) => Work::Skip("no standard library for wasm32-unknown-unknown"),
         (_, false) => Work::Skip("no Chromium, Node.js or npm"),
@@ -110,6 +131,8 @@ fn stages(machine: Machine, fix: bool) -> Vec<(&'static str, Work)> {
             "cuda",
             or_skip(machine.llvm, cuda, "cubecl's LLVM is not in place"),
         ),
+        ("outside", Work::Outside),
+        ("versions", versions),
         ("page", page),
         ("python", python),
     ]
@@ -123,13 +146,15 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
     let machine = Machine {
         nextest: has_subcommand(root, "nextest"),
         deny: has_subcommand(root, "deny"),
+        semver: has_subcommand(root, "semver-checks"),
         llvm: user_data().is_some_and(|data| has_llvm(&data)),
         wasm: super::web::has_compiler(),
         browser: super::web::has_browser(),
         python: super::python::has_tools(),
     };
     let mut rows = Vec::new();
-    for (stage, work) in stages(machine, fix) {
+    let released = last_release(root);
+    for (stage, work) in stages(machine, released.as_deref(), fix) {
         let start = Instant::now();
         let result = run_stage(root, stage, &work)?;
         let seconds = start.elapsed().as_secs_f64();
@@ -176,6 +201,10 @@ fn run_stage(root: &Path, name: &str, work: &Work) -> Result<String> {
             println!("\n== {name}: cargo xtask python --test");
             told(super::python::run(root, &super::python::Args::tested()))
         }
+        Work::Outside => {
+            println!("\n== {name}: cargo xtask outside");
+            told(super::outside::run(root))
+        }
         Work::Cargo(words) => {
             println!("\n== {name}: cargo {words}");
             let mut cargo = super::cargo(root);
@@ -204,6 +233,15 @@ fn has_subcommand(root: &Path, name: &str) -> bool {
     probe.args([name, "--version"]);
     probe.stdout(Stdio::null()).stderr(Stdio::null());
     probe.status().is_ok_and(|status| status.success())
+}
+
+/// The tag of the last release, `v0.1.0` or so, if there is one.
+fn last_release(root: &Path) -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]);
+    let output = git.current_dir(root).output().ok()?;
+    let tag = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !tag.is_empty()).then_some(tag)
 }
 
 fn user_data() -> Option<PathBuf> {
@@ -268,24 +306,38 @@ total                12.2
                 false,
                 false,
                 "fmt --all --check",
-                &["dependencies", "cuda", "page", "python"],
+                &["dependencies", "cuda", "versions", "page", "python"],
             ),
         ] {
             let machine = Machine {
                 nextest: has_all,
                 deny: has_all,
+                semver: has_all,
                 llvm: has_all,
                 wasm: has_all,
                 browser: has_all,
                 python: has_all,
             };
-            let stages = stages(machine, fix);
+            let released = has_all.then_some("v0.1.0");
+            let stages = stages(machine, released, fix);
             assert_eq!(stages[0].1, Work::Cargo(format.to_owned()));
             let found = stages
                 .iter()
                 .filter(|(_, work)| matches!(work, Work::Skip(_)));
             assert_eq!(found.map(|(name, _)| *name).collect::<Vec<_>>(), skipped);
         }
+        // The interface of what was never released may change.
+        let machine = Machine {
+            nextest: true,
+            deny: true,
+            semver: true,
+            llvm: true,
+            wasm: true,
+            browser: true,
+        };
+        let stages = stages(machine, None, false);
+        let versions = stages.iter().find(|(name, _)| *name == "versions");
+        assert!(matches!(versions, Some((_, Work::Skip(_)))));
         assert!(!has_subcommand(Path::new("."), "no-such-command"));
     }
 

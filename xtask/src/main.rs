@@ -6,10 +6,13 @@
 // A command-line tool whose output is what it prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod archive;
 mod bench;
 mod ci;
+mod dist;
 mod fuzz;
 mod kernels;
+mod outside;
 mod python;
 mod reproduce;
 mod sanitize;
@@ -75,6 +78,13 @@ enum Cli {
     ///
     /// A run that is there already is taken as it is, or continued.
     Reproduce(reproduce::Args),
+    /// Build a crate of somebody else against the crates as they are published, and run it
+    Outside,
+    /// Pack the program for this platform: an archive to hand out, and its checksum
+    ///
+    /// The archive has the program, its licences, completions and manual pages, and is in
+    /// target/archives/.
+    Dist(dist::Args),
 }
 
 /// Arguments that are passed on to the program that a command starts.
@@ -104,6 +114,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Cli::Python(args) => python::run(&root, &args)?,
         Cli::Bench(PassedOn { args }) => bench::run(&root, &args)?,
         Cli::Reproduce(args) => reproduce::run(&root, args)?,
+        Cli::Outside => outside::run(&root)?,
+        Cli::Dist(args) => dist::run(&root, &args)?,
         Cli::Gradcheck(PassedOn { args }) => return gradcheck(&root, &args),
     }
     Ok(ExitCode::SUCCESS)
@@ -168,6 +180,11 @@ fn repository_root() -> Result<PathBuf> {
         .unwrap_or_else(|| OsString::from(env!("CARGO_MANIFEST_DIR")));
     let root = Path::new(&package).parent();
     Ok(root.context("xtask has no parent folder")?.to_owned())
+}
+
+/// The folder of what cargo builds.
+fn target(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 /// The cargo that runs us, in the repository's root.

@@ -88,7 +88,8 @@ fn chromium() -> PathBuf {
     env::var_os("CHROMIUM").map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from)
 }
 
-fn print(what: &[&str]) -> Option<String> {
+/// What rustc prints when it is asked for `what`.
+pub(crate) fn print(what: &[&str]) -> Option<String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)
         .arg("--print")
@@ -138,8 +139,7 @@ fn build(root: &Path) -> Result<PathBuf> {
         );
     }
     super::succeed(cargo)?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join(TARGET).join("web/gan_web.wasm"))
+    Ok(super::target(root).join(TARGET).join("web/gan_web.wasm"))
 }
 
 /// Copies what is served into `out`, which may be there already.

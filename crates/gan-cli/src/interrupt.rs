@@ -1,6 +1,8 @@
-//! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once.
+//! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once. A program that has
+//! started this one may ask for a clean end by closing its standard input.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +18,19 @@ const ANSWER: Duration = Duration::from_millis(500);
 
 /// Number of times that the user has asked.
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+
+/// True once standard input has ended, if that counts. No signal: on a terminal, Ctrl-C reaches this
+/// program and the one that has started it at about the same time, and means one thing.
+static INPUT_ENDED: AtomicBool = AtomicBool::new(false);
+
+/// From here on the end of standard input asks for a clean end too, as it comes when the program that
+/// has started this one closes it or is gone, however that ended.
+pub(crate) fn listen_to_input() {
+    thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        INPUT_ENDED.store(true, Ordering::SeqCst);
+    });
+}
 
 /// From here on the first signal only sets what [`requested`] says.
 pub(crate) fn listen() -> Result<(), Problem> {
@@ -39,5 +54,5 @@ pub(crate) fn listen() -> Result<(), Problem> {
 
 /// True if the user wants the run to end.
 pub(crate) fn requested() -> bool {
-    REQUESTS.load(Ordering::SeqCst) > 0
+    REQUESTS.load(Ordering::SeqCst) > 0 || INPUT_ENDED.load(Ordering::SeqCst)
 }

@@ -22,6 +22,7 @@ use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
 use commands::report::{self, ReportArgs};
 use commands::sample::{self, SampleArgs};
+use commands::sweep::{self, SweepArgs};
 use commands::train::{self, TrainArgs};
 use commands::watch::{self, WatchArgs};
 use output::Output;
@@ -42,13 +43,16 @@ struct Cli {
 enum Command {
     /// Train a generator, from a preset or from a file, or continue a run.
     Train(TrainArgs),
+    /// Train several seeds or settings, each as a run, and say which came out best.
+    Sweep(SweepArgs),
     /// Say what a file or folder of data is taken for, before anything is trained on it.
     Data(DataArgs),
     /// Draw samples from a run or a checkpoint; no data is needed.
     Sample(SampleArgs),
     /// Measure how good the samples of a run or a checkpoint are, beside controls.
     Evaluate(EvaluateArgs),
-    /// Write a player for other programs: as a graph of ONNX, or its tensors for PyTorch and NumPy.
+    /// Write a player for other programs: as a graph of ONNX, or its tensors for PyTorch and NumPy;
+    /// or the record of a run for TensorBoard.
     Export(ExportArgs),
     /// Draw one of the paper's figures: 1, the game in one dimension; 2, samples beside the training
     /// records that are nearest; 3, the way from one latent to another. Or the samples of a run in
@@ -106,6 +110,7 @@ fn run(command: Command) -> Result<ExitCode, Problem> {
     Stages::show_passes(Output::of_flag(is_json));
     match command {
         Command::Train(args) => train::run(&args, Output::of_flag(args.json)),
+        Command::Sweep(args) => sweep::run(&args, Output::Text),
         Command::Data(args) => data::run(&args, Output::Text),
         Command::Sample(args) => sample::run(&args, Output::Text),
         Command::Evaluate(args) => evaluate::run(&args, Output::of_flag(args.json)),

@@ -80,6 +80,14 @@ impl StatusLine {
         (!self.output.is_json() && passed >= self.pace.every).then_some(passed)
     }
 
+    /// Says a line of its own, above the one that is redrawn.
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.output.line(text)),
+            None => self.output.line(text),
+        }
+    }
+
     /// Shows `text`, with `done` parts of the bar.
     fn show(&mut self, done: u64, text: String) {
         self.pace.show(Instant::now());
@@ -182,11 +190,7 @@ impl Progress {
 
     /// Says a line of its own, above the one that is redrawn.
     pub(crate) fn say(&self, text: &str) {
-        let output = self.line.output;
-        match &self.line.bar {
-            Some(bar) => bar.suspend(|| output.line(text)),
-            None => output.line(text),
-        }
+        self.line.say(text);
     }
 }
 
@@ -239,6 +243,14 @@ impl Stages {
                 false => stages.current = None,
             }
         });
+    }
+
+    /// Says a line of its own, above the one that is redrawn.
+    pub(crate) fn say(&self, text: &str) {
+        match &self.current {
+            Some((_, line, _)) => line.say(text),
+            None => self.output.line(text),
+        }
     }
 
     /// Shows that the share `done` of the stage `name` is done, if it is time to.

@@ -5,33 +5,17 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use gan_kernels::random::{Address, Purpose, Stream, unit_open};
 use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
 use gan_run::model::Model;
 use serde_json::{Value, json};
 
-use common::Folder;
+use common::{Folder, python_with};
 
 /// Samples that are compared.
 const ROWS: usize = 64;
 const SEED: u64 = 5;
-
-/// The Python with ONNX's own checker and runtime; none if there is none, which is a failure where
-/// everything must be checked.
-fn python() -> Option<String> {
-    let python = std::env::var("GAN_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has_it = Command::new(&python)
-        .args(["-c", "import onnx, onnxruntime, numpy"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    assert!(
-        has_it || std::env::var_os("CI").is_none(),
-        "{python} has no onnx, onnxruntime and numpy: set GAN_PYTHON to one that has"
-    );
-    has_it.then_some(python)
-}
 
 /// Runs ONNX's checker, and compares `graph` with `case`.
 #[track_caller]
@@ -46,14 +30,9 @@ fn check(folder: &Folder, graph: &str, case: &Value) {
 /// Runs a script beside this file, where there is a Python for it.
 #[track_caller]
 fn run_script(name: &str, arguments: &[PathBuf]) {
-    let Some(python) = python() else { return };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join(name);
-    let output = Command::new(python).arg(script).args(arguments).output();
-    let output = output.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name} {arguments:?}: {said}");
+    if let Some(python) = python_with("onnx, onnxruntime, numpy") {
+        common::run_script(&python, name, arguments);
+    }
 }
 
 /// What the graph of the generator of `run` must make of the latents of its first samples.

@@ -16,6 +16,8 @@
 //! # }
 //! ```
 //!
+//! The feature `parquet`, on by default, adds Parquet and Arrow's IPC files.
+//!
 //! [`load`] reads image sets, arrays and tables, as `docs/data.md` lists them, or draws records
 //! from a built-in source ([`builtin_names`]) by address, so that nothing needs
 //! to be downloaded to train.

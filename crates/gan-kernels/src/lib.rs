@@ -1,54 +1,69 @@
 //! Fused operations for training multilayer perceptrons: forward pass, backward pass and update.
 //!
-//! One layer, trained on a regression:
+//! One layer, trained on a regression, on the CPU and, with the feature `wgpu` or another one of a
+//! runtime, on a GPU:
 //!
 //! ```
 //! use gan_kernels::random::{Address, Purpose, Stream};
 //! use gan_kernels::{
-//!     Activation, Backend, LinearBwdParams, LinearFwd, Monitor, Native, Rates, SquaredError,
+//!     Activation, Backend, BackendError, LinearBwdParams, LinearFwd, Native, Rates, SquaredError,
 //!     StepState, Update,
 //! };
 //!
-//! # fn main() -> Result<(), gan_kernels::BackendError> {
-//! // 64 points, and y = 3·x₁ − 2·x₂ + 1 at each.
-//! let address = Address { seed: 1, stream: Stream::new(Purpose::Data, 0, 0), step: 0 };
-//! let points: Vec<f32> = address.uniform(1.0, 64 * 2);
-//! let values: Vec<f32> = points.chunks(2).map(|x| 3.0 * x[0] - 2.0 * x[1] + 1.0).collect();
-//!
-//! let backend = Native::<f32>::new(None)?; // Any other back end would do.
-//! let [mut x, mut targets, mut y, mut dz] = [2, 1, 1, 1].map(|cols| backend.matrix(64, cols));
-//! backend.write(&mut x, &points);
-//! backend.write(&mut targets, &values);
-//! // W, b and their velocities, which all start at 0.
-//! let [[mut w, v_w], [mut b, v_b]] = [2, 1].map(|rows| [(); 2].map(|()| backend.matrix(rows, 1)));
-//! let mut moments = [[v_w, v_b]];
-//! let rates = vec![Rates::constant(0.1, 0.9)];
-//! let state = backend.state(StepState { seed: 1, step: 0, rates });
-//! let mut monitors = backend.monitors();
-//! for _ in 0..200 {
-//!     backend.linear_fwd(LinearFwd::affine(x.all(), &w, &b, y.all_mut(), &state));
-//!     backend.squared_error(SquaredError {
-//!         y: y.all(),
-//!         targets: targets.all(),
-//!         act: Activation::Identity,
-//!         dz: dz.all_mut(),
-//!         monitors: &mut monitors,
-//!     });
-//!     backend.linear_bwd_params(LinearBwdParams {
-//!         moments: &mut moments,
-//!         update: Update::Momentum,
-//!         ..LinearBwdParams::gradient(x.all(), dz.all(), &mut w, &mut b, &state)
-//!     });
+//! /// W and b of y = x·W + b, learnt from 64 points at which y = 3·x₁ − 2·x₂ + 1.
+//! fn learn<B: Backend<Elem = f32>>(backend: &B) -> Result<Vec<f32>, BackendError> {
+//!     let address = Address { seed: 1, stream: Stream::new(Purpose::Data, 0, 0), step: 0 };
+//!     let points: Vec<f32> = address.uniform(1.0, 64 * 2);
+//!     let values: Vec<f32> = points.chunks(2).map(|x| 3.0 * x[0] - 2.0 * x[1] + 1.0).collect();
+//!     let [mut x, mut targets, mut y, mut dz] = [2, 1, 1, 1].map(|cols| backend.matrix(64, cols));
+//!     backend.write(&mut x, &points);
+//!     backend.write(&mut targets, &values);
+//!     // W, b and their velocities, which all start at 0.
+//!     let [[mut w, v_w], [mut b, v_b]] = [2, 1].map(|rows| [(); 2].map(|()| backend.matrix(rows, 1)));
+//!     let mut moments = [[v_w, v_b]];
+//!     let rates = vec![Rates::constant(0.1, 0.9)];
+//!     let state = backend.state(StepState { seed: 1, step: 0, rates });
+//!     let mut monitors = backend.monitors();
+//!     for _ in 0..200 {
+//!         backend.linear_fwd(LinearFwd::affine(x.all(), &w, &b, y.all_mut(), &state));
+//!         backend.squared_error(SquaredError {
+//!             y: y.all(),
+//!             targets: targets.all(),
+//!             act: Activation::Identity,
+//!             dz: dz.all_mut(),
+//!             monitors: &mut monitors,
+//!         });
+//!         backend.linear_bwd_params(LinearBwdParams {
+//!             moments: &mut moments,
+//!             update: Update::Momentum,
+//!             ..LinearBwdParams::gradient(x.all(), dz.all(), &mut w, &mut b, &state)
+//!         });
+//!     }
+//!     Ok([backend.read(w.all())?, backend.read(b.all())?].concat())
 //! }
-//! let sums = backend.take_monitors(&mut monitors)?;
-//! println!("mean squared error over all steps: {}", sums[Monitor::SquaredError] / 200.0);
-//! let learned = [backend.read(w.all())?, backend.read(b.all())?].concat();
-//! for (found, expected) in learned.iter().zip([3.0, -2.0, 1.0]) {
-//!     assert!((found - expected).abs() < 1e-3, "{learned:?}");
+//!
+//! # fn main() -> Result<(), BackendError> {
+//! let learnt = learn(&Native::<f32>::new(None)?)?;
+//! # let near = |learnt: &[f32]| learnt.iter().zip([3.0, -2.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-3);
+//! # assert!(near(&learnt), "{learnt:?}");
+//! println!("on the CPU: {learnt:?}");
+//! # #[cfg(feature = "cube")]
+//! if let Some(device) = gan_kernels::cube::best_device() {
+//!     use gan_kernels::cube::{Cube, Precision};
+//!     let learnt = learn(&Cube::open(device, Precision::F32)?)?;
+//! #   assert!(near(&learnt), "{learnt:?}");
+//!     println!("on a GPU: {learnt:?}");
 //! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `cube` | the back end `cube::Cube`; turned on by any of the others |
+//! | `wgpu` | GPUs through Vulkan, Metal, DX12 or WebGPU |
+//! | `vulkan`, `metal` | the same by SPIR-V or Metal's own language, where the device takes it |
+//! | `cuda`, `hip` | NVIDIA's and AMD's GPUs; both link LLVM when they are built |
 //!
 //! One trait, [`Backend`], of fused operations over row-major matrices, with two implementors:
 //! [`Native`] for the CPU, in f32 to train and in f64 to check against, and `cube::Cube` for GPUs,

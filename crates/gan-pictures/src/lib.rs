@@ -6,6 +6,8 @@
 //! sheets are made while a net trains.
 //! The crate knows nothing of nets, data sets or runs.
 //!
+//! The feature `png`, on by default, adds pixels: charts as PNG, sheets of images, animations.
+//!
 //! ```
 //! use gan_pictures::Scatter;
 //!

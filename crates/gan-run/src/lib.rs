@@ -42,6 +42,13 @@
 //! # }
 //! ```
 //!
+//! | feature | adds |
+//! |---|---|
+//! | `runs`, on by default | runs in directories, with pictures and a log; without it there are games in memory alone ([`live`]), which also compile for WebAssembly |
+//! | `wgpu` | GPUs through Vulkan, Metal, DX12 or WebGPU |
+//! | `vulkan`, `metal` | the same by SPIR-V or Metal's own language, where the device takes it |
+//! | `cuda`, `hip` | NVIDIA's and AMD's GPUs; both link LLVM when they are built |
+//!
 //! Nothing here prints, reads a command line or listens to signals: what happens is told to the
 //! caller, and what goes wrong is a [`Problem`](problem::Problem).
 
@@ -81,6 +88,8 @@ pub mod players;
 mod prepared;
 mod probe;
 pub mod problem;
+#[cfg(feature = "runs")]
+mod protobuf;
 mod reading;
 pub mod record;
 #[cfg(feature = "runs")]
@@ -93,6 +102,8 @@ pub mod run_dir;
 pub mod sampling;
 #[cfg(feature = "runs")]
 mod stopping;
+#[cfg(feature = "runs")]
+pub mod tensorboard;
 pub mod text;
 pub mod theory;
 #[cfg(feature = "runs")]

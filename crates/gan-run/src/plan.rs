@@ -8,7 +8,7 @@ use gan_kernels::{Backend, MonitorSums, free_memory};
 use gan_model::{Checkpoint, GameConfig, Trainer, TrainingData};
 use tracing::info;
 
-use crate::config::{Overrides, RunConfig, Sources, differences, presets, read_text};
+use crate::config::{Overrides, RunConfig, Sources, presets, read_text};
 use crate::device::{Device, PrecisionChoice};
 use crate::event::{Event, Observer, Parameters};
 use crate::pictures::{self, Backdrop};
@@ -369,11 +369,8 @@ fn find_data(config: &mut RunConfig, what: &str) -> Result<(), Problem> {
 /// A continued run may be longer, write more often and find its data elsewhere; anything else would
 /// make it another run.
 fn refuse_other_game(config: &RunConfig, old: &RunConfig, run: &Path) -> Result<(), Problem> {
-    let table = |config: &RunConfig| {
-        toml::Table::try_from(config)
-            .map_err(|error| Problem::failed(format!("cannot compare configurations: {error}")))
-    };
-    let changed: Vec<_> = differences(&table(old)?, &table(config)?)
+    let changed: Vec<_> = config
+        .differing_keys(old)?
         .into_iter()
         .filter(|key| !key.starts_with("run.") && !["data.source", "data.array"].contains(&&**key))
         .collect();

@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use crate::prepared::{CHECKPOINT_EXTENSION, checkpoint_name};
 use crate::problem::Problem;
 use crate::reading;
+use crate::tensorboard;
 use crate::text::shell_word;
 pub use look::{all, is_training, open_own, picture, told_by};
 pub(crate) use look::{config_text, evaluation_pictures, evaluations, last_log_line};
@@ -23,7 +24,8 @@ use own::{Found, found, is_half_written, is_own, is_step};
 pub const RUNS: &str = "runs";
 
 const CONFIG: &str = "config.toml";
-const METRICS: &str = "metrics.jsonl";
+/// The file of readings, in the directory of a run.
+pub(crate) const METRICS: &str = "metrics.jsonl";
 const LOSSES: &str = "losses.svg";
 const LOG: &str = "run.log";
 const REPORT: &str = "report.html";
@@ -144,6 +146,9 @@ impl RunDir {
         clear_folder(&self.path.join(SAMPLES), SAMPLES)?;
         for file in [METRICS, LOSSES, REPORT] {
             absent_is_fine(fs::remove_file(self.path.join(file)))?;
+        }
+        for file in entries(&self.path).filter(|path| tensorboard::is_own(&name_of(path))) {
+            absent_is_fine(fs::remove_file(file))?;
         }
         clear_folder(&self.path.join(CHECKPOINTS), CHECKPOINTS)?;
         self.log.set_len(0)

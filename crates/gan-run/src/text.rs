@@ -200,8 +200,9 @@ pub fn shell_word(path: &Path) -> String {
         });
         return format!("$'{}'", quoted.collect::<String>());
     };
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    // In zsh, what begins with = is the path of a program.
+    if !text.is_empty() && !text.starts_with('=') && text.chars().all(plain) {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
@@ -272,6 +273,8 @@ mod tests {
         assert_eq!(shell_word(Path::new("my runs/a")), "'my runs/a'");
         assert_eq!(shell_word(Path::new("it's")), r"'it'\''s'");
         assert_eq!(shell_word(Path::new("a;b")), "'a;b'");
+        assert_eq!(shell_word(Path::new("seed=1")), "seed=1");
+        assert_eq!(shell_word(Path::new("=ls")), "'=ls'");
         assert_eq!(shell_word(Path::new("a\n'b")), r"$'a\x0a\'b'");
         assert_eq!(shell_word(Path::new("\u{202e}ä")), r"$'\xe2\x80\xaeä'");
         #[cfg(unix)]

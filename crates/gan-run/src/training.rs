@@ -24,6 +24,7 @@ use crate::record::RecordInfo;
 use crate::report;
 use crate::run_dir::{self, EXECUTION_MARK, RunDir};
 use crate::stopping::{CHECKS, Checks, Judge};
+use crate::tensorboard::EventLog;
 use crate::text::shell_word;
 
 /// Largest age of the last checkpoint when the machine fails.
@@ -78,6 +79,8 @@ pub(crate) struct Training<'a, B: Backend> {
     precision: PrecisionChoice,
     dir: RunDir,
     metrics: File,
+    /// For TensorBoard, if the configuration asks for it.
+    events: Option<EventLog>,
     readings: Vec<Reading>,
     diagnosis: Diagnosis,
     observer: &'a mut dyn Observer,
@@ -130,8 +133,13 @@ impl<'a, B: Backend> Training<'a, B> {
             warn!("{text}");
             observer.event(&Event::Warning { text });
         }
+        let events = config.run.tensorboard;
+        let events = events
+            .then(|| EventLog::begin(dir.path(), step))
+            .transpose()?;
         let now = Instant::now();
         let mut training = Self {
+            events,
             metrics: run_dir::open_to_append(&dir.metrics())?,
             readings,
             diagnosis,
@@ -288,6 +296,9 @@ impl<'a, B: Backend> Training<'a, B> {
         });
         // Read back, so that a continued run finds the same from the file.
         let reading = serde_json::from_str(&text).ok();
+        if let (Some(events), Some(reading)) = (&mut self.events, &reading) {
+            events.reading(reading)?;
+        }
         if let Some(reading) = reading.as_ref().and_then(Reading::of) {
             self.diagnose(reading);
         }
@@ -446,6 +457,9 @@ impl<'a, B: Backend> Training<'a, B> {
             }
         };
         self.dir.replace(&path, &picture)?;
+        if let Some(events) = &mut self.events {
+            events.picture(step, &picture)?;
+        }
         self.pictured_step = Some(step);
         info!("samples of step {step}");
         self.observer.event(&Event::Sample {

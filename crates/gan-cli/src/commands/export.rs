@@ -1,4 +1,4 @@
-//! `gan-cli export`: a model as a file that other programs read.
+//! `gan-cli export`: a model, or the record of its training, as files that other programs read.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,6 +7,8 @@ use clap::Args;
 use gan_run::export::{Form, Player, export};
 use gan_run::problem::Problem;
 use gan_run::run_dir::check_folder;
+use gan_run::tensorboard;
+use gan_run::text::shell_word;
 
 use super::load_model;
 use crate::output::Output;
@@ -14,7 +16,7 @@ use crate::output::Output;
 /// `gan-cli export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// Directory of a run, or a checkpoint file.
+    /// Directory of a run, or a checkpoint file, of which there is no record for TensorBoard.
     #[arg(value_name = "RUN | CHECKPOINT")]
     from: PathBuf,
     #[command(flatten)]
@@ -44,6 +46,9 @@ struct Files {
     /// The same tensors for NumPy.
     #[arg(long, value_name = "FILE")]
     npz: Option<PathBuf>,
+    /// A folder of TensorBoard, with the readings and the pictures of the run.
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
 }
 
 /// `gan-cli export`.
@@ -63,6 +68,18 @@ pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<ExitCode, Problem
             let text = format!("{}: is there already", path.display());
             return Err(Problem::usage(text).hint("--overwrite replaces it"));
         }
+    }
+    if let Some(folder) = &args.files.tensorboard {
+        check_folder(folder)?;
+        let file = tensorboard::export(&args.from, folder, args.overwrite)?;
+        output.line(format!(
+            "{}: readings and pictures; to look at them: tensorboard --logdir {}",
+            file.display(),
+            shell_word(folder)
+        ));
+    }
+    if files.is_empty() {
+        return Ok(ExitCode::SUCCESS);
     }
     let model = load_model(&args.from, output)?;
     let player = match args.discriminator {

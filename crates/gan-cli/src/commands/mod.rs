@@ -9,6 +9,7 @@ pub(crate) mod info;
 pub(crate) mod presets;
 pub(crate) mod report;
 pub(crate) mod sample;
+pub(crate) mod sweep;
 pub(crate) mod train;
 pub(crate) mod watch;
 

@@ -14,7 +14,7 @@ use gan_run::run_dir::Existing;
 use gan_run::text::{duration, shell_word, thousands};
 use gan_run::training::{Ending, resume_command};
 
-use super::DeviceArgs;
+use super::{DeviceArgs, EXPERTS};
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -22,36 +22,19 @@ use crate::progress::Progress;
 /// `gan-cli train`.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// Data to learn, such as a .csv file; a preset; or a TOML file that may begin with
-    /// `extends = "<preset>"` [default: digits].
-    #[arg(value_name = "FILE | PRESET | FILE.toml", conflicts_with = "resume")]
-    config: Option<PathBuf>,
-    /// Data: a directory (MNIST, CIFAR-10), an IDX, .bin, .npy or .csv file, or a built-in source.
-    #[arg(long, value_name = "PATH")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    game: GameArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// Seed of weights, latents, masks and order; the same seed gives the same run.
     #[arg(long, value_name = "N", allow_negative_numbers = true,
           value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
-    /// Stop after N passes over the training records.
-    #[arg(
-        long,
-        value_name = "N",
-        conflicts_with = "steps",
-        allow_negative_numbers = true
-    )]
-    epochs: Option<f64>,
-    /// Stop after N iterations.
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
-          value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    steps: Option<u64>,
     /// Directory of the run [default: `runs/PRESET-N`].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
     /// Continue a run from its last checkpoint [default: the newest in runs/].
-    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "config")]
     pub(crate) resume: Option<Option<PathBuf>>,
     /// Change one key, such as `optimizer.learning_rate=0.05`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -62,12 +45,91 @@ pub(crate) struct TrainArgs {
     /// Replace the run that `--out` already holds.
     #[arg(long, requires = "out", conflicts_with = "resume")]
     overwrite: bool,
+    /// End, saved, when standard input ends: for programs that start runs.
+    #[arg(long, hide_short_help = true, help_heading = EXPERTS)]
+    until_input_ends: bool,
+}
+
+/// The game to play: on what data, by which configuration, and for how long.
+#[derive(Debug, Args)]
+pub(crate) struct GameArgs {
+    /// Data to learn, such as a .csv file; a preset; or a TOML file that may begin with
+    /// `extends = "<preset>"` [default: digits].
+    #[arg(value_name = "FILE | PRESET | FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
+    /// Data: a directory (MNIST, CIFAR-10), an IDX, .bin, .npy or .csv file, or a built-in source.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<PathBuf>,
+    /// Stop after N passes over the training records.
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "steps",
+        allow_negative_numbers = true
+    )]
+    pub(crate) epochs: Option<f64>,
+    /// Stop after N iterations.
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) steps: Option<u64>,
+}
+
+impl GameArgs {
+    /// The file of data that stands in the place of a preset, if one does.
+    ///
+    /// # Errors
+    /// If it is images, for which several presets may be meant.
+    pub(crate) fn file(&self) -> Result<Option<DataFile>, Problem> {
+        Ok(self.config.as_deref().map(data_file).transpose()?.flatten())
+    }
+
+    /// The preset or the configuration, where `file` is the [file](Self::file) of data.
+    pub(crate) fn preset<'a>(&'a self, file: Option<&'a DataFile>) -> &'a Path {
+        match file {
+            Some(file) => Path::new(file.preset),
+            None => self
+                .config
+                .as_deref()
+                .unwrap_or(Path::new(presets::DEFAULT)),
+        }
+    }
+
+    /// The flags, with a seed and the arguments of `--set`.
+    ///
+    /// # Errors
+    /// If one cannot be used.
+    pub(crate) fn overrides(
+        &self,
+        file: Option<&DataFile>,
+        seed: Option<u64>,
+        sets: &[impl AsRef<str>],
+    ) -> Result<Overrides, Problem> {
+        let mut overrides = Overrides::default();
+        if let (Some(file), Some(data)) = (file, &self.data) {
+            return Err(Problem::usage(format!(
+                "--data {}: found data beside {}, which is data as well",
+                data.display(),
+                file.source
+            ))
+            .hint("leave --data out, or name a preset in the place of the file"));
+        }
+        overrides.flag("FILE", "data.source", file.map(|file| file.source.clone()));
+        let [seed, steps] = [seed, self.steps].map(|value| value.map(|value| value as i64));
+        overrides.flag("--seed", "seed", seed);
+        overrides.flag("--epochs", "run.epochs", self.epochs);
+        overrides.flag("--steps", "run.steps", steps);
+        let data = self.data.as_deref().map(named_data).transpose()?;
+        overrides.flag("--data", "data.source", data);
+        sets.iter()
+            .try_for_each(|set| overrides.set(set.as_ref()))?;
+        Ok(overrides)
+    }
 }
 
 /// `gan-cli train`.
 pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem> {
-    let data = args.config.as_deref().map(data_file).transpose()?.flatten();
-    let overrides = overrides(args, data.as_ref())?;
+    let file = args.game.file()?;
+    let overrides = (args.game).overrides(file.as_ref(), args.seed, &args.set)?;
     let precision = args.device.precision;
     let mut reporter = Reporter {
         output,
@@ -77,23 +139,22 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem>
     let plan = match &args.resume {
         Some(run) => Plan::resume(run.as_deref(), &overrides, &mut reporter)?,
         None => {
-            let given = args.config.as_deref();
-            let what = match &data {
-                Some(data) => Path::new(data.preset),
-                None => given.unwrap_or(Path::new(presets::DEFAULT)),
-            };
+            let what = args.game.preset(file.as_ref());
             let existing = match args.overwrite {
                 true => Existing::Replace,
                 false => Existing::Keep,
             };
             let plan = Plan::new_run(what, &overrides, args.out.as_deref(), existing)?;
-            match data {
-                Some(data) => plan.in_folder(data.name),
+            match file {
+                Some(file) => plan.in_folder(file.name),
                 None => plan,
             }
         }
     };
     interrupt::listen()?;
+    if args.until_input_ends {
+        interrupt::listen_to_input();
+    }
     let device = args.device.open_and_say(output)?;
     let ending = plan.train(device, precision, &mut reporter);
     // However it ended: what is said next must not run into the bar.
@@ -102,28 +163,6 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem>
         Ending::Done => ExitCode::SUCCESS,
         Ending::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
     })
-}
-
-/// The flags, and the file that stands in the place of a preset, if one does.
-fn overrides(args: &TrainArgs, file: Option<&DataFile>) -> Result<Overrides, Problem> {
-    let mut overrides = Overrides::default();
-    if let (Some(file), Some(data)) = (file, &args.data) {
-        return Err(Problem::usage(format!(
-            "--data {}: found data beside {}, which is data as well",
-            data.display(),
-            file.source
-        ))
-        .hint("leave --data out, or name a preset in the place of the file"));
-    }
-    overrides.flag("FILE", "data.source", file.map(|file| file.source.clone()));
-    let [seed, steps] = [args.seed, args.steps].map(|value| value.map(|value| value as i64));
-    overrides.flag("--seed", "seed", seed);
-    overrides.flag("--epochs", "run.epochs", args.epochs);
-    overrides.flag("--steps", "run.steps", steps);
-    let data = args.data.as_deref().map(named_data).transpose()?;
-    overrides.flag("--data", "data.source", data);
-    args.set.iter().try_for_each(|set| overrides.set(set))?;
-    Ok(overrides)
 }
 
 /// Shows a run to a person, or its events to a program.

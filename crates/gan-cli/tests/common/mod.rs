@@ -99,7 +99,8 @@ impl Folder {
             .env("GAN_CACHE_DIR", self.0.path().join("cache"))
             .stdin(Stdio::null());
         // Tests of bits and times mean the processor, unless they say otherwise.
-        let computes = line.starts_with("train") || line.starts_with("evaluate");
+        let computes = ["train", "sweep", "evaluate"].map(|command| line.starts_with(command));
+        let computes = computes.contains(&true);
         if computes && !line.contains("--device") {
             command.args(["--device", "cpu"]);
         }
@@ -244,6 +245,35 @@ impl Folder {
         };
         text.lines().map(parse).collect()
     }
+}
+
+/// A Python that has `packages`, by commas; none if there is none, which is a failure where everything
+/// must be checked.
+#[track_caller]
+pub(crate) fn python_with(packages: &str) -> Option<String> {
+    let python = std::env::var("GAN_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has_them = Command::new(&python)
+        .args(["-c", &format!("import {packages}")])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    assert!(
+        has_them || std::env::var_os("CI").is_none(),
+        "{python} lacks one of {packages}: set GAN_PYTHON to one that has them"
+    );
+    has_them.then_some(python)
+}
+
+/// Runs a script that lies beside the tests.
+#[track_caller]
+pub(crate) fn run_script(python: &str, name: &str, arguments: &[PathBuf]) {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let output = Command::new(python)
+        .arg(tests.join(name))
+        .args(arguments)
+        .output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} {arguments:?}: {said}");
 }
 
 /// The bytes of a checkpoint with other metadata and tensors, and without hashes: as older programs

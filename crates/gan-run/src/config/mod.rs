@@ -6,7 +6,6 @@ pub mod presets;
 mod run_config;
 mod sources;
 
-pub(crate) use merge::differences;
 pub(crate) use run_config::learning_rate;
 pub use run_config::{Pace, RunConfig, RunSection};
 pub use sources::{Overrides, Sources};

@@ -10,6 +10,7 @@ use gan_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::merge::differences;
 use crate::problem::{OTHER_CHECKPOINT, Problem};
 use crate::text::thousands;
 
@@ -72,6 +73,9 @@ pub struct RunSection {
     /// Number of checkpoints to keep.
     #[serde(default = "three")]
     pub keep_checkpoints: usize,
+    /// True to write readings and pictures for TensorBoard as well.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub tensorboard: bool,
     /// Rows of a sheet of samples.
     #[serde(default = "ten")]
     pub rows: usize,
@@ -89,6 +93,10 @@ impl RunSection {
         };
         total.min(MOST_STEPS)
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn three() -> usize {
@@ -243,6 +251,18 @@ impl RunConfig {
             check: check.div_ceil(log) * log,
             patience,
         }
+    }
+
+    /// Full names of the keys whose values differ between this configuration and `other`.
+    ///
+    /// # Errors
+    /// If a number is too large for TOML.
+    pub fn differing_keys(&self, other: &Self) -> Result<Vec<String>, Problem> {
+        let table = |config: &Self| {
+            toml::Table::try_from(config)
+                .map_err(|error| Problem::failed(format!("cannot compare configurations: {error}")))
+        };
+        Ok(differences(&table(other)?, &table(self)?))
     }
 
     /// The configuration as TOML.

@@ -1,7 +1,8 @@
 //! A graph of ONNX as it grows, and its file.
 //!
-//! The file is a message of Protocol Buffers, of which writing takes a few lines and no library: a
-//! message is a list of fields, each a number and a value. The numbers are those of `onnx.proto`.
+//! The numbers of fields are those of `onnx.proto`.
+
+use crate::protobuf::Message;
 
 /// Version of the operators: one that programs of the last years know.
 const OPERATORS: i64 = 17;
@@ -9,54 +10,6 @@ const OPERATORS: i64 = 17;
 const FORMAT: i64 = 8;
 /// What shapes call the number of records.
 const RECORDS: &str = "N";
-
-/// A message, encoded.
-#[derive(Clone, Debug, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    /// Seven bits in each byte, the lowest first; the eighth says that more follow.
-    fn varint(&mut self, mut value: u64) {
-        while value > 0x7f {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn integer(mut self, field: u64, value: i64) -> Self {
-        self.varint(field << 3);
-        self.varint(value as u64);
-        self
-    }
-
-    fn single(mut self, field: u64, value: f32) -> Self {
-        self.varint(field << 3 | 5);
-        self.0.extend(value.to_le_bytes());
-        self
-    }
-
-    fn bytes(mut self, field: u64, bytes: &[u8]) -> Self {
-        self.varint(field << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend(bytes);
-        self
-    }
-
-    fn text(self, field: u64, text: &str) -> Self {
-        self.bytes(field, text.as_bytes())
-    }
-
-    fn message(self, field: u64, message: &Self) -> Self {
-        self.bytes(field, &message.0)
-    }
-
-    fn integers(self, field: u64, values: &[i64]) -> Self {
-        let mut packed = Self::default();
-        values.iter().for_each(|&value| packed.varint(value as u64));
-        self.message(field, &packed)
-    }
-}
 
 /// What the values of a tensor are, with the format's number for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -219,7 +172,7 @@ impl Graph {
         let known = known.map(|(key, value)| Message::default().text(1, key).text(2, value));
         known
             .fold(model, |model, entry| model.message(14, &entry))
-            .0
+            .into_bytes()
     }
 }
 
@@ -242,24 +195,6 @@ fn described(name: &str, kind: Kind, shape: &[usize]) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fields_are_encoded_as_protocol_buffers_are() {
-        // The examples of the encoding's own documentation.
-        assert_eq!(Message::default().integer(1, 150).0, [0x08, 0x96, 0x01]);
-        let text = Message::default().text(2, "testing");
-        assert_eq!(text.0, b"\x12\x07testing");
-        let inner = Message::default().integer(1, 150);
-        let outer = Message::default().message(3, &inner);
-        assert_eq!(outer.0, [0x1a, 0x03, 0x08, 0x96, 0x01]);
-        let packed = Message::default().integers(6, &[3, 270, 86_942]);
-        assert_eq!(packed.0, [0x32, 0x06, 0x03, 0x8e, 0x02, 0x9e, 0xa7, 0x05]);
-        let negative = Message::default().integer(1, -2);
-        assert_eq!(
-            negative.0[1..],
-            [0xfe, 255, 255, 255, 255, 255, 255, 255, 255, 1]
-        );
-    }
 
     #[test]
     fn an_output_gets_a_name_of_its_own() {

@@ -305,6 +305,12 @@ impl RunFacts {
     }
 }
 
+/// True if the run in the directory `run` is done: all its iterations, or as many as it needed.
+#[must_use]
+pub fn is_done(run: &Path) -> bool {
+    !run_dir::is_training(run) && State::at_the_end(run) == State::Done
+}
+
 /// The name of a directory, also of one that is called `.` here.
 fn name_of(path: &Path) -> String {
     let whole = path.canonicalize();

@@ -8,6 +8,7 @@
 mod comparison;
 mod evaluation;
 mod facts;
+mod outcome;
 mod pictures;
 mod run;
 
@@ -21,7 +22,8 @@ use crate::problem::Problem;
 use crate::run_dir;
 use crate::text::printable;
 
-pub use facts::{About, RunFacts};
+pub use facts::{About, RunFacts, is_done};
+pub use outcome::{Measure, Outcome};
 
 /// The look of all pages.
 pub const STYLE: &str = include_str!("page.css");

@@ -12,6 +12,7 @@ use gan_model::Checkpoint;
 use super::{CHECKPOINTS, CONFIG, EVALUATION, LOG, LOSSES, METRICS, REPORT, SAMPLES, SET_ASIDE};
 use crate::config::{RunConfig, read_text};
 use crate::prepared::CHECKPOINT_EXTENSION;
+use crate::tensorboard;
 
 /// The pictures of an evaluation of a mixed table.
 const TABLE_PICTURES: [&str; 2] = ["columns", "correlations"];
@@ -63,7 +64,7 @@ fn is_left_of_a_start(path: &Path, is_logged: bool) -> bool {
             };
             fs::read_dir(path).is_ok_and(|mut entries| entries.all(is_half_written))
         }
-        name => is_half_written("", name),
+        name => is_half_written("", name) || tensorboard::is_own(name),
     }
 }
 
@@ -77,7 +78,7 @@ fn is_configuration(path: &Path) -> bool {
 /// the program wrote, and that is not left behind half-written.
 pub(super) fn is_own(folder: &str, name: &str) -> bool {
     match folder {
-        "" => [CONFIG, METRICS, LOSSES, LOG, REPORT].contains(&name),
+        "" => [CONFIG, METRICS, LOSSES, LOG, REPORT].contains(&name) || tensorboard::is_own(name),
         CHECKPOINTS => {
             let name = name.strip_suffix(SET_ASIDE).unwrap_or(name);
             let stem = name.strip_suffix(CHECKPOINT_EXTENSION);
@@ -129,6 +130,7 @@ mod tests {
             ("", "config.toml", true, false),
             ("", "run.log", true, false),
             ("", "report.html", true, false),
+            ("", "events.out.tfevents.1700000000.gan", true, false),
             ("", "notes.txt", false, false),
             ("", "step-000100.png", false, false),
             ("", ".config.toml.aB3dE6.part", false, true),
@@ -194,6 +196,10 @@ mod tests {
                 ],
             ),
             (Found::Free, &[("run.log", ""), (half, "x")]),
+            (
+                Found::Free,
+                &[("run.log", ""), ("events.out.tfevents.1700000000.gan", "x")],
+            ),
             (Found::Free, &[(".config.toml.aB3dE6.part", "x")]),
             // What has come further is no start.
             (

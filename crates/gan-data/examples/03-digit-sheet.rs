@@ -1,7 +1,7 @@
 //! Draws a contact sheet of images as a PNG, to look at what a source gives.
 //!
 //! ```text
-//! cargo run --release -p gan-data --example digit_sheet -- digits sheet.png
+//! cargo run --release --example 03-digit-sheet -- digits sheet.png
 //! ```
 
 use std::error::Error;
