@@ -231,9 +231,13 @@ impl<'a> Sweep<'a> {
             true => vec![args.device.device; jobs],
             false => args.devices.clone(),
         };
+        // A run has the same share of the threads whether it is trained beside others or, as in a
+        // plan, alone.
+        devices.truncate(self.runs.len());
+        let share = (threads / devices.len()).max(1);
         devices.truncate(count.max(1));
         Slots {
-            threads: (threads / devices.len()).max(1),
+            threads: share,
             devices,
             precision: args.device.precision.to_string(),
         }
@@ -274,7 +278,7 @@ impl<'a> Sweep<'a> {
         let left: Vec<_> = selected.iter().copied().filter(is_left).collect();
         let slots = self.slots(left.len());
         output.line(format!(
-            "sweep    {}: {} runs, {} of them done, {} at once on {} threads each",
+            "sweep    {}: {} runs, {} of them done, {} at once, threads for each: {}",
             self.folder.display(),
             thousands(selected.len()),
             thousands(selected.len() - left.len()),
