@@ -116,7 +116,7 @@ impl<B: Backend> Cae<B> {
     pub(crate) fn begin(&self, chains: usize, draws: Draws) -> Result<Vec<B::Elem>, BackendError> {
         let units = self.layers.last().map_or(0, |bond| bond.sizes()[1]);
         let half = vec![B::Elem::from_f64(0.5); chains * units];
-        self.decode(&draws.bernoulli((0, 0), &half, units))
+        self.decode(&draws.bernoulli((0, 0), &half))
     }
 
     /// `x → h → h + J·Jᵀ·ε → x`.

@@ -91,12 +91,11 @@ impl<B: Backend> Dbm<B> {
         draws: Draws,
         rates: Rates,
     ) -> Result<(), BackendError> {
-        let [pixels, h1] = self.lower.sizes();
-        let v = draws.bernoulli((0, 0), x, pixels);
+        let v = draws.bernoulli((0, 0), x);
         match stage {
             0 => self.learn_lower(&v, draws, rates),
             1 => {
-                let h1 = draws.bernoulli((0, 1), &self.lower.up(&scaled(&v, 2.0), SIGMOID)?, h1);
+                let h1 = draws.bernoulli((0, 1), &self.lower.up(&scaled(&v, 2.0), SIGMOID)?);
                 self.learn_upper(&h1, draws, rates)
             }
             _ => {
@@ -113,11 +112,10 @@ impl<B: Backend> Dbm<B> {
         draws: Draws,
         rates: Rates,
     ) -> Result<(), BackendError> {
-        let [pixels, units] = self.lower.sizes();
         let bond = &self.lower;
         let h = bond.up(&scaled(v, 2.0), SIGMOID)?;
-        let state = draws.bernoulli((1, 1), &h, units);
-        let model_v = draws.bernoulli((1, 0), &sigmoid(bond.down(&state)?), pixels);
+        let state = draws.bernoulli((1, 1), &h);
+        let model_v = draws.bernoulli((1, 0), &sigmoid(bond.down(&state)?));
         let model_h = bond.up(&scaled(&model_v, 2.0), SIGMOID)?;
         let terms = bond.contrast(Biases::Both, [(v, &h[..]), (&model_v[..], &model_h[..])]);
         self.lower.descend(&terms, rates);
@@ -131,12 +129,11 @@ impl<B: Backend> Dbm<B> {
         draws: Draws,
         rates: Rates,
     ) -> Result<(), BackendError> {
-        let [below, above] = self.upper.sizes();
         let bond = &self.upper;
         let h2 = bond.up(h1, SIGMOID)?;
-        let state = draws.bernoulli((1, 2), &h2, above);
+        let state = draws.bernoulli((1, 2), &h2);
         let down = sigmoid(bond.down(&scaled(&state, 2.0))?);
-        let model_h1 = draws.bernoulli((1, 1), &down, below);
+        let model_h1 = draws.bernoulli((1, 1), &down);
         let model_h2 = bond.up(&model_h1, SIGMOID)?;
         let terms = bond.contrast(
             Biases::Both,
@@ -186,11 +183,10 @@ impl<B: Backend> Dbm<B> {
         draws: Draws,
         index: usize,
     ) -> Result<[Vec<B::Elem>; 3], BackendError> {
-        let ([pixels, _], [units1, units2]) = (self.lower.sizes(), self.upper.sizes());
         let from_below = self.lower.up(v, Activation::Identity)?;
-        let h1 = draws.bernoulli((index, 1), &self.h1(&from_below, h2)?, units1);
-        let v = draws.bernoulli((index, 0), &sigmoid(self.lower.down(&h1)?), pixels);
-        let h2 = draws.bernoulli((index, 2), &self.upper.up(&h1, SIGMOID)?, units2);
+        let h1 = draws.bernoulli((index, 1), &self.h1(&from_below, h2)?);
+        let v = draws.bernoulli((index, 0), &sigmoid(self.lower.down(&h1)?));
+        let h2 = draws.bernoulli((index, 2), &self.upper.up(&h1, SIGMOID)?);
         Ok([v, h1, h2])
     }
 
@@ -200,12 +196,11 @@ impl<B: Backend> Dbm<B> {
         draws: Draws,
         rates: Rates,
     ) -> Result<(), BackendError> {
-        let [_, units] = self.upper.sizes();
         let [h1, h2] = self.mean_field(v)?;
         let [mut model_v, mut model_h1, mut model_h2] = match self.particles.take() {
             Some(particles) => particles,
             // The first begin at the data.
-            None => [v.to_vec(), h1.clone(), draws.bernoulli((0, 2), &h2, units)],
+            None => [v.to_vec(), h1.clone(), draws.bernoulli((0, 2), &h2)],
         };
         for step in 1..=self.steps {
             [model_v, model_h1, model_h2] = self.gibbs([&model_v, &model_h2], draws, step)?;
@@ -231,7 +226,7 @@ impl<B: Backend> Dbm<B> {
         let ([pixels, units1], [_, units2]) = (self.lower.sizes(), self.upper.sizes());
         let coins = |(layer, units): (usize, usize)| {
             let half = vec![B::Elem::from_f64(0.5); chains * units];
-            draws.bernoulli((0, layer), &half, units)
+            draws.bernoulli((0, layer), &half)
         };
         [pixels, units1, units2]
             .into_iter()

@@ -80,9 +80,8 @@ impl<B: Backend> Dbn<B> {
         draws: Draws,
         rates: Rates,
     ) -> Result<(), BackendError> {
-        let [pixels, _] = self.layers[0].bond.sizes();
         // A layer's own uses of random numbers are those of its number, so this is a layer beyond.
-        let mut v = draws.bernoulli((0, self.layers.len()), x, pixels);
+        let mut v = draws.bernoulli((0, self.layers.len()), x);
         for below in &self.layers[..stage] {
             v = below.draw_hidden(&v, draws, 0)?;
         }

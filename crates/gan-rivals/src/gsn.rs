@@ -101,13 +101,13 @@ impl<B: Backend> Gsn<B> {
         draws: Draws,
         index: usize,
     ) -> Result<Step<B::Elem>, BackendError> {
-        let ([pixels, _], [_, units]) = (self.lower.sizes(), self.upper.sizes());
+        let [_, units] = self.upper.sizes();
         let noise = |use_| {
             let shape = [h2.len() / units, units];
             let normal = draws.normal(self.upper.backend(), (4 * index + use_, 2), shape)?;
             Ok::<_, BackendError>(scaled(&normal, self.noise))
         };
-        let x = draws.salt_and_pepper((4 * index, 0), x, pixels, self.corruption);
+        let x = draws.salt_and_pepper((4 * index, 0), x, self.corruption);
         let from_above = self.upper.times_transposed(h2)?;
         let h1 = tanh(sum(self.lower.up(&x, Activation::Identity)?, &from_above));
         let z2 = sum(self.upper.up(&h1, Activation::Identity)?, &noise(1)?);
@@ -134,7 +134,7 @@ impl<B: Backend> Gsn<B> {
                     self.walk(x, &h2, draws, index)?
                 }
                 Some(before) => {
-                    let x = draws.bernoulli((4 * index + 3, 0), &before.p, pixels);
+                    let x = draws.bernoulli((4 * index + 3, 0), &before.p);
                     self.walk(&x, &before.h2, draws, index)?
                 }
             };
@@ -214,7 +214,7 @@ impl<B: Backend> Gsn<B> {
     pub(crate) fn begin(&self, chains: usize, draws: Draws) -> Vec<Vec<B::Elem>> {
         let ([pixels, _], [_, units]) = (self.lower.sizes(), self.upper.sizes());
         let p = vec![B::Elem::from_f64(0.5); chains * pixels];
-        let x = draws.bernoulli((3, 0), &p, pixels);
+        let x = draws.bernoulli((3, 0), &p);
         vec![x, vec![B::Elem::ZERO; chains * units], p]
     }
 
@@ -224,9 +224,8 @@ impl<B: Backend> Gsn<B> {
         state: &[Vec<B::Elem>],
         draws: Draws,
     ) -> Result<Vec<Vec<B::Elem>>, BackendError> {
-        let [pixels, _] = self.lower.sizes();
         let step = self.walk(&state[0], &state[1], draws, 0)?;
-        let x = draws.bernoulli((3, 0), &step.p, pixels);
+        let x = draws.bernoulli((3, 0), &step.p);
         Ok(vec![x, step.h2, step.p])
     }
 }

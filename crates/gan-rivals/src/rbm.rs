@@ -107,8 +107,7 @@ impl<B: Backend> Rbm<B> {
         draws: Draws,
         use_: usize,
     ) -> Result<Vec<B::Elem>, BackendError> {
-        let [_, hidden] = self.bond.sizes();
-        Ok(draws.bernoulli((2 * use_, self.layer), &self.hidden(v)?, hidden))
+        Ok(draws.bernoulli((2 * use_, self.layer), &self.hidden(v)?))
     }
 
     /// States of the visible units, given h.
@@ -118,8 +117,7 @@ impl<B: Backend> Rbm<B> {
         draws: Draws,
         use_: usize,
     ) -> Result<Vec<B::Elem>, BackendError> {
-        let [visible, _] = self.bond.sizes();
-        Ok(draws.bernoulli((2 * use_ + 1, self.layer), &self.visible(h)?, visible))
+        Ok(draws.bernoulli((2 * use_ + 1, self.layer), &self.visible(h)?))
     }
 
     /// Hidden states that chains begin with: each unit on or off as a coin falls.
@@ -127,7 +125,7 @@ impl<B: Backend> Rbm<B> {
         use gan_kernels::Real;
         let [_, hidden] = self.bond.sizes();
         let half = vec![B::Elem::from_f64(0.5); chains * hidden];
-        draws.bernoulli((0, self.layer), &half, hidden)
+        draws.bernoulli((0, self.layer), &half)
     }
 
     /// One step against the gradient of −log p(v), as far as chains tell it; `v` are states.
@@ -137,18 +135,17 @@ impl<B: Backend> Rbm<B> {
         draws: Draws,
         rates: Rates,
     ) -> Result<(), BackendError> {
-        let [_, hidden] = self.bond.sizes();
         let h = self.hidden(v)?;
         let persistent = self.particles.take();
         let mut state = match persistent.filter(|_| self.negative == Negative::Persistent) {
             Some(particles) => particles,
-            None => draws.bernoulli((0, self.layer), &h, hidden),
+            None => draws.bernoulli((0, self.layer), &h),
         };
         let (mut model_v, mut model_h) = (Vec::new(), Vec::new());
         for step in 1..=self.steps {
             model_v = self.draw_visible(&state, draws, step)?;
             model_h = self.hidden(&model_v)?;
-            state = draws.bernoulli((2 * step, self.layer), &model_h, hidden);
+            state = draws.bernoulli((2 * step, self.layer), &model_h);
         }
         self.particles = Some(state);
         // Probabilities of the last hidden units and not their states: the same mean, less noise.

@@ -12,8 +12,6 @@ pub(crate) struct Draws {
     seed: u64,
     step: u64,
     purpose: Purpose,
-    /// Of the first row of states: the number of its chain.
-    first_row: usize,
 }
 
 impl Draws {
@@ -24,7 +22,6 @@ impl Draws {
             seed,
             step,
             purpose,
-            first_row: 0,
         }
     }
 
@@ -35,13 +32,7 @@ impl Draws {
             seed,
             step,
             purpose,
-            first_row: 0,
         }
-    }
-
-    /// The same with rows that belong to the chains from number `first_row` on.
-    pub(crate) fn from_row(self, first_row: usize) -> Self {
-        Self { first_row, ..self }
     }
 
     /// Of the first weights of bond `layer`.
@@ -58,8 +49,8 @@ impl Draws {
         Stream::new(self.purpose, use_, layer)
     }
 
-    /// One word for each of `count` places in rows of `cols`.
-    fn words(self, (use_, layer): (usize, usize), count: usize, cols: usize) -> Vec<u32> {
+    /// One word for each of `count` places.
+    fn words(self, (use_, layer): (usize, usize), count: usize) -> Vec<u32> {
         let stream = self.stream(use_, layer);
         let address = Address {
             seed: self.seed,
@@ -67,15 +58,15 @@ impl Draws {
             step: self.step,
         };
         let mut words = vec![0; count];
-        address.fill_words((self.first_row * cols) as u64, &mut words);
+        address.fill_words(0, &mut words);
         words
     }
 
-    /// States of Bernoulli units: 1 with the probabilities `p`, in rows of `cols`, else 0.
+    /// States of Bernoulli units: 1 with the probabilities `p`, else 0.
     ///
     /// `place` is the number of the use within the step and that of the layer.
-    pub(crate) fn bernoulli<T: Real>(self, place: (usize, usize), p: &[T], cols: usize) -> Vec<T> {
-        let words = self.words(place, p.len(), cols).into_iter();
+    pub(crate) fn bernoulli<T: Real>(self, place: (usize, usize), p: &[T]) -> Vec<T> {
+        let words = self.words(place, p.len()).into_iter();
         let state = |(word, &p): (u32, &T)| match f64::from(unit_open(word)) < p.to_f64() {
             true => T::ONE,
             false => T::ZERO,
@@ -88,10 +79,9 @@ impl Draws {
         self,
         place: (usize, usize),
         x: &[T],
-        cols: usize,
         share: f64,
     ) -> Vec<T> {
-        let words = self.words(place, x.len(), cols).into_iter();
+        let words = self.words(place, x.len()).into_iter();
         let state = |(word, &x): (u32, &T)| match f64::from(unit_open(word)) {
             u if u < 0.5 * share => T::ZERO,
             u if u < share => T::ONE,
@@ -100,7 +90,7 @@ impl Draws {
         words.zip(x).map(state).collect()
     }
 
-    /// Standard normal numbers, in rows of `cols`.
+    /// Standard normal numbers, in `rows` rows of `cols`.
     ///
     /// # Errors
     /// If the device fails.
@@ -116,7 +106,7 @@ impl Draws {
             z: z.all_mut(),
             prior: Prior::Normal,
             stream: self.stream(use_, layer),
-            first_row: self.first_row,
+            first_row: 0,
             state: &state,
         });
         backend.read(z.all())
@@ -186,7 +176,7 @@ mod tests {
         let p: Vec<f64> = (0..60_000)
             .map(|i| if i % 2 == 0 { 0.2 } else { 0.9 })
             .collect();
-        let states = draws.bernoulli((1, 2), &p, 6);
+        let states = draws.bernoulli((1, 2), &p);
         assert!(states.iter().all(|&s| s == 0.0 || s == 1.0));
         for (parity, expected) in [(0, 0.2), (1, 0.9)] {
             let mean = states.iter().skip(parity).step_by(2).sum::<f64>() / 30_000.0;
@@ -196,18 +186,14 @@ mod tests {
                 "{mean}"
             );
         }
-        // A row is the same whatever rows stand beside it.
-        assert_eq!(
-            draws.from_row(7).bernoulli((1, 2), &p[..12], 6),
-            states[42..54]
-        );
-        assert_ne!(draws.bernoulli((2, 2), &p, 6), states);
-        assert_ne!(Draws::chain(3, 5).bernoulli((1, 2), &p, 6), states);
+        assert_eq!(draws.bernoulli((1, 2), &p[..12]), states[..12]);
+        assert_ne!(draws.bernoulli((2, 2), &p), states);
+        assert_ne!(Draws::chain(3, 5).bernoulli((1, 2), &p), states);
     }
 
     #[test]
     fn salt_and_pepper_replaces_its_share_by_zeros_and_ones() {
-        let noisy = Draws::training(1, 0).salt_and_pepper((0, 0), &vec![0.5_f64; 40_000], 4, 0.4);
+        let noisy = Draws::training(1, 0).salt_and_pepper((0, 0), &vec![0.5_f64; 40_000], 0.4);
         for (value, expected) in [(0.0, 0.2), (1.0, 0.2), (0.5, 0.6)] {
             let share = noisy.iter().filter(|&&x| x == value).count() as f64 / 40_000.0;
             assert!((share - expected).abs() < 0.01, "{value}: {share}");
@@ -219,8 +205,8 @@ mod tests {
         let backend = Native::<f32>::new(Some(1)).unwrap();
         let draws = Draws::chain(1, 2);
         let all = draws.normal(&backend, (0, 1), [9, 5]).unwrap();
-        let some = draws.from_row(4).normal(&backend, (0, 1), [3, 5]).unwrap();
-        assert_eq!(some, all[20..35]);
+        let some = draws.normal(&backend, (0, 1), [3, 5]).unwrap();
+        assert_eq!(some, all[..15]);
     }
 
     #[test]
