@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bond::{Biases, Bond, Parameters, Term};
 use crate::learning::{Chains, Learning};
-use crate::units::{Draws, each, scaled, sigmoid, sum};
+use crate::units::{Draws, each, logits, scaled, sigmoid, sum};
 
 /// Configuration of a stacked CAE.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -39,7 +39,7 @@ impl Default for CaeConfig {
             learning: Learning {
                 minibatch: 100,
                 epochs: 10.0,
-                learning_rate: 0.1,
+                learning_rate: 0.005,
                 momentum: 0.9,
             },
             chain: Chains {
@@ -59,15 +59,20 @@ pub struct Cae<B: Backend> {
 }
 
 impl<B: Backend> Cae<B> {
-    pub(crate) fn new(backend: &B, config: &CaeConfig, pixels: usize, seed: u64) -> Self {
-        let mut below = pixels;
+    /// `shares` are the means of the data's values.
+    pub(crate) fn new(backend: &B, config: &CaeConfig, shares: &[f32], seed: u64) -> Self {
+        let mut below = shares.len();
         let layers = config.hidden.iter().enumerate().map(|(layer, &above)| {
             let sizes = [std::mem::replace(&mut below, above), above];
             let bound = Activation::Sigmoid.initial_bound(sizes[0], sizes[1]);
             Bond::new(backend, sizes, bound, (seed, layer))
         });
+        let mut layers: Vec<_> = layers.collect();
+        if let Some(lowest) = layers.first_mut() {
+            lowest.set_below(&logits(shares));
+        }
         Self {
-            layers: layers.collect(),
+            layers,
             contraction: config.contraction,
             noise: config.noise,
         }
@@ -107,9 +112,20 @@ impl<B: Backend> Cae<B> {
         self.layers[stage].follow(&gradient, rates)
     }
 
-    pub(crate) fn reconstruct(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>, BackendError> {
-        let layers = self.encode(x)?;
-        self.decode(layers.last().map_or(x, Vec::as_slice))
+    /// What is left of records after the way up through the first `depth` layers, and down.
+    pub(crate) fn reconstruct(
+        &self,
+        x: &[B::Elem],
+        depth: usize,
+    ) -> Result<Vec<B::Elem>, BackendError> {
+        let mut values = x.to_vec();
+        for bond in &self.layers[..depth] {
+            values = bond.up(&values, Activation::Sigmoid)?;
+        }
+        for bond in self.layers[..depth].iter().rev() {
+            values = sigmoid(bond.down(&values)?);
+        }
+        Ok(values)
     }
 
     /// Records decoded from units of the last layer that are on as coins fall.
@@ -212,7 +228,7 @@ mod tests {
             contraction: 0.3,
             ..CaeConfig::default()
         };
-        let mut cae = Cae::new(&native(), &config, 5, 1);
+        let mut cae = Cae::new(&native(), &config, &[0.5; 5], 1);
         cae.layers
             .iter_mut()
             .for_each(|bond| random_bond(bond, 1.2));
@@ -242,7 +258,7 @@ mod tests {
                 rows.map(|j| j * j).sum::<f64>()
             });
             let penalty = norms.sum::<f64>() / 3.0;
-            cross_entropy(&x, &cae.reconstruct(&x).unwrap(), 3) + cae.contraction * penalty
+            cross_entropy(&x, &cae.reconstruct(&x, 1).unwrap(), 3) + cae.contraction * penalty
         };
         central_differences(&mut cae, |cae| &mut cae.layers[0], &found, loss);
     }
@@ -272,7 +288,7 @@ mod tests {
     fn learning_lowers_the_objective_of_its_layer_alone() {
         let mut cae = cae(vec![4, 3]);
         let x: Vec<f64> = (0..50).map(|i| f64::from(i % 5 < 2) * 0.9 + 0.05).collect();
-        let before = cross_entropy(&x, &cae.reconstruct(&x).unwrap(), 10);
+        let before = cross_entropy(&x, &cae.reconstruct(&x, 2).unwrap(), 10);
         let upper = cae.layers[1].parameters().unwrap().w;
         for _ in 0..300 {
             cae.learn(0, &x, Rates::constant(0.1, 0.9)).unwrap();
@@ -281,7 +297,7 @@ mod tests {
         for _ in 0..300 {
             cae.learn(1, &x, Rates::constant(0.1, 0.9)).unwrap();
         }
-        let after = cross_entropy(&x, &cae.reconstruct(&x).unwrap(), 10);
+        let after = cross_entropy(&x, &cae.reconstruct(&x, 2).unwrap(), 10);
         assert!(after < 0.7 * before, "{before} {after}");
     }
 }

@@ -88,13 +88,17 @@ impl<B: Backend> Dbn<B> {
         self.layers[stage].learn(&v, draws, rates)
     }
 
-    /// What is left of records after the way up and down, by means.
-    pub(crate) fn reconstruct(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>, BackendError> {
+    /// What is left of records after the way up through the first `depth` layers, and down, by means.
+    pub(crate) fn reconstruct(
+        &self,
+        x: &[B::Elem],
+        depth: usize,
+    ) -> Result<Vec<B::Elem>, BackendError> {
         let mut values = x.to_vec();
-        for layer in &self.layers {
+        for layer in &self.layers[..depth] {
             values = layer.hidden(&values)?;
         }
-        for layer in self.layers.iter().rev() {
+        for layer in self.layers[..depth].iter().rev() {
             values = layer.visible(&values)?;
         }
         Ok(values)

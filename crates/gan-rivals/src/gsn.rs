@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bond::{Biases, Bond, Term};
 use crate::learning::{Chains, Learning};
-use crate::units::{Draws, each, scaled, sigmoid, sum, tanh};
+use crate::units::{Draws, each, logits, scaled, sigmoid, sum, tanh};
 
 /// Configuration of a GSN.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -42,7 +42,7 @@ impl Default for GsnConfig {
             learning: Learning {
                 minibatch: 100,
                 epochs: 10.0,
-                learning_rate: 0.02,
+                learning_rate: 0.005,
                 momentum: 0.9,
             },
             chain: Chains {
@@ -78,14 +78,17 @@ struct Step<T> {
 }
 
 impl<B: Backend> Gsn<B> {
-    pub(crate) fn new(backend: &B, config: &GsnConfig, pixels: usize, seed: u64) -> Self {
+    /// `shares` are the means of the data's values.
+    pub(crate) fn new(backend: &B, config: &GsnConfig, shares: &[f32], seed: u64) -> Self {
         let bond = |below, above, layer| {
             let bound = Activation::Tanh.initial_bound(below, above);
             Bond::new(backend, [below, above], bound, (seed, layer))
         };
         let (h1, h2) = (config.hidden[0], config.hidden[1]);
+        let mut lower = bond(shares.len(), h1, 0);
+        lower.set_below(&logits(shares));
         Self {
-            lower: bond(pixels, h1, 0),
+            lower,
             upper: bond(h1, h2, 1),
             corruption: config.corruption,
             noise: config.noise,
@@ -238,7 +241,7 @@ mod tests {
     use gan_kernels::Native;
 
     fn gsn(pixels: usize, config: GsnConfig) -> Gsn<Native<f64>> {
-        let mut gsn = Gsn::new(&native(), &config, pixels, 3);
+        let mut gsn = Gsn::new(&native(), &config, &vec![0.5; pixels], 3);
         random_bond(&mut gsn.lower, 0.8);
         random_bond(&mut gsn.upper, 0.8);
         gsn

@@ -54,8 +54,8 @@ impl<B: Backend> Rival<B> {
             }
             RivalConfig::Dbn(own) => Model::Dbn(Dbn::new(backend, own, shares, seed)),
             RivalConfig::Dbm(own) => Model::Dbm(Dbm::new(backend, own, shares, seed)),
-            RivalConfig::Cae(own) => Model::Cae(Cae::new(backend, own, shares.len(), seed)),
-            RivalConfig::Gsn(own) => Model::Gsn(Gsn::new(backend, own, shares.len(), seed)),
+            RivalConfig::Cae(own) => Model::Cae(Cae::new(backend, own, shares, seed)),
+            RivalConfig::Gsn(own) => Model::Gsn(Gsn::new(backend, own, shares, seed)),
         };
         Self {
             config: config.clone(),
@@ -191,12 +191,16 @@ impl<B: Backend> Rival<B> {
         }
     }
 
-    /// What is left of records after the way to the top and back.
-    pub(crate) fn reconstruct(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>, BackendError> {
+    /// What is left of records after the way up as far as training number `stage` has come, and back.
+    pub(crate) fn reconstruct(
+        &self,
+        stage: usize,
+        x: &[B::Elem],
+    ) -> Result<Vec<B::Elem>, BackendError> {
         match &self.model {
-            Model::Dbn(dbn) => dbn.reconstruct(x),
+            Model::Dbn(dbn) => dbn.reconstruct(x, stage + 1),
             Model::Dbm(dbm) => dbm.reconstruct(x),
-            Model::Cae(cae) => cae.reconstruct(x),
+            Model::Cae(cae) => cae.reconstruct(x, stage + 1),
             Model::Gsn(gsn) => gsn.reconstruct(x),
         }
     }

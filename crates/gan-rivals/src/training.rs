@@ -20,8 +20,9 @@ pub struct Training<B: Backend> {
     step: u64,
     /// Each with its number of minibatches.
     stages: Vec<(Learning, u64)>,
-    /// The last minibatch.
+    /// The last minibatch, and the stage that it was of.
     x: Vec<B::Elem>,
+    last_stage: usize,
 }
 
 impl<B: Backend> Training<B> {
@@ -48,6 +49,7 @@ impl<B: Backend> Training<B> {
             seed,
             step: 0,
             x: Vec::new(),
+            last_stage: 0,
         }
     }
 
@@ -86,6 +88,7 @@ impl<B: Backend> Training<B> {
             return Ok(());
         };
         self.gather(learning.minibatch, step);
+        self.last_stage = stage;
         let draws = Draws::training(self.seed, self.step);
         self.rival
             .learn(stage, &self.x, draws, learning.rates(step, steps))?;
@@ -93,8 +96,8 @@ impl<B: Backend> Training<B> {
         Ok(())
     }
 
-    /// How well the last minibatch is left as it is on the way to the top and back: the mean
-    /// cross-entropy of a record, in nats.
+    /// How well the last minibatch is left as it is on the way up, as far as the layers that have been
+    /// trained, and back: the mean cross-entropy of a record, in nats.
     ///
     /// # Errors
     /// If the device failed.
@@ -102,7 +105,7 @@ impl<B: Backend> Training<B> {
         let rows = self.x.len() / self.records.cols();
         Ok(cross_entropy(
             &self.x,
-            &self.rival.reconstruct(&self.x)?,
+            &self.rival.reconstruct(self.last_stage, &self.x)?,
             rows.max(1),
         ))
     }
