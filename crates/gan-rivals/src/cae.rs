@@ -38,21 +38,21 @@ impl Default for CaeConfig {
             noise: 1.0,
             learning: Learning {
                 minibatch: 100,
-                epochs: 10.0,
+                epochs: 4.0,
                 learning_rate: 0.005,
                 momentum: 0.9,
             },
             chain: Chains {
                 chains: 100,
-                burn_in: 500,
-                thin: 10,
+                burn_in: 200,
+                thin: 5,
             },
         }
     }
 }
 
 /// A stack of contractive auto-encoders.
-pub struct Cae<B: Backend> {
+pub(crate) struct Cae<B: Backend> {
     pub(crate) layers: Vec<Bond<B>>,
     contraction: f64,
     noise: f64,

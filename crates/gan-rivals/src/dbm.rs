@@ -36,7 +36,7 @@ impl Default for DbmConfig {
     fn default() -> Self {
         let learning = Learning {
             minibatch: 100,
-            epochs: 5.0,
+            epochs: 3.0,
             learning_rate: 0.05,
             momentum: 0.5,
         };
@@ -46,7 +46,7 @@ impl Default for DbmConfig {
             steps: 5,
             learning,
             joint: Learning {
-                epochs: 10.0,
+                epochs: 4.0,
                 learning_rate: 0.01,
                 ..learning
             },
@@ -56,7 +56,7 @@ impl Default for DbmConfig {
 }
 
 /// A deep Boltzmann machine.
-pub struct Dbm<B: Backend> {
+pub(crate) struct Dbm<B: Backend> {
     /// W1, and the biases of h1 and v.
     pub(crate) lower: Bond<B>,
     /// W2, and the bias of h2; that of h1 counts in training as an RBM alone, and is 0 afterwards.

@@ -30,11 +30,11 @@ pub struct DbnConfig {
 impl Default for DbnConfig {
     fn default() -> Self {
         Self {
-            hidden: vec![500, 1000],
+            hidden: vec![500, 500],
             steps: 1,
             learning: Learning {
                 minibatch: 100,
-                epochs: 10.0,
+                epochs: 5.0,
                 learning_rate: 0.05,
                 momentum: 0.5,
             },
@@ -44,7 +44,7 @@ impl Default for DbnConfig {
 }
 
 /// A deep belief net; with one hidden layer it is an RBM.
-pub struct Dbn<B: Backend> {
+pub(crate) struct Dbn<B: Backend> {
     pub(crate) layers: Vec<Rbm<B>>,
 }
 

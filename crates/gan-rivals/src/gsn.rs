@@ -37,12 +37,12 @@ impl Default for GsnConfig {
         Self {
             hidden: vec![500, 500],
             corruption: 0.4,
-            noise: 2.0,
-            walkback: 4,
+            noise: 1.0,
+            walkback: 2,
             learning: Learning {
                 minibatch: 100,
-                epochs: 10.0,
-                learning_rate: 0.005,
+                epochs: 4.0,
+                learning_rate: 0.015,
                 momentum: 0.9,
             },
             chain: Chains {
@@ -55,7 +55,7 @@ impl Default for GsnConfig {
 }
 
 /// A generative stochastic network of two hidden layers.
-pub struct Gsn<B: Backend> {
+pub(crate) struct Gsn<B: Backend> {
     /// From x to h1, and tied, from h1 to x.
     pub(crate) lower: Bond<B>,
     /// From h1 to h2 and back.

@@ -47,7 +47,7 @@ impl Default for RbmConfig {
             steps: 1,
             learning: Learning {
                 minibatch: 100,
-                epochs: 15.0,
+                epochs: 6.0,
                 learning_rate: 0.05,
                 momentum: 0.5,
             },
@@ -57,7 +57,7 @@ impl Default for RbmConfig {
 }
 
 /// A restricted Boltzmann machine.
-pub struct Rbm<B: Backend> {
+pub(crate) struct Rbm<B: Backend> {
     pub(crate) bond: Bond<B>,
     negative: Negative,
     steps: usize,

@@ -103,19 +103,6 @@ fn model(model: &Model, output: Output) -> Vec<Fact> {
     let seed = checkpoint.seed.to_string();
     let records = shape_in_words(&record.shape);
     let shown = |path: &Path| path.display().to_string();
-    let mut facts = vec![
-        Fact::new("preset", &record.preset),
-        Fact::new("checkpoint", shown(&model.path)),
-        Fact::new("run", model.run.as_deref().map(shown)),
-        Fact::new("step", checkpoint.step),
-        Fact::with_lines("seed", checkpoint.seed, vec![seed]),
-        Fact::with_lines("records", &record.shape, vec![records]),
-        Fact::new("data", &record.data),
-        Fact::new("train_records", record.train_records),
-        Fact::new("data_sha256", &record.fingerprint),
-        Fact::new("config_sha256", checkpoint.config_hash()),
-        Fact::new("written_by", checkpoint.annotations.get("program")),
-    ];
     let game = model.game().ok();
     let sizes = match model.rival() {
         Some(run) => vec![
@@ -128,7 +115,22 @@ fn model(model: &Model, output: Output) -> Vec<Fact> {
             Fact::new("discriminator_parameters", parameters[1]),
         ],
     };
-    facts.splice(5..5, sizes);
+    let mut facts = vec![
+        Fact::new("preset", &record.preset),
+        Fact::new("checkpoint", shown(&model.path)),
+        Fact::new("run", model.run.as_deref().map(shown)),
+        Fact::new("step", checkpoint.step),
+        Fact::with_lines("seed", checkpoint.seed, vec![seed]),
+    ];
+    facts.extend(sizes);
+    facts.extend([
+        Fact::with_lines("records", &record.shape, vec![records]),
+        Fact::new("data", &record.data),
+        Fact::new("train_records", record.train_records),
+        Fact::new("data_sha256", &record.fingerprint),
+        Fact::new("config_sha256", checkpoint.config_hash()),
+        Fact::new("written_by", checkpoint.annotations.get("program")),
+    ]);
     if let (Some(conditions), Some(game)) = (&model.conditions, game) {
         facts.push(Fact::new("conditions", &game.game.condition));
         let combinations = conditions.combinations().count();
