@@ -4,6 +4,8 @@
 //! A run that is there already is continued or, if it is done, taken as it is, so that a long
 //! reproduction can be stopped and started.
 
+mod table1;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +16,8 @@ use serde::Deserialize;
 /// Flags of the command.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Name of the preset; or `tables`, to make and judge synthetic tables beside other programs
+    /// Name of the preset; or `tables`, to make and judge synthetic tables beside other programs; or
+    /// `table1`, to train the models of the paper's Table 1, and to compare them
     #[arg(value_parser = preset)]
     preset: String,
     /// Its data, if it needs any; of tables a folder of CSV files
@@ -44,6 +47,8 @@ impl Args {
 
 /// What is called by this name is no preset, but a comparison of tables.
 const TABLES: &str = "tables";
+/// Nor by this: all models of the paper's Table 1.
+const TABLE_1: &str = "table1";
 
 /// Path of an evaluation in the folder of a run.
 const EVALUATION: &str = "evaluation/evaluation.json";
@@ -115,12 +120,15 @@ pub(crate) fn run(root: &Path, mut args: Args) -> Result<()> {
     if args.preset == TABLES {
         return compare_tables(root, args, &folder);
     }
+    if args.preset == TABLE_1 {
+        return table1::run(root, args, &folder);
+    }
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let mut outcomes = Vec::new();
     for &seed in &args.seeds {
         let run = folder.join(format!("seed-{seed}"));
         println!("\n== {}, seed {seed}: {}", args.preset, run.display());
-        train(root, args, seed, &run)?;
+        train(root, args, &args.preset, seed, &run)?;
         if !run.join(EVALUATION).exists() {
             let mut evaluate = gan_cli(root);
             evaluate.arg("evaluate").arg(&run);
@@ -176,7 +184,7 @@ fn gan_cli(root: &Path) -> Command {
 }
 
 /// Begins the run, or goes on with it; a file tells that it is done.
-fn train(root: &Path, args: &Args, seed: u64, run: &Path) -> Result<()> {
+fn train(root: &Path, args: &Args, preset: &str, seed: u64, run: &Path) -> Result<()> {
     let done = run.join("trained");
     if done.exists() {
         return Ok(());
@@ -186,7 +194,7 @@ fn train(root: &Path, args: &Args, seed: u64, run: &Path) -> Result<()> {
     if run.join("config.toml").exists() {
         train.arg("--resume").arg(run);
     } else {
-        train.arg(&args.preset).arg("--out").arg(run);
+        train.arg(preset).arg("--out").arg(run);
         train.args(["--seed", &seed.to_string()]);
     }
     args.add_data(&mut train);

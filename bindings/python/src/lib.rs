@@ -266,8 +266,8 @@ impl Model {
 
     /// Where its training data came from.
     #[getter]
-    fn source(&self) -> &str {
-        &self.0.config.data.source
+    fn source(&self) -> String {
+        self.0.data().0.source
     }
 
     /// What is wrong with newer checkpoints of its run, which were passed over.

@@ -21,6 +21,7 @@ use commands::figure::{self, FigureArgs};
 use commands::info::{self, InfoArgs};
 use commands::presets::{self, PresetsArgs};
 use commands::report::{self, ReportArgs};
+use commands::rival::{self, RivalArgs};
 use commands::sample::{self, SampleArgs};
 use commands::sweep::{self, SweepArgs};
 use commands::train::{self, TrainArgs};
@@ -45,6 +46,8 @@ enum Command {
     Train(TrainArgs),
     /// Train several seeds or settings, each as a run, and say which came out best.
     Sweep(SweepArgs),
+    /// Train one of the models that the paper compares its own with: rbm, dbn, dbm, cae or gsn.
+    Rival(RivalArgs),
     /// Say what a file or folder of data is taken for, before anything is trained on it.
     Data(DataArgs),
     /// Draw samples from a run or a checkpoint; no data is needed.
@@ -105,12 +108,14 @@ fn run(command: Command) -> Result<ExitCode, Problem> {
     let is_json = match &command {
         Command::Train(args) => args.json,
         Command::Evaluate(args) => args.json,
+        Command::Rival(args) => args.json,
         _ => false,
     };
     Stages::show_passes(Output::of_flag(is_json));
     match command {
         Command::Train(args) => train::run(&args, Output::of_flag(args.json)),
         Command::Sweep(args) => sweep::run(&args, Output::Text),
+        Command::Rival(args) => rival::run(&args, Output::of_flag(args.json)),
         Command::Data(args) => data::run(&args, Output::Text),
         Command::Sample(args) => sample::run(&args, Output::Text),
         Command::Evaluate(args) => evaluate::run(&args, Output::of_flag(args.json)),

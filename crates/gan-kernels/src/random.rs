@@ -68,6 +68,8 @@ pub enum Purpose {
     Evaluation = 6,
     /// Points between data and samples, one stream per pass.
     Interpolation = 7,
+    /// States and noise of stochastic units in training, one stream per use and layer.
+    Units = 8,
 }
 
 impl Stream {

@@ -205,6 +205,41 @@ impl CheckpointError {
 }
 
 impl Checkpoint {
+    /// A checkpoint of tensors that no trainer made: names, rows and columns, and values row-major.
+    ///
+    /// # Panics
+    /// If a tensor has not a value for each place.
+    #[must_use]
+    #[track_caller]
+    pub fn of_tensors(
+        step: u64,
+        seed: u64,
+        config: String,
+        annotations: BTreeMap<String, String>,
+        tensors: impl IntoIterator<Item = (String, [usize; 2], Vec<f32>)>,
+    ) -> Self {
+        let tensors = tensors.into_iter().map(|(name, shape, values)| {
+            assert_eq!(values.len(), shape[0] * shape[1], "checkpoint: {name}");
+            let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
+            let dtype = Dtype::F32;
+            (
+                name,
+                Tensor {
+                    shape,
+                    dtype,
+                    bytes,
+                },
+            )
+        });
+        Self {
+            tensors: tensors.collect(),
+            step,
+            seed,
+            config,
+            annotations,
+        }
+    }
+
     /// The game that the configuration's text describes: in TOML the tables of a [`GameConfig`],
     /// beside which there may be others, such as those of a whole run.
     ///

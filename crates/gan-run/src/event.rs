@@ -76,6 +76,47 @@ pub enum Event<'a> {
         /// Sizes of the players.
         parameters: Parameters,
     },
+    /// Everything is ready, and the training of a rival begins.
+    #[serde(rename = "rival-start")]
+    RivalStart {
+        /// Directory of the run.
+        #[serde(serialize_with = "path_as_text")]
+        run: &'a Path,
+        /// Description of the device.
+        device: &'a str,
+        /// Kind of the model.
+        kind: &'a str,
+        /// Minibatches of the whole run.
+        steps: u64,
+        /// Number of its parameters.
+        parameters: usize,
+    },
+    /// A line of `metrics.jsonl` of a rival.
+    #[serde(rename = "rival-reading")]
+    RivalReading(RivalReading),
+    /// The training of a rival is done.
+    #[serde(rename = "rival-done")]
+    RivalDone {
+        /// Minibatches done.
+        step: u64,
+        /// Seconds of training.
+        seconds: f64,
+        /// Directory of the run.
+        #[serde(serialize_with = "path_as_text")]
+        run: &'a Path,
+        /// A sheet of samples.
+        #[serde(serialize_with = "path_as_text")]
+        samples: &'a Path,
+        /// A sheet of chains, one in each row, as they move away from where they begin.
+        #[serde(serialize_with = "path_as_text")]
+        chains: &'a Path,
+        /// The page about the run.
+        #[serde(serialize_with = "path_as_text")]
+        report: &'a Path,
+        /// The last checkpoint.
+        #[serde(serialize_with = "path_as_text")]
+        checkpoint: &'a Path,
+    },
     /// The numbers since the last reading: a line of `metrics.jsonl`.
     Metrics {
         /// The line.
@@ -164,6 +205,19 @@ pub struct MetricsLine {
     /// The same of training records, below 1/2 where samples repeat them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_from_training: Option<f64>,
+    /// Seconds of training so far.
+    pub seconds: f64,
+}
+
+/// A line of `metrics.jsonl` of a rival.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RivalReading {
+    /// Minibatches done.
+    pub step: u64,
+    /// Number of the training that they are of, counted from 1: of a layer, or of all.
+    pub stage: usize,
+    /// Cross-entropy of the records of the last minibatch after the way to the top and back, in nats.
+    pub reconstruction: f64,
     /// Seconds of training so far.
     pub seconds: f64,
 }

@@ -95,6 +95,8 @@ pub mod record;
 #[cfg(feature = "runs")]
 pub mod report;
 #[cfg(feature = "runs")]
+pub mod rival;
+#[cfg(feature = "runs")]
 pub mod run_data;
 #[cfg(feature = "runs")]
 pub mod run_dir;

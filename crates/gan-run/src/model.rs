@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gan_data::{Encoding, Transform};
+use gan_data::{DataConfig, Encoding, Transform};
 #[cfg(feature = "gpu")]
 use gan_kernels::cube::Cube;
 use gan_kernels::{Native, free_memory};
@@ -14,6 +14,7 @@ use crate::config::RunConfig;
 use crate::device::Device;
 use crate::problem::{OTHER_CHECKPOINT, Problem};
 use crate::record::RecordInfo;
+use crate::rival::{Chains, RivalRun, of_checkpoint};
 use crate::run_dir;
 use crate::stopping::Checks;
 
@@ -29,7 +30,7 @@ pub struct Model {
     /// The contents of the file.
     pub checkpoint: Checkpoint,
     /// The configuration of its run.
-    pub config: RunConfig,
+    pub config: ModelConfig,
     /// The records that it makes.
     pub record: RecordInfo,
     /// Values per sample.
@@ -38,6 +39,14 @@ pub struct Model {
     pub conditions: Option<Conditions>,
     /// What is wrong with newer checkpoints of the run, which were passed over.
     pub warnings: Vec<String>,
+}
+
+/// The configuration of the run that made a model.
+pub enum ModelConfig {
+    /// A game, of whose players the generator makes samples.
+    Game(Box<RunConfig>),
+    /// A rival of `gan-rivals`, which has no players.
+    Rival(Box<RivalRun>),
 }
 
 impl Model {
@@ -74,8 +83,16 @@ impl Model {
     fn load_file(path: &Path) -> Result<Self, Problem> {
         let checkpoint = Checkpoint::load(path)?;
         let name = path.display().to_string();
-        let config = RunConfig::from_toml(&checkpoint.config, &name)?;
-        let made = generator_cols(&config, &checkpoint, &name)?;
+        let (config, made) = if RivalRun::is_in(&checkpoint.config) {
+            let config = RivalRun::from_toml(&checkpoint.config, &name)?;
+            let native = Native::<f32>::new(Some(1))?;
+            let made = of_checkpoint(&native, &config.rival, &checkpoint, path)?.cols();
+            (ModelConfig::Rival(Box::new(config)), made)
+        } else {
+            let config = RunConfig::from_toml(&checkpoint.config, &name)?;
+            let made = generator_cols(&config, &checkpoint, &name)?;
+            (ModelConfig::Game(Box::new(config)), made)
+        };
         let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
         let conditions = checkpoint.conditions(made);
         let conditions = conditions.map_err(Problem::of_checkpoint(path))?;
@@ -93,7 +110,41 @@ impl Model {
         })
     }
 
-    /// Numbers of parameters of G and of D.
+    /// The game that its run plays.
+    ///
+    /// # Errors
+    /// If it is a rival, which has no players.
+    pub fn game(&self) -> Result<&RunConfig, Problem> {
+        match &self.config {
+            ModelConfig::Game(config) => Ok(config),
+            ModelConfig::Rival(run) => Err(Problem::usage(format!(
+                "{}: found a {}, expected a generator, which makes samples from latents",
+                self.path.display(),
+                run.rival.in_words()
+            ))
+            .hint("its samples come from chains: gan-cli sample and gan-cli evaluate know them")),
+        }
+    }
+
+    /// The rival that it is, if it is one.
+    #[must_use]
+    pub fn rival(&self) -> Option<&RivalRun> {
+        match &self.config {
+            ModelConfig::Game(_) => None,
+            ModelConfig::Rival(run) => Some(run),
+        }
+    }
+
+    /// The data that it was trained on, and the seed of its run.
+    #[must_use]
+    pub fn data(&self) -> (DataConfig, u64) {
+        match &self.config {
+            ModelConfig::Game(config) => (config.data_config(), config.seed),
+            ModelConfig::Rival(run) => (run.data.clone(), run.seed),
+        }
+    }
+
+    /// Numbers of parameters of G and of D; all of a rival's stand in the place of G's.
     #[must_use]
     pub fn parameter_counts(&self) -> [usize; 2] {
         let mut counts = [0; 2];
@@ -113,8 +164,10 @@ impl Model {
     /// If the checkpoint does not fit its configuration, or the device fails.
     pub fn generator(&self, device: &Device) -> Result<Generator, Problem> {
         let mut generator = self.generator_as_trained(device)?;
-        if let Transform::Columns(encoding) = &self.record.transform {
-            generator.calibrate(encoding)?;
+        if let (Transform::Columns(encoding), Source::Game(game)) =
+            (&self.record.transform, &mut generator.0)
+        {
+            game.calibrate(encoding)?;
         }
         Ok(generator)
     }
@@ -124,7 +177,14 @@ impl Model {
     /// # Errors
     /// If the checkpoint does not fit its configuration.
     pub fn generator_as_trained(&self, device: &Device) -> Result<Generator, Problem> {
-        let (config, checkpoint) = (&self.config.generator, &self.checkpoint);
+        let checkpoint = &self.checkpoint;
+        let config = match &self.config {
+            ModelConfig::Game(config) => &config.generator,
+            ModelConfig::Rival(run) => {
+                let chains = Chains::of(device, &run.rival, checkpoint, &self.path)?;
+                return Ok(Generator(Source::Rival(chains)));
+            }
+        };
         let sampler = match device {
             Device::Cpu(native) => {
                 let sampler = Sampler::new(native.clone(), config, checkpoint);
@@ -136,16 +196,90 @@ impl Model {
                 OnDevice::Gpu(sampler.map_err(Problem::of_checkpoint(&self.path))?)
             }
         };
-        Ok(Generator {
+        Ok(Generator(Source::Game(Box::new(GameGenerator {
             sampler,
             calibrated: None,
             labels: self.record.labels.unwrap_or(0),
-        })
+        }))))
     }
 }
 
-/// A trained generator on a device.
-pub struct Generator {
+/// A trained generator, or a rival, on a device.
+pub struct Generator(Source);
+
+/// What samples come from.
+enum Source {
+    /// The generator of a game.
+    Game(Box<GameGenerator>),
+    /// The chains of a rival.
+    Rival(Chains),
+}
+
+impl Generator {
+    /// Samples number `first .. first + count` of `seed`, row-major, in the players' units.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn sample(&mut self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
+        match &mut self.0 {
+            Source::Game(game) => game.sample(seed, first, count),
+            Source::Rival(chains) => chains.sample(seed, first, count),
+        }
+    }
+
+    /// Gives the samples that are drawn from now on only conditions that `keep` keeps, by the level of
+    /// each; returns the number of training records that have such, and changes nothing if none has.
+    pub fn restrict(&mut self, keep: impl Fn(&[u32]) -> bool) -> u64 {
+        match &mut self.0 {
+            Source::Game(game) => game.restrict(keep),
+            Source::Rival(_) => 0,
+        }
+    }
+
+    /// The class of each of these samples, where that is a condition.
+    #[must_use]
+    pub fn labels(&self, seed: u64, first: usize, count: usize) -> Option<Vec<u8>> {
+        match &self.0 {
+            Source::Game(game) => game.labels(seed, first, count),
+            Source::Rival(_) => None,
+        }
+    }
+
+    /// The latents that these samples are made from, row-major, each followed by its conditions.
+    ///
+    /// # Errors
+    /// If the device fails, or samples come from no latents.
+    pub fn latents(&self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
+        match &self.0 {
+            Source::Game(game) => game.latents(seed, first, count),
+            Source::Rival(_) => Err(without_latents()),
+        }
+    }
+
+    /// G(z) for each of `latents`, row-major, in the players' units.
+    ///
+    /// # Panics
+    /// If `latents` is no whole number of latents.
+    /// # Errors
+    /// If the device fails, or samples come from no latents.
+    pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, Problem> {
+        match &mut self.0 {
+            Source::Game(game) => game.generate_from(latents),
+            Source::Rival(_) => Err(without_latents()),
+        }
+    }
+}
+
+/// The error for a rival that is asked for latents.
+fn without_latents() -> Problem {
+    Problem::usage(
+        "found a rival, whose samples come from a chain, expected a generator with latents",
+    )
+    .hint("name the run of a game")
+}
+
+/// The generator of a game on a device.
+struct GameGenerator {
     sampler: OnDevice,
     calibrated: Option<Calibrated>,
     /// Number of classes, where the class is a condition.
@@ -162,7 +296,7 @@ enum OnDevice {
     Gpu(Sampler<Cube>),
 }
 
-/// Calls a method of the sampler within a [`Generator`].
+/// Calls a method of the sampler within a [`GameGenerator`].
 macro_rules! with_sampler {
     ($on_device:expr, $sampler:ident => $call:expr) => {
         match $on_device {
@@ -173,12 +307,8 @@ macro_rules! with_sampler {
     };
 }
 
-impl Generator {
-    /// Samples number `first .. first + count` of `seed`, row-major, in the players' units.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn sample(&mut self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
+impl GameGenerator {
+    fn sample(&mut self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
         let sampler = &mut self.sampler;
         let samples = match &mut self.calibrated {
             None => with_sampler!(sampler, sampler => sampler.sample(seed, first, count))?,
@@ -189,9 +319,7 @@ impl Generator {
         Ok(self.without_labels(samples))
     }
 
-    /// Gives the samples that are drawn from now on only conditions that `keep` keeps, by the level of
-    /// each; returns the number of training records that have such, and changes nothing if none has.
-    pub fn restrict(&mut self, keep: impl Fn(&[u32]) -> bool) -> u64 {
+    fn restrict(&mut self, keep: impl Fn(&[u32]) -> bool) -> u64 {
         with_sampler!(&mut self.sampler, sampler => {
             let shares = sampler.conditions().map(|conditions| conditions.shares(keep));
             let records = shares.as_ref().map_or(0, |shares| shares.records());
@@ -202,9 +330,7 @@ impl Generator {
         })
     }
 
-    /// The class of each of these samples, where that is a condition.
-    #[must_use]
-    pub fn labels(&self, seed: u64, first: usize, count: usize) -> Option<Vec<u8>> {
+    fn labels(&self, seed: u64, first: usize, count: usize) -> Option<Vec<u8>> {
         // It is the last condition of records that have one.
         let levels = |levels: &[u32]| levels.last().map(|&label| label as u8);
         let samples = first..first + count;
@@ -235,21 +361,11 @@ impl Generator {
         Ok(())
     }
 
-    /// The latents that these samples are made from, row-major, each followed by its conditions.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn latents(&self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
+    fn latents(&self, seed: u64, first: usize, count: usize) -> Result<Vec<f32>, Problem> {
         Ok(with_sampler!(&self.sampler, sampler => sampler.latents(seed, first, count))?)
     }
 
-    /// G(z) for each of `latents`, row-major, in the players' units.
-    ///
-    /// # Panics
-    /// If `latents` is no whole number of latents.
-    /// # Errors
-    /// If the device fails.
-    pub fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, Problem> {
+    fn generate_from(&mut self, latents: &[f32]) -> Result<Vec<f32>, Problem> {
         let sampler = &mut self.sampler;
         let samples = with_sampler!(sampler, sampler => sampler.generate_from(latents))?;
         Ok(self.without_labels(samples))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use gan_data::Dataset;
+use gan_data::{DataConfig, Dataset};
 use gan_kernels::{Backend, MonitorSums, free_memory};
 use gan_model::{Checkpoint, GameConfig, Trainer, TrainingData};
 use tracing::info;
@@ -15,6 +15,7 @@ use crate::pictures::{self, Backdrop};
 use crate::prepared::{Prepared, begun_reading, last_reading, refuse_other_data, warnings};
 use crate::problem::Problem;
 use crate::record::RecordInfo;
+use crate::rival::{self, RivalRun};
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
 use crate::stopping::{Checks, Judge};
 use crate::text::{bytes, shell_word, thousands};
@@ -68,7 +69,7 @@ impl Plan {
         let what = what.as_ref();
         let sources = Sources::read(what, overrides)?;
         let mut config = sources.resolve()?;
-        find_data(&mut config, &what.display().to_string())?;
+        find_data(&mut config.data, &what.display().to_string())?;
         Ok(Self {
             config,
             name: sources.name.clone(),
@@ -107,6 +108,9 @@ impl Plan {
             Some(path) => run_dir::find(path),
             None => run_dir::newest()?,
         };
+        if run_dir::config_text(&path).is_ok_and(|text| RivalRun::is_in(&text)) {
+            return Err(rival::not_continued(&path));
+        }
         let dir = RunDir::open(&path)?;
         let load = |path: &Path| {
             let checkpoint = Checkpoint::load(path)?;
@@ -145,7 +149,7 @@ impl Plan {
             ));
             Ok::<_, Problem>(kept)
         })?;
-        find_data(&mut config, &path.display().to_string())?;
+        find_data(&mut config.data, &path.display().to_string())?;
         refuse_other_game(&config, &old, &path)?;
         Ok(Self {
             config,
@@ -346,9 +350,9 @@ fn check_memory(game: &GameConfig, cols: usize, free: Option<u64>) -> Result<(),
 
 /// Makes the data's path absolute, so that `config.toml` can be used from anywhere; a data set that
 /// the user has to bring and did not is an error that says how.
-fn find_data(config: &mut RunConfig, what: &str) -> Result<(), Problem> {
-    config.data = config.data.clone().with_named_array();
-    let source = &config.data.source;
+pub(crate) fn find_data(data: &mut DataConfig, what: &str) -> Result<(), Problem> {
+    *data = data.clone().with_named_array();
+    let source = &data.source;
     if gan_data::builtin_names().contains(&source.as_str()) {
         return Ok(());
     }
@@ -361,7 +365,7 @@ fn find_data(config: &mut RunConfig, what: &str) -> Result<(), Problem> {
     if let Ok(path) = Path::new(source).canonicalize()
         && let Some(path) = path.to_str()
     {
-        config.data.source = path.to_owned();
+        data.source = path.to_owned();
     }
     Ok(())
 }

@@ -29,17 +29,16 @@ impl RunData {
     /// # Errors
     /// If it is not there, or its records are not what the generator makes.
     pub fn load(model: &Model, given: Option<&Path>) -> Result<Self, Problem> {
-        let mut config = model.config.data_config();
+        let (mut config, seed) = model.data();
         if let Some(given) = given {
             config.source = named_data(given)?;
             let built_in = gan_data::builtin_names().contains(&config.source.as_str());
             config.count = config.count.filter(|_| built_in);
         }
-        let dataset =
-            gan_data::load(&config, model.config.seed).map_err(|error| match error.problem {
-                DataProblem::Missing if given.is_none() => gone(&config.source, &model.path),
-                _ => error.into(),
-            })?;
+        let dataset = gan_data::load(&config, seed).map_err(|error| match error.problem {
+            DataProblem::Missing if given.is_none() => gone(&config.source, &model.path),
+            _ => error.into(),
+        })?;
         let train = dataset.records.slice(dataset.splits.train.clone());
         let found = RecordInfo::new(&model.record.preset, &dataset, &train);
         refuse_other_records(

@@ -17,7 +17,7 @@ use crate::reading;
 use crate::tensorboard;
 use crate::text::shell_word;
 pub use look::{all, is_training, open_own, picture, told_by};
-pub(crate) use look::{config_text, evaluation_pictures, evaluations, last_log_line};
+pub(crate) use look::{chains, config_text, evaluation_pictures, evaluations, last_log_line};
 use own::{Found, found, is_half_written, is_own, is_step};
 
 /// The folder of runs without `--out`.
@@ -227,6 +227,12 @@ impl RunDir {
     /// The picture of samples after `step` iterations.
     pub(crate) fn samples(&self, step: u64) -> PathBuf {
         self.path.join(SAMPLES).join(format!("step-{step:06}.png"))
+    }
+
+    /// The picture of chains that mix, after `step` iterations.
+    pub(crate) fn chains(&self, step: u64) -> PathBuf {
+        let name = format!("chains-step-{step:06}.png");
+        self.path.join(SAMPLES).join(name)
     }
 
     /// The checkpoint after `step` iterations.

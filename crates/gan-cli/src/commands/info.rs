@@ -103,23 +103,36 @@ fn model(model: &Model, output: Output) -> Vec<Fact> {
     let seed = checkpoint.seed.to_string();
     let records = shape_in_words(&record.shape);
     let shown = |path: &Path| path.display().to_string();
+    let game = model.game().ok();
+    let sizes = match model.rival() {
+        Some(run) => vec![
+            Fact::new("rival", run.rival.in_words()),
+            Fact::new("parameters", parameters[0]),
+            Fact::new("chain", run.rival.chain()),
+        ],
+        None => vec![
+            Fact::new("generator_parameters", parameters[0]),
+            Fact::new("discriminator_parameters", parameters[1]),
+        ],
+    };
     let mut facts = vec![
         Fact::new("preset", &record.preset),
         Fact::new("checkpoint", shown(&model.path)),
         Fact::new("run", model.run.as_deref().map(shown)),
         Fact::new("step", checkpoint.step),
         Fact::with_lines("seed", checkpoint.seed, vec![seed]),
-        Fact::new("generator_parameters", parameters[0]),
-        Fact::new("discriminator_parameters", parameters[1]),
+    ];
+    facts.extend(sizes);
+    facts.extend([
         Fact::with_lines("records", &record.shape, vec![records]),
         Fact::new("data", &record.data),
         Fact::new("train_records", record.train_records),
         Fact::new("data_sha256", &record.fingerprint),
         Fact::new("config_sha256", checkpoint.config_hash()),
         Fact::new("written_by", checkpoint.annotations.get("program")),
-    ];
-    if let Some(conditions) = &model.conditions {
-        facts.push(Fact::new("conditions", &model.config.game.condition));
+    ]);
+    if let (Some(conditions), Some(game)) = (&model.conditions, game) {
+        facts.push(Fact::new("conditions", &game.game.condition));
         let combinations = conditions.combinations().count();
         facts.push(Fact::new("condition_combinations", combinations));
     }
@@ -131,7 +144,8 @@ fn model(model: &Model, output: Output) -> Vec<Fact> {
         facts.push(Fact::new("execution", execution));
         facts.push(Fact::new("checkpoints", steps));
         // All findings, those that are over as well.
-        let mut diagnosis = Diagnosis::new(model.config.game.loss);
+        let loss = game.map(|game| game.game.loss);
+        let mut diagnosis = Diagnosis::new(loss.unwrap_or_default());
         let mut last = None;
         let warning = run_dir::each_reading(run, |line| {
             diagnosis.take(&line);
@@ -141,7 +155,11 @@ fn model(model: &Model, output: Output) -> Vec<Fact> {
             output.notice(format!("warning: {warning}"));
         }
         if let Some(last) = last {
-            for key in ["epoch", "value", "d_data", "d_samples", "seconds"] {
+            let keys: &[_] = match model.rival() {
+                Some(_) => &["stage", "reconstruction", "seconds"],
+                None => &["epoch", "value", "d_data", "d_samples", "seconds"],
+            };
+            for key in keys {
                 facts.push(Fact::new(key, &last[key]));
             }
         }

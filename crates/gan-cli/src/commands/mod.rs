@@ -8,6 +8,7 @@ pub(crate) mod figure;
 pub(crate) mod info;
 pub(crate) mod presets;
 pub(crate) mod report;
+pub(crate) mod rival;
 pub(crate) mod sample;
 pub(crate) mod sweep;
 pub(crate) mod train;

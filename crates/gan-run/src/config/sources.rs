@@ -134,7 +134,7 @@ impl Overrides {
 
     /// Applies the flags to `base`: those that name tables first and at once, so that the order of
     /// `--set optimizer.kind=…` and `--set optimizer.learning_rate=…` does not matter.
-    fn apply(&self, base: &mut Table) -> Result<(), Problem> {
+    pub(crate) fn apply(&self, base: &mut Table) -> Result<(), Problem> {
         let mut over = Table::new();
         let (inside, whole): (Vec<_>, Vec<_>) =
             self.0.iter().partition(|value| value.is_inside_array());

@@ -29,7 +29,7 @@ pub(super) fn generator(
     calibrated: Option<&Calibrated>,
 ) -> Result<Graph, Problem> {
     let mut graph = Graph::default();
-    let latents = graph.add_input("latents", model.config.generator.latent);
+    let latents = graph.add_input("latents", model.game()?.generator.latent);
     let given = model.conditions.as_ref();
     let conditions = given.map(|given| graph.add_input("conditions", given.width()));
     let z = match &conditions {

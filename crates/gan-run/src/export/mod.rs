@@ -52,7 +52,7 @@ pub fn export(
     calibrate: bool,
     path: &Path,
 ) -> Result<(), Problem> {
-    let (config, checkpoint) = (&model.config, &model.checkpoint);
+    let (config, checkpoint) = (model.game()?, &model.checkpoint);
     let layers = match player {
         Player::Generator => checkpoint.generator_layers(&config.generator),
         Player::Discriminator => checkpoint.discriminator_layers(&config.discriminator),
@@ -114,7 +114,7 @@ fn corrections(model: &Model) -> Result<Option<Calibrated>, Problem> {
     };
     let sampler = Sampler::new(
         Native::<f32>::new(None)?,
-        &model.config.generator,
+        &model.game()?.generator,
         &model.checkpoint,
     );
     let mut sampler = sampler.map_err(Problem::of_checkpoint(&model.path))?;

@@ -14,6 +14,7 @@ use crate::model::Model;
 use crate::problem::Problem;
 use crate::reading::Reading;
 use crate::record::shape_in_words;
+use crate::rival::RivalRun;
 use crate::run_dir::{self, DEVICE_MARK, EVALUATION_REPORT, EXECUTION_MARK};
 use crate::stopping::CHECKS;
 use crate::text::{duration, thousands};
@@ -31,7 +32,10 @@ pub struct RunFacts {
     pub(super) step: u64,
     /// Iterations of the whole run, where they are known.
     pub(super) total: Option<u64>,
+    /// Of a game.
     pub(super) config: Option<RunConfig>,
+    /// Of a rival.
+    pub(super) rival: Option<RivalRun>,
     /// The configuration as `config.toml` has it.
     pub(super) config_text: String,
     pub(super) readings: Vec<Reading>,
@@ -193,8 +197,14 @@ impl RunFacts {
             },
         };
         let config_text = run_dir::config_text(&path).unwrap_or_default();
-        let config = RunConfig::from_toml(&config_text, "config.toml");
-        let config = config.map_err(|problem| remarks.push(problem.message)).ok();
+        let name = "config.toml";
+        let (config, rival) = match RivalRun::is_in(&config_text) {
+            true => (None, Some(RivalRun::from_toml(&config_text, name))),
+            false => (Some(RunConfig::from_toml(&config_text, name)), None),
+        };
+        let mut remark = |problem: Problem| remarks.push(problem.message);
+        let config = config.and_then(|config| config.map_err(&mut remark).ok());
+        let rival = rival.and_then(|rival| rival.map_err(&mut remark).ok());
         let loss = config.as_ref().map(|config| config.game.loss);
         let mut diagnosis = Diagnosis::new(loss.unwrap_or_default());
         let (mut readings, mut last) = (Vec::new(), Map::new());
@@ -232,6 +242,7 @@ impl RunFacts {
             device: run_dir::last_logged(&path, DEVICE_MARK),
             execution: run_dir::last_logged(&path, EXECUTION_MARK),
             config,
+            rival,
             config_text,
             readings,
             last,

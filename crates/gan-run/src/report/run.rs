@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use gan_model::LayerConfig;
+use gan_rivals::{Chains, RivalConfig};
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
 use super::evaluation::evaluation;
 use super::facts::RunFacts;
-use super::pictures::frames;
+use super::pictures::{frames, source};
 use crate::diagnosis::SHORTEST_SPAN;
 use crate::pictures;
+use crate::rival::SHOWN_STEPS;
+use crate::run_dir;
 use crate::text::{four_digits, printable, shell_word, thousands};
 
 /// Findings that are shown, the newest ones; a game that wavers may have hundreds.
@@ -24,15 +27,23 @@ const LONGEST_CONFIG: usize = 100_000;
 pub(super) fn sections(facts: &RunFacts, most: usize) -> Markup {
     let head = head(facts);
     let rest = html! {
-        (findings(facts))
-        (curves(facts))
+        @if facts.rival.is_none() { (findings(facts)) (curves(facts)) }
         (evaluation(facts))
         (data(facts))
-        (players(facts))
+        @match &facts.rival {
+            Some(run) => (rival(facts, &run.rival)),
+            None => (players(facts)),
+        }
         (repeat(facts))
     };
     let left = most.saturating_sub(head.0.len() + rest.0.len());
-    html! { (head) (samples(facts, left)) (rest) }
+    // A rival has two pictures, each of which may take half.
+    let half = if facts.rival.is_some() {
+        left / 2
+    } else {
+        left
+    };
+    html! { (head) (samples(facts, half)) (chains(facts, left - half)) (rest) }
 }
 
 fn head(facts: &RunFacts) -> Markup {
@@ -41,6 +52,11 @@ fn head(facts: &RunFacts) -> Markup {
         ("D(x)", "d_data", ""),
         ("D(G(z))", "d_samples", ""),
         ("told from held-out records", "told_apart", ""),
+        (
+            "cross-entropy of reconstructions",
+            "reconstruction",
+            " nats",
+        ),
     ];
     let numbers = numbers.into_iter().filter_map(|(name, key, unit)| {
         let reading = facts.number(key)?;
@@ -94,12 +110,36 @@ fn samples(facts: &RunFacts, most: usize) -> Markup {
                         button type="button" data-move="1" aria-label="the next picture" { "›" }
                     }
                     figcaption {
-                        "from the same latents, after step "
+                        @if facts.rival.is_none() { "from the same latents, " }
+                        "after step "
                         output { (frames[last].0) }
                     }
                 }
                 @if left_out > 0 {
                     p.quiet { (left_out) " of " (facts.pictures.len()) " pictures are left out; all are in samples/." }
+                }
+            }
+        }
+    }
+}
+
+/// The chains of a rival; nothing of a game.
+fn chains(facts: &RunFacts, most: usize) -> Markup {
+    let path = facts
+        .rival
+        .as_ref()
+        .and_then(|_| run_dir::chains(&facts.path));
+    let picture = path.and_then(|path| source(facts, &path, most));
+    html! {
+        @if let Some(picture) = picture {
+            section #chains {
+                h2 { "Chains" }
+                figure {
+                    img src=(picture) alt="chains of the model, one in each row" loading="lazy";
+                    figcaption {
+                        "A chain in each row, as it moves away from where it began: after "
+                        (SHOWN_STEPS.map(|step| step.to_string()).join(", ")) " steps."
+                    }
                 }
             }
         }
@@ -218,6 +258,34 @@ fn players(facts: &RunFacts) -> Markup {
     }
 }
 
+/// A rival in the place of players.
+fn rival(facts: &RunFacts, config: &RivalConfig) -> Markup {
+    let about = facts.about.as_deref();
+    let layers = about.map(|about| {
+        let units = config.layers(about.cols).into_iter().map(thousands);
+        units.collect::<Vec<_>>().join(" – ")
+    });
+    let Chains {
+        chains,
+        burn_in,
+        thin,
+    } = config.chain();
+    let chain = format!(
+        "{chains} side by side, {burn_in} steps before the first sample, {thin} between two"
+    );
+    html! {
+        section #players {
+            h2 { "The model" }
+            (rows(&[
+                ("kind", Some(config.in_words().to_owned())),
+                ("units of its layers", layers),
+                ("its parameters", about.map(|about| thousands(about.parameters[0]))),
+                ("chains of its samples", Some(chain)),
+            ]))
+        }
+    }
+}
+
 /// Layers in a line: `1200 relu → 784 sigmoid`; `cols` are the units of the last.
 fn layers(layers: &[LayerConfig], cols: Option<usize>) -> String {
     let last = layers.len().saturating_sub(1);
@@ -252,6 +320,13 @@ fn repeat(facts: &RunFacts) -> Markup {
     // Names of its own, so that the commands of two runs do not meet.
     let again = shell_word(Path::new(&format!("{}-again", facts.name)));
     let about = facts.about.as_deref();
+    let seed = facts.config.as_ref().map(|config| config.seed);
+    let seed = seed.or(facts.rival.as_ref().map(|run| run.seed));
+    let command = if facts.rival.is_some() {
+        "rival"
+    } else {
+        "train"
+    };
     let device = facts.device.as_deref();
     let flag = match device {
         Some(device) if device.starts_with("cpu") => " --device cpu",
@@ -277,7 +352,7 @@ fn repeat(facts: &RunFacts) -> Markup {
                 code { "config.toml" } "; where the data is elsewhere, " code { "--data PATH" } " says where."
             }
             pre.commands {
-                "gan-cli train " (shell_word(&facts.path.join("config.toml"))) " --out " (again) (flag) "\n"
+                "gan-cli " (command) " " (shell_word(&facts.path.join("config.toml"))) " --out " (again) (flag) "\n"
                 "gan-cli sample " (run) " -n 100 --seed 2 --out " (samples) "\n"
                 @if let Some(command) = evaluated { (command) "\n" }
                 "gan-cli info " (run) "\n"
@@ -287,7 +362,7 @@ fn repeat(facts: &RunFacts) -> Markup {
                 ("report by", Some(concat!("gan-cli ", env!("CARGO_PKG_VERSION")).to_owned())),
                 ("checkpoint format", Some(gan_model::FORMAT_VERSION.to_string())),
                 ("preset", about.map(|about| about.preset.clone())),
-                ("seed", facts.config.as_ref().map(|config| config.seed.to_string())),
+                ("seed", seed.map(|seed| seed.to_string())),
                 ("device", device.map(str::to_owned)),
                 ("iterations", facts.execution.clone()),
                 ("SHA-256 of the configuration", about.map(|about| about.config_hash.clone())),

@@ -39,12 +39,20 @@ pub(crate) fn last_log_line(run: &Path) -> Option<String> {
     line.map(str::to_owned)
 }
 
+/// The newest picture of chains in a run, if it has one.
+pub(crate) fn chains(run: &Path) -> Option<PathBuf> {
+    let is_one =
+        |path: &PathBuf| name_of(path).starts_with("chains-") && is_own(SAMPLES, &name_of(path));
+    entries(&run.join(SAMPLES)).filter(is_one).max()
+}
+
 /// The picture of a run that is called `name` below its directory, with `/` between folders: one of
 /// samples, or one of an evaluation. It is looked for among those that there are, so that no name
 /// leads elsewhere.
 #[must_use]
 pub fn picture(run: &Path, name: &str) -> Option<PathBuf> {
     let samples = super::pictures(run).into_iter().map(|(_, path)| path);
+    let samples = samples.chain(chains(run));
     let evaluations = evaluations(run).into_iter();
     let evaluated = evaluations.flat_map(|(_, folder)| evaluation_pictures(&folder));
     samples.chain(evaluated).find(|path| {

@@ -12,6 +12,7 @@ use gan_model::Checkpoint;
 use super::{CHECKPOINTS, CONFIG, EVALUATION, LOG, LOSSES, METRICS, REPORT, SAMPLES, SET_ASIDE};
 use crate::config::{RunConfig, read_text};
 use crate::prepared::CHECKPOINT_EXTENSION;
+use crate::rival::RivalRun;
 use crate::tensorboard;
 
 /// The pictures of an evaluation of a mixed table.
@@ -71,7 +72,10 @@ fn is_left_of_a_start(path: &Path, is_logged: bool) -> bool {
 /// True if `path` is a configuration with all its keys, as runs and nobody else write it.
 fn is_configuration(path: &Path) -> bool {
     let text = read_text(path);
-    text.is_ok_and(|text| RunConfig::from_toml(&text, "").is_ok())
+    text.is_ok_and(|text| match RivalRun::is_in(&text) {
+        true => RivalRun::from_toml(&text, "").is_ok(),
+        false => RunConfig::from_toml(&text, "").is_ok(),
+    })
 }
 
 /// True if the file `name` in `folder` of a run, which is "" for the directory itself, is one that
@@ -87,6 +91,7 @@ pub(super) fn is_own(folder: &str, name: &str) -> bool {
         }
         SAMPLES => name.strip_suffix(".png").is_some_and(|stem| {
             let sample = stem.strip_prefix("sample-");
+            let stem = stem.strip_prefix("chains-").unwrap_or(stem);
             let sample = sample.and_then(|rest| rest.split_once("-seed-"));
             is_step(stem) || sample.is_some_and(|(step, seed)| is_step(step) && is_number(seed))
         }),
@@ -156,6 +161,8 @@ mod tests {
             (SAMPLES, "step-1000000.png", true, false),
             (SAMPLES, "sample-step-000100-seed-7.png", true, false),
             (SAMPLES, "sample-step-000100-seed-.png", false, false),
+            (SAMPLES, "chains-step-000100.png", true, false),
+            (SAMPLES, "chains-000100.png", false, false),
             (SAMPLES, "photo.png", false, false),
             (SAMPLES, ".step-000100.png.71.part", false, true),
             (

@@ -51,9 +51,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
         Path::Line
     };
     let (rows, cols) = (args.model.rows, args.cols);
+    let latent = model.game()?.generator.latent;
     let mut generator = model::generator(&model)?;
     let ends = generator.latents(seed, 0, 2 * rows)?;
-    let latent = model.config.generator.latent;
     // Conditions stand behind a latent, and have no directions.
     let inputs = ends.len() / (2 * rows);
     let mut latents = Vec::with_capacity(rows * cols * inputs);
