@@ -45,7 +45,7 @@ fn case_of_generator(folder: &Folder, run: &str, calibrated: bool) -> Value {
     };
     let latents = generator.latents(SEED, 0, ROWS).unwrap();
     let width = latents.len() / ROWS;
-    let latent = model.config.generator.latent;
+    let latent = model.game().unwrap().generator.latent;
     let part = |from: usize, to: usize| -> Vec<Vec<f32>> {
         let rows = latents.chunks_exact(width);
         rows.map(|row| row[from..to].to_vec()).collect()
@@ -110,7 +110,7 @@ fn uniforms(width: usize, calibrated: bool) -> Vec<Vec<f32>> {
 /// What the graph of the discriminator of `run` must say of the same records.
 fn case_of_discriminator(folder: &Folder, run: &str) -> Value {
     let model = Model::load(&folder.path(run)).unwrap();
-    let layers = &model.config.discriminator;
+    let layers = &model.game().unwrap().discriminator;
     let layers = model.checkpoint.discriminator_layers(layers).unwrap();
     let inputs = layers[0].inputs;
     let record = |row: usize| -> Vec<f32> {
