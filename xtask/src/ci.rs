@@ -334,6 +334,7 @@ total                12.2
             llvm: true,
             wasm: true,
             browser: true,
+            python: true,
         };
         let stages = stages(machine, None, false);
         let versions = stages.iter().find(|(name, _)| *name == "versions");
