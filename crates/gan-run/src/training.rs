@@ -133,7 +133,7 @@ impl<'a, B: Backend> Training<'a, B> {
             warn!("{text}");
             observer.event(&Event::Warning { text });
         }
-        let events = config.run.tensorboard;
+        let events = config.run.tensorboard == Some(true);
         let events = events
             .then(|| EventLog::begin(dir.path(), step))
             .transpose()?;

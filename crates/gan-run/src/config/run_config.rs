@@ -74,8 +74,8 @@ pub struct RunSection {
     #[serde(default = "three")]
     pub keep_checkpoints: usize,
     /// True to write readings and pictures for TensorBoard as well.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub tensorboard: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensorboard: Option<bool>,
     /// Rows of a sheet of samples.
     #[serde(default = "ten")]
     pub rows: usize,
@@ -93,10 +93,6 @@ impl RunSection {
         };
         total.min(MOST_STEPS)
     }
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 fn three() -> usize {
