@@ -38,7 +38,7 @@ impl Default for CaeConfig {
             noise: 1.0,
             learning: Learning {
                 minibatch: 100,
-                epochs: 4.0,
+                epochs: 3.0,
                 learning_rate: 0.005,
                 momentum: 0.9,
             },

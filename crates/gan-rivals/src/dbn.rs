@@ -34,7 +34,7 @@ impl Default for DbnConfig {
             steps: 1,
             learning: Learning {
                 minibatch: 100,
-                epochs: 5.0,
+                epochs: 4.0,
                 learning_rate: 0.05,
                 momentum: 0.5,
             },

@@ -47,7 +47,7 @@ impl Default for RbmConfig {
             steps: 1,
             learning: Learning {
                 minibatch: 100,
-                epochs: 6.0,
+                epochs: 5.0,
                 learning_rate: 0.05,
                 momentum: 0.5,
             },

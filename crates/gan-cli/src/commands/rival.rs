@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use gan_run::config::Overrides;
-use gan_run::event::{Event, Observer};
+use gan_run::event::{Event, Observer, RivalReading};
 use gan_run::problem::Problem;
 use gan_run::rival::RivalRun;
 use gan_run::run_data::named_data;
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &RivalArgs, output: Output) -> Result<ExitCode, Problem>
         output,
         stages: Stages::new(output),
         steps: 0,
-        reading: String::new(),
+        told: 0,
     };
     Ok(
         match rival.train(device, args.out.as_deref(), existing, &mut reporter)? {
@@ -88,8 +88,25 @@ struct Reporter {
     stages: Stages,
     /// Minibatches of the whole training.
     steps: u64,
-    /// The last reading in words.
-    reading: String,
+    /// Tenths of it that a line has told of.
+    told: u64,
+}
+
+impl Reporter {
+    /// Tells of a reading in each tenth of the training.
+    fn read(&mut self, reading: &RivalReading) {
+        let tenth = 10 * reading.step / self.steps.max(1);
+        if tenth > self.told {
+            self.told = tenth;
+            self.output.line(format!(
+                "step {} of {}: stage {}, reconstruction {:.1} nats",
+                thousands(reading.step as usize),
+                thousands(self.steps as usize),
+                reading.stage,
+                reading.reconstruction
+            ));
+        }
+    }
 }
 
 impl Observer for Reporter {
@@ -125,12 +142,7 @@ impl Observer for Reporter {
                 out.line(format!("run      {}", run.display()));
                 self.steps = *steps;
             }
-            Event::RivalReading(reading) => {
-                self.reading = format!(
-                    "stage {}, reconstruction {:.1} nats",
-                    reading.stage, reading.reconstruction
-                );
-            }
+            Event::RivalReading(reading) => self.read(reading),
             Event::Interrupted { step, steps, .. } => {
                 self.stages = Stages::new(out);
                 out.line(format!("interrupted and saved at step {step} of {steps}"));
@@ -163,9 +175,8 @@ impl Observer for Reporter {
     }
 
     fn progress(&mut self, step: u64) {
-        let done = step as f64 / self.steps.max(1) as f64;
-        let name = format!("training, {}", self.reading);
-        self.stages.show(&name, done);
+        self.stages
+            .show("training", step as f64 / self.steps.max(1) as f64);
     }
 
     fn stop_requested(&self) -> bool {
