@@ -160,12 +160,13 @@ impl<B: Backend> Bond<B> {
     pub(crate) fn contrast<'a>(
         &self,
         biases: Biases,
-        [data, model]: [(&'a [B::Elem], &'a [B::Elem]); 2],
+        data: [&'a [B::Elem]; 2],
+        model: [&'a [B::Elem]; 2],
     ) -> [Term<'a, B::Elem>; 2] {
         let share = |below: &[B::Elem]| self.below.len() as f64 / below.len() as f64;
         [
-            Term::new(data.0, data.1, -share(data.0), biases),
-            Term::new(model.0, model.1, share(model.0), biases),
+            Term::new(data[0], data[1], -share(data[0]), biases),
+            Term::new(model[0], model[1], share(model[0]), biases),
         ]
     }
 

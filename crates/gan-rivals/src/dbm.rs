@@ -117,7 +117,7 @@ impl<B: Backend> Dbm<B> {
         let state = draws.bernoulli((1, 1), &h);
         let model_v = draws.bernoulli((1, 0), &sigmoid(bond.down(&state)?));
         let model_h = bond.up(&scaled(&model_v, 2.0), SIGMOID)?;
-        let terms = bond.contrast(Biases::Both, [(v, &h[..]), (&model_v[..], &model_h[..])]);
+        let terms = bond.contrast(Biases::Both, [v, &h], [&model_v, &model_h]);
         self.lower.descend(&terms, rates);
         Ok(())
     }
@@ -135,10 +135,7 @@ impl<B: Backend> Dbm<B> {
         let down = sigmoid(bond.down(&scaled(&state, 2.0))?);
         let model_h1 = draws.bernoulli((1, 1), &down);
         let model_h2 = bond.up(&model_h1, SIGMOID)?;
-        let terms = bond.contrast(
-            Biases::Both,
-            [(h1, &h2[..]), (&model_h1[..], &model_h2[..])],
-        );
+        let terms = bond.contrast(Biases::Both, [h1, &h2], [&model_h1, &model_h2]);
         self.upper.descend(&terms, rates);
         Ok(())
     }
@@ -205,10 +202,9 @@ impl<B: Backend> Dbm<B> {
         for step in 1..=self.steps {
             [model_v, model_h1, model_h2] = self.gibbs([&model_v, &model_h2], draws, step)?;
         }
-        let rows = [(v, &h1[..]), (&model_v[..], &model_h1[..])];
-        let lower = self.lower.contrast(Biases::Both, rows);
-        let rows = [(&h1[..], &h2[..]), (&model_h1[..], &model_h2[..])];
-        let upper = self.upper.contrast(Biases::Above, rows);
+        let (lower, upper) = (&self.lower, &self.upper);
+        let lower = lower.contrast(Biases::Both, [v, &h1], [&model_v, &model_h1]);
+        let upper = upper.contrast(Biases::Above, [&h1, &h2], [&model_h1, &model_h2]);
         self.lower.descend(&lower, rates);
         self.upper.descend(&upper, rates);
         self.particles = Some([model_v, model_h1, model_h2]);

@@ -149,8 +149,8 @@ impl<B: Backend> Rbm<B> {
         }
         self.particles = Some(state);
         // Probabilities of the last hidden units and not their states: the same mean, less noise.
-        let both = [(v, &h[..]), (&model_v[..], &model_h[..])];
-        let terms = self.bond.contrast(Biases::Both, both);
+        let model = [&model_v[..], &model_h];
+        let terms = self.bond.contrast(Biases::Both, [v, &h], model);
         self.bond.descend(&terms, rates);
         Ok(())
     }
