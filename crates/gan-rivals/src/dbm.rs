@@ -36,7 +36,7 @@ impl Default for DbmConfig {
     fn default() -> Self {
         let learning = Learning {
             minibatch: 100,
-            epochs: 2.0,
+            epochs: 1.0,
             learning_rate: 0.05,
             momentum: 0.5,
         };
@@ -46,7 +46,7 @@ impl Default for DbmConfig {
             steps: 5,
             learning,
             joint: Learning {
-                epochs: 3.0,
+                epochs: 2.0,
                 learning_rate: 0.01,
                 ..learning
             },

@@ -41,7 +41,7 @@ impl Default for GsnConfig {
             walkback: 2,
             learning: Learning {
                 minibatch: 100,
-                epochs: 4.0,
+                epochs: 3.0,
                 learning_rate: 0.015,
                 momentum: 0.9,
             },
