@@ -138,5 +138,6 @@ fn observer_is_told_of_a_run_and_may_stop_it() {
 
     // What the run leaves is all that a sampler needs.
     let model = Model::load(&run).unwrap();
-    assert_eq!(model.checkpoint.config().unwrap(), model.config.game());
+    let game = model.game().unwrap().game();
+    assert_eq!(model.checkpoint.config().unwrap(), game);
 }
