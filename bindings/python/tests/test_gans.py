@@ -231,7 +231,7 @@ def test_errors_are_pythons_own_with_the_program_s_words(columns):
     with pytest.raises(OSError, match="absent"):
         gans.load("absent")
     Path("bad.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{")
-    with pytest.raises(ValueError, match="npy header"):
+    with pytest.raises(ValueError, match="truncated.*(\n|.)*hint"):
         gans.train("bad.npy", device="cpu")
     Path("bad.safetensors").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="not a checkpoint"):

@@ -182,7 +182,7 @@ impl Model {
             ModelConfig::Game(config) => &config.generator,
             ModelConfig::Rival(run) => {
                 let chains = Chains::of(device, &run.rival, checkpoint, &self.path)?;
-                return Ok(Generator(Source::Rival(chains)));
+                return Ok(Generator(Source::Rival(Box::new(chains))));
             }
         };
         let sampler = match device {
@@ -212,7 +212,7 @@ enum Source {
     /// The generator of a game.
     Game(Box<GameGenerator>),
     /// The chains of a rival.
-    Rival(Chains),
+    Rival(Box<Chains>),
 }
 
 impl Generator {

@@ -402,6 +402,7 @@ pub(crate) fn of_checkpoint<B: Backend>(
 }
 
 /// A rival's chains on a device.
+#[allow(clippy::large_enum_variant, reason = "there is one of them")]
 pub(crate) enum Chains {
     /// On the processor.
     Cpu(ChainSampler<Native<f32>>),

@@ -76,7 +76,7 @@ enum Kind {
         kept: cache::Numbers,
     },
     /// A table of numbers, dates and categories.
-    Table(MixedTable),
+    Table(Box<MixedTable>),
 }
 
 impl<'a> Task<'a> {
@@ -93,7 +93,7 @@ impl<'a> Task<'a> {
         {
             let table = MixedTable::load(model, table, &settings)?;
             warnings.extend(table.warning());
-            Kind::Table(table)
+            Kind::Table(Box::new(table))
         } else {
             if let Some(target) = settings.target {
                 return Err(Problem::usage(format!(
