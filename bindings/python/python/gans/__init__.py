@@ -455,7 +455,9 @@ class _Events:
         if name == "start":
             self.first, self.steps = event["step"], event["steps"]
         elif name == "metrics":
-            self.value = f"  V {event['value']:.3f}"
+            # A game that has diverged has no value.
+            value = event["value"]
+            self.value = "" if value is None else f"  V {value:.3f}"
         elif name == "data":
             for note in event["notes"]:
                 _log.info(note)
