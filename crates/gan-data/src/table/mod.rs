@@ -18,8 +18,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cell::guarded;
+#[cfg(feature = "parquet")]
+pub(crate) use cell::microseconds;
 pub use cell::{Marks, NumberStyle};
-pub(crate) use cell::{guarded, microseconds};
 pub use column::Style;
 
 use crate::config::ColumnKind;
