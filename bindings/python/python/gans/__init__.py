@@ -382,7 +382,7 @@ class GAN:
         return self.run_.sample(n, **options)
 
     def __repr__(self) -> str:
-        given = [f"{name}={value!r}" for name, value in self.get_params().items() if value]
+        given = [f"{name}={value!r}" for name, value in self.get_params().items() if value not in (None, ())]
         return f"GAN({', '.join(given)})"
 
 
