@@ -243,10 +243,10 @@ class Run:
         """
         template = self._form(form)
         is_array = template.kind == "numpy" and not self._model.is_mixed
-        with tempfile.TemporaryDirectory(prefix="gans-") as folder:
+        with tempfile.TemporaryDirectory(prefix="gans-") as folder, _Events(None, None) as events:
             path = Path(folder) / ("samples.npy" if is_array else "samples.feather")
             self._model.sample(
-                path, _count(n), seed, _conditions(where), calibrated, device, threads, _Events(None, None)
+                path, _count(n), seed, _conditions(where), calibrated, device, threads, events
             )
             return _frames.read(path, template)
 
