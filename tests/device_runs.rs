@@ -109,7 +109,7 @@ fn processor() -> Native<f32> {
     Native::new(Some(2)).unwrap()
 }
 
-fn checkpoint<B: Backend>(trainer: &Trainer<B>) -> Checkpoint {
+fn checkpoint<B: Backend>(trainer: &mut Trainer<B>) -> Checkpoint {
     trainer
         .checkpoint(String::new(), Default::default())
         .unwrap()
@@ -165,7 +165,7 @@ fn assert_device_follows_processor(
         &curve(&mut device, steps, every),
         &curve(&mut cpu, steps, every),
     );
-    let weights = difference(&checkpoint(&device), &checkpoint(&cpu), ".w");
+    let weights = difference(&checkpoint(&mut device), &checkpoint(&mut cpu), ".w");
     println!("curves apart by {found:.2e} nats, weights by {weights:.2e} of their norm");
     assert!(found <= bounds[0], "curves are apart by {found} nats");
     assert!(
@@ -193,6 +193,21 @@ fn device_follows_processor_in_games_after_2014() {
     }
 }
 
+/// Gradients that are summed over microbatches go through the host, whatever computes them.
+#[test]
+fn device_follows_processor_in_games_of_microbatches() {
+    let [(numbers, ring), _] = given();
+    let cut = |(mut game, data): (GameConfig, Dataset)| {
+        game.game.minibatch = 24;
+        game.game.microbatches = 4;
+        (game, data)
+    };
+    let all = later().into_iter().chain([restless(), (numbers, ring)]);
+    for game in all.map(cut) {
+        assert_device_follows_processor(game, 40, [1e-3, 1e-3]);
+    }
+}
+
 #[test]
 fn device_follows_processor_in_games_of_conditions() {
     // Levels that are decided under noise may be decided otherwise after a rounding.
@@ -214,11 +229,11 @@ fn assert_replay_is_eager(cube: Cube, (game, data): (GameConfig, Dataset)) {
     let mut eager = trainer(cube.without_recording(), &game, &data);
     let mut steps = Vec::new();
     for _ in 0..50 {
-        let before = checkpoint(&replayed);
+        let before = checkpoint(&mut replayed);
         replayed.step();
         eager.step();
-        let after = checkpoint(&replayed);
-        assert_eq!(after, checkpoint(&eager), "step {}", after.step);
+        let after = checkpoint(&mut replayed);
+        assert_eq!(after, checkpoint(&mut eager), "step {}", after.step);
         steps.push(difference(&after, &before, ".w"));
     }
     let launches = |trainer: &Trainer<Cube>| match trainer.execution() {
@@ -250,7 +265,7 @@ fn replayed_schedule_has_an_effect() {
     let mut changing = trainer(cube.clone(), &game, &data);
     let mut constant = trainer(cube, &constant, &data);
     for step in 0..20 {
-        let same = checkpoint(&changing) == checkpoint(&constant);
+        let same = checkpoint(&mut changing) == checkpoint(&mut constant);
         assert_eq!(same, step <= 1, "step {step}");
         changing.step();
         constant.step();
@@ -268,16 +283,16 @@ fn sums_given_back_are_in_the_next_reading() {
     let mut stopped = trainer(cube.clone(), &game, &data);
     let expected = curve(&mut whole, 10, 5);
     curve(&mut stopped, 7, 5);
-    let sums = stopped.take_sums().unwrap();
+    let sums = stopped.sums().unwrap();
     let mut resumed = trainer(cube, &game, &data);
-    resumed.restore(&checkpoint(&stopped)).unwrap();
-    resumed.give_back_sums(sums);
+    resumed.restore(&checkpoint(&mut stopped)).unwrap();
+    resumed.give_back_sums(&sums);
     let found = curve(&mut resumed, 3, 3);
     let off = apart(&found, &expected[1..]);
     assert!(off <= 1e-6, "apart by {off}");
     // Without them it would be a reading of three iterations.
     let mut without = trainer(processor(), &game, &data);
-    without.restore(&checkpoint(&stopped)).unwrap();
+    without.restore(&checkpoint(&mut stopped)).unwrap();
     assert!(apart(&curve(&mut without, 3, 3), &expected[1..]) > 1e-3);
 }
 
@@ -288,8 +303,8 @@ fn checkpoints_move_between_devices() {
     let mut device = trainer(cube.clone(), &game, &data);
     let mut cpu = trainer(processor(), &game, &data);
     (0..10).for_each(|_| device.step());
-    cpu.restore(&checkpoint(&device)).unwrap();
-    assert_eq!(checkpoint(&cpu), checkpoint(&device));
+    cpu.restore(&checkpoint(&mut device)).unwrap();
+    assert_eq!(checkpoint(&mut cpu), checkpoint(&mut device));
     let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
     assert!(close(
         &cpu.sample(3, 0, 70).unwrap(),
@@ -297,12 +312,12 @@ fn checkpoints_move_between_devices() {
     ));
     (0..10).for_each(|_| cpu.step());
     // A trainer that has already recorded its iteration continues from what another one made.
-    device.restore(&checkpoint(&cpu)).unwrap();
+    device.restore(&checkpoint(&mut cpu)).unwrap();
     let mut fresh = trainer(cube, &game, &data);
-    fresh.restore(&checkpoint(&cpu)).unwrap();
+    fresh.restore(&checkpoint(&mut cpu)).unwrap();
     (0..10).for_each(|_| device.step());
     (0..10).for_each(|_| fresh.step());
-    assert_eq!(checkpoint(&device), checkpoint(&fresh));
+    assert_eq!(checkpoint(&mut device), checkpoint(&mut fresh));
     assert_eq!(device.steps_done(), 30);
 }
 

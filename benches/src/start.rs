@@ -105,7 +105,7 @@ fn write_after(dir: &Path, before: u64) -> Result<Vec<[f64; 2]>> {
     (0..before).for_each(|_| trainer.step());
     let rates = |metrics: gan_model::Metrics| [metrics.learning_rate, metrics.momentum];
     let mut next = rates(trainer.take_metrics()?);
-    write_parameters(dir, &trainer)?;
+    write_parameters(dir, &mut trainer)?;
     write_array(dir, "step", &[1], &[before as i64])?;
     write_array(dir, "data", &[IMAGES, PIXELS], &noise(IMAGES * PIXELS))?;
 
@@ -142,7 +142,7 @@ fn write_after(dir: &Path, before: u64) -> Result<Vec<[f64; 2]>> {
 
 /// `generator.0.w`, `generator.0.b`, `generator.0.moment0.w` and so on: the checkpoint's tensors
 /// under the checkpoint's names, biases with one axis.
-fn write_parameters(dir: &Path, trainer: &gan_model::Trainer<Native<f32>>) -> Result<()> {
+fn write_parameters(dir: &Path, trainer: &mut gan_model::Trainer<Native<f32>>) -> Result<()> {
     let checkpoint = trainer.checkpoint(String::new(), Default::default())?;
     for (name, shape) in checkpoint.tensors() {
         let values = checkpoint.tensor(name).unwrap_or_default();

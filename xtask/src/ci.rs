@@ -60,6 +60,8 @@ struct Machine {
     browser: bool,
     /// What builds and tests the Python package.
     python: bool,
+    /// An MPI to link and to start processes by.
+    mpi: bool,
 }
 
 /// The stages, in order.
@@ -69,11 +71,13 @@ struct Machine {
 /// at what the kernels compile to, without a device. Warnings are denied by an argument to clippy
 /// and never by `RUSTFLAGS`, which would rebuild every dependency for the tests.
 fn stages(machine: Machine, released: Option<&str>, fix: bool) -> Vec<(&'static str, Work)> {
-    let tested = "--features=benches/wgpu";
-    let features = if machine.llvm {
-        "--features=benches/wgpu,gan-cli/cuda"
-    } else {
-        tested
+    let tested = match machine.mpi {
+        true => "--features=benches/wgpu,gan-cli/mpi",
+        false => "--features=benches/wgpu",
+    };
+    let features = match machine.llvm {
+        true => format!("{tested},gan-cli/cuda"),
+        false => tested.to_owned(),
     };
     let cargo = |words: &str| Work::Cargo(words.to_owned());
     let or_skip = |has: bool, words: &str, reason| match has {
@@ -115,7 +119,7 @@ fn stages(machine: Machine, released: Option<&str>, fix: bool) -> Vec<(&'static 
         true => Work::Python,
         false => Work::Skip("no Python with bindings/python/tests/requirements.txt"),
     };
-    vec![
+    let mut stages = vec![
         ("format", cargo(&format!("fmt --all{check}"))),
         ("tidy", Work::Tidy),
         (
@@ -135,7 +139,12 @@ fn stages(machine: Machine, released: Option<&str>, fix: bool) -> Vec<(&'static 
         ("versions", versions),
         ("page", page),
         ("python", python),
-    ]
+    ];
+    // Where they can be started, their tests are among the others.
+    if !machine.mpi {
+        stages.push(("processes", Work::Skip("no MPI with libclang")));
+    }
+    stages
 }
 
 /// Runs every stage and prints a table of them.
@@ -151,6 +160,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
         wasm: super::web::has_compiler(),
         browser: super::web::has_browser(),
         python: super::python::has_tools(),
+        mpi: has_mpi(),
     };
     let mut rows = Vec::new();
     let released = last_release(root);
@@ -235,6 +245,25 @@ fn has_subcommand(root: &Path, name: &str) -> bool {
     probe.status().is_ok_and(|status| status.success())
 }
 
+/// Whether an MPI can be linked, for which its header is read by libclang, and processes started.
+fn has_mpi() -> bool {
+    let answers = |program: &str| {
+        let mut probe = Command::new(program);
+        probe.arg("--version");
+        probe.stdout(Stdio::null()).stderr(Stdio::null());
+        probe.status().is_ok_and(|status| status.success())
+    };
+    let library = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
+    let folders = ["/usr/lib", "/usr/lib64", &library].map(PathBuf::from);
+    let own = env::var_os("LIBCLANG_PATH").map(PathBuf::from);
+    let has_libclang = folders.into_iter().chain(own).any(|folder| {
+        let entries = folder.read_dir().into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.any(|name| name.starts_with("libclang") && name.contains(".so"))
+    });
+    has_libclang && answers("mpicc") && answers("mpirun")
+}
+
 /// The tag of the last release, `v0.1.0` or so, if there is one.
 fn last_release(root: &Path) -> Option<String> {
     let mut git = Command::new("git");
@@ -306,7 +335,7 @@ total                12.2
                 false,
                 false,
                 "fmt --all --check",
-                &["dependencies", "cuda", "versions", "page", "python"],
+                &["dependencies", "cuda", "versions", "page", "python", "processes"],
             ),
         ] {
             let machine = Machine {
@@ -317,6 +346,7 @@ total                12.2
                 wasm: has_all,
                 browser: has_all,
                 python: has_all,
+                mpi: has_all,
             };
             let released = has_all.then_some("v0.1.0");
             let stages = stages(machine, released, fix);
@@ -335,6 +365,7 @@ total                12.2
             wasm: true,
             browser: true,
             python: true,
+            mpi: true,
         };
         let stages = stages(machine, None, false);
         let versions = stages.iter().find(|(name, _)| *name == "versions");

@@ -52,6 +52,13 @@ pub(crate) fn listen() -> Result<(), Problem> {
     .map_err(|error| Problem::failed(format!("cannot listen for Ctrl-C: {error}")))
 }
 
+/// From here on no signal ends this process: another one decides when it ends.
+#[cfg(feature = "mpi")]
+pub(crate) fn leave_to_another() -> Result<(), Problem> {
+    ctrlc::set_handler(|| {})
+        .map_err(|error| Problem::failed(format!("cannot listen for Ctrl-C: {error}")))
+}
+
 /// True if the user wants the run to end.
 pub(crate) fn requested() -> bool {
     REQUESTS.load(Ordering::SeqCst) > 0 || INPUT_ENDED.load(Ordering::SeqCst)

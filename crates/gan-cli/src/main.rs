@@ -6,6 +6,7 @@
 mod commands;
 mod interrupt;
 mod output;
+mod processes;
 mod progress;
 
 use std::process::ExitCode;
@@ -86,11 +87,15 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     run(cli.command).unwrap_or_else(|problem| {
         output::error(&problem.message, problem.hint.as_deref());
-        ExitCode::from(match problem.cause {
-            Cause::Usage => USAGE,
-            _ => FAILED,
-        })
+        ExitCode::from(exit_code(&problem))
     })
+}
+
+fn exit_code(problem: &Problem) -> u8 {
+    match problem.cause {
+        Cause::Usage => USAGE,
+        _ => FAILED,
+    }
 }
 
 /// Names a directory for sockets where there is none, as in a container or over ssh: graphics drivers

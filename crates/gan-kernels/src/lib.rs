@@ -103,7 +103,7 @@ pub use computed::{Computed, Pass};
 pub use given::{Given, RowGroups};
 pub use head::{Head, Heads};
 pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
-pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
+pub use ops::{Adam, Below, Dropout, HostColumns, Objective, Penalty, Prior, Update};
 pub use real::Real;
 pub use recorder::{RecordedCall, Recorder};
 pub use records::{Affine, ByteScale, Mean, RecordFormat, Records, RecordsError, Values};

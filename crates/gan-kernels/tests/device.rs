@@ -246,8 +246,8 @@ fn permutation_is_the_processor_s_at_any_step_and_size() {
         cube.gather_rows(GatherRows {
             records: &cube.resident(Records::new(1, values)),
             y: y.all_mut(),
-            minibatches_per_step: 3,
-            minibatch: 2,
+            rows_per_step: 3 * 23,
+            first_row: 2 * 23,
             groups: None,
             dropout: None,
             state: &cube.state(state.clone()),
@@ -300,8 +300,8 @@ fn records_that_are_computed_are_gathered_as_those_in_memory() {
             cube.gather_rows(GatherRows {
                 records: &cube.resident(Records::new(cols, values)),
                 y: y.all_mut(),
-                minibatches_per_step: 1,
-                minibatch: 0,
+                rows_per_step: 23,
+                first_row: 0,
                 groups: None,
                 dropout: None,
                 state: &cube.state(state(3)),

@@ -124,8 +124,8 @@ fn gather_mask(rows: usize, dropout: Dropout, step: u64) -> Vec<f32> {
     cpu.gather_rows(GatherRows {
         records: &Records::new(101, Values::Floats(vec![1.0; 101 * 7])),
         y: y.all_mut(),
-        minibatches_per_step: 1,
-        minibatch: 0,
+        rows_per_step: rows,
+        first_row: 0,
         groups: None,
         dropout: Some(dropout),
         state: &state(step),
@@ -400,8 +400,8 @@ fn gather_rows_each_epoch_visits_every_record_once() {
                 cpu.gather_rows(GatherRows {
                     records: &records,
                     y: y.all_mut(),
-                    minibatches_per_step: of,
-                    minibatch,
+                    rows_per_step: of * m,
+                    first_row: minibatch * m,
                     groups: None,
                     dropout: None,
                     state: &state(step),

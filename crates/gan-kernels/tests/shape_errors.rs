@@ -95,10 +95,10 @@ squared_error: y 3x5, targets 3x5, dz 3x5
     pieces 2: maxout is no output
 fill_latent: z 3x5, first row 2147483645
     first row 2147483646: row 2147483649 lies beyond the address space
-gather_rows: records 9x5, y 3x5, minibatch 0
+gather_rows: records 9x5, y 3x5, first row 5
     y 3x4: y 3x4, not 3x5
     records 0x5: no records
-    minibatch 2: minibatch 2 of 2
+    first row 6: rows up to 9 of 8
     keep 1.5, scale 2: dropout keeps 1.5
 parzen: points 3x5, samples 4x5, sigma 1
     samples 4x6: samples 4x6, not 4x5
@@ -453,8 +453,8 @@ impl<'a> Arguments<'a> {
                 cpu.gather_rows(GatherRows {
                     records: &Records::new(cols, Values::Floats(vec![0.0; cols * records])),
                     y: self.matrix("y").unwrap().all_mut(),
-                    minibatches_per_step: 2,
-                    minibatch: self.index("minibatch"),
+                    rows_per_step: 2 * 4,
+                    first_row: self.index("first row"),
                     groups: None,
                     dropout: self.dropout(),
                     state,
@@ -512,8 +512,8 @@ impl<'a> Arguments<'a> {
                     given: &Given::new(&cpu, vec![1, 3]),
                     z: z.all(),
                     y: y.all_mut(),
-                    minibatches_per_step: 1,
-                    minibatch: 3,
+                    rows_per_step: 3,
+                    first_row: 0,
                     groups: groups.as_ref(),
                     state,
                 });

@@ -106,18 +106,23 @@ impl Tensor {
     /// A copy of `matrix`.
     pub(crate) fn read<B: Backend>(backend: &B, matrix: &Matrix<B>) -> Result<Self, BackendError> {
         let values = backend.read(matrix.all())?;
-        let values = values.into_iter().map(Real::to_f64);
-        let (dtype, bytes) = if size_of::<B::Elem>() == size_of::<f32>() {
+        Ok(Self::of(shape(matrix), &values))
+    }
+
+    /// Of `values`, row-major.
+    pub(crate) fn of<T: Real>(shape: [usize; 2], values: &[T]) -> Self {
+        let values = values.iter().map(|value| value.to_f64());
+        let (dtype, bytes) = if size_of::<T>() == size_of::<f32>() {
             let bytes = values.flat_map(|value| (value as f32).to_le_bytes());
             (Dtype::F32, bytes.collect())
         } else {
             (Dtype::F64, values.flat_map(f64::to_le_bytes).collect())
         };
-        Ok(Self {
-            shape: [matrix.row_count(), matrix.cols()],
+        Self {
+            shape,
             dtype,
             bytes,
-        })
+        }
     }
 
     fn values(&self) -> Vec<f64> {
@@ -526,18 +531,14 @@ impl Checkpoint {
         name: &str,
         matrix: &mut Matrix<B>,
     ) -> Result<(), CheckpointError> {
-        let values = self.expect(name, matrix)?.values().into_iter();
+        let values = self.expect(name, shape(matrix))?.values().into_iter();
         backend.write(matrix, &values.map(Real::from_f64).collect::<Vec<_>>());
         Ok(())
     }
 
-    /// The tensor `name`, which must have the shape of `matrix`.
-    fn expect<B: Backend>(
-        &self,
-        name: &str,
-        matrix: &Matrix<B>,
-    ) -> Result<&Tensor, CheckpointError> {
-        let (name, expected) = (name.to_owned(), [matrix.row_count(), matrix.cols()]);
+    /// The tensor `name`, which must have the shape `expected`.
+    fn expect(&self, name: &str, expected: [usize; 2]) -> Result<&Tensor, CheckpointError> {
+        let name = name.to_owned();
         match self.tensors.get(&name) {
             None => Err(CheckpointError::Missing { name, expected }),
             Some(Tensor { shape, .. }) if *shape != expected => Err(CheckpointError::Shape {
@@ -549,14 +550,14 @@ impl Checkpoint {
         }
     }
 
-    /// Checks that the tensors are those of `matrices`, in their shapes, and no others.
-    pub(crate) fn check_all<'a, B: Backend + 'a>(
+    /// Checks that the tensors are those of these names and shapes, and no others.
+    pub(crate) fn check_all(
         &self,
-        matrices: impl Iterator<Item = (String, &'a Matrix<B>)>,
+        tensors: impl Iterator<Item = (String, [usize; 2])>,
     ) -> Result<(), CheckpointError> {
         let mut unknown: BTreeSet<_> = self.tensors.keys().collect();
-        for (name, matrix) in matrices {
-            self.expect(&name, matrix)?;
+        for (name, shape) in tensors {
+            self.expect(&name, shape)?;
             unknown.remove(&name);
         }
         match unknown.pop_first() {
@@ -576,6 +577,11 @@ impl Checkpoint {
             }),
         }
     }
+}
+
+/// The shape of a matrix, as a tensor has it.
+pub(crate) fn shape<B: Backend>(matrix: &Matrix<B>) -> [usize; 2] {
+    [matrix.row_count(), matrix.cols()]
 }
 
 /// `generator.0.w`, `generator.0.b`, `generator.0.moment0.w`, … with what they name; `part` stands

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    Backend, GatherConditions, Given, Matrix, PlaceConditions, Records, RowGroups, Rows, RowsMut,
+    Backend, GatherConditions, Given, PlaceConditions, Records, RowGroups, Rows, RowsMut,
 };
 use serde::{Deserialize, Serialize};
 
@@ -255,25 +255,21 @@ pub(crate) struct GameConditions<B: Backend> {
     given: Given<B>,
     /// Where records are not drawn by their share.
     pub(crate) groups: Option<RowGroups<B>>,
-    /// G's input: latents, and conditions beside them.
-    input: Matrix<B>,
 }
 
 impl<B: Backend> GameConditions<B> {
-    /// Those of `records` in `columns`, for iterations of so many samples of `latent` values.
+    /// Those of `records` in `columns`.
     pub(crate) fn new(
         backend: &B,
         records: &Records,
         columns: &[Range<usize>],
         by: ConditionBy,
-        [samples, latent]: [usize; 2],
     ) -> Result<Self, ConfigError> {
         let (of_records, group_of) = Conditions::of(records, columns)?;
         Ok(Self {
             given: Given::new(backend, of_records.places().collect()),
             groups: (by == ConditionBy::LogFrequency)
                 .then(|| RowGroups::new(backend, &group_of, &of_records.by_log_frequency())),
-            input: backend.matrix(samples, latent + of_records.width()),
             of_records,
         })
     }
@@ -287,38 +283,33 @@ impl<B: Backend> GameConditions<B> {
         Given::new(backend, places.collect())
     }
 
-    /// G's input, once it was gathered.
-    pub(crate) fn input(&self) -> &Matrix<B> {
-        &self.input
-    }
-
-    /// Makes G's input of the latents `z` and the conditions of the records that the iteration's
-    /// minibatches are of.
+    /// Makes G's input of the latents `z` and the conditions of the iteration's records from row
+    /// `first_row` on.
     pub(crate) fn gather(
-        &mut self,
+        &self,
         backend: &B,
         records: &B::Resident,
-        z: Rows<'_, B>,
-        [minibatches_per_step, minibatch]: [usize; 2],
+        (z, input): (Rows<'_, B>, RowsMut<'_, B>),
+        [rows_per_step, first_row]: [usize; 2],
         state: &B::State,
     ) {
         backend.gather_conditions(GatherConditions {
             records,
             given: &self.given,
             z,
-            y: self.input.all_mut(),
-            minibatches_per_step,
-            minibatch,
+            y: input,
+            rows_per_step,
+            first_row,
             groups: self.groups.as_ref(),
             state,
         });
     }
 
-    /// Writes the conditions into the iteration's samples.
-    pub(crate) fn place(&self, backend: &B, samples: RowsMut<'_, B>) {
+    /// Writes the conditions of G's `input` into the iteration's samples.
+    pub(crate) fn place(&self, backend: &B, input: Rows<'_, B>, samples: RowsMut<'_, B>) {
         backend.place_conditions(PlaceConditions {
             given: &self.given,
-            x: Some(self.input.all()),
+            x: Some(input),
             y: samples,
         });
     }

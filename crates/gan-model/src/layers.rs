@@ -148,7 +148,7 @@ mod tests {
         config.generator.average = None;
         let data = TrainingData::from_rows(3, vec![0.5; 24]).unwrap();
         let backend = Native::<f32>::new(Some(1)).unwrap();
-        let trainer = Trainer::new(backend, &config, 1, data).unwrap();
+        let mut trainer = Trainer::new(backend, &config, 1, data).unwrap();
         let checkpoint = trainer
             .checkpoint(String::new(), Default::default())
             .unwrap();

@@ -49,6 +49,7 @@ mod heads;
 mod layers;
 mod metrics;
 mod mlp;
+pub mod parallel;
 mod penalty;
 mod sample;
 mod train;

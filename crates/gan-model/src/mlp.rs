@@ -219,6 +219,8 @@ pub struct Pass<'a, B: Backend> {
     masks: Option<usize>,
     /// Rows of the tape.
     rows: Range<usize>,
+    /// Row of the masks that belongs to the first row of the tape.
+    first_mask: usize,
 }
 
 impl<'a, B: Backend> Pass<'a, B> {
@@ -229,6 +231,16 @@ impl<'a, B: Backend> Pass<'a, B> {
             state,
             masks: Some(index),
             rows,
+            first_mask: 0,
+        }
+    }
+
+    /// The same, where row `first` of the masks belongs to the first row of the tape.
+    #[must_use]
+    pub fn with_masks_from(self, first: usize) -> Self {
+        Self {
+            first_mask: first,
+            ..self
         }
     }
 
@@ -239,6 +251,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             state,
             masks: None,
             rows: 0..rows,
+            first_mask: 0,
         }
     }
 }
@@ -378,16 +391,31 @@ impl<B: Backend> Mlp<B> {
         slot: usize,
         monitor: Option<(&mut B::Monitors, Monitor)>,
     ) {
+        let updates = self.updates(pass, x, tape, slot);
+        pass.backend.linear_bwd_params_each(updates, monitor);
+    }
+
+    /// The operations of [`Mlp::update`], one for each layer.
+    pub(crate) fn updates<'a>(
+        &'a mut self,
+        pass: &'a Pass<'a, B>,
+        x: Rows<'a, B>,
+        tape: &'a Tape<B>,
+        slot: usize,
+    ) -> impl Iterator<Item = LinearBwdParams<'a, B>> {
         let (optimizer, last) = (self.optimizer, self.layers.len() - 1);
         let rows = pass.rows.len();
-        let updates = self.layers.iter_mut().enumerate().map(|(index, layer)| {
-            let x = tape.input(index, pass, x);
-            let held = self.held_bias.as_ref().filter(|_| index == last);
-            let bias_weights = held.map(|zeros| zeros.rows(0, rows));
-            let dz = tape.dz[index].rows(0, rows);
-            layer.update(pass, x, dz, bias_weights, optimizer, slot)
-        });
-        pass.backend.linear_bwd_params_each(updates, monitor);
+        let held_bias = self.held_bias.as_ref();
+        self.layers
+            .iter_mut()
+            .enumerate()
+            .map(move |(index, layer)| {
+                let x = tape.input(index, pass, x);
+                let held = held_bias.filter(|_| index == last);
+                let bias_weights = held.map(|zeros| zeros.rows(0, rows));
+                let dz = tape.dz[index].rows(0, rows);
+                layer.update(pass, x, dz, bias_weights, optimizer, slot)
+            })
     }
 
     /// The dropout of the input of layer `layer` in `pass`.
@@ -397,7 +425,7 @@ impl<B: Backend> Mlp<B> {
             keep,
             scale,
             stream: Stream::new(Purpose::Dropout, pass.masks?, layer),
-            first_row: pass.rows.start,
+            first_row: pass.first_mask + pass.rows.start,
         })
     }
 }

@@ -11,11 +11,15 @@ mod replay;
 use std::ops::Range;
 
 use gan_kernels::random::{Purpose, Stream};
-use gan_kernels::{Backend, Dropout, FillLatent, GatherRows, Matrix, Monitor, Schedule};
+use gan_kernels::{
+    Backend, Dropout, FillLatent, GatherRows, LinearBwdParams, Matrix, Monitor, Schedule,
+};
 
 use crate::conditions::GameConditions;
+use crate::config::Player;
 use crate::heads::OutputHeads;
 use crate::mlp::{Loss, Mlp, Pass, PenalisedUpdate, RunningMean, SpectralLimit, Tangents, Tape};
+use crate::parallel::{Exchange, Order};
 use crate::sample::Sampling;
 use minibatch::{DiscriminatorPass, Minibatches, Over};
 pub use phase::Phase;
@@ -50,18 +54,30 @@ pub struct Trainer<B: Backend> {
     /// Phases done of an iteration that is played one by one.
     phases_done: usize,
     seed: u64,
-    pub(crate) monitors: B::Monitors,
-    /// Latents of a whole iteration.
-    z: Matrix<B>,
-    /// Data and samples of an iteration.
-    minibatches: Minibatches<B>,
+    /// The microbatches that this process plays: one, unless the game has several.
+    pub(crate) microbatches: Vec<Microbatch<B>>,
     /// Room for D's update under a penalty.
     tangents: Option<Tangents<B>>,
-    generator_tape: Tape<B>,
     discriminator_tape: Tape<B>,
     sampling: Sampling<B>,
     /// The iteration, where the back end records it.
     recording: B::Recording,
+    /// Sums gradients over microbatches, where there are several.
+    exchange: Option<Exchange<B>>,
+}
+
+/// What a part of each minibatch keeps from one phase of an iteration to the next.
+pub(crate) struct Microbatch<B: Backend> {
+    /// Its number in the minibatch.
+    number: usize,
+    /// Latents of a whole iteration.
+    z: Matrix<B>,
+    /// Latents with conditions beside them, where G is given some.
+    given: Option<Matrix<B>>,
+    /// Data and samples of an iteration.
+    minibatches: Minibatches<B>,
+    generator_tape: Tape<B>,
+    pub(crate) monitors: B::Monitors,
 }
 
 impl<B: Backend> Trainer<B> {
@@ -70,7 +86,15 @@ impl<B: Backend> Trainer<B> {
     ///
     /// `record_or_replay` (`train/replay.rs`) runs the closure or, where the back end keeps the
     /// commands of an iteration, starts those again; it also advances the step and its rates.
+    ///
+    /// # Panics
+    /// In a process that is to [follow](Trainer::follow) another.
     pub fn step(&mut self) {
+        self.tell(Order::Step);
+        self.play_iteration();
+    }
+
+    fn play_iteration(&mut self) {
         if self.phases_done > 0 {
             while self.step_phase().1 {}
             return;
@@ -88,22 +112,35 @@ impl<B: Backend> Trainer<B> {
 
     /// What one [`Phase`] of an iteration does.
     fn play(&mut self, phase: Phase) {
+        let microbatches = 0..self.microbatches.len();
         match phase {
-            Phase::Latents => self.sample_latents(),
-            Phase::Data { update } => self.sample_data(update),
+            Phase::Latents => microbatches.for_each(|index| self.sample_latents(index)),
+            Phase::Data { update } => {
+                microbatches.for_each(|index| self.sample_data(index, update));
+            }
             Phase::Discriminator { update } => {
-                let pass = self.run_discriminator(update, Over::Update);
-                self.ascend_discriminator(pass);
+                for index in microbatches {
+                    let pass = self.run_discriminator(index, update, Over::Update);
+                    self.ascend_discriminator(index, pass);
+                }
+                self.end_updates(false, Some(update));
             }
             Phase::Generator => {
-                let pass = self.run_discriminator_on_samples(self.rules.discriminator_steps);
-                self.descend_generator(pass);
+                for index in microbatches {
+                    let k = self.rules.discriminator_steps;
+                    let pass = self.run_discriminator_on_samples(index, k);
+                    self.descend_generator(index, pass);
+                }
+                self.end_updates(true, None);
             }
             Phase::Both { update } => {
-                let pass = self.run_discriminator(update, Over::Update);
-                // G first: its gradient passes through D as D was when it saw these samples.
-                self.descend_generator(pass);
-                self.ascend_discriminator(pass);
+                for index in microbatches {
+                    let pass = self.run_discriminator(index, update, Over::Update);
+                    // G first: its gradient passes through D as D was when it saw these samples.
+                    self.descend_generator(index, pass);
+                    self.ascend_discriminator(index, pass);
+                }
+                self.end_updates(true, Some(update));
             }
         }
     }
@@ -112,52 +149,61 @@ impl<B: Backend> Trainer<B> {
     ///
     /// The minibatches of the whole iteration come at once, since G does not change before its own
     /// update, and one product of many rows is faster than several of few.
-    fn sample_latents(&mut self) {
-        self.backend.fill_latent(FillLatent {
-            z: self.z.all_mut(),
-            prior: self.rules.prior,
+    fn sample_latents(&mut self, index: usize) {
+        let (rules, backend) = (self.rules, &self.backend);
+        let dropout = self.sample_dropout(index, 0);
+        let microbatch = &mut self.microbatches[index];
+        let first_row = microbatch.number * rules.samples();
+        backend.fill_latent(FillLatent {
+            z: microbatch.z.all_mut(),
+            prior: rules.prior,
             stream: Stream::new(Purpose::Noise, 0, 0),
-            first_row: 0,
+            first_row,
             state: &self.state,
         });
-        let dropout = self.sample_dropout(0);
-        let pass = Pass::new(&self.backend, &self.state, 0, 0..self.z.row_count());
-        let (tape, samples) = (&mut self.generator_tape, self.minibatches.samples_mut());
-        let mut z = self.z.all();
-        if let Some(conditions) = &mut self.conditions {
-            let minibatches = [self.rules.data_minibatches(), self.rules.minibatch];
-            conditions.gather(&self.backend, &self.data, z, minibatches, &self.state);
-            z = conditions.input().all();
+        if let (Some(conditions), Some(given)) = (&self.conditions, &mut microbatch.given) {
+            for number in 0..rules.sample_minibatches() {
+                let (first, m) = (number * rules.microbatch, rules.microbatch);
+                let rows = (microbatch.z.rows(first, m), given.rows_mut(first, m));
+                let position = [
+                    rules.rows_per_step(),
+                    rules.row_of_step(number, microbatch.number),
+                ];
+                conditions.gather(backend, &self.data, rows, position, &self.state);
+            }
         }
+        let pass = Pass::new(backend, &self.state, 0, 0..rules.samples());
+        let pass = pass.with_masks_from(first_row);
+        let z = microbatch.given.as_ref().unwrap_or(&microbatch.z).all();
+        let samples = microbatch.minibatches.samples_mut();
+        let tape = &mut microbatch.generator_tape;
         match &self.heads {
             None => self
                 .generator
                 .forward_into(&pass, z, tape, samples, dropout),
             Some(heads) => {
                 self.generator.forward(&pass, z, tape);
-                let noise = (Stream::new(Purpose::Noise, 1, 0), 0);
+                let noise = (Stream::new(Purpose::Noise, 1, 0), first_row);
                 let output = tape.output_mut().all_mut();
-                heads.forward(&self.backend, &self.state, noise, output, samples);
+                heads.forward(backend, &self.state, noise, output, samples);
             }
         }
-        if let Some(conditions) = &self.conditions {
-            conditions.place(&self.backend, self.minibatches.samples_mut());
+        if let (Some(conditions), Some(given)) = (&self.conditions, &microbatch.given) {
+            conditions.place(backend, given.all(), microbatch.minibatches.samples_mut());
         }
     }
 
     /// "Sample minibatch of m examples from data generating distribution p_data(x)".
-    fn sample_data(&mut self, minibatch: usize) {
-        let pass = Pass::new(
-            &self.backend,
-            &self.state,
-            minibatch,
-            0..self.rules.minibatch,
-        );
+    fn sample_data(&mut self, index: usize, minibatch: usize) {
+        let rules = self.rules;
+        let microbatch = &mut self.microbatches[index];
+        let pass = Pass::new(&self.backend, &self.state, minibatch, 0..rules.microbatch);
+        let pass = pass.with_masks_from(microbatch.number * rules.discriminator_rows());
         self.backend.gather_rows(GatherRows {
             records: &self.data,
-            y: self.minibatches.data_mut(minibatch),
-            minibatches_per_step: self.rules.data_minibatches(),
-            minibatch,
+            y: microbatch.minibatches.data_mut(minibatch),
+            rows_per_step: rules.rows_per_step(),
+            first_row: rules.row_of_step(minibatch, microbatch.number),
             groups: self.conditions.as_ref().and_then(|c| c.groups.as_ref()),
             dropout: self.discriminator.dropout(0, &pass),
             state: &self.state,
@@ -165,88 +211,103 @@ impl<B: Backend> Trainer<B> {
     }
 
     /// Runs D on the last samples; beside fresh data where G's loss compares the two.
-    fn run_discriminator_on_samples(&mut self, index: usize) -> DiscriminatorPass {
+    fn run_discriminator_on_samples(&mut self, index: usize, number: usize) -> DiscriminatorPass {
         if self.rules.generator_loss.objective.sees_data() {
-            self.sample_data(index);
-            self.run_discriminator(index, Over::DataAndSamples)
+            self.sample_data(index, number);
+            self.run_discriminator(index, number, Over::DataAndSamples)
         } else {
-            self.run_discriminator(index, Over::Samples)
+            self.run_discriminator(index, number, Over::Samples)
         }
     }
 
     /// Runs D's layers but the last, which [`Trainer::loss_and_gradient`] runs with the loss.
-    fn run_discriminator(&mut self, index: usize, over: Over) -> DiscriminatorPass {
-        let pass = DiscriminatorPass { index, over };
-        self.minibatches.prepare(&self.backend, &self.state, pass);
-        let rows = self.minibatches.rows(pass);
-        let x = self.minibatches.input(pass, rows.clone());
+    fn run_discriminator(&mut self, index: usize, number: usize, over: Over) -> DiscriminatorPass {
+        let pass = DiscriminatorPass {
+            index: number,
+            over,
+        };
+        let microbatch = &mut self.microbatches[index];
+        let minibatches = &mut microbatch.minibatches;
+        minibatches.prepare(&self.backend, &self.state, pass, microbatch.number);
+        let rows = minibatches.rows(pass);
+        let x = minibatches.input(pass, rows.clone());
         let tape = &mut self.discriminator_tape;
-        let pass_over = Pass::new(&self.backend, &self.state, index, rows);
+        let pass_over = Pass::new(&self.backend, &self.state, number, rows)
+            .with_masks_from(microbatch.number * self.rules.discriminator_rows());
         self.discriminator.forward_hidden(&pass_over, x, tape);
         pass
     }
 
     /// "Update the discriminator by ascending its stochastic gradient": descending that of its
     /// loss.
-    fn ascend_discriminator(&mut self, of: DiscriminatorPass) {
+    fn ascend_discriminator(&mut self, index: usize, of: DiscriminatorPass) {
         let moves = self.moves != Moves::Generator;
-        let loss_rows = self.minibatches.data_and_samples(of);
+        let loss_rows = self.microbatches[index].minibatches.data_and_samples(of);
         if self.tangents.is_none() || !moves {
-            self.loss_and_gradient(self.rules.discriminator_loss, of, loss_rows.clone());
+            let loss = self.rules.discriminator_loss;
+            self.loss_and_gradient(index, loss, of, loss_rows.clone());
         }
         if !moves {
             return;
         }
-        let rows = self.minibatches.rows(of);
-        let x = self.minibatches.input(of, rows.clone());
-        let pass = Pass::new(&self.backend, &self.state, of.index, rows);
-        let (d, slot) = (&mut self.discriminator, of.index);
+        let microbatch = &mut self.microbatches[index];
+        let rows = microbatch.minibatches.rows(of);
+        let x = microbatch.minibatches.input(of, rows.clone());
+        let pass = Pass::new(&self.backend, &self.state, of.index, rows)
+            .with_masks_from(microbatch.number * self.rules.discriminator_rows());
+        let update = Updating {
+            backend: &self.backend,
+            exchange: self.exchange.as_mut(),
+            player: Player::Discriminator,
+            index,
+        };
+        let d = &mut self.discriminator;
         match &mut self.tangents {
             None => {
-                let monitor = Some((&mut self.monitors, Monitor::DiscriminatorGradient));
-                d.update(&pass, x, &self.discriminator_tape, slot, monitor);
+                let updates = d.updates(&pass, x, &self.discriminator_tape, of.index);
+                update.by(updates, &mut microbatch.monitors);
             }
             Some(tangents) => {
-                let update = PenalisedUpdate {
+                let mut penalised = PenalisedUpdate {
                     pass,
                     x,
                     tape: &mut self.discriminator_tape,
                     tangents,
-                    loss: self.rules.discriminator_loss,
+                    loss: self.rules.discriminator_loss.scaled(self.rules.share()),
                     loss_rows: loss_rows.len(),
-                    slot,
-                    monitors: &mut self.monitors,
+                    slot: of.index,
                 };
-                update.run(d);
+                penalised.prepare(d, &mut microbatch.monitors);
+                update.by(penalised.updates(d), &mut microbatch.monitors);
             }
-        }
-        if let Some(limit) = &mut self.spectral_limit {
-            limit.apply(&self.backend, d);
         }
     }
 
     /// "Update the generator by descending its stochastic gradient", which comes through D.
-    fn descend_generator(&mut self, of: DiscriminatorPass) {
-        let (m, k) = (self.rules.minibatch, self.rules.discriminator_steps);
+    fn descend_generator(&mut self, index: usize, of: DiscriminatorPass) {
+        let (m, k) = (self.rules.microbatch, self.rules.discriminator_steps);
         let loss = self.rules.generator_loss;
-        let samples = self.minibatches.samples(of);
+        let minibatches = &self.microbatches[index].minibatches;
+        let samples = minibatches.samples(of);
         let loss_rows = if loss.objective.sees_data() {
-            self.minibatches.data_and_samples(of)
+            minibatches.data_and_samples(of)
         } else {
             samples.clone()
         };
-        self.loss_and_gradient(loss, of, loss_rows.clone());
+        self.loss_and_gradient(index, loss, of, loss_rows.clone());
 
         // The samples that D has just seen are the iteration's last.
-        let first = self.z.row_count() - m;
+        let first = self.rules.samples() - m;
         let output = self.generator.layers.len() - 1;
         let below = (
             self.generator.layers[output].act,
-            self.sample_dropout(first),
+            self.sample_dropout(index, first),
         );
-        let pass = Pass::new(&self.backend, &self.state, 0, first..first + m);
-        let tape = &mut self.generator_tape;
-        self.minibatches.backward_to_generator(
+        let microbatch = &mut self.microbatches[index];
+        let pass = Pass::new(&self.backend, &self.state, 0, first..first + m)
+            .with_masks_from(microbatch.number * self.rules.samples());
+        let tape = &mut microbatch.generator_tape;
+        microbatch.minibatches.backward_to_generator(
             &pass,
             of,
             &self.discriminator.layers[0],
@@ -256,7 +317,7 @@ impl<B: Backend> Trainer<B> {
         );
         if let Some(heads) = &self.heads {
             let (p, dz) = tape.output_and_gradient_mut();
-            let (p, x) = (p.rows(first, m), self.minibatches.samples_of(of));
+            let (p, x) = (p.rows(first, m), microbatch.minibatches.samples_of(of));
             heads.backward(&self.backend, p, x, dz.all_mut());
         }
         if let Some(conditions) = &self.conditions {
@@ -264,18 +325,63 @@ impl<B: Backend> Trainer<B> {
         }
         self.generator.backward(&pass, tape);
         if self.moves != Moves::Discriminator {
-            let monitor = Some((&mut self.monitors, Monitor::GeneratorGradient));
-            let input = self.conditions.as_ref().map(GameConditions::input);
-            let z = input.unwrap_or(&self.z).rows(first, m);
-            self.generator.update(&pass, z, tape, k, monitor);
+            let update = Updating {
+                backend: &self.backend,
+                exchange: self.exchange.as_mut(),
+                player: Player::Generator,
+                index,
+            };
+            let z = microbatch
+                .given
+                .as_ref()
+                .unwrap_or(&microbatch.z)
+                .rows(first, m);
+            let updates = self
+                .generator
+                .updates(&pass, z, &microbatch.generator_tape, k);
+            update.by(updates, &mut microbatch.monitors);
+        }
+    }
+
+    /// What is left of updates of G, and of D's of this number, once every microbatch has its part.
+    fn end_updates(&mut self, of_generator: bool, of_discriminator: Option<usize>) {
+        let of_generator = of_generator && self.moves != Moves::Discriminator;
+        let of_discriminator = of_discriminator.filter(|_| self.moves != Moves::Generator);
+        if let Some(exchange) = &mut self.exchange {
+            let rates = |slot| self.schedule.rates(self.step, slot);
+            let g = of_generator.then_some(self.rules.discriminator_steps);
+            let g = g.map(|slot| (Player::Generator, &mut self.generator, rates(slot)));
+            let d = of_discriminator;
+            let d = d.map(|slot| (Player::Discriminator, &mut self.discriminator, rates(slot)));
+            let mut players: Vec<_> = g.into_iter().chain(d).collect();
+            exchange.step(&self.backend, &mut players);
+        }
+        if let (Some(limit), Some(_)) = (&mut self.spectral_limit, of_discriminator) {
+            limit.apply(&self.backend, &mut self.discriminator);
+            if let Some(exchange) = &mut self.exchange {
+                exchange.follow_parameters(
+                    &self.backend,
+                    Player::Discriminator,
+                    &self.discriminator,
+                );
+            }
         }
     }
 
     /// A player's loss on some of D's rows, and its gradient down to D's first layer.
-    fn loss_and_gradient(&mut self, loss: Loss, of: DiscriminatorPass, rows: Range<usize>) {
-        let x = self.minibatches.input(of, rows.clone());
-        let pass = Pass::new(&self.backend, &self.state, of.index, rows);
-        let (tape, monitors) = (&mut self.discriminator_tape, &mut self.monitors);
+    fn loss_and_gradient(
+        &mut self,
+        index: usize,
+        loss: Loss,
+        of: DiscriminatorPass,
+        rows: Range<usize>,
+    ) {
+        let microbatch = &mut self.microbatches[index];
+        let x = microbatch.minibatches.input(of, rows.clone());
+        let pass = Pass::new(&self.backend, &self.state, of.index, rows)
+            .with_masks_from(microbatch.number * self.rules.discriminator_rows());
+        let (tape, monitors) = (&mut self.discriminator_tape, &mut microbatch.monitors);
+        let loss = loss.scaled(self.rules.share());
         self.discriminator
             .loss_and_gradient(&pass, x, tape, loss, monitors);
     }
@@ -284,13 +390,15 @@ impl<B: Backend> Trainer<B> {
     ///
     /// G's last layer applies it to all samples at once, so it has one pass number for them all:
     /// k + 1, which no pass of D has.
-    fn sample_dropout(&self, first: usize) -> Option<Dropout> {
+    fn sample_dropout(&self, index: usize, first: usize) -> Option<Dropout> {
         let pass = Pass::new(
             &self.backend,
             &self.state,
             self.rules.discriminator_steps + 1,
             first..first,
         );
+        let number = self.microbatches[index].number;
+        let pass = pass.with_masks_from(number * self.rules.samples());
         self.discriminator.dropout(0, &pass)
     }
 
@@ -304,8 +412,42 @@ impl<B: Backend> Trainer<B> {
     }
 }
 
+/// An update of a player by the gradients of a microbatch.
+struct Updating<'a, B: Backend> {
+    backend: &'a B,
+    exchange: Option<&'a mut Exchange<B>>,
+    player: Player,
+    /// Of the microbatches that this process plays.
+    index: usize,
+}
+
+impl<B: Backend> Updating<'_, B> {
+    /// By `operations`, one for each layer: at once, where the minibatch is not cut into several.
+    fn by<'a>(
+        self,
+        operations: impl Iterator<Item = LinearBwdParams<'a, B>>,
+        monitors: &mut B::Monitors,
+    ) where
+        B: 'a,
+    {
+        match self.exchange {
+            Some(exchange) => exchange.add(self.backend, self.player, self.index, operations),
+            None => {
+                let monitor = match self.player {
+                    Player::Generator => Monitor::GeneratorGradient,
+                    Player::Discriminator => Monitor::DiscriminatorGradient,
+                };
+                let monitor = Some((monitors, monitor));
+                self.backend.linear_bwd_params_each(operations, monitor);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod gradcheck;
+#[cfg(test)]
+mod parallel_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

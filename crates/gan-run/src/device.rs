@@ -16,6 +16,9 @@ use crate::problem::Problem;
 /// The runtimes that drive GPUs, each under the name of the feature that links it.
 const RUNTIMES: [&str; 4] = ["cuda", "hip", "vulkan", "wgpu"];
 
+/// In the place of a number, that of the process on its machine.
+const LOCAL: &str = "local";
+
 /// The device that the user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
@@ -30,6 +33,25 @@ pub enum DeviceChoice {
         /// Number of the device within the runtime.
         index: usize,
     },
+    /// The GPU whose number is that of the process on its machine, where several play together.
+    LocalGpu {
+        /// One of `RUNTIMES`.
+        runtime: &'static str,
+    },
+}
+
+impl DeviceChoice {
+    /// The choice of process number `process` on its machine.
+    #[must_use]
+    pub fn of_process(self, process: usize) -> Self {
+        match self {
+            Self::LocalGpu { runtime } => Self::Gpu {
+                runtime,
+                index: process,
+            },
+            _ => self,
+        }
+    }
 }
 
 impl fmt::Display for DeviceChoice {
@@ -38,6 +60,7 @@ impl fmt::Display for DeviceChoice {
             Self::Auto => f.write_str("auto"),
             Self::Cpu => f.write_str("cpu"),
             Self::Gpu { runtime, index } => write!(f, "{runtime}:{index}"),
+            Self::LocalGpu { runtime } => write!(f, "{runtime}:{LOCAL}"),
         }
     }
 }
@@ -53,10 +76,14 @@ impl FromStr for DeviceChoice {
         }
         let (name, index) = text.split_once(':').unwrap_or((text, "0"));
         let runtime = RUNTIMES.into_iter().find(|known| *known == name);
+        if let (Some(runtime), LOCAL) = (runtime, index) {
+            return Ok(Self::LocalGpu { runtime });
+        }
         match (runtime, index.parse()) {
             (Some(runtime), Ok(index)) => Ok(Self::Gpu { runtime, index }),
             _ => Err(format!(
-                "expected auto, cpu, {}, or one of these GPUs by its number as in cuda:1",
+                "expected auto, cpu, {}, or one of these GPUs by its number as in cuda:1, or by that \
+                 of the process on its machine as in cuda:local",
                 RUNTIMES.join(", ")
             )),
         }
@@ -206,7 +233,7 @@ fn gpu(choice: DeviceChoice, precision: PrecisionChoice) -> Result<Device, Backe
 #[cfg(not(feature = "gpu"))]
 fn gpu(choice: DeviceChoice, _: PrecisionChoice) -> Result<Device, BackendError> {
     let feature = match choice {
-        DeviceChoice::Gpu { runtime, .. } => runtime,
+        DeviceChoice::Gpu { runtime, .. } | DeviceChoice::LocalGpu { runtime } => runtime,
         DeviceChoice::Auto | DeviceChoice::Cpu => "gpu",
     };
     Err(BackendError::NotLinked {
@@ -220,6 +247,7 @@ fn gpu(choice: DeviceChoice, _: PrecisionChoice) -> Result<Device, BackendError>
 pub fn resolve(choice: DeviceChoice) -> (DeviceChoice, &'static str) {
     match choice {
         DeviceChoice::Auto => best(),
+        DeviceChoice::LocalGpu { .. } => (choice.of_process(0), "as asked"),
         _ => (choice, "as asked"),
     }
 }

@@ -109,4 +109,6 @@ pub mod tensorboard;
 pub mod text;
 pub mod theory;
 #[cfg(feature = "runs")]
+pub mod together;
+#[cfg(feature = "runs")]
 pub mod training;

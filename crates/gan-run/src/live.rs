@@ -116,14 +116,15 @@ impl LiveGame {
         let path = Path::new(name);
         let checkpoint = Checkpoint::from_bytes(bytes, path)?;
         let record = RecordInfo::from_annotations(&checkpoint.annotations, name)?;
-        let sums = begun_reading(&checkpoint, name)?;
         let none = crate::config::Overrides::default();
         let mut sources = Sources::of_text(name, checkpoint.config.clone(), &none)?;
         sources.name.clone_from(&record.preset);
         let mut game = Self::new(native, &sources, content)?;
+        let microbatches = game.config.game.microbatches;
+        let sums = begun_reading(&checkpoint, microbatches, name)?;
         refuse_other_data(&record, &game.record, path)?;
         game.trainer.restore(&checkpoint)?;
-        game.trainer.give_back_sums(sums);
+        game.trainer.give_back_sums(&sums);
         game.last_reading = last_reading(&checkpoint);
         Ok(game)
     }
@@ -134,9 +135,8 @@ impl LiveGame {
     /// If a parameter is no longer finite.
     pub fn checkpoint(&mut self) -> Result<Vec<u8>, Problem> {
         self.finish_iteration();
-        let sums = self.trainer.take_sums()?;
-        self.trainer.give_back_sums(sums);
-        let annotations = annotations(&self.record, self.last_reading, sums)?;
+        let sums = self.trainer.sums()?;
+        let annotations = annotations(&self.record, self.last_reading, &sums)?;
         let checkpoint = self
             .trainer
             .checkpoint(self.config_text.clone(), annotations)?;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use gan_data::{DataConfig, Dataset};
 use gan_kernels::{Backend, MonitorSums, free_memory};
+use gan_model::parallel::{Communicator, ParallelError};
 use gan_model::{Checkpoint, GameConfig, Trainer, TrainingData};
 use tracing::info;
 
@@ -19,6 +20,7 @@ use crate::rival::{self, RivalRun};
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
 use crate::stopping::{Checks, Judge};
 use crate::text::{bytes, shell_word, thousands};
+use crate::together;
 use crate::training::{Ending, Shown, Training, resume_command};
 
 /// A training that is asked for, checked as far as that is possible without its data.
@@ -47,7 +49,7 @@ enum Start {
         checkpoint: Checkpoint,
         record: RecordInfo,
         /// Of the reading that was begun.
-        sums: MonitorSums,
+        sums: Vec<MonitorSums>,
         /// Comparisons with held-out records so far.
         checks: Option<Checks>,
     },
@@ -118,7 +120,8 @@ impl Plan {
             // What it says of itself as well, before it is preferred to an older one.
             let old = RunConfig::from_toml(&checkpoint.config, &name)?;
             let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
-            let sums = begun_reading(&checkpoint, &name)?;
+            let microbatches = old.game.microbatches;
+            let sums = begun_reading(&checkpoint, microbatches, &name)?;
             let checks = Checks::of(&checkpoint, &name)?;
             Ok((checkpoint, old, record, sums, checks))
         };
@@ -181,11 +184,30 @@ impl Plan {
         precision: PrecisionChoice,
         observer: &mut dyn Observer,
     ) -> Result<Ending, Problem> {
+        self.train_together(device, precision, observer, None)
+    }
+
+    /// The same in process 0 of those of `communicator`, the others of which
+    /// [follow](crate::together::follow) it.
+    ///
+    /// # Errors
+    /// As of [`Plan::train`], and if the processes do not fit together or one is gone.
+    pub fn train_together(
+        self,
+        device: Device,
+        precision: PrecisionChoice,
+        observer: &mut dyn Observer,
+        communicator: Option<Box<dyn Communicator>>,
+    ) -> Result<Ending, Problem> {
+        if let Some(communicator) = &communicator {
+            ParallelError::check(communicator.size(), self.config.game.microbatches)?;
+        }
+        let with = (precision, observer, communicator);
         match device {
-            Device::Cpu(native) => self.train_on(native, free_memory, precision, observer),
+            Device::Cpu(native) => self.train_on(native, free_memory, with),
             // A GPU says itself what does not fit on it.
             #[cfg(feature = "gpu")]
-            Device::Gpu(cube) => self.train_on(cube, || None, precision, observer),
+            Device::Gpu(cube) => self.train_on(cube, || None, with),
         }
     }
 
@@ -230,8 +252,11 @@ impl Plan {
         mut self,
         backend: B,
         memory: fn() -> Option<u64>,
-        precision: PrecisionChoice,
-        observer: &mut dyn Observer,
+        (precision, observer, communicator): (
+            PrecisionChoice,
+            &mut dyn Observer,
+            Option<Box<dyn Communicator>>,
+        ),
     ) -> Result<Ending, Problem> {
         let device = backend.description();
         let (shown, data) = self.load(observer)?;
@@ -240,7 +265,18 @@ impl Plan {
         let explain = |error| self.sources.explain(&error);
         game.validate(cols).map_err(explain)?;
         check_memory(&game, cols, memory())?;
-        let mut trainer = Trainer::new(backend, &game, self.config.seed, data).map_err(explain)?;
+        let seed = self.config.seed;
+        let mut trainer = match communicator {
+            None => Trainer::new(backend, &game, seed, data).map_err(explain)?,
+            Some(mut communicator) => {
+                let checkpoint = match &self.start {
+                    Start::Resumed { checkpoint, .. } => Some(checkpoint),
+                    Start::New { .. } => None,
+                };
+                together::open(communicator.as_mut(), &self.config, &self.name, checkpoint)?;
+                Trainer::parallel(backend, &game, seed, data, communicator)?
+            }
+        };
         // What does not fit on the device is found out before there is a directory.
         trainer.check()?;
         let pace = self.config.settle(trainer.steps_per_epoch());
@@ -260,7 +296,7 @@ impl Plan {
             } => {
                 refuse_other_data(&record, &shown.record, dir.path())?;
                 trainer.restore(&checkpoint)?;
-                trainer.give_back_sums(sums);
+                trainer.give_back_sums(&sums);
                 trainer.check()?;
                 dir
             }

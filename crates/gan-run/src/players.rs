@@ -66,8 +66,9 @@ impl Players {
     ///
     /// # Errors
     /// If their game is another one.
-    pub fn take_over(&mut self, other: &Self) -> Result<(), Problem> {
-        self.go_on(other, other.steps_done())
+    pub fn take_over(&mut self, other: &mut Self) -> Result<(), Problem> {
+        let step = other.steps_done();
+        self.go_on(other, step)
     }
 
     /// Begins a game with the players as `other` left them, and with their moments: for some
@@ -75,11 +76,11 @@ impl Players {
     ///
     /// # Errors
     /// If their game is another one.
-    pub fn begin_as(&mut self, other: &Self) -> Result<(), Problem> {
+    pub fn begin_as(&mut self, other: &mut Self) -> Result<(), Problem> {
         self.go_on(other, 0)
     }
 
-    fn go_on(&mut self, other: &Self, step: u64) -> Result<(), Problem> {
+    fn go_on(&mut self, other: &mut Self, step: u64) -> Result<(), Problem> {
         let mut checkpoint = other.0.checkpoint(String::new(), BTreeMap::new())?;
         checkpoint.step = step;
         Ok(self.0.restore(&checkpoint)?)

@@ -24,22 +24,36 @@ pub(crate) fn checkpoint_name(step: u64) -> String {
 
 /// The annotation of a checkpoint that is the step of the last reading before it.
 const LAST_READING: &str = "last_reading";
-/// The annotation of a checkpoint in the middle of a reading: the sums of its monitors, by their
-/// bits, since a number that becomes text may lose its last one.
+/// The annotation of a checkpoint in the middle of a reading: the sums of its monitors, one
+/// microbatch's after the other's, by their bits, since a number that becomes text may lose its last
+/// one.
 const SUMS: &str = "reading";
 
-/// The sums of the reading that was begun when `checkpoint`, called `name` in messages, was written.
+/// The sums of the reading that was begun when `checkpoint` of `microbatches` microbatches, called
+/// `name` in messages, was written: those of each.
 ///
 /// # Errors
 /// If they are something else.
-pub(crate) fn begun_reading(checkpoint: &Checkpoint, name: &str) -> Result<MonitorSums, Problem> {
+pub(crate) fn begun_reading(
+    checkpoint: &Checkpoint,
+    microbatches: usize,
+    name: &str,
+) -> Result<Vec<MonitorSums>, Problem> {
     let Some(text) = checkpoint.annotations.get(SUMS) else {
-        return Ok(MonitorSums::default());
+        return Ok(vec![MonitorSums::default(); microbatches]);
     };
-    let bits: [u64; Monitor::COUNT] = serde_json::from_str(text).map_err(|error| {
-        Problem::failed(format!("{name}: annotation {SUMS} is damaged: {error}"))
-    })?;
-    Ok(MonitorSums(bits.map(f64::from_bits)))
+    let damaged =
+        |why: String| Problem::failed(format!("{name}: annotation {SUMS} is damaged: {why}"));
+    let bits: Vec<u64> = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+    let (found, expected) = (bits.len(), microbatches * Monitor::COUNT);
+    if found != expected {
+        return Err(damaged(format!("{found} sums, expected {expected}")));
+    }
+    let (sums, _) = bits.as_chunks::<{ Monitor::COUNT }>();
+    let sums = sums
+        .iter()
+        .map(|bits| MonitorSums(bits.map(f64::from_bits)));
+    Ok(sums.collect())
 }
 
 /// The annotations of a checkpoint of a run on such records: the step of the last reading before it,
@@ -47,13 +61,14 @@ pub(crate) fn begun_reading(checkpoint: &Checkpoint, name: &str) -> Result<Monit
 pub(crate) fn annotations(
     record: &RecordInfo,
     last_reading: Option<u64>,
-    sums: MonitorSums,
+    sums: &[MonitorSums],
 ) -> Result<BTreeMap<String, String>, Problem> {
     let mut annotations = record.to_annotations()?;
     annotations.extend(last_reading.map(|step| (LAST_READING.into(), step.to_string())));
     // Only a run that is stopped is saved in the middle of a reading.
-    if sums != MonitorSums::default() {
-        let bits = sums.0.map(f64::to_bits).map(|bits| bits.to_string());
+    if sums.iter().any(|sums| *sums != MonitorSums::default()) {
+        let bits = sums.iter().flat_map(|sums| sums.0);
+        let bits: Vec<_> = bits.map(|sum| sum.to_bits().to_string()).collect();
         annotations.insert(SUMS.into(), format!("[{}]", bits.join(",")));
     }
     Ok(annotations)

@@ -79,7 +79,10 @@ impl Judge {
     ///
     /// # Errors
     /// If the device fails.
-    pub(crate) fn compare<B: Backend>(&self, trainer: &Trainer<B>) -> Result<Comparison, Problem> {
+    pub(crate) fn compare<B: Backend>(
+        &self,
+        trainer: &mut Trainer<B>,
+    ) -> Result<Comparison, Problem> {
         let backend = trainer.backend().clone();
         let checkpoint = trainer.checkpoint(String::new(), Default::default())?;
         let mut sampler = Sampler::new(backend, &self.generator, &checkpoint)?;

@@ -275,7 +275,7 @@ impl<'a, B: Backend> Training<'a, B> {
         let judge = self.shown.judge.as_ref().filter(|_| check);
         let mut comparison = None;
         if let (Some(judge), Some(checks)) = (judge, &mut self.checks) {
-            let found = judge.compare(&self.trainer)?;
+            let found = judge.compare(&mut self.trainer)?;
             checks.take(metrics.step, found);
             comparison = Some(found);
         }
@@ -378,11 +378,10 @@ impl<'a, B: Backend> Training<'a, B> {
             return Ok(());
         }
         let begun = Instant::now();
-        let sums = self.trainer.take_sums();
+        let sums = self.trainer.sums();
         let sums = sums.map_err(|error| self.broken(&error))?;
-        self.trainer.give_back_sums(sums);
         let last = self.readings.last().map(|reading| reading.step);
-        let mut annotations = annotations(&self.shown.record, last, sums)?;
+        let mut annotations = annotations(&self.shown.record, last, &sums)?;
         if let Some(checks) = &self.checks {
             annotations.insert(CHECKS.into(), serde_json::json!(checks).to_string());
         }

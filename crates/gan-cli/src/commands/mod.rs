@@ -28,7 +28,7 @@ use crate::output::Output;
 const EXPERTS: &str = "For experts";
 
 /// The device that computes, and its precision.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct DeviceArgs {
     /// Device that computes: auto, cpu, or a GPU as cuda, hip, vulkan or wgpu, with a number as in
     /// cuda:1; auto is the first hardware GPU, otherwise the CPU.
@@ -46,6 +46,15 @@ pub(crate) struct DeviceArgs {
 }
 
 impl DeviceArgs {
+    /// The same in process number `process` of those on this machine.
+    #[cfg(feature = "mpi")]
+    pub(crate) fn of_process(&self, process: usize) -> Self {
+        Self {
+            device: self.device.of_process(process),
+            ..self.clone()
+        }
+    }
+
     /// Opens the device.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use gan_model::parallel::Communicator;
 use gan_run::config::{Overrides, presets};
 use gan_run::device::PrecisionChoice;
 use gan_run::event::{Done, Event, Observer};
@@ -16,11 +17,14 @@ use gan_run::training::{Ending, resume_command};
 
 use super::{DeviceArgs, EXPERTS};
 use crate::interrupt;
+#[cfg(feature = "mpi")]
+use crate::output;
 use crate::output::Output;
+use crate::processes;
 use crate::progress::Progress;
 
 /// `gan-cli train`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     game: GameArgs,
@@ -51,7 +55,7 @@ pub(crate) struct TrainArgs {
 }
 
 /// The game to play: on what data, by which configuration, and for how long.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct GameArgs {
     /// Data to learn, such as a .csv file; a preset; or a TOML file that may begin with
     /// `extends = "<preset>"` [default: digits].
@@ -127,7 +131,52 @@ impl GameArgs {
 }
 
 /// `gan-cli train`.
+#[cfg(not(feature = "mpi"))]
 pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem> {
+    processes::join()?;
+    train(args, output, None)
+}
+
+/// `gan-cli train`, in each of the processes that were started.
+#[cfg(feature = "mpi")]
+pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem> {
+    let Some(processes) = processes::join()? else {
+        return train(args, output, None);
+    };
+    let device = args.device.of_process(processes.rank_on_machine());
+    let ended = match processes.rank() {
+        0 => {
+            let args = &TrainArgs {
+                device,
+                ..args.clone()
+            };
+            train(args, output, Some(processes.communicator()))
+        }
+        _ => follow(&device, processes.communicator()),
+    };
+    ended.map_err(|problem| {
+        // The others wait for this process, and would wait for ever.
+        output::error(
+            &format!("process {}: {}", processes.rank(), problem.message),
+            problem.hint.as_deref(),
+        );
+        processes.abort(crate::exit_code(&problem).into())
+    })
+}
+
+/// Plays along with process 0.
+#[cfg(feature = "mpi")]
+fn follow(device: &DeviceArgs, communicator: Box<dyn Communicator>) -> Result<ExitCode, Problem> {
+    interrupt::leave_to_another()?;
+    gan_run::together::follow(device.open()?, communicator)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn train(
+    args: &TrainArgs,
+    output: Output,
+    communicator: Option<Box<dyn Communicator>>,
+) -> Result<ExitCode, Problem> {
     let file = args.game.file()?;
     let overrides = (args.game).overrides(file.as_ref(), args.seed, &args.set)?;
     let precision = args.device.precision;
@@ -156,7 +205,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<ExitCode, Problem>
         interrupt::listen_to_input();
     }
     let device = args.device.open_and_say(output)?;
-    let ending = plan.train(device, precision, &mut reporter);
+    let ending = plan.train_together(device, precision, &mut reporter, communicator);
     // However it ended: what is said next must not run into the bar.
     reporter.end_progress();
     Ok(match ending? {

@@ -144,6 +144,14 @@ impl Folder {
     /// Runs `gan-cli <line>` to its end by another program, whose words are `by`.
     #[cfg(target_os = "linux")]
     pub(crate) fn run_by(&self, by: &[&str], line: &str) -> Ran {
+        Ran {
+            line: line.to_owned(),
+            output: self.command_by(by, line).output().unwrap(),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn command_by(&self, by: &[&str], line: &str) -> Command {
         let command = self.command(line);
         let mut other = Command::new(by[0]);
         other
@@ -158,10 +166,7 @@ impl Folder {
                 None => other.env_remove(name),
             };
         }
-        Ran {
-            line: line.to_owned(),
-            output: other.output().unwrap(),
-        }
+        other
     }
 
     /// Runs `gan-cli <line>` on a terminal of `columns` columns; what a person sees, line by line,
@@ -206,8 +211,17 @@ impl Folder {
 
     /// Starts `gan-cli <line>` and waits until the checkpoint of some step from `first` on is there.
     pub(crate) fn start_and_wait(&self, line: &str, run: &str, first: u64) -> Started {
-        let child = self
-            .command(line)
+        self.wait_for(self.command(line), run, first)
+    }
+
+    /// The same by another program, whose words are `by`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_by(&self, by: &[&str], line: &str, run: &str, first: u64) -> Started {
+        self.wait_for(self.command_by(by, line), run, first)
+    }
+
+    fn wait_for(&self, mut command: Command, run: &str, first: u64) -> Started {
+        let child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -216,8 +230,8 @@ impl Folder {
         let patience = Instant::now() + PATIENCE;
         while self.last_checkpoint(run).is_none_or(|step| step < first) {
             let ended = started.0.try_wait().unwrap();
-            assert!(ended.is_none(), "gan-cli {line}: ended with {ended:?}");
-            assert!(Instant::now() < patience, "gan-cli {line}: no checkpoint");
+            assert!(ended.is_none(), "{command:?}: ended with {ended:?}");
+            assert!(Instant::now() < patience, "{command:?}: no checkpoint");
             std::thread::sleep(Duration::from_millis(2));
         }
         started
@@ -376,6 +390,16 @@ impl Started {
     pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
         assert!(!self.0.wait().unwrap().success());
+    }
+
+    /// Number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits for the end, and returns the exit code.
+    pub(crate) fn end(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
     }
 
     /// Sends a signal by name, waits for the end, and returns the exit code.

@@ -16,11 +16,9 @@ pub(crate) struct Visits {
     records: u32,
     /// Of the permutation, see [`Permutation::half_bits`].
     half_bits: u32,
-    /// Minibatches of a step, and which of them this one is.
-    minibatches: u32,
-    minibatch: u32,
-    /// Rows of a minibatch.
-    rows: u32,
+    /// Rows of a step, and which of them is the first here.
+    rows_per_step: u32,
+    first_row: u32,
     /// The words of groups that records are drawn from.
     groups: ComptimeOption<Groups>,
 }
@@ -32,11 +30,11 @@ struct Groups {
     count: u32,
 }
 
-/// The visits of minibatch `minibatch` of `minibatches`, each of `rows` of so many records.
+/// The visits from row `first` on of the `per_step` rows of a step, of so many records.
 pub(crate) fn visits(
     state: &DeviceState,
     records: usize,
-    [minibatches, minibatch, rows]: [usize; 3],
+    [per_step, first]: [usize; 2],
     groups: Option<&RowGroups<Cube>>,
 ) -> VisitsLaunch {
     let groups = groups.map(|groups| {
@@ -47,20 +45,19 @@ pub(crate) fn visits(
         now(state),
         records as u32,
         Permutation::new(0, 0, records).half_bits(),
-        minibatches as u32,
-        minibatch as u32,
-        rows as u32,
+        per_step as u32,
+        first as u32,
         groups.into(),
     )
 }
 
-/// The record of a row: position `(step · minibatches + minibatch) · rows + row`, drawn from the
+/// The record of a row: position `step · rows_per_step + first_row + row`, drawn from the
 /// groups or, where there are none, through the epoch's permutation.
 #[cube]
 pub(crate) fn record_of(visits: &Visits, row: u32) -> u32 {
     let (low, high) = (visits.state[STEP], visits.state[STEP + 1]);
-    let (low, high) = multiply_add(low, high, visits.minibatches, visits.minibatch);
-    let (low, high) = multiply_add(low, high, visits.rows, row);
+    let row = visits.first_row + row;
+    let (low, high) = multiply_add(low, high, visits.rows_per_step, row);
     #[comptime]
     match &visits.groups {
         ComptimeOption::Some(groups) => drawn(visits, groups, low, high),

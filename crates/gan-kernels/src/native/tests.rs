@@ -360,8 +360,8 @@ fn padding_between_rows_is_never_written() {
         native.gather_rows(GatherRows {
             records: &Records::new(k, Values::Floats(vec![1.0; 3 * k])),
             y: x.all_mut(),
-            minibatches_per_step: 1,
-            minibatch: 0,
+            rows_per_step: m,
+            first_row: 0,
             groups: None,
             dropout: None,
             state,

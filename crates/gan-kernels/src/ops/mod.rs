@@ -70,7 +70,7 @@ for_each_operation!(export);
 pub use fill_latent::Prior;
 pub use input_penalty::Penalty;
 pub use linear_bwd_data::Below;
-pub use linear_bwd_params::{Adam, Update};
+pub use linear_bwd_params::{Adam, HostColumns, Update};
 pub use logit_loss::Objective;
 
 use crate::Activation;

@@ -55,6 +55,7 @@ impl GameConfig {
                     on: PenaltyOn::Both,
                 }),
                 pack: 2,
+                microbatches: 1,
                 condition: Vec::new(),
                 condition_by: None,
             },

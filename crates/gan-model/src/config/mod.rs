@@ -261,6 +261,11 @@ pub struct RulesConfig {
     /// Records that D sees at once, as one (Lin et al. 2018).
     #[serde(default = "one::<usize>", skip_serializing_if = "is_one")]
     pub pack: usize,
+    /// Equal parts of each minibatch whose gradients are computed apart and then added in their
+    /// order. Processes that play together share them evenly, and give the same bits however many
+    /// they are: their number divides this one.
+    #[serde(default = "one::<usize>", skip_serializing_if = "is_one")]
+    pub microbatches: usize,
     /// Columns that are inputs of both players (Mirza and Osindero 2014): by name those of a table
     /// whose values are levels, and `label` of records that have a class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

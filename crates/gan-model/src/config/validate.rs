@@ -137,6 +137,10 @@ impl GameConfig {
         range("game.discriminator_weight", weight, ok, expected)?;
         let ok = rules.pack >= 1 && rules.minibatch.is_multiple_of(rules.pack);
         range("game.pack", rules.pack, ok, "a divisor of game.minibatch")?;
+        let parts = rules.microbatches;
+        let ok = parts >= 1 && (rules.minibatch / rules.pack).is_multiple_of(parts);
+        let expected = "a divisor of game.minibatch, in whole packs";
+        range("game.microbatches", parts, ok, expected)?;
         let ok = rules.pack.saturating_mul(cols) <= MOST;
         let expected = "at most 1,048,576 values in what D sees at once";
         range("game.pack", rules.pack, ok, expected)?;

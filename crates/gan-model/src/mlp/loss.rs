@@ -12,6 +12,14 @@ pub(crate) struct Loss {
     pub(crate) weight: f64,
 }
 
+impl Loss {
+    /// The same, `factor` times as large.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        let weight = self.weight * factor;
+        Self { weight, ..self }
+    }
+}
+
 impl<B: Backend> Mlp<B> {
     /// Runs the last layer, whose output is one logit a row, and the loss on it; leaves the
     /// gradient of every layer's pre-activation in the tape.

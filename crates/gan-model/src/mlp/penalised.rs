@@ -18,7 +18,7 @@
 
 use gan_kernels::{
     Backend, Below, Given, InputPenalty, LinearBwdParams, LinearTangent, LogitLoss, Matrix,
-    Monitor, Penalty, PlaceConditions, Real, Rows,
+    Penalty, PlaceConditions, Real, Rows,
 };
 
 use super::{Loss, Mlp, Pass, Tape};
@@ -73,33 +73,39 @@ pub(crate) struct PenalisedUpdate<'a, B: Backend> {
     pub(crate) loss_rows: usize,
     /// Index of the rates in the state.
     pub(crate) slot: usize,
-    pub(crate) monitors: &'a mut B::Monitors,
 }
 
 impl<B: Backend> PenalisedUpdate<'_, B> {
-    /// A step of every layer of `mlp` along the gradient of loss and penalty.
-    pub(crate) fn run(mut self, mlp: &mut Mlp<B>) {
-        self.output_and_slope(mlp);
+    /// Takes the gradient of loss and penalty to every layer of `mlp`.
+    pub(crate) fn prepare(&mut self, mlp: &Mlp<B>, monitors: &mut B::Monitors) {
+        self.output_and_slope(mlp, monitors);
         self.descend_from_output(mlp);
-        self.ascend_to_output(mlp);
+        self.ascend_to_output(mlp, monitors);
+    }
+
+    /// The operations that step the layers of `mlp`, once it is [prepared](Self::prepare).
+    pub(crate) fn updates<'a>(
+        &'a self,
+        mlp: &'a mut Mlp<B>,
+    ) -> impl Iterator<Item = LinearBwdParams<'a, B>> {
         let (rows, last) = (self.pass.rows.len(), mlp.layers.len() - 1);
-        for (index, layer) in mlp.layers.iter_mut().enumerate() {
-            let (g, held) = match index == last {
-                true => (&self.tangents.ones, mlp.held_bias.as_ref()),
-                false => (&self.tape.dz[index], None),
-            };
-            let bias_weights = Some(held.unwrap_or(&self.tape.dz[last]).rows(0, rows));
-            let (c, g) = (self.tangents.c[index].rows(0, rows), g.rows(0, rows));
-            let (optimizer, slot) = (mlp.optimizer, self.slot);
-            let update = layer.update(&self.pass, c, g, bias_weights, optimizer, slot);
-            let monitor = Some((&mut *self.monitors, Monitor::DiscriminatorGradient));
-            let backend = self.pass.backend;
-            backend.linear_bwd_params(LinearBwdParams { monitor, ..update });
-        }
+        let (optimizer, held_bias) = (mlp.optimizer, mlp.held_bias.as_ref());
+        mlp.layers
+            .iter_mut()
+            .enumerate()
+            .map(move |(index, layer)| {
+                let (g, held) = match index == last {
+                    true => (&self.tangents.ones, held_bias),
+                    false => (&self.tape.dz[index], None),
+                };
+                let bias_weights = Some(held.unwrap_or(&self.tape.dz[last]).rows(0, rows));
+                let (c, g) = (self.tangents.c[index].rows(0, rows), g.rows(0, rows));
+                layer.update(&self.pass, c, g, bias_weights, optimizer, self.slot)
+            })
     }
 
     /// D's output, and s: of rows that the loss is not of it stays zero.
-    fn output_and_slope(&mut self, mlp: &Mlp<B>) {
+    fn output_and_slope(&mut self, mlp: &Mlp<B>, monitors: &mut B::Monitors) {
         let (pass, rows) = (&self.pass, self.pass.rows.len());
         let last = mlp.layers.len() - 1;
         let (hidden, logits) = self.tape.y.split_at_mut(last);
@@ -110,7 +116,7 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
             objective: self.loss.objective,
             weight: self.loss.weight,
             dz: self.tape.dz[last].rows_mut(0, self.loss_rows),
-            monitors: &mut *self.monitors,
+            monitors,
             state: pass.state,
         });
     }
@@ -143,7 +149,7 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
     }
 
     /// c of every layer's input.
-    fn ascend_to_output(&mut self, mlp: &Mlp<B>) {
+    fn ascend_to_output(&mut self, mlp: &Mlp<B>, monitors: &mut B::Monitors) {
         let (pass, rows) = (&self.pass, self.pass.rows.len());
         let (tape, tangents) = (&*self.tape, &mut *self.tangents);
         let last = mlp.layers.len() - 1;
@@ -154,7 +160,7 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
             s,
             c: tangents.c[0].rows_mut(0, rows),
             penalty: tangents.penalty,
-            monitors: &mut *self.monitors,
+            monitors,
         });
         for (index, layer) in mlp.layers[..last].iter().enumerate() {
             let (c, above) = tangents.c.split_at_mut(index + 1);

@@ -89,7 +89,9 @@ impl Objective {
         self.trainer.step = 0;
         set_rates(&mut self.trainer, |_| 0.0);
         self.trainer.step();
-        let sums = backend.take_monitors(&mut self.trainer.monitors).unwrap();
+        let sums = backend
+            .take_monitors(&mut self.trainer.microbatches[0].monitors)
+            .unwrap();
         let terms = self.who.objective().iter();
         terms.map(|&monitor| sums[monitor]).sum()
     }

@@ -20,7 +20,7 @@ pub(super) struct Minibatches<B: Backend> {
     /// D's i-th pass has data in minibatch i, gathered over samples that are no longer needed, and
     /// samples in minibatch i + 1.
     x: Matrix<B>,
-    /// Rows of a minibatch: the paper's m.
+    /// Rows of a minibatch, or of the part of it that is played at once.
     m: usize,
     /// Records in a row of D's input.
     pack: usize,
@@ -60,7 +60,7 @@ pub(super) enum Over {
 impl<B: Backend> Minibatches<B> {
     /// Room for an iteration on records of `cols` values.
     pub(super) fn new(backend: &B, rules: &Rules, cols: usize) -> Self {
-        let (m, pack) = (rules.minibatch, rules.pack);
+        let (m, pack) = (rules.microbatch, rules.pack);
         let parts = rules.parts();
         Self {
             x: backend.matrix((rules.sample_minibatches() + 1) * m, cols),
@@ -72,11 +72,6 @@ impl<B: Backend> Minibatches<B> {
             }),
             packed_gradient: (pack > 1).then(|| backend.matrix(m / pack, cols * pack)),
         }
-    }
-
-    /// Values of a record.
-    pub(super) fn cols(&self) -> usize {
-        self.x.cols()
     }
 
     /// The data of D's pass `index`, to write.
@@ -135,7 +130,15 @@ impl<B: Backend> Minibatches<B> {
     }
 
     /// Makes D's input of the iteration's records.
-    pub(super) fn prepare(&mut self, backend: &B, state: &B::State, pass: DiscriminatorPass) {
+    ///
+    /// `microbatch` is the number of the part of the minibatch that this is.
+    pub(super) fn prepare(
+        &mut self,
+        backend: &B,
+        state: &B::State,
+        pass: DiscriminatorPass,
+        microbatch: usize,
+    ) {
         let (m, first) = (self.m, self.first_row(pass));
         let seen = self.data_and_samples(pass).len();
         let Some(Copied { packed, between }) = &mut self.copy else {
@@ -150,7 +153,7 @@ impl<B: Backend> Minibatches<B> {
                 a: self.x.rows(first, m),
                 b: self.x.rows(first + m, m),
                 y: between.all_mut(),
-                stream: Stream::new(Purpose::Interpolation, pass.index, 0),
+                stream: Stream::new(Purpose::Interpolation, pass.index, microbatch),
                 state,
             });
             backend.repack(Repack {

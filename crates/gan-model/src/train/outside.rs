@@ -2,11 +2,15 @@
 
 use gan_kernels::{Backend, BackendError, Matrix, MonitorSums, Real};
 
-use super::Trainer;
-use crate::checkpoint::{CONDITIONS, Checkpoint, CheckpointError, HEADS, Tensor, named, named_mut};
+use super::{Microbatch, Trainer};
+use crate::checkpoint::{
+    CONDITIONS, Checkpoint, CheckpointError, HEADS, Tensor, named, named_mut, shape,
+};
 use crate::conditions::Conditions;
+use crate::config::Player;
 use crate::metrics::Metrics;
 use crate::mlp::{Mlp, Pass, RunningMean};
+use crate::parallel::{Exchange, Order, merged};
 
 impl<B: Backend> Trainer<B> {
     /// Waits for the device.
@@ -14,6 +18,9 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If anything has failed on it so far.
     pub fn check(&self) -> Result<(), BackendError> {
+        if let Some(exchange) = &self.exchange {
+            exchange.check()?;
+        }
         self.backend.check()
     }
 
@@ -56,7 +63,8 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If the device failed.
     pub fn take_metrics(&mut self) -> Result<Metrics, BackendError> {
-        let sums = self.backend.take_monitors(&mut self.monitors)?;
+        self.tell(Order::Metrics);
+        let sums = merged(&self.all_sums()?);
         let records = self.step * self.schedule.records_per_step;
         let epoch = records as f64 / self.schedule.records as f64;
         let k = self.rules.discriminator_steps;
@@ -64,19 +72,83 @@ impl<B: Backend> Trainer<B> {
         Ok(Metrics::new(&sums, self.step, epoch, rates))
     }
 
-    /// Takes the sums of the reading that has begun, which a checkpoint does not hold: the next
-    /// reading lacks them until [`Trainer::give_back_sums`].
+    /// The sums of the reading that has begun, which a checkpoint does not hold, of each microbatch.
     ///
     /// # Errors
     /// If the device failed.
-    pub fn take_sums(&mut self) -> Result<MonitorSums, BackendError> {
-        self.backend.take_monitors(&mut self.monitors)
+    pub fn sums(&mut self) -> Result<Vec<MonitorSums>, BackendError> {
+        self.tell(Order::Sums);
+        let sums = self.all_sums()?;
+        self.give_back_sums(&sums);
+        Ok(sums)
     }
 
-    /// Gives back what [`Trainer::take_sums`] took, from this trainer or from one that made the
-    /// checkpoint that this one continues, before another iteration.
-    pub fn give_back_sums(&mut self, sums: MonitorSums) {
-        self.backend.give_back_monitors(&mut self.monitors, sums);
+    /// Goes on from [`Trainer::sums`] of the trainer that made the checkpoint that this one
+    /// continues, before another iteration; in every process that plays.
+    ///
+    /// # Panics
+    /// If they are of another number of microbatches.
+    pub fn give_back_sums(&mut self, sums: &[MonitorSums]) {
+        let microbatches = self.rules.microbatches;
+        assert_eq!(sums.len(), microbatches, "sums of microbatches");
+        let local = match &mut self.exchange {
+            Some(exchange) => exchange.take_back_sums(sums),
+            None => sums.to_vec(),
+        };
+        for (microbatch, sums) in self.microbatches.iter_mut().zip(local) {
+            let monitors = &mut microbatch.monitors;
+            self.backend.give_back_monitors(monitors, sums);
+        }
+    }
+
+    /// Takes the sums of every microbatch.
+    fn all_sums(&mut self) -> Result<Vec<MonitorSums>, BackendError> {
+        let take =
+            |microbatch: &mut Microbatch<B>| self.backend.take_monitors(&mut microbatch.monitors);
+        let local: Result<Vec<_>, _> = self.microbatches.iter_mut().map(take).collect();
+        match &mut self.exchange {
+            Some(exchange) => exchange.gather_sums(local?),
+            None => local,
+        }
+    }
+
+    /// Plays what process 0 plays, until its trainer is dropped.
+    ///
+    /// For the other processes of [`Trainer::parallel`].
+    ///
+    /// # Errors
+    /// If the device failed, or process 0 is gone.
+    pub fn follow(&mut self) -> Result<(), BackendError> {
+        loop {
+            let step = self.step;
+            let Some(exchange) = self.exchange.as_mut().filter(|exchange| !exchange.leads()) else {
+                return Ok(());
+            };
+            match exchange.hear(step)? {
+                Order::Step => self.play_iteration(),
+                Order::Metrics => drop(self.all_sums()?),
+                Order::Sums => {
+                    let sums = self.all_sums()?;
+                    self.give_back_sums(&sums);
+                }
+                Order::Checkpoint => drop(self.moments()?),
+                Order::End => return Ok(()),
+            }
+        }
+    }
+
+    /// True if this process plays, and false if it is to [follow](Trainer::follow).
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.exchange.as_ref().is_none_or(Exchange::leads)
+    }
+
+    /// Tells the other processes, if there are some, what comes next.
+    pub(super) fn tell(&mut self, order: Order) {
+        let step = self.step;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.tell(order, step);
+        }
     }
 
     /// Samples number `first .. first + count` of `seed`, row-major, without dropout.
@@ -145,13 +217,13 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If the device failed.
     pub fn discriminate(&mut self, records: &[f32]) -> Result<Vec<f32>, BackendError> {
-        let cols = self.minibatches.cols();
+        let pack = self.rules.pack;
+        let cols = self.discriminator.inputs() / pack;
         assert!(
             records.len().is_multiple_of(cols),
             "discriminate: no whole number of records"
         );
-        let pack = self.rules.pack;
-        let rows = 2 * self.rules.minibatch / pack;
+        let rows = 2 * self.rules.microbatch / pack;
         let mut x = self.backend.matrix(rows, cols * pack);
         let mut probabilities = Vec::with_capacity(records.len() / cols);
         for records in records.chunks(rows * cols) {
@@ -178,13 +250,16 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If the device failed.
     pub fn checkpoint(
-        &self,
+        &mut self,
         config: String,
         annotations: std::collections::BTreeMap<String, String>,
     ) -> Result<Checkpoint, BackendError> {
         assert!(self.phases_done == 0, "checkpoint: within an iteration");
+        self.tell(Order::Checkpoint);
+        let moments = self.moments()?;
         let matrices = self.matrices();
         let tensors = matrices.map(|(name, m)| Ok((name, Tensor::read(&self.backend, m)?)));
+        let tensors = tensors.chain(moments.into_iter().map(Ok));
         let mut annotations = annotations;
         annotations.extend(self.heads_text().map(|text| (HEADS.to_owned(), text)));
         let conditions = self.conditions_text();
@@ -203,7 +278,9 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If a tensor is missing, unknown or of another shape; nothing has changed then.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
-        checkpoint.check_all(self.matrices())?;
+        let shapes = self.matrices().map(|(name, matrix)| (name, shape(matrix)));
+        let moments = self.exchange.iter().flat_map(moment_shapes);
+        checkpoint.check_all(shapes.chain(moments))?;
         if checkpoint.annotations.get(HEADS) != self.heads_text().as_ref() {
             return Err(CheckpointError::Heads {
                 found: "heads of other columns".into(),
@@ -220,14 +297,46 @@ impl<B: Backend> Trainer<B> {
         for (name, matrix) in self.matrices_mut() {
             checkpoint.fetch(&backend, &name, matrix)?;
         }
+        if let Some(exchange) = &mut self.exchange {
+            for (player, mlp) in [
+                (Player::Generator, &self.generator),
+                (Player::Discriminator, &self.discriminator),
+            ] {
+                exchange.follow_parameters(&backend, player, mlp);
+            }
+            let moments: Vec<_> = exchange.moments().collect();
+            for moment in moments {
+                let values = moment_names(moment).map(|name| checkpoint.tensor(&name));
+                let values = values.into_iter().flatten().flatten();
+                let values: Vec<_> = values.map(|value| value as f32).collect();
+                exchange.restore_moment(moment, &values);
+            }
+        }
         self.step = checkpoint.step;
         self.phases_done = 0;
         self.seed = checkpoint.seed;
         self.state = backend.state(self.schedule.state(self.seed, self.step));
-        self.monitors = backend.monitors();
+        for microbatch in &mut self.microbatches {
+            microbatch.monitors = backend.monitors();
+        }
         // The record names the state and the monitors that were.
         self.forget_recording();
         Ok(())
+    }
+
+    /// The moments that are kept by the owners of columns, by their names in a checkpoint.
+    fn moments(&mut self) -> Result<Vec<(String, Tensor)>, BackendError> {
+        let Some(exchange) = &mut self.exchange else {
+            return Ok(Vec::new());
+        };
+        exchange.check()?;
+        let all: Vec<_> = exchange.moments().collect();
+        let gathered = all.into_iter().map(|moment| {
+            let tensors = exchange.gather_moment(moment)?;
+            Ok(moment_names(moment).into_iter().zip(tensors))
+        });
+        let gathered: Result<Vec<_>, BackendError> = gathered.collect();
+        Ok(gathered?.into_iter().flatten().collect())
     }
 
     /// The heads of mixed records, as a checkpoint has them.
@@ -265,6 +374,25 @@ impl<B: Backend> Trainer<B> {
             .chain(named_mut(&mut self.discriminator, "discriminator", ""))
             .chain(directions.enumerate().map(named_direction))
     }
+}
+
+/// The names of a moment of a layer's W and b.
+fn moment_names((player, layer, moment): (Player, usize, usize)) -> [String; 2] {
+    let player = match player {
+        Player::Generator => "generator",
+        Player::Discriminator => "discriminator",
+    };
+    ["w", "b"].map(|of| format!("{player}.{layer}.moment{moment}.{of}"))
+}
+
+/// The names and shapes of the moments that owners of columns keep.
+fn moment_shapes<B: Backend>(exchange: &Exchange<B>) -> impl Iterator<Item = (String, [usize; 2])> {
+    exchange.moments().flat_map(|moment| {
+        let (player, layer, _) = moment;
+        moment_names(moment)
+            .into_iter()
+            .zip(exchange.shapes(player, layer))
+    })
 }
 
 /// The name of the direction that limits the spectrum of a layer of D.

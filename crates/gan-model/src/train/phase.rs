@@ -94,13 +94,15 @@ impl<B: Backend> Trainer<B> {
     /// If the device failed.
     pub fn generator_gradient(&self) -> Result<[Vec<B::Elem>; 2], gan_kernels::BackendError> {
         // G has seen the last minibatch of samples.
-        let (m, minibatches) = (self.rules.minibatch, self.rules.sample_minibatches());
-        let samples = self.minibatches.samples_number(minibatches - 1);
-        let gradient = &self.generator_tape.dz[self.generator.layers.len() - 1];
-        Ok([
-            self.backend.read(samples)?,
-            self.backend.read(gradient.rows(0, m))?,
-        ])
+        let (m, minibatches) = (self.rules.microbatch, self.rules.sample_minibatches());
+        let mut found = [Vec::new(), Vec::new()];
+        for microbatch in &self.microbatches {
+            let samples = microbatch.minibatches.samples_number(minibatches - 1);
+            let gradient = &microbatch.generator_tape.dz[self.generator.layers.len() - 1];
+            found[0].extend(self.backend.read(samples)?);
+            found[1].extend(self.backend.read(gradient.rows(0, m))?);
+        }
+        Ok(found)
     }
 }
 
@@ -153,8 +155,8 @@ mod tests {
                 assert_eq!(parts.steps_done(), iteration + 1);
                 assert!(!parts.is_within_iteration());
             }
-            assert_eq!(snapshot(&whole), snapshot(&parts));
-            assert_eq!(whole.take_sums().unwrap(), parts.take_sums().unwrap());
+            assert_eq!(snapshot(&mut whole), snapshot(&mut parts));
+            assert_eq!(whole.sums().unwrap(), parts.sums().unwrap());
         }
     }
 
@@ -163,7 +165,7 @@ mod tests {
     fn a_checkpoint_within_an_iteration_is_refused() {
         let mut trainer = trainer::<f32>(&test_game(), 1);
         trainer.step_phase();
-        snapshot(&trainer);
+        snapshot(&mut trainer);
     }
 
     #[test]

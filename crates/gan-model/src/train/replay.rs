@@ -12,15 +12,21 @@ impl<B: Backend> Trainer<B> {
     /// anything but what the device keeps: the numbers that change from one iteration to the next
     /// are in the state there.
     pub(super) fn record_or_replay(&mut self, iteration: impl Fn(&mut Self)) {
+        let is_read = self.exchange.is_some();
         let (backend, mut recording) = (self.backend.clone(), std::mem::take(&mut self.recording));
         backend.upload_rates(&mut self.state, &self.schedule, self.step);
-        backend.repeat(&mut recording, || {
+        let mut whole = || {
             iteration(self);
             self.backend.advance(Advance {
                 state: &mut self.state,
                 schedule: &self.schedule,
             });
-        });
+        };
+        // Gradients that are summed over microbatches are read back.
+        match is_read {
+            true => whole(),
+            false => backend.repeat(&mut recording, whole),
+        }
         self.recording = recording;
         self.step += 1;
     }

@@ -6,8 +6,10 @@ use gan_kernels::{
     Update,
 };
 
-use super::Trainer;
+use sha2::{Digest, Sha256};
+
 use super::minibatch::Minibatches;
+use super::{Microbatch, Trainer};
 use crate::conditions::{Conditions, GameConditions};
 use crate::config::{
     ConfigError, GameConfig, Gamma, GeneratorObjective, LossConfig, OptimizerConfig, OutputBias,
@@ -15,7 +17,8 @@ use crate::config::{
 };
 use crate::data::TrainingData;
 use crate::heads::OutputHeads;
-use crate::mlp::{Loss, Mlp, RunningMean, SpectralLimit, Tangents, Tape};
+use crate::mlp::{Loss, Mlp, Optimizer, RunningMean, SpectralLimit, Tangents, Tape};
+use crate::parallel::{Communicator, Exchange, Link, ParallelError};
 use crate::penalty::auto_gamma;
 use crate::sample::Sampling;
 
@@ -31,6 +34,44 @@ impl<B: Backend> Trainer<B> {
         seed: u64,
         data: TrainingData,
     ) -> Result<Self, ConfigError> {
+        Self::with_link(backend, config, seed, data, Link::alone())
+    }
+
+    /// The same in one of several processes that play together: process 0 plays, and the others
+    /// [follow](Trainer::follow) it.
+    ///
+    /// Each starts from the same arguments, and plays `game.microbatches` over the number of processes
+    /// of every minibatch. The bits are those of one process.
+    ///
+    /// # Errors
+    /// If the game cannot be played as by [`Trainer::new`], the microbatches cannot be shared evenly,
+    /// or another process has other arguments or is gone.
+    pub fn parallel(
+        backend: B,
+        config: &GameConfig,
+        seed: u64,
+        data: TrainingData,
+        communicator: Box<dyn Communicator>,
+    ) -> Result<Self, ParallelError> {
+        let mut link = Link::new(communicator)?;
+        link.agree([
+            ("version of the program", hash(env!("CARGO_PKG_VERSION"))),
+            ("kind of device", hash(kind(&backend.description()))),
+            ("configuration", hash(format!("{config:?}"))),
+            ("seed", seed),
+            ("data set", sketch(&data.records)),
+        ])?;
+        ParallelError::check(link.size(), config.game.microbatches)?;
+        Ok(Self::with_link(backend, config, seed, data, link)?)
+    }
+
+    fn with_link(
+        backend: B,
+        config: &GameConfig,
+        seed: u64,
+        data: TrainingData,
+        link: Link,
+    ) -> Result<Self, ConfigError> {
         let cols = data.records.cols();
         config.validate(cols)?;
         data.validate(config)?;
@@ -39,17 +80,21 @@ impl<B: Backend> Trainer<B> {
             .map(|own| own.unwrap_or(config.optimizer));
         let schedule = schedule(rules, [d, g], data.records.rows());
 
-        let (m, samples) = (rules.minibatch, rules.sample_minibatches());
+        let summed = rules.microbatches > 1;
         let conditions = (!data.given.is_empty()).then(|| {
-            let input = [samples * m, config.generator.latent];
             let by = config.game.condition_by.unwrap_or_default();
-            GameConditions::new(&backend, &data.records, &data.given, by, input)
+            GameConditions::new(&backend, &data.records, &data.given, by)
         });
         let conditions = conditions.transpose()?;
         let of_records = conditions.as_ref().map(|c| c.of_records.clone());
         let given = of_records.as_ref().map_or(0, Conditions::width);
         let layers = config.generator.layer_specs(cols, given, seed);
-        let mut generator = Mlp::new(&backend, layers, g.optimizer());
+        // Of gradients that are summed over microbatches the exchange keeps the moments.
+        let of_mlp = |optimizer: OptimizerConfig| match summed {
+            true => Optimizer::NONE,
+            false => optimizer.optimizer(),
+        };
+        let mut generator = Mlp::new(&backend, layers, of_mlp(g));
         if config.generator.output_bias == OutputBias::Marginals {
             start_from_mean(&backend, &mut generator, config, &data);
         }
@@ -59,8 +104,8 @@ impl<B: Backend> Trainer<B> {
         let average = average.map(|decay| RunningMean::new(&backend, &generator, decay));
 
         let layers = config.discriminator_specs(cols, seed);
-        let mut discriminator = Mlp::new(&backend, layers, d.optimizer());
-        let rows = rules.parts() * m / rules.pack;
+        let mut discriminator = Mlp::new(&backend, layers, of_mlp(d));
+        let rows = rules.discriminator_rows();
         if !rules.discriminator_loss.objective.sees_level() {
             discriminator.hold_last_bias(&backend, rows);
         }
@@ -68,18 +113,38 @@ impl<B: Backend> Trainer<B> {
             let address = |layer| direction_address(seed, layer);
             SpectralLimit::new(&backend, &discriminator, limit, address)
         });
-        let given = || {
+        let in_packs = || {
             let conditions = conditions.as_ref()?;
             Some(conditions.in_packs(&backend, rules.pack, cols))
         };
-        let tangents = |penalty| Tangents::new(&backend, &discriminator, rows, penalty, given());
-        let tape = Tape::new(&backend, &generator, samples * m, m);
+        let tangents = |penalty: Penalty| {
+            let share = penalty.scaled(rules.share());
+            Tangents::new(&backend, &discriminator, rows, share, in_packs())
+        };
+        let exchange = summed.then(|| {
+            let players = [(&generator, g), (&discriminator, d)];
+            let players = players.map(|(mlp, config)| (mlp, config.optimizer()));
+            Exchange::new(&backend, link, rules.microbatches, players)
+        });
+        let local = exchange.as_ref().map_or(0..1, Exchange::local);
+        let microbatch = |number| {
+            let (samples, latent) = (rules.samples(), config.generator.latent);
+            let tape = Tape::new(&backend, &generator, samples, rules.microbatch);
+            Microbatch {
+                number,
+                z: backend.matrix(samples, latent),
+                given: (given > 0).then(|| backend.matrix(samples, latent + given)),
+                minibatches: Minibatches::new(&backend, &rules, cols),
+                // G's samples go into what D sees; heads make them of G's output.
+                generator_tape: match &heads {
+                    None => tape.without_output(),
+                    Some(_) => tape,
+                },
+                monitors: backend.monitors(),
+            }
+        };
         Ok(Self {
-            // G's samples go into what D sees; heads make them of G's output.
-            generator_tape: match &heads {
-                None => tape.without_output(),
-                Some(_) => tape,
-            },
+            microbatches: local.map(microbatch).collect(),
             discriminator_tape: Tape::new(&backend, &discriminator, rows, rows),
             tangents: rules.penalty.map(tangents),
             sampling: {
@@ -92,7 +157,6 @@ impl<B: Backend> Trainer<B> {
             average,
             discriminator,
             spectral_limit: limit,
-            minibatches: Minibatches::new(&backend, &rules, cols),
             rules,
             moves: Moves::Both,
             state: backend.state(schedule.state(seed, 0)),
@@ -100,13 +164,39 @@ impl<B: Backend> Trainer<B> {
             step: 0,
             phases_done: 0,
             seed,
-            monitors: backend.monitors(),
-            z: backend.matrix(samples * m, config.generator.latent),
+            exchange,
             data: backend.resident(data.records),
             recording: B::Recording::default(),
             backend,
         })
     }
+}
+
+/// A device as far as bits depend on it: threads do not matter.
+fn kind(description: &str) -> String {
+    let parts = description.split(", ").filter(|part| !part.contains(" thread"));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// The first bytes of a text's SHA-256.
+fn hash(text: impl AsRef<[u8]>) -> u64 {
+    let digest = Sha256::digest(text);
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |hash, &byte| hash << 8 | u64::from(byte))
+}
+
+/// A hash of how many records there are, and of some of them.
+fn sketch(records: &Records) -> u64 {
+    const ROWS: usize = 64;
+    let mut bytes = format!("{} {}", records.rows(), records.cols()).into_bytes();
+    let mut row = vec![0.0_f32; records.cols()];
+    for index in (0..records.rows()).step_by(records.rows().div_ceil(ROWS).max(1)) {
+        records.copy_row(index, &mut row);
+        bytes.extend(row.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    hash(bytes)
 }
 
 /// Address of the direction that power iteration starts from in a layer of D.
@@ -127,8 +217,10 @@ pub(super) struct Rules {
     pub(super) updates: Updates,
     /// The paper's k.
     pub(super) discriminator_steps: usize,
-    /// The paper's m.
-    pub(super) minibatch: usize,
+    /// Records, and samples, of a microbatch: the paper's m, if there is one.
+    pub(super) microbatch: usize,
+    /// Microbatches of a minibatch.
+    pub(super) microbatches: usize,
     pub(super) discriminator_loss: Loss,
     pub(super) generator_loss: Loss,
     pub(super) prior: Prior,
@@ -140,11 +232,13 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn new(config: &GameConfig, records: &Records) -> Self {
+        let microbatches = config.game.microbatches;
         let [discriminator_loss, generator_loss] = losses(config);
         Self {
             updates: config.game.updates,
             discriminator_steps: config.game.discriminator_steps,
-            minibatch: config.game.minibatch,
+            microbatch: config.game.minibatch / microbatches,
+            microbatches,
             discriminator_loss,
             generator_loss,
             prior: config.generator.prior,
@@ -162,6 +256,31 @@ impl Rules {
     /// points between them.
     pub(super) fn parts(self) -> usize {
         self.penalty.map_or(2, Penalty::parts)
+    }
+
+    /// The share of a microbatch's mean in that of the minibatch.
+    pub(super) fn share(self) -> f64 {
+        1.0 / self.microbatches as f64
+    }
+
+    /// Rows of data that one iteration takes.
+    pub(super) fn rows_per_step(self) -> usize {
+        self.data_minibatches() * self.microbatches * self.microbatch
+    }
+
+    /// The first row of microbatch `number` of a minibatch among those of an iteration.
+    pub(super) fn row_of_step(self, minibatch: usize, number: usize) -> usize {
+        (minibatch * self.microbatches + number) * self.microbatch
+    }
+
+    /// Samples of a microbatch that G makes in one iteration.
+    pub(super) fn samples(self) -> usize {
+        self.sample_minibatches() * self.microbatch
+    }
+
+    /// Rows of D's largest pass over a microbatch.
+    pub(super) fn discriminator_rows(self) -> usize {
+        self.parts() * self.microbatch / self.pack
     }
 
     /// Minibatches of samples that G makes in one iteration.
@@ -258,7 +377,7 @@ fn schedule(rules: Rules, [d, g]: [OptimizerConfig; 2], records: usize) -> Sched
             .map(|i| slot(d, k, i))
             .chain([slot(g, 1, 0)])
             .collect(),
-        records_per_step: (rules.data_minibatches() * rules.minibatch) as u64,
+        records_per_step: rules.rows_per_step() as u64,
         records: records as u64,
     }
 }

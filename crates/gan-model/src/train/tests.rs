@@ -278,7 +278,7 @@ fn heads_decide_levels_by_their_shares_and_samples_by_their_number() {
 fn samples_have_the_conditions_that_they_are_given() {
     for config in [mixed_given(), given()] {
         let mut trainer = trained::<f32>(&config, 3);
-        let mut sampler = sampler(&config, &trainer);
+        let mut sampler = sampler(&config, &mut trainer);
         let conditions = sampler.conditions().unwrap().clone();
         assert_eq!(trainer.conditions(), Some(&conditions));
         let samples = sampler.sample(9, 0, 600).unwrap();
@@ -335,15 +335,17 @@ fn samples_have_the_conditions_that_they_are_given() {
 fn a_minibatch_of_samples_has_the_conditions_of_the_records_it_is_compared_with() {
     for config in [given(), mixed_given()] {
         let mut trainer = trained::<f32>(&config, 5);
-        trainer.sample_latents();
+        trainer.sample_latents(0);
         let minibatch = config.game.minibatch;
         for pass in 0..trainer.rules.data_minibatches() {
-            trainer.sample_data(pass);
+            trainer.sample_data(0, pass);
             let of = DiscriminatorPass {
                 index: pass,
                 over: Over::DataAndSamples,
             };
-            let rows = trainer.minibatches.input(of, 0..2 * minibatch);
+            let rows = trainer.microbatches[0]
+                .minibatches
+                .input(of, 0..2 * minibatch);
             let rows = trainer.backend.read(rows).unwrap();
             let (data, samples) = rows.split_at(5 * minibatch);
             let given = data_of(&config).given;
@@ -386,8 +388,8 @@ fn conditions_that_do_not_fit_are_errors() {
         );
     }
     // What a checkpoint says of them is checked.
-    let trainer = trained::<f32>(&given(), 1);
-    let good = snapshot(&trainer);
+    let mut trainer = trained::<f32>(&given(), 1);
+    let good = snapshot(&mut trainer);
     for text in ["", "{}", "{\"columns\":[],\"levels\":[],\"counts\":[]}"] {
         let mut damaged = good.clone();
         damaged.annotations.insert("conditions".into(), text.into());
@@ -434,13 +436,13 @@ fn trained<T: Real>(config: &GameConfig, steps: usize) -> Trainer<Native<T>> {
     trainer
 }
 
-pub(super) fn snapshot<T: Real>(trainer: &Trainer<Native<T>>) -> Checkpoint {
+pub(super) fn snapshot<T: Real>(trainer: &mut Trainer<Native<T>>) -> Checkpoint {
     trainer
         .checkpoint("seed = 11".into(), Default::default())
         .unwrap()
 }
 
-fn sampler<T: Real>(config: &GameConfig, trainer: &Trainer<Native<T>>) -> Sampler<Native<T>> {
+fn sampler<T: Real>(config: &GameConfig, trainer: &mut Trainer<Native<T>>) -> Sampler<Native<T>> {
     let backend = Native::new(Some(2)).unwrap();
     Sampler::new(backend, &config.generator, &snapshot(trainer)).unwrap()
 }
@@ -497,28 +499,31 @@ fn close(found: f64, expected: f64, tolerance: f64) {
 fn samples_come_from_the_running_mean_of_the_parameters() {
     let config = modern();
     let mut trainer = trainer::<f64>(&config, 1);
-    let mut mean = snapshot(&trainer).tensor("generator.0.w").unwrap();
+    let mut mean = snapshot(&mut trainer).tensor("generator.0.w").unwrap();
     for _ in 0..6 {
         trainer.step();
-        let now = snapshot(&trainer).tensor("generator.0.w").unwrap();
+        let now = snapshot(&mut trainer).tensor("generator.0.w").unwrap();
         let parts = mean.iter_mut().zip(now);
         parts.for_each(|(mean, now)| *mean += 0.3 * (now - *mean));
     }
-    let checkpoint = snapshot(&trainer);
+    let checkpoint = snapshot(&mut trainer);
     let kept = checkpoint.tensor("generator.0.average.w").unwrap();
     assert!(kept.iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-14));
     assert_ne!(checkpoint.tensor("generator.0.w").unwrap(), kept);
 
-    let averaged = sampler(&config, &trainer).sample(5, 0, 4).unwrap();
+    let averaged = sampler(&config, &mut trainer).sample(5, 0, 4).unwrap();
     assert_eq!(trainer.sample(5, 0, 4).unwrap(), averaged);
     let raw = changed(config, |c| c.generator.average = None);
-    assert_ne!(sampler(&raw, &trainer).sample(5, 0, 4).unwrap(), averaged);
+    assert_ne!(
+        sampler(&raw, &mut trainer).sample(5, 0, 4).unwrap(),
+        averaged
+    );
 }
 
 #[test]
 fn spectral_norms_of_the_discriminator_stay_within_their_limit() {
     let config = changed(between(), |c| c.discriminator.optimizer = Some(adam(0.02)));
-    let checkpoint = snapshot(&trained::<f64>(&config, 60));
+    let checkpoint = snapshot(&mut trained::<f64>(&config, 60));
     for (index, [rows, cols]) in [[5, 8], [8, 6], [6, 1]].into_iter().enumerate() {
         let name = format!("discriminator.{index}.w");
         let sigma = largest_singular_value(&checkpoint.tensor(&name).unwrap(), rows, cols);
@@ -561,10 +566,10 @@ fn last_bias_stays_where_the_loss_does_not_see_the_level() {
                 c.game.penalty = penalty;
             });
             let mut trainer = trainer::<f32>(&config, 1);
-            let bias = |trainer: &_| snapshot(trainer).tensor("discriminator.2.b").unwrap()[0];
-            let before = bias(&trainer);
+            let bias = |trainer: &mut _| snapshot(trainer).tensor("discriminator.2.b").unwrap()[0];
+            let before = bias(&mut trainer);
             (0..5).for_each(|_| trainer.step());
-            assert_eq!(bias(&trainer) != before, moves, "{loss:?}, {penalty:?}");
+            assert_eq!(bias(&mut trainer) != before, moves, "{loss:?}, {penalty:?}");
         }
     }
 }
@@ -637,15 +642,15 @@ fn discriminator_of_fixed_generator_converges_to_optimum_on_two_points() {
 #[test]
 fn generator_step_leaves_discriminator_bits_unchanged() {
     let mut trainer = trainer::<f32>(&game(), 1);
-    trainer.sample_latents();
-    trainer.sample_data(0);
-    let pass = trainer.run_discriminator(0, Over::Update);
-    let before = snapshot(&trainer);
-    trainer.ascend_discriminator(pass);
-    let between = snapshot(&trainer);
-    let pass = trainer.run_discriminator(1, Over::Samples);
-    trainer.descend_generator(pass);
-    let after = snapshot(&trainer);
+    trainer.sample_latents(0);
+    trainer.sample_data(0, 0);
+    let pass = trainer.run_discriminator(0, 0, Over::Update);
+    let before = snapshot(&mut trainer);
+    trainer.ascend_discriminator(0, pass);
+    let between = snapshot(&mut trainer);
+    let pass = trainer.run_discriminator(0, 1, Over::Samples);
+    trainer.descend_generator(0, pass);
+    let after = snapshot(&mut trainer);
     assert!(before.same_tensors(&between, "generator"));
     assert!(!before.same_tensors(&between, "discriminator"));
     assert!(between.same_tensors(&after, "discriminator"));
@@ -660,17 +665,17 @@ fn players_that_do_not_move_keep_their_bits_and_moments() {
             (Moves::Discriminator, "generator", "discriminator"),
             (Moves::Generator, "discriminator", "generator"),
         ] {
-            let before = snapshot(&trainer);
+            let before = snapshot(&mut trainer);
             trainer.set_moves(moves);
             (0..2).for_each(|_| trainer.step());
-            let after = snapshot(&trainer);
+            let after = snapshot(&mut trainer);
             assert!(before.same_tensors(&after, stays), "{moves:?}");
             assert!(!before.same_tensors(&after, goes), "{moves:?}");
         }
         trainer.set_moves(Moves::Both);
-        let before = snapshot(&trainer);
+        let before = snapshot(&mut trainer);
         trainer.step();
-        let after = snapshot(&trainer);
+        let after = snapshot(&mut trainer);
         assert!(!before.same_tensors(&after, "generator"));
         assert!(!before.same_tensors(&after, "discriminator"));
     }
@@ -683,11 +688,11 @@ fn resume_at_step_7_equals_uninterrupted_run() {
         (0..7).for_each(|_| whole.step());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("step.safetensors");
-        snapshot(&whole).save(&path).unwrap();
+        snapshot(&mut whole).save(&path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
-        assert_eq!(snapshot(&whole).to_bytes(&path).unwrap(), bytes);
+        assert_eq!(snapshot(&mut whole).to_bytes(&path).unwrap(), bytes);
         let held = Checkpoint::from_bytes(&bytes, &path).unwrap();
-        assert_eq!(held, snapshot(&whole));
+        assert_eq!(held, snapshot(&mut whole));
         assert!(Checkpoint::from_bytes(&bytes[..bytes.len() - 1], &path).is_err());
         let mut resumed = trainer::<f32>(&config, 1);
         resumed.restore(&Checkpoint::load(&path).unwrap()).unwrap();
@@ -695,7 +700,7 @@ fn resume_at_step_7_equals_uninterrupted_run() {
             whole.step();
             resumed.step();
         }
-        assert_eq!(snapshot(&whole), snapshot(&resumed));
+        assert_eq!(snapshot(&mut whole), snapshot(&mut resumed));
         let samples = whole.sample(5, 0, 3).unwrap();
         assert_eq!(samples, resumed.sample(5, 0, 3).unwrap());
     }
@@ -714,7 +719,7 @@ fn step_gives_the_same_bits_for_any_number_of_threads() {
         let mut trainer = trainer::<f32>(&config, threads);
         (0..4).for_each(|_| trainer.step());
         let value = trainer.take_metrics().unwrap().value;
-        (snapshot(&trainer), value.to_bits())
+        (snapshot(&mut trainer), value.to_bits())
     };
     let one = run(1);
     assert_eq!(one, run(2));
@@ -727,7 +732,7 @@ fn samples_do_not_depend_on_how_many_are_drawn() {
     let all = trainer.sample(9, 0, 600).unwrap();
     assert_eq!(trainer.sample(9, 0, 10).unwrap(), all[..50]);
     assert_eq!(trainer.sample(9, 590, 10).unwrap(), all[590 * 5..]);
-    let sampled = sampler(&game(), &trainer).sample(9, 0, 600).unwrap();
+    let sampled = sampler(&game(), &mut trainer).sample(9, 0, 600).unwrap();
     assert_eq!(sampled, all);
 }
 
@@ -737,7 +742,7 @@ fn samples_are_generated_from_the_latents_of_their_seed() {
     for prior in [Uniform, Normal, Spherical] {
         let config = changed(game(), |c| c.generator.prior = prior);
         let mut trainer = trained::<f32>(&config, 1);
-        let mut sampler = sampler(&config, &trainer);
+        let mut sampler = sampler(&config, &mut trainer);
         // More than one chunk, and from the middle of one on.
         let samples = sampler.sample(9, 5, 301).unwrap();
         let latents = sampler.latents(9, 5, 301).unwrap();
@@ -764,7 +769,7 @@ fn non_finite_objective_is_named_by_its_first_step() {
     let mut trainer = trained::<f32>(&config, 3);
     let first = trainer.take_metrics().unwrap().first_non_finite.unwrap();
     assert!((1..=2).contains(&first), "{first}");
-    assert!(!snapshot(&trainer).is_finite());
+    assert!(!snapshot(&mut trainer).is_finite());
 }
 
 #[test]

@@ -146,7 +146,7 @@ pub(super) fn play(
         rehearsal.step();
         progress.tick(step);
     }
-    alone.begin_as(&rehearsal)?;
+    alone.begin_as(&mut rehearsal)?;
     let mut game = Game {
         trainer: alone,
         played: Played {
@@ -164,8 +164,8 @@ pub(super) fn play(
     game.stage(0, Moves::Discriminator, total / 20)?;
     game.stage(1, Moves::Discriminator, total / 20)?;
     game.stage(2, Moves::Generator, total / 60)?;
-    let alone = std::mem::replace(&mut game.trainer, both);
-    game.trainer.take_over(&alone)?;
+    let mut alone = std::mem::replace(&mut game.trainer, both);
+    game.trainer.take_over(&mut alone)?;
     game.stage(3, Moves::Both, total)?;
     Ok(game.played)
 }

@@ -224,7 +224,7 @@ impl<'a> Sweep<'a> {
         let is_cpu = match args.device.device {
             DeviceChoice::Cpu => true,
             DeviceChoice::Auto => !cfg!(feature = "gpu"),
-            DeviceChoice::Gpu { .. } => false,
+            DeviceChoice::Gpu { .. } | DeviceChoice::LocalGpu { .. } => false,
         };
         let jobs = args.jobs.unwrap_or(if is_cpu { threads } else { 1 });
         let mut devices = match args.devices.is_empty() {

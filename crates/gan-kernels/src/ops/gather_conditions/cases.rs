@@ -62,8 +62,8 @@ const fn case(
 
 /// Values of a record between two that are given.
 const APART: usize = 3;
-/// Minibatches of an iteration, and the rows of each: more rows than these are of the next one.
-const MINIBATCHES: [usize; 2] = [3, 2];
+/// Rows of an iteration, and the first that a case takes: more rows than these are of the next one.
+const ROWS_OF_STEP: [usize; 2] = [6, 1];
 
 impl Call {
     fn cols(&self) -> usize {
@@ -133,14 +133,14 @@ struct Gather<B: Backend> {
 
 impl<B: Backend> Operands<B> for Gather<B> {
     fn run(&mut self, backend: &B) -> Result<(), BackendError> {
-        let [minibatches_per_step, minibatch] = MINIBATCHES;
+        let [rows_per_step, first_row] = ROWS_OF_STEP;
         backend.gather_conditions(GatherConditions {
             records: &self.resident,
             given: &self.given,
             z: self.z.rows(),
             y: self.y.rows_mut(),
-            minibatches_per_step,
-            minibatch,
+            rows_per_step,
+            first_row,
             groups: self.groups.as_ref(),
             state: &self.state,
         });
@@ -158,7 +158,7 @@ impl<B: Backend> Operands<B> for Gather<B> {
             &self.records,
             &call.places(),
             z,
-            MINIBATCHES,
+            ROWS_OF_STEP,
             groups.as_ref(),
             &call.state(),
         );

@@ -16,8 +16,8 @@ const UNITS: usize = 64;
 pub(crate) fn run(cube: &Cube, op: GatherConditions<'_, Cube>) {
     let records = op.records;
     let (m, _) = op.check(records.rows, records.cols);
-    let minibatch = [op.minibatches_per_step, 0, op.minibatch];
-    let visits = visits(op.state, records.rows, minibatch, op.groups);
+    let rows = [op.rows_per_step, op.first_row];
+    let visits = visits(op.state, records.rows, rows, op.groups);
     launch!(gather_conditions(
         buffer(&records.data, records.words), buffer(&records.maps, records.map_words),
         elements(op.given.layout.all()), elements(op.z), elements(op.y.as_rows()), visits,

@@ -13,8 +13,8 @@ use crate::{Backend, Given, RowGroups, Rows, RowsMut};
 /// the record that [`GatherRows`](crate::GatherRows) copies into the same row of the iteration's
 /// minibatches.
 ///
-/// Row r of Y belongs to position `step · minibatches_per_step · minibatch + r`; the rows beyond the
-/// iteration's minibatches have the conditions of those that come next.
+/// Row r of Y belongs to position `step · rows_per_step + first_row + r`; the rows beyond those of
+/// the iteration have the conditions of those that come next.
 /// So a minibatch of samples has the conditions of the minibatch of data that it is compared with.
 ///
 /// # Panics
@@ -33,10 +33,10 @@ pub struct GatherConditions<'a, B: Backend> {
     pub z: Rows<'a, B>,
     /// Y, m × (n + c), overwritten.
     pub y: RowsMut<'a, B>,
-    /// Minibatches that one iteration takes.
-    pub minibatches_per_step: usize,
-    /// Rows of a minibatch.
-    pub minibatch: usize,
+    /// Rows of records that one iteration takes.
+    pub rows_per_step: usize,
+    /// Row of the iteration that the first row of Y belongs to.
+    pub first_row: usize,
     /// The groups that records are drawn from; without them they are visited in turn.
     pub groups: Option<&'a RowGroups<B>>,
     /// Gives seed and step.
@@ -52,10 +52,9 @@ impl<B: Backend> GatherConditions<'_, B> {
         check_shape("gather_conditions", "y", self.y.shape(), (m, cols));
         self.given.check("gather_conditions", record_cols);
         assert!(records > 0, "gather_conditions: no records");
-        let (per_step, rows) = (self.minibatches_per_step, self.minibatch);
         assert!(
-            per_step > 0 && rows > 0,
-            "gather_conditions: {per_step} minibatches of {rows} rows"
+            self.rows_per_step > 0,
+            "gather_conditions: no rows in a step"
         );
         if let Some(groups) = self.groups {
             groups.check("gather_conditions", records);

@@ -9,13 +9,13 @@ pub(crate) fn gather_conditions(
     records: &Table,
     places: &[usize],
     z: &Table,
-    [minibatches, minibatch]: [usize; 2],
+    [per_step, first]: [usize; 2],
     grouped: Option<&Grouped>,
     state: &StepState,
 ) -> Table {
     let mut y = Table::zeros(z.rows, z.cols + places.len());
     for i in 0..z.rows {
-        let position = state.step as usize * minibatches * minibatch + i;
+        let position = state.step as usize * per_step + first + i;
         let record = record_at(position as u64, records.rows, grouped, state.seed);
         for j in 0..z.cols {
             y[(i, j)] = z[(i, j)];

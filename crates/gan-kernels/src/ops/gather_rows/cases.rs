@@ -29,9 +29,6 @@ pub(crate) const CASES: &[Case] = &[
 
 pub(crate) const TOLERANCE: Tolerance = Tolerance::ELEMENTWISE;
 
-/// Minibatches of an iteration, and which of them a case takes.
-const MINIBATCHES: [usize; 2] = [3, 1];
-
 /// m of N records of n values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Call {
@@ -94,6 +91,11 @@ const fn call(
 }
 
 impl Call {
+    /// Rows of an iteration, more than twice those of the case, and the first of these.
+    fn rows_of_step(&self) -> [usize; 2] {
+        [2 * self.rows + 5, self.rows + 2]
+    }
+
     fn state(&self) -> StepState {
         StepState {
             step: self.step,
@@ -146,12 +148,12 @@ struct Gather<B: Backend> {
 
 impl<B: Backend> Operands<B> for Gather<B> {
     fn run(&mut self, backend: &B) -> Result<(), BackendError> {
-        let [minibatches_per_step, minibatch] = MINIBATCHES;
+        let [rows_per_step, first_row] = self.call.rows_of_step();
         backend.gather_rows(GatherRows {
             records: &self.resident,
             y: self.y.rows_mut(),
-            minibatches_per_step,
-            minibatch,
+            rows_per_step,
+            first_row,
             groups: self.groups.as_ref(),
             dropout: self.call.dropout,
             state: &self.state,
@@ -167,8 +169,8 @@ impl<B: Backend> Operands<B> for Gather<B> {
         let Call { rows, dropout, .. } = self.call;
         let state = self.call.state();
         let groups = in_groups(self.call.records, self.call.groups);
-        let groups = groups.as_ref();
-        let y = gather_rows(&self.records, rows, MINIBATCHES, groups, dropout, &state);
+        let (groups, of_step) = (groups.as_ref(), self.call.rows_of_step());
+        let y = gather_rows(&self.records, rows, of_step, groups, dropout, &state);
         let expected = |row, col| Expected::new(y[(row, col)], y[(row, col)].abs() + 1.0);
         vec![found[0].compare(rounding, expected)]
     }

@@ -18,8 +18,8 @@ pub(crate) fn run(cube: &Cube, op: GatherRows<'_, Cube>) {
     let records = op.records;
     op.check(records.rows, records.cols);
     let (m, _) = op.y.shape();
-    let minibatch = [op.minibatches_per_step, op.minibatch, m];
-    let visits = visits(op.state, records.rows, minibatch, op.groups);
+    let rows = [op.rows_per_step, op.first_row];
+    let visits = visits(op.state, records.rows, rows, op.groups);
     launch!(gather_rows(
         buffer(&records.data, records.words), buffer(&records.maps, records.map_words),
         vectors(op.y.as_rows()), visits, mask(op.dropout, records.cols, op.state), records.format

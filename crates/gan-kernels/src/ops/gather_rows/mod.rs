@@ -11,24 +11,23 @@ use crate::{Backend, RowGroups, RowsMut};
 
 /// `Y = dropout(records[π(position + row)])`: rows of the resident data set in shuffled order.
 ///
-/// Positions run on through the epochs: row r of this minibatch is record `p mod N` of epoch
-/// `p / N`, with `p = (step · minibatches_per_step + minibatch) · m + r`, each epoch under a
-/// permutation of its own.
+/// Positions run on through the epochs: row r of Y is record `p mod N` of epoch `p / N`, with
+/// `p = step · rows_per_step + first_row + r`, each epoch under a permutation of its own.
 /// So every record is visited once per epoch, whether or not m divides N.
 /// Where there are groups, the record at p is drawn from them instead, by the address of p.
 ///
 /// # Panics
-/// If the columns disagree, there is no record or groups of others, dropout makes no mask, or `minibatch` is not below
-/// `minibatches_per_step`.
+/// If the columns disagree, there is no record or groups of others, dropout makes no mask, or a row
+/// lies beyond `rows_per_step`.
 pub struct GatherRows<'a, B: Backend> {
     /// The data set: N records of n values, kept as bytes or floats.
     pub records: &'a B::Resident,
     /// Y, m × n, overwritten.
     pub y: RowsMut<'a, B>,
-    /// Minibatches that one iteration takes.
-    pub minibatches_per_step: usize,
-    /// Index of this minibatch among them.
-    pub minibatch: usize,
+    /// Rows that one iteration takes.
+    pub rows_per_step: usize,
+    /// Row of the iteration that the first row of Y is.
+    pub first_row: usize,
     /// The groups that records are drawn from; without them they are visited in turn.
     pub groups: Option<&'a RowGroups<B>>,
     /// Dropout of the layer above's input.
@@ -49,11 +48,7 @@ impl<B: Backend> GatherRows<'_, B> {
         if let Some(groups) = self.groups {
             groups.check("gather_rows", records);
         }
-        assert!(
-            self.minibatch < self.minibatches_per_step,
-            "gather_rows: minibatch {} of {}",
-            self.minibatch,
-            self.minibatches_per_step
-        );
+        let (end, rows) = (self.first_row + m, self.rows_per_step);
+        assert!(end <= rows, "gather_rows: rows up to {end} of {rows}");
     }
 }

@@ -44,18 +44,18 @@ pub(crate) fn record_at(
     members[(share * members.len() as f64).floor() as usize]
 }
 
-/// The m records of minibatch `minibatch` of the `minibatches` that the state's iteration takes.
+/// The m records from row `first` on of the `per_step` rows that the state's iteration takes.
 pub(crate) fn gather_rows(
     records: &Table,
     m: usize,
-    [minibatches, minibatch]: [usize; 2],
+    [per_step, first]: [usize; 2],
     grouped: Option<&Grouped>,
     dropout: Option<Dropout>,
     state: &StepState,
 ) -> Table {
     let mut y = Table::zeros(m, records.cols);
     for i in 0..m {
-        let position = (state.step as usize * minibatches + minibatch) * m + i;
+        let position = state.step as usize * per_step + first + i;
         let record = record_at(position as u64, records.rows, grouped, state.seed);
         for j in 0..records.cols {
             let mask = dropout_factor(dropout, state, (i, j), records.cols);

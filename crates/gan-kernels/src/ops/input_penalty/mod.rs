@@ -66,6 +66,20 @@ impl Penalty {
         }
     }
 
+    /// The same, `factor` times as large.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        match self {
+            Self::ZeroCentred { data, samples } => Self::ZeroCentred {
+                data: data * factor,
+                samples: samples * factor,
+            },
+            Self::UnitNorm { weight } => Self::UnitNorm {
+                weight: weight * factor,
+            },
+        }
+    }
+
     /// The factor of each part of the rows: γ or λ.
     pub(crate) fn factors(self) -> [f64; 3] {
         match self {

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Adam, LinearBwdParams, Update};
+use super::rule::{Rule, limit_columns};
+use super::{LinearBwdParams, Update};
 use crate::native::{Cut, Epilogue, Native, Operand, Product, SharedRows, TaskInfo, Touched};
-use crate::{Matrix, Rates, Real, Rows, StepState};
+use crate::{Matrix, Real, Rows, StepState};
 
 #[track_caller]
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Native<T>>) {
@@ -42,46 +43,10 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: LinearBwdParams<'_, Nativ
     monitors[monitor] += norms.iter().sum::<f64>();
 }
 
-/// The rule by which a parameter follows its gradient, with its moments and rates.
-enum Rule<'a, T> {
-    Store,
-    Momentum {
-        velocity: SharedRows<'a, T>,
-        learning_rate: T,
-        momentum: T,
-    },
-    Adam {
-        first: SharedRows<'a, T>,
-        second: SharedRows<'a, T>,
-        numbers: AdamNumbers<T>,
-    },
-}
-
-#[derive(Clone, Copy)]
-struct AdamNumbers<T> {
-    beta1: T,
-    beta2: T,
-    /// 1 − β, taken in f64: in f32 the difference would lose β's last five digits.
-    others1: T,
-    others2: T,
-    epsilon: T,
-    /// η / (1 − β₁ᵗ).
-    step: T,
-    second_correction: T,
-}
-
-impl<T: Real> AdamNumbers<T> {
-    fn new(adam: Adam, rates: Rates) -> Self {
-        Self {
-            beta1: T::from_f64(adam.beta1),
-            beta2: T::from_f64(adam.beta2),
-            others1: T::from_f64(1.0 - adam.beta1),
-            others2: T::from_f64(1.0 - adam.beta2),
-            epsilon: T::from_f64(adam.epsilon),
-            step: T::from_f64(rates.learning_rate * rates.first_correction),
-            second_correction: T::from_f64(rates.second_correction),
-        }
-    }
+/// A rule with the moments of what it steps.
+struct Stepped<'a, T> {
+    rule: Rule<T>,
+    moments: [Option<SharedRows<'a, T>>; 2],
 }
 
 /// The rules of the weights and of the bias.
@@ -90,38 +55,27 @@ fn rules<'a, T: Real>(
     moments: &'a mut [[Matrix<Native<T>>; 2]],
     state: &StepState,
     slot: usize,
-) -> [Rule<'a, T>; 2] {
-    let rates = || {
+) -> [Stepped<'a, T>; 2] {
+    let rule = Rule::new(update, || {
         let rates = state.rates.get(slot).copied();
         rates.unwrap_or_else(|| {
             let slots = state.rates.len();
             panic!("linear_bwd_params: slot {slot} of a state with {slots}")
         })
-    };
-    let shared =
-        |matrix: &'a mut Matrix<Native<T>>| SharedRows::new(&mut matrix.storage, matrix.stride);
-    match (update, moments) {
-        (Update::Momentum, [velocity]) => {
-            let rates = rates();
-            velocity.each_mut().map(|velocity| Rule::Momentum {
-                velocity: shared(velocity),
-                learning_rate: T::from_f64(rates.learning_rate),
-                momentum: T::from_f64(rates.momentum),
-            })
+    });
+    let mut stepped = [(); 2].map(|()| Stepped {
+        rule,
+        moments: [None, None],
+    });
+    for (index, pair) in moments.iter_mut().enumerate() {
+        for (stepped, moment) in stepped.iter_mut().zip(pair) {
+            stepped.moments[index] = Some(SharedRows::new(&mut moment.storage, moment.stride));
         }
-        (Update::Adam(adam), [[w1, b1], [w2, b2]]) => {
-            let numbers = AdamNumbers::new(adam, rates());
-            [(w1, w2), (b1, b2)].map(|(first, second)| Rule::Adam {
-                first: shared(first),
-                second: shared(second),
-                numbers,
-            })
-        }
-        _ => [Rule::Store, Rule::Store],
     }
+    stepped
 }
 
-impl<T: Real> Rule<'_, T> {
+impl<T: Real> Stepped<'_, T> {
     /// Updates `theta`, which is row `row` from column `col` on, by its gradient.
     ///
     /// # Safety
@@ -129,47 +83,22 @@ impl<T: Real> Rule<'_, T> {
     #[inline(always)]
     unsafe fn update(&self, row: usize, col: usize, theta: &mut [T], gradient: &[T]) {
         let len = theta.len();
-        match self {
-            Rule::Store => theta.copy_from_slice(gradient),
-            Rule::Momentum {
-                velocity,
-                learning_rate,
-                momentum,
-            } => {
-                // SAFETY: the caller's promise.
-                let velocity = unsafe { velocity.part(row, col, len) };
-                // Copies, since the compiler must assume that a store to `theta` changes `self`.
-                let (mu, eta) = (*momentum, *learning_rate);
-                for ((theta, v), &g) in theta.iter_mut().zip(velocity).zip(gradient) {
-                    *v = mu * *v - eta * g;
-                    *theta += *v;
-                }
-            }
-            Rule::Adam {
-                first,
-                second,
-                numbers: a,
-            } => {
-                // SAFETY: the caller's promise.
-                let (first, second) =
-                    unsafe { (first.part(row, col, len), second.part(row, col, len)) };
-                for (((theta, m), v), &g) in theta.iter_mut().zip(first).zip(second).zip(gradient) {
-                    *m = a.beta1 * *m + a.others1 * g;
-                    *v = a.beta2 * *v + a.others2 * g * g;
-                    let scale = (*v * a.second_correction).sqrt() + a.epsilon;
-                    *theta += -(a.step * *m / scale);
-                }
-            }
-        }
+        let moments = self.moments.each_ref().map(|moment| match moment {
+            // SAFETY: the caller's promise.
+            Some(moment) => unsafe { moment.part(row, col, len) },
+            None => &mut [],
+        });
+        // A copy, since the compiler must assume that a store to `theta` changes `self`.
+        let rule = self.rule;
+        rule.step(theta, moments, gradient);
     }
 
     /// The moments.
     fn touched(&self) -> [Touched; 2] {
-        match self {
-            Rule::Store => [Touched::NOTHING; 2],
-            Rule::Momentum { velocity, .. } => [velocity.touched(), Touched::NOTHING],
-            Rule::Adam { first, second, .. } => [first.touched(), second.touched()],
-        }
+        self.moments.each_ref().map(|moment| match moment {
+            Some(moment) => moment.touched(),
+            None => Touched::NOTHING,
+        })
     }
 }
 
@@ -180,8 +109,8 @@ struct Params<'a, T: Real> {
     depth: usize,
     w: SharedRows<'a, T>,
     b: SharedRows<'a, T>,
-    weights: Rule<'a, T>,
-    bias: Rule<'a, T>,
+    weights: Stepped<'a, T>,
+    bias: Stepped<'a, T>,
     max_column_norm: Option<T>,
     /// Each task's sum of squared gradients.
     norms: Option<SharedRows<'a, f64>>,
@@ -280,41 +209,8 @@ impl<T: Real> Epilogue<T> for Params<'_, T> {
             unsafe { norms.row(task.task)[0] = squares.iter().map(|s| s.to_f64()).sum() };
         }
         if let Some(limit) = self.max_column_norm {
-            self.limit_columns(task.cols.clone(), limit, sums);
-        }
-    }
-}
-
-impl<T: Real> Params<'_, T> {
-    /// Scales each column of W that is longer than `limit` back to it.
-    #[inline(always)]
-    fn limit_columns(&self, cols: Range<usize>, limit: T, sums: &mut [T]) {
-        let sums = &mut sums[..cols.len()];
-        sums.fill(T::ZERO);
-        for row in 0..self.rows {
             // SAFETY: a task with a limit owns whole columns.
-            let w = unsafe { self.w.part(row, cols.start, cols.len()) };
-            sums.iter_mut()
-                .zip(w)
-                .for_each(|(sum, &mut w)| *sum += w * w);
-        }
-        if !sums.iter().any(|&sum| sum.sqrt() > limit) {
-            return;
-        }
-        // Where the column is short enough its factor is exactly one.
-        for sum in &mut *sums {
-            *sum = if sum.sqrt() > limit {
-                limit / sum.sqrt()
-            } else {
-                T::ONE
-            };
-        }
-        for row in 0..self.rows {
-            // SAFETY: as above.
-            let w = unsafe { self.w.part(row, cols.start, cols.len()) };
-            w.iter_mut()
-                .zip(&*sums)
-                .for_each(|(w, &factor)| *w *= factor);
+            unsafe { limit_columns(&self.w, self.rows, task.cols.clone(), limit, sums) };
         }
     }
 }

@@ -5,11 +5,13 @@ pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 pub(crate) mod reference;
+mod rule;
 
 use std::mem::Discriminant;
 
 use super::check_shape;
 use crate::{Backend, Matrix, Monitor, Rows};
+pub use rule::HostColumns;
 
 /// `dW = Xᵀ·dZ`, `db = colsum(dZ)` or `sᵀ·dZ`, and the update of W and b in the epilogue.
 ///
