@@ -116,7 +116,7 @@ fn what_cannot_be_swept_is_refused_before_anything_is_trained() {
         2 sweep tiny.toml --seeds 1..2 --set seed=5 | seed: found it twice
         ",
     );
-    assert!(!folder.has("sweeps/tiny/seed=1"));
+    assert!(!folder.has("sweeps"));
 }
 
 /// A sweep of two runs that take longer than any test waits.
@@ -172,6 +172,19 @@ fn sweep_that_is_killed_goes_on_and_ends_with_the_same_numbers() {
     }
     let log = folder.read("sweeps/tiny/seed=1/run.log");
     assert_eq!(log.matches("seed 1, step ").count(), 2, "{log}");
+}
+
+/// Both look at every run before either has begun it.
+#[test]
+fn sweeps_that_begin_at_once_share_their_runs() {
+    let folder = Folder::new();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| folder.run(FOUR).exits(0));
+        }
+    });
+    let done = table(&folder, "sweeps/tiny");
+    assert!(done.values().all(|row| row["state"] == "done"), "{done:?}");
 }
 
 #[test]

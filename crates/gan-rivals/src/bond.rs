@@ -4,11 +4,12 @@
 //! The products run on the engine; what happens to single units is in `units.rs`.
 
 use gan_kernels::{
-    Activation, Backend, BackendError, Below, LinearBwdData, LinearBwdParams, LinearFwd, Matrix,
-    Rates, Real, StepState, Update,
+    Activation, Backend, Below, LinearBwdData, LinearBwdParams, LinearFwd, Matrix, Rates, Real,
+    StepState, Update,
 };
 
-use crate::units::{Draws, each, sum};
+use crate::Result;
+use crate::units::{Draws, each, logits, sigmoid, sum};
 
 /// W between a layer below and a layer above, the bias of each, and their momentum.
 ///
@@ -29,13 +30,14 @@ pub(crate) struct Bond<B: Backend> {
     state: B::State,
 }
 
-/// A part of a gradient: the product `factor · belowᵀ·above` for W, and the sums of rows for biases.
-pub(crate) struct Term<'a, T> {
-    below: &'a [T],
-    above: &'a [T],
-    factor: f64,
-    biases: Biases,
-}
+/// A part of a gradient: rows of the layer below, as many of the layer above, and their factor, for the
+/// product `factor · belowᵀ·above` of W; and what of the biases they are summed for.
+pub(crate) struct Term<'a, T>(
+    pub(crate) &'a [T],
+    pub(crate) &'a [T],
+    pub(crate) f64,
+    pub(crate) Biases,
+);
 
 /// The biases whose gradient is a sum of the rows of a [`Term`].
 #[derive(Clone, Copy, PartialEq)]
@@ -56,18 +58,6 @@ pub(crate) struct Parameters<T> {
     pub(crate) w: Vec<T>,
     pub(crate) above: Vec<T>,
     pub(crate) below: Vec<T>,
-}
-
-impl<'a, T> Term<'a, T> {
-    /// `below` and `above` are as many rows of the two layers.
-    pub(crate) const fn new(below: &'a [T], above: &'a [T], factor: f64, biases: Biases) -> Self {
-        Self {
-            below,
-            above,
-            factor,
-            biases,
-        }
-    }
 }
 
 impl<B: Backend> Bond<B> {
@@ -94,6 +84,12 @@ impl<B: Backend> Bond<B> {
         }
     }
 
+    /// Begins with units below that are on with the shares of the data, whatever is above.
+    pub(crate) fn begin_at(mut self, shares: &[f32]) -> Self {
+        self.below = logits(shares);
+        self
+    }
+
     /// Units below and above.
     pub(crate) fn sizes(&self) -> [usize; 2] {
         [self.w.row_count(), self.w.cols()]
@@ -103,22 +99,31 @@ impl<B: Backend> Bond<B> {
         &self.backend
     }
 
-    /// `φ(x·W + b)`: what the layer above makes of rows of the layer below.
-    pub(crate) fn up(&self, x: &[B::Elem], act: Activation) -> Result<Vec<B::Elem>, BackendError> {
-        self.forward(x, &self.above, act)
+    /// `σ(x·W + b)`: the probabilities of the layer above, given rows of the layer below.
+    pub(crate) fn hidden(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>> {
+        self.forward(x, &self.above, Activation::Sigmoid)
+    }
+
+    /// `σ(h·Wᵀ + c)`: the probabilities of the layer below, given rows of the layer above.
+    pub(crate) fn visible(&self, h: &[B::Elem]) -> Result<Vec<B::Elem>> {
+        let mut z = self.times_transposed(h)?;
+        for row in z.chunks_exact_mut(self.below.len()) {
+            row.iter_mut().zip(&self.below).for_each(|(z, &b)| *z += b);
+        }
+        Ok(sigmoid(z))
+    }
+
+    /// `x·W + b`.
+    pub(crate) fn affine(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>> {
+        self.forward(x, &self.above, Activation::Identity)
     }
 
     /// `x·W`.
-    pub(crate) fn times(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>, BackendError> {
+    pub(crate) fn times(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>> {
         self.forward(x, &self.no_bias, Activation::Identity)
     }
 
-    fn forward(
-        &self,
-        x: &[B::Elem],
-        b: &Matrix<B>,
-        act: Activation,
-    ) -> Result<Vec<B::Elem>, BackendError> {
+    fn forward(&self, x: &[B::Elem], b: &Matrix<B>, act: Activation) -> Result<Vec<B::Elem>> {
         let [below, above] = self.sizes();
         let x = self.matrix(x, below);
         let mut y = self.backend.matrix(x.row_count(), above);
@@ -129,17 +134,8 @@ impl<B: Backend> Bond<B> {
         self.backend.read(y.all())
     }
 
-    /// `h·Wᵀ + c`: the input of the layer below from rows of the layer above.
-    pub(crate) fn down(&self, h: &[B::Elem]) -> Result<Vec<B::Elem>, BackendError> {
-        let mut z = self.times_transposed(h)?;
-        for row in z.chunks_exact_mut(self.below.len()) {
-            row.iter_mut().zip(&self.below).for_each(|(z, &b)| *z += b);
-        }
-        Ok(z)
-    }
-
     /// `h·Wᵀ`.
-    pub(crate) fn times_transposed(&self, h: &[B::Elem]) -> Result<Vec<B::Elem>, BackendError> {
+    pub(crate) fn times_transposed(&self, h: &[B::Elem]) -> Result<Vec<B::Elem>> {
         let [below, above] = self.sizes();
         let dz = self.matrix(h, above);
         // A layer without φ, whose output is not looked at.
@@ -165,8 +161,8 @@ impl<B: Backend> Bond<B> {
     ) -> [Term<'a, B::Elem>; 2] {
         let share = |below: &[B::Elem]| self.below.len() as f64 / below.len() as f64;
         [
-            Term::new(data[0], data[1], -share(data[0]), biases),
-            Term::new(model[0], model[1], share(model[0]), biases),
+            Term(data[0], data[1], -share(data[0]), biases),
+            Term(model[0], model[1], share(model[0]), biases),
         ]
     }
 
@@ -177,8 +173,8 @@ impl<B: Backend> Bond<B> {
             ..StepState::without_rates(0, 0)
         };
         let state = self.backend.state(state);
-        let stacked = Stacked::of(terms, self);
-        let [x, dz, bias] = stacked.rows.each_ref().map(Matrix::all);
+        let (rows, below_gradient) = self.stack(terms);
+        let [x, dz, bias] = rows.each_ref().map(Matrix::all);
         self.backend.linear_bwd_params(LinearBwdParams {
             bias_weights: Some(bias),
             moments: &mut self.moments,
@@ -186,18 +182,15 @@ impl<B: Backend> Bond<B> {
             ..LinearBwdParams::gradient(x, dz, &mut self.w, &mut self.above, &state)
         });
         let velocity = &mut self.below_velocity;
-        move_along(&mut self.below, velocity, &stacked.below, rates);
+        move_along(&mut self.below, velocity, &below_gradient, rates);
     }
 
     /// The sum of `terms`.
-    pub(crate) fn gradient(
-        &self,
-        terms: &[Term<'_, B::Elem>],
-    ) -> Result<Parameters<B::Elem>, BackendError> {
+    pub(crate) fn gradient(&self, terms: &[Term<'_, B::Elem>]) -> Result<Parameters<B::Elem>> {
         let [below, above] = self.sizes();
         let backend = &self.backend;
-        let stacked = Stacked::of(terms, self);
-        let [x, dz, bias] = stacked.rows.each_ref().map(Matrix::all);
+        let (rows, below_gradient) = self.stack(terms);
+        let [x, dz, bias] = rows.each_ref().map(Matrix::all);
         let [mut w, mut b] = [backend.matrix(below, above), backend.matrix(1, above)];
         backend.linear_bwd_params(LinearBwdParams {
             bias_weights: Some(bias),
@@ -206,16 +199,45 @@ impl<B: Backend> Bond<B> {
         Ok(Parameters {
             w: backend.read(w.all())?,
             above: backend.read(b.all())?,
-            below: stacked.below,
+            below: below_gradient,
         })
     }
 
+    /// The terms of a gradient below each other, so that one product is their sum: rows of the layer
+    /// below, rows of the layer above times their factors, and 1 for each row that counts in the gradient
+    /// of the bias above, else 0; and the gradient of the bias below.
+    fn stack(&self, terms: &[Term<'_, B::Elem>]) -> ([Matrix<B>; 3], Vec<B::Elem>) {
+        let [below_cols, above_cols] = self.sizes();
+        let (mut below, mut above, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        let mut bias = vec![B::Elem::ZERO; below_cols];
+        for &Term(x, y, factor, biases) in terms {
+            let factor = B::Elem::from_f64(factor);
+            let rows = x.len() / below_cols;
+            assert_eq!(rows * above_cols, y.len(), "bond: rows of a term");
+            below.extend_from_slice(x);
+            above.extend(y.iter().map(|&value| factor * value));
+            let weight = match biases {
+                Biases::Both | Biases::Above => B::Elem::ONE,
+                Biases::Below | Biases::Neither => B::Elem::ZERO,
+            };
+            weights.extend(std::iter::repeat_n(weight, rows));
+            if matches!(biases, Biases::Both | Biases::Below) {
+                for row in x.chunks_exact(below_cols) {
+                    let sums = bias.iter_mut().zip(row);
+                    sums.for_each(|(sum, &x)| *sum += factor * x);
+                }
+            }
+        }
+        let rows = [
+            self.matrix(&below, below_cols),
+            self.matrix(&above, above_cols),
+            self.matrix(&weights, 1),
+        ];
+        (rows, bias)
+    }
+
     /// Steps W and the biases against a gradient that terms are not all of, with momentum.
-    pub(crate) fn follow(
-        &mut self,
-        gradient: &Parameters<B::Elem>,
-        rates: Rates,
-    ) -> Result<(), BackendError> {
+    pub(crate) fn follow(&mut self, gradient: &Parameters<B::Elem>, rates: Rates) -> Result<()> {
         let backend = &self.backend;
         let [[w_velocity, above_velocity]] = &mut self.moments;
         for (matrix, velocity, gradient) in [
@@ -228,17 +250,13 @@ impl<B: Backend> Bond<B> {
             backend.write(matrix, &values);
             backend.write(velocity, &velocities);
         }
-        move_along(
-            &mut self.below,
-            &mut self.below_velocity,
-            &gradient.below,
-            rates,
-        );
+        let velocity = &mut self.below_velocity;
+        move_along(&mut self.below, velocity, &gradient.below, rates);
         Ok(())
     }
 
     /// All parameters.
-    pub(crate) fn parameters(&self) -> Result<Parameters<B::Elem>, BackendError> {
+    pub(crate) fn parameters(&self) -> Result<Parameters<B::Elem>> {
         Ok(Parameters {
             w: self.backend.read(self.w.all())?,
             above: self.backend.read(self.above.all())?,
@@ -246,16 +264,15 @@ impl<B: Backend> Bond<B> {
         })
     }
 
-    pub(crate) fn set_weights(&mut self, values: &[B::Elem]) {
-        self.backend.write(&mut self.w, values);
-    }
-
-    pub(crate) fn set_above(&mut self, values: &[B::Elem]) {
-        self.backend.write(&mut self.above, values);
-    }
-
-    pub(crate) fn set_below(&mut self, values: &[B::Elem]) {
-        self.below.copy_from_slice(values);
+    /// Goes on from `values`, with velocities of 0.
+    pub(crate) fn set(&mut self, values: &Parameters<B::Elem>) {
+        let [below, above] = self.sizes();
+        let matrix = |rows, cols| self.backend.matrix(rows, cols);
+        self.moments = [[matrix(below, above), matrix(1, above)]];
+        self.backend.write(&mut self.w, &values.w);
+        self.backend.write(&mut self.above, &values.above);
+        self.below.copy_from_slice(&values.below);
+        self.below_velocity.fill(B::Elem::ZERO);
     }
 
     /// Rows of `cols` values on the engine.
@@ -266,53 +283,25 @@ impl<B: Backend> Bond<B> {
     }
 }
 
+/// Rows of the uppermost layer of `bonds`, given rows of the lowest, by means.
+pub(crate) fn encode<'a, B: Backend>(
+    mut bonds: impl Iterator<Item = &'a Bond<B>>,
+    x: &[B::Elem],
+) -> Result<Vec<B::Elem>> {
+    bonds.try_fold(x.to_vec(), |x, bond| bond.hidden(&x))
+}
+
+/// Rows of the lowest layer of `bonds`, given rows of the uppermost, by means.
+pub(crate) fn decode<'a, B: Backend>(
+    bonds: impl DoubleEndedIterator<Item = &'a Bond<B>>,
+    h: &[B::Elem],
+) -> Result<Vec<B::Elem>> {
+    bonds.rev().try_fold(h.to_vec(), |h, bond| bond.visible(&h))
+}
+
 /// v ← μ·v − η·g, θ ← θ + v, as the engine's own update has it.
 fn move_along<T: Real>(values: &mut Vec<T>, velocity: &mut Vec<T>, gradient: &[T], rates: Rates) {
     let [eta, mu] = [rates.learning_rate, rates.momentum].map(T::from_f64);
     *velocity = each(velocity, gradient, |v, g| mu * v - eta * g);
     *values = sum(std::mem::take(values), velocity);
-}
-
-/// The terms of a gradient below each other, so that one product is their sum.
-struct Stacked<B: Backend> {
-    /// Rows of the layer below, rows of the layer above times their factors, and 1 for each row that
-    /// counts in the gradient of the bias above, else 0.
-    rows: [Matrix<B>; 3],
-    /// The gradient of the bias below.
-    below: Vec<B::Elem>,
-}
-
-impl<B: Backend> Stacked<B> {
-    fn of(terms: &[Term<'_, B::Elem>], bond: &Bond<B>) -> Self {
-        let [below_cols, above_cols] = bond.sizes();
-        let (mut below, mut above, mut weights) = (Vec::new(), Vec::new(), Vec::new());
-        let mut bias = vec![B::Elem::ZERO; below_cols];
-        for term in terms {
-            let factor = B::Elem::from_f64(term.factor);
-            let rows = term.below.len() / below_cols;
-            assert_eq!(rows * above_cols, term.above.len(), "bond: rows of a term");
-            below.extend_from_slice(term.below);
-            above.extend(term.above.iter().map(|&value| factor * value));
-            let weight = match term.biases {
-                Biases::Both | Biases::Above => B::Elem::ONE,
-                Biases::Below | Biases::Neither => B::Elem::ZERO,
-            };
-            weights.extend(std::iter::repeat_n(weight, rows));
-            if matches!(term.biases, Biases::Both | Biases::Below) {
-                for row in term.below.chunks_exact(below_cols) {
-                    bias.iter_mut()
-                        .zip(row)
-                        .for_each(|(sum, &x)| *sum += factor * x);
-                }
-            }
-        }
-        Self {
-            rows: [
-                bond.matrix(&below, below_cols),
-                bond.matrix(&above, above_cols),
-                bond.matrix(&weights, 1),
-            ],
-            below: bias,
-        }
-    }
 }

@@ -1,5 +1,8 @@
 //! The configuration of a rival: which model it is, and its numbers.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
 use gan_kernels::BackendError;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +11,6 @@ use crate::dbm::DbmConfig;
 use crate::dbn::DbnConfig;
 use crate::gsn::GsnConfig;
 use crate::learning::{Chains, Learning};
-use crate::rbm::RbmConfig;
 
 /// A rival as a configuration file describes it.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -16,7 +18,7 @@ use crate::rbm::RbmConfig;
 #[non_exhaustive]
 pub enum RivalConfig {
     /// A restricted Boltzmann machine.
-    Rbm(RbmConfig),
+    Rbm(DbnConfig),
     /// A deep belief net.
     Dbn(DbnConfig),
     /// A deep Boltzmann machine.
@@ -35,11 +37,11 @@ pub enum RivalError {
     #[error("{key}: found {found}, expected {expected}")]
     Value {
         /// The key in a configuration.
-        key: &'static str,
+        key: String,
         /// Its value.
         found: String,
         /// The values that it may have.
-        expected: &'static str,
+        expected: String,
     },
     /// A tensor is missing, or does not fit the configuration.
     #[error("tensor {name}: found {found}, expected one of {}×{} values", expected[0], expected[1])]
@@ -77,7 +79,7 @@ impl RivalConfig {
     #[must_use]
     pub fn of_kind(kind: &str) -> Option<Self> {
         Some(match kind {
-            "rbm" => Self::Rbm(RbmConfig::default()),
+            "rbm" => Self::Rbm(DbnConfig::rbm()),
             "dbn" => Self::Dbn(DbnConfig::default()),
             "dbm" => Self::Dbm(DbmConfig::default()),
             "cae" => Self::Cae(CaeConfig::default()),
@@ -120,11 +122,9 @@ impl RivalConfig {
     pub fn stages(&self) -> Vec<Learning> {
         let learning = with_config!(self, config => config.learning);
         match self {
-            Self::Rbm(_) | Self::Gsn(_) => vec![learning],
-            Self::Dbn(DbnConfig { hidden, .. }) | Self::Cae(CaeConfig { hidden, .. }) => {
-                vec![learning; hidden.len()]
-            }
+            Self::Gsn(_) => vec![learning],
             Self::Dbm(config) => vec![learning, learning, config.joint],
+            _ => with_config!(self, config => vec![learning; config.hidden.len()]),
         }
     }
 
@@ -154,118 +154,62 @@ impl RivalConfig {
     /// The first that is out of range.
     pub fn validate(&self) -> Result<(), RivalError> {
         let hidden = &self.layers(1)[1..];
-        let (layers, expected) = match self {
-            Self::Rbm(_) => (1..=1, "1 layer"),
-            Self::Dbm(_) | Self::Gsn(_) => (2..=2, "2 layers"),
-            Self::Dbn(_) | Self::Cae(_) => (1..=16, "1 to 16 layers"),
+        let layers = match self {
+            Self::Rbm(_) => 1..=1,
+            Self::Dbm(_) | Self::Gsn(_) => 2..=2,
+            Self::Dbn(_) | Self::Cae(_) => 1..=16,
         };
-        check(
-            "hidden",
-            hidden.len(),
-            layers.contains(&hidden.len()),
-            expected,
-        )?;
+        check("hidden: layers", hidden.len(), layers)?;
         for &units in hidden {
-            check(
-                "hidden",
-                units,
-                (1..=100_000).contains(&units),
-                "1 to 100,000 units",
-            )?;
+            check("hidden: units", units, 1..=100_000)?;
         }
-        for learning in self.stages() {
-            let Learning {
-                minibatch,
-                epochs,
-                learning_rate,
-                momentum,
-            } = learning;
-            let is_size = (1..=100_000).contains(&minibatch);
-            check("learning.minibatch", minibatch, is_size, "1 to 100,000")?;
-            check(
-                "learning.epochs",
-                epochs,
-                (0.0..1e6).contains(&epochs),
-                "0 to 1,000,000",
-            )?;
-            let is_rate = (0.0..1e6).contains(&learning_rate);
-            check(
-                "learning.learning_rate",
-                learning_rate,
-                is_rate,
-                "at least 0",
-            )?;
-            let is_momentum = (0.0..1.0).contains(&momentum);
-            check("learning.momentum", momentum, is_momentum, "0 to below 1")?;
-        }
-        let Chains {
-            chains,
-            burn_in,
-            thin,
-        } = self.chain();
-        check(
-            "chain.chains",
-            chains,
-            (1..=100_000).contains(&chains),
-            "1 to 100,000",
-        )?;
-        check(
-            "chain.burn_in",
-            burn_in,
-            burn_in <= 1_000_000_000,
-            "at most 1,000,000,000",
-        )?;
-        let is_interval = (1..=1_000_000_000).contains(&thin);
-        check("chain.thin", thin, is_interval, "1 to 1,000,000,000")?;
+        check_learning("learning", with_config!(self, config => config.learning))?;
+        let chain = self.chain();
+        check("chain.chains", chain.chains, 1..=100_000)?;
+        check("chain.burn_in", chain.burn_in, 0..=1_000_000_000)?;
+        check("chain.thin", chain.thin, 1..=1_000_000_000)?;
         // Each step of one update has an address of its own.
-        let steps = |key, steps: usize| check(key, steps, (1..=60).contains(&steps), "1 to 60");
-        let deviation =
-            |noise: f64| check("noise", noise, (0.0..1e3).contains(&noise), "at least 0");
+        const STEPS: RangeInclusive<usize> = 1..=60;
         match self {
-            Self::Rbm(config) => steps("steps", config.steps),
-            Self::Dbn(config) => steps("steps", config.steps),
+            Self::Rbm(config) | Self::Dbn(config) => check("steps", config.steps, STEPS),
             Self::Dbm(config) => {
-                let rounds = config.mean_field;
-                check(
-                    "mean_field",
-                    rounds,
-                    (1..=1000).contains(&rounds),
-                    "1 to 1,000",
-                )?;
-                steps("steps", config.steps)
+                check("mean_field", config.mean_field, 1..=1000)?;
+                check_learning("joint", config.joint)?;
+                check("steps", config.steps, STEPS)
             }
             Self::Cae(config) => {
-                let factor = config.contraction;
-                check(
-                    "contraction",
-                    factor,
-                    (0.0..1e6).contains(&factor),
-                    "at least 0",
-                )?;
-                deviation(config.noise)
+                check("contraction", config.contraction, 0.0..=1e6)?;
+                check("noise", config.noise, 0.0..=1e3)
             }
             Self::Gsn(config) => {
-                let share = config.corruption;
-                check("corruption", share, (0.0..=1.0).contains(&share), "0 to 1")?;
-                deviation(config.noise)?;
-                steps("walkback", config.walkback)
+                check("corruption", config.corruption, 0.0..=1.0)?;
+                check("noise", config.noise, 0.0..=1e3)?;
+                check("walkback", config.walkback, STEPS)
             }
         }
     }
 }
 
-fn check(
-    key: &'static str,
-    found: impl ToString,
-    is_in_range: bool,
-    expected: &'static str,
+fn check_learning(table: &str, learning: Learning) -> Result<(), RivalError> {
+    let key = |name| format!("{table}.{name}");
+    check(key("minibatch"), learning.minibatch, 1..=100_000)?;
+    check(key("epochs"), learning.epochs, 0.0..=1e6)?;
+    check(key("learning_rate"), learning.learning_rate, 0.0..=1e6)?;
+    // At 1 a velocity would never end.
+    check(key("momentum"), learning.momentum, 0.0..=0.9999)
+}
+
+fn check<T: PartialOrd + Display>(
+    key: impl Into<String>,
+    found: T,
+    range: RangeInclusive<T>,
 ) -> Result<(), RivalError> {
-    match is_in_range {
+    match range.contains(&found) {
         true => Ok(()),
         false => Err(RivalError::Value {
-            key,
+            key: key.into(),
             found: found.to_string(),
-            expected,
+            expected: format!("{} to {}", range.start(), range.end()),
         }),
     }
 }
@@ -286,21 +230,28 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_named() {
-        let mut config = DbnConfig::default();
-        config.chain.thin = 0;
-        let error = RivalConfig::Dbn(config).validate().unwrap_err().to_string();
-        assert_eq!(error, "chain.thin: found 0, expected 1 to 1,000,000,000");
-        let config = DbnConfig {
-            hidden: vec![],
-            ..DbnConfig::default()
-        };
-        let error = RivalConfig::Dbn(config).validate().unwrap_err().to_string();
-        assert_eq!(error, "hidden: found 0, expected 1 to 16 layers");
-        let config = GsnConfig {
+        let rbm = DbnConfig::default();
+        let mut dbn = DbnConfig::default();
+        dbn.chain.thin = 0;
+        let mut dbm = DbmConfig::default();
+        dbm.joint.epochs = -1.0;
+        let gsn = GsnConfig {
             corruption: f64::NAN,
             ..GsnConfig::default()
         };
-        let error = RivalConfig::Gsn(config).validate().unwrap_err().to_string();
-        assert_eq!(error, "corruption: found NaN, expected 0 to 1");
+        let errors = [
+            RivalConfig::Rbm(rbm),
+            RivalConfig::Dbn(dbn),
+            RivalConfig::Dbm(dbm),
+            RivalConfig::Gsn(gsn),
+        ]
+        .map(|config| config.validate().unwrap_err().to_string());
+        let expected = [
+            "hidden: layers: found 2, expected 1 to 1",
+            "chain.thin: found 0, expected 1 to 1000000000",
+            "joint.epochs: found -1, expected 0 to 1000000",
+            "corruption: found NaN, expected 0 to 1",
+        ];
+        assert_eq!(errors, expected);
     }
 }

@@ -5,21 +5,25 @@
 //! Gibbs chain at the top and then one pass down.
 //! The paper's fine-tuning by wake and sleep is left out.
 
-use gan_kernels::{Backend, BackendError, Rates};
+use gan_kernels::{Backend, Rates};
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
+use crate::bond::Bond;
 use crate::learning::{Chains, Learning};
 use crate::rbm::{Negative, Rbm};
 use crate::units::Draws;
 
-/// Configuration of a DBN.
+/// Configuration of a DBN, or with one hidden layer of an RBM.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DbnConfig {
     /// Units of each hidden layer, from the data up.
     pub hidden: Vec<usize>,
-    /// Steps of the chains in each update: by contrastive divergence below, persistent at the top,
-    /// from which samples come.
+    /// How the top layer learns, from which samples come; those below learn by contrastive divergence.
+    #[serde(default)]
+    pub negative: Negative,
+    /// Steps of the chains in each update.
     pub steps: usize,
     /// The training of each layer.
     pub learning: Learning,
@@ -27,17 +31,24 @@ pub struct DbnConfig {
     pub chain: Chains,
 }
 
+impl DbnConfig {
+    /// An RBM of 500 hidden units.
+    pub(crate) fn rbm() -> Self {
+        Self {
+            hidden: vec![500],
+            learning: Learning::new(5.0, 0.05, 0.5),
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for DbnConfig {
     fn default() -> Self {
         Self {
             hidden: vec![500, 500],
+            negative: Negative::Persistent,
             steps: 1,
-            learning: Learning {
-                minibatch: 100,
-                epochs: 4.0,
-                learning_rate: 0.05,
-                momentum: 0.5,
-            },
+            learning: Learning::new(4.0, 0.05, 0.5),
             chain: Chains::default(),
         }
     }
@@ -49,26 +60,20 @@ pub(crate) struct Dbn<B: Backend> {
 }
 
 impl<B: Backend> Dbn<B> {
-    /// `shares` are the means of the data's values.
-    pub(crate) fn new(backend: &B, config: &DbnConfig, shares: &[f32], seed: u64) -> Self {
-        let last = config.hidden.len().saturating_sub(1);
-        let mut below = shares.len();
-        let layers = config.hidden.iter().enumerate().map(|(layer, &above)| {
-            let negative = match layer == last {
-                true => Negative::Persistent,
+    /// `bonds` are those of the layers, from the data up.
+    pub(crate) fn new(bonds: Vec<Bond<B>>, config: &DbnConfig) -> Self {
+        let last = bonds.len() - 1;
+        let rbm = |(layer, bond)| Rbm {
+            bond,
+            negative: match layer == last {
+                true => config.negative,
                 false => Negative::Contrastive,
-            };
-            let sizes = [std::mem::replace(&mut below, above), above];
-            Rbm::new(backend, sizes, (negative, config.steps), (seed, layer))
-        });
-        Self::of(layers.collect(), shares)
-    }
-
-    /// A stack whose lowest units begin on as often as in the data.
-    pub(crate) fn of(mut layers: Vec<Rbm<B>>, shares: &[f32]) -> Self {
-        if let Some(lowest) = layers.first_mut() {
-            lowest.begin_at(shares);
-        }
+            },
+            steps: config.steps,
+            layer,
+            particles: None,
+        };
+        let layers = bonds.into_iter().enumerate().map(rbm).collect();
         Self { layers }
     }
 
@@ -79,7 +84,7 @@ impl<B: Backend> Dbn<B> {
         x: &[B::Elem],
         draws: Draws,
         rates: Rates,
-    ) -> Result<(), BackendError> {
+    ) -> Result<()> {
         // A layer's own uses of random numbers are those of its number, so this is a layer beyond.
         let mut v = draws.bernoulli((0, self.layers.len()), x);
         for below in &self.layers[..stage] {
@@ -88,80 +93,59 @@ impl<B: Backend> Dbn<B> {
         self.layers[stage].learn(&v, draws, rates)
     }
 
-    /// What is left of records after the way up through the first `depth` layers, and down, by means.
-    pub(crate) fn reconstruct(
-        &self,
-        x: &[B::Elem],
-        depth: usize,
-    ) -> Result<Vec<B::Elem>, BackendError> {
-        let mut values = x.to_vec();
-        for layer in &self.layers[..depth] {
-            values = layer.hidden(&values)?;
-        }
-        for layer in self.layers[..depth].iter().rev() {
-            values = layer.visible(&values)?;
-        }
-        Ok(values)
-    }
-
     fn top(&self) -> &Rbm<B> {
         &self.layers[self.layers.len() - 1]
     }
 
     /// States of the top layer that chains begin with.
     pub(crate) fn begin(&self, chains: usize, draws: Draws) -> Vec<B::Elem> {
-        self.top().coins(chains, draws)
+        let [_, units] = self.top().bond.sizes();
+        draws.coins((0, self.top().layer), chains * units)
     }
 
     /// A Gibbs step at the top.
-    pub(crate) fn step(&self, h: &[B::Elem], draws: Draws) -> Result<Vec<B::Elem>, BackendError> {
+    pub(crate) fn step(&self, h: &[B::Elem], draws: Draws) -> Result<Vec<B::Elem>> {
         let v = self.top().draw_visible(h, draws, 0)?;
         self.top().draw_hidden(&v, draws, 1)
     }
 
     /// From the top to the data: states, and of the data their probabilities.
-    pub(crate) fn pixels(&self, h: &[B::Elem], draws: Draws) -> Result<Vec<B::Elem>, BackendError> {
+    pub(crate) fn pixels(&self, h: &[B::Elem], draws: Draws) -> Result<Vec<B::Elem>> {
         let mut h = h.to_vec();
         for layer in self.layers[1..].iter().rev() {
             h = layer.draw_visible(&h, draws, 1)?;
         }
-        self.layers[0].visible(&h)
+        self.layers[0].bond.visible(&h)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exact::{joint, native, random_bond, states};
+    use crate::bond::Parameters;
+    use crate::exact::{marginals, native, random_bond, states};
 
     /// A second RBM that begins as the first one turned over leaves the distribution as it is (the
     /// paper's section 4), so each pixel's mean is known by enumeration.
     #[test]
     fn a_stack_of_an_rbm_and_itself_turned_over_has_the_rbms_means() {
         const CHAINS: usize = 60_000;
-        let backend = native();
-        let rbm = |sizes, layer| Rbm::new(&backend, sizes, (Negative::Persistent, 1), (1, layer));
-        let (mut lower, mut upper) = (rbm([4, 3], 0), rbm([3, 4], 1));
-        random_bond(&mut lower.bond, 1.5);
-        let values = lower.bond.parameters().unwrap();
-        let turned: Vec<f64> = (0..3)
-            .flat_map(|j| (0..4).map(move |i| 3 * i + j))
-            .map(|i| values.w[i])
-            .collect();
-        upper.bond.set_weights(&turned);
-        upper.bond.set_above(&values.below);
-        upper.bond.set_below(&values.above);
+        let bond = |sizes, layer| Bond::new(&native(), sizes, 0.0, (1, layer));
+        let (mut lower, mut upper) = (bond([4, 3], 0), bond([3, 4], 1));
+        random_bond(&mut lower, 1.5);
+        let values = lower.parameters().unwrap();
+        let turned = (0..3).flat_map(|j| (0..4).map(move |i| 3 * i + j));
+        upper.set(&Parameters {
+            w: turned.map(|i| values.w[i]).collect(),
+            above: values.below,
+            below: values.above,
+        });
         let mut expected = [0.0; 4];
-        for (p, v) in joint(&lower.bond).chunks(8).zip(states(4).chunks(4)) {
-            let p: f64 = p.iter().sum();
-            expected
-                .iter_mut()
-                .zip(v)
-                .for_each(|(mean, v)| *mean += p * v);
+        for (p, v) in marginals(&[&lower]).iter().zip(states(4).chunks(4)) {
+            let means = expected.iter_mut().zip(v);
+            means.for_each(|(mean, v)| *mean += p * v);
         }
-        let dbn = Dbn {
-            layers: vec![lower, upper],
-        };
+        let dbn = Dbn::new(vec![lower, upper], &DbnConfig::default());
         let mut h = dbn.begin(CHAINS, Draws::chain(2, 0));
         for step in 1..=60 {
             h = dbn.step(&h, Draws::chain(2, step)).unwrap();
@@ -170,31 +154,8 @@ mod tests {
         for (i, expected) in expected.iter().enumerate() {
             let mean = pixels.iter().skip(i).step_by(4).sum::<f64>() / CHAINS as f64;
             // Five standard errors of a number in [0, 1].
-            assert!(
-                (mean - expected).abs() < 5.0 * 0.5 / (CHAINS as f64).sqrt(),
-                "{mean} {expected}"
-            );
-        }
-    }
-
-    #[test]
-    fn layers_learn_one_after_the_other() {
-        let config = DbnConfig {
-            hidden: vec![3, 5],
-            ..DbnConfig::default()
-        };
-        let mut dbn = Dbn::new(&native(), &config, &[0.5; 4], 1);
-        let values =
-            |dbn: &Dbn<_>| [0, 1].map(|i: usize| dbn.layers[i].bond.parameters().unwrap().w);
-        let x = [0.9, 0.1, 0.8, 0.2].repeat(20);
-        for stage in [0, 1] {
-            let before = values(&dbn);
-            dbn.learn(stage, &x, Draws::training(1, 0), Rates::constant(0.1, 0.0))
-                .unwrap();
-            let after = values(&dbn);
-            for layer in [0, 1] {
-                assert_eq!(before[layer] != after[layer], layer == stage);
-            }
+            let allowed = 5.0 * 0.5 / (CHAINS as f64).sqrt();
+            assert!((mean - expected).abs() < allowed, "{mean} {expected}");
         }
     }
 }

@@ -7,12 +7,13 @@
 //! the gradient is plain backpropagation; what is left of the Markov chain is sampling.
 //! Noise enters at x, as salt and pepper, and at h2, as Gaussian noise before and after the tanh.
 
-use gan_kernels::{Activation, Backend, BackendError, Rates, Real};
+use gan_kernels::{Backend, Rates, Real};
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::bond::{Biases, Bond, Term};
 use crate::learning::{Chains, Learning};
-use crate::units::{Draws, each, logits, scaled, sigmoid, sum, tanh};
+use crate::units::{Draws, each, scaled, sum, tanh};
 
 /// Configuration of a GSN.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -39,12 +40,7 @@ impl Default for GsnConfig {
             corruption: 0.4,
             noise: 1.0,
             walkback: 2,
-            learning: Learning {
-                minibatch: 100,
-                epochs: 3.0,
-                learning_rate: 0.015,
-                momentum: 0.9,
-            },
+            learning: Learning::new(3.0, 0.015, 0.9),
             chain: Chains {
                 chains: 100,
                 burn_in: 100,
@@ -78,18 +74,10 @@ struct Step<T> {
 }
 
 impl<B: Backend> Gsn<B> {
-    /// `shares` are the means of the data's values.
-    pub(crate) fn new(backend: &B, config: &GsnConfig, shares: &[f32], seed: u64) -> Self {
-        let bond = |below, above, layer| {
-            let bound = Activation::Tanh.initial_bound(below, above);
-            Bond::new(backend, [below, above], bound, (seed, layer))
-        };
-        let (h1, h2) = (config.hidden[0], config.hidden[1]);
-        let mut lower = bond(shares.len(), h1, 0);
-        lower.set_below(&logits(shares));
+    pub(crate) fn new([lower, upper]: [Bond<B>; 2], config: &GsnConfig) -> Self {
         Self {
             lower,
-            upper: bond(h1, h2, 1),
+            upper,
             corruption: config.corruption,
             noise: config.noise,
             walkback: config.walkback,
@@ -103,20 +91,20 @@ impl<B: Backend> Gsn<B> {
         h2: &[B::Elem],
         draws: Draws,
         index: usize,
-    ) -> Result<Step<B::Elem>, BackendError> {
+    ) -> Result<Step<B::Elem>> {
         let [_, units] = self.upper.sizes();
         let noise = |use_| {
             let shape = [h2.len() / units, units];
             let normal = draws.normal(self.upper.backend(), (4 * index + use_, 2), shape)?;
-            Ok::<_, BackendError>(scaled(&normal, self.noise))
+            Ok(scaled(&normal, self.noise))
         };
         let x = draws.salt_and_pepper((4 * index, 0), x, self.corruption);
         let from_above = self.upper.times_transposed(h2)?;
-        let h1 = tanh(sum(self.lower.up(&x, Activation::Identity)?, &from_above));
-        let z2 = sum(self.upper.up(&h1, Activation::Identity)?, &noise(1)?);
+        let h1 = tanh(sum(self.lower.affine(&x)?, &from_above));
+        let z2 = sum(self.upper.affine(&h1)?, &noise(1)?);
         let clean = tanh(z2);
         let h2 = sum(clean.clone(), &noise(2)?);
-        let p = sigmoid(self.lower.down(&h1)?);
+        let p = self.lower.visible(&h1)?;
         Ok(Step {
             x,
             h1,
@@ -127,7 +115,7 @@ impl<B: Backend> Gsn<B> {
     }
 
     /// The steps of a walk from records `x`, whose values are probabilities.
-    fn walkback(&self, x: &[B::Elem], draws: Draws) -> Result<Vec<Step<B::Elem>>, BackendError> {
+    fn walkback(&self, x: &[B::Elem], draws: Draws) -> Result<Vec<Step<B::Elem>>> {
         let ([pixels, _], [_, units]) = (self.lower.sizes(), self.upper.sizes());
         let mut steps: Vec<Step<B::Elem>> = Vec::with_capacity(self.walkback);
         for index in 0..self.walkback {
@@ -153,7 +141,7 @@ impl<B: Backend> Gsn<B> {
         x: &[B::Elem],
         draws: Draws,
         then: impl FnOnce(&mut Self, &[Term<'_, B::Elem>], &[Term<'_, B::Elem>]) -> R,
-    ) -> Result<R, BackendError> {
+    ) -> Result<R> {
         let [pixels, _] = self.lower.sizes();
         let steps = self.walkback(x, draws)?;
         let share = B::Elem::from_f64(1.0 / (x.len() / pixels * self.walkback) as f64);
@@ -165,11 +153,9 @@ impl<B: Backend> Gsn<B> {
             let dzx = each(&step.p, x, |p, x| share * (p - x));
             let mut dh1 = self.lower.times(&dzx)?;
             // h2 is seen by the h1 of the next step alone.
-            let dz2 = match &dz1_after {
-                Some(dz1) => Some(back(&self.upper.times(dz1)?, &step.clean)),
-                None => None,
-            };
-            if let Some(dz2) = &dz2 {
+            let mut dz2 = None;
+            if let Some(dz1) = &dz1_after {
+                let dz2 = dz2.insert(back(&self.upper.times(dz1)?, &step.clean));
                 dh1 = sum(dh1, &self.upper.times_transposed(dz2)?);
             }
             let dz1 = back(&dh1, &step.h1);
@@ -177,7 +163,7 @@ impl<B: Backend> Gsn<B> {
             gradients.push((dzx, dz1, dz2));
         }
         gradients.reverse();
-        let term = |below, above, biases| Term::new(below, above, 1.0, biases);
+        let term = |below, above, biases| Term(below, above, 1.0, biases);
         let (mut lower, mut upper) = (Vec::new(), Vec::new());
         for (index, (step, (dzx, dz1, dz2))) in steps.iter().zip(&gradients).enumerate() {
             lower.push(term(&step.x, dz1, Biases::Above));
@@ -193,12 +179,7 @@ impl<B: Backend> Gsn<B> {
     }
 
     /// A step against the gradient of the walkback objective.
-    pub(crate) fn learn(
-        &mut self,
-        x: &[B::Elem],
-        draws: Draws,
-        rates: Rates,
-    ) -> Result<(), BackendError> {
+    pub(crate) fn learn(&mut self, x: &[B::Elem], draws: Draws, rates: Rates) -> Result<()> {
         self.with_gradient(x, draws, |gsn, lower, upper| {
             gsn.lower.descend(lower, rates);
             if !upper.is_empty() {
@@ -208,25 +189,21 @@ impl<B: Backend> Gsn<B> {
     }
 
     /// p(x | h1) of records without noise.
-    pub(crate) fn reconstruct(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>, BackendError> {
-        let h1 = tanh(self.lower.up(x, Activation::Identity)?);
-        Ok(sigmoid(self.lower.down(&h1)?))
+    pub(crate) fn reconstruct(&self, x: &[B::Elem]) -> Result<Vec<B::Elem>> {
+        let h1 = tanh(self.lower.affine(x)?);
+        self.lower.visible(&h1)
     }
 
     /// Pixels as coins fall, and nothing above: the states x and h2, and p, of which x was drawn.
     pub(crate) fn begin(&self, chains: usize, draws: Draws) -> Vec<Vec<B::Elem>> {
         let ([pixels, _], [_, units]) = (self.lower.sizes(), self.upper.sizes());
+        let x = draws.coins((3, 0), chains * pixels);
         let p = vec![B::Elem::from_f64(0.5); chains * pixels];
-        let x = draws.bernoulli((3, 0), &p);
         vec![x, vec![B::Elem::ZERO; chains * units], p]
     }
 
     /// A step of the chain, with all its noise.
-    pub(crate) fn step(
-        &self,
-        state: &[Vec<B::Elem>],
-        draws: Draws,
-    ) -> Result<Vec<Vec<B::Elem>>, BackendError> {
+    pub(crate) fn step(&self, state: &[Vec<B::Elem>], draws: Draws) -> Result<Vec<Vec<B::Elem>>> {
         let step = self.walk(&state[0], &state[1], draws, 0)?;
         let x = draws.bernoulli((3, 0), &step.p);
         Ok(vec![x, step.h2, step.p])
@@ -240,25 +217,23 @@ mod tests {
     use crate::units::cross_entropy;
     use gan_kernels::Native;
 
-    fn gsn(pixels: usize, config: GsnConfig) -> Gsn<Native<f64>> {
-        let mut gsn = Gsn::new(&native(), &config, &vec![0.5; pixels], 3);
-        random_bond(&mut gsn.lower, 0.8);
-        random_bond(&mut gsn.upper, 0.8);
-        gsn
+    fn gsn([pixels, h1, h2]: [usize; 3], walkback: usize, noise: f64) -> Gsn<Native<f64>> {
+        let mut bonds =
+            [[pixels, h1], [h1, h2]].map(|sizes| Bond::new(&native(), sizes, 0.0, (3, 0)));
+        bonds.iter_mut().for_each(|bond| random_bond(bond, 0.8));
+        let config = GsnConfig {
+            walkback,
+            noise,
+            ..GsnConfig::default()
+        };
+        Gsn::new(bonds, &config)
     }
 
     /// All noise is addressed, so the loss with the noise of one step is a function of the parameters.
     #[test]
     fn gradient_of_walkback_is_that_of_central_differences() {
         for walkback in [1, 3] {
-            let noise = 0.7;
-            let config = GsnConfig {
-                hidden: vec![4, 3],
-                walkback,
-                noise,
-                ..GsnConfig::default()
-            };
-            let mut gsn = gsn(5, config);
+            let mut gsn = gsn([5, 4, 3], walkback, 0.7);
             let x: Vec<f64> = (0..15).map(|i| f64::from(i % 4 == 1) * 0.8 + 0.1).collect();
             let draws = Draws::training(1, 2);
             let loss = |gsn: &Gsn<Native<f64>>| {
@@ -284,13 +259,7 @@ mod tests {
     #[test]
     fn chain_of_two_records_is_stationary_at_their_shares() {
         for (walkback, weight) in [(1, 0.0), (6, 0.8)] {
-            let config = GsnConfig {
-                hidden: vec![6, 4],
-                walkback,
-                noise: 0.5,
-                ..GsnConfig::default()
-            };
-            let mut gsn = gsn(1, config);
+            let mut gsn = gsn([1, 6, 4], walkback, 0.5);
             random_bond(&mut gsn.upper, weight);
             let x = [1.0, 0.0, 0.0, 0.0].repeat(100);
             for step in 0..2000_u32 {

@@ -18,6 +18,16 @@ pub struct Learning {
 }
 
 impl Learning {
+    /// Minibatches of 100 records, for so many epochs.
+    pub(crate) const fn new(epochs: f64, learning_rate: f64, momentum: f64) -> Self {
+        Self {
+            minibatch: 100,
+            epochs,
+            learning_rate,
+            momentum,
+        }
+    }
+
     /// Minibatches on so many training records.
     #[must_use]
     pub fn steps(&self, records: usize) -> u64 {

@@ -1,8 +1,8 @@
 //! The generative models that Goodfellow et al. 2014 compare adversarial nets with, on the operations of
 //! `gan-kernels`.
 //!
-//! Each model is one file that reads like its paper: the restricted Boltzmann machine ([`RbmConfig`]),
-//! the deep belief net ([`DbnConfig`]), the deep Boltzmann machine ([`DbmConfig`]), the stacked
+//! Each model is one file that reads like its paper: the restricted Boltzmann machine, the deep belief
+//! net ([`DbnConfig`], with one layer an RBM), the deep Boltzmann machine ([`DbmConfig`]), the stacked
 //! contractive auto-encoder ([`CaeConfig`]) and the deep generative stochastic network ([`GsnConfig`]).
 //! All of them draw samples by a Markov chain, which is what the paper's generator does without.
 //!
@@ -51,7 +51,10 @@ pub use dbm::DbmConfig;
 pub use dbn::DbnConfig;
 pub use gsn::GsnConfig;
 pub use learning::{Chains, Learning};
-pub use rbm::{Negative, RbmConfig};
+pub use rbm::Negative;
 pub use rival::{Rival, Tensor};
 pub use sampler::ChainSampler;
 pub use training::Training;
+
+/// What fails with the device alone.
+type Result<T> = std::result::Result<T, gan_kernels::BackendError>;

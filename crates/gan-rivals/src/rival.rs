@@ -1,14 +1,15 @@
 //! Any of the rivals: what all of them can do.
 
-use gan_kernels::{Backend, BackendError, Rates, Real};
+use gan_kernels::{Activation, Backend, BackendError, Rates, Real};
 
-use crate::bond::Bond;
+use crate::Result;
+use crate::bond::{Bond, Parameters, decode, encode};
 use crate::cae::Cae;
 use crate::config::{RivalConfig, RivalError};
 use crate::dbm::Dbm;
 use crate::dbn::Dbn;
 use crate::gsn::Gsn;
-use crate::rbm::Rbm;
+use crate::rbm::FIRST_WEIGHTS;
 use crate::units::Draws;
 
 /// A rival on a device.
@@ -46,16 +47,26 @@ impl<B: Backend> Rival<B> {
     /// If the configuration is not valid.
     #[must_use]
     pub fn new(backend: &B, config: &RivalConfig, shares: &[f32], seed: u64) -> Self {
-        let model = match config {
-            RivalConfig::Rbm(own) => {
-                let sizes = [shares.len(), own.hidden[0]];
-                let rbm = Rbm::new(backend, sizes, (own.negative, own.steps), (seed, 0));
-                Model::Dbn(Dbn::of(vec![rbm], shares))
+        let layers = config.layers(shares.len());
+        let bond = |layer: usize| {
+            let [below, above] = [layers[layer], layers[layer + 1]];
+            let bound = match config {
+                RivalConfig::Cae(_) => Activation::Sigmoid.initial_bound(below, above),
+                RivalConfig::Gsn(_) => Activation::Tanh.initial_bound(below, above),
+                _ => FIRST_WEIGHTS,
+            };
+            let bond = Bond::new(backend, [below, above], bound, (seed, layer));
+            match layer {
+                0 => bond.begin_at(shares),
+                _ => bond,
             }
-            RivalConfig::Dbn(own) => Model::Dbn(Dbn::new(backend, own, shares, seed)),
-            RivalConfig::Dbm(own) => Model::Dbm(Dbm::new(backend, own, shares, seed)),
-            RivalConfig::Cae(own) => Model::Cae(Cae::new(backend, own, shares, seed)),
-            RivalConfig::Gsn(own) => Model::Gsn(Gsn::new(backend, own, shares, seed)),
+        };
+        let all = || (1..layers.len()).map(|above| bond(above - 1)).collect();
+        let model = match config {
+            RivalConfig::Rbm(own) | RivalConfig::Dbn(own) => Model::Dbn(Dbn::new(all(), own)),
+            RivalConfig::Dbm(own) => Model::Dbm(Dbm::new([bond(0), bond(1)], own)),
+            RivalConfig::Cae(own) => Model::Cae(Cae::new(all(), own)),
+            RivalConfig::Gsn(own) => Model::Gsn(Gsn::new([bond(0), bond(1)], own)),
         };
         Self {
             config: config.clone(),
@@ -63,8 +74,8 @@ impl<B: Backend> Rival<B> {
         }
     }
 
-    /// A rival with the parameters of a file: `tensor` is asked for each by its name, for its shape and
-    /// its values.
+    /// A rival with the parameters of a file: `shape` and `values` are asked for each tensor by its name,
+    /// such as `rival.0.w`, and answer nothing where there is none.
     ///
     /// # Errors
     /// If the configuration is not valid, or a tensor is missing or of another shape than it says.
@@ -73,19 +84,13 @@ impl<B: Backend> Rival<B> {
         config: &RivalConfig,
         shape: impl Fn(&str) -> Option<[usize; 2]>,
         values: impl Fn(&str) -> Option<Vec<f64>>,
-    ) -> Result<Self, RivalError> {
+    ) -> std::result::Result<Self, RivalError> {
         config.validate()?;
         // Nothing of these sizes is made before the file has shown that it has them.
-        let cols = shape(&name(0, "below")).map_or(0, |[_, cols]| cols);
-        let layers = config.layers(cols);
-        for (bond, sizes) in layers.windows(2).enumerate() {
-            let [below, above] = [sizes[0], sizes[1]];
-            for (part, expected) in [
-                ("w", [below, above]),
-                ("above", [1, above]),
-                ("below", [1, below]),
-            ] {
-                let name = name(bond, part);
+        let [_, _, (lowest, _)] = parts(0, [0, 0]);
+        let cols = shape(&lowest).map_or(0, |[_, cols]| cols);
+        for (bond, sizes) in config.layers(cols).windows(2).enumerate() {
+            for (name, expected) in parts(bond, [sizes[0], sizes[1]]) {
                 let found = shape(&name);
                 if found != Some(expected) || cols == 0 {
                     let found = found.map_or("none".into(), |[r, c]| format!("one of {r}×{c}"));
@@ -99,13 +104,11 @@ impl<B: Backend> Rival<B> {
         }
         let mut rival = Self::new(backend, config, &vec![0.5; cols], 0);
         for (index, bond) in rival.bonds_mut().into_iter().enumerate() {
-            let part = |part| -> Vec<B::Elem> {
-                let values = values(&name(index, part)).unwrap_or_default().into_iter();
+            let [w, above, below] = parts(index, bond.sizes()).map(|(name, _)| {
+                let values = values(&name).unwrap_or_default().into_iter();
                 values.map(Real::from_f64).collect()
-            };
-            bond.set_weights(&part("w"));
-            bond.set_above(&part("above"));
-            bond.set_below(&part("below"));
+            });
+            bond.set(&Parameters { w, above, below });
         }
         Ok(rival)
     }
@@ -114,22 +117,17 @@ impl<B: Backend> Rival<B> {
     ///
     /// # Errors
     /// If the device failed.
-    pub fn tensors(&self) -> Result<Vec<Tensor>, BackendError> {
+    pub fn tensors(&self) -> std::result::Result<Vec<Tensor>, BackendError> {
         let mut tensors = Vec::new();
         for (index, bond) in self.bonds().into_iter().enumerate() {
-            let [below, above] = bond.sizes();
-            let parameters = bond.parameters()?;
-            for (part, shape, values) in [
-                ("w", [below, above], parameters.w),
-                ("above", [1, above], parameters.above),
-                ("below", [1, below], parameters.below),
-            ] {
-                let values = values.into_iter().map(|value| value.to_f64() as f32);
-                let (name, values) = (name(index, part), values.collect());
+            let Parameters { w, above, below } = bond.parameters()?;
+            let named = parts(index, bond.sizes()).into_iter();
+            for ((name, shape), values) in named.zip([w, above, below]) {
+                let values = values.iter().map(|value| value.to_f64() as f32);
                 tensors.push(Tensor {
                     name,
                     shape,
-                    values,
+                    values: values.collect(),
                 });
             }
         }
@@ -182,7 +180,7 @@ impl<B: Backend> Rival<B> {
         x: &[B::Elem],
         draws: Draws,
         rates: Rates,
-    ) -> Result<(), BackendError> {
+    ) -> Result<()> {
         match &mut self.model {
             Model::Dbn(dbn) => dbn.learn(stage, x, draws, rates),
             Model::Dbm(dbm) => dbm.learn(stage, x, draws, rates),
@@ -192,25 +190,20 @@ impl<B: Backend> Rival<B> {
     }
 
     /// What is left of records after the way up as far as training number `stage` has come, and back.
-    pub(crate) fn reconstruct(
-        &self,
-        stage: usize,
-        x: &[B::Elem],
-    ) -> Result<Vec<B::Elem>, BackendError> {
+    pub(crate) fn reconstruct(&self, stage: usize, x: &[B::Elem]) -> Result<Vec<B::Elem>> {
         match &self.model {
-            Model::Dbn(dbn) => dbn.reconstruct(x, stage + 1),
+            Model::Dbn(_) | Model::Cae(_) => {
+                let bonds = &self.bonds()[..=stage];
+                let h = encode(bonds.iter().copied(), x)?;
+                decode(bonds.iter().copied(), &h)
+            }
             Model::Dbm(dbm) => dbm.reconstruct(x),
-            Model::Cae(cae) => cae.reconstruct(x, stage + 1),
             Model::Gsn(gsn) => gsn.reconstruct(x),
         }
     }
 
     /// Where `chains` chains begin.
-    pub(crate) fn begin(
-        &self,
-        chains: usize,
-        draws: Draws,
-    ) -> Result<State<B::Elem>, BackendError> {
+    pub(crate) fn begin(&self, chains: usize, draws: Draws) -> Result<State<B::Elem>> {
         Ok(match &self.model {
             Model::Dbn(dbn) => vec![dbn.begin(chains, draws)],
             Model::Dbm(dbm) => dbm.begin(chains, draws),
@@ -220,11 +213,7 @@ impl<B: Backend> Rival<B> {
     }
 
     /// A step of the chains.
-    pub(crate) fn step(
-        &self,
-        state: &State<B::Elem>,
-        draws: Draws,
-    ) -> Result<State<B::Elem>, BackendError> {
+    pub(crate) fn step(&self, state: &State<B::Elem>, draws: Draws) -> Result<State<B::Elem>> {
         Ok(match &self.model {
             Model::Dbn(dbn) => vec![dbn.step(&state[0], draws)?],
             Model::Dbm(dbm) => dbm.step(state, draws)?,
@@ -234,11 +223,7 @@ impl<B: Backend> Rival<B> {
     }
 
     /// The records that chains stand at: the probabilities of their values.
-    pub(crate) fn pixels(
-        &self,
-        state: &State<B::Elem>,
-        draws: Draws,
-    ) -> Result<Vec<B::Elem>, BackendError> {
+    pub(crate) fn pixels(&self, state: &State<B::Elem>, draws: Draws) -> Result<Vec<B::Elem>> {
         match &self.model {
             Model::Dbn(dbn) => dbn.pixels(&state[0], draws),
             Model::Dbm(dbm) => dbm.pixels(state),
@@ -249,7 +234,12 @@ impl<B: Backend> Rival<B> {
     }
 }
 
-/// The name of a part of bond `index`.
-fn name(index: usize, part: &str) -> String {
-    format!("rival.{index}.{part}")
+/// Names and shapes of the parts of bond `index`: W, the bias above and the bias below.
+fn parts(index: usize, [below, above]: [usize; 2]) -> [(String, [usize; 2]); 3] {
+    let part = |part, shape| (format!("rival.{index}.{part}"), shape);
+    [
+        part("w", [below, above]),
+        part("above", [1, above]),
+        part("below", [1, below]),
+    ]
 }

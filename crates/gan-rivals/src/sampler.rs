@@ -24,8 +24,8 @@ struct Standing<T> {
     seed: u64,
     step: u64,
     state: State<T>,
-    /// The step at which `pixels` were read, and these.
-    pixels: Option<(u64, Vec<f32>)>,
+    /// The records that they stand at, or nothing before these were asked for.
+    pixels: Vec<f32>,
 }
 
 impl<B: Backend> ChainSampler<B> {
@@ -81,35 +81,27 @@ impl<B: Backend> ChainSampler<B> {
     /// # Errors
     /// If the device failed.
     pub fn pixels(&mut self, seed: u64, step: u64) -> Result<&[f32], BackendError> {
-        let ahead = self
-            .at
-            .take()
-            .filter(|at| at.seed == seed && at.step <= step);
-        let mut at = match ahead {
+        let ahead = self.at.take();
+        let mut at = match ahead.filter(|at| at.seed == seed && at.step <= step) {
             Some(at) => at,
             None => Standing {
                 seed,
                 step: 0,
                 state: self.rival.begin(self.chain.chains, Draws::chain(seed, 0))?,
-                pixels: None,
+                pixels: Vec::new(),
             },
         };
         while at.step < step {
             at.step += 1;
             at.state = self.rival.step(&at.state, Draws::chain(seed, at.step))?;
+            at.pixels.clear();
             self.steps += self.chain.chains as u64;
         }
-        let read = at.pixels.take().filter(|(read, _)| *read == step);
-        let pixels = match read {
-            Some((_, pixels)) => pixels,
-            None => {
-                let pixels = self.rival.pixels(&at.state, Draws::chain(seed, step))?;
-                pixels.into_iter().map(|x| x.to_f64() as f32).collect()
-            }
-        };
-        at.pixels = Some((step, pixels));
-        let at = self.at.insert(at);
-        Ok(at.pixels.as_ref().map_or(&[], |(_, pixels)| pixels))
+        if at.pixels.is_empty() {
+            let pixels = self.rival.pixels(&at.state, Draws::chain(seed, step))?;
+            at.pixels = pixels.into_iter().map(|x| x.to_f64() as f32).collect();
+        }
+        Ok(&self.at.insert(at).pixels)
     }
 }
 

@@ -90,8 +90,8 @@ impl<B: Backend> Training<B> {
         self.gather(learning.minibatch, step);
         self.last_stage = stage;
         let draws = Draws::training(self.seed, self.step);
-        self.rival
-            .learn(stage, &self.x, draws, learning.rates(step, steps))?;
+        let rates = learning.rates(step, steps);
+        self.rival.learn(stage, &self.x, draws, rates)?;
         self.step += 1;
         Ok(())
     }
@@ -103,11 +103,8 @@ impl<B: Backend> Training<B> {
     /// If the device failed.
     pub fn reconstruction(&self) -> Result<f64, BackendError> {
         let rows = self.x.len() / self.records.cols();
-        Ok(cross_entropy(
-            &self.x,
-            &self.rival.reconstruct(self.last_stage, &self.x)?,
-            rows.max(1),
-        ))
+        let again = self.rival.reconstruct(self.last_stage, &self.x)?;
+        Ok(cross_entropy(&self.x, &again, rows.max(1)))
     }
 
     /// The device that computes.
@@ -144,6 +141,7 @@ impl<B: Backend> Training<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ChainSampler;
     use gan_kernels::{Native, Values};
 
     fn training(kind: &str, threads: usize) -> Training<Native<f32>> {
@@ -162,7 +160,7 @@ mod tests {
                 let mut training = training(kind, threads);
                 (0..training.steps()).for_each(|_| training.step().unwrap());
                 let tensors = training.rival().tensors().unwrap();
-                let mut sampler = crate::ChainSampler::new(training.into_rival());
+                let mut sampler = ChainSampler::new(training.into_rival());
                 (tensors, sampler.sample(1, 0, 130).unwrap())
             });
             assert_eq!(one, three, "{kind}");
@@ -171,33 +169,44 @@ mod tests {
     }
 
     #[test]
-    fn stages_follow_each_other_and_end() {
-        let mut training = training("dbn", 1);
-        assert_eq!(training.steps(), 2 * 5);
-        let mut seen = Vec::new();
-        for _ in 0..12 {
-            seen.push(training.stage());
-            training.step().unwrap();
+    fn stages_follow_each_other_and_train_a_layer_each() {
+        for kind in ["dbn", "cae"] {
+            let mut training = training(kind, 1);
+            let weights = |training: &Training<_>| {
+                let tensors = training.rival().tensors().unwrap();
+                [0, 3].map(|w: usize| tensors[w].values.clone())
+            };
+            assert_eq!(training.steps(), 2 * 5);
+            for step in 0..12 {
+                let stage = step as usize / 5;
+                assert_eq!(training.stage(), (stage, step % 5));
+                let before = weights(&training);
+                training.step().unwrap();
+                let after = weights(&training);
+                for layer in [0, 1] {
+                    assert_eq!(
+                        before[layer] != after[layer],
+                        layer == stage,
+                        "{kind}, {step}"
+                    );
+                }
+            }
+            assert_eq!(training.steps_done(), 10);
         }
-        assert_eq!((seen[4], seen[5], seen[10]), ((0, 4), (1, 0), (2, 0)));
-        assert_eq!(training.steps_done(), 10);
     }
 
     #[test]
     fn records_are_visited_once_in_a_pass() {
         let backend = Native::<f64>::new(Some(1)).unwrap();
-        let mut config = RivalConfig::of_kind("rbm").unwrap();
-        config.set_size(2);
-        let rows = (0..300).map(|i| i as f32 / 300.0).collect();
+        let config = RivalConfig::of_kind("rbm").unwrap();
+        let rows = (0..300).map(|i| i as f32).collect();
         let records = Records::new(1, Values::Floats(rows));
         let mut training = Training::new(backend, &config, records, &[0.5], 3);
-        let mut seen: Vec<u32> = (0..3)
-            .flat_map(|step| {
-                training.gather(100, step);
-                training.x.clone()
-            })
-            .map(|x| (x * 300.0).round() as u32)
-            .collect();
+        let mut seen = Vec::new();
+        for step in 0..3 {
+            training.gather(100, step);
+            seen.extend(training.x.iter().map(|&x| x as u32));
+        }
         seen.sort_unstable();
         assert_eq!(seen, (0..300).collect::<Vec<_>>());
     }
@@ -219,12 +228,9 @@ mod tests {
             let again = Rival::from_tensors(&backend, &config, shape, values).unwrap();
             assert_eq!(again.tensors().unwrap(), tensors, "{kind}");
             let missing = |name: &str| shape(name).filter(|_| name != "rival.0.w");
-            let error = Rival::from_tensors(&backend, &config, missing, values)
-                .err()
-                .unwrap();
-            let error = error.to_string();
+            let found = Rival::from_tensors(&backend, &config, missing, values);
             assert_eq!(
-                error,
+                found.err().unwrap().to_string(),
                 "tensor rival.0.w: found none, expected one of 70×37 values"
             );
         }

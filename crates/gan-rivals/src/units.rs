@@ -1,7 +1,9 @@
 //! Single units: their functions, and their random states by address.
 
 use gan_kernels::random::{Address, Purpose, Stream, unit_open};
-use gan_kernels::{Backend, BackendError, FillLatent, Prior, Real, StepState};
+use gan_kernels::{Backend, FillLatent, Prior, Real, StepState};
+
+use crate::Result;
 
 /// The addresses of the random numbers of one step of training or of a chain.
 ///
@@ -45,33 +47,34 @@ impl Draws {
         }
     }
 
-    fn stream(self, use_: usize, layer: usize) -> Stream {
-        Stream::new(self.purpose, use_, layer)
+    /// The address of `place`: the number of the use within the step and that of the layer.
+    fn address(self, (use_, layer): (usize, usize)) -> Address {
+        Address {
+            seed: self.seed,
+            stream: Stream::new(self.purpose, use_, layer),
+            step: self.step,
+        }
     }
 
-    /// One word for each of `count` places.
-    fn words(self, (use_, layer): (usize, usize), count: usize) -> Vec<u32> {
-        let stream = self.stream(use_, layer);
-        let address = Address {
-            seed: self.seed,
-            stream,
-            step: self.step,
-        };
+    /// Numbers uniform on (0, 1).
+    fn uniforms(self, place: (usize, usize), count: usize) -> impl Iterator<Item = f64> {
         let mut words = vec![0; count];
-        address.fill_words(0, &mut words);
-        words
+        self.address(place).fill_words(0, &mut words);
+        words.into_iter().map(|word| f64::from(unit_open(word)))
     }
 
     /// States of Bernoulli units: 1 with the probabilities `p`, else 0.
-    ///
-    /// `place` is the number of the use within the step and that of the layer.
     pub(crate) fn bernoulli<T: Real>(self, place: (usize, usize), p: &[T]) -> Vec<T> {
-        let words = self.words(place, p.len()).into_iter();
-        let state = |(word, &p): (u32, &T)| match f64::from(unit_open(word)) < p.to_f64() {
+        let state = |(u, &p): (f64, &T)| match u < p.to_f64() {
             true => T::ONE,
             false => T::ZERO,
         };
-        words.zip(p).map(state).collect()
+        self.uniforms(place, p.len()).zip(p).map(state).collect()
+    }
+
+    /// States of `count` units that are on or off, equally likely.
+    pub(crate) fn coins<T: Real>(self, place: (usize, usize), count: usize) -> Vec<T> {
+        self.bernoulli(place, &vec![T::from_f64(0.5); count])
     }
 
     /// `x` with each value replaced with probability `share`: by 0 or by 1, equally likely.
@@ -81,31 +84,27 @@ impl Draws {
         x: &[T],
         share: f64,
     ) -> Vec<T> {
-        let words = self.words(place, x.len()).into_iter();
-        let state = |(word, &x): (u32, &T)| match f64::from(unit_open(word)) {
+        let state = |(u, &x): (f64, &T)| match u {
             u if u < 0.5 * share => T::ZERO,
             u if u < share => T::ONE,
             _ => x,
         };
-        words.zip(x).map(state).collect()
+        self.uniforms(place, x.len()).zip(x).map(state).collect()
     }
 
     /// Standard normal numbers, in `rows` rows of `cols`.
-    ///
-    /// # Errors
-    /// If the device fails.
     pub(crate) fn normal<B: Backend>(
         self,
         backend: &B,
-        (use_, layer): (usize, usize),
+        place: (usize, usize),
         [rows, cols]: [usize; 2],
-    ) -> Result<Vec<B::Elem>, BackendError> {
+    ) -> Result<Vec<B::Elem>> {
         let state = backend.state(StepState::without_rates(self.seed, self.step));
         let mut z = backend.matrix(rows, cols);
         backend.fill_latent(FillLatent {
             z: z.all_mut(),
             prior: Prior::Normal,
-            stream: self.stream(use_, layer),
+            stream: self.address(place).stream,
             first_row: 0,
             state: &state,
         });
@@ -168,23 +167,18 @@ pub(crate) fn logits<T: Real>(shares: &[f32]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gan_kernels::Native;
 
     #[test]
     fn states_have_their_probabilities_and_their_addresses() {
         let draws = Draws::training(3, 5);
-        let p: Vec<f64> = (0..60_000)
-            .map(|i| if i % 2 == 0 { 0.2 } else { 0.9 })
-            .collect();
+        let p = [0.2, 0.9].repeat(30_000);
         let states = draws.bernoulli((1, 2), &p);
         assert!(states.iter().all(|&s| s == 0.0 || s == 1.0));
         for (parity, expected) in [(0, 0.2), (1, 0.9)] {
             let mean = states.iter().skip(parity).step_by(2).sum::<f64>() / 30_000.0;
             // Four standard errors.
-            assert!(
-                (mean - expected).abs() < 4.0 * (0.25_f64 / 30_000.0).sqrt(),
-                "{mean}"
-            );
+            let allowed = 4.0 * (0.25_f64 / 30_000.0).sqrt();
+            assert!((mean - expected).abs() < allowed, "{mean}");
         }
         assert_eq!(draws.bernoulli((1, 2), &p[..12]), states[..12]);
         assert_ne!(draws.bernoulli((2, 2), &p), states);
@@ -198,15 +192,6 @@ mod tests {
             let share = noisy.iter().filter(|&&x| x == value).count() as f64 / 40_000.0;
             assert!((share - expected).abs() < 0.01, "{value}: {share}");
         }
-    }
-
-    #[test]
-    fn normal_rows_do_not_depend_on_those_beside_them() {
-        let backend = Native::<f32>::new(Some(1)).unwrap();
-        let draws = Draws::chain(1, 2);
-        let all = draws.normal(&backend, (0, 1), [9, 5]).unwrap();
-        let some = draws.normal(&backend, (0, 1), [3, 5]).unwrap();
-        assert_eq!(some, all[..15]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! From a configuration, or a run that is there already, to a game that is ready to be played.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use gan_data::{DataConfig, Dataset};
 use gan_kernels::{Backend, MonitorSums, free_memory};
@@ -315,12 +314,7 @@ impl Plan {
         warn_of_rest(&self.config, step, observer);
 
         let config = self.config;
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_target(false)
-            .with_writer(Mutex::new(dir.log()?))
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
+        tracing::subscriber::with_default(dir.subscriber()?, || {
             info!("{DEVICE_MARK}{device}");
             info!("seed {}, step {step} of {}", config.seed, pace.total);
             let [generator, discriminator] = trainer.parameter_counts();

@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use gan_data::{DataConfig, Dataset, Transform};
@@ -59,6 +58,13 @@ impl RivalRun {
     /// If it is neither, cannot be read, or is not a valid configuration.
     pub fn read(what: &Path, overrides: &Overrides) -> Result<Self, Problem> {
         let name = what.display().to_string();
+        let unusable = |error: toml::de::Error| {
+            let text = format!(
+                "{name}: not a configuration of a rival: {}",
+                error.message()
+            );
+            Problem::usage(text).hint("the config.toml of a run of this kind has every key")
+        };
         let base = match what.to_str().and_then(RivalConfig::of_kind) {
             Some(rival) => Self {
                 seed: 1,
@@ -73,7 +79,7 @@ impl RivalRun {
                     Problem::usage(format!("{name}: cannot be read: {error}"))
                         .hint("name the config.toml of a rival's run, or a kind")
                 })?;
-                Self::from_toml(&text, &name)?
+                toml::from_str(&text).map_err(unusable)?
             }
             None => {
                 return Err(Problem::usage(format!(
@@ -87,13 +93,7 @@ impl RivalRun {
             |error| Problem::failed(format!("cannot write the configuration: {error}"));
         let mut table = toml::Table::try_from(&base).map_err(unwritable)?;
         overrides.apply(&mut table)?;
-        let mut run: Self = table.try_into().map_err(|error: toml::de::Error| {
-            let text = format!(
-                "{name}: not a configuration of a rival: {}",
-                error.message()
-            );
-            Problem::usage(text).hint("the config.toml of a run of this kind has every key")
-        })?;
+        let mut run: Self = table.try_into().map_err(unusable)?;
         run.rival.validate().map_err(|error| {
             Problem::usage(format!("{name}: rival.{error}"))
                 .hint("give another value with --set rival.KEY=VALUE")
@@ -109,7 +109,7 @@ impl RivalRun {
         table.is_ok_and(|table| table.contains_key("rival"))
     }
 
-    /// From the TOML of a `config.toml` or a checkpoint, called `name` in messages.
+    /// From the TOML that a run or a checkpoint carries, called `name` in messages.
     ///
     /// # Errors
     /// If it is not the configuration of a rival.
@@ -178,12 +178,7 @@ impl RivalRun {
         dir.remove_report();
         dir.replace(&dir.config(), config_text.as_bytes())?;
         dir.replace(&dir.metrics(), b"")?;
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_target(false)
-            .with_writer(Mutex::new(dir.log()?))
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
+        tracing::subscriber::with_default(dir.subscriber()?, || {
             info!("{DEVICE_MARK}{device}");
             info!("seed {}, {} steps", self.seed, training.steps());
             observer.event(&Event::RivalStart {

@@ -9,7 +9,10 @@ mod own;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::SystemTime;
+
+use tracing::Subscriber;
 
 use crate::prepared::{CHECKPOINT_EXTENSION, checkpoint_name};
 use crate::problem::Problem;
@@ -198,10 +201,18 @@ impl RunDir {
         &self.path
     }
 
-    /// A second handle of the log, for the tracing subscriber.
-    pub(crate) fn log(&self) -> Result<File, Problem> {
+    /// What writes to the log, while it is the subscriber of `tracing`.
+    ///
+    /// # Errors
+    /// If the log cannot be opened once more.
+    pub(crate) fn subscriber(&self) -> Result<impl Subscriber + Send + Sync + use<>, Problem> {
         let log = self.log.try_clone();
-        log.map_err(|error| unwritable(&self.path.join(LOG), &error))
+        let log = log.map_err(|error| unwritable(&self.path.join(LOG), &error))?;
+        Ok(tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_target(false)
+            .with_writer(Mutex::new(log))
+            .finish())
     }
 
     /// The resolved configuration.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{Args, EVALUATION, Evaluation, Outcome, gan_cli, outcome, train, with_error};
@@ -169,6 +169,12 @@ fn measure<'a>(
     let mut info = gan_cli(root);
     info.arg("info").arg(run).arg("--json");
     let info = info.output().context("gan-cli info")?;
+    let said = String::from_utf8_lossy(&info.stderr);
+    ensure!(
+        info.status.success(),
+        "gan-cli info --json: {}: {said}",
+        info.status
+    );
     let info: Info = serde_json::from_slice(&info.stdout).context("gan-cli info --json")?;
     Ok(Measured {
         model,

@@ -388,7 +388,8 @@ class GAN:
 
 def _texts(keys: Mapping[str, Any]) -> list[str]:
     """Settings as ``--set`` takes them: numbers, texts and lists are written alike in TOML and JSON."""
-    return [f"{key}={json.dumps(value)}" for key, value in keys.items()]
+    # JSON's escapes beyond 16 bits are none of TOML's.
+    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
 
 
 def _count(n: int) -> int:

@@ -21,6 +21,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, T
 use gan_run::device::{Device, DeviceChoice, PrecisionChoice};
 use gan_run::model::Model;
 use gan_run::problem::Problem;
+use gan_run::text::thousands;
 
 use crate::output::Output;
 
@@ -91,6 +92,17 @@ pub(crate) fn load_model(from: &Path, output: Output) -> Result<Model, Problem> 
         output.notice(format!("warning: {warning}"));
     }
     Ok(model)
+}
+
+/// Says of a training what its data are: the records to train, to validate and to test on.
+pub(crate) fn say_data(output: Output, source: &str, records: [usize; 3], notes: &[String]) {
+    let [train, valid, test] = records.map(thousands);
+    output.line(format!(
+        "data     {source}: {train} to train, {valid} to validate, {test} to test"
+    ));
+    for note in notes {
+        output.line(format!("note     {note}"));
+    }
 }
 
 /// Reads a precision, and lists them all in the help.

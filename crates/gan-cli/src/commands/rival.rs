@@ -13,7 +13,7 @@ use gan_run::run_dir::Existing;
 use gan_run::text::{duration, shell_word, thousands};
 use gan_run::training::Ending;
 
-use super::DeviceArgs;
+use super::{DeviceArgs, say_data};
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Stages;
@@ -33,7 +33,8 @@ pub(crate) struct RivalArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true,
           value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
-    /// Passes over the training records in each stage of the training.
+    /// Passes over the training records in each stage of the training; those of a DBM's last one are
+    /// `rival.joint.epochs`.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<f64>,
     /// Directory of the run [default: `runs/KIND-N`].
@@ -112,7 +113,7 @@ impl Reporter {
 impl Observer for Reporter {
     fn event(&mut self, event: &Event<'_>) {
         let out = self.output;
-        match event {
+        match *event {
             Event::Data {
                 source,
                 train_records,
@@ -120,14 +121,8 @@ impl Observer for Reporter {
                 test_records,
                 notes,
             } => {
-                let [train, valid, test] =
-                    [train_records, valid_records, test_records].map(|&count| thousands(count));
-                out.line(format!(
-                    "data     {source}: {train} to train, {valid} to validate, {test} to test"
-                ));
-                notes
-                    .iter()
-                    .for_each(|note| out.line(format!("note     {note}")));
+                let records = [train_records, valid_records, test_records];
+                say_data(out, source, records, notes);
                 return;
             }
             Event::RivalStart {
@@ -137,12 +132,12 @@ impl Observer for Reporter {
                 parameters,
                 ..
             } => {
-                let parameters = thousands(*parameters);
+                let parameters = thousands(parameters);
                 out.line(format!("rival    {kind}, {parameters} parameters"));
                 out.line(format!("run      {}", run.display()));
-                self.steps = *steps;
+                self.steps = steps;
             }
-            Event::RivalReading(reading) => self.read(reading),
+            Event::RivalReading(ref reading) => self.read(reading),
             Event::Interrupted { step, steps, .. } => {
                 self.stages = Stages::new(out);
                 out.line(format!("interrupted and saved at step {step} of {steps}"));
@@ -159,7 +154,7 @@ impl Observer for Reporter {
                 self.stages = Stages::new(out);
                 let shown = shell_word(run);
                 out.line("");
-                out.line(format!("done: {step} steps in {}", duration(*seconds)));
+                out.line(format!("done: {step} steps in {}", duration(seconds)));
                 out.line(format!("  samples       {}", samples.display()));
                 out.line(format!("  chains        {}", chains.display()));
                 out.line(format!("  report        {}", report.display()));

@@ -15,7 +15,7 @@ use gan_run::run_dir::Existing;
 use gan_run::text::{duration, shell_word, thousands};
 use gan_run::training::{Ending, resume_command};
 
-use super::{DeviceArgs, EXPERTS};
+use super::{DeviceArgs, EXPERTS, say_data};
 use crate::interrupt;
 #[cfg(feature = "mpi")]
 use crate::output;
@@ -257,14 +257,8 @@ impl Reporter {
                 test_records,
                 notes,
             } => {
-                let [train, valid, test] =
-                    [train_records, valid_records, test_records].map(thousands);
-                out.line(format!(
-                    "data     {source}: {train} to train, {valid} to validate, {test} to test"
-                ));
-                for note in notes {
-                    out.line(format!("note     {note}"));
-                }
+                let records = [train_records, valid_records, test_records];
+                say_data(out, source, records, notes);
             }
             Event::Start {
                 run,

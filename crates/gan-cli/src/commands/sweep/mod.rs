@@ -85,8 +85,6 @@ pub(crate) fn run(args: &SweepArgs, output: Output) -> Result<ExitCode, Problem>
         output::raw(&sweep.plan(form));
         return Ok(ExitCode::SUCCESS);
     }
-    sweep.take_folder()?;
-    interrupt::listen()?;
     let (selected, is_whole) = match args.only {
         None => ((0..sweep.runs.len()).collect(), true),
         Some(only) if only < sweep.runs.len() => (vec![only], false),
@@ -99,6 +97,8 @@ pub(crate) fn run(args: &SweepArgs, output: Output) -> Result<ExitCode, Problem>
             .hint("this prints its runs: the same command with --plan in the place of --only"));
         }
     };
+    sweep.take_folder()?;
+    interrupt::listen()?;
     let mut errors: Vec<Option<Problem>> = sweep.runs.iter().map(|_| None).collect();
     sweep.play(&selected, &mut errors, output);
     if is_whole {

@@ -148,17 +148,17 @@ impl Shared<'_> {
             self.stop();
         }
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let said = thread::scope(|scope| {
+        let (has_begun, said) = thread::scope(|scope| {
             let said = scope.spawn(|| {
                 let mut said = Vec::new();
                 // What could be read is enough.
                 let _ = stderr.map(|mut stderr| stderr.read_to_end(&mut said));
                 String::from_utf8_lossy(&said).into_owned()
             });
-            follow(stdout, |share| {
+            let has_begun = follow(stdout, |share| {
                 let _ = sender.send((index, Message::Progress(share)));
             });
-            said.join().unwrap_or_default()
+            (has_begun, said.join().unwrap_or_default())
         });
         let status = child.wait();
         lock(&self.inputs)[slot] = None;
@@ -166,6 +166,11 @@ impl Shared<'_> {
             Ok(status) if status.success() => Message::Done,
             Ok(status) if status.code() == Some(i32::from(interrupt::EXIT_CODE)) => {
                 Message::Stopped
+            }
+            // Another process has taken it since it was looked at.
+            Ok(_) if !has_begun && (run_dir::is_training(&job.dir) || is_done(&job.dir)) => {
+                lock(&self.queue).push_back(index);
+                Message::Waits
             }
             Ok(status) => Message::Failed(failure(&said, &status.to_string())),
             Err(error) => Message::Failed(failure(&said, &error.to_string())),
@@ -199,13 +204,14 @@ fn spawn(job: &Job, device: DeviceChoice, slots: &Slots) -> std::io::Result<Chil
         .spawn()
 }
 
-/// Reads the events of a run until they end; tells which share of its iterations is done.
-fn follow(stdout: Option<impl Read>, mut tell: impl FnMut(f64)) {
+/// Reads the events of a run until they end; tells which share of its iterations is done. Returns true
+/// if it began.
+fn follow(stdout: Option<impl Read>, mut tell: impl FnMut(f64)) -> bool {
     let mut steps = None;
     let lines = stdout.map(|stdout| BufReader::new(stdout).lines());
     for line in lines.into_iter().flatten() {
         // An error would come again at the next line.
-        let Ok(line) = line else { return };
+        let Ok(line) = line else { break };
         let event: Value = serde_json::from_str(&line).unwrap_or_default();
         if event["event"] == "start" {
             steps = event["steps"].as_f64();
@@ -214,6 +220,7 @@ fn follow(stdout: Option<impl Read>, mut tell: impl FnMut(f64)) {
             tell((step / steps.max(1.0)).min(1.0));
         }
     }
+    steps.is_some()
 }
 
 /// Why a run failed, by what it said on stderr; `status` is how its process ended.
@@ -245,8 +252,9 @@ mod tests {
                      {\"event\":\"metrics\",\"step\":100}\n\
                      {\"event\":\"done\",\"step\":150,\"seconds\":1}\n";
         let mut shares = Vec::new();
-        follow(Some(lines.as_bytes()), |share| shares.push(share));
+        assert!(follow(Some(lines.as_bytes()), |share| shares.push(share)));
         assert_eq!(shares, [0.25, 0.5, 0.75]);
+        assert!(!follow(Some(&b"no event\n"[..]), |_| {}));
     }
 
     #[test]
