@@ -304,23 +304,25 @@ mod tests {
         let mut dbm = first(5);
         let x = RECORDS.repeat(50);
         let before = log_p_of_records(&[&dbm.lower, &dbm.upper]);
-        let mut learn = |stage, rate, steps| {
+        let learn = |dbm: &mut Dbm<Native<f64>>, stage: usize, rate: f64, steps: u64| {
             for step in 0..steps {
                 let draws = Draws::training(1, 10_000 * stage as u64 + step);
-                let rates = Rates::constant(rate, 0.5);
+                // At a rate that does not fall, persistent chains and parameters circle each other.
+                let rates = Rates::constant(rate * (1.0 - step as f64 / steps as f64), 0.5);
                 dbm.learn(stage, &x, draws, rates).unwrap();
             }
             [&dbm.lower, &dbm.upper].map(|bond| bond.parameters().unwrap())
         };
-        learn(0, 0.1, 200);
-        let [lower, upper] = learn(1, 0.1, 200);
+        learn(&mut dbm, 0, 0.1, 200);
+        let [lower, upper] = learn(&mut dbm, 1, 0.1, 200);
         // The biases of h1 become one, once.
         let bias = each(&lower.above, &upper.below, |a, b| 0.5 * (a + b));
         assert_ne!(bias, [0.0; 3]);
-        let [lower, upper] = learn(2, 0.0, 3);
+        let [lower, upper] = learn(&mut dbm, 2, 0.0, 3);
         assert_eq!((lower.above, upper.below), (bias, vec![0.0; 3]));
-        learn(2, 0.1, 1500);
+        learn(&mut dbm, 2, 0.1, 1500);
         let after = log_p_of_records(&[&dbm.lower, &dbm.upper]);
-        assert!(before < -2.5 && after > -1.2, "{before} {after}");
+        // Two records, equally likely: the best is −log 2.
+        assert!(before < -2.5 && after > -0.9, "{before} {after}");
     }
 }
