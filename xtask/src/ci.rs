@@ -335,7 +335,14 @@ total                12.2
                 false,
                 false,
                 "fmt --all --check",
-                &["dependencies", "cuda", "versions", "page", "python", "processes"],
+                &[
+                    "dependencies",
+                    "cuda",
+                    "versions",
+                    "page",
+                    "python",
+                    "processes",
+                ],
             ),
         ] {
             let machine = Machine {

@@ -29,7 +29,10 @@ fn folder() -> Folder {
     let folder = Folder::new();
     let cut = TINY
         .replace("minibatch = 7", "minibatch = 8\nmicrobatches = 4")
-        .replace("[optimizer]", "[optimizer]\nkind = \"momentum\"\nlearning_rate = 0.05\nmax_column_norm = 0.9")
+        .replace(
+            "[optimizer]",
+            "[optimizer]\nkind = \"momentum\"\nlearning_rate = 0.05\nmax_column_norm = 0.9",
+        )
         .replace("checkpoint_every = 100", "checkpoint_every = 25");
     folder.write("tiny.toml", &cut);
     let modern = "extends = \"ring8-modern\"\n[data]\ncount = 700\n[run]\nsteps = 200\n\
@@ -51,7 +54,10 @@ fn any_number_of_processes_writes_the_same_run() {
         }
         let same = |other: usize| {
             let of = |run: usize, file: &str| folder.bytes(&format!("{game}{run}/{file}"));
-            for file in ["checkpoints/step-000200.safetensors", "samples/step-000200.png"] {
+            for file in [
+                "checkpoints/step-000200.safetensors",
+                "samples/step-000200.png",
+            ] {
                 assert!(of(1, file) == of(other, file), "{file} of {game}{other}");
             }
             let metrics = |run: usize| folder.metrics(&format!("{game}{run}"));
@@ -90,8 +96,11 @@ fn a_process_that_dies_ends_the_others_and_the_run_goes_on_with_fewer() {
 #[test]
 fn what_cannot_be_played_together_is_told_once() {
     let folder = folder();
-    let said = run(&folder, 3, "train tiny.toml --out run").exits(2).stderr();
-    let expected = "error: process 0: 3 processes: found game.microbatches = 4, expected a multiple of 3";
+    let said = run(&folder, 3, "train tiny.toml --out run")
+        .exits(2)
+        .stderr();
+    let expected =
+        "error: process 0: 3 processes: found game.microbatches = 4, expected a multiple of 3";
     assert_eq!(said.matches(expected).count(), 1, "{said}");
     assert!(said.contains("--set game.microbatches=3"), "{said}");
     assert!(!folder.has("run"));

@@ -29,7 +29,10 @@ const TURNS: usize = 5;
 const SECONDS: f64 = 1.0;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let words: Vec<usize> = env::args().skip(1).map(|word| word.parse()).collect::<Result<_, _>>()?;
+    let words: Vec<usize> = env::args()
+        .skip(1)
+        .map(|word| word.parse())
+        .collect::<Result<_, _>>()?;
     match words[..] {
         [] => table(),
         [minibatch, microbatches] => row(minibatch, microbatches),
@@ -40,7 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Every row in a job of its own.
 fn table() -> Result<(), Box<dyn std::error::Error>> {
     let program = env::current_exe()?;
-    println!("| minibatch | microbatches | processes | ms an iteration | times as fast | sent, MB | least, MB |");
+    println!(
+        "| minibatch | microbatches | processes | ms an iteration | times as fast | sent, MB | least, MB |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for (minibatch, is_weak) in [(128, false), (1024, false), (512, true)] {
         let mut alone = None;
@@ -48,14 +53,27 @@ fn table() -> Result<(), Box<dyn std::error::Error>> {
             if is_weak && processes != microbatches {
                 continue;
             }
-            let minibatch = if is_weak { minibatch * processes } else { minibatch };
+            let minibatch = if is_weak {
+                minibatch * processes
+            } else {
+                minibatch
+            };
             let output = Command::new("mpirun")
-                .args(["--oversubscribe", "--bind-to", "core", "-n", &processes.to_string()])
+                .args([
+                    "--oversubscribe",
+                    "--bind-to",
+                    "core",
+                    "-n",
+                    &processes.to_string(),
+                ])
                 .arg(&program)
                 .args([minibatch, microbatches].map(|word: usize| word.to_string()))
                 .output()?;
             let said = String::from_utf8(output.stdout)?;
-            let numbers: Vec<f64> = said.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+            let numbers: Vec<f64> = said
+                .split_whitespace()
+                .map(str::parse)
+                .collect::<Result<_, _>>()?;
             let [seconds, sent, least] = numbers[..] else {
                 let why = String::from_utf8_lossy(&output.stderr);
                 return Err(format!("{processes} processes ended with {said}{why}").into());
@@ -113,9 +131,13 @@ fn turns(trainer: &mut Trainer<Native<f32>>) -> Result<Vec<f64>, BackendError> {
     let mut turn = |trainer: &mut Trainer<Native<f32>>, steps: u32| {
         let start = Instant::now();
         (0..steps).for_each(|_| trainer.step());
-        trainer.take_metrics().map(|_| start.elapsed().as_secs_f64())
+        trainer
+            .take_metrics()
+            .map(|_| start.elapsed().as_secs_f64())
     };
     let first = turn(trainer, steps)?;
     steps = ((SECONDS / first * f64::from(steps)) as u32).max(2);
-    (0..TURNS).map(|_| Ok(turn(trainer, steps)? / f64::from(steps))).collect()
+    (0..TURNS)
+        .map(|_| Ok(turn(trainer, steps)? / f64::from(steps)))
+        .collect()
 }

@@ -263,7 +263,8 @@ impl Plan {
         let cols = data.records.cols();
         let explain = |error| self.sources.explain(&error);
         game.validate(cols).map_err(explain)?;
-        check_memory(&game, cols, memory())?;
+        let processes = communicator.as_ref().map_or(1, |all| all.size());
+        check_memory(&game, (cols, processes), memory())?;
         let seed = self.config.seed;
         let mut trainer = match communicator {
             None => Trainer::new(backend, &game, seed, data).map_err(explain)?,
@@ -342,23 +343,28 @@ impl Plan {
     }
 }
 
-/// Checks that a game on records of `cols` values fits into `free` bytes of memory, before a system
-/// that promises more than it has ends the program without a word.
-fn check_memory(game: &GameConfig, cols: usize, free: Option<u64>) -> Result<(), Problem> {
+/// Checks that the share of one process in a game on records of `cols` values fits into `free` bytes
+/// of memory, before a system that promises more than it has ends the program without a word.
+fn check_memory(
+    game: &GameConfig,
+    (cols, processes): (usize, usize),
+    free: Option<u64>,
+) -> Result<(), Problem> {
     /// Bytes for each value: its own, and those of what products on a processor pack their factors
     /// into, which is half as much again and a little (`tests/allocations.rs`).
     const BYTES: f64 = 4.0 * 1.6;
-    let needed = |game: &GameConfig| (BYTES * game.values(cols)) as u64;
+    let needed = |game: &GameConfig| (BYTES * game.values(cols, processes)) as u64;
     let Some(free) = free.filter(|free| needed(game) > *free) else {
         return Ok(());
     };
     // What also needs memory, such as threads and what factors are packed into, gets a fifth.
     let room = free / 5 * 4;
     let mut smaller = game.clone();
-    while needed(&smaller) > room && smaller.game.minibatch > smaller.game.pack {
-        // Whole packs, at least one.
-        let packs = smaller.game.minibatch / smaller.game.pack / 2;
-        smaller.game.minibatch = packs.max(1) * smaller.game.pack;
+    // Whole packs in every microbatch, at least one.
+    let least = smaller.game.pack * smaller.game.microbatches;
+    while needed(&smaller) > room && smaller.game.minibatch > least {
+        let packs = smaller.game.minibatch / least / 2;
+        smaller.game.minibatch = packs.max(1) * least;
     }
     let hint = match needed(&smaller) <= room {
         true => format!(
@@ -373,7 +379,7 @@ fn check_memory(game: &GameConfig, cols: usize, free: Option<u64>) -> Result<(),
         "the game needs about {} of memory, found {} free: {} values of parameters and minibatches",
         bytes(needed(game)),
         bytes(free),
-        thousands(game.values(cols) as usize)
+        thousands(game.values(cols, processes) as usize)
     ))
     .hint(hint))
 }
@@ -467,10 +473,10 @@ mod tests {
         let mut game = RunConfig::preset("ring8").unwrap().game();
         game.game.minibatch = 1 << 18;
         game.game.pack = 2;
-        let needed = (6.4 * game.values(2)) as u64;
-        assert_eq!(check_memory(&game, 2, None), Ok(()));
-        assert_eq!(check_memory(&game, 2, Some(needed)), Ok(()));
-        let problem = check_memory(&game, 2, Some(needed / 3)).unwrap_err();
+        let needed = (6.4 * game.values(2, 1)) as u64;
+        assert_eq!(check_memory(&game, (2, 1), None), Ok(()));
+        assert_eq!(check_memory(&game, (2, 1), Some(needed)), Ok(()));
+        let problem = check_memory(&game, (2, 1), Some(needed / 3)).unwrap_err();
         assert!(
             problem.message.starts_with("the game needs about "),
             "{problem}"
@@ -479,8 +485,8 @@ mod tests {
         let fits: usize = hint.rsplit_once('=').unwrap().1.parse().unwrap();
         assert!(fits.is_multiple_of(2) && fits >= 1 << 14, "{hint}");
         game.game.minibatch = fits;
-        assert_eq!(check_memory(&game, 2, Some(needed / 3)), Ok(()));
-        let hint = check_memory(&game, 2, Some(1000))
+        assert_eq!(check_memory(&game, (2, 1), Some(needed / 3)), Ok(()));
+        let hint = check_memory(&game, (2, 1), Some(1000))
             .unwrap_err()
             .hint
             .unwrap();

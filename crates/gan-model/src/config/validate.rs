@@ -76,7 +76,7 @@ impl GameConfig {
         ] {
             optimizer.map_or(Ok(()), |optimizer| optimizer.validate(key))?;
         }
-        let ok = self.values(cols) < MOST_VALUES;
+        let ok = self.values(cols, 1) < MOST_VALUES;
         let expected = "players and minibatches of less than 4,294,967,296 values in all";
         range("game.minibatch", rules.minibatch, ok, expected)
     }
@@ -199,14 +199,16 @@ impl GameConfig {
     }
 
     /// Values of the parameters, their moments and an iteration's matrices on records of `cols`
-    /// values: nearly all that a game holds in memory beside its data, four bytes for each.
+    /// values, in each of `processes` that play together: nearly all that a game holds in memory
+    /// beside its data, four bytes for each.
     ///
     /// # Panics
     /// If the configuration is not valid.
     #[must_use]
-    pub fn values(&self, cols: usize) -> f64 {
+    pub fn values(&self, cols: usize, processes: usize) -> f64 {
         let (g, d, rules) = (&self.generator, &self.discriminator, &self.game);
-        let minibatch = rules.minibatch as f64;
+        let share = 1.0 / processes as f64;
+        let minibatch = rules.minibatch as f64 * share;
         let samples = match rules.updates {
             Updates::Alternating => rules.discriminator_steps + 1,
             Updates::Simultaneous => rules.discriminator_steps,
@@ -228,12 +230,21 @@ impl GameConfig {
             });
             values.sum()
         };
-        let copies = 1.0 + moments(g.optimizer) + f64::from(u8::from(g.average.is_some()));
+        // Of parameters with their moments. Where gradients are summed over microbatches, owners have
+        // a copy of their share, and there are gradients on their way and parameters on theirs.
+        let copies = |own: Option<OptimizerConfig>| match rules.microbatches {
+            1 => 1.0 + moments(own),
+            all => 3.0 + (2.0 * all as f64 + 2.0 + moments(own)) * share,
+        };
+        let average = f64::from(u8::from(g.average.is_some()));
         // How many of the values are conditions the records alone tell.
         let given = if rules.condition.is_empty() { 0 } else { cols };
-        let generator = player(g.layer_specs(cols, given, 0), copies, samples, minibatch);
-        let copies = 1.0 + moments(d.optimizer);
-        let discriminator = player(self.discriminator_specs(cols, 0), copies, rows, rows);
+        let layers = g.layer_specs(cols, given, 0);
+        let generator = player(layers, copies(g.optimizer) + average, samples, minibatch);
+        // One microbatch at a time goes through D.
+        let rows = rows * processes as f64 / rules.microbatches as f64;
+        let layers = self.discriminator_specs(cols, 0);
+        let discriminator = player(layers, copies(d.optimizer), rows, rows);
         // The output of G's last layer lies in what D sees, which the samples' share is of.
         let inputs = if given > 0 {
             2 * g.latent + given

@@ -131,6 +131,11 @@ impl<B: Backend> Exchange<B> {
         self.link.rank() == 0
     }
 
+    /// True if there is no other process.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.link.size() == 1
+    }
+
     /// Fails if something has failed before.
     pub(crate) fn check(&self) -> Result<(), BackendError> {
         self.failed.clone().map_or(Ok(()), Err)
@@ -418,7 +423,7 @@ impl<B: Backend> Exchange<B> {
 
     /// Tells the other processes what is next, at `step`.
     pub(crate) fn tell(&mut self, order: Order, step: u64) {
-        if self.link.size() == 1 {
+        if self.is_alone() {
             return;
         }
         assert!(

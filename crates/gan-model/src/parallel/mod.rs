@@ -7,7 +7,38 @@
 //! on who played what, and the optimiser's moments are kept once.
 //!
 //! Process 0 plays as if it were alone, and tells the others what it does next; they
-//! [follow](crate::Trainer::follow).
+//! [follow](crate::Trainer::follow). With threads in the place of processes:
+//!
+//! ```
+//! use gan_model::parallel::{Communicator, ParallelError, thread_communicators};
+//! use gan_model::{GameConfig, Native, Records, Trainer, TrainingData, Values};
+//!
+//! fn begin(communicator: impl Communicator + 'static) -> Result<Trainer<Native<f32>>, ParallelError> {
+//!     let mut config = GameConfig::new(2, &[16]).with_minibatch(16);
+//!     config.game.microbatches = 2;
+//!     let records = Records::new(2, Values::Floats((0..200).map(|i| i as f32 / 200.0).collect()));
+//!     let (backend, data) = (Native::new(Some(1))?, TrainingData::new(records));
+//!     Trainer::parallel(backend, &config, 1, data, Box::new(communicator))
+//! }
+//!
+//! fn samples(processes: usize) -> Result<Vec<f32>, ParallelError> {
+//!     let mut all = thread_communicators(processes).into_iter();
+//!     let first = all.next().expect("at least one");
+//!     std::thread::scope(|scope| {
+//!         for communicator in all {
+//!             scope.spawn(move || begin(communicator)?.follow().map_err(ParallelError::from));
+//!         }
+//!         let mut trainer = begin(first)?;
+//!         (0..10).for_each(|_| trainer.step());
+//!         Ok(trainer.sample(1, 0, 5)?)
+//!     })
+//! }
+//!
+//! # fn main() -> Result<(), ParallelError> {
+//! assert_eq!(samples(1)?, samples(2)?);
+//! # Ok(())
+//! # }
+//! ```
 
 mod exchange;
 mod link;
@@ -147,13 +178,11 @@ impl ParallelError {
                 "--set game.microbatches={processes}, which makes it another game, or as many \
                  processes as divide it"
             )),
-            Self::Differs { .. } => {
-                Some(
-                    "start all processes from the same program, configuration and files, on \
+            Self::Differs { .. } => Some(
+                "start all processes from the same program, configuration and files, on \
                      machines of one kind; GAN_INSTRUCTIONS=portable makes processors alike"
-                        .into(),
-                )
-            }
+                    .into(),
+            ),
             Self::Config(_) | Self::Communication(_) | Self::Device(_) => None,
         }
     }

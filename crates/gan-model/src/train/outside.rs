@@ -143,6 +143,13 @@ impl<B: Backend> Trainer<B> {
         self.exchange.as_ref().is_none_or(Exchange::leads)
     }
 
+    /// Asserts that no other process would have to do as this one does.
+    #[track_caller]
+    pub(super) fn assert_alone(&self, what: &str) {
+        let alone = self.exchange.as_ref().is_none_or(Exchange::is_alone);
+        assert!(alone, "{what}: one of several processes");
+    }
+
     /// Tells the other processes, if there are some, what comes next.
     pub(super) fn tell(&mut self, order: Order) {
         let step = self.step;

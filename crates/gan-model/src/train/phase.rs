@@ -55,7 +55,11 @@ impl<B: Backend> Trainer<B> {
     /// whether the iteration goes on.
     ///
     /// The same operations in the same order as [`Trainer::step`], which plays what is left.
+    ///
+    /// # Panics
+    /// In one of several processes that play together.
     pub fn step_phase(&mut self) -> (Phase, bool) {
+        self.assert_alone("step_phase");
         if self.phases_done == 0 {
             let backend = self.backend.clone();
             backend.upload_rates(&mut self.state, &self.schedule, self.step);

@@ -47,7 +47,11 @@ impl<B: Backend> Trainer<B> {
     /// The iteration stays what it is, monitors and all; a player that stays keeps its parameters
     /// and its optimiser's moments to the bit, while its schedule goes on.
     /// Not part of a checkpoint.
+    ///
+    /// # Panics
+    /// In one of several processes that play together.
     pub fn set_moves(&mut self, moves: Moves) {
+        self.assert_alone("set_moves");
         self.moves = moves;
         // The record has the other list of operations.
         self.forget_recording();

@@ -174,7 +174,9 @@ impl<B: Backend> Trainer<B> {
 
 /// A device as far as bits depend on it: threads do not matter.
 fn kind(description: &str) -> String {
-    let parts = description.split(", ").filter(|part| !part.contains(" thread"));
+    let parts = description
+        .split(", ")
+        .filter(|part| !part.contains(" thread"));
     parts.collect::<Vec<_>>().join(", ")
 }
 
