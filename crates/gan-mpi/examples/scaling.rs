@@ -128,7 +128,7 @@ fn row(minibatch: usize, microbatches: usize) -> Result<(), Box<dyn std::error::
 /// Seconds of an iteration in each turn.
 fn turns(trainer: &mut Trainer<Native<f32>>) -> Result<Vec<f64>, BackendError> {
     let mut steps = 2;
-    let mut turn = |trainer: &mut Trainer<Native<f32>>, steps: u32| {
+    let turn = |trainer: &mut Trainer<Native<f32>>, steps: u32| {
         let start = Instant::now();
         (0..steps).for_each(|_| trainer.step());
         trainer
