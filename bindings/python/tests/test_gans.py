@@ -299,6 +299,15 @@ def test_errors_are_pythons_own_with_the_program_s_words(columns):
         gans.train("absent.csv")
     with pytest.raises(OSError, match="absent"):
         gans.load("absent")
+    run = gans.train(preset="ring8", **SHORT)
+    with pytest.raises(OSError, match="(?s)found a directory.*hint: for example"):
+        run.save(".")
+    with pytest.raises(OSError, match="(?s)found no folder no.*hint: os.makedirs"):
+        run.save("no/model.safetensors")
+    with pytest.raises(ValueError, match="(?s)data: found records of 3 columns, expected records of 2"):
+        run.evaluate(np.zeros((50, 3)))
+    with pytest.raises(ValueError, match="out='.'"):
+        gans.train(preset="ring8", out=".", **SHORT)
     Path("bad.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{")
     with pytest.raises(ValueError, match="truncated.*(\n|.)*hint"):
         gans.train("bad.npy", device="cpu")
@@ -374,6 +383,9 @@ def test_hints_are_in_the_words_of_python():
         ("leave --target out", "leave target out"),
         ("with `--device cpu`", 'with `device="cpu"`'),
         ("with --data PATH", "with data=PATH"),
+        ("or: gan-cli train mnist --data 'a b' for", 'or: gans.train("a b", preset="mnist") for'),
+        ("/tmp/gans-x_1/run-0123456789ab.npy: found", "data: found"),
+        ("presets: gan-cli presets", "presets: gans.presets()"),
         ("build with `--features cuda`", "build with `--features cuda`"),
     ):
         assert in_python(program) == python

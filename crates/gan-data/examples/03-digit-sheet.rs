@@ -55,6 +55,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut encoder = png::Encoder::new(file, stride as u32, (ROWS * height * ZOOM) as u32);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.write_header()?.write_image_data(&sheet)?;
-    println!("{path}: the first {} images of {}", ROWS * COLUMNS, config.source);
+    println!(
+        "{path}: the first {} images of {}",
+        ROWS * COLUMNS,
+        config.source
+    );
     Ok(())
 }

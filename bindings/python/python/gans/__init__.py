@@ -102,6 +102,11 @@ def train(
             'hint: gans.train(frame), or gans.train(preset="digits") for data that are built in'
         )
     kept = None if out is None else Path(out)
+    if kept is not None and not kept.name:
+        raise ValueError(
+            f"out={str(out)!r}: expected the path of a directory of its own\n"
+            'hint: for example out="runs/people"'
+        )
     temporary = Path(tempfile.mkdtemp(prefix="gans-")) if kept is None else None
     folder = kept or Path(str(temporary), "run")
     template = None
@@ -316,6 +321,16 @@ class Run:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the generator to one file, from which `load` and ``gan-cli`` draw the same samples."""
+        file = Path(path)
+        if file.is_dir():
+            raise IsADirectoryError(
+                f"{file}: found a directory, expected the path of a file\n"
+                f"hint: for example {str(file / 'model.safetensors')!r}"
+            )
+        if not file.parent.is_dir():
+            raise FileNotFoundError(
+                f"{file}: found no folder {file.parent}\nhint: os.makedirs({str(file.parent)!r}) makes it"
+            )
         form = self._template.to_json() if self._template else None
         self._model.save(path, _NOTE, form)
 
