@@ -34,12 +34,13 @@ struct Row {
 }
 
 /// The crates that others may depend on.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 7] = [
     "gan-kernels",
     "gan-model",
     "gan-data",
     "gan-eval",
     "gan-pictures",
+    "gan-rivals",
     "gan-run",
 ];
 

@@ -15,7 +15,8 @@ const PACKAGE: &str = "bindings/python";
 /// Arguments of `cargo xtask python`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Build by the development profile, then install the wheel, check types and run the tests.
+    /// Check format and lints, build by the development profile, then install the wheel, check types
+    /// and run the tests.
     #[arg(long)]
     test: bool,
 }
@@ -52,6 +53,17 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     // An older wheel would be taken for the new one.
     if wheels.exists() {
         fs::remove_dir_all(&wheels).with_context(|| wheels.display().to_string())?;
+    }
+    if args.test {
+        // A workspace of its own, which the stages before have not looked at.
+        let manifest = root.join(PACKAGE).join("Cargo.toml");
+        let mut format = super::cargo(root);
+        format.args(["fmt", "--check", "--manifest-path"]);
+        super::succeed(format.arg(&manifest))?;
+        let mut lints = super::cargo(root);
+        lints.args(["clippy", "--locked", "--manifest-path"]);
+        lints.arg(&manifest).arg("--target-dir").arg(&target);
+        super::succeed(lints.args(["--", "-Dwarnings"]))?;
     }
     let profile = if args.test { "dev" } else { "release" };
     let mut build = python();

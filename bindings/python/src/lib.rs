@@ -24,12 +24,18 @@ use pyo3::prelude::*;
 /// Time between two looks at Python's signals, for which its lock is taken.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The exception for `problem`, whose hint stands behind the message.
-fn exception(problem: Problem) -> PyErr {
+/// The exception for `problem`, whose hint stands behind the message, both in the words of Python.
+fn exception(py: Python<'_>, problem: Problem) -> PyErr {
     let text = match problem.hint {
         Some(hint) => format!("{}\nhint: {hint}", problem.message),
         None => problem.message,
     };
+    let words = py.import("gans._words");
+    let text: String =
+        match words.and_then(|words| words.call_method1("in_python", (&text,))?.extract()) {
+            Ok(text) => text,
+            Err(error) => return error,
+        };
     match problem.cause {
         Cause::Usage | Cause::Data => PyValueError::new_err(text),
         Cause::System => PyOSError::new_err(text),
@@ -128,7 +134,7 @@ fn interruptible<T: Send>(
     work: impl FnOnce() -> Result<T, Problem> + Send,
 ) -> PyResult<T> {
     match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
-        Ok(done) => done.map_err(exception),
+        Ok(done) => done.map_err(|problem| exception(py, problem)),
         Err(left) => match left.downcast::<PyErr>() {
             Ok(error) => Err(*error),
             Err(panic) => resume_unwind(panic),
@@ -156,7 +162,10 @@ fn play(
     if let Some(error) = teller.raised {
         return Err(error);
     }
-    Ok(matches!(ending.map_err(exception)?, Ending::Done))
+    Ok(matches!(
+        ending.map_err(|problem| exception(py, problem))?,
+        Ending::Done
+    ))
 }
 
 fn overrides(settings: &[String]) -> Result<Overrides, Problem> {
@@ -231,7 +240,7 @@ impl Model {
     #[new]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let model = py.detach(|| gan_run::model::Model::load(&path));
-        model.map(Self).map_err(exception)
+        model.map(Self).map_err(|problem| exception(py, problem))
     }
 
     /// The checkpoint file.
@@ -314,7 +323,7 @@ impl Model {
                 .extend(note.map(|note| (name.to_owned(), note)));
             checkpoint.save(&path).map_err(Problem::from)
         })
-        .map_err(exception)
+        .map_err(|problem| exception(py, problem))
     }
 
     /// Writes `number` samples that satisfy all of `conditions` to a file.

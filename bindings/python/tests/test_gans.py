@@ -16,6 +16,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from gans._words import in_python
 
 SHORT = {"steps": 12, "device": "cpu", "progress": False}
 
@@ -86,6 +87,53 @@ def test_arrays_come_back_with_their_shape_and_dtype():
     assert samples.max() > 100, "bytes, and not shares of them"
 
 
+@pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
+def test_names_blanks_and_intervals_of_pandas_come_back(columns):
+    draw = np.random.default_rng(1)
+    numbered = pd.DataFrame(draw.normal(size=(240, 2)))
+    rows = gans.train(numbered, seed=1, **SHORT).sample(5, where={0: (">", 0.0)})
+    assert rows.columns.tolist() == [0, 1] and rows.index.tolist() == [0, 1, 2, 3, 4]
+    nested = numbered.set_axis(pd.MultiIndex.from_tuples([("a", 1), ("b", 2)]), axis=1)
+    assert gans.train(nested, seed=1, **SHORT).sample(5).columns.equals(nested.columns)
+
+    frame = pd.DataFrame({"age": columns["age"], "line\nbreak": ["x", "y"] * 120, "": [1.5, 2.5] * 120})
+    frame["empty"], frame["nothing"] = np.nan, None
+    frame["group"] = pd.cut(frame["age"], 3)
+    frame["seen"] = pd.to_datetime(columns["seen"]).tz_localize("Europe/Berlin")
+    rows = gans.train(frame, seed=1, **SHORT).sample(20)
+    assert set(frame.columns) == set(rows.columns)
+    same = [name for name in frame.columns if name != "group"]
+    assert dict(rows[same].dtypes) == dict(frame[same].dtypes)
+    assert rows["empty"].isna().all() and rows["nothing"].isna().all()
+    # Their levels are texts.
+    assert rows["group"].cat.categories.tolist() == [str(level) for level in frame["group"].cat.categories]
+
+
+@pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
+def test_columns_that_are_left_out_are_named_by_a_warning(columns, caplog):
+    frame = pd.DataFrame({"age": columns["age"], "stay": pd.to_timedelta(columns["age"], unit="h")})
+    rows = gans.train(frame, seed=1, **SHORT).sample(2)
+    assert rows.columns.tolist() == ["age"]
+    (record,) = [record for record in caplog.records if "left out" in record.message]
+    assert record.levelname == "WARNING" and "stay" in record.message
+
+
+def test_integers_of_64_bits_stay_in_their_range():
+    draw = np.random.default_rng(1)
+    for dtype in (np.int64, np.uint64):
+        top = np.iinfo(dtype).max
+        numbers = draw.integers(top - 2**40, top, (300, 3), dtype=dtype, endpoint=True)
+        samples = gans.train(numbers, seed=1, **SHORT).sample(50)
+        assert samples.dtype == dtype
+        assert (samples > dtype(top // 2)).all(), samples
+
+
+def test_records_of_any_shape_come_back_in_it():
+    numbers = np.random.default_rng(1).normal(size=(200, 2, 3, 4))
+    samples = gans.train(numbers, seed=1, **SHORT).sample(5)
+    assert samples.shape == (5, 2, 3, 4)
+
+
 def test_bits_are_those_of_the_program(columns):
     pl.DataFrame(columns).write_csv("people.csv")
     run = gans.train("people.csv", seed=5, out="here", **SHORT)
@@ -115,6 +163,27 @@ def test_conditions(columns):
         run.sample(1, where={"sex": "x"})
     with pytest.raises(ValueError, match="operator"):
         run.sample(1, where={"age": ("~", 3)})
+    for wrong in ({"sex": ["male", "female"]}, {"age": (">", 1, 2)}, {"age": ()}, 5, [("age", ">", 1)]):
+        with pytest.raises(ValueError, match="(?s)where: .*hint: for example where="):
+            run.sample(1, where=wrong)
+    with pytest.raises(ValueError, match=r'hint: for example where=\["age>='):
+        run.sample(1, where={"age": (">", "old")})
+
+
+@pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
+def test_conditions_on_times_are_times_of_any_kind(columns):
+    frame = pd.DataFrame(columns)
+    frame["seen"] = frame["seen"].dt.tz_localize("Europe/Berlin")
+    run = gans.train(frame, seed=1, **SHORT)
+    some = pd.Timestamp("2024-05-20 12:00:30", tz="Europe/Berlin")
+    for after in (some, some.to_pydatetime(), some.isoformat(), "2024-05-20 10:00:30"):
+        rows = run.sample(20, where={"seen": (">", after)})
+        assert (rows["seen"] > some).all(), after
+    first = run.sample(20, where={"seen": (">", some)})
+    assert first.equals(run.sample(20, where={"seen": (">", np.datetime64("2024-05-20T10:00:30"))}))
+    dates = run.sample(20, where={"since": (">=", pd.Timestamp("2021-01-01"))})
+    assert (dates["since"] >= pd.Timestamp("2021-01-01").date()).all()
+    assert run.sample(3, where={"income": pd.NA})["income"].isna().all()
 
 
 @pytest.mark.filterwarnings("ignore::gans.TrainingWarning")
@@ -230,6 +299,15 @@ def test_errors_are_pythons_own_with_the_program_s_words(columns):
         gans.train("absent.csv")
     with pytest.raises(OSError, match="absent"):
         gans.load("absent")
+    run = gans.train(preset="ring8", **SHORT)
+    with pytest.raises(OSError, match="(?s)found a directory.*hint: for example"):
+        run.save(".")
+    with pytest.raises(OSError, match="(?s)found no folder no.*hint: os.makedirs"):
+        run.save("no/model.safetensors")
+    with pytest.raises(ValueError, match="(?s)data: found records of 3 columns, expected records of 2"):
+        run.evaluate(np.zeros((50, 3)))
+    with pytest.raises(ValueError, match="out='.'"):
+        gans.train(preset="ring8", out=".", **SHORT)
     Path("bad.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{")
     with pytest.raises(ValueError, match="truncated.*(\n|.)*hint"):
         gans.train("bad.npy", device="cpu")
@@ -245,3 +323,69 @@ def test_errors_are_pythons_own_with_the_program_s_words(columns):
     with pytest.raises(RuntimeError, match="diverged"):
         gans.train(preset="ring8", steps=400, device="cpu", settings={"optimizer.learning_rate": 1e9})
     assert "ring8" in gans.presets()
+
+
+def test_data_that_cannot_be_learnt_is_named_with_what_helps(columns):
+    frame = pd.DataFrame({"age": columns["age"], "c": columns["age"]})
+
+    def refused(data, words):
+        with pytest.raises(ValueError, match=f"(?s){words}"):
+            gans.train(data, **SHORT)
+
+    mixed = frame.assign(c=[1, "x"] * 120)
+    refused(mixed, r"column 'c' of object.*hint: make texts of it, data.astype\(\{'c': str\}\)")
+    refused(frame.assign(c=[2**70] * 240), "column 'c' of object")
+    refused(frame.assign(c=1j), "column 'c' of complex128.*hint")
+    refused(pd.concat([frame, frame], axis=1), "several columns called 'age'.*hint")
+    refused(frame.head(0), "found 0 records")
+    refused(frame["age"], r"type Series.*hint: data.to_frame\(\)")
+    refused(pl.Series(columns["age"]), r"type Series.*hint: data.to_frame\(\)")
+    refused((row for row in [1, 2]), "type generator")
+    refused(frame.assign(c=[np.inf] + [1.5, 2.5] * 119 + [3.5]), r"""settings=\{"data.drop": \['c'\]\}""")
+    refused(np.array([["a", "b"]] * 50), r"array of <U1.*hint: pandas.DataFrame\(data\)")
+    refused(np.array([[1, "b"]] * 50, dtype=object), "array of object.*hint")
+    refused(np.zeros(50, dtype=[("a", "f4")]), "array of .*hint")
+    refused(np.array(3.0), "without dimensions.*hint")
+    refused(np.ma.masked_invalid([[1.0, np.nan]] * 50), "masked values.*hint")
+    refused(None, "neither data nor a preset.*hint")
+
+
+def test_arguments_are_checked_and_of_any_type_of_number():
+    short = {**SHORT, "preset": "ring8", "settings": {"data.count": np.int64(400)}}
+    run = gans.train(**{**short, "seed": np.int32(3), "threads": np.int64(1)})
+    assert run.seed == 3
+    for wrong in ({"n": 0}, {"n": 2.5}, {"n": "a"}, {"n": 10**30}, {"seed": -1}, {"seed": 2**64}, {"threads": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))}=.*expected a whole number from"):
+            run.sample(**{"n": 1, **wrong})
+    for wrong in ({"optimizer.learning_rate": None}, {"optimizer.learning_rate": [object()]}):
+        with pytest.raises(ValueError, match="(?s)settings: optimizer.learning_rate.*hint"):
+            gans.train(**{**short, "settings": wrong})
+    rate = {"optimizer": {"kind": "adam", "learning_rate": np.float32(0.5)}}
+    taken = gans.train(**{**short, "settings": {**short["settings"], **rate}}).config
+    assert "learning_rate = 0.5" in taken
+    with pytest.raises(ValueError, match="(?s)condition: found 5.*hint"):
+        gans.train(**{**short, "condition": [5]})
+
+
+def test_hints_are_in_the_words_of_python():
+    run = gans.train(preset="ring8", out="a run", **SHORT)
+    with pytest.raises(ValueError, match=r"""(?s)gans.resume\("a run"\).*overwrite=True"""):
+        gans.train(preset="ring8", out="a run", **SHORT)
+    with pytest.raises(ValueError, match="is done") as error:
+        gans.resume("a run")
+    # The hint, taken at its word.
+    assert eval(str(error.value).split("hint: to go on: ")[1]).step == 2 * run.step
+    for program, python in (
+        ("--set optimizer.learning_rate=1.5e-4, or", 'settings={"optimizer.learning_rate": 0.00015}, or'),
+        ("--set a.b=1 --set c=minimax", 'settings={"a.b": 1, "c": "minimax"}'),
+        ("with --set 'data.drop=[\"it\"]'", "with settings={\"data.drop\": ['it']}"),
+        ("--set 'optimizer={learning_rate = 0.1}'", "settings={\"optimizer\": {'learning_rate': 0.1}}"),
+        ("leave --target out", "leave target out"),
+        ("with `--device cpu`", 'with `device="cpu"`'),
+        ("with --data PATH", "with data=PATH"),
+        ("or: gan-cli train mnist --data 'a b' for", 'or: gans.train("a b", preset="mnist") for'),
+        ("/tmp/gans-x_1/run-0123456789ab.npy: found", "data: found"),
+        ("presets: gan-cli presets", "presets: gans.presets()"),
+        ("build with `--features cuda`", "build with `--features cuda`"),
+    ):
+        assert in_python(program) == python

@@ -233,7 +233,7 @@ fn plans_are_commands_that_do_the_same() {
 #[test]
 fn sweep_of_a_table_is_sorted_by_how_well_samples_are_told_from_held_out_records() {
     let folder = Folder::new();
-    let rows = (0..600).map(|row| {
+    let rows = (0..500).map(|row| {
         let colour = ["red", "green", "blue"][row * row % 7 % 3];
         format!("{colour},{:.2}\n", (row as f64 * 0.37).sin() * 5.0)
     });
@@ -250,6 +250,10 @@ fn sweep_of_a_table_is_sorted_by_how_well_samples_are_told_from_held_out_records
         said.contains("  best          sweeps/people/seed="),
         "{said}"
     );
+    // Each run warns of it.
+    let warning = "450 training records are few";
+    assert_eq!(said.matches(warning).count(), 1, "{said}");
+    assert!(said.contains("warning  seed="), "{said}");
     let text = folder.read("sweeps/people/sweep.csv");
     let told = |line: usize| -> f64 {
         let row = text.lines().nth(line).unwrap();

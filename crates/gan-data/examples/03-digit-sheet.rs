@@ -1,8 +1,11 @@
-//! Draws a contact sheet of images as a PNG, to look at what a source gives.
+//! Draws a contact sheet of images as a PNG, to look at what a source gives: of drawn digits in
+//! `sheet.png`, or of another source in another file.
 //!
 //! ```text
-//! cargo run --release --example 03-digit-sheet -- digits sheet.png
+//! cargo run --release --example 03-digit-sheet
+//! cargo run --release --example 03-digit-sheet -- path/to/mnist mnist.png
 //! ```
+#![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::fs::File;
@@ -17,9 +20,8 @@ const ZOOM: usize = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(source), Some(path)) = (arguments.next(), arguments.next()) else {
-        return Err("expected a source of grey images and the path of a PNG".into());
-    };
+    let source = arguments.next().unwrap_or_else(|| "digits".into());
+    let path = arguments.next().unwrap_or_else(|| "sheet.png".into());
     let config = DataConfig {
         normalize: Normalize::Pixels,
         ..DataConfig::new(source)
@@ -49,9 +51,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    let file = BufWriter::new(File::create(path)?);
+    let file = BufWriter::new(File::create(&path)?);
     let mut encoder = png::Encoder::new(file, stride as u32, (ROWS * height * ZOOM) as u32);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.write_header()?.write_image_data(&sheet)?;
+    println!(
+        "{path}: the first {} images of {}",
+        ROWS * COLUMNS,
+        config.source
+    );
     Ok(())
 }

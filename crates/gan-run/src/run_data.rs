@@ -7,7 +7,7 @@ use gan_data::{DataProblem, Dataset, FileContents, RecordShape, Records, Transfo
 
 use crate::config::{not_text, presets};
 use crate::model::Model;
-use crate::problem::Problem;
+use crate::problem::{Cause, Problem};
 use crate::record::RecordInfo;
 use crate::text::shell_word;
 
@@ -136,10 +136,14 @@ fn refuse_other_records(
     (found, cols): (&RecordInfo, usize),
 ) -> Result<(), Problem> {
     let wrong = |found_what: String, expected: String| {
-        Err(Problem::failed(format!(
+        let problem = Problem::failed(format!(
             "{}: found {found_what}, expected {expected}, as the generator makes them",
             found.data
-        ))
+        ));
+        Err(Problem {
+            cause: Cause::Data,
+            ..problem
+        }
         .hint("name the data that the generator was trained on with --data PATH"))
     };
     let in_words = |shape: &RecordShape, cols: usize| match shape.image() {

@@ -11,8 +11,11 @@ threads, and the same as the program ``gan-cli`` gives.
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
+import numbers
+import operator
 import os
 import shutil
 import sys
@@ -24,7 +27,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import _frames, _gans
+from . import _frames, _gans, _words
 from ._frames import Template
 from ._gans import __version__, presets
 
@@ -91,9 +94,19 @@ def train(
     for key, value in (("seed", seed), ("run.steps", steps), ("run.epochs", epochs)):
         if value is not None:
             keys[key] = value
-    if names := list(condition):
+    if names := _names("condition", condition):
         keys["game.condition"] = names
+    if data is None and preset is None:
+        raise ValueError(
+            "found neither data nor a preset, expected one of them\n"
+            'hint: gans.train(frame), or gans.train(preset="digits") for data that are built in'
+        )
     kept = None if out is None else Path(out)
+    if kept is not None and not kept.name:
+        raise ValueError(
+            f"out={str(out)!r}: expected the path of a directory of its own\n"
+            'hint: for example out="runs/people"'
+        )
     temporary = Path(tempfile.mkdtemp(prefix="gans-")) if kept is None else None
     folder = kept or Path(str(temporary), "run")
     template = None
@@ -105,7 +118,7 @@ def train(
             source, template = _frames.write(data, folder)
         with _Events(callback, progress) as events:
             done = _gans.train(
-                preset, source, _texts(keys), folder, overwrite, device, threads, events
+                preset, source, _texts(keys), folder, overwrite, device, _threads(threads), events
             )
         return Run(_gans.Model(folder), template, folder, temporary, done)
     except BaseException:
@@ -135,7 +148,7 @@ def resume(
             keys[key] = value
     folder = Path(run)
     with _Events(callback, progress) as events:
-        done = _gans.resume(folder, _texts(keys), device, threads, events)
+        done = _gans.resume(folder, _texts(keys), device, _threads(threads), events)
     model = _gans.Model(folder)
     return Run(model, _frames.form_beside(model.source), folder, None, done)
 
@@ -246,7 +259,14 @@ class Run:
         with tempfile.TemporaryDirectory(prefix="gans-") as folder, _Events(None, None) as events:
             path = Path(folder) / ("samples.npy" if is_array else "samples.feather")
             self._model.sample(
-                path, _count(n), seed, _conditions(where), calibrated, device, threads, events
+                path,
+                _whole("n", n, 1, 2**63 - 1),
+                _seed(seed),
+                _conditions(where),
+                calibrated,
+                device,
+                _threads(threads),
+                events,
             )
             return _frames.read(path, template)
 
@@ -285,13 +305,32 @@ class Run:
             if data is not None and not isinstance(data, (str, os.PathLike)):
                 data, _ = _frames.write(data, Path(folder) / "data")
             text = self._model.evaluate(
-                data, samples, list(metrics), target, seed, quick_controls, out, device, threads, events
+                data,
+                None if samples is None else _whole("samples", samples, 1, 2**63 - 1),
+                _names("metrics", metrics),
+                target,
+                _seed(seed),
+                quick_controls,
+                out,
+                device,
+                _threads(threads),
+                events,
             )
         document: dict[str, Any] = json.loads(text)
         return document
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the generator to one file, from which `load` and ``gan-cli`` draw the same samples."""
+        file = Path(path)
+        if file.is_dir():
+            raise IsADirectoryError(
+                f"{file}: found a directory, expected the path of a file\n"
+                f"hint: for example {str(file / 'model.safetensors')!r}"
+            )
+        if not file.parent.is_dir():
+            raise FileNotFoundError(
+                f"{file}: found no folder {file.parent}\nhint: os.makedirs({str(file.parent)!r}) makes it"
+            )
         form = self._template.to_json() if self._template else None
         self._model.save(path, _NOTE, form)
 
@@ -387,15 +426,62 @@ class GAN:
 
 
 def _texts(keys: Mapping[str, Any]) -> list[str]:
+<<<<<<< HEAD
     """Settings as ``--set`` takes them: numbers, texts and lists are written alike in TOML and JSON."""
     # JSON's escapes beyond 16 bits are none of TOML's.
     return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
+=======
+    """Settings as ``--set`` takes them."""
+    return [f"{key}={_toml(key, value)}" for key, value in keys.items()]
+>>>>>>> p
 
 
-def _count(n: int) -> int:
-    if n < 1:
-        raise ValueError(f"n = {n}: expected at least 1 sample")
-    return n
+def _toml(key: str, value: Any) -> str:
+    """A value in TOML, which writes booleans and texts as JSON does."""
+    if isinstance(value, (bool, str)):
+        return json.dumps(value)
+    if isinstance(value, os.PathLike):
+        return json.dumps(os.fspath(value))
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    if isinstance(value, numbers.Real):
+        return repr(float(value))
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(key, item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(name)} = {_toml(key, item)}" for name, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    raise ValueError(
+        f"settings: {key}: found a value of type {type(value).__name__}, expected a boolean, a number, "
+        "a text, a list or a dictionary\nhint: a key that is left out has its default"
+    )
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    """An integer within its range, of whatever type of integer."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None or not least <= whole <= most:
+        raise ValueError(f"{name}={value!r}: expected a whole number from {least:,} to {most:,}")
+    return whole
+
+
+def _seed(seed: int | None) -> int | None:
+    return None if seed is None else _whole("seed", seed, 0, 2**64 - 1)
+
+
+def _threads(threads: int | None) -> int | None:
+    return None if threads is None else _whole("threads", threads, 1, 4096)
+
+
+def _names(argument: str, names: Iterable[str]) -> list[str]:
+    """Names in a list; one by itself is a list of one."""
+    found = [names] if isinstance(names, str) else list(names)
+    if wrong := [name for name in found if not isinstance(name, str)]:
+        raise ValueError(f"{argument}: found {wrong[0]!r}, expected texts\nhint: {argument}=[{str(wrong[0])!r}]")
+    return found
 
 
 _OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
@@ -404,29 +490,52 @@ _OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 def _conditions(where: Where) -> list[str]:
     if isinstance(where, str):
         return [where]
-    if not isinstance(where, Mapping):
-        return list(where)
+    if isinstance(where, Mapping):
+        return [text for column, wanted in where.items() for text in _on_column(column, wanted)]
+    texts = list(where) if isinstance(where, Iterable) else [where]
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        raise ValueError(
+            f"where: found {wrong[0]!r}, expected a dictionary or texts\n"
+            'hint: for example where={"age": (">", 60)}, or where=["age>60"]'
+        )
+    return texts
+
+
+def _on_column(column: Any, wanted: Any) -> list[str]:
+    """The conditions on one column."""
+    example = f'hint: for example where={{{column!r}: (">", 60)}}'
+    pairs = wanted if isinstance(wanted, list) else [wanted]
+    if isinstance(wanted, list) and not all(isinstance(pair, tuple) for pair in wanted):
+        raise ValueError(
+            f"where: {column}: found the list {wanted!r}, expected pairs of an operator and a value, "
+            f"all of which must hold\n{example}; samples of several values are drawn one by one"
+        )
     texts = []
-    for column, wanted in where.items():
-        pairs = wanted if isinstance(wanted, list) else [wanted]
-        for pair in pairs:
-            operator, value = pair if isinstance(pair, tuple) else ("=", pair)
-            if operator not in _OPERATORS:
-                raise ValueError(
-                    f"where: found the operator {operator!r}, expected one of {' '.join(_OPERATORS)}\n"
-                    f'hint: for example where={{{column!r}: (">", 60)}}'
-                )
-            texts.append(f"{column}{operator}{_value(value)}")
+    for pair in pairs:
+        if isinstance(pair, tuple) and len(pair) != 2:
+            raise ValueError(
+                f"where: {column}: found {pair!r}, expected a pair of an operator and a value\n{example}"
+            )
+        compares, value = pair if isinstance(pair, tuple) else ("=", pair)
+        if compares not in _OPERATORS:
+            raise ValueError(
+                f"where: {column}: found the operator {compares!r}, expected one of "
+                f"{' '.join(_OPERATORS)}\n{example}"
+            )
+        texts.append(f"{column}{compares}{_value(value)}")
     return texts
 
 
 def _value(value: Any) -> str:
     """A value as a file has it; a blank is nothing."""
-    if value is None or value != value:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return ""
-    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
-        return str(value).lower()
-    return str(value)
+    if isinstance(value, numbers.Real) and value != value:
+        return ""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    text = str(value)
+    return text.lower() if text in ("True", "False") and not isinstance(value, str) else text
 
 
 class _Events:
@@ -461,11 +570,13 @@ class _Events:
             self.value = "" if value is None else f"  V {value:.3f}"
         elif name == "data":
             for note in event["notes"]:
-                _log.info(note)
+                # Without handlers, Python shows warnings alone: such a column is missed in samples.
+                level = logging.WARNING if "left out" in note else logging.INFO
+                _log.log(level, _words.in_python(note))
         elif name == "diagnosis" and event["passed"] is not None:
-            _log.info(event["text"])
+            _log.info(_words.in_python(event["text"]))
         elif name in ("warning", "diagnosis"):
-            warnings.warn(event["text"], TrainingWarning, stacklevel=3)
+            warnings.warn(_words.in_python(event["text"]), TrainingWarning, stacklevel=3)
         elif name == "progress" and self.steps:
             done = (event["step"] - self.first) / max(self.steps - self.first, 1)
             self._show(f"step {event['step']}/{self.steps}{self.value}", done)

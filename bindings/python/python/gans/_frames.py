@@ -46,7 +46,8 @@ def kind_of(data: object) -> str | None:
         return "pandas"
     if root == "polars" and name in ("DataFrame", "LazyFrame"):
         return "polars"
-    if hasattr(data, "__arrow_c_stream__"):
+    # A column by itself has such a stream as well.
+    if hasattr(data, "__arrow_c_stream__") and name not in ("Series", "ChunkedArray"):
         return "arrow"
     return None
 
@@ -93,10 +94,11 @@ def write(data: Any, stem: Path) -> tuple[Path, Template]:
     """
     kind = kind_of(data)
     if kind is None:
+        name = type(data).__name__
+        hint = "data.to_frame()" if name == "Series" else "numpy.asarray(data), or pandas.DataFrame(data)"
         raise ValueError(
-            f"found data of type {type(data).__name__}, expected a path, a frame of pandas, "
-            "polars or Arrow, or a NumPy array\n"
-            "hint: numpy.asarray(data), or pandas.DataFrame(data)"
+            f"found data of type {name}, expected a path, a frame of pandas, polars or Arrow, or a "
+            f"NumPy array\nhint: {hint}"
         )
     stem.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".gans-", dir=stem.parent) as folder:
@@ -115,10 +117,10 @@ def write(data: Any, stem: Path) -> tuple[Path, Template]:
 def _write(data: Any, kind: str, path: Path) -> Template:
     empty = io.BytesIO()
     if kind == "numpy":
-        array = np.ascontiguousarray(data)
+        array = _checked(data)
         with open(path, "wb") as file:
             np.save(file, array, allow_pickle=False)
-        return Template("numpy", dtype=array.dtype.str, shape=array.shape[1:])
+        return Template("numpy", dtype=data.dtype.str, shape=data.shape[1:])
     if kind == "polars":
         frame = data.lazy().collect()
         frame.clear().write_ipc(empty)
@@ -135,14 +137,67 @@ def _write(data: Any, kind: str, path: Path) -> Template:
     return Template(kind, schema=empty.getvalue())
 
 
+def _checked(array: Any) -> np.ndarray[Any, Any]:
+    """An array as the trainer reads it: numbers, of records that are vectors or images."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError(
+            "found masked values, which an array has no blanks for\n"
+            "hint: pandas.DataFrame(data), whose blanks are learnt, or data.filled(0)"
+        )
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"found an array of {array.dtype}, expected booleans, integers or floats\n"
+            "hint: pandas.DataFrame(data).infer_objects(), which may have columns of every kind"
+        )
+    if array.ndim == 0:
+        raise ValueError(
+            "found an array without dimensions, expected a record in each row\n"
+            "hint: numpy.atleast_2d(data) is one record"
+        )
+    whole: np.ndarray[Any, Any] = np.ascontiguousarray(array)
+    is_images = whole.ndim == 3 or (whole.ndim == 4 and whole.shape[3] in (1, 3))
+    return whole if whole.ndim < 3 or is_images else whole.reshape(len(whole), -1)
+
+
 def _table(data: Any, kind: str) -> Any:
     arrow = module("pyarrow")
     if kind == "arrow":
         return arrow.table(data)
     # An index that somebody has named is a column of theirs.
     is_named = any(name is not None for name in data.index.names)
-    frame = data.reset_index() if is_named else data
-    return arrow.Table.from_pandas(frame, preserve_index=False)
+    frame = data.reset_index(drop=not is_named)
+    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        # Arrow's files cannot be read back with levels that are intervals, as `pandas.cut` makes them.
+        levels = getattr(dtype, "categories", None)
+        if levels is not None and str(levels.dtype).startswith("interval"):
+            frame[name] = frame[name].cat.rename_categories(str)
+    try:
+        # The index of whole numbers is not written, but what the columns' names are is.
+        return arrow.Table.from_pandas(frame)
+    except (arrow.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(_unwritable(frame, error)) from error
+
+
+def _unwritable(frame: Any, error: Exception) -> str:
+    """Why Arrow does not take a frame of pandas: its first column that it does not take by itself."""
+    arrow = module("pyarrow")
+    if not frame.columns.is_unique:
+        names = frame.columns[frame.columns.duplicated()].unique().tolist()
+        return (
+            f"found several columns called {names[0]!r}, expected names that differ\n"
+            "hint: data.loc[:, ~data.columns.duplicated()] keeps the first of each"
+        )
+    for name in frame.columns:
+        try:
+            arrow.Table.from_pandas(frame[[name]])
+        except (arrow.ArrowException, TypeError, ValueError, OverflowError) as own:
+            what = own.args[0] if own.args else own
+            return (
+                f"column {name!r} of {frame.dtypes[name]}: {what}\n"
+                f"hint: make texts of it, data.astype({{{name!r}: str}}), or leave it out, "
+                f"data.drop(columns=[{name!r}])"
+            )
+    return str(error)
 
 
 def read(path: Path, template: Template) -> Any:
@@ -171,10 +226,16 @@ def _like_array(array: np.ndarray[Any, Any], template: Template) -> np.ndarray[A
     if not template.dtype:
         return array
     dtype = np.dtype(template.dtype)
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        array = np.clip(np.rint(array), limits.min, limits.max)
-    return array.astype(dtype)
+    if dtype.kind not in "iu":
+        return array.astype(dtype)
+    limits = np.iinfo(dtype)
+    array = np.rint(array)
+    with np.errstate(invalid="ignore"):
+        whole = array.astype(dtype)
+    # Afterwards, since no float is the largest integer of 64 bits.
+    whole[array >= limits.max] = limits.max
+    whole[array <= limits.min] = limits.min
+    return whole
 
 
 def _like_polars(path: Path, template: Template) -> Any:
@@ -183,6 +244,9 @@ def _like_polars(path: Path, template: Template) -> Any:
     if not template.schema:
         return frame
     schema = polars.read_ipc(io.BytesIO(template.schema)).schema
+    frame = frame.rename(
+        {number: name for name, number in _numbered(list(schema)) if number in frame.columns}
+    )
     casts = [
         polars.col(name).cast(dtype, strict=False)
         for name, dtype in schema.items()
@@ -195,6 +259,8 @@ def _like_arrow(table: Any, template: Template) -> Any:
     if not template.schema:
         return table
     form = module("pyarrow.ipc").open_file(io.BytesIO(template.schema)).read_all()
+    unnamed = {number: name for name, number in _numbered(form.column_names)}
+    table = table.rename_columns([unnamed.get(name, name) for name in table.column_names])
     names = [name for name in form.column_names if name in table.column_names]
     columns = [_cast(table.column(name), form.column(name)) for name in names]
     fields = [
@@ -205,13 +271,24 @@ def _like_arrow(table: Any, template: Template) -> Any:
     return arrow.table(columns, schema=arrow.schema(fields, form.schema.metadata))
 
 
+def _numbered(names: list[str]) -> list[tuple[str, str]]:
+    """Columns without a name, and the number that the trainer calls each by."""
+    numbered = ((name, str(place)) for place, name in enumerate(names, 1))
+    return [(name, number) for name, number in numbered if not name and number not in names]
+
+
 def _cast(column: Any, form: Any) -> Any:
     """A column in the type of another, or as it is where that cannot hold it."""
     arrow, compute = module("pyarrow"), module("pyarrow.compute")
     to = form.type
     if column.type == to:
         return column
+    if arrow.types.is_null(to):
+        return arrow.nulls(len(column))
     try:
+        if arrow.types.is_string(column.type) and not arrow.types.is_dictionary(to):
+            # A column of nothing but blanks.
+            column = compute.if_else(compute.equal(column, ""), None, column)
         if not arrow.types.is_dictionary(to):
             return column.cast(to, safe=False)
         levels = form.combine_chunks().dictionary

@@ -306,6 +306,32 @@ pub(crate) fn time(cell: &str, pattern: &str) -> Option<f64> {
     Some(days as f64 * DAY + seconds(time.time()))
 }
 
+/// The time in `cell` in ISO 8601, as [`time`] gives it for a column of `pattern`: a date alone is its
+/// midnight, and a time with an offset is moved to UTC.
+pub(crate) fn iso_time(cell: &str, pattern: &str) -> Option<f64> {
+    if !pattern.contains("%d") {
+        return time(cell, "%H:%M:%S%.f");
+    }
+    let local = [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+        "%Y-%m-%d %H:%M",
+    ];
+    let date = || Some(time(cell, "%Y-%m-%d")? * DAY);
+    let in_utc = || {
+        let time = DateTime::parse_from_rfc3339(cell).ok()?;
+        Some(time.timestamp_micros() as f64 * 1e-6)
+    };
+    let seconds = date()
+        .or_else(|| local.iter().find_map(|pattern| time(cell, pattern)))
+        .or_else(in_utc)?;
+    Some(match pattern.contains("%H") {
+        true => seconds,
+        false => seconds / DAY,
+    })
+}
+
 /// The days or seconds between values that `pattern` can tell apart; none if it tells all apart.
 pub(crate) fn time_step(pattern: &str) -> Option<f64> {
     match pattern {
@@ -530,6 +556,40 @@ mod tests {
         assert_eq!(style(0, true).round(-2.5), -3.0);
         assert_eq!(style(3, true).round(1e9 + 0.12345), 1e9 + 0.123);
         assert_eq!(style(0, true).write(1e20), "100000000000000000000");
+    }
+
+    #[test]
+    fn times_in_iso_are_read_whatever_the_pattern_of_their_column() {
+        let noon = 19_725.5;
+        for cell in [
+            "2024-01-03 12:00",
+            "2024-01-03T12:00",
+            "2024-01-03 12:00:00",
+            "2024-01-03T12:00:00.000",
+            "2024-01-03T12:00:00Z",
+            "2024-01-03T14:00:00+02:00",
+            "2024-01-03 14:00:00.000000+02:00",
+        ] {
+            assert_eq!(iso_time(cell, "%d.%m.%Y"), Some(noon), "{cell}");
+            let pattern = "%Y-%m-%dT%H:%M:00";
+            assert_eq!(iso_time(cell, pattern), Some(noon * DAY), "{cell}");
+        }
+        assert_eq!(iso_time("2024-01-03", "%m/%d/%Y"), Some(19_725.0));
+        assert_eq!(
+            iso_time("2024-01-03", "%m/%d/%Y %H:%M"),
+            Some(19_725.0 * DAY)
+        );
+        assert_eq!(iso_time("01:00:00.5", "%H:%M:00"), Some(3600.5));
+        for cell in [
+            "",
+            "2024",
+            "2024-13-01",
+            "03.01.2024",
+            "2024-01-03T12:00:00+",
+            "noon",
+        ] {
+            assert_eq!(iso_time(cell, "%Y-%m-%d"), None, "{cell}");
+        }
     }
 
     #[test]

@@ -79,10 +79,15 @@ impl Style {
         }
     }
 
-    /// The value of `cell` as [`Self::write`] writes it, or as the file may have it.
+    /// The value of `cell` as [`Self::write`] writes it, or as the file may have it; a time also as
+    /// ISO 8601 writes it.
     #[must_use]
     pub fn read(&self, cell: &str) -> Option<f64> {
-        Values::new(self.clone()).read(cell)
+        let value = Values::new(self.clone()).read(cell);
+        value.or_else(|| match self {
+            Self::Time(pattern) => cell::iso_time(cell, pattern),
+            _ => None,
+        })
     }
 }
 

@@ -6,6 +6,7 @@ mod play;
 mod settings;
 mod table;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -293,6 +294,7 @@ impl<'a> Sweep<'a> {
         let mut stages = Stages::new(output);
         let mut shares = vec![0.0; jobs.len()];
         let mut waits = vec![false; jobs.len()];
+        let mut warnings = HashSet::new();
         play::play(&jobs, &slots, |index, message| {
             let name = &self.runs[left[index]].name;
             match message {
@@ -300,6 +302,13 @@ impl<'a> Sweep<'a> {
                 Message::Waits => {
                     if !std::mem::replace(&mut waits[index], true) {
                         stages.say(&format!("waits    {name}: another process trains it"));
+                    }
+                }
+                // What is wrong with the data is wrong for every run, and said once.
+                Message::Warning(text) => {
+                    if !warnings.contains(&text) {
+                        stages.say(&format!("warning  {name}: {text}"));
+                        warnings.insert(text);
                     }
                 }
                 Message::Done => {

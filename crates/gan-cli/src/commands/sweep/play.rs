@@ -46,6 +46,8 @@ pub(super) enum Message {
     Progress(f64),
     /// Another process trains it.
     Waits,
+    /// It warns of this, and goes on.
+    Warning(String),
     /// It is done.
     Done,
     /// It was stopped, and saved.
@@ -150,10 +152,9 @@ impl Shared<'_> {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (has_begun, said) = thread::scope(|scope| {
             let said = scope.spawn(|| {
-                let mut said = Vec::new();
-                // What could be read is enough.
-                let _ = stderr.map(|mut stderr| stderr.read_to_end(&mut said));
-                String::from_utf8_lossy(&said).into_owned()
+                listen(stderr, |warning| {
+                    let _ = sender.send((index, Message::Warning(warning)));
+                })
             });
             let has_begun = follow(stdout, |share| {
                 let _ = sender.send((index, Message::Progress(share)));
@@ -223,6 +224,21 @@ fn follow(stdout: Option<impl Read>, mut tell: impl FnMut(f64)) -> bool {
     steps.is_some()
 }
 
+/// Reads what a run says on stderr until it ends, and tells its warnings; what it has said.
+fn listen(stderr: Option<impl Read>, mut tell: impl FnMut(String)) -> String {
+    let mut said = String::new();
+    let lines = stderr.map(|stderr| BufReader::new(stderr).split(b'\n'));
+    // What could be read is enough.
+    for line in lines.into_iter().flatten().map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        if let Some(warning) = line.strip_prefix("warning: ") {
+            tell(warning.to_owned());
+        }
+        said = said + &line + "\n";
+    }
+    said
+}
+
 /// Why a run failed, by what it said on stderr; `status` is how its process ended.
 fn failure(said: &str, status: &str) -> Problem {
     let with = |mark: &str| {
@@ -255,6 +271,15 @@ mod tests {
         assert!(follow(Some(lines.as_bytes()), |share| shares.push(share)));
         assert_eq!(shares, [0.25, 0.5, 0.75]);
         assert!(!follow(Some(&b"no event\n"[..]), |_| {}));
+    }
+
+    #[test]
+    fn warnings_are_told_and_all_that_was_said_is_kept() {
+        let said = "warning: a\nb\nwarning: c: d\nerror: warning: e";
+        let mut warnings = Vec::new();
+        let heard = listen(Some(said.as_bytes()), |warning| warnings.push(warning));
+        assert_eq!(heard, said.to_owned() + "\n");
+        assert_eq!(warnings, ["a", "c: d"]);
     }
 
     #[test]
