@@ -426,22 +426,21 @@ class GAN:
 
 
 def _texts(keys: Mapping[str, Any]) -> list[str]:
-<<<<<<< HEAD
-    """Settings as ``--set`` takes them: numbers, texts and lists are written alike in TOML and JSON."""
-    # JSON's escapes beyond 16 bits are none of TOML's.
-    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
-=======
     """Settings as ``--set`` takes them."""
     return [f"{key}={_toml(key, value)}" for key, value in keys.items()]
->>>>>>> p
+
+
+def _json(value: Any) -> str:
+    # JSON's escapes beyond 16 bits are none of TOML's.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _toml(key: str, value: Any) -> str:
     """A value in TOML, which writes booleans and texts as JSON does."""
     if isinstance(value, (bool, str)):
-        return json.dumps(value)
+        return _json(value)
     if isinstance(value, os.PathLike):
-        return json.dumps(os.fspath(value))
+        return _json(os.fspath(value))
     if isinstance(value, numbers.Integral):
         return str(int(value))
     if isinstance(value, numbers.Real):
@@ -449,7 +448,7 @@ def _toml(key: str, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml(key, item) for item in value) + "]"
     if isinstance(value, Mapping):
-        pairs = (f"{json.dumps(name)} = {_toml(key, item)}" for name, item in value.items())
+        pairs = (f"{_json(name)} = {_toml(key, item)}" for name, item in value.items())
         return "{" + ", ".join(pairs) + "}"
     raise ValueError(
         f"settings: {key}: found a value of type {type(value).__name__}, expected a boolean, a number, "
