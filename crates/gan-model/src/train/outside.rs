@@ -64,7 +64,11 @@ impl<B: Backend> Trainer<B> {
     /// If the device failed.
     pub fn take_metrics(&mut self) -> Result<Metrics, BackendError> {
         self.tell(Order::Metrics);
-        let sums = merged(&self.all_sums()?);
+        let sums = match &mut self.microbatches[..] {
+            // Without a list: a game of one microbatch allocates nothing.
+            [only] if self.exchange.is_none() => self.backend.take_monitors(&mut only.monitors)?,
+            _ => merged(&self.all_sums()?),
+        };
         let records = self.step * self.schedule.records_per_step;
         let epoch = records as f64 / self.schedule.records as f64;
         let k = self.rules.discriminator_steps;
