@@ -343,9 +343,8 @@ fn a_minibatch_of_samples_has_the_conditions_of_the_records_it_is_compared_with(
                 index: pass,
                 over: Over::DataAndSamples,
             };
-            let rows = trainer.microbatches[0]
-                .minibatches
-                .input(of, 0..2 * minibatch);
+            let minibatches = &trainer.microbatches[0].minibatches;
+            let rows = minibatches.input(of, 0..2 * minibatch);
             let rows = trainer.backend.read(rows).unwrap();
             let (data, samples) = rows.split_at(5 * minibatch);
             let given = data_of(&config).given;
@@ -514,10 +513,8 @@ fn samples_come_from_the_running_mean_of_the_parameters() {
     let averaged = sampler(&config, &mut trainer).sample(5, 0, 4).unwrap();
     assert_eq!(trainer.sample(5, 0, 4).unwrap(), averaged);
     let raw = changed(config, |c| c.generator.average = None);
-    assert_ne!(
-        sampler(&raw, &mut trainer).sample(5, 0, 4).unwrap(),
-        averaged
-    );
+    let sampled = sampler(&raw, &mut trainer).sample(5, 0, 4).unwrap();
+    assert_ne!(sampled, averaged);
 }
 
 #[test]
