@@ -59,11 +59,13 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
         let manifest = root.join(PACKAGE).join("Cargo.toml");
         let mut format = super::cargo(root);
         format.args(["fmt", "--check", "--manifest-path"]);
-        super::succeed(format.arg(&manifest))?;
+        format.arg(&manifest);
+        super::succeed(format)?;
         let mut lints = super::cargo(root);
         lints.args(["clippy", "--locked", "--manifest-path"]);
         lints.arg(&manifest).arg("--target-dir").arg(&target);
-        super::succeed(lints.args(["--", "-Dwarnings"]))?;
+        lints.args(["--", "-Dwarnings"]);
+        super::succeed(lints)?;
     }
     let profile = if args.test { "dev" } else { "release" };
     let mut build = python();
