@@ -59,13 +59,7 @@ fn table() -> Result<(), Box<dyn std::error::Error>> {
                 minibatch
             };
             let output = Command::new("mpirun")
-                .args([
-                    "--oversubscribe",
-                    "--bind-to",
-                    "core",
-                    "-n",
-                    &processes.to_string(),
-                ])
+                .args(["--oversubscribe", "-n", &processes.to_string()])
                 .arg(&program)
                 .args([minibatch, microbatches].map(|word: usize| word.to_string()))
                 .output()?;

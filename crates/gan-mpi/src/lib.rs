@@ -9,10 +9,13 @@
 
 #![cfg(feature = "mpi")]
 
+use std::thread;
+
 use gan_model::parallel::{CommunicationError, Communicator};
 use mpi::Threading;
 use mpi::datatype::{Partition, PartitionMut};
 use mpi::environment::Universe;
+use mpi::request::{Request, Scope, scope};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator as _, CommunicatorCollectives, Root};
 
@@ -88,6 +91,18 @@ fn places(counts: &[usize]) -> Result<(Vec<i32>, Vec<i32>), CommunicationError> 
     Ok((counts.iter().map(|&count| count as i32).collect(), places))
 }
 
+/// Waits for `request`, and lets others have the core meanwhile: MPI's own waits keep it, which the
+/// next layer's gradient needs where a process has one core.
+fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
+    loop {
+        match request.test() {
+            Ok(_) => return,
+            Err(unfinished) => request = unfinished,
+        }
+        thread::yield_now();
+    }
+}
+
 impl Communicator for World {
     fn rank(&self) -> usize {
         self.0.rank() as usize
@@ -108,7 +123,9 @@ impl Communicator for World {
         let send = Partition::new(send, counts, starts);
         let (counts, starts) = places(receive_counts)?;
         let mut receive = PartitionMut::new(receive, counts, starts);
-        self.0.all_to_all_varcount_into(&send, &mut receive);
+        scope(|scope| {
+            wait((self.0).immediate_all_to_all_varcount_into(scope, &send, &mut receive));
+        });
         Ok(())
     }
 
@@ -120,14 +137,16 @@ impl Communicator for World {
     ) -> Result<(), CommunicationError> {
         let (counts, starts) = places(counts)?;
         let mut receive = PartitionMut::new(receive, counts, starts);
-        self.0.all_gather_varcount_into(send, &mut receive);
+        scope(|scope| {
+            wait((self.0).immediate_all_gather_varcount_into(scope, send, &mut receive));
+        });
         Ok(())
     }
 
     fn broadcast(&mut self, words: &mut [u32]) -> Result<(), CommunicationError> {
         let root = self.0.process_at_rank(0);
         for words in words.chunks_mut(MOST_WORDS) {
-            root.broadcast_into(words);
+            scope(|scope| wait(root.immediate_broadcast_into(scope, words)));
         }
         Ok(())
     }
