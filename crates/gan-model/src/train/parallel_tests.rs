@@ -1,6 +1,8 @@
 //! Games of several microbatches: against one minibatch, and on several threads against one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use gan_kernels::{BackendError, MonitorSums, Native};
@@ -8,7 +10,9 @@ use gan_kernels::{BackendError, MonitorSums, Native};
 use super::tests::{changed, data_of, snapshot, trainer, variants};
 use super::*;
 use crate::config::*;
-use crate::parallel::{Communicator, ParallelError, ThreadCommunicator, thread_communicators};
+use crate::parallel::{
+    CommunicationError, Communicator, ParallelError, ThreadCommunicator, thread_communicators,
+};
 use crate::train::test_game;
 use crate::{Checkpoint, Metrics};
 
@@ -202,4 +206,78 @@ fn a_process_that_is_gone_is_told_by_the_next_reading() {
         assert!(error.contains("process 1 is gone"), "{error}");
         assert!(trainer.checkpoint(String::new(), BTreeMap::new()).is_err());
     });
+}
+
+/// A communicator that counts the words that leave its process.
+struct Counting {
+    inner: ThreadCommunicator,
+    sent: Arc<AtomicUsize>,
+}
+
+impl Communicator for Counting {
+    fn rank(&self) -> usize {
+        self.inner.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.inner.size()
+    }
+
+    fn all_to_all(
+        &mut self,
+        send: &[u32],
+        send_counts: &[usize],
+        receive: &mut [u32],
+        receive_counts: &[usize],
+    ) -> Result<(), CommunicationError> {
+        let others = send.len() - send_counts[self.rank()];
+        self.sent.fetch_add(others, Ordering::SeqCst);
+        (self.inner).all_to_all(send, send_counts, receive, receive_counts)
+    }
+
+    fn all_gather(
+        &mut self,
+        send: &[u32],
+        receive: &mut [u32],
+        counts: &[usize],
+    ) -> Result<(), CommunicationError> {
+        let others = send.len() * (self.size() - 1);
+        self.sent.fetch_add(others, Ordering::SeqCst);
+        self.inner.all_gather(send, receive, counts)
+    }
+
+    fn broadcast(&mut self, words: &mut [u32]) -> Result<(), CommunicationError> {
+        self.inner.broadcast(words)
+    }
+}
+
+/// What docs/scale.md says that processes send.
+#[test]
+fn gradients_go_to_their_owners_and_parameters_to_all_others() {
+    let config = &games().remove(0);
+    let sent = |processes: usize, steps: usize| {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let counted = |inner| {
+            let sent = sent.clone();
+            Box::new(Counting { inner, sent })
+        };
+        let mut all = thread_communicators(processes).into_iter().map(counted);
+        let first = all.next().unwrap();
+        let parameters: usize = thread::scope(|scope| {
+            for communicator in all {
+                scope.spawn(move || start(config, communicator).unwrap().follow().unwrap());
+            }
+            let mut trainer = start(config, first).unwrap();
+            (0..steps).for_each(|_| trainer.step());
+            trainer.check().unwrap();
+            trainer.parameter_counts().iter().sum()
+        });
+        (sent.load(Ordering::SeqCst), parameters)
+    };
+    for processes in [2, 4] {
+        let (at_start, parameters) = sent(processes, 0);
+        let local = config.game.microbatches / processes;
+        let expected = 5 * parameters * (processes - 1) * (local + 1);
+        assert_eq!(sent(processes, 5).0 - at_start, expected);
+    }
 }
