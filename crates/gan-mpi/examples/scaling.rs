@@ -9,6 +9,8 @@
 //! row's. Times are medians of turns of iterations; ratios are to one process that plays the same
 //! game without microbatches, whose updates are fused into products.
 
+#![allow(clippy::print_stdout, reason = "it is a program")]
+
 use std::env;
 use std::process::Command;
 use std::time::Instant;
