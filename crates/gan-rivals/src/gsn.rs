@@ -38,9 +38,10 @@ impl Default for GsnConfig {
         Self {
             hidden: vec![500, 500],
             corruption: 0.4,
-            noise: 1.0,
-            walkback: 2,
-            learning: Learning::new(3.0, 0.015, 0.9),
+            noise: 2.0,
+            // Of two steps the chain leaves the records for a blot that none of them has.
+            walkback: 8,
+            learning: Learning::new(4.0, 0.003, 0.9),
             chain: Chains {
                 chains: 100,
                 burn_in: 100,
