@@ -41,7 +41,7 @@ impl Default for GsnConfig {
             noise: 2.0,
             // Of two steps the chain leaves the records for a blot that none of them has.
             walkback: 8,
-            learning: Learning::new(4.0, 0.003, 0.9),
+            learning: Learning::new(8.0, 0.003, 0.9),
             chain: Chains {
                 chains: 100,
                 burn_in: 100,
