@@ -360,11 +360,7 @@ impl<B: Backend> Trainer<B> {
         if let (Some(limit), Some(_)) = (&mut self.spectral_limit, of_discriminator) {
             limit.apply(&self.backend, &mut self.discriminator);
             if let Some(exchange) = &mut self.exchange {
-                exchange.follow_parameters(
-                    &self.backend,
-                    Player::Discriminator,
-                    &self.discriminator,
-                );
+                exchange.take_parameters(&self.backend, Player::Discriminator, &self.discriminator);
             }
         }
     }

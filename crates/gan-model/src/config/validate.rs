@@ -138,8 +138,10 @@ impl GameConfig {
         let ok = rules.pack >= 1 && rules.minibatch.is_multiple_of(rules.pack);
         range("game.pack", rules.pack, ok, "a divisor of game.minibatch")?;
         let parts = rules.microbatches;
-        let ok = parts >= 1 && (rules.minibatch / rules.pack).is_multiple_of(parts);
-        let expected = "a divisor of game.minibatch, in whole packs";
+        let packs = rules.minibatch / rules.pack;
+        // Addresses tell so many apart.
+        let ok = (1..=1 << 16).contains(&parts) && packs.is_multiple_of(parts);
+        let expected = "a divisor of game.minibatch, in whole packs, up to 65,536";
         range("game.microbatches", parts, ok, expected)?;
         let ok = rules.pack.saturating_mul(cols) <= MOST;
         let expected = "at most 1,048,576 values in what D sees at once";
@@ -412,11 +414,13 @@ mod tests {
     fn validate_names_the_key_with_both_sides() {
         type Change = fn(&mut GameConfig);
         #[rustfmt::skip] // One change a line.
-        let cases: [(Change, &str); 19] = [
+        let cases: [(Change, &str); 21] = [
             (|c| c.game.minibatch = usize::MAX, "expected 1 to 1,048,576"),
             (|c| c.generator.latent = usize::MAX / 2, "expected 1 to 1,048,576"),
             (make_huge, "less than 4,294,967,296 values in all"),
             (|c| c.game.minibatch = 0, "game.minibatch: found 0, expected 1 to 1,048,576"),
+            (|c| c.game.microbatches = 2, "game.microbatches: found 2, expected a divisor"),
+            (|c| (c.game.minibatch, c.game.microbatches) = (1 << 17, 1 << 17), "up to 65,536"),
             (|c| c.game.discriminator_steps = 201, "game.discriminator_steps: found 201"),
             (|c| c.generator.latent = 0, "generator.latent: found 0"),
             (|c| c.generator.layers.clear(), "generator.layers: missing"),

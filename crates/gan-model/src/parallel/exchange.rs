@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use gan_kernels::{
     Backend, BackendError, HostColumns, LinearBwdParams, Matrix, Monitor, MonitorSums, Rates, Real,
-    Update,
 };
 
 use super::link::{Call, Words};
@@ -80,7 +79,7 @@ impl<B: Backend> Exchange<B> {
             .iter()
             .zip(players)
         {
-            exchange.follow_parameters(backend, *player, mlp);
+            exchange.take_parameters(backend, *player, mlp);
         }
         exchange
     }
@@ -189,17 +188,8 @@ impl<B: Backend> Exchange<B> {
         let layer = &mut self.players[player as usize][layer];
         let [w, b] = &mut layer.gradient;
         backend.linear_bwd_params(LinearBwdParams {
-            x: operation.x,
-            dz: operation.dz,
             bias_weights: operation.bias_weights,
-            w,
-            b,
-            moments: &mut [],
-            update: Update::Store,
-            slot: operation.slot,
-            max_column_norm: None,
-            state: operation.state,
-            monitor: None,
+            ..LinearBwdParams::gradient(operation.x, operation.dz, w, b, operation.state)
         });
         let [w, b] = &layer.gradient;
         let gradients = [backend.read(w.all())?, backend.read(b.all())?];
@@ -289,24 +279,17 @@ impl<B: Backend> Exchange<B> {
         self.link.finish().map_err(lost)
     }
 
-    /// Takes the parameters of the columns that this process owns from `mlp`.
-    pub(crate) fn take_parameters(
-        &mut self,
-        backend: &B,
-        player: Player,
-        mlp: &Mlp<B>,
-    ) -> Result<(), BackendError> {
-        for (index, layer) in mlp.layers.iter().enumerate() {
-            let values = [backend.read(layer.w.all())?, backend.read(layer.b.all())?];
-            let values: Vec<f32> = values.concat().into_iter().map(single).collect();
-            self.take_columns((player, index), &values, |part| &mut part.parameters);
-        }
-        Ok(())
-    }
-
-    /// The same, where the device has changed them.
-    pub(crate) fn follow_parameters(&mut self, backend: &B, player: Player, mlp: &Mlp<B>) {
-        self.unless_failed(|exchange| exchange.take_parameters(backend, player, mlp));
+    /// Takes the parameters of the columns that this process owns from `mlp`, where they have changed
+    /// otherwise than by [`Exchange::step`].
+    pub(crate) fn take_parameters(&mut self, backend: &B, player: Player, mlp: &Mlp<B>) {
+        self.unless_failed(|exchange| {
+            for (index, layer) in mlp.layers.iter().enumerate() {
+                let values = [backend.read(layer.w.all())?, backend.read(layer.b.all())?];
+                let values: Vec<f32> = values.concat().into_iter().map(single).collect();
+                exchange.take_columns((player, index), &values, |part| &mut part.parameters);
+            }
+            Ok(())
+        });
     }
 
     /// Keeps the values of a whole layer that belong to this process's columns.
@@ -326,7 +309,7 @@ impl<B: Backend> Exchange<B> {
         }
     }
 
-    /// The names and shapes of a player's moments in a checkpoint.
+    /// Every moment that owners keep: its player, its layer and its number.
     pub(crate) fn moments(&self) -> impl Iterator<Item = (Player, usize, usize)> {
         let players = [Player::Generator, Player::Discriminator].into_iter();
         players.flat_map(|player| {

@@ -48,6 +48,17 @@ impl ThreadCommunicator {
         words.copy_from_slice(&received);
         Ok(())
     }
+
+    /// Receives `counts[q]` words from thread q, one after another.
+    fn receive_all(&self, words: &mut [u32], counts: &[usize]) -> Result<(), CommunicationError> {
+        let mut rest = words;
+        for (from, &count) in counts.iter().enumerate() {
+            let (part, after) = rest.split_at_mut(count);
+            self.receive(from, part)?;
+            rest = after;
+        }
+        Ok(())
+    }
 }
 
 fn gone(rank: usize) -> CommunicationError {
@@ -77,13 +88,7 @@ impl Communicator for ThreadCommunicator {
             self.send(to, part)?;
             rest = after;
         }
-        let mut rest = receive;
-        for (from, &count) in receive_counts.iter().enumerate() {
-            let (part, after) = rest.split_at_mut(count);
-            self.receive(from, part)?;
-            rest = after;
-        }
-        Ok(())
+        self.receive_all(receive, receive_counts)
     }
 
     fn all_gather(
@@ -93,13 +98,7 @@ impl Communicator for ThreadCommunicator {
         counts: &[usize],
     ) -> Result<(), CommunicationError> {
         (0..self.size()).try_for_each(|to| self.send(to, send))?;
-        let mut rest = receive;
-        for (from, &count) in counts.iter().enumerate() {
-            let (part, after) = rest.split_at_mut(count);
-            self.receive(from, part)?;
-            rest = after;
-        }
-        Ok(())
+        self.receive_all(receive, counts)
     }
 
     fn broadcast(&mut self, words: &mut [u32]) -> Result<(), CommunicationError> {

@@ -313,7 +313,7 @@ impl<B: Backend> Trainer<B> {
                 (Player::Generator, &self.generator),
                 (Player::Discriminator, &self.discriminator),
             ] {
-                exchange.follow_parameters(&backend, player, mlp);
+                exchange.take_parameters(&backend, player, mlp);
             }
             let moments: Vec<_> = exchange.moments().collect();
             for moment in moments {
