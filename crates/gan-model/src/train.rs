@@ -163,8 +163,13 @@ impl<B: Backend> Trainer<B> {
             state: &self.state,
         });
         if let (Some(conditions), Some(given)) = (&self.conditions, &mut microbatch.given) {
-            for number in 0..rules.sample_minibatches() {
-                let (first, m) = (number * rules.microbatch, rules.microbatch);
+            // A whole minibatch is followed by the next one: they are gathered at once.
+            let m = match rules.microbatches {
+                1 => rules.samples(),
+                _ => rules.microbatch,
+            };
+            for number in 0..rules.samples() / m {
+                let first = number * m;
                 let rows = (microbatch.z.rows(first, m), given.rows_mut(first, m));
                 let position = [
                     rules.rows_per_step(),
