@@ -190,6 +190,22 @@ fn processes_that_do_not_fit_together_are_errors() {
 }
 
 #[test]
+fn devices_of_one_kind_may_have_other_threads_and_numbers() {
+    let kind = start::kind;
+    assert_eq!(
+        kind("cpu, AVX2, 1 thread, f32"),
+        kind("cpu, AVX2, 16 threads, f32")
+    );
+    assert_eq!(
+        kind("cuda:0, NVIDIA H200, f32"),
+        kind("cuda:1, NVIDIA H200, f32")
+    );
+    for other in ["cpu, AVX-512, 1 thread, f32", "cuda:0, NVIDIA H200, f32"] {
+        assert_ne!(kind("cpu, AVX2, 1 thread, f32"), kind(other));
+    }
+}
+
+#[test]
 fn a_process_that_is_gone_is_told_by_the_next_reading() {
     let config = games().remove(0);
     let mut all = thread_communicators(2).into_iter();

@@ -172,12 +172,12 @@ impl<B: Backend> Trainer<B> {
     }
 }
 
-/// A device as far as bits depend on it: threads do not matter.
-fn kind(description: &str) -> String {
-    let parts = description
-        .split(", ")
-        .filter(|part| !part.contains(" thread"));
-    parts.collect::<Vec<_>>().join(", ")
+/// A device as far as bits depend on it: neither its threads nor its number matter.
+pub(super) fn kind(description: &str) -> String {
+    let parts = description.split(", ");
+    let parts = parts.filter(|part| !part.contains(" thread"));
+    let unnumbered = parts.map(|part| part.split(':').next().unwrap_or(part));
+    unnumbered.collect::<Vec<_>>().join(", ")
 }
 
 /// The first bytes of a text's SHA-256.
