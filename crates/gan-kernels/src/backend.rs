@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ops::{LinearBwdParams, for_each_operation};
-use crate::{INSTRUCTIONS, Real, Records, Schedule, StepState};
+use crate::{DirectExchange, DirectName, INSTRUCTIONS, Real, Records, Schedule, StepState};
 
 /// One method for each operation, named after its module.
 macro_rules! declare {
@@ -96,6 +96,32 @@ pub trait Backend: Clone + 'static {
         }
     }
 
+    /// True if devices of several processes may reach each other without their hosts.
+    fn can_exchange_directly(&self) -> bool {
+        false
+    }
+
+    /// A new name for [`Backend::direct`], for all processes.
+    ///
+    /// # Errors
+    /// If devices cannot reach each other.
+    fn direct_name(&self) -> Result<DirectName, BackendError> {
+        Err(no_direct_way())
+    }
+
+    /// Joins `size` processes that have the same name, as number `rank`; waits for all of them.
+    ///
+    /// # Errors
+    /// If devices cannot reach each other.
+    fn direct(
+        &self,
+        _name: &DirectName,
+        _rank: usize,
+        _size: usize,
+    ) -> Result<Box<dyn DirectExchange<Self>>, BackendError> {
+        Err(no_direct_way())
+    }
+
     /// Runs `iteration`, a list of operations that is the same at every call.
     ///
     /// A back end that can records the list at the first call, of which it then runs `iteration`
@@ -110,6 +136,12 @@ pub trait Backend: Clone + 'static {
     /// # Errors
     /// If something has gone wrong so far; the reads that depend on a failed operation tell as well.
     fn check(&self) -> Result<(), BackendError>;
+}
+
+fn no_direct_way() -> BackendError {
+    BackendError::Failed {
+        reason: "no way to other devices but through the hosts".into(),
+    }
 }
 
 /// The way in which an iteration is run.

@@ -81,6 +81,7 @@ mod backend;
 mod computed;
 #[cfg(feature = "cube")]
 pub mod cube;
+mod direct;
 mod given;
 mod head;
 mod init;
@@ -100,10 +101,11 @@ pub use backend::{
     WinnersRows, WinnersRowsMut,
 };
 pub use computed::{Computed, Pass};
+pub use direct::{DirectExchange, DirectName, Moved};
 pub use given::{Given, RowGroups};
 pub use head::{Head, Heads};
 pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
-pub use ops::{Adam, Below, Dropout, HostColumns, Objective, Penalty, Prior, Update};
+pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;
 pub use recorder::{RecordedCall, Recorder};
 pub use records::{Affine, ByteScale, Mean, RecordFormat, Records, RecordsError, Values};

@@ -354,13 +354,14 @@ impl<B: Backend> Trainer<B> {
         let of_generator = of_generator && self.moves != Moves::Discriminator;
         let of_discriminator = of_discriminator.filter(|_| self.moves != Moves::Generator);
         if let Some(exchange) = &mut self.exchange {
-            let rates = |slot| self.schedule.rates(self.step, slot);
             let g = of_generator.then_some(self.rules.discriminator_steps);
-            let g = g.map(|slot| (Player::Generator, &mut self.generator, rates(slot)));
+            let g = g.map(|slot| (Player::Generator, &mut self.generator, slot));
             let d = of_discriminator;
-            let d = d.map(|slot| (Player::Discriminator, &mut self.discriminator, rates(slot)));
+            let d = d.map(|slot| (Player::Discriminator, &mut self.discriminator, slot));
             let mut players: Vec<_> = g.into_iter().chain(d).collect();
-            exchange.step(&self.backend, &mut players);
+            let microbatches = self.microbatches.iter_mut();
+            let mut monitors: Vec<_> = microbatches.map(|of| &mut of.monitors).collect();
+            exchange.step(&self.backend, &self.state, &mut players, &mut monitors);
         }
         if let (Some(limit), Some(_)) = (&mut self.spectral_limit, of_discriminator) {
             limit.apply(&self.backend, &mut self.discriminator);

@@ -318,6 +318,13 @@ impl Plan {
         tracing::subscriber::with_default(dir.subscriber()?, || {
             info!("{DEVICE_MARK}{device}");
             info!("seed {}, step {step} of {}", config.seed, pace.total);
+            if processes > 1 {
+                let way = match trainer.exchanges_directly() {
+                    true => "from GPU to GPU",
+                    false => "through the hosts",
+                };
+                info!("{processes} processes, gradients {way}");
+            }
             let [generator, discriminator] = trainer.parameter_counts();
             observer.event(&Event::Start {
                 run: dir.path(),

@@ -309,10 +309,7 @@ impl<B: Backend> Operand<B> {
 
     /// The values of the matrix by now.
     pub(crate) fn read(&self, name: &'static str, backend: &B) -> Result<Found, BackendError> {
-        Ok(Found {
-            margin: self.margin,
-            ..Found::whole(name, &self.matrix, backend)?
-        })
+        Ok(Found::whole(name, &self.matrix, backend)?.within(self.margin))
     }
 }
 
@@ -344,6 +341,11 @@ impl Found {
     ) -> Result<Self, BackendError> {
         let values = backend.read(matrix.all())?.into_iter().map(Real::to_f64);
         Ok(Self::new(name, matrix.cols(), values.collect()))
+    }
+
+    /// The same with so many rows above and below that had to be left alone.
+    pub(crate) fn within(self, margin: usize) -> Self {
+        Self { margin, ..self }
     }
 
     /// The values of the rows that take part.

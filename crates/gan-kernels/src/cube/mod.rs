@@ -12,6 +12,8 @@ mod graph;
 pub(crate) mod launch;
 pub(crate) mod math;
 mod memory;
+#[cfg(feature = "cuda")]
+mod nccl;
 pub(crate) mod objective;
 pub(crate) mod operand;
 #[cfg(feature = "cuda")]
@@ -42,6 +44,8 @@ use crate::{
     Backend, BackendError, Execution, Matrix, Monitor, MonitorSums, Records, Rows, Schedule,
     StepState, Winners,
 };
+#[cfg(feature = "cuda")]
+use crate::{DirectExchange, DirectName};
 use tile::{Cores, Product, TILES};
 
 /// The back end of a GPU.
@@ -64,6 +68,8 @@ pub struct Cube {
 
 struct Device {
     client: Client,
+    /// None of a device on paper.
+    name: Option<DeviceName>,
     /// For people: its name here and its driver's.
     description: String,
     precision: Precision,
@@ -94,9 +100,8 @@ impl Cube {
             let offered = Precision::offered(&client);
             return Err(precision.not_offered(format!("{name} ({description})"), &offered));
         };
-        let shares = name.runtime.shows_writes();
-        let name = format!("{name}, {description}, {precision}");
-        Ok(Self::new(client, name, precision, cores, shares))
+        let text = format!("{name}, {description}, {precision}");
+        Ok(Self::new(client, Some(name), text, precision, cores))
     }
 
     /// Opens the device `name` to compute as NVIDIA's tensor cores of `precision` would, without
@@ -117,17 +122,16 @@ impl Cube {
             let device = format!("{name} ({description})");
             return Err(precision.not_offered(device, &[Precision::F32]));
         }
-        let shares = name.runtime.shows_writes();
-        let name = format!("{name}, {description}, {precision}{how}");
-        Ok(Self::new(client, name, precision, cores, shares))
+        let text = format!("{name}, {description}, {precision}{how}");
+        Ok(Self::new(client, Some(name), text, precision, cores))
     }
 
     fn new(
         client: Client,
+        name: Option<DeviceName>,
         description: String,
         precision: Precision,
         cores: Cores,
-        shares: bool,
     ) -> Self {
         Self {
             records: true,
@@ -135,10 +139,11 @@ impl Cube {
             only_shares: None,
             device: Arc::new(Device {
                 client,
+                name,
                 description,
                 precision,
                 cores,
-                shares,
+                shares: name.is_none_or(|name| name.runtime.shows_writes()),
                 launches: AtomicUsize::new(0),
                 trace: Mutex::new(None),
                 scratch: Mutex::new(Vec::new()),
@@ -226,6 +231,16 @@ impl Cube {
         const GUESS: u32 = 32;
         let hardware = &self.device.client.properties().hardware;
         hardware.num_streaming_multiprocessors.unwrap_or(GUESS) as usize
+    }
+
+    /// CUDA's number of the device.
+    #[cfg(feature = "cuda")]
+    fn cuda_index(&self) -> Result<usize, BackendError> {
+        let name = self.device.name;
+        let name = name.filter(|name| name.runtime == Runtime::Cuda);
+        let reason = || format!("{}: no device of CUDA", self.device.description);
+        name.map(|name| name.index)
+            .ok_or_else(|| BackendError::Failed { reason: reason() })
     }
 
     fn launches(&self) -> usize {
@@ -361,6 +376,31 @@ impl Backend for Cube {
         monitor: Option<(&mut DeviceMonitors, Monitor)>,
     ) {
         linear_bwd_params::cube::run_each(self, ops, monitor);
+    }
+
+    #[cfg(feature = "cuda")]
+    fn can_exchange_directly(&self) -> bool {
+        self.cuda_index().is_ok() && nccl::Nccl::is_found()
+    }
+
+    #[cfg(feature = "cuda")]
+    fn direct_name(&self) -> Result<DirectName, BackendError> {
+        nccl::Nccl::name()
+    }
+
+    #[cfg(feature = "cuda")]
+    fn direct(
+        &self,
+        name: &DirectName,
+        rank: usize,
+        size: usize,
+    ) -> Result<Box<dyn DirectExchange<Self>>, BackendError> {
+        Ok(Box::new(nccl::Nccl::join(
+            self.cuda_index()?,
+            name,
+            rank,
+            size,
+        )?))
     }
 
     fn repeat(&self, recording: &mut Recording, iteration: impl FnMut()) {

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::{Cube, DeviceState};
-use crate::{Rows, WinnersRows};
+use crate::{Matrix, Rows, WinnersRows};
 
 /// Four neighbouring elements of a row.
 pub(crate) type Vec4 = Vector<f32, Const<4>>;
@@ -107,6 +107,11 @@ pub(crate) fn winners(rows: WinnersRows<'_, Cube>) -> OperandLaunch<u32> {
         (all.rows - rows.first) as u32,
         units as u32,
     )
+}
+
+/// All vectors of a matrix.
+pub(crate) fn whole(matrix: &Matrix<Cube>) -> BufferArg {
+    buffer(&matrix.storage, matrix.rows * matrix.stride / 4)
 }
 
 /// A buffer of `len` elements of the kernel's type.

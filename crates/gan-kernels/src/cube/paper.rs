@@ -95,7 +95,7 @@ impl Paper {
             return Err(precision.not_offered("an NVIDIA device on paper".into(), &[]));
         };
         let name = format!("an NVIDIA device on paper, {precision}");
-        let cube = Cube::new(client, name, precision, cores, true);
+        let cube = Cube::new(client, None, name, precision, cores);
         Ok(Self {
             // It has no graphs either.
             cube: cube.without_recording(),

@@ -31,6 +31,8 @@ macro_rules! for_each_operation {
             heads_bwd: HeadsBwd,
             gather_conditions: GatherConditions,
             place_conditions: PlaceConditions,
+            column_parts: ColumnParts,
+            step_columns: StepColumns,
         }
     };
 }
@@ -39,6 +41,7 @@ pub(crate) use for_each_operation;
 // Written out, since rustfmt does not look for modules inside of macros.
 pub(crate) mod advance;
 pub(crate) mod average;
+pub(crate) mod column_parts;
 pub(crate) mod fill_latent;
 pub(crate) mod gather_conditions;
 pub(crate) mod gather_rows;
@@ -57,6 +60,7 @@ pub(crate) mod parzen;
 pub(crate) mod place_conditions;
 pub(crate) mod repack;
 pub(crate) mod squared_error;
+pub(crate) mod step_columns;
 
 pub(crate) mod reference;
 
@@ -70,7 +74,7 @@ for_each_operation!(export);
 pub use fill_latent::Prior;
 pub use input_penalty::Penalty;
 pub use linear_bwd_data::Below;
-pub use linear_bwd_params::{Adam, HostColumns, Update};
+pub use linear_bwd_params::{Adam, Update};
 pub use logit_loss::Objective;
 
 use crate::Activation;

@@ -233,10 +233,15 @@ impl GameConfig {
             values.sum()
         };
         // Of parameters with their moments. Where gradients are summed over microbatches, owners have
-        // a copy of their share, and there are gradients on their way and parameters on theirs.
+        // a copy of their share, with sums of earlier rounds; there are a gradient and its parts, and
+        // those of others with the messages that they come in.
         let copies = |own: Option<OptimizerConfig>| match rules.microbatches {
             1 => 1.0 + moments(own),
-            all => 3.0 + (2.0 * all as f64 + 2.0 + moments(own)) * share,
+            all => {
+                let sums = (all as f64 * share - 1.0).min(2.0);
+                let messages = if processes > 1 { 6.0 } else { 2.0 };
+                3.0 + (1.0 + moments(own) + sums) * share + messages
+            }
         };
         let average = f64::from(u8::from(g.average.is_some()));
         // How many of the values are conditions the records alone tell.

@@ -1,9 +1,11 @@
 //! The gradients of all microbatches to the owners of columns, and the stepped columns to everybody.
 
+use std::iter::StepBy;
 use std::ops::Range;
 
 use gan_kernels::{
-    Backend, BackendError, HostColumns, LinearBwdParams, Matrix, Monitor, MonitorSums, Rates, Real,
+    Backend, BackendError, ColumnParts, DirectExchange, LinearBwdParams, Matrix, Monitor,
+    MonitorSums, Moved, Real, Repack, StepColumns, Update,
 };
 
 use super::link::{Call, Words};
@@ -26,33 +28,162 @@ pub(crate) enum Order {
 /// The part of a process in a game whose gradients are summed over microbatches.
 pub(crate) struct Exchange<B: Backend> {
     link: Link,
-    /// Microbatches of a minibatch, which is also the number of parts that a layer's columns have.
-    microbatches: usize,
+    /// The way from device to device, where there is one.
+    direct: Option<Box<dyn DirectExchange<B>>>,
+    share: Share,
     /// Of G and of D.
     players: [Vec<SharedLayer<B>>; 2],
-    /// ‖∇θ_g‖² and ‖∇θ_d‖², summed since the last reading, of each part that this process owns.
-    squares: Vec<[f64; 2]>,
     /// What went wrong; nothing is done after it.
     failed: Option<BackendError>,
 }
 
-/// A layer as its processes share it.
+/// What of a game is a process's.
+///
+/// It plays every R-th microbatch, where R is the number of processes, from that of its rank on, and
+/// owns the parts of columns of the same numbers. In each round every process plays one microbatch and
+/// sends the owners their parts of its gradient, so that they add gradients in the order of
+/// microbatches.
+#[derive(Clone, Copy)]
+struct Share {
+    rank: usize,
+    processes: usize,
+    /// Microbatches that a process plays, and parts that it owns.
+    rounds: usize,
+}
+
+impl Share {
+    /// Microbatches of a minibatch, and parts of a layer's columns.
+    fn all(self) -> usize {
+        self.processes * self.rounds
+    }
+
+    /// The numbers of all parts, process after process.
+    fn by_process(self) -> impl ExactSizeIterator<Item = usize> {
+        (0..self.all()).map(move |at| at % self.rounds * self.processes + at / self.rounds)
+    }
+}
+
+/// A layer as its processes share it; a part has as many rows as W over b.
 struct SharedLayer<B: Backend> {
-    /// Room for the gradient of one microbatch.
-    gradient: [Matrix<B>; 2],
-    /// Of W over b.
+    share: Share,
+    optimizer: Optimizer,
+    /// Rows of W over b.
     rows: usize,
-    cols: usize,
-    /// The columns that this process owns, in parts.
-    parts: Vec<HostColumns<f32>>,
-    /// Gradients on their way to the owners, and parameters on their way back.
+    /// Room for the gradient of one microbatch: W's and b's.
+    gradient: [Matrix<B>; 2],
+    /// All parts: of the gradient on its way to the owners, of parameters on their way back.
+    parts: Matrix<B>,
+    /// For each own part a gradient from each process; none if there is one process, whose parts are
+    /// all its own.
+    received: Option<Matrix<B>>,
+    /// The own parts of the gradient that earlier rounds have summed, by turns in one and the other;
+    /// none if there is one round.
+    sums: Vec<Matrix<B>>,
+    /// The own parts of the parameters, and of each moment.
+    parameters: Matrix<B>,
+    moments: Vec<Matrix<B>>,
+    /// Room for messages through the hosts.
     to_owners: Words,
     from_owners: Words,
 }
 
-/// The columns of part `part` of `parts`.
-fn columns(part: usize, parts: usize, cols: usize) -> Range<usize> {
-    part * cols / parts..(part + 1) * cols / parts
+impl<B: Backend> SharedLayer<B> {
+    fn new(backend: &B, share: Share, w: &Matrix<B>, optimizer: Optimizer) -> Self {
+        let (inputs, cols) = (w.row_count(), w.cols());
+        let (rows, width) = (inputs + 1, cols.div_ceil(share.all()));
+        let all = || backend.matrix(share.all() * rows, width);
+        let own = || backend.matrix(share.rounds * rows, width);
+        let words = share.rounds * rows * width * words_of::<B::Elem>();
+        let counts = vec![words; share.processes];
+        Self {
+            share,
+            optimizer,
+            rows,
+            gradient: [backend.matrix(inputs, cols), backend.matrix(1, cols)],
+            parts: all(),
+            received: (share.processes > 1).then(all),
+            sums: (1..share.rounds.min(3)).map(|_| own()).collect(),
+            parameters: own(),
+            moments: (0..optimizer.update.moments()).map(|_| own()).collect(),
+            to_owners: match share.processes {
+                1 => Words::default(),
+                _ => Words::new(counts.clone(), counts.clone()),
+            },
+            from_owners: Words::gathered(words, counts),
+        }
+    }
+
+    /// Adds up an own part of the gradient in a round, or steps by it in the last.
+    fn step_part(
+        &mut self,
+        backend: &B,
+        state: &B::State,
+        (part, round): (usize, usize),
+        slot: usize,
+        monitor: Option<(&mut B::Monitors, Monitor)>,
+    ) {
+        let (rows, processes) = (self.rows, self.share.processes);
+        let received = self.received.as_ref().unwrap_or(&self.parts);
+        let gradients = received.rows(part * processes * rows, processes * rows);
+        // What one sum begins with, the other holds.
+        let (to, from) = match &mut self.sums[..] {
+            [] => (None, None),
+            [only] => match round {
+                0 => (Some(only), None),
+                _ => (None, Some(&*only)),
+            },
+            [even, odd, ..] => match round % 2 {
+                0 => (Some(even), Some(&*odd)),
+                _ => (Some(odd), Some(&*even)),
+            },
+        };
+        let before = from.filter(|_| round > 0);
+        let before = before.map(|sum| sum.rows(part * rows, rows));
+        let is_last = round + 1 == self.share.rounds;
+        let Optimizer {
+            update,
+            max_column_norm,
+        } = self.optimizer;
+        let op = StepColumns {
+            before,
+            gradients,
+            parameters: self.parameters.rows_mut(part * rows, rows),
+            moments: &mut self.moments,
+            update,
+            slot,
+            max_column_norm,
+            state,
+            monitor,
+        };
+        backend.step_columns(match to.filter(|_| !is_last) {
+            None => op,
+            Some(sum) => StepColumns {
+                parameters: sum.rows_mut(part * rows, rows),
+                moments: &mut [],
+                update: Update::Store,
+                max_column_norm: None,
+                ..op
+            },
+        });
+    }
+
+    /// Cuts W and b into all parts and keeps the own ones in `to`.
+    fn keep(
+        backend: &B,
+        [w, b]: [&Matrix<B>; 2],
+        parts: &mut Matrix<B>,
+        to: &mut Matrix<B>,
+        share: Share,
+    ) {
+        backend.column_parts(ColumnParts::Cut { w, b, parts });
+        let rows = w.row_count() + 1;
+        for part in 0..share.rounds {
+            backend.repack(Repack {
+                x: parts.rows((part * share.processes + share.rank) * rows, rows),
+                y: to.rows_mut(part * rows, rows),
+            });
+        }
+    }
 }
 
 impl<B: Backend> Exchange<B> {
@@ -60,79 +191,58 @@ impl<B: Backend> Exchange<B> {
     pub(crate) fn new(
         backend: &B,
         link: Link,
+        direct: Option<Box<dyn DirectExchange<B>>>,
         microbatches: usize,
         players: [(&Mlp<B>, Optimizer); 2],
     ) -> Self {
+        let share = Share {
+            rank: link.rank(),
+            processes: link.size(),
+            rounds: microbatches / link.size(),
+        };
         let mut exchange = Self {
-            squares: vec![[0.0; 2]; microbatches / link.size()],
             link,
-            microbatches,
-            players: [Vec::new(), Vec::new()],
+            direct,
+            share,
+            players: players.map(|(mlp, optimizer)| {
+                let layers = mlp.layers.iter();
+                let shared = |w| SharedLayer::new(backend, share, w, optimizer);
+                layers.map(|layer| shared(&layer.w)).collect()
+            }),
             failed: None,
         };
-        for (player, (mlp, optimizer)) in players.into_iter().enumerate() {
-            let layers = mlp.layers.iter();
-            let layers = layers.map(|layer| exchange.shared(backend, &layer.w, optimizer));
-            exchange.players[player] = layers.collect();
-        }
-        for (player, (mlp, _)) in [Player::Generator, Player::Discriminator]
-            .iter()
-            .zip(players)
-        {
-            exchange.take_parameters(backend, *player, mlp);
+        let names = [Player::Generator, Player::Discriminator].into_iter();
+        for (player, (mlp, _)) in names.zip(players) {
+            exchange.take_parameters(backend, player, mlp);
         }
         exchange
     }
 
-    fn shared(&self, backend: &B, w: &Matrix<B>, optimizer: Optimizer) -> SharedLayer<B> {
-        let (inputs, cols) = (w.row_count(), w.cols());
-        let (rows, local) = (inputs + 1, self.local().len());
-        let parts = self
-            .local()
-            .map(|part| columns(part, self.microbatches, cols).len());
-        let parts: Vec<_> = parts
-            .map(|cols| {
-                let Optimizer {
-                    update,
-                    max_column_norm,
-                } = optimizer;
-                HostColumns::new(cols, vec![0.0; rows * cols], update, max_column_norm)
-            })
-            .collect();
-        let own: usize = parts.iter().map(|part| part.parameters.len()).sum();
-        let of_process = |process: usize| {
-            let start = columns(process * local, self.microbatches, cols).start;
-            let end = columns((process + 1) * local, self.microbatches, cols).start;
-            rows * (end - start)
-        };
-        let all: Vec<_> = (0..self.link.size()).map(of_process).collect();
-        SharedLayer {
-            gradient: [backend.matrix(inputs, cols), backend.matrix(1, cols)],
-            rows,
-            cols,
-            parts,
-            to_owners: Words::new(
-                all.iter().map(|words| local * words).collect(),
-                vec![local * own; all.len()],
-            ),
-            from_owners: Words::gathered(own, all),
-        }
-    }
-
     /// The numbers of the microbatches that this process plays, and of the parts that it owns.
-    pub(crate) fn local(&self) -> Range<usize> {
-        let local = self.microbatches / self.link.size();
-        self.link.rank() * local..(self.link.rank() + 1) * local
+    pub(crate) fn local(&self) -> StepBy<Range<usize>> {
+        let Share {
+            rank, processes, ..
+        } = self.share;
+        (rank..self.share.all()).step_by(processes)
     }
 
     /// True of the process that plays, whom the others follow.
     pub(crate) fn leads(&self) -> bool {
-        self.link.rank() == 0
+        self.share.rank == 0
     }
 
     /// True if there is no other process.
     pub(crate) fn is_alone(&self) -> bool {
-        self.link.size() == 1
+        self.share.processes == 1
+    }
+
+    /// True if gradients and parameters go from device to device.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct.is_some()
+    }
+
+    fn goes_through_hosts(&self) -> bool {
+        !self.is_alone() && !self.is_direct()
     }
 
     /// Fails if something has failed before.
@@ -152,160 +262,171 @@ impl<B: Backend> Exchange<B> {
         done.map_err(|error| self.failed = Some(error)).ok()
     }
 
-    /// Computes a player's gradients of the process's microbatch number `index` by `operations`, one
-    /// for each layer; after the last microbatch they are sent.
+    /// Computes a player's gradients of a round by `operations`, one for each layer, and sends their
+    /// parts to the owners.
     pub(crate) fn add<'a>(
         &mut self,
         backend: &B,
         player: Player,
-        index: usize,
+        round: usize,
         operations: impl Iterator<Item = LinearBwdParams<'a, B>>,
     ) where
         B: 'a,
     {
         self.unless_failed(|exchange| {
-            let is_last = index + 1 == exchange.local().len();
             for (layer, operation) in operations.enumerate() {
-                exchange.add_layer(backend, (player, layer), index, operation)?;
-                if is_last {
-                    let layer = &mut exchange.players[player as usize][layer];
-                    let words = std::mem::take(&mut layer.to_owners);
-                    exchange.link.begin(Call::AllToAll, words);
-                }
+                exchange.add_layer(backend, (player, layer), round, operation)?;
             }
-            Ok(())
+            let layers = exchange.players[player as usize].iter_mut();
+            let moved = layers.filter_map(|layer| {
+                Some(Moved {
+                    send: &layer.parts,
+                    receive: layer.received.as_mut()?,
+                    groups: layer.share.rounds,
+                })
+            });
+            match &mut exchange.direct {
+                Some(direct) => direct.all_to_all(backend, moved.collect()),
+                None => Ok(()),
+            }
         });
     }
 
     fn add_layer(
         &mut self,
         backend: &B,
-        (player, layer): (Player, usize),
-        index: usize,
+        (player, number): (Player, usize),
+        round: usize,
         operation: LinearBwdParams<'_, B>,
     ) -> Result<(), BackendError> {
-        let (parts, local) = (self.microbatches, self.local().len());
-        let layer = &mut self.players[player as usize][layer];
-        let [w, b] = &mut layer.gradient;
+        let state = operation.state;
+        let [w, b] = &mut self.players[player as usize][number].gradient;
         backend.linear_bwd_params(LinearBwdParams {
             bias_weights: operation.bias_weights,
-            ..LinearBwdParams::gradient(operation.x, operation.dz, w, b, operation.state)
+            ..LinearBwdParams::gradient(operation.x, operation.dz, w, b, state)
         });
-        let [w, b] = &layer.gradient;
-        let gradients = [backend.read(w.all())?, backend.read(b.all())?];
-        let (rows, cols) = (layer.rows, layer.cols);
-        for part in 0..parts {
-            let own = columns(part, parts, cols);
-            let first = rows * (local * own.start + index * own.len());
-            let words = &mut layer.to_owners.send[first..][..rows * own.len()];
-            let mut words = words.iter_mut();
-            for gradient in &gradients {
-                for row in gradient.chunks_exact(cols) {
-                    let row = &row[own.clone()];
-                    row.iter()
-                        .zip(&mut words)
-                        .for_each(|(&value, word)| *word = to_word(value));
-                }
+        if round > 0 {
+            self.receive(backend, (player, number))?;
+            let layer = &mut self.players[player as usize][number];
+            for part in 0..layer.share.rounds {
+                layer.step_part(backend, state, (part, round - 1), 0, None);
             }
+        }
+        let through_hosts = self.goes_through_hosts();
+        let layer = &mut self.players[player as usize][number];
+        let ([w, b], parts) = (&layer.gradient, &mut layer.parts);
+        backend.column_parts(ColumnParts::Cut { w, b, parts });
+        if through_hosts {
+            let values = backend.read(layer.parts.all())?;
+            let mut words = std::mem::take(&mut layer.to_owners);
+            to_words(&values, self.share.by_process(), &mut words.send);
+            self.link.begin(Call::AllToAll, words);
         }
         Ok(())
     }
 
-    /// Steps players along the sums of the gradients that were added, at their rates; in the order in
-    /// which the last microbatch's were added.
-    pub(crate) fn step(&mut self, backend: &B, players: &mut [(Player, &mut Mlp<B>, Rates)]) {
+    /// Waits for the gradients of a layer that a round has sent to this process.
+    fn receive(
+        &mut self,
+        backend: &B,
+        (player, layer): (Player, usize),
+    ) -> Result<(), BackendError> {
+        if self.goes_through_hosts() {
+            let words = self.link.finish().map_err(lost)?;
+            let layer = &mut self.players[player as usize][layer];
+            if let Some(received) = &mut layer.received {
+                backend.write(received, &from_words(&words.receive, self.share));
+            }
+            layer.to_owners = words;
+        }
+        Ok(())
+    }
+
+    /// Steps players along the sums of the gradients that were added, at the rates of their slots; in
+    /// the order in which they were added last.
+    ///
+    /// `monitors` are those of the microbatches that this process plays, and count the squares of its
+    /// parts of the gradient.
+    pub(crate) fn step(
+        &mut self,
+        backend: &B,
+        state: &B::State,
+        players: &mut [(Player, &mut Mlp<B>, usize)],
+        monitors: &mut [&mut B::Monitors],
+    ) {
         self.unless_failed(|exchange| {
-            for (player, mlp, rates) in &*players {
-                let mut layers = 0..mlp.layers.len();
-                layers.try_for_each(|layer| exchange.step_parts((*player, layer), *rates))?;
+            for (player, mlp, slot) in &*players {
+                for layer in 0..mlp.layers.len() {
+                    exchange.step_layer(backend, state, (*player, layer), *slot, monitors)?;
+                }
+            }
+            if let Some(direct) = &mut exchange.direct {
+                let stepped = |at| players.iter().any(|(player, ..)| *player as usize == at);
+                let all = exchange.players.iter_mut().enumerate();
+                let layers = all
+                    .filter(|(at, _)| stepped(*at))
+                    .flat_map(|(_, layers)| layers);
+                let moved = layers.map(|layer| Moved {
+                    send: &layer.parameters,
+                    receive: &mut layer.parts,
+                    groups: layer.share.rounds,
+                });
+                direct.all_gather(backend, moved.collect())?;
             }
             for (player, mlp, _) in players {
-                for (index, layer) in mlp.layers.iter_mut().enumerate() {
-                    let words = exchange.finish()?;
-                    let shared = &mut exchange.players[*player as usize][index];
-                    let [w, b] = whole(shared, exchange.microbatches, &words.receive);
-                    backend.write(&mut layer.w, &w);
-                    backend.write(&mut layer.b, &b);
-                    shared.from_owners = words;
+                let shared = exchange.players[*player as usize].iter_mut();
+                for (shared, layer) in shared.zip(&mut mlp.layers) {
+                    if exchange.share.processes > 1 && exchange.direct.is_none() {
+                        let words = exchange.link.finish().map_err(lost)?;
+                        let values = from_words(&words.receive, shared.share);
+                        backend.write(&mut shared.parts, &values);
+                        shared.from_owners = words;
+                    }
+                    let parts = match exchange.share.processes == 1 {
+                        true => &shared.parameters,
+                        false => &shared.parts,
+                    };
+                    let (w, b) = (&mut layer.w, &mut layer.b);
+                    backend.column_parts(ColumnParts::Join { parts, w, b });
                 }
             }
             Ok(())
         });
     }
 
-    /// Steps the columns of a layer that this process owns, and begins to hand them out.
-    fn step_parts(
+    /// Steps the parts of a layer that this process owns, and begins to hand them out.
+    fn step_layer(
         &mut self,
-        (player, layer): (Player, usize),
-        rates: Rates,
+        backend: &B,
+        state: &B::State,
+        (player, number): (Player, usize),
+        slot: usize,
+        monitors: &mut [&mut B::Monitors],
     ) -> Result<(), BackendError> {
-        let words = self.finish()?;
-        let local = self.local().len();
-        let layer = &mut self.players[player as usize][layer];
-        let mut send = std::mem::take(&mut layer.from_owners);
-        let own: usize = layer.parts.iter().map(|part| part.parameters.len()).sum();
-        let (mut first, mut gradient) = (0, Vec::new());
-        for (part, squares) in layer.parts.iter_mut().zip(&mut self.squares) {
-            let len = part.parameters.len();
-            // In the order of microbatches, which is that of processes and of each one's own.
-            let processes = words.receive.chunks_exact((local * own).max(1));
-            let microbatches = processes.flat_map(|words| {
-                let words = &words[local * first..][..local * len];
-                words.chunks_exact(len.max(1))
-            });
-            gradient.clear();
-            gradient.resize(len, 0.0);
-            for (index, words) in microbatches.enumerate() {
-                let terms = gradient.iter_mut().zip(words);
-                match index {
-                    0 => terms.for_each(|(sum, &word)| *sum = f32::from_bits(word)),
-                    _ => terms.for_each(|(sum, &word)| *sum += f32::from_bits(word)),
-                }
-            }
-            squares[player as usize] += sum_of_squares(&gradient);
-            part.step(rates, &gradient);
-            let words = send.send[first..][..len].iter_mut();
-            words
-                .zip(&part.parameters)
-                .for_each(|(word, value)| *word = value.to_bits());
-            first += len;
+        self.receive(backend, (player, number))?;
+        let through_hosts = self.goes_through_hosts();
+        let layer = &mut self.players[player as usize][number];
+        let last = layer.share.rounds - 1;
+        for (part, monitors) in monitors.iter_mut().enumerate() {
+            let monitor = Some((&mut **monitors, GRADIENTS[player as usize]));
+            layer.step_part(backend, state, (part, last), slot, monitor);
         }
-        layer.to_owners = words;
-        self.link.begin(Call::AllGather, send);
+        if through_hosts {
+            let values = backend.read(layer.parameters.all())?;
+            let mut words = std::mem::take(&mut layer.from_owners);
+            to_words(&values, 0..layer.share.rounds, &mut words.send);
+            self.link.begin(Call::AllGather, words);
+        }
         Ok(())
-    }
-
-    fn finish(&mut self) -> Result<Words, BackendError> {
-        self.link.finish().map_err(lost)
     }
 
     /// Takes the parameters of the columns that this process owns from `mlp`, where they have changed
     /// otherwise than by [`Exchange::step`].
     pub(crate) fn take_parameters(&mut self, backend: &B, player: Player, mlp: &Mlp<B>) {
-        self.unless_failed(|exchange| {
-            for (index, layer) in mlp.layers.iter().enumerate() {
-                let values = [backend.read(layer.w.all())?, backend.read(layer.b.all())?];
-                let values: Vec<f32> = values.concat().into_iter().map(single).collect();
-                exchange.take_columns((player, index), &values, |part| &mut part.parameters);
-            }
-            Ok(())
-        });
-    }
-
-    /// Keeps the values of a whole layer that belong to this process's columns.
-    fn take_columns(
-        &mut self,
-        (player, layer): (Player, usize),
-        values: &[f32],
-        field: impl Fn(&mut HostColumns<f32>) -> &mut Vec<f32>,
-    ) {
-        let (local, parts) = (self.local(), self.microbatches);
-        let layer = &mut self.players[player as usize][layer];
-        for (number, part) in local.zip(&mut layer.parts) {
-            let own = columns(number, parts, layer.cols);
-            let rows = values.chunks_exact(layer.cols);
-            let kept = rows.flat_map(|row| &row[own.clone()]);
-            *field(part) = kept.copied().collect();
+        let layers = self.players[player as usize].iter_mut();
+        for (shared, layer) in layers.zip(&mlp.layers) {
+            let (parts, to) = (&mut shared.parts, &mut shared.parameters);
+            SharedLayer::keep(backend, [&layer.w, &layer.b], parts, to, self.share);
         }
     }
 
@@ -315,93 +436,67 @@ impl<B: Backend> Exchange<B> {
         players.flat_map(|player| {
             let layers = self.players[player as usize].iter().enumerate();
             layers.flat_map(move |(layer, shared)| {
-                let moments = shared.parts.first().map_or(0, |part| part.moments.len());
-                (0..moments).map(move |moment| (player, layer, moment))
+                (0..shared.moments.len()).map(move |moment| (player, layer, moment))
             })
         })
     }
 
     /// Shapes of W and b of a layer.
     pub(crate) fn shapes(&self, player: Player, layer: usize) -> [[usize; 2]; 2] {
-        let SharedLayer { rows, cols, .. } = self.players[player as usize][layer];
-        [[rows - 1, cols], [1, cols]]
+        let gradient = &self.players[player as usize][layer].gradient;
+        gradient.each_ref().map(|of| [of.row_count(), of.cols()])
     }
 
     /// A moment of a layer's W and b, gathered from all owners; every process has to ask for it.
     pub(crate) fn gather_moment(
         &mut self,
+        backend: &B,
         (player, layer, moment): (Player, usize, usize),
     ) -> Result<[Tensor; 2], BackendError> {
         let shapes = self.shapes(player, layer);
-        let shared = &self.players[player as usize][layer];
-        let counts = shared.from_owners.receive_counts.clone();
-        let own = counts[self.link.rank()];
-        let mut words = Words::gathered(own, counts);
-        let values = shared.parts.iter().flat_map(|part| &part.moments[moment]);
-        words
-            .send
-            .iter_mut()
-            .zip(values)
-            .for_each(|(word, value)| *word = value.to_bits());
-        let words = self.link.call(Call::AllGather, words).map_err(lost)?;
-        let shared = &self.players[player as usize][layer];
-        let [w, b] = whole::<B>(shared, self.microbatches, &words.receive);
+        let layer = &mut self.players[player as usize][layer];
+        let values = backend.read(layer.moments[moment].all())?;
+        let mut words = std::mem::take(&mut layer.from_owners);
+        to_words(&values, 0..layer.share.rounds, &mut words.send);
+        layer.from_owners = self.link.call(Call::AllGather, words).map_err(lost)?;
+        let values = from_words(&layer.from_owners.receive, layer.share);
+        backend.write(&mut layer.parts, &values);
+        let ([w, b], parts) = (&mut layer.gradient, &layer.parts);
+        backend.column_parts(ColumnParts::Join { parts, w, b });
         let [of_w, of_b] = shapes;
+        let [w, b] = [backend.read(w.all())?, backend.read(b.all())?];
         Ok([Tensor::of(of_w, &w), Tensor::of(of_b, &b)])
     }
 
-    /// Continues from a moment of a layer's W over b.
+    /// Continues from a moment of a layer's W and b.
     pub(crate) fn restore_moment(
         &mut self,
+        backend: &B,
         (player, layer, moment): (Player, usize, usize),
-        values: &[f32],
+        values: [Vec<B::Elem>; 2],
     ) {
-        self.take_columns((player, layer), values, |part| &mut part.moments[moment]);
+        let layer = &mut self.players[player as usize][layer];
+        for (matrix, values) in layer.gradient.iter_mut().zip(values) {
+            backend.write(matrix, &values);
+        }
+        let (parts, to) = (&mut layer.parts, &mut layer.moments[moment]);
+        SharedLayer::keep(backend, layer.gradient.each_ref(), parts, to, self.share);
     }
 
     /// The sums of all microbatches, from those of this process's; every process has to ask for them.
     pub(crate) fn gather_sums(
         &mut self,
-        mut local: Vec<MonitorSums>,
+        local: &[MonitorSums],
     ) -> Result<Vec<MonitorSums>, BackendError> {
         self.check()?;
-        for (sums, squares) in local.iter_mut().zip(&mut self.squares) {
-            for (monitor, square) in GRADIENTS.into_iter().zip(squares) {
-                sums[monitor] += std::mem::take(square);
-            }
-        }
         let count = 2 * Monitor::COUNT * local.len();
-        let mut words = Words::gathered(count, vec![count; self.link.size()]);
-        let halves = local.iter().flat_map(|sums| sums.0).flat_map(|sum| {
-            let bits = sum.to_bits();
-            [bits as u32, (bits >> 32) as u32]
-        });
-        words
-            .send
-            .iter_mut()
-            .zip(halves)
-            .for_each(|(word, half)| *word = half);
+        let mut words = Words::gathered(count, vec![count; self.share.processes]);
+        let sums: Vec<f64> = local.iter().flat_map(|sums| sums.0).collect();
+        to_words(&sums, 0..1, &mut words.send);
         let words = self.link.call(Call::AllGather, words).map_err(lost)?;
-        let (sums, _) = words.receive.as_chunks::<{ 2 * Monitor::COUNT }>();
-        let sums = sums.iter().map(|words| {
-            let mut sums = MonitorSums::default();
-            for (sum, half) in sums.0.iter_mut().zip(words.as_chunks::<2>().0) {
-                let [low, high] = half.map(u64::from);
-                *sum = f64::from_bits(low | high << 32);
-            }
-            sums
-        });
-        Ok(sums.collect())
-    }
-
-    /// Goes on from the sums of all microbatches; returns those of this process's that its devices
-    /// keep.
-    pub(crate) fn take_back_sums(&mut self, sums: &[MonitorSums]) -> Vec<MonitorSums> {
-        let mut local = sums[self.local()].to_vec();
-        for (sums, squares) in local.iter_mut().zip(&mut self.squares) {
-            *squares = GRADIENTS.map(|monitor| std::mem::take(&mut sums[monitor]));
-        }
-        local
+        let sums: Vec<f64> = from_words(&words.receive, self.share);
+        let (sums, _) = sums.as_chunks();
+        Ok(sums.iter().map(|sums| MonitorSums(*sums)).collect())
     }
 
     /// Tells the other processes what is next, at `step`.
@@ -477,47 +572,47 @@ pub(crate) fn merged(sums: &[MonitorSums]) -> MonitorSums {
     all
 }
 
-/// W and b of a layer from the parts of all owners.
-fn whole<B: Backend>(layer: &SharedLayer<B>, parts: usize, words: &[u32]) -> [Vec<B::Elem>; 2] {
-    let (rows, cols) = (layer.rows, layer.cols);
-    let mut w = vec![B::Elem::ZERO; rows * cols];
-    for part in 0..parts {
-        let own = columns(part, parts, cols);
-        let words = &words[rows * own.start..rows * own.end];
-        let to = w.chunks_exact_mut(cols).map(|row| &mut row[own.clone()]);
-        for (to, from) in to.zip(words.chunks_exact(own.len().max(1))) {
-            let values = from.iter().map(|&word| f32::from_bits(word));
-            to.iter_mut()
-                .zip(values)
-                .for_each(|(to, value)| *to = Real::from_f64(value.into()));
+/// Words of 32 bits of an element.
+const fn words_of<T>() -> usize {
+    size_of::<T>() / size_of::<u32>()
+}
+
+/// Makes a message of equal parts of `values`, in the order of `parts`.
+fn to_words<T: Real>(values: &[T], parts: impl ExactSizeIterator<Item = usize>, words: &mut [u32]) {
+    let len = values.len() / parts.len();
+    let words = words.chunks_exact_mut(len * words_of::<T>());
+    for (part, words) in parts.zip(words) {
+        let values = values[part * len..][..len].iter();
+        match words_of::<T>() {
+            1 => (words.iter_mut().zip(values))
+                .for_each(|(word, value)| *word = (value.to_f64() as f32).to_bits()),
+            _ => (words.as_chunks_mut().0.iter_mut().zip(values)).for_each(|(words, value)| {
+                let bits = value.to_f64().to_bits();
+                *words = [bits as u32, (bits >> 32) as u32];
+            }),
         }
     }
-    let b = w.split_off((rows - 1) * cols);
-    [w, b]
 }
 
-/// Processes exchange numbers of 32 bits, whatever the back end computes in.
-fn to_word<T: Real>(value: T) -> u32 {
-    single(value).to_bits()
-}
-
-fn single<T: Real>(value: T) -> f32 {
-    value.to_f64() as f32
-}
-
-/// Σ g², in a fixed order that fills SIMD registers.
-fn sum_of_squares(values: &[f32]) -> f64 {
-    let mut sums = [0.0_f64; 8];
-    let (chunks, rest) = values.as_chunks::<8>();
-    for chunk in chunks {
-        for (sum, &value) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(value) * f64::from(value);
+/// The values of all processes' messages, part after part.
+fn from_words<T: Real>(words: &[u32], share: Share) -> Vec<T> {
+    let count = words.len() / words_of::<T>();
+    let mut values = vec![T::ZERO; count];
+    let len = count / share.all();
+    let words = words.chunks_exact(len * words_of::<T>());
+    for (part, words) in share.by_process().zip(words) {
+        let values = values[part * len..][..len].iter_mut();
+        match words_of::<T>() {
+            1 => values.zip(words).for_each(|(value, &word)| {
+                *value = T::from_f64(f32::from_bits(word).into());
+            }),
+            _ => (values.zip(words.as_chunks().0)).for_each(|(value, &[low, high])| {
+                let bits = u64::from(low) | u64::from(high) << 32;
+                *value = T::from_f64(f64::from_bits(bits));
+            }),
         }
     }
-    let rest = rest
-        .iter()
-        .map(|&value| f64::from(value) * f64::from(value));
-    sums.into_iter().chain(rest).sum()
+    values
 }
 
 fn lost(error: CommunicationError) -> BackendError {

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use gan_kernels::{Backend, DirectExchange, DirectName};
+
 use super::{CommunicationError, Communicator, ParallelError};
 
 /// Words to be sent and received, and room for them: the part of each process after the other's.
@@ -163,6 +165,37 @@ impl Link {
             }
         }
         Ok(())
+    }
+
+    /// The way from device to device, if all processes have one.
+    pub(crate) fn direct<B: Backend>(
+        &mut self,
+        backend: &B,
+    ) -> Result<Option<Box<dyn DirectExchange<B>>>, CommunicationError> {
+        if self.size == 1 || !self.all(backend.can_exchange_directly())? {
+            return Ok(None);
+        }
+        let name = match self.rank {
+            0 => backend.direct_name().unwrap_or_default(),
+            _ => DirectName::default(),
+        };
+        let words = Words {
+            send: name.to_vec(),
+            ..Words::default()
+        };
+        let name = self.call(Call::Broadcast, words)?.send.try_into();
+        let direct = name.ok().filter(|name| *name != DirectName::default());
+        let direct = direct.and_then(|name| backend.direct(&name, self.rank, self.size).ok());
+        let is_whole = self.all(direct.is_some())?;
+        Ok(direct.filter(|_| is_whole))
+    }
+
+    /// True if it is true of every process.
+    fn all(&mut self, is: bool) -> Result<bool, CommunicationError> {
+        let mut words = Words::gathered(1, vec![1; self.size]);
+        words.send = vec![is.into()];
+        let words = self.call(Call::AllGather, words)?;
+        Ok(words.receive.iter().all(|&is| is == 1))
     }
 
     /// A whole call.

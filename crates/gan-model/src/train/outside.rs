@@ -95,8 +95,8 @@ impl<B: Backend> Trainer<B> {
     pub fn give_back_sums(&mut self, sums: &[MonitorSums]) {
         let microbatches = self.rules.microbatches;
         assert_eq!(sums.len(), microbatches, "sums of microbatches");
-        let local = match &mut self.exchange {
-            Some(exchange) => exchange.take_back_sums(sums),
+        let local: Vec<_> = match &self.exchange {
+            Some(exchange) => exchange.local().map(|number| sums[number]).collect(),
             None => sums.to_vec(),
         };
         for (microbatch, sums) in self.microbatches.iter_mut().zip(local) {
@@ -111,7 +111,7 @@ impl<B: Backend> Trainer<B> {
             |microbatch: &mut Microbatch<B>| self.backend.take_monitors(&mut microbatch.monitors);
         let local: Result<Vec<_>, _> = self.microbatches.iter_mut().map(take).collect();
         match &mut self.exchange {
-            Some(exchange) => exchange.gather_sums(local?),
+            Some(exchange) => exchange.gather_sums(&local?),
             None => local,
         }
     }
@@ -145,6 +145,12 @@ impl<B: Backend> Trainer<B> {
     #[must_use]
     pub fn leads(&self) -> bool {
         self.exchange.as_ref().is_none_or(Exchange::leads)
+    }
+
+    /// True if gradients go from device to device of several processes, and not through their hosts.
+    #[must_use]
+    pub fn exchanges_directly(&self) -> bool {
+        self.exchange.as_ref().is_some_and(Exchange::is_direct)
     }
 
     /// Asserts that no other process would have to do as this one does.
@@ -317,10 +323,11 @@ impl<B: Backend> Trainer<B> {
             }
             let moments: Vec<_> = exchange.moments().collect();
             for moment in moments {
-                let values = moment_names(moment).map(|name| checkpoint.tensor(&name));
-                let values = values.into_iter().flatten().flatten();
-                let values: Vec<_> = values.map(|value| value as f32).collect();
-                exchange.restore_moment(moment, &values);
+                let values = moment_names(moment).map(|name| {
+                    let values = checkpoint.tensor(&name).unwrap_or_default().into_iter();
+                    values.map(B::Elem::from_f64).collect()
+                });
+                exchange.restore_moment(&backend, moment, values);
             }
         }
         self.step = checkpoint.step;
@@ -340,10 +347,11 @@ impl<B: Backend> Trainer<B> {
         let Some(exchange) = &mut self.exchange else {
             return Ok(Vec::new());
         };
+        let backend = &self.backend;
         exchange.check()?;
         let all: Vec<_> = exchange.moments().collect();
         let gathered = all.into_iter().map(|moment| {
-            let tensors = exchange.gather_moment(moment)?;
+            let tensors = exchange.gather_moment(backend, moment)?;
             Ok(moment_names(moment).into_iter().zip(tensors))
         });
         let gathered: Result<Vec<_>, BackendError> = gathered.collect();

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use gan_kernels::{BackendError, MonitorSums, Native};
+use gan_kernels::{BackendError, DirectExchange, MonitorSums, Moved, Native};
 
 use super::tests::{changed, data_of, snapshot, trainer, variants};
 use super::*;
 use crate::config::*;
 use crate::parallel::{
-    CommunicationError, Communicator, ParallelError, ThreadCommunicator, thread_communicators,
+    CommunicationError, Communicator, Link, ParallelError, ThreadCommunicator, thread_communicators,
 };
 use crate::train::test_game;
 use crate::{Checkpoint, Metrics};
@@ -84,6 +84,115 @@ fn seen(trainer: &mut Trainer<Native<f32>>) -> Seen {
     numbers += &read(trainer.take_metrics());
     let samples = trainer.sample(3, 0, 50).unwrap();
     ((checkpoint, sums), numbers, samples)
+}
+
+/// From matrix to matrix of threads, as a network between devices would.
+struct DirectThreads(ThreadCommunicator);
+
+impl DirectExchange<Native<f32>> for DirectThreads {
+    fn all_to_all(
+        &mut self,
+        backend: &Native<f32>,
+        moved: Vec<Moved<'_, Native<f32>>>,
+    ) -> Result<(), BackendError> {
+        for Moved {
+            send,
+            receive,
+            groups,
+        } in moved
+        {
+            let rows = send.row_count() / groups;
+            let mut arrived = Vec::new();
+            for group in 0..groups {
+                let values = backend.read(send.rows(group * rows, rows))?;
+                let words: Vec<_> = values.into_iter().map(f32::to_bits).collect();
+                let counts = vec![words.len() / self.0.size(); self.0.size()];
+                let mut received = vec![0; words.len()];
+                let done = self.0.all_to_all(&words, &counts, &mut received, &counts);
+                done.unwrap();
+                arrived.extend(received.into_iter().map(f32::from_bits));
+            }
+            backend.write(receive, &arrived);
+        }
+        Ok(())
+    }
+
+    fn all_gather(
+        &mut self,
+        backend: &Native<f32>,
+        moved: Vec<Moved<'_, Native<f32>>>,
+    ) -> Result<(), BackendError> {
+        for Moved {
+            send,
+            receive,
+            groups,
+        } in moved
+        {
+            let rows = send.row_count() / groups;
+            let mut arrived = Vec::new();
+            for group in 0..groups {
+                let values = backend.read(send.rows(group * rows, rows))?;
+                let words: Vec<_> = values.into_iter().map(f32::to_bits).collect();
+                let counts = vec![words.len(); self.0.size()];
+                let mut received = vec![0; words.len() * self.0.size()];
+                self.0.all_gather(&words, &mut received, &counts).unwrap();
+                arrived.extend(received.into_iter().map(f32::from_bits));
+            }
+            backend.write(receive, &arrived);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn the_way_from_device_to_device_gives_the_same_bits() {
+    for config in games() {
+        let one = play(&config, 1, None, seen);
+        for processes in [2, 4] {
+            let begin = |by_host: ThreadCommunicator, direct: ThreadCommunicator| {
+                let backend = Native::new(Some(1)).unwrap();
+                let (link, data) = (Link::new(Box::new(by_host)).unwrap(), data_of(&config));
+                let direct: Box<dyn DirectExchange<_>> = Box::new(DirectThreads(direct));
+                Trainer::with_link(backend, &config, 11, data, link, Some(direct)).unwrap()
+            };
+            let all = [(); 2].map(|()| thread_communicators(processes).into_iter());
+            let [by_host, direct] = all;
+            let mut all = by_host.zip(direct);
+            let (by_host, direct) = all.next().unwrap();
+            let found = thread::scope(|scope| {
+                for (by_host, direct) in all {
+                    scope.spawn(|| begin(by_host, direct).follow().unwrap());
+                }
+                seen(&mut begin(by_host, direct))
+            });
+            assert_eq!(found, one);
+        }
+    }
+}
+
+#[test]
+fn numbers_of_64_bits_travel_whole() {
+    let config = games().remove(0);
+    let played = |processes: usize| {
+        let begin = |communicator: ThreadCommunicator| {
+            let backend = Native::<f64>::new(Some(1)).unwrap();
+            let (data, way) = (data_of(&config), Box::new(communicator));
+            Trainer::parallel(backend, &config, 11, data, way).unwrap()
+        };
+        let mut all = thread_communicators(processes).into_iter();
+        let first = all.next().unwrap();
+        thread::scope(|scope| {
+            for communicator in all {
+                scope.spawn(move || begin(communicator).follow().unwrap());
+            }
+            let mut trainer = begin(first);
+            (0..20).for_each(|_| trainer.step());
+            let layers = trainer.generator.layers.iter();
+            let values = layers.map(|layer| trainer.backend.read(layer.w.all()).unwrap());
+            values.collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(played(2), played(1));
 }
 
 #[test]
@@ -286,7 +395,12 @@ fn gradients_go_to_their_owners_and_parameters_to_all_others() {
             let mut trainer = start(config, first).unwrap();
             (0..steps).for_each(|_| trainer.step());
             trainer.check().unwrap();
-            trainer.parameter_counts().iter().sum()
+            let layers = trainer.generator.layers.iter();
+            let layers = layers.chain(&trainer.discriminator.layers);
+            // Parts are equally wide, the last one by zeros.
+            let width = |cols: usize| cols.next_multiple_of(config.game.microbatches);
+            let words = layers.map(|layer| (layer.w.row_count() + 1) * width(layer.w.cols()));
+            words.sum()
         });
         (sent.load(Ordering::SeqCst), parameters)
     };

@@ -2,8 +2,8 @@
 
 use gan_kernels::random::{Address, Purpose, Stream};
 use gan_kernels::{
-    ActivationKind, Backend, Objective, Penalty, Prior, Real, Records, Schedule, SlotSchedule,
-    Update,
+    ActivationKind, Backend, DirectExchange, Objective, Penalty, Prior, Real, Records, Schedule,
+    SlotSchedule, Update,
 };
 
 use sha2::{Digest, Sha256};
@@ -34,7 +34,7 @@ impl<B: Backend> Trainer<B> {
         seed: u64,
         data: TrainingData,
     ) -> Result<Self, ConfigError> {
-        Self::with_link(backend, config, seed, data, Link::alone())
+        Self::with_link(backend, config, seed, data, Link::alone(), None)
     }
 
     /// The same in one of several processes that play together: process 0 plays, and the others
@@ -62,15 +62,17 @@ impl<B: Backend> Trainer<B> {
             ("data set", sketch(&data.records)),
         ])?;
         ParallelError::check(link.size(), config.game.microbatches)?;
-        Ok(Self::with_link(backend, config, seed, data, link)?)
+        let direct = link.direct(&backend)?;
+        Ok(Self::with_link(backend, config, seed, data, link, direct)?)
     }
 
-    fn with_link(
+    pub(super) fn with_link(
         backend: B,
         config: &GameConfig,
         seed: u64,
         data: TrainingData,
         link: Link,
+        direct: Option<Box<dyn DirectExchange<B>>>,
     ) -> Result<Self, ConfigError> {
         let cols = data.records.cols();
         config.validate(cols)?;
@@ -124,9 +126,9 @@ impl<B: Backend> Trainer<B> {
         let exchange = summed.then(|| {
             let players = [(&generator, g), (&discriminator, d)];
             let players = players.map(|(mlp, config)| (mlp, config.optimizer()));
-            Exchange::new(&backend, link, rules.microbatches, players)
+            Exchange::new(&backend, link, direct, rules.microbatches, players)
         });
-        let local = exchange.as_ref().map_or(0..1, Exchange::local);
+        let local = exchange.as_ref().map_or((0..1).step_by(1), Exchange::local);
         let microbatch = |number| {
             let (samples, latent) = (rules.samples(), config.generator.latent);
             let tape = Tape::new(&backend, &generator, samples, rules.microbatch);

@@ -309,7 +309,7 @@ impl<B: Backend> Operands<B> for Params<B> {
 
 /// The magnitudes of θ and the moments after an update; those of `g` are in units of `unit`, which
 /// is 0 where the first order suffices.
-fn blur(
+pub(crate) fn blur(
     update: Update,
     [_, first, _]: [f64; 3],
     [theta, m, v]: [f64; 3],
@@ -340,7 +340,7 @@ fn blur(
 }
 
 /// Carries the magnitudes of W through the limit on the norms of its columns.
-fn blur_of_limit(before: &Table, after: &Table, sizes: &mut Table, limit: f64) {
+pub(crate) fn blur_of_limit(before: &Table, after: &Table, sizes: &mut Table, limit: f64) {
     let rows = before.rows;
     for j in 0..before.cols {
         let square: f64 = (0..rows).map(|i| before[(i, j)].powi(2)).sum();

@@ -56,13 +56,7 @@ fn rules<'a, T: Real>(
     state: &StepState,
     slot: usize,
 ) -> [Stepped<'a, T>; 2] {
-    let rule = Rule::new(update, || {
-        let rates = state.rates.get(slot).copied();
-        rates.unwrap_or_else(|| {
-            let slots = state.rates.len();
-            panic!("linear_bwd_params: slot {slot} of a state with {slots}")
-        })
-    });
+    let rule = Rule::new(update, state, slot);
     let mut stepped = [(); 2].map(|()| Stepped {
         rule,
         moments: [None, None],

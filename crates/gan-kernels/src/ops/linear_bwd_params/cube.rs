@@ -4,16 +4,18 @@
 
 use cubecl::prelude::*;
 
-use super::{KernelKey, LinearBwdParams, Update};
+use super::cube_rule::{
+    Constants, Parameters, ParametersLaunch, Rule, constants, fetch, new_fetched, store, updated,
+};
+use super::{KernelKey, LinearBwdParams};
+use crate::Monitor;
 use crate::cube::launch::launch;
-use crate::cube::operand::{Operand, Vec4, buffer, now, vectors, within};
-use crate::cube::philox::RATES;
+use crate::cube::operand::{Operand, Vec4, buffer, now, vectors, whole, within};
 use crate::cube::sums::{add_to_pair, cube_sum, lane_sum};
 use crate::cube::tile::{
     Along, ExtraRow, Product, Stage, Tile, WHOLE_COLUMNS, product_and_row, spot,
 };
-use crate::cube::{Cube, DeviceMonitors, RATE_WORDS, Summed};
-use crate::{Matrix, Monitor};
+use crate::cube::{Cube, DeviceMonitors, Summed};
 
 #[track_caller]
 pub(crate) fn run(cube: &Cube, mut op: LinearBwdParams<'_, Cube>) {
@@ -105,11 +107,6 @@ fn launch(
 /// One layer, as the kernel takes it, of which `cubes` cubes from `first_cube` on take care.
 #[track_caller]
 fn layer(op: &LinearBwdParams<'_, Cube>, first_cube: usize, cubes: usize) -> LayerLaunch {
-    let (slot, slots) = (op.slot, op.state.slots);
-    assert!(
-        op.update == Update::Store || slot < slots,
-        "linear_bwd_params: slot {slot} of a state with {slots}"
-    );
     let limit = op.max_column_norm.map(|limit| limit as f32);
     LayerLaunch::new(
         vectors(op.x),
@@ -118,15 +115,10 @@ fn layer(op: &LinearBwdParams<'_, Cube>, first_cube: usize, cubes: usize) -> Lay
         ParametersLaunch::new(whole(op.w), moments(op, 0)),
         ParametersLaunch::new(whole(op.b), moments(op, 1)),
         limit.into(),
-        constants(op.update, slot),
+        constants(op.update, op.state, op.slot),
         first_cube as u32,
         cubes as u32,
     )
-}
-
-/// All vectors of a matrix.
-fn whole(matrix: &Matrix<Cube>) -> BufferArg {
-    buffer(&matrix.storage, matrix.rows * matrix.stride / 4)
 }
 
 /// The numbers that an update keeps of the weights (`at` 0) or of the bias (`at` 1).
@@ -136,35 +128,6 @@ fn moments(op: &LinearBwdParams<'_, Cube>, at: usize) -> SequenceArg<Box<[Vec4]>
         kept.push(whole(&pair[at]));
     }
     kept
-}
-
-/// Numbers of an update that do not change from step to step.
-#[derive(CubeType, CubeLaunch)]
-struct Constants {
-    beta1: f32,
-    beta2: f32,
-    /// 1 − β, taken in f64: in f32 the difference would lose β's last digits.
-    others1: f32,
-    others2: f32,
-    epsilon: f32,
-    /// Where the rates of the slot begin in the state.
-    rates: u32,
-}
-
-/// The constants of an update, of which all but Adam's leave most unread.
-fn constants(update: Update, slot: usize) -> ConstantsLaunch {
-    let [beta1, beta2, epsilon] = match update {
-        Update::Adam(adam) => [adam.beta1, adam.beta2, adam.epsilon],
-        Update::Store | Update::Momentum => [0.0; 3],
-    };
-    ConstantsLaunch::new(
-        beta1 as f32,
-        beta2 as f32,
-        (1.0 - beta1) as f32,
-        (1.0 - beta2) as f32,
-        epsilon as f32,
-        (RATES + slot * RATE_WORDS) as u32,
-    )
 }
 
 /// One layer's operands.
@@ -181,32 +144,6 @@ struct Layer {
     /// The first of the launch's cubes that are this layer's, and their number.
     first_cube: u32,
     cubes: u32,
-}
-
-/// Weights or biases, and what their update keeps of earlier gradients: nothing, a velocity, or the
-/// first and the second moment.
-#[derive(CubeType, CubeLaunch)]
-struct Parameters {
-    values: Box<[Vec4]>,
-    moments: Sequence<Box<[Vec4]>>,
-}
-
-/// The use of a gradient, in the compile-time key: see [`Update`].
-#[derive_cube_comptime]
-enum Rule {
-    Store,
-    Momentum,
-    Adam,
-}
-
-impl Rule {
-    fn of(update: Update) -> Self {
-        match update {
-            Update::Store => Self::Store,
-            Update::Momentum => Self::Momentum,
-            Update::Adam(_) => Self::Adam,
-        }
-    }
 }
 
 #[cube(launch_unchecked)]
@@ -349,105 +286,6 @@ fn update_layer(
             }
         }
         ComptimeOption::None => {}
-    }
-}
-
-/// A unit's parameters before an update, and their moments: a vector of each for every pass.
-#[derive(CubeType)]
-struct Fetched {
-    w: Array<Vec4>,
-    first: Array<Vec4>,
-    second: Array<Vec4>,
-}
-
-#[cube]
-fn new_fetched(#[comptime] passes: usize) -> Fetched {
-    Fetched {
-        w: Array::<Vec4>::new(passes),
-        first: Array::<Vec4>::new(passes),
-        second: Array::<Vec4>::new(passes),
-    }
-}
-
-/// Fetches what an update needs of the vector `at`.
-#[cube]
-fn fetch(
-    from: &Parameters,
-    at: usize,
-    fetched: &mut Fetched,
-    #[comptime] pass: usize,
-    #[comptime] rule: Rule,
-) {
-    if comptime!(rule != Rule::Store) {
-        fetched.w[pass] = from.values[at];
-        fetched.first[pass] = from.moments.index(0usize)[at];
-    }
-    if comptime!(rule == Rule::Adam) {
-        fetched.second[pass] = from.moments.index(1usize)[at];
-    }
-}
-
-/// A vector of parameters and of their moments.
-#[derive(CubeType)]
-struct Updated {
-    w: Vec4,
-    first: Vec4,
-    second: Vec4,
-}
-
-/// A pass's parameters after an update by their gradient.
-#[cube]
-fn updated(
-    before: &Fetched,
-    #[comptime] pass: usize,
-    g: Vec4,
-    state: &[u32],
-    constants: &Constants,
-    #[comptime] rule: Rule,
-) -> Updated {
-    let rates = constants.rates as usize;
-    let mut after = Updated {
-        w: g,
-        first: g,
-        second: g,
-    };
-    match rule {
-        Rule::Store => {}
-        Rule::Momentum => {
-            let eta = f32::reinterpret(state[rates]);
-            let mu = f32::reinterpret(state[rates + 1]);
-            after.first = Vec4::new(mu) * before.first[pass] - Vec4::new(eta) * g;
-            after.w = before.w[pass] + after.first;
-        }
-        Rule::Adam => {
-            let eta = f32::reinterpret(state[rates + 2]);
-            let correction = f32::reinterpret(state[rates + 3]);
-            let (beta1, beta2) = (Vec4::new(constants.beta1), Vec4::new(constants.beta2));
-            let (others1, others2) = (Vec4::new(constants.others1), Vec4::new(constants.others2));
-            after.first = beta1 * before.first[pass] + others1 * g;
-            after.second = beta2 * before.second[pass] + others2 * g * g;
-            let mut w = before.w[pass];
-            #[unroll]
-            for lane in 0..4usize {
-                let below = (after.second.extract(lane) * correction).sqrt() + constants.epsilon;
-                let change = eta * after.first.extract(lane) / below;
-                w.insert(lane, w.extract(lane) - change);
-            }
-            after.w = w;
-        }
-    }
-    after
-}
-
-/// Writes the parameters `w` and the moments of `after` to the vector `at`.
-#[cube]
-fn store(into: &mut Parameters, at: usize, w: Vec4, after: &Updated, #[comptime] rule: Rule) {
-    into.values[at] = w;
-    if comptime!(rule != Rule::Store) {
-        into.moments.index_mut(0usize)[at] = after.first;
-    }
-    if comptime!(rule == Rule::Adam) {
-        into.moments.index_mut(1usize)[at] = after.second;
     }
 }
 

@@ -4,14 +4,15 @@ pub mod cases;
 pub(crate) mod cpu;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+#[cfg(feature = "cube")]
+pub(crate) mod cube_rule;
 pub(crate) mod reference;
-mod rule;
+pub(crate) mod rule;
 
 use std::mem::Discriminant;
 
 use super::check_shape;
 use crate::{Backend, Matrix, Monitor, Rows};
-pub use rule::HostColumns;
 
 /// `dW = Xᵀ·dZ`, `db = colsum(dZ)` or `sᵀ·dZ`, and the update of W and b in the epilogue.
 ///

@@ -1,11 +1,11 @@
-//! The arithmetic of an update on a processor: in the epilogue of a product, or of columns whose
-//! gradient was summed elsewhere.
+//! The arithmetic of an update on a processor: in the epilogue of a product, or of a gradient that was
+//! summed before.
 
 use std::ops::Range;
 
 use super::{Adam, Update};
 use crate::native::SharedRows;
-use crate::{Rates, Real};
+use crate::{Rates, Real, StepState};
 
 /// An [`Update`] with the rates of one step, in the element type.
 #[derive(Clone, Copy)]
@@ -43,8 +43,14 @@ impl<T: Real> AdamNumbers<T> {
 }
 
 impl<T: Real> Rule<T> {
-    /// The rule with `rates`, which are asked for only where it has some.
-    pub(crate) fn new(update: Update, rates: impl FnOnce() -> Rates) -> Self {
+    /// The rule with the rates of a slot of `state`, if it has some.
+    #[track_caller]
+    pub(crate) fn new(update: Update, state: &StepState, slot: usize) -> Self {
+        let rates = || {
+            let slots = state.rates.len();
+            assert!(slot < slots, "update: slot {slot} of a state with {slots}");
+            state.rates[slot]
+        };
         match update {
             Update::Store => Self::Store,
             Update::Momentum => {
@@ -124,74 +130,5 @@ pub(crate) unsafe fn limit_columns<T: Real>(
         w.iter_mut()
             .zip(&*sums)
             .for_each(|(w, &factor)| *w *= factor);
-    }
-}
-
-/// Some columns of a layer in the host's memory, with what their optimiser keeps: W over b,
-/// (k + 1) × n, row-major.
-///
-/// For a gradient that several processes have parts of: whoever has its sum steps the columns as
-/// [`LinearBwdParams`](crate::LinearBwdParams) would.
-#[derive(Clone, Debug)]
-pub struct HostColumns<T> {
-    /// n.
-    cols: usize,
-    update: Update,
-    max_column_norm: Option<f64>,
-    /// W over b.
-    pub parameters: Vec<T>,
-    /// The moments of the parameters, each of their shape.
-    pub moments: Vec<Vec<T>>,
-}
-
-impl<T: Real> HostColumns<T> {
-    /// `cols` columns of `parameters`, whose moments are 0.
-    ///
-    /// # Panics
-    /// If `parameters` are no whole rows.
-    #[must_use]
-    pub fn new(
-        cols: usize,
-        parameters: Vec<T>,
-        update: Update,
-        max_column_norm: Option<f64>,
-    ) -> Self {
-        let len = parameters.len();
-        assert!(
-            len.is_multiple_of(cols.max(1)),
-            "columns: {len} parameters in rows of {cols}"
-        );
-        Self {
-            cols,
-            update,
-            max_column_norm,
-            moments: vec![vec![T::ZERO; len]; update.moments()],
-            parameters,
-        }
-    }
-
-    /// Steps the parameters along `gradient`, which has their shape.
-    ///
-    /// # Panics
-    /// If the shape is another one.
-    pub fn step(&mut self, rates: Rates, gradient: &[T]) {
-        assert_eq!(
-            gradient.len(),
-            self.parameters.len(),
-            "columns: values of a gradient"
-        );
-        let mut moments = self.moments.iter_mut().map(Vec::as_mut_slice);
-        let moments = [(); 2].map(|()| moments.next().unwrap_or_default());
-        let rule = Rule::new(self.update, || rates);
-        rule.step(&mut self.parameters, moments, gradient);
-        if let Some(limit) = self.max_column_norm.filter(|_| self.cols > 0) {
-            let weights = self.parameters.len() / self.cols - 1;
-            let w = SharedRows::new(&mut self.parameters, self.cols);
-            let mut sums = vec![T::ZERO; self.cols];
-            // SAFETY: the rows are this call's.
-            unsafe {
-                limit_columns(&w, weights, 0..self.cols, T::from_f64(limit), &mut sums);
-            }
-        }
     }
 }
