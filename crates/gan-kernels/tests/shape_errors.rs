@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gan_kernels::random::{Purpose, Stream};
 use gan_kernels::{
-    Activation, Adam, Advance, Average, Backend, Below, Dropout, FillLatent, GatherConditions,
-    GatherRows, Given, InputPenalty, Interpolate, LearningRate, LimitSpectrum, LinearBwdData,
-    LinearBwdParams, LinearFwd, LinearLogitLoss, LinearTangent, LogitLoss, Matrix, Momentum,
-    Native, Objective, Parzen, Penalty, PlaceConditions, Prior, Rates, Records, Repack, RowGroups,
-    Schedule, SlotSchedule, SquaredError, StepState, Update, Values, Winners,
+    Activation, Adam, Advance, Average, Backend, Below, ColumnParts, Dropout, FillLatent,
+    GatherConditions, GatherRows, Given, InputPenalty, Interpolate, LearningRate, LimitSpectrum,
+    LinearBwdData, LinearBwdParams, LinearFwd, LinearLogitLoss, LinearTangent, LogitLoss, Matrix,
+    Momentum, Native, Objective, Parzen, Penalty, PlaceConditions, Prior, Rates, Records, Repack,
+    RowGroups, Schedule, SlotSchedule, SquaredError, StepColumns, StepState, Update, Values,
+    Winners,
 };
 
 /// By operation: arguments that it takes, and below them, one a line, what is changed and what the
@@ -153,6 +154,22 @@ average: w 3x5, average 3x5, decay 0.5
     decay 1: decay 1, expected at least 0, below 1
     decay -0.1: decay -0.1, expected at least 0, below 1
     decay NaN: decay NaN, expected at least 0, below 1
+column_parts: w 3x5, b 1x5, parts 8x3
+    b 1x4: b 1x4, not 1x5
+    parts 7x3: parts 7x3, not 8x3
+    parts 8x4: parts 8x4, not 8x3
+    parts 0x5: parts 0x5, not 4x5
+step_columns: before 4x5, gradients 8x5, parameters 4x5, update 0
+    before 3x5: before 3x5, not 4x5
+    gradients 7x5: gradients 7x5, not 8x5
+    gradients 8x4: gradients 8x4, not 8x5
+    gradients 0x5: no gradients
+    update 1: 0 moments, expected 1
+    moments 4x5: 1 moments, expected 0
+    limit 1: a limit on the columns of a stored gradient, expected none
+step_columns: before 4x5, gradients 8x5, parameters 4x5, update 1, moments 4x5
+    slot 1: slot 1 of a state with 1
+    moments 3x5: moment 3x5, not 4x5
 limit_spectrum: w 3x5, direction 1x5, limit 1
     direction 1x3: direction 1x3, not 1x5
     limit 0: limit 0, expected above 0
@@ -223,6 +240,20 @@ fn size(text: &str) -> (usize, usize) {
 
 const STREAM: Stream = Stream::new(Purpose::Dropout, 0, 0);
 const STATE: StepState = StepState::without_rates(1, 0);
+
+/// A state with the rates of one slot.
+fn rated() -> StepState {
+    let rates = Rates {
+        learning_rate: 0.1,
+        momentum: 0.5,
+        first_correction: 1.0,
+        second_correction: 1.0,
+    };
+    StepState {
+        rates: vec![rates],
+        ..STATE
+    }
+}
 
 /// The arguments of an operation by name, read from a list such as `x 3x5, keep 0.5`.
 #[derive(Clone)]
@@ -329,6 +360,15 @@ impl<'a> Arguments<'a> {
         });
     }
 
+    fn update(&self) -> Update {
+        let adam = Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+        };
+        [Update::Store, Update::Momentum, Update::Adam(adam)][self.index("update")]
+    }
+
     fn linear_bwd_params(&self) {
         let [x, dz, mut w, mut b] = self.matrices(["x", "dz", "w", "b"]);
         let bias_weights = self.matrix("s");
@@ -336,25 +376,11 @@ impl<'a> Arguments<'a> {
             let [w, b] = ["w", "b"].map(|of| self.matrix(&format!("{moments} of {of}")));
             Some([w?, b?])
         });
-        let adam = Adam {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-        };
-        let rates = Rates {
-            learning_rate: 0.1,
-            momentum: 0.5,
-            first_correction: 1.0,
-            second_correction: 1.0,
-        };
-        let state = StepState {
-            rates: vec![rates],
-            ..STATE
-        };
+        let state = rated();
         cpu().linear_bwd_params(LinearBwdParams {
             bias_weights: bias_weights.as_ref().map(Matrix::all),
             moments: &mut pairs.into_iter().flatten().collect::<Vec<_>>(),
-            update: [Update::Store, Update::Momentum, Update::Adam(adam)][self.index("update")],
+            update: self.update(),
             slot: self.index("slot"),
             max_column_norm: self.number("limit"),
             ..LinearBwdParams::gradient(x.all(), dz.all(), &mut w, &mut b, &state)
@@ -533,6 +559,26 @@ impl<'a> Arguments<'a> {
                 let [w, mut average] = self.matrices(["w", "average"]);
                 let (w, average, decay) = (&w, &mut average, self.number("decay").unwrap());
                 cpu.average(Average { w, average, decay });
+            }
+            "column_parts" => {
+                let [w, b, mut parts] = self.matrices(["w", "b", "parts"]);
+                let (w, b, parts) = (&w, &b, &mut parts);
+                cpu.column_parts(ColumnParts::Cut { w, b, parts });
+            }
+            "step_columns" => {
+                let [gradients, mut parameters] = self.matrices(["gradients", "parameters"]);
+                let before = self.matrix("before");
+                cpu.step_columns(StepColumns {
+                    before: before.as_ref().map(Matrix::all),
+                    gradients: gradients.all(),
+                    parameters: parameters.all_mut(),
+                    moments: &mut self.matrix("moments").into_iter().collect::<Vec<_>>(),
+                    update: self.update(),
+                    slot: self.index("slot"),
+                    max_column_norm: self.number("limit"),
+                    state: &rated(),
+                    monitor: None,
+                });
             }
             "limit_spectrum" => {
                 let [mut w, mut direction] = self.matrices(["w", "direction"]);

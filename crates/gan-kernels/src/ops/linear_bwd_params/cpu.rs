@@ -56,7 +56,7 @@ fn rules<'a, T: Real>(
     state: &StepState,
     slot: usize,
 ) -> [Stepped<'a, T>; 2] {
-    let rule = Rule::new(update, state, slot);
+    let rule = Rule::new("linear_bwd_params", update, state, slot);
     let mut stepped = [(); 2].map(|()| Stepped {
         rule,
         moments: [None, None],

@@ -115,7 +115,7 @@ fn layer(op: &LinearBwdParams<'_, Cube>, first_cube: usize, cubes: usize) -> Lay
         ParametersLaunch::new(whole(op.w), moments(op, 0)),
         ParametersLaunch::new(whole(op.b), moments(op, 1)),
         limit.into(),
-        constants(op.update, op.state, op.slot),
+        constants("linear_bwd_params", op.update, op.state, op.slot),
         first_cube as u32,
         cubes as u32,
     )

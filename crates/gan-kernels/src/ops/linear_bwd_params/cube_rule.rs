@@ -21,13 +21,18 @@ pub(crate) struct Constants {
     rates: u32,
 }
 
-/// The constants of an update, of which all but Adam's leave most unread.
+/// The constants of an operation's update, of which all but Adam's leave most unread.
 #[track_caller]
-pub(crate) fn constants(update: Update, state: &DeviceState, slot: usize) -> ConstantsLaunch {
+pub(crate) fn constants(
+    op: &str,
+    update: Update,
+    state: &DeviceState,
+    slot: usize,
+) -> ConstantsLaunch {
     let slots = state.slots;
     assert!(
         update == Update::Store || slot < slots,
-        "update: slot {slot} of a state with {slots}"
+        "{op}: slot {slot} of a state with {slots}"
     );
     let [beta1, beta2, epsilon] = match update {
         Update::Adam(adam) => [adam.beta1, adam.beta2, adam.epsilon],

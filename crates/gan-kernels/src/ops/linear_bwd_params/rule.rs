@@ -43,12 +43,12 @@ impl<T: Real> AdamNumbers<T> {
 }
 
 impl<T: Real> Rule<T> {
-    /// The rule with the rates of a slot of `state`, if it has some.
+    /// The rule of an operation with the rates of a slot of `state`, if it has some.
     #[track_caller]
-    pub(crate) fn new(update: Update, state: &StepState, slot: usize) -> Self {
+    pub(crate) fn new(op: &str, update: Update, state: &StepState, slot: usize) -> Self {
         let rates = || {
             let slots = state.rates.len();
-            assert!(slot < slots, "update: slot {slot} of a state with {slots}");
+            assert!(slot < slots, "{op}: slot {slot} of a state with {slots}");
             state.rates[slot]
         };
         match update {

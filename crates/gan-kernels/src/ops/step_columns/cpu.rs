@@ -11,7 +11,7 @@ const COLUMNS: usize = 64;
 #[track_caller]
 pub(crate) fn run<T: Real>(native: &Native<T>, mut op: StepColumns<'_, Native<T>>) {
     let (rows, cols, count) = op.check();
-    let rule = Rule::new(op.update, op.state, op.slot);
+    let rule = Rule::new("step_columns", op.update, op.state, op.slot);
     let monitor = op.monitor.take();
     let first = op.parameters.first;
     let moments = op.moments.iter_mut();

@@ -38,7 +38,7 @@ pub(crate) fn run(cube: &Cube, op: StepColumns<'_, Cube>) {
     launch!(step_columns(
         op.before.map(vectors).into(), vectors(op.gradients),
         ParametersLaunch::new(whole(matrix), moments), squares.into(),
-        op.max_column_norm.map(|limit| limit as f32).into(), constants(op.update, op.state, op.slot),
+        op.max_column_norm.map(|limit| limit as f32).into(), constants("step_columns", op.update, op.state, op.slot),
         now(op.state), (first * matrix.stride / 4) as u32, rows as u32, rows_of_cube as u32,
         Rule::of(op.update)
     ) on cube, [cubes, UNITS]);
