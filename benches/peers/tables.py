@@ -37,8 +37,9 @@ MOST_PAIRED = 30
 # Different values up to which a number is a class to be predicted.
 MOST_CLASSES = 10
 
-# CTGAN's own game as a configuration: its loss, penalty, packing and rates.
+# CTGAN's own game as a configuration: its loss, penalty, packing, batch and rates.
 CTGANS_GAME = [
+    "game.minibatch=500",
     'game.loss="wasserstein"',
     'game.penalty={kind="unit-norm",weight=10.0}',
     "game.pack=10",

@@ -55,6 +55,24 @@ pub trait Backend: Clone + 'static {
     /// # Errors
     /// If something went wrong on the device in computing them.
     fn read(&self, rows: Rows<'_, Self>) -> Result<Vec<Self::Elem>, BackendError>;
+    /// What `work` makes of the values of whole `matrix`, row-major, which are not copied where they are
+    /// on the host already.
+    ///
+    /// # Errors
+    /// As of [`Backend::read`].
+    fn read_with<R>(
+        &self,
+        matrix: &Matrix<Self>,
+        work: impl FnOnce(&[Self::Elem]) -> R,
+    ) -> Result<R, BackendError> {
+        self.read(matrix.all()).map(|values| work(&values))
+    }
+    /// Overwrites `matrix` by `work`, which gets room for all its values, row-major, with any content.
+    fn write_with(&self, matrix: &mut Matrix<Self>, work: impl FnOnce(&mut [Self::Elem])) {
+        let mut values = vec![Self::Elem::ZERO; matrix.rows * matrix.cols];
+        work(&mut values);
+        self.write(matrix, &values);
+    }
     /// Room for the winning pieces of `rows × cols` maxout units.
     fn winners(&self, rows: usize, cols: usize) -> Winners<Self>;
     /// Makes a data set resident.

@@ -57,7 +57,7 @@ impl Cube {
         depth: usize,
         cubes: impl Fn(&Tile) -> usize,
     ) -> Product {
-        let most = if self.device.shares { MOST_SHARES } else { 1 };
+        let most = if self.shows_writes() { MOST_SHARES } else { 1 };
         let p = self.fastest(a, b, depth, cubes, most);
         Product {
             shares: self.only_shares.unwrap_or(p.shares),

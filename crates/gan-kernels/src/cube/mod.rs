@@ -75,8 +75,6 @@ struct Device {
     precision: Precision,
     /// The part of the device that multiplies.
     cores: Cores,
-    /// True if a cube sees what another of the same launch has written.
-    shares: bool,
     /// Kernels launched so far.
     launches: AtomicUsize,
     /// Names of the kernels launched, while somebody listens.
@@ -143,7 +141,6 @@ impl Cube {
                 description,
                 precision,
                 cores,
-                shares: name.is_none_or(|name| name.runtime.shows_writes()),
                 launches: AtomicUsize::new(0),
                 trace: Mutex::new(None),
                 scratch: Mutex::new(Vec::new()),
@@ -241,6 +238,12 @@ impl Cube {
         let reason = || format!("{}: no device of CUDA", self.device.description);
         name.map(|name| name.index)
             .ok_or_else(|| BackendError::Failed { reason: reason() })
+    }
+
+    /// True if a cube sees what another of the same launch has written.
+    fn shows_writes(&self) -> bool {
+        let name = self.device.name;
+        name.is_none_or(|name| name.runtime.shows_writes())
     }
 
     fn launches(&self) -> usize {

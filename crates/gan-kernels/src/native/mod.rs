@@ -343,6 +343,26 @@ impl<T: Real> Backend for Native<T> {
         Ok(values)
     }
 
+    fn read_with<R>(
+        &self,
+        matrix: &Matrix<Self>,
+        work: impl FnOnce(&[T]) -> R,
+    ) -> Result<R, BackendError> {
+        match self.padding {
+            0 => Ok(work(&matrix.storage)),
+            _ => self.read(matrix.all()).map(|values| work(&values)),
+        }
+    }
+
+    fn write_with(&self, matrix: &mut Matrix<Self>, work: impl FnOnce(&mut [T])) {
+        if self.padding == 0 {
+            return work(&mut matrix.storage);
+        }
+        let mut values = vec![T::ZERO; matrix.rows * matrix.cols];
+        work(&mut values);
+        self.write(matrix, &values);
+    }
+
     fn winners(&self, rows: usize, cols: usize) -> Winners<Self> {
         Winners {
             bytes: vec![0; rows * cols],

@@ -317,9 +317,11 @@ impl<B: Backend> Exchange<B> {
         let ([w, b], parts) = (&layer.gradient, &mut layer.parts);
         backend.column_parts(ColumnParts::Cut { w, b, parts });
         if through_hosts {
-            let values = backend.read(layer.parts.all())?;
             let mut words = std::mem::take(&mut layer.to_owners);
-            to_words(&values, self.share.by_process(), &mut words.send);
+            let parts = self.share.by_process();
+            backend.read_with(&layer.parts, |values| {
+                to_words(values, parts, &mut words.send)
+            })?;
             self.link.begin(Call::AllToAll, words);
         }
         Ok(())
@@ -335,7 +337,8 @@ impl<B: Backend> Exchange<B> {
             let words = self.link.finish().map_err(lost)?;
             let layer = &mut self.players[player as usize][layer];
             if let Some(received) = &mut layer.received {
-                backend.write(received, &from_words(&words.receive, self.share));
+                let share = self.share;
+                backend.write_with(received, |values| from_words(&words.receive, share, values));
             }
             layer.to_owners = words;
         }
@@ -378,8 +381,9 @@ impl<B: Backend> Exchange<B> {
                 for (shared, layer) in shared.zip(&mut mlp.layers) {
                     if exchange.share.processes > 1 && exchange.direct.is_none() {
                         let words = exchange.link.finish().map_err(lost)?;
-                        let values = from_words(&words.receive, shared.share);
-                        backend.write(&mut shared.parts, &values);
+                        let (parts, share) = (&mut shared.parts, shared.share);
+                        backend
+                            .write_with(parts, |values| from_words(&words.receive, share, values));
                         shared.from_owners = words;
                     }
                     let parts = match exchange.share.processes == 1 {
@@ -412,9 +416,11 @@ impl<B: Backend> Exchange<B> {
             layer.step_part(backend, state, (part, last), slot, monitor);
         }
         if through_hosts {
-            let values = backend.read(layer.parameters.all())?;
             let mut words = std::mem::take(&mut layer.from_owners);
-            to_words(&values, 0..layer.share.rounds, &mut words.send);
+            let own = 0..layer.share.rounds;
+            backend.read_with(&layer.parameters, |values| {
+                to_words(values, own, &mut words.send)
+            })?;
             self.link.begin(Call::AllGather, words);
         }
         Ok(())
@@ -455,12 +461,12 @@ impl<B: Backend> Exchange<B> {
     ) -> Result<[Tensor; 2], BackendError> {
         let shapes = self.shapes(player, layer);
         let layer = &mut self.players[player as usize][layer];
-        let values = backend.read(layer.moments[moment].all())?;
         let mut words = std::mem::take(&mut layer.from_owners);
-        to_words(&values, 0..layer.share.rounds, &mut words.send);
+        let (own, moment) = (0..layer.share.rounds, &layer.moments[moment]);
+        backend.read_with(moment, |values| to_words(values, own, &mut words.send))?;
         layer.from_owners = self.link.call(Call::AllGather, words).map_err(lost)?;
-        let values = from_words(&layer.from_owners.receive, layer.share);
-        backend.write(&mut layer.parts, &values);
+        let (words, share) = (&layer.from_owners.receive, layer.share);
+        backend.write_with(&mut layer.parts, |values| from_words(words, share, values));
         let ([w, b], parts) = (&mut layer.gradient, &layer.parts);
         backend.column_parts(ColumnParts::Join { parts, w, b });
         let [of_w, of_b] = shapes;
@@ -494,7 +500,8 @@ impl<B: Backend> Exchange<B> {
         let sums: Vec<f64> = local.iter().flat_map(|sums| sums.0).collect();
         to_words(&sums, 0..1, &mut words.send);
         let words = self.link.call(Call::AllGather, words).map_err(lost)?;
-        let sums: Vec<f64> = from_words(&words.receive, self.share);
+        let mut sums = vec![0.0_f64; words.receive.len() / 2];
+        from_words(&words.receive, self.share, &mut sums);
         let (sums, _) = sums.as_chunks();
         Ok(sums.iter().map(|sums| MonitorSums(*sums)).collect())
     }
@@ -594,11 +601,9 @@ fn to_words<T: Real>(values: &[T], parts: impl ExactSizeIterator<Item = usize>, 
     }
 }
 
-/// The values of all processes' messages, part after part.
-fn from_words<T: Real>(words: &[u32], share: Share) -> Vec<T> {
-    let count = words.len() / words_of::<T>();
-    let mut values = vec![T::ZERO; count];
-    let len = count / share.all();
+/// Overwrites `values` by those of all processes' messages, part after part.
+fn from_words<T: Real>(words: &[u32], share: Share, values: &mut [T]) {
+    let len = values.len() / share.all();
     let words = words.chunks_exact(len * words_of::<T>());
     for (part, words) in share.by_process().zip(words) {
         let values = values[part * len..][..len].iter_mut();
@@ -612,7 +617,6 @@ fn from_words<T: Real>(words: &[u32], share: Share) -> Vec<T> {
             }),
         }
     }
-    values
 }
 
 fn lost(error: CommunicationError) -> BackendError {
