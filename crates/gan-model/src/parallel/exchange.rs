@@ -167,6 +167,12 @@ impl<B: Backend> SharedLayer<B> {
         });
     }
 
+    /// Takes all parts out of the owners' message.
+    fn take_parts(&mut self, backend: &B) {
+        let (words, share) = (&self.from_owners.receive, self.share);
+        backend.write_with(&mut self.parts, |values| from_words(words, share, values));
+    }
+
     /// Cuts W and b into all parts and keeps the own ones in `to`.
     fn keep(
         backend: &B,
@@ -376,19 +382,18 @@ impl<B: Backend> Exchange<B> {
                 });
                 direct.all_gather(backend, moved.collect())?;
             }
+            let (is_alone, through_hosts) = (exchange.is_alone(), exchange.goes_through_hosts());
             for (player, mlp, _) in players {
                 let shared = exchange.players[*player as usize].iter_mut();
                 for (shared, layer) in shared.zip(&mut mlp.layers) {
-                    if exchange.share.processes > 1 && exchange.direct.is_none() {
-                        let words = exchange.link.finish().map_err(lost)?;
-                        let (parts, share) = (&mut shared.parts, shared.share);
-                        backend
-                            .write_with(parts, |values| from_words(&words.receive, share, values));
-                        shared.from_owners = words;
+                    if through_hosts {
+                        shared.from_owners = exchange.link.finish().map_err(lost)?;
+                        shared.take_parts(backend);
                     }
-                    let parts = match exchange.share.processes == 1 {
-                        true => &shared.parameters,
-                        false => &shared.parts,
+                    let parts = if is_alone {
+                        &shared.parameters
+                    } else {
+                        &shared.parts
                     };
                     let (w, b) = (&mut layer.w, &mut layer.b);
                     backend.column_parts(ColumnParts::Join { parts, w, b });
@@ -465,8 +470,7 @@ impl<B: Backend> Exchange<B> {
         let (own, moment) = (0..layer.share.rounds, &layer.moments[moment]);
         backend.read_with(moment, |values| to_words(values, own, &mut words.send))?;
         layer.from_owners = self.link.call(Call::AllGather, words).map_err(lost)?;
-        let (words, share) = (&layer.from_owners.receive, layer.share);
-        backend.write_with(&mut layer.parts, |values| from_words(words, share, values));
+        layer.take_parts(backend);
         let ([w, b], parts) = (&mut layer.gradient, &layer.parts);
         backend.column_parts(ColumnParts::Join { parts, w, b });
         let [of_w, of_b] = shapes;
