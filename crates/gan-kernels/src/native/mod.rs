@@ -13,7 +13,7 @@ mod visits;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) use elementwise::{Mask, activate, copy, slope_from_output};
+pub(crate) use elementwise::{Mask, activate, slope_from_output};
 use product::Kept;
 #[cfg(test)]
 use product::Side;
