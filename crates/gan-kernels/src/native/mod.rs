@@ -57,6 +57,8 @@ struct Scratch<T> {
     packed: Vec<T>,
     kept: Kept<T>,
     workers: Vec<T>,
+    /// The strip of a product that each worker has packed.
+    held: Vec<Option<usize>>,
 }
 
 impl<T: Real> Scratch<T> {
