@@ -4,6 +4,7 @@ mod elementwise;
 mod isa;
 mod lanes;
 mod memory;
+mod normal;
 mod pool;
 mod product;
 mod shared_rows;
@@ -31,6 +32,7 @@ pub(crate) use isa::Isa;
 pub use isa::{INSTRUCTIONS, instructions};
 pub(crate) use lanes::{Lanes, Registers};
 pub use memory::free_memory;
+pub(crate) use normal::fill_normal;
 use pool::Pool;
 
 /// The back end of a bare CPU: `Native<f32>` trains, `Native<f64>` is the oracle.
