@@ -4,6 +4,7 @@ mod elementwise;
 mod isa;
 mod lanes;
 mod memory;
+mod normal;
 mod pool;
 mod product;
 mod shared_rows;
@@ -13,7 +14,7 @@ mod visits;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) use elementwise::{Mask, activate, copy, slope_from_output};
+pub(crate) use elementwise::{Mask, activate, slope_from_output};
 use product::Kept;
 #[cfg(test)]
 use product::Side;
@@ -31,6 +32,7 @@ pub(crate) use isa::Isa;
 pub use isa::{INSTRUCTIONS, instructions};
 pub(crate) use lanes::{Lanes, Registers};
 pub use memory::free_memory;
+pub(crate) use normal::fill_normal;
 use pool::Pool;
 
 /// The back end of a bare CPU: `Native<f32>` trains, `Native<f64>` is the oracle.
@@ -57,6 +59,8 @@ struct Scratch<T> {
     packed: Vec<T>,
     kept: Kept<T>,
     workers: Vec<T>,
+    /// The strip of a product that each worker has packed.
+    held: Vec<Option<usize>>,
 }
 
 impl<T: Real> Scratch<T> {

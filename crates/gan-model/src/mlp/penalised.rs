@@ -28,7 +28,7 @@ pub(crate) struct Tangents<B: Backend> {
     penalty: Penalty,
     /// The gradient of D's output by itself.
     ones: Matrix<B>,
-    /// Gradient of D's output by its input.
+    /// Gradient of D's output by its input, of the rows that the penalty is on.
     q: Matrix<B>,
     /// The places of conditions in D's input: what they are is not up to a record, so that D may be as
     /// steep in them as it likes.
@@ -121,7 +121,7 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
         });
     }
 
-    /// g of every layer below the last, in the tape, and q.
+    /// g of every layer below the last, in the tape, and q where the penalty needs it.
     fn descend_from_output(&mut self, mlp: &Mlp<B>) {
         let (pass, rows) = (&self.pass, self.pass.rows.len());
         let (tape, tangents) = (&mut *self.tape, &mut *self.tangents);
@@ -137,8 +137,15 @@ impl<B: Backend> PenalisedUpdate<'_, B> {
         } else {
             &tangents.ones
         };
-        let input = Below::linear(self.x);
-        mlp.layers[0].backward(pass, g.rows(0, rows), input, tangents.q.rows_mut(0, rows));
+        // Of rows that the penalty is not on q stays zero: it is multiplied by zero.
+        let on = tangents.penalty.rows(rows);
+        if !on.is_empty() {
+            let (first, count) = (on.start, on.len());
+            // Of what is linear the shape alone matters.
+            let input = Below::linear(tangents.c[0].rows(first, count));
+            let q = tangents.q.rows_mut(first, count);
+            mlp.layers[0].backward(pass, g.rows(first, count), input, q);
+        }
         if let Some(given) = &tangents.given {
             pass.backend.place_conditions(PlaceConditions {
                 given,

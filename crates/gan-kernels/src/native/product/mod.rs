@@ -1,8 +1,9 @@
 //! The tiled product that every linear operation is made of, with an epilogue per tile.
 //!
 //! `C = A·B` with C cut into strips of columns.
-//! A task packs its strip of B, multiplies it by one panel of rows of A after the other, and hands
-//! each finished tile to the [`Epilogue`] while it is in the first-level cache.
+//! A task packs its strip of B, unless its thread has it from the task before, multiplies it by one
+//! panel of rows of A after the other, and hands each finished tile to the [`Epilogue`] while it is in
+//! the first-level cache.
 //! C itself is never written by the product: what becomes of a tile is the epilogue's business.
 //!
 //! Tiles, strips and tasks depend on the shape, the instruction set and zeros alone, never on the
@@ -22,7 +23,7 @@ use pack::pack_rows;
 #[cfg(test)]
 pub(crate) use sparse::Side;
 pub(crate) use sparse::{Kept, Zeros};
-use task::{Job, select};
+use task::{Job, Own, select};
 
 /// A factor of a product as strides over a slice: element (i, j) is
 /// `data[i · row_stride + j · col_stride]`.
@@ -217,20 +218,30 @@ impl Plan {
         self.strips * self.blocks
     }
 
+    /// The strip of a task.
+    fn strip(&self, task: usize) -> usize {
+        task / self.blocks
+    }
+
+    /// True if all of the depth is packed at once.
+    fn is_one_pass(&self) -> bool {
+        self.depth <= self.depth_of_pass
+    }
+
     /// The columns of a task, of `n`, and which block of rows it has.
     fn part(&self, task: usize, n: usize) -> (Range<usize>, usize) {
         // One strip's after the other: a thread packs what is still in its cache.
-        let (strip, block) = (task / self.blocks, task % self.blocks);
+        let (strip, block) = (self.strip(task), task % self.blocks);
         let first = strip * self.strip_cols;
         (first..(first + self.strip_cols).min(n), block)
     }
 
     /// Rows of the tile buffer: one panel, or all of a block's if the depth takes several passes.
     fn buffered_panels(&self) -> usize {
-        if self.depth > self.depth_of_pass {
-            self.panels_per_block
-        } else {
+        if self.is_one_pass() {
             1
+        } else {
+            self.panels_per_block
         }
     }
 }
@@ -321,6 +332,9 @@ fn run_dense<T: Real, E: Epilogue<T>>(
     let tile_len = plan.buffered_panels() * plan.rows_of_tile * plan.strip_cols;
     let strip_len = plan.depth_of_pass * plan.strip_cols;
     let mut scratch = native.scratch();
+    let mut held = std::mem::take(&mut scratch.held);
+    held.clear();
+    held.resize(native.threads(), None);
     let worker_len = strip_len + tile_len + state_len;
     let (packed_a, workers, apart) = scratch.reserve(
         plan.panels * plan.rows_of_tile * plan.depth,
@@ -360,12 +374,20 @@ fn run_dense<T: Real, E: Epilogue<T>>(
         packed_a,
     };
     let workers = SharedRows::new(workers, apart);
+    let strips = SharedRows::new(&mut held, 1);
     each(plan.tasks(), &|worker, task| {
         // SAFETY: the pool never runs one worker twice at a time.
-        let scratch = unsafe { workers.part(worker, 0, worker_len) };
+        let (scratch, held) = unsafe { (workers.part(worker, 0, worker_len), strips.row(worker)) };
         let (strip, rest) = scratch.split_at_mut(strip_len);
         let (tile, state) = rest.split_at_mut(tile_len);
+        let own = Own {
+            strip,
+            held: &mut held[0],
+            tile,
+            state,
+        };
         // SAFETY: `select` returned the code for the instruction set that was detected.
-        unsafe { run_task(&job, task, strip, tile, state) };
+        unsafe { run_task(&job, task, own) };
     });
+    scratch.held = held;
 }

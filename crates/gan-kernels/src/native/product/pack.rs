@@ -375,10 +375,13 @@ impl<'a, T: Real> Ahead<'a, T> {
         }
     }
 
-    /// The lines that `task` packs first; nothing if there is no such task.
+    /// The lines that the task after `task` packs first; nothing if there is no such task, or if it
+    /// needs what is packed.
     #[inline(always)]
-    pub(super) fn of_task(p: &Product<'a, T>, plan: &Plan, task: usize) -> Self {
-        if task >= plan.tasks() {
+    pub(super) fn after_task(p: &Product<'a, T>, plan: &Plan, task: usize) -> Self {
+        let same = plan.is_one_pass() && plan.strip(task) == plan.strip(task + 1);
+        let task = task + 1;
+        if task >= plan.tasks() || same {
             return Self::new(p, plan.terms, 0..0, 0..0);
         }
         let (cols, _) = plan.part(task, p.n);

@@ -16,7 +16,17 @@ pub(super) struct Job<'a, T, E> {
     pub(super) packed_a: &'a [T],
 }
 
-pub(super) type Task<T, E> = unsafe fn(&Job<'_, T, E>, usize, &mut [T], &mut [T], &mut [T]);
+/// A worker's own memory.
+pub(super) struct Own<'a, T> {
+    /// Packed columns of B.
+    pub(super) strip: &'a mut [T],
+    /// The strip that is packed there, if it is one of this product with all of its depth.
+    pub(super) held: &'a mut Option<usize>,
+    pub(super) tile: &'a mut [T],
+    pub(super) state: &'a mut [T],
+}
+
+pub(super) type Task<T, E> = unsafe fn(&Job<'_, T, E>, usize, Own<'_, T>);
 
 /// The task's code for an instruction set; the tile sizes repeat [`Isa::tile`].
 pub(super) fn select<T: Real, E: Epilogue<T>>(isa: Isa) -> Task<T, E> {
@@ -35,15 +45,9 @@ pub(super) fn select<T: Real, E: Epilogue<T>>(isa: Isa) -> Task<T, E> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-unsafe fn task_avx512<T: Real, E: Epilogue<T>>(
-    job: &Job<'_, T, E>,
-    task: usize,
-    strip: &mut [T],
-    tile: &mut [T],
-    state: &mut [T],
-) {
+unsafe fn task_avx512<T: Real, E: Epilogue<T>>(job: &Job<'_, T, E>, task: usize, own: Own<'_, T>) {
     // SAFETY: compiled for the instructions, which the caller has found.
-    unsafe { run_task::<T, E, T::Avx512, 12, 8, 4, true, false>(job, task, strip, tile, state) };
+    unsafe { run_task::<T, E, T::Avx512, 12, 8, 4, true, false>(job, task, own) };
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -51,25 +55,17 @@ unsafe fn task_avx512<T: Real, E: Epilogue<T>>(
 unsafe fn task_avx512_bf16<T: Real, E: Epilogue<T>>(
     job: &Job<'_, T, E>,
     task: usize,
-    strip: &mut [T],
-    tile: &mut [T],
-    state: &mut [T],
+    own: Own<'_, T>,
 ) {
     // SAFETY: as above.
-    unsafe { run_task::<T, E, T::Avx512Bf16, 12, 8, 4, true, true>(job, task, strip, tile, state) };
+    unsafe { run_task::<T, E, T::Avx512Bf16, 12, 8, 4, true, true>(job, task, own) };
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn task_avx2<T: Real, E: Epilogue<T>>(
-    job: &Job<'_, T, E>,
-    task: usize,
-    strip: &mut [T],
-    tile: &mut [T],
-    state: &mut [T],
-) {
+unsafe fn task_avx2<T: Real, E: Epilogue<T>>(job: &Job<'_, T, E>, task: usize, own: Own<'_, T>) {
     // SAFETY: as above.
-    unsafe { run_task::<T, E, T::Avx2, 6, 4, 2, false, false>(job, task, strip, tile, state) };
+    unsafe { run_task::<T, E, T::Avx2, 6, 4, 2, false, false>(job, task, own) };
 }
 
 /// One strip of columns times one block of rows.
@@ -93,9 +89,7 @@ unsafe fn run_task<
 >(
     job: &Job<'_, T, E>,
     task: usize,
-    strip: &mut [T],
-    tile: &mut [T],
-    state: &mut [T],
+    own: Own<'_, T>,
 ) {
     let tile_cols = 2 * L::LEN;
     let Job {
@@ -105,6 +99,12 @@ unsafe fn run_task<
         packed_a,
         ..
     } = job;
+    let Own {
+        strip,
+        held,
+        tile,
+        state,
+    } = own;
     let (cols, block) = plan.part(task, p.n);
     let panels =
         block * plan.panels_per_block..((block + 1) * plan.panels_per_block).min(plan.panels);
@@ -115,18 +115,20 @@ unsafe fn run_task<
     };
     epilogue.begin(&info, state);
     let touched = epilogue.touched();
+    let touches = touched.iter().any(|matrix| matrix.exists());
     let mut depth = 0;
     while depth < plan.depth || (p.k == 0 && depth == 0) {
         let pass = (plan.depth - depth).min(plan.depth_of_pass);
         let last = depth + pass == plan.depth;
         let packed_depth = depth..depth + pass;
+        let is_held = plan.is_one_pass() && *held == Some(plan.strip(task));
         #[cfg(target_arch = "x86_64")]
-        if PAIRS {
+        if PAIRS && !is_held {
             let depth = packed_depth.clone();
             // SAFETY: PAIRS, so this is compiled for them, and the caller's promise.
             unsafe { pairs::pack_cols(p, depth, cols.clone(), strip, plan.depth_of_pass) };
         }
-        if !PAIRS {
+        if !PAIRS && !is_held {
             pack_cols::<T, WIDE>(
                 tile_cols,
                 p,
@@ -136,10 +138,11 @@ unsafe fn run_task<
                 plan.depth_of_pass,
             );
         }
+        *held = Some(plan.strip(task));
         // What is packed next comes into the second-level cache during the last of the panels, not
         // earlier, since the panels themselves pass through it.
         let mut ahead = if last {
-            Ahead::of_task(p, plan, task + 1)
+            Ahead::after_task(p, plan, task)
         } else {
             Ahead::new(
                 p,
@@ -148,19 +151,20 @@ unsafe fn run_task<
                 cols.clone(),
             )
         };
+        let chunks = pass.div_ceil(DEPTH_OF_CHUNK).max(1);
         let calm = panels.end - panels.len().div_ceil(3);
         let tiles = cols.len().div_ceil(tile_cols);
         let per_chunk = ahead
             .lines()
-            .div_ceil(((panels.end - calm) * tiles * pass.div_ceil(DEPTH_OF_CHUNK)).max(1));
+            .div_ceil(((panels.end - calm) * tiles * chunks).max(1));
         for panel in panels.clone() {
             let rows = panel * MR..((panel + 1) * MR).min(p.m);
             let a = &packed_a[panel * MR * plan.depth + depth * MR..][..pass * MR];
             // With several passes over the depth each panel has its own buffer for partial sums.
-            let buffered = if plan.depth > plan.depth_of_pass {
-                panel - panels.start
-            } else {
+            let buffered = if plan.is_one_pass() {
                 0
+            } else {
+                panel - panels.start
             };
             let tile = &mut tile[buffered * MR * plan.strip_cols..][..MR * plan.strip_cols];
             let per_chunk = if panel < calm { 0 } else { per_chunk };
@@ -189,9 +193,10 @@ unsafe fn run_task<
                     add: depth > 0,
                     ahead: &mut ahead,
                     per_chunk,
-                    coming_per_chunk: coming
-                        .lines()
-                        .div_ceil(pass.div_ceil(DEPTH_OF_CHUNK).max(1)),
+                    coming_per_chunk: match touches {
+                        true => coming.lines().div_ceil(chunks),
+                        false => 0,
+                    },
                     coming,
                 };
                 let b = &b[..pass * tile_cols];

@@ -2,7 +2,7 @@
 
 use super::{FillLatent, Prior};
 use crate::Real;
-use crate::native::Native;
+use crate::native::{Native, fill_normal};
 use crate::random::unit_open;
 
 #[track_caller]
@@ -19,7 +19,10 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: FillLatent<'_, Native<T>>
             // Of a row at the end of the address space there are no more.
             let words = &mut words[..z.len().next_multiple_of(4)];
             address.fill_words(first + (chunk * CHUNK) as u64, words);
-            fill(prior, words, z);
+            match prior {
+                Prior::Uniform => fill_uniform(words, z),
+                Prior::Normal | Prior::Spherical => fill_normal(native.isa(), words, z),
+            }
         }
         if prior == Prior::Spherical {
             let squares = z.iter().map(|z| z.to_f64() * z.to_f64());
@@ -30,21 +33,10 @@ pub(crate) fn run<T: Real>(native: &Native<T>, mut op: FillLatent<'_, Native<T>>
     });
 }
 
-fn fill<T: Real>(prior: Prior, words: &[u32], z: &mut [T]) {
-    if prior == Prior::Uniform {
-        let half_width = T::from_f64(Prior::UNIFORM_END);
-        for (z, &word) in z.iter_mut().zip(words) {
-            let centred = 2.0 * unit_open(word) - 1.0;
-            *z = T::from_f64(f64::from(centred)) * half_width;
-        }
-        return;
-    }
-    for (z, pair) in z.chunks_mut(2).zip(words.chunks(2)) {
-        let [u, v] = [pair[0], pair[1]].map(|word| f64::from(unit_open(word)));
-        let (sin, cos) = (std::f64::consts::TAU * v).sin_cos();
-        let radius = (-2.0 * u.ln()).sqrt();
-        z.iter_mut()
-            .zip([cos, sin])
-            .for_each(|(z, part)| *z = T::from_f64(radius * part));
+fn fill_uniform<T: Real>(words: &[u32], z: &mut [T]) {
+    let half_width = T::from_f64(Prior::UNIFORM_END);
+    for (z, &word) in z.iter_mut().zip(words) {
+        let centred = 2.0 * unit_open(word) - 1.0;
+        *z = T::from_f64(f64::from(centred)) * half_width;
     }
 }

@@ -88,45 +88,25 @@ impl<T: Real> Row<'_, T> {
     /// (z + g) / τ of every value, as if all were logits.
     fn scaled(&self, first: u64, z: &[T], x: &mut [T]) {
         const CHUNK: usize = 64;
-        let mut words = [0; CHUNK];
+        let (mut words, mut noise) = ([0; CHUNK], [T::ZERO; CHUNK]);
         for (chunk, (z, x)) in z.chunks(CHUNK).zip(x.chunks_mut(CHUNK)).enumerate() {
-            let words = &mut words[..z.len()];
-            self.address
-                .fill_words(first + (chunk * CHUNK) as u64, words);
+            let first = first + (chunk * CHUNK) as u64;
+            // Some of the next row's, so that registers are full; there is no word after the last.
+            let len = z.len().next_multiple_of(16).min((WORDS - first) as usize);
+            let (words, noise) = (&mut words[..len], &mut noise[..len]);
+            self.address.fill_words(first, words);
             match self.isa {
                 // SAFETY: the processor has the instructions.
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 | Isa::Avx512Bf16 => unsafe { self.noisy_avx512(words, z, x) },
+                Isa::Avx512 | Isa::Avx512Bf16 => unsafe { noise_avx512(words, noise) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => unsafe { self.noisy_avx2(words, z, x) },
-                _ => self.noisy(words, z, x),
+                Isa::Avx2 => unsafe { noise_avx2(words, noise) },
+                _ => noise_of(words, noise),
             }
-        }
-    }
-
-    /// # Safety
-    /// The processor has AVX-512.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
-    unsafe fn noisy_avx512(&self, words: &[u32], z: &[T], x: &mut [T]) {
-        self.noisy(words, z, x);
-    }
-
-    /// # Safety
-    /// The processor has AVX2.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    unsafe fn noisy_avx2(&self, words: &[u32], z: &[T], x: &mut [T]) {
-        self.noisy(words, z, x);
-    }
-
-    #[inline(always)]
-    fn noisy(&self, words: &[u32], z: &[T], x: &mut [T]) {
-        let inverse = self.inverse_temperature;
-        for ((x, &z), &word) in x.iter_mut().zip(z).zip(words) {
-            let u = T::from_f64(f64::from(unit_open(word)));
-            *x = (z - (-u.ln()).ln()) * inverse;
+            for ((x, &z), &noise) in x.iter_mut().zip(z).zip(&*noise) {
+                *x = (z - noise) * self.inverse_temperature;
+            }
         }
     }
 
@@ -140,6 +120,34 @@ impl<T: Real> Row<'_, T> {
             Isa::Avx2 => unsafe { exp_avx2(x) },
             _ => exp(x),
         }
+    }
+}
+
+/// Words of one stream and step.
+const WORDS: u64 = 1 << 34;
+
+/// # Safety
+/// The processor has AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq")]
+unsafe fn noise_avx512<T: Real>(words: &[u32], noise: &mut [T]) {
+    noise_of(words, noise);
+}
+
+/// # Safety
+/// The processor has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn noise_avx2<T: Real>(words: &[u32], noise: &mut [T]) {
+    noise_of(words, noise);
+}
+
+/// −g of each word.
+#[inline(always)]
+fn noise_of<T: Real>(words: &[u32], noise: &mut [T]) {
+    for (noise, &word) in noise.iter_mut().zip(words) {
+        let u = T::from_f64(f64::from(unit_open(word)));
+        *noise = (-u.ln()).ln();
     }
 }
 

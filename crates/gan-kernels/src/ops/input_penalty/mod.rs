@@ -6,6 +6,8 @@ pub(crate) mod cpu;
 pub(crate) mod cube;
 pub(crate) mod reference;
 
+use std::ops::Range;
+
 use super::check_shape;
 use crate::{Backend, Rows, RowsMut};
 
@@ -80,6 +82,18 @@ impl Penalty {
         }
     }
 
+    /// Those of `rows` rows that it is on, from the first to the last: ∂P/∂q of all others is zero.
+    #[must_use]
+    pub fn rows(self, rows: usize) -> Range<usize> {
+        let part = rows / self.parts();
+        let is_on = |part: &usize| self.factors()[*part] != 0.0;
+        let first = (0..self.parts()).find(is_on);
+        let last = (0..self.parts()).rfind(is_on);
+        first
+            .zip(last)
+            .map_or(0..0, |(first, last)| first * part..(last + 1) * part)
+    }
+
     /// The factor of each part of the rows: γ or λ.
     pub(crate) fn factors(self) -> [f64; 3] {
         match self {
@@ -119,5 +133,25 @@ impl<B: Backend> InputPenalty<'_, B> {
             "input_penalty: {m} rows are no {parts} equal parts"
         );
         (m, d)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Penalty;
+
+    #[test]
+    fn penalty_is_on_the_parts_that_have_a_factor() {
+        let zero_centred = |data, samples| Penalty::ZeroCentred { data, samples };
+        for (penalty, on) in [
+            (zero_centred(1.0, 2.0), 0..12),
+            (zero_centred(1.0, 0.0), 0..6),
+            (zero_centred(0.0, 2.0), 6..12),
+            (zero_centred(0.0, 0.0), 0..0),
+            (Penalty::UnitNorm { weight: 10.0 }, 8..12),
+            (Penalty::UnitNorm { weight: 0.0 }, 0..0),
+        ] {
+            assert_eq!(penalty.rows(12), on, "{penalty:?}");
+        }
     }
 }

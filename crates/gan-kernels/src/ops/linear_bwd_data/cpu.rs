@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::LinearBwdData;
 use crate::native::{
-    Epilogue, Mask, Native, Operand, Product, SharedRows, copy, run as product, slope_from_output,
+    Epilogue, Mask, Native, Operand, Product, SharedRows, run as product, slope_from_output,
 };
 use crate::{Activation, Real, Rows};
 
@@ -65,8 +65,7 @@ impl<T: Real> Epilogue<T> for Backward<'_, T> {
             match self.winners {
                 None => {
                     let y = &self.y.row(row)[cols.clone()];
-                    slope_from_output(self.act, y, self.inverse_scale, dx);
-                    copy(dx, dz);
+                    slope_from_output(self.act, y, self.inverse_scale, dx, dz);
                 }
                 Some(winners) => {
                     let winners = &winners[row * self.units..][cols.clone()];

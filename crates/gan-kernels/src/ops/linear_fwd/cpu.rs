@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::LinearFwd;
 use crate::native::{
-    Epilogue, Mask, Native, Operand, Product, SharedRows, activate, copy, run as product,
+    Epilogue, Mask, Native, Operand, Product, SharedRows, activate, run as product,
 };
 use crate::{Activation, Real};
 
@@ -54,13 +54,12 @@ impl<T: Real> Epilogue<T> for Forward<'_, T> {
         let (unit, units) = (cols.start / pieces, cols.len() / pieces);
         for (row, z) in rows.zip(tile.chunks_exact_mut(stride)) {
             let z = &mut z[..cols.len()];
-            z.iter_mut().zip(bias).for_each(|(z, &b)| *z += b);
-            activate(self.act, z);
             // SAFETY: each task owns its tiles of Y, and of the winners.
             let y = unsafe { self.y.part(row, unit, units) };
             match &self.winners {
-                None => copy(z, y),
+                None => activate(self.act, z, bias, y),
                 Some(winners) => {
+                    z.iter_mut().zip(bias).for_each(|(z, &b)| *z += b);
                     // SAFETY: as above.
                     maxout(z, pieces, y, unsafe { winners.part(row, unit, units) });
                 }

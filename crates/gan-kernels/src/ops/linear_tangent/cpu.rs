@@ -61,8 +61,7 @@ impl<T: Real> Epilogue<T> for Tangent<'_, T> {
             match self.winners {
                 None => {
                     let y = &self.y.row(row)[cols.clone()];
-                    slope_from_output(self.act, y, T::ONE, z);
-                    c.copy_from_slice(z);
+                    slope_from_output(self.act, y, T::ONE, z, c);
                 }
                 Some(winners) => {
                     let winners = &winners[row * self.units..][unit..unit + units];
