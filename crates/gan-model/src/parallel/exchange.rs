@@ -4,11 +4,12 @@ use std::iter::StepBy;
 use std::ops::Range;
 
 use gan_kernels::{
-    Backend, BackendError, ColumnParts, DirectExchange, LinearBwdParams, Matrix, Monitor,
-    MonitorSums, Moved, Real, Repack, StepColumns, Update,
+    Backend, BackendError, ColumnParts, DirectExchange, LinearBwdParams, Monitor, MonitorSums,
+    Moved,
 };
 
 use super::link::{Call, Words};
+use super::shared::{Share, SharedLayer, from_words, to_words};
 use super::{CommunicationError, Link};
 use crate::checkpoint::Tensor;
 use crate::config::Player;
@@ -35,161 +36,6 @@ pub(crate) struct Exchange<B: Backend> {
     players: [Vec<SharedLayer<B>>; 2],
     /// What went wrong; nothing is done after it.
     failed: Option<BackendError>,
-}
-
-/// What of a game is a process's.
-///
-/// It plays every R-th microbatch, where R is the number of processes, from that of its rank on, and
-/// owns the parts of columns of the same numbers. In each round every process plays one microbatch and
-/// sends the owners their parts of its gradient, so that they add gradients in the order of
-/// microbatches.
-#[derive(Clone, Copy)]
-struct Share {
-    rank: usize,
-    processes: usize,
-    /// Microbatches that a process plays, and parts that it owns.
-    rounds: usize,
-}
-
-impl Share {
-    /// Microbatches of a minibatch, and parts of a layer's columns.
-    fn all(self) -> usize {
-        self.processes * self.rounds
-    }
-
-    /// The numbers of all parts, process after process.
-    fn by_process(self) -> impl ExactSizeIterator<Item = usize> {
-        (0..self.all()).map(move |at| at % self.rounds * self.processes + at / self.rounds)
-    }
-}
-
-/// A layer as its processes share it; a part has as many rows as W over b.
-struct SharedLayer<B: Backend> {
-    share: Share,
-    optimizer: Optimizer,
-    /// Rows of W over b.
-    rows: usize,
-    /// Room for the gradient of one microbatch: W's and b's.
-    gradient: [Matrix<B>; 2],
-    /// All parts: of the gradient on its way to the owners, of parameters on their way back.
-    parts: Matrix<B>,
-    /// For each own part a gradient from each process; none if there is one process, whose parts are
-    /// all its own.
-    received: Option<Matrix<B>>,
-    /// The own parts of the gradient that earlier rounds have summed, by turns in one and the other;
-    /// none if there is one round.
-    sums: Vec<Matrix<B>>,
-    /// The own parts of the parameters, and of each moment.
-    parameters: Matrix<B>,
-    moments: Vec<Matrix<B>>,
-    /// Room for messages through the hosts.
-    to_owners: Words,
-    from_owners: Words,
-}
-
-impl<B: Backend> SharedLayer<B> {
-    fn new(backend: &B, share: Share, w: &Matrix<B>, optimizer: Optimizer) -> Self {
-        let (inputs, cols) = (w.row_count(), w.cols());
-        let (rows, width) = (inputs + 1, cols.div_ceil(share.all()));
-        let all = || backend.matrix(share.all() * rows, width);
-        let own = || backend.matrix(share.rounds * rows, width);
-        let words = share.rounds * rows * width * words_of::<B::Elem>();
-        let counts = vec![words; share.processes];
-        Self {
-            share,
-            optimizer,
-            rows,
-            gradient: [backend.matrix(inputs, cols), backend.matrix(1, cols)],
-            parts: all(),
-            received: (share.processes > 1).then(all),
-            sums: (1..share.rounds.min(3)).map(|_| own()).collect(),
-            parameters: own(),
-            moments: (0..optimizer.update.moments()).map(|_| own()).collect(),
-            to_owners: match share.processes {
-                1 => Words::default(),
-                _ => Words::new(counts.clone(), counts.clone()),
-            },
-            from_owners: Words::gathered(words, counts),
-        }
-    }
-
-    /// Adds up an own part of the gradient in a round, or steps by it in the last.
-    fn step_part(
-        &mut self,
-        backend: &B,
-        state: &B::State,
-        (part, round): (usize, usize),
-        slot: usize,
-        monitor: Option<(&mut B::Monitors, Monitor)>,
-    ) {
-        let (rows, processes) = (self.rows, self.share.processes);
-        let received = self.received.as_ref().unwrap_or(&self.parts);
-        let gradients = received.rows(part * processes * rows, processes * rows);
-        // What one sum begins with, the other holds.
-        let (to, from) = match &mut self.sums[..] {
-            [] => (None, None),
-            [only] => match round {
-                0 => (Some(only), None),
-                _ => (None, Some(&*only)),
-            },
-            [even, odd, ..] => match round % 2 {
-                0 => (Some(even), Some(&*odd)),
-                _ => (Some(odd), Some(&*even)),
-            },
-        };
-        let before = from.filter(|_| round > 0);
-        let before = before.map(|sum| sum.rows(part * rows, rows));
-        let is_last = round + 1 == self.share.rounds;
-        let Optimizer {
-            update,
-            max_column_norm,
-        } = self.optimizer;
-        let op = StepColumns {
-            before,
-            gradients,
-            parameters: self.parameters.rows_mut(part * rows, rows),
-            moments: &mut self.moments,
-            update,
-            slot,
-            max_column_norm,
-            state,
-            monitor,
-        };
-        backend.step_columns(match to.filter(|_| !is_last) {
-            None => op,
-            Some(sum) => StepColumns {
-                parameters: sum.rows_mut(part * rows, rows),
-                moments: &mut [],
-                update: Update::Store,
-                max_column_norm: None,
-                ..op
-            },
-        });
-    }
-
-    /// Takes all parts out of the owners' message.
-    fn take_parts(&mut self, backend: &B) {
-        let (words, share) = (&self.from_owners.receive, self.share);
-        backend.write_with(&mut self.parts, |values| from_words(words, share, values));
-    }
-
-    /// Cuts W and b into all parts and keeps the own ones in `to`.
-    fn keep(
-        backend: &B,
-        [w, b]: [&Matrix<B>; 2],
-        parts: &mut Matrix<B>,
-        to: &mut Matrix<B>,
-        share: Share,
-    ) {
-        backend.column_parts(ColumnParts::Cut { w, b, parts });
-        let rows = w.row_count() + 1;
-        for part in 0..share.rounds {
-            backend.repack(Repack {
-                x: parts.rows((part * share.processes + share.rank) * rows, rows),
-                y: to.rows_mut(part * rows, rows),
-            });
-        }
-    }
 }
 
 impl<B: Backend> Exchange<B> {
@@ -581,46 +427,6 @@ pub(crate) fn merged(sums: &[MonitorSums]) -> MonitorSums {
         all[updates] /= sums.len() as f64;
     }
     all
-}
-
-/// Words of 32 bits of an element.
-const fn words_of<T>() -> usize {
-    size_of::<T>() / size_of::<u32>()
-}
-
-/// Makes a message of equal parts of `values`, in the order of `parts`.
-fn to_words<T: Real>(values: &[T], parts: impl ExactSizeIterator<Item = usize>, words: &mut [u32]) {
-    let len = values.len() / parts.len();
-    let words = words.chunks_exact_mut(len * words_of::<T>());
-    for (part, words) in parts.zip(words) {
-        let values = values[part * len..][..len].iter();
-        match words_of::<T>() {
-            1 => (words.iter_mut().zip(values))
-                .for_each(|(word, value)| *word = (value.to_f64() as f32).to_bits()),
-            _ => (words.as_chunks_mut().0.iter_mut().zip(values)).for_each(|(words, value)| {
-                let bits = value.to_f64().to_bits();
-                *words = [bits as u32, (bits >> 32) as u32];
-            }),
-        }
-    }
-}
-
-/// Overwrites `values` by those of all processes' messages, part after part.
-fn from_words<T: Real>(words: &[u32], share: Share, values: &mut [T]) {
-    let len = values.len() / share.all();
-    let words = words.chunks_exact(len * words_of::<T>());
-    for (part, words) in share.by_process().zip(words) {
-        let values = values[part * len..][..len].iter_mut();
-        match words_of::<T>() {
-            1 => values.zip(words).for_each(|(value, &word)| {
-                *value = T::from_f64(f32::from_bits(word).into());
-            }),
-            _ => (values.zip(words.as_chunks().0)).for_each(|(value, &[low, high])| {
-                let bits = u64::from(low) | u64::from(high) << 32;
-                *value = T::from_f64(f64::from_bits(bits));
-            }),
-        }
-    }
 }
 
 fn lost(error: CommunicationError) -> BackendError {

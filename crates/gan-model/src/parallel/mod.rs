@@ -42,6 +42,7 @@
 
 mod exchange;
 mod link;
+mod shared;
 mod threads;
 
 pub(crate) use exchange::{Exchange, Order, merged};
