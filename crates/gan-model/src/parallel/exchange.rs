@@ -129,6 +129,9 @@ impl<B: Backend> Exchange<B> {
             for (layer, operation) in operations.enumerate() {
                 exchange.add_layer(backend, (player, layer), round, operation)?;
             }
+            let Some(direct) = &mut exchange.direct else {
+                return Ok(());
+            };
             let layers = exchange.players[player as usize].iter_mut();
             let moved = layers.filter_map(|layer| {
                 Some(Moved {
@@ -137,10 +140,7 @@ impl<B: Backend> Exchange<B> {
                     groups: layer.share.rounds,
                 })
             });
-            match &mut exchange.direct {
-                Some(direct) => direct.all_to_all(backend, moved.collect()),
-                None => Ok(()),
-            }
+            direct.all_to_all(backend, moved.collect())
         });
     }
 
@@ -215,21 +215,17 @@ impl<B: Backend> Exchange<B> {
                     exchange.step_layer(backend, state, (*player, layer), *slot, monitors)?;
                 }
             }
-            if let Some(direct) = &mut exchange.direct {
-                let stepped = |at| players.iter().any(|(player, ..)| *player as usize == at);
-                let all = exchange.players.iter_mut().enumerate();
-                let layers = all
-                    .filter(|(at, _)| stepped(*at))
-                    .flat_map(|(_, layers)| layers);
-                let moved = layers.map(|layer| Moved {
-                    send: &layer.parameters,
-                    receive: &mut layer.parts,
-                    groups: layer.share.rounds,
-                });
-                direct.all_gather(backend, moved.collect())?;
-            }
             let (is_alone, through_hosts) = (exchange.is_alone(), exchange.goes_through_hosts());
             for (player, mlp, _) in players {
+                if let Some(direct) = &mut exchange.direct {
+                    let layers = exchange.players[*player as usize].iter_mut();
+                    let moved = layers.map(|layer| Moved {
+                        send: &layer.parameters,
+                        receive: &mut layer.parts,
+                        groups: layer.share.rounds,
+                    });
+                    direct.all_gather(backend, moved.collect())?;
+                }
                 let shared = exchange.players[*player as usize].iter_mut();
                 for (shared, layer) in shared.zip(&mut mlp.layers) {
                     if through_hosts {

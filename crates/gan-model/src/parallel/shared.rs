@@ -44,9 +44,9 @@ pub(super) struct SharedLayer<B: Backend> {
     /// For each own part a gradient from each process; none if there is one process, whose parts are
     /// all its own.
     pub(super) received: Option<Matrix<B>>,
-    /// The own parts of the gradient that earlier rounds have summed, by turns in one and the other;
-    /// none if there is one round.
-    sums: Vec<Matrix<B>>,
+    /// The own parts of the gradient that rounds before the last have summed, of even and of odd ones:
+    /// what one begins with, the other holds.
+    sums: [Option<Matrix<B>>; 2],
     /// The own parts of the parameters, and of each moment.
     pub(super) parameters: Matrix<B>,
     pub(super) moments: Vec<Matrix<B>>,
@@ -70,7 +70,7 @@ impl<B: Backend> SharedLayer<B> {
             gradient: [backend.matrix(inputs, cols), backend.matrix(1, cols)],
             parts: all(),
             received: (share.processes > 1).then(all),
-            sums: (1..share.rounds.min(3)).map(|_| own()).collect(),
+            sums: [1, 2].map(|round| (round < share.rounds).then(own)),
             parameters: own(),
             moments: (0..optimizer.update.moments()).map(|_| own()).collect(),
             to_owners: match share.processes {
@@ -93,19 +93,12 @@ impl<B: Backend> SharedLayer<B> {
         let (rows, processes) = (self.rows, self.share.processes);
         let received = self.received.as_ref().unwrap_or(&self.parts);
         let gradients = received.rows(part * processes * rows, processes * rows);
-        // What one sum begins with, the other holds.
-        let (to, from) = match &mut self.sums[..] {
-            [] => (None, None),
-            [only] => match round {
-                0 => (Some(only), None),
-                _ => (None, Some(&*only)),
-            },
-            [even, odd, ..] => match round % 2 {
-                0 => (Some(even), Some(&*odd)),
-                _ => (Some(odd), Some(&*even)),
-            },
+        let [even, odd] = &mut self.sums;
+        let (to, from) = match round.is_multiple_of(2) {
+            true => (even, odd),
+            false => (odd, even),
         };
-        let before = from.filter(|_| round > 0);
+        let before = from.as_ref().filter(|_| round > 0);
         let before = before.map(|sum| sum.rows(part * rows, rows));
         let is_last = round + 1 == self.share.rounds;
         let Optimizer {
@@ -123,7 +116,7 @@ impl<B: Backend> SharedLayer<B> {
             state,
             monitor,
         };
-        backend.step_columns(match to.filter(|_| !is_last) {
+        backend.step_columns(match to.as_mut().filter(|_| !is_last) {
             None => op,
             Some(sum) => StepColumns {
                 parameters: sum.rows_mut(part * rows, rows),

@@ -89,11 +89,13 @@ fn seen(trainer: &mut Trainer<Native<f32>>) -> Seen {
 /// From matrix to matrix of threads, as a network between devices would.
 struct DirectThreads(ThreadCommunicator);
 
-impl DirectExchange<Native<f32>> for DirectThreads {
-    fn all_to_all(
+impl DirectThreads {
+    /// Makes `call` of each group of blocks, with its words and room for those that arrive.
+    fn each_group(
         &mut self,
         backend: &Native<f32>,
         moved: Vec<Moved<'_, Native<f32>>>,
+        call: fn(&mut ThreadCommunicator, &[u32], &mut [u32]) -> Result<(), CommunicationError>,
     ) -> Result<(), BackendError> {
         for Moved {
             send,
@@ -102,19 +104,30 @@ impl DirectExchange<Native<f32>> for DirectThreads {
         } in moved
         {
             let rows = send.row_count() / groups;
-            let mut arrived = Vec::new();
-            for group in 0..groups {
+            let mut arrived = vec![0; receive.row_count() * receive.cols()];
+            let room = arrived.chunks_exact_mut(receive.row_count() / groups * receive.cols());
+            for (group, room) in room.enumerate() {
                 let values = backend.read(send.rows(group * rows, rows))?;
                 let words: Vec<_> = values.into_iter().map(f32::to_bits).collect();
-                let counts = vec![words.len() / self.0.size(); self.0.size()];
-                let mut received = vec![0; words.len()];
-                let done = self.0.all_to_all(&words, &counts, &mut received, &counts);
-                done.unwrap();
-                arrived.extend(received.into_iter().map(f32::from_bits));
+                call(&mut self.0, &words, room).unwrap();
             }
+            let arrived: Vec<_> = arrived.into_iter().map(f32::from_bits).collect();
             backend.write(receive, &arrived);
         }
         Ok(())
+    }
+}
+
+impl DirectExchange<Native<f32>> for DirectThreads {
+    fn all_to_all(
+        &mut self,
+        backend: &Native<f32>,
+        moved: Vec<Moved<'_, Native<f32>>>,
+    ) -> Result<(), BackendError> {
+        self.each_group(backend, moved, |threads, words, room| {
+            let counts = vec![words.len() / threads.size(); threads.size()];
+            threads.all_to_all(words, &counts, room, &counts)
+        })
     }
 
     fn all_gather(
@@ -122,25 +135,10 @@ impl DirectExchange<Native<f32>> for DirectThreads {
         backend: &Native<f32>,
         moved: Vec<Moved<'_, Native<f32>>>,
     ) -> Result<(), BackendError> {
-        for Moved {
-            send,
-            receive,
-            groups,
-        } in moved
-        {
-            let rows = send.row_count() / groups;
-            let mut arrived = Vec::new();
-            for group in 0..groups {
-                let values = backend.read(send.rows(group * rows, rows))?;
-                let words: Vec<_> = values.into_iter().map(f32::to_bits).collect();
-                let counts = vec![words.len(); self.0.size()];
-                let mut received = vec![0; words.len() * self.0.size()];
-                self.0.all_gather(&words, &mut received, &counts).unwrap();
-                arrived.extend(received.into_iter().map(f32::from_bits));
-            }
-            backend.write(receive, &arrived);
-        }
-        Ok(())
+        self.each_group(backend, moved, |threads, words, room| {
+            let counts = vec![words.len(); threads.size()];
+            threads.all_gather(words, room, &counts)
+        })
     }
 }
 
