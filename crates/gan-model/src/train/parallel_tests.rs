@@ -95,7 +95,7 @@ impl DirectThreads {
         &mut self,
         backend: &Native<f32>,
         moved: Vec<Moved<'_, Native<f32>>>,
-        call: fn(&mut ThreadCommunicator, &[u32], &mut [u32]) -> Result<(), CommunicationError>,
+        call: fn(&mut ThreadCommunicator, &[u32], &mut [u32]),
     ) -> Result<(), BackendError> {
         for Moved {
             send,
@@ -109,7 +109,7 @@ impl DirectThreads {
             for (group, room) in room.enumerate() {
                 let values = backend.read(send.rows(group * rows, rows))?;
                 let words: Vec<_> = values.into_iter().map(f32::to_bits).collect();
-                call(&mut self.0, &words, room).unwrap();
+                call(&mut self.0, &words, room);
             }
             let arrived: Vec<_> = arrived.into_iter().map(f32::from_bits).collect();
             backend.write(receive, &arrived);
@@ -126,7 +126,7 @@ impl DirectExchange<Native<f32>> for DirectThreads {
     ) -> Result<(), BackendError> {
         self.each_group(backend, moved, |threads, words, room| {
             let counts = vec![words.len() / threads.size(); threads.size()];
-            threads.all_to_all(words, &counts, room, &counts)
+            threads.all_to_all(words, &counts, room, &counts).unwrap();
         })
     }
 
@@ -137,7 +137,7 @@ impl DirectExchange<Native<f32>> for DirectThreads {
     ) -> Result<(), BackendError> {
         self.each_group(backend, moved, |threads, words, room| {
             let counts = vec![words.len(); threads.size()];
-            threads.all_gather(words, room, &counts)
+            threads.all_gather(words, room, &counts).unwrap();
         })
     }
 }
