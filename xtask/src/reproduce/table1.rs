@@ -58,6 +58,14 @@ const PRESET: &str = "mnist-tuned";
 const SAMPLES: usize = 10_000;
 /// Nats up to which a number counts as the paper's.
 const BAR: f64 = 10.0;
+/// What every evaluation compares its samples with: rows of its section, and how they are called here.
+const CONTROLS: [(&str, &str); 2] = [
+    ("training_records", "control: training images"),
+    ("mean", "control: the mean image"),
+];
+/// The document that has the paper's Table 2, and the beginning of its heading.
+const RIVALS: &str = "docs/rivals.md";
+const TABLE_2: &str = "## Table 2";
 
 /// The chains of a rival, as `gan-cli info` tells of them.
 #[derive(Clone, Copy, Deserialize)]
@@ -109,8 +117,11 @@ pub(super) fn run(root: &Path, args: &Args, folder: &Path) -> Result<()> {
             }
             rows.push(measure(root, args, model, seed, &run)?);
         }
-        text += &format!("Seed {seed}:\n\n{}\n", table(&rows));
+        text += &format!("Seed {seed}:\n\n{}\n", table(&rows)?);
     }
+    let rivals = root.join(RIVALS);
+    let document = fs::read_to_string(&rivals).with_context(|| rivals.display().to_string())?;
+    text += table_2(&document).with_context(|| format!("{RIVALS}: no heading {TABLE_2:?}"))?;
     let path = folder.join("results.md");
     fs::write(&path, &text).with_context(|| path.display().to_string())?;
     println!("\n{text}\nwrote {}", path.display());
@@ -184,32 +195,50 @@ fn measure<'a>(
     })
 }
 
-fn table(rows: &[Measured<'_>]) -> String {
+/// # Errors
+/// If an evaluation lacks a number of the table.
+fn table(rows: &[Measured<'_>]) -> Result<String> {
     let mut text = "| model | paper | here | verdict | passes for the first sample | passes for each of 10,000 | \
                     seconds of training | seconds for 10,000 samples |\n\
                     |---|---:|---:|---|---:|---:|---:|---:|\n"
         .to_owned();
     for row in rows {
-        let found = parzen(&row.outcome.evaluation);
-        let shown = found.map_or("–".into(), with_error);
+        let found = parzen(&row.outcome.evaluation, "samples")?;
         let paper = row
             .model
             .paper
             .map_or("–".into(), |paper| format!("{paper:.0}"));
-        let verdict = found.map_or("not measured".into(), |(found, _)| {
-            verdict(found, row.model.paper)
-        });
         let [first, each] = passes(row.chain);
         text += &format!(
-            "| {} | {paper} | {shown} | {verdict} | {first} | {each} | {:.0} | {:.1} |\n",
-            row.model.name, row.outcome.training.seconds, row.drawing.seconds
+            "| {} | {paper} | {} | {} | {first} | {each} | {:.0} | {:.1} |\n",
+            row.model.name,
+            with_error(found),
+            verdict(found.0, row.model.paper),
+            row.outcome.training.seconds,
+            row.drawing.seconds
         );
     }
-    text
+    // The controls are the same beside every model.
+    if let Some(row) = rows.first() {
+        for (id, name) in CONTROLS {
+            let found = with_error(parzen(&row.outcome.evaluation, id)?);
+            text += &format!("| {name} | | {found} | | | | | |\n");
+        }
+    }
+    Ok(text)
 }
 
-fn parzen(evaluation: &Evaluation) -> Option<(f64, super::Uncertainty)> {
-    evaluation.value("parzen", "model")
+fn parzen(evaluation: &Evaluation, row: &str) -> Result<(f64, super::Uncertainty)> {
+    let found = evaluation.value("parzen", row);
+    found.with_context(|| format!("{EVALUATION}: no number {row} in the section parzen"))
+}
+
+/// The section of the document that has the paper's second table, with what was seen when the
+/// documented runs were made; none if the document has no such heading.
+fn table_2(document: &str) -> Option<&str> {
+    let section = &document[document.find(TABLE_2)?..];
+    let length = section[TABLE_2.len()..].find("\n## ");
+    Some(length.map_or(section, |length| &section[..TABLE_2.len() + length]))
 }
 
 /// How a number compares with the paper's.
@@ -266,5 +295,15 @@ mod tests {
         // 100 chains of 1000 + 99 · 10 steps.
         assert_eq!(passes(Some(chain)), [1000, 20]);
         assert_eq!(passes(None), [1, 1]);
+    }
+
+    #[test]
+    fn second_table_ends_where_the_next_section_begins() {
+        let document = "# Rivals\n\n## Table 2, with more\n\n| a |\n\n## Left out\n\nb\n";
+        assert_eq!(table_2(document), Some("## Table 2, with more\n\n| a |\n"));
+        assert_eq!(table_2("# Rivals\n"), None);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let document = fs::read_to_string(root.join(RIVALS)).unwrap();
+        assert!(table_2(&document).is_some_and(|table| table.contains("| training |")));
     }
 }
