@@ -190,8 +190,12 @@ impl<'a> Gpu<'a> {
     }
 
     /// The operations of an MNIST iteration, at a tenth of their shape where budgets are tiny.
+    ///
+    /// Without `advance`: replayed thousands of times, it would read behind the rates that the device
+    /// has been given, which a game gives anew.
     fn operations(&self) -> Result<Vec<Case>> {
         let cases = mnist_operations()?.into_iter();
+        let cases = cases.filter(|case| !matches!(case.op, Op::Advance(_)));
         let at_size = |case| if self.quick { tiny(case) } else { case };
         Ok(cases.map(at_size).collect())
     }

@@ -12,8 +12,8 @@ use gan_kernels::cases::{
 use gan_kernels::cube::{Cube, DeviceName, Precision, Recording};
 use gan_kernels::random::{Permutation, Purpose, Stream, unit_open};
 use gan_kernels::{
-    Affine, Backend, BackendError, ByteScale, Computed, Execution, FillLatent, GatherRows,
-    LimitSpectrum, LinearFwd, Prior, Records, StepState, Values,
+    Advance, Affine, Backend, BackendError, ByteScale, Computed, Execution, FillLatent, GatherRows,
+    LimitSpectrum, LinearFwd, Prior, Records, Schedule, StepState, Values,
 };
 
 /// The device under test.
@@ -192,6 +192,45 @@ fn operations_beside_the_game_replay_their_few_launches_bit_for_bit() {
     }
 }
 
+/// What is uploaded while launches are recorded would be uploaded again by every replay.
+#[test]
+fn recording_that_begins_where_a_block_of_rates_ends_uploads_none() {
+    let Some(cube) = cube() else { return };
+    let schedule = Schedule {
+        slots: Vec::new(),
+        records_per_step: 1,
+        records: 1,
+    };
+    let stream = Stream::new(Purpose::Noise, 0, 0);
+    let prior = Prior::Uniform;
+    // Rates are given for 1,024 iterations at once: here from the first, or from the one before.
+    let first = 1022;
+    let ends = [0, first].map(|given_at| {
+        let mut state = cube.state(state(first));
+        cube.upload_rates(&mut state, &schedule, given_at);
+        let mut z = cube.matrix(3, 5);
+        let mut recording = Recording::default();
+        for step in first..first + 5 {
+            cube.upload_rates(&mut state, &schedule, step);
+            cube.repeat(&mut recording, || {
+                cube.fill_latent(FillLatent {
+                    z: z.all_mut(),
+                    prior,
+                    stream,
+                    first_row: 0,
+                    state: &state,
+                });
+                cube.advance(Advance {
+                    state: &mut state,
+                    schedule: &schedule,
+                });
+            });
+        }
+        (cube.read(z.all()).unwrap(), cube.execution(&recording))
+    });
+    assert_eq!(ends[0], ends[1]);
+}
+
 #[test]
 fn limit_spectrum_of_zero_weights_changes_nothing() {
     let Some(cube) = cube() else { return };
@@ -310,6 +349,21 @@ fn records_that_are_computed_are_gathered_as_those_in_memory() {
         });
         assert_eq!(held, computed);
     }
+}
+
+#[test]
+fn records_that_kernels_cannot_count_are_refused() {
+    let Some(cube) = cube() else { return };
+    let cols = 64 * 64 * 3;
+    let rows = (1usize << 32) / cols + 1;
+    let values = Values::ComputedBytes {
+        rows: Computed::new(rows, |_, _: &mut [u8]| {}),
+        scale: ByteScale::Uniform(Affine::PIXELS),
+    };
+    let _records = cube.resident(Records::new(cols, values));
+    let error = cube.read(cube.matrix(1, 1).all()).unwrap_err();
+    let (bytes, largest) = ((rows * cols) as u64, 1 << 32);
+    assert_eq!(error, BackendError::BufferTooLarge { bytes, largest });
 }
 
 #[test]

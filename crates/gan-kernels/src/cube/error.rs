@@ -4,13 +4,14 @@ use cubecl::server::{IoError, LaunchError, ServerError};
 
 use crate::BackendError;
 
-/// The meaning of `error`; `free` bytes are said to be left where memory ran out.
-pub(super) fn from_server(error: &ServerError, free: Option<u64>) -> BackendError {
+/// The meaning of `error` on a device whose largest buffer has `largest` bytes; `free` bytes are said
+/// to be left where memory ran out.
+pub(super) fn from_server(error: &ServerError, largest: u64, free: Option<u64>) -> BackendError {
     let reason = first_lines(error);
     match error {
-        ServerError::Unwritten { root, .. } => from_server(root, free),
+        ServerError::Unwritten { root, .. } => from_server(root, largest, free),
         ServerError::Several { errors, .. } => match errors.first() {
-            Some(error) => from_server(error, free),
+            Some(error) => from_server(error, largest, free),
             None => BackendError::Failed { reason },
         },
         ServerError::DevicePoisoned(_) | ServerError::Launch(LaunchError::DevicePoisoned(_)) => {
@@ -21,7 +22,6 @@ pub(super) fn from_server(error: &ServerError, free: Option<u64>) -> BackendErro
             | IoError::PageSizesExhausted { size: needed, .. },
         ) => BackendError::OutOfMemory { needed, free },
         &ServerError::Io(IoError::BufferTooBig { size: bytes, .. }) => {
-            let largest = 0;
             BackendError::BufferTooLarge { bytes, largest }
         }
         _ if error.is_refusal() => BackendError::Refused { reason },

@@ -21,6 +21,8 @@ use crate::{
 const VECTOR: usize = 16;
 /// Units of the cubes that write zeros.
 const UNITS: usize = 256;
+/// Values that kernels can count in one buffer: their indices have 32 bits.
+const COUNTED: u64 = 1 << 32;
 
 impl Cube {
     /// `bytes` bytes of zeros, made on the device; a vector at least, since no buffer is empty.
@@ -120,8 +122,14 @@ impl Cube {
         Some(all.saturating_sub(report.usage().bytes_reserved))
     }
 
+    /// Bytes that one buffer may have: on this device, and so that its words can be counted.
+    pub(super) fn largest_buffer(&self) -> u64 {
+        let allowed = self.client().properties().memory.max_page_size;
+        allowed.min(COUNTED * size_of::<f32>() as u64)
+    }
+
     fn fits(&self, bytes: u64) -> Result<(), BackendError> {
-        let largest = self.client().properties().memory.max_page_size;
+        let largest = self.largest_buffer();
         if bytes > largest {
             return Err(BackendError::BufferTooLarge { bytes, largest });
         }
@@ -139,14 +147,21 @@ impl Cube {
     /// Whether `records` fit on the device and, if they are computed, into the machine's memory on
     /// their way there, twice: as they are and as words.
     fn takes(&self, records: &Records) -> Result<(), BackendError> {
-        let each = match records.values() {
-            Values::ComputedBytes { .. } => size_of::<u8>(),
-            Values::Computed(_) => size_of::<f32>(),
-            Values::Bytes { .. } | Values::Floats(_) => return Ok(()),
+        let (each, are_computed) = match records.values() {
+            Values::Bytes { .. } => (1, false),
+            Values::ComputedBytes { .. } => (1, true),
+            Values::Floats(_) => (4, false),
+            Values::Computed(_) => (4, true),
         };
-        let bytes = (records.rows() as u64)
-            .saturating_mul(records.cols() as u64)
-            .saturating_mul(each as u64);
+        let values = (records.rows() as u64).saturating_mul(records.cols() as u64);
+        let bytes = values.saturating_mul(each);
+        if values > COUNTED {
+            let largest = COUNTED * each;
+            return Err(BackendError::BufferTooLarge { bytes, largest });
+        }
+        if !are_computed {
+            return Ok(());
+        }
         self.fits(bytes)?;
         let needed = bytes.saturating_mul(2);
         match crate::free_memory() {
@@ -234,7 +249,14 @@ impl DeviceState {
     /// Two: recording an iteration goes through its launches twice.
     pub(super) fn upload_rates(&mut self, cube: &Cube, schedule: &Schedule, step: u64) {
         self.step = step;
-        let (first, last) = (step + 1, step + 2);
+        self.give_rates(cube, schedule, 2);
+    }
+
+    /// Makes sure that the `count` iterations after the current one have their rates on the device.
+    ///
+    /// Nothing may be uploaded while launches are recorded: an upload would become one of them.
+    pub(crate) fn give_rates(&mut self, cube: &Cube, schedule: &Schedule, count: u64) {
+        let (first, last) = (self.step + 1, self.step + count);
         if self.ready.contains(&first) && self.ready.contains(&last) {
             return;
         }

@@ -264,7 +264,7 @@ impl Cube {
     }
 
     fn error(&self, error: &cubecl::server::ServerError) -> BackendError {
-        error::from_server(error, self.free_memory())
+        error::from_server(error, self.largest_buffer(), self.free_memory())
     }
 }
 

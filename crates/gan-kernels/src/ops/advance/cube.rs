@@ -3,7 +3,6 @@
 use cubecl::prelude::*;
 
 use super::Advance;
-use crate::Backend;
 use crate::cube::launch::launch;
 use crate::cube::operand::{buffer, now};
 use crate::cube::philox::{RATES, STEP};
@@ -16,8 +15,7 @@ pub(crate) fn run(cube: &Cube, op: Advance<'_, Cube>) {
         slots == scheduled,
         "advance: state has {slots} slots, expected {scheduled} as in the schedule"
     );
-    let step = op.state.step;
-    cube.upload_rates(op.state, op.schedule, step);
+    op.state.give_rates(cube, op.schedule, 1);
     launch!(advance(
         now(op.state), buffer(&op.state.table, op.state.table_len()), (slots * RATE_WORDS) as u32
     ) on cube, [1, 32]);
