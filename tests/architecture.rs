@@ -90,6 +90,15 @@ fn architecture_counts_the_calls_of_an_iteration_and_their_work() {
 }
 
 #[test]
+fn architecture_counts_the_operations() {
+    let ops = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/gan-kernels/src/ops");
+    let folders = std::fs::read_dir(ops).unwrap().map(Result::unwrap);
+    let count = folders.filter(|entry| entry.path().is_dir()).count();
+    let words = format!("as {count} fused operations");
+    assert!(ARCHITECTURE.contains(&words), "{words}");
+}
+
+#[test]
 fn games_counts_the_calls_of_simultaneous_updates() {
     let count = calls("mnist-simultaneous").len();
     assert!(

@@ -4,7 +4,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -34,13 +34,14 @@ struct Row {
 }
 
 /// The crates that others may depend on.
-const LIBRARIES: [&str; 7] = [
+const LIBRARIES: [&str; 8] = [
     "gan-kernels",
     "gan-model",
     "gan-data",
     "gan-eval",
     "gan-pictures",
     "gan-rivals",
+    "gan-mpi",
     "gan-run",
 ];
 
@@ -74,7 +75,7 @@ struct Machine {
 fn stages(machine: Machine, released: Option<&str>, fix: bool) -> Vec<(&'static str, Work)> {
     let tested = match machine.mpi {
         true => "--features=benches/wgpu,gan-cli/mpi",
-        false => "--features=benches/wgpu",
+        false => super::TESTED_FEATURES,
     };
     let features = match machine.llvm {
         true => format!("{tested},gan-cli/cuda"),
@@ -242,8 +243,7 @@ fn told(result: Result<()>) -> bool {
 fn has_subcommand(root: &Path, name: &str) -> bool {
     let mut probe = super::cargo(root);
     probe.args([name, "--version"]);
-    probe.stdout(Stdio::null()).stderr(Stdio::null());
-    probe.status().is_ok_and(|status| status.success())
+    super::answers(probe)
 }
 
 /// Whether an MPI can be linked, for which its header is read by libclang, and processes started.
@@ -251,8 +251,7 @@ fn has_mpi() -> bool {
     let answers = |program: &str| {
         let mut probe = Command::new(program);
         probe.arg("--version");
-        probe.stdout(Stdio::null()).stderr(Stdio::null());
-        probe.status().is_ok_and(|status| status.success())
+        super::answers(probe)
     };
     let library = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
     let folders = ["/usr/lib", "/usr/lib64", &library].map(PathBuf::from);

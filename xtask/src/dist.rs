@@ -48,7 +48,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     let mut build = super::cargo(root);
     build.args(["build", "--locked", "--profile", "dist"]);
     build.args(["--package", "gan-cli", "--bin", "gan-cli"]);
-    let mut name = format!("gan-cli-{}-{}", env!("CARGO_PKG_VERSION"), host()?);
+    let mut name = format!("gan-cli-{}-{}", env!("CARGO_PKG_VERSION"), super::host()?);
     if args.no_default_features {
         build.arg("--no-default-features");
         name += "-cpu";
@@ -145,11 +145,6 @@ fn said(command: &mut Command) -> Result<Vec<u8>> {
         output.status
     );
     Ok(output.stdout)
-}
-
-/// The platform that rustc compiles for by itself, such as `x86_64-unknown-linux-gnu`.
-fn host() -> Result<String> {
-    super::web::print(&["host-tuple"]).context("rustc cannot be asked for its host")
 }
 
 #[cfg(test)]

@@ -58,8 +58,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     }
     let [program, module] = TESTS;
     let mut test = super::cargo(root);
-    // With the features of `cargo xtask ci`, so that what that has built is not built again.
-    test.args(["test", "--quiet", "--workspace", "--features=benches/wgpu"])
+    test.args(["test", "--quiet", "--workspace", super::TESTED_FEATURES])
         .args(["--test", program, "--", "--nocapture", "--exact"])
         .args(chosen.iter().map(|target| format!("{module}::{target}")))
         .env("GAN_SEED", args.seed.to_string());

@@ -22,7 +22,7 @@ mod web;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -185,6 +185,20 @@ fn repository_root() -> Result<PathBuf> {
 /// The folder of what cargo builds.
 fn target(root: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// What the tests of `cargo xtask ci` are built with, so that what it has built is not built again.
+const TESTED_FEATURES: &str = "--features=benches/wgpu";
+
+/// True if a program is there: it starts and does what it is asked.
+fn answers(mut probe: Command) -> bool {
+    probe.stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}
+
+/// The platform that rustc compiles for by itself, such as `x86_64-unknown-linux-gnu`.
+fn host() -> Result<String> {
+    web::print(&["host-tuple"]).context("rustc cannot be asked for its host")
 }
 
 /// The cargo that runs us, in the repository's root.

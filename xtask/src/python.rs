@@ -3,8 +3,8 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -35,8 +35,7 @@ pub(crate) fn has_tools() -> bool {
         "-c",
         "import maturin, mypy, pandas, polars, pyarrow, pytest",
     ]);
-    probe.stdout(Stdio::null()).stderr(Stdio::null());
-    probe.status().is_ok_and(|status| status.success())
+    super::answers(probe)
 }
 
 fn python() -> Command {
@@ -48,7 +47,7 @@ fn python() -> Command {
 /// # Errors
 /// If it cannot be built, or does not do what it should.
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = super::target(root);
     let wheels = target.join("wheels");
     // An older wheel would be taken for the new one.
     if wheels.exists() {
@@ -93,7 +92,7 @@ fn test(root: &Path, target: &Path, wheels: &Path) -> Result<()> {
     program.args([
         "build",
         "--workspace",
-        "--features=benches/wgpu",
+        super::TESTED_FEATURES,
         "--bin",
         "gan-cli",
     ]);

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 
 /// What watches.
@@ -35,7 +35,7 @@ const FOR_MIRI: [&str; 2] = ["native::pool::", "native::tests::small_products"];
 /// # Errors
 /// If one finds something.
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
-    let host = host()?;
+    let host = super::host()?;
     let watches = if args.watches.is_empty() {
         Watch::value_variants()
     } else {
@@ -57,10 +57,11 @@ fn command(root: &Path, watch: Watch, host: &str) -> Command {
     let miri = matches!(watch, Watch::Miri);
     let first: &[&str] = if miri { &["miri", "test"] } else { &["test"] };
     let mut command = super::nightly(root, first);
-    // Only the packages of this one, so that none of a GPU is built.
+    // Only the packages of this one, so that none of a GPU is built; and with a target, without which
+    // build scripts would be watched too.
     command.args(["--package", "gan-kernels", "--lib", "--target", host]);
     // A folder for each: they build everything in their own way.
-    let target = root.join("target/sanitize").join(name(watch));
+    let target = super::target(root).join("sanitize").join(name(watch));
     command.env("CARGO_TARGET_DIR", target);
     match watch {
         Watch::Miri => {
@@ -78,15 +79,4 @@ fn command(root: &Path, watch: Watch, host: &str) -> Command {
         }
     }
     command
-}
-
-/// The target that this machine is; a target must be named, or build scripts would be watched too.
-fn host() -> Result<String> {
-    let output = Command::new("rustc")
-        .arg("-vV")
-        .output()
-        .context("rustc: cannot be started")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc -vV names no host")?.to_owned())
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, html};
@@ -75,11 +75,8 @@ pub(crate) fn has_compiler() -> bool {
 pub(crate) fn has_browser() -> bool {
     let answers = |program: &str| {
         let mut probe = Command::new(program);
-        probe
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        probe.status().is_ok_and(|status| status.success())
+        probe.arg("--version");
+        super::answers(probe)
     };
     chromium().exists() && answers("node") && answers("npm")
 }
@@ -127,7 +124,7 @@ fn build(root: &Path) -> Result<PathBuf> {
     cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", FLAGS);
     let sysroot = sysroot().context("rustc cannot be asked for its sysroot")?;
     if let Some(rustc) = env::var_os(RUSTC) {
-        let host = print(&["host-tuple"]).context("rustc cannot be asked for its host")?;
+        let host = super::host()?;
         let linker = sysroot.join("lib/rustlib").join(host).join("bin/rust-lld");
         cargo.args(["-Zbuild-std=std,panic_abort"]);
         cargo.env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1");
@@ -222,12 +219,12 @@ fn test(root: &Path, out: &Path) -> Result<()> {
         "build",
         "--quiet",
         "--workspace",
-        "--features=benches/wgpu",
+        super::TESTED_FEATURES,
         "--bin",
         "gan-cli",
     ]);
     super::succeed(cargo)?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = super::target(root);
     let words: [OsString; 3] = [
         out.into(),
         target.join("debug/gan-cli").into(),

@@ -207,10 +207,7 @@ fn train(
                 file.preset.into()
             }
         };
-        let existing = match overwrite {
-            true => Existing::Replace,
-            false => Existing::Keep,
-        };
+        let existing = Existing::of_flag(overwrite);
         Plan::new_run(what, &overrides, Some(&out), existing)
     })
 }

@@ -85,7 +85,8 @@ fn main() -> ExitCode {
     #[cfg(all(feature = "gpu", target_os = "linux"))]
     give_runtime_directory();
     let cli = Cli::parse();
-    run(cli.command).unwrap_or_else(|problem| {
+    let ended = run(cli.command).and_then(|code| output::check().map(|()| code));
+    ended.unwrap_or_else(|problem| {
         output::error(&problem.message, problem.hint.as_deref());
         ExitCode::from(exit_code(&problem))
     })
@@ -110,28 +111,29 @@ fn give_runtime_directory() {
 }
 
 fn run(command: Command) -> Result<ExitCode, Problem> {
-    let is_json = match &command {
+    let output = Output::of_flag(match &command {
         Command::Train(args) => args.json,
         Command::Evaluate(args) => args.json,
         Command::Rival(args) => args.json,
+        Command::Info(args) => args.json,
         _ => false,
-    };
-    Stages::show_passes(Output::of_flag(is_json));
+    });
+    Stages::show_passes(output);
     match command {
-        Command::Train(args) => train::run(&args, Output::of_flag(args.json)),
-        Command::Sweep(args) => sweep::run(&args, Output::Text),
-        Command::Rival(args) => rival::run(&args, Output::of_flag(args.json)),
-        Command::Data(args) => data::run(&args, Output::Text),
-        Command::Sample(args) => sample::run(&args, Output::Text),
-        Command::Evaluate(args) => evaluate::run(&args, Output::of_flag(args.json)),
-        Command::Export(args) => export::run(&args, Output::Text),
-        Command::Report(args) => report::run(&args, Output::Text),
-        Command::Watch(args) => watch::run(&args, Output::Text),
-        Command::Info(args) => info::run(&args, Output::of_flag(args.json)),
-        Command::Figure(args) => figure::run(&args, Output::Text),
-        Command::Presets(args) => presets::run(&args, Output::Text),
+        Command::Train(args) => train::run(&args, output),
+        Command::Sweep(args) => sweep::run(&args, output),
+        Command::Rival(args) => rival::run(&args, output),
+        Command::Data(args) => data::run(&args, output),
+        Command::Sample(args) => sample::run(&args, output),
+        Command::Evaluate(args) => evaluate::run(&args, output),
+        Command::Export(args) => export::run(&args, output),
+        Command::Report(args) => report::run(&args, output),
+        Command::Watch(args) => watch::run(&args, output),
+        Command::Info(args) => info::run(&args, output),
+        Command::Figure(args) => figure::run(&args, output),
+        Command::Presets(args) => presets::run(&args, output),
         Command::Completions(args) => Ok(completions::completions(&args, Cli::command())),
-        Command::Man(args) => completions::man(&args, Cli::command(), Output::Text),
+        Command::Man(args) => completions::man(&args, Cli::command(), output),
     }
 }
 

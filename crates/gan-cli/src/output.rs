@@ -1,12 +1,16 @@
 //! The only module that writes to stdout and stderr.
 //!
-//! A closed pipe is no reason to stop a training, so nothing here fails.
+//! What cannot be written is no reason to stop a training, so nothing here fails; but a command whose
+//! output is not whole has failed at its end, unless nobody reads on.
 //! Names and texts come from files, which come from anywhere, so nothing here passes on what a
 //! terminal would obey.
 
-use std::io::{IsTerminal, Write};
+use std::fmt::Arguments;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use console::Term;
+use gan_run::problem::Problem;
 use gan_run::text::{printable, replace_obeyed};
 use serde::Serialize;
 
@@ -47,7 +51,7 @@ impl Output {
     /// A line for people.
     pub(crate) fn line(self, text: impl AsRef<str>) {
         if !self.is_json() {
-            let _ = writeln!(std::io::stdout().lock(), "{}", printable(text.as_ref()));
+            out(format_args!("{}\n", printable(text.as_ref())));
         }
     }
 
@@ -68,14 +72,38 @@ impl Output {
         {
             // Within strings, where alone they can be, JSON has its own words for these.
             let text = replace_obeyed(&text, |c| format!("\\u{:04x}", u32::from(c)));
-            let _ = writeln!(std::io::stdout().lock(), "{text}");
+            out(format_args!("{text}\n"));
         }
     }
 }
 
 /// Text as it is, such as a file.
 pub(crate) fn raw(text: &str) {
-    let _ = write!(std::io::stdout().lock(), "{text}");
+    out(format_args!("{text}"));
+}
+
+/// What went wrong first in writing to stdout.
+static BROKEN: OnceLock<std::io::Error> = OnceLock::new();
+
+fn out(text: Arguments<'_>) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout.write_fmt(text).and_then(|()| stdout.flush()) {
+        let _ = BROKEN.set(error);
+    }
+}
+
+/// Checks that all that was written to stdout is there, or that its reader wanted no more.
+///
+/// # Errors
+/// If some of it is not.
+pub(crate) fn check() -> Result<(), Problem> {
+    match BROKEN.get() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(Problem::failed(format!(
+            "stdout: cannot be written: {error}"
+        ))
+        .hint("what was written is not whole: make room, and run the command again")),
+        _ => Ok(()),
+    }
 }
 
 /// A line for people on stderr, from any thread, in place of a progress line.

@@ -299,6 +299,23 @@ fn game_that_does_not_fit_into_memory_is_refused_with_one_that_does() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn output_that_is_not_whole_is_a_failure() {
+    let full = || std::fs::File::create("/dev/full").unwrap();
+    for command in ["presets mnist", "presets --schema", "completions bash"] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_gan-cli"));
+        let ran = program
+            .args(command.split(' '))
+            .stdout(full())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(1), "{command}: {stderr}");
+        assert!(stderr.contains("stdout: cannot be written"), "{stderr}");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn what_has_no_end_is_not_read() {
     let folder = Folder::new();

@@ -27,6 +27,16 @@ impl Head {
     pub fn width(self) -> usize {
         usize::from(self.scalar) + self.levels
     }
+
+    /// The places of the values of each of `heads`, which stand side by side in a record.
+    pub fn spans(heads: &[Self]) -> impl Iterator<Item = HeadSpan> {
+        heads.iter().scan(0, |first, head| {
+            let scalar = head.scalar.then_some(*first);
+            *first += head.width();
+            let levels = *first - head.levels..*first;
+            Some(HeadSpan { scalar, levels })
+        })
+    }
 }
 
 /// The heads of a generator of mixed records, as its operations take them.
@@ -43,9 +53,19 @@ pub struct Heads<B: Backend> {
 
 /// The places of a head's values in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HeadSpan {
-    pub(crate) scalar: Option<usize>,
-    pub(crate) levels: Range<usize>,
+pub struct HeadSpan {
+    /// That of the scalar, if there is one.
+    pub scalar: Option<usize>,
+    /// Those of the levels.
+    pub levels: Range<usize>,
+}
+
+impl HeadSpan {
+    /// The places of scalar and levels.
+    #[must_use]
+    pub fn values(&self) -> Range<usize> {
+        self.scalar.unwrap_or(self.levels.start)..self.levels.end
+    }
 }
 
 impl<B: Backend> Heads<B> {
@@ -57,24 +77,22 @@ impl<B: Backend> Heads<B> {
     #[track_caller]
     pub fn new(backend: &B, heads: &[Head]) -> Self {
         assert!(!heads.is_empty(), "heads: none");
-        let mut spans = Vec::with_capacity(heads.len());
-        let mut layout = Vec::with_capacity(3 * heads.len());
-        let mut first = 0;
         for head in heads {
             let levels = head.levels;
             assert!(
                 head.width() > 0 && levels != 1,
                 "heads: a head of {levels} levels"
             );
-            let scalar = head.scalar.then_some(first);
-            let values = [first, usize::from(head.scalar), levels];
-            layout.extend(values.map(|value| B::Elem::from_f64(value as f64)));
-            first += head.width();
-            spans.push(HeadSpan {
-                scalar,
-                levels: first - levels..first,
-            });
         }
+        let spans: Vec<_> = Head::spans(heads).collect();
+        let row = |span: &HeadSpan| {
+            let scalars = usize::from(span.scalar.is_some());
+            [span.values().start, scalars, span.levels.len()]
+        };
+        let layout = spans.iter().flat_map(row);
+        let layout: Vec<_> = layout
+            .map(|value| B::Elem::from_f64(value as f64))
+            .collect();
         let mut matrix = backend.matrix(heads.len(), 3);
         backend.write(&mut matrix, &layout);
         Self {

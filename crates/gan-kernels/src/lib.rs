@@ -103,7 +103,7 @@ pub use backend::{
 pub use computed::{Computed, Pass};
 pub use direct::{DirectExchange, DirectName, Moved};
 pub use given::{Given, RowGroups};
-pub use head::{Head, Heads};
+pub use head::{Head, HeadSpan, Heads};
 pub use native::{INSTRUCTIONS, Native, free_memory, instructions};
 pub use ops::{Adam, Below, Dropout, Objective, Penalty, Prior, Update};
 pub use real::Real;

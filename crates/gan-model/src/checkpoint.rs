@@ -225,16 +225,7 @@ impl Checkpoint {
     ) -> Self {
         let tensors = tensors.into_iter().map(|(name, shape, values)| {
             assert_eq!(values.len(), shape[0] * shape[1], "checkpoint: {name}");
-            let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
-            let dtype = Dtype::F32;
-            (
-                name,
-                Tensor {
-                    shape,
-                    dtype,
-                    bytes,
-                },
-            )
+            (name, Tensor::of(shape, &values))
         });
         Self {
             tensors: tensors.collect(),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gan_kernels::{Head, Mean, Records, RecordsError, Values};
+use gan_kernels::{Head, HeadSpan, Mean, Records, RecordsError, Values};
 
 use crate::config::{ConfigError, GameConfig};
 
@@ -34,18 +34,6 @@ impl TrainingData {
             heads: Vec::new(),
             given: Vec::new(),
         }
-    }
-
-    /// The same records, whose columns have these heads.
-    #[must_use]
-    pub fn with_heads(self, heads: Vec<Head>) -> Self {
-        Self { heads, ..self }
-    }
-
-    /// The same records, of which these values are conditions.
-    #[must_use]
-    pub fn with_conditions(self, given: Vec<Range<usize>>) -> Self {
-        Self { given, ..self }
     }
 
     /// Records of `cols` values each, row-major, with their mean.
@@ -115,13 +103,8 @@ impl TrainingData {
             return error(found, "one name for each condition of the records");
         }
         let is_head = |given: &Range<usize>| {
-            let mut first = 0;
-            self.heads.is_empty()
-                || self.heads.iter().any(|head| {
-                    let begin = first;
-                    first += head.width();
-                    !head.scalar && (begin..first) == *given
-                })
+            let is_it = |span: HeadSpan| span.scalar.is_none() && span.levels == *given;
+            self.heads.is_empty() || Head::spans(&self.heads).any(is_it)
         };
         let mut end = 0;
         for given in &self.given {

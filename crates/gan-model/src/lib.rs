@@ -58,8 +58,8 @@ pub use checkpoint::{Checkpoint, CheckpointError, FORMAT_VERSION, MOST_STEPS};
 pub use conditions::{Conditions, Shares};
 pub use config::{
     AutoGamma, ConditionBy, ConfigError, DiscriminatorConfig, GameConfig, Gamma, GeneratorConfig,
-    GeneratorObjective, LayerConfig, LossConfig, OptimizerConfig, OutputBias, PenaltyConfig,
-    PenaltyOn, RulesConfig, ScheduleConfig, Updates,
+    GeneratorObjective, LayerConfig, LossConfig, MOST_DISCRIMINATOR_STEPS, OptimizerConfig,
+    OutputBias, PenaltyConfig, PenaltyOn, RulesConfig, ScheduleConfig, Updates,
 };
 pub use data::TrainingData;
 pub use diversity::{Diversity, Spread};

@@ -30,7 +30,7 @@ use start::Rules;
 ///
 /// An iteration allocates nothing, reads nothing back, and passes no number that changes from one
 /// iteration to the next: those live in the state on the device. Only a game of several microbatches
-/// reads their gradients back.
+/// allocates, and reads their gradients back.
 pub struct Trainer<B: Backend> {
     backend: B,
     pub(crate) generator: Mlp<B>,

@@ -11,7 +11,7 @@
 
 use gan_data::{Encoding, normal_quantile};
 use gan_kernels::random::{Address, Purpose, Stream, unit_open};
-use gan_kernels::{Backend, BackendError, Head};
+use gan_kernels::{Backend, BackendError, Head, HeadSpan};
 use gan_model::Sampler;
 
 /// The seed of the draws that a calibration is fitted to, whatever the seed of the samples is.
@@ -88,18 +88,13 @@ impl Calibrated {
         let cols = shares.len();
         let rows = undecided.len() / cols.max(1);
         let (mut all, mut ranks) = (vec![0.0; cols], Vec::new());
-        let mut first = 0;
-        for head in &heads {
-            let scalar = first;
-            first += usize::from(head.scalar);
-            let levels = first..first + head.levels;
+        for HeadSpan { scalar, levels } in Head::spans(&heads) {
             if given[levels.clone()].first() == Some(&true) {
-                first = levels.end;
                 continue;
             }
             let logits = |row: usize| &undecided[row * cols..][levels.clone()];
             let summands = summands(rows, logits, &shares[levels.clone()]);
-            if head.scalar {
+            if let Some(scalar) = scalar {
                 // Each draw counts by the probability that its scalar is the column's value.
                 let weighted = (0..rows).map(|row| {
                     let chosen = softmax(logits(row), &summands).first().copied();
@@ -107,8 +102,7 @@ impl Calibrated {
                 });
                 ranks.push(Ranks::new(weighted.collect()));
             }
-            all[levels.clone()].copy_from_slice(&summands);
-            first = levels.end;
+            all[levels].copy_from_slice(&summands);
         }
         Self {
             heads,
@@ -192,15 +186,13 @@ impl Calibrated {
             stream: Stream::new(Purpose::Evaluation, 4, 0),
             step: (first / BLOCK) as u64,
         };
-        let mut place = 0;
-        for head in &self.heads {
-            let (scalar, level) = (place, place + usize::from(head.scalar));
-            place = level + head.levels;
-            if !head.scalar {
+        for HeadSpan { scalar, levels } in Head::spans(&self.heads) {
+            let Some(scalar) = scalar else {
                 continue;
-            }
+            };
             let rows = 0..records.len() / cols;
-            let is_value = |&row: &usize| head.levels == 0 || records[row * cols + level] == 1.0;
+            let is_value =
+                |&row: &usize| levels.is_empty() || records[row * cols + levels.start] == 1.0;
             let mut rows: Vec<usize> = rows.filter(is_value).collect();
             if rows.len() < FEWEST_EVEN {
                 continue;
@@ -231,14 +223,9 @@ impl Calibrated {
             step: block as u64,
         };
         address.fill_words((within * record.len()) as u64, &mut self.words);
-        let mut first = 0;
         let mut ranks = self.ranks.iter();
-        for head in &self.heads {
-            let scalar = first;
-            first += usize::from(head.scalar);
-            let levels = first..first + head.levels;
+        for HeadSpan { scalar, levels } in Head::spans(&self.heads) {
             if self.given[levels.clone()].first() == Some(&true) {
-                first = levels.end;
                 continue;
             }
             if let Some(expected) = &mut self.expected {
@@ -246,8 +233,9 @@ impl Calibrated {
                 let sums = expected[levels.clone()].iter_mut();
                 sums.zip(p).for_each(|(sum, p)| *sum += p);
             }
-            let mut best = (f64::NEG_INFINITY, first);
-            for (level, &own) in record.iter().enumerate().skip(first).take(head.levels) {
+            let mut best = (f64::NEG_INFINITY, levels.start);
+            for level in levels.clone() {
+                let own = record[level];
                 let noise = -(-f64::from(unit_open(self.words[level])).ln()).ln();
                 let due = match &self.expected {
                     None => self.shares[level] * (within + 1) as f64,
@@ -265,14 +253,13 @@ impl Calibrated {
                 record[best.1] = 1.0;
                 self.counts[best.1] += 1.0;
             }
-            if head.scalar {
+            if let Some(scalar) = scalar {
                 let is_scalar = levels.is_empty() || best.1 == levels.start;
                 let ranks = ranks.next().filter(|_| is_scalar);
                 record[scalar] = ranks.map_or(0.0, |ranks| {
                     normal_quantile(ranks.of(record[scalar])) as f32
                 });
             }
-            first = levels.end;
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use gan_data::{RecordShape, Style, TableShape, Transform};
-use gan_model::Conditions as Given;
+use gan_model::Conditions;
 
 use crate::given::LABEL;
 use crate::problem::Problem;
@@ -16,12 +16,12 @@ const FEWEST_DRAWS: usize = 1_000_000;
 /// Names and levels that a message lists.
 const LISTED: usize = 8;
 
-/// Conditions, all of which a sample has to satisfy.
+/// What `--where` asks for: conditions, all of which a sample has to satisfy.
 ///
 /// Those on columns that a generator is given choose what it is given; samples are drawn until some
 /// satisfy the others.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Conditions {
+pub(crate) struct Where {
     drawn: Vec<Condition>,
     given: Vec<OnGiven>,
 }
@@ -94,17 +94,17 @@ impl Operator {
     }
 }
 
-impl Conditions {
+impl Where {
     /// The conditions `texts`, each a column, an operator and a value, on the records of `record`, of
     /// which a generator is given `given`.
     ///
     /// # Errors
     /// If the records are of no table and have no class that is given, there is no such column or
     /// level, or no sample can ever satisfy one of them.
-    pub fn of(
+    pub(crate) fn of(
         texts: &[String],
         record: &RecordInfo,
-        given: Option<&Given>,
+        given: Option<&Conditions>,
     ) -> Result<Self, Problem> {
         let mut conditions = Self::default();
         for text in texts {
@@ -139,7 +139,7 @@ impl Conditions {
     }
 
     /// Checks that a training record has what a generator is to be given.
-    fn check_given(&self, given: &Given) -> Result<(), Problem> {
+    fn check_given(&self, given: &Conditions) -> Result<(), Problem> {
         let records = |holds: &dyn Fn(&[u32]) -> bool| given.shares(holds).records();
         if records(&|levels| self.hold_for(levels)) > 0 {
             return Ok(());
@@ -162,38 +162,32 @@ impl Conditions {
     }
 
     /// True if there are none that samples are drawn for until they satisfy them.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.drawn.is_empty()
     }
 
     /// True if the record `row`, in the user's units, satisfies all that samples are drawn for.
-    #[must_use]
-    pub fn hold(&self, row: &[f64]) -> bool {
+    pub(crate) fn hold(&self, row: &[f64]) -> bool {
         self.drawn.iter().all(|condition| condition.holds(row))
     }
 
     /// True if some choose what a generator is given.
-    #[must_use]
-    pub fn choose(&self) -> bool {
+    pub(crate) fn choose(&self) -> bool {
         !self.given.is_empty()
     }
 
     /// True if a generator that is given these levels makes what all of those satisfy.
-    #[must_use]
-    pub fn hold_for(&self, levels: &[u32]) -> bool {
+    pub(crate) fn hold_for(&self, levels: &[u32]) -> bool {
         self.given.iter().all(|one| one.holds(levels))
     }
 
     /// Samples that are drawn at most to find `wanted`.
-    #[must_use]
-    pub fn most_draws(wanted: usize) -> usize {
+    pub(crate) fn most_draws(wanted: usize) -> usize {
         wanted.saturating_mul(DRAWS).max(FEWEST_DRAWS)
     }
 
     /// The error for `found` of `wanted` samples among `drawn`.
-    #[must_use]
-    pub fn too_rare(&self, found: usize, wanted: usize, drawn: usize) -> Problem {
+    pub(crate) fn too_rare(&self, found: usize, wanted: usize, drawn: usize) -> Problem {
         let sought = self.drawn.iter().map(|condition| condition.text.as_str());
         let given = self.given.iter().map(|one| one.text.as_str());
         let texts: Vec<_> = sought.chain(given).collect();
@@ -294,7 +288,7 @@ impl Condition {
     }
 
     /// The same on the levels of a column that a generator is given, if it is given this one.
-    fn on_given(&self, record: &RecordInfo, given: &Given) -> Option<OnGiven> {
+    fn on_given(&self, record: &RecordInfo, given: &Conditions) -> Option<OnGiven> {
         let Transform::Columns(encoding) = &record.transform else {
             return None;
         };

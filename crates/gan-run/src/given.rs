@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use gan_data::{Computed, Dataset, RecordShape, Records, Values};
+use gan_kernels::Head;
 
 use crate::problem::Problem;
 use crate::text::{excerpt, nearest_word};
@@ -66,13 +67,11 @@ impl Known {
             (&dataset.shape, dataset.transform.encoding())
         {
             known.numbers.clear();
-            let mut first = 0;
-            for ((name, _), head) in table.learnt().zip(encoding.heads()) {
-                let places = first..first + head.width();
-                first = places.end;
-                match head.scalar {
-                    true => known.numbers.push(name.to_owned()),
-                    false => known.levels.push((name.to_owned(), places)),
+            let heads = encoding.heads();
+            for ((name, _), span) in table.learnt().zip(Head::spans(&heads)) {
+                match span.scalar {
+                    Some(_) => known.numbers.push(name.to_owned()),
+                    None => known.levels.push((name.to_owned(), span.levels)),
                 }
             }
         } else if let (Some(_), Some(classes)) = (&dataset.labels, dataset.classes)

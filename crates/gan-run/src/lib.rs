@@ -65,7 +65,7 @@
 #[cfg(feature = "runs")]
 mod calibration;
 #[cfg(feature = "runs")]
-pub mod condition;
+mod condition;
 pub mod config;
 #[cfg(feature = "runs")]
 pub mod device;

@@ -10,7 +10,7 @@ use gan_kernels::{Native, Records};
 use gan_model::{Checkpoint, Phase, Trainer};
 
 use crate::config::{Pace, RunConfig, Sources};
-use crate::diagnosis::{Diagnosis, Finding, lower_rates, remedy};
+use crate::diagnosis::{Diagnosis, Finding, diverged, remedy};
 use crate::event::MetricsLine;
 use crate::prepared::{
     Prepared, annotations, begun_reading, checkpoint_name, last_reading, refuse_other_data,
@@ -142,7 +142,11 @@ impl LiveGame {
             .checkpoint(self.config_text.clone(), annotations)?;
         if !checkpoint.is_finite() {
             let step = self.steps_done();
-            return Err(self.divergence(&format!("a parameter after step {step}")));
+            return Err(diverged(
+                &format!("a parameter after step {step}"),
+                &self.config,
+                "",
+            ));
         }
         Ok(checkpoint.to_bytes(Path::new("checkpoint"))?)
     }
@@ -213,22 +217,12 @@ impl LiveGame {
         });
         let broken = metrics.first_non_finite;
         self.diverged =
-            broken.map(|step| self.divergence(&format!("the objective of step {step}")));
+            broken.map(|step| diverged(&format!("the objective of step {step}"), &self.config, ""));
         Ok(Some(LiveReading {
             line,
             finding: found,
             diverged: self.diverged.clone(),
         }))
-    }
-
-    fn divergence(&self, what: &str) -> Problem {
-        let rates = lower_rates(&self.config);
-        Problem::failed(format!(
-            "{what} is not a finite number: the game has diverged"
-        ))
-        .hint(format!(
-            "the learning rate is probably too high; try {rates}"
-        ))
     }
 
     /// Iterations done.

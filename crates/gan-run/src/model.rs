@@ -49,6 +49,37 @@ pub enum ModelConfig {
     Rival(Box<RivalRun>),
 }
 
+impl ModelConfig {
+    /// From the TOML that a run or a checkpoint carries, called `name` in messages.
+    ///
+    /// # Errors
+    /// If it is the configuration neither of a game nor of a rival.
+    pub(crate) fn from_toml(text: &str, name: &str) -> Result<Self, Problem> {
+        Ok(match RivalRun::is_in(text) {
+            true => Self::Rival(Box::new(RivalRun::from_toml(text, name)?)),
+            false => Self::Game(Box::new(RunConfig::from_toml(text, name)?)),
+        })
+    }
+
+    /// The game, if it is one.
+    #[must_use]
+    pub fn game(&self) -> Option<&RunConfig> {
+        match self {
+            Self::Game(config) => Some(config),
+            Self::Rival(_) => None,
+        }
+    }
+
+    /// The rival, if it is one.
+    #[must_use]
+    pub fn rival(&self) -> Option<&RivalRun> {
+        match self {
+            Self::Game(_) => None,
+            Self::Rival(run) => Some(run),
+        }
+    }
+}
+
 impl Model {
     /// The newest checkpoint of a run that can be read, or the one that it says is the best; or a
     /// checkpoint file.
@@ -83,19 +114,16 @@ impl Model {
     fn load_file(path: &Path) -> Result<Self, Problem> {
         let checkpoint = Checkpoint::load(path)?;
         let name = path.display().to_string();
-        let (config, made) = if RivalRun::is_in(&checkpoint.config) {
-            let config = RivalRun::from_toml(&checkpoint.config, &name)?;
-            let native = Native::<f32>::new(Some(1))?;
-            let made = of_checkpoint(&native, &config.rival, &checkpoint, path)?.cols();
-            (ModelConfig::Rival(Box::new(config)), made)
-        } else {
-            let config = RunConfig::from_toml(&checkpoint.config, &name)?;
-            let made = generator_cols(&config, &checkpoint, &name)?;
-            (ModelConfig::Game(Box::new(config)), made)
+        let config = ModelConfig::from_toml(&checkpoint.config, &name)?;
+        let (made, conditions) = match &config {
+            ModelConfig::Game(config) => form_of_generator(config, &checkpoint, path)?,
+            ModelConfig::Rival(run) => {
+                let native = Native::<f32>::new(Some(1))?;
+                let rival = of_checkpoint(&native, &run.rival, &checkpoint, path)?;
+                (rival.cols(), None)
+            }
         };
         let record = RecordInfo::from_annotations(&checkpoint.annotations, &name)?;
-        let conditions = checkpoint.conditions(made);
-        let conditions = conditions.map_err(Problem::of_checkpoint(path))?;
         let cols = check_labels(&record, conditions.as_ref(), made, &name)?;
         record.check(cols, &name)?;
         Ok(Self {
@@ -129,10 +157,7 @@ impl Model {
     /// The rival that it is, if it is one.
     #[must_use]
     pub fn rival(&self) -> Option<&RivalRun> {
-        match &self.config {
-            ModelConfig::Game(_) => None,
-            ModelConfig::Rival(run) => Some(run),
-        }
+        self.config.rival()
     }
 
     /// The data that it was trained on, and the seed of its run.
@@ -372,15 +397,17 @@ impl GameGenerator {
     }
 }
 
-/// Values per sample, once configuration and tensors are known to describe the same generator.
+/// Values per sample and the conditions that it is given, once configuration and tensors are known to
+/// describe the same generator.
 ///
 /// Files come from anywhere, and a generator is built by its configuration: nothing may be believed
 /// that the tensors do not bear out.
-fn generator_cols(
+fn form_of_generator(
     config: &RunConfig,
     checkpoint: &Checkpoint,
-    name: &str,
-) -> Result<usize, Problem> {
+    path: &Path,
+) -> Result<(usize, Option<Conditions>), Problem> {
+    let name = path.display();
     let shapes: BTreeMap<_, _> = checkpoint.tensors().collect();
     let wrong = |tensor: &str, expected: String| {
         let found = shapes.get(tensor);
@@ -403,7 +430,7 @@ fn generator_cols(
         Problem::failed(text).hint(OTHER_CHECKPOINT)
     })?;
     let conditions = checkpoint.conditions(cols);
-    let conditions = conditions.map_err(|error| Problem::failed(format!("{name}: {error}")))?;
+    let conditions = conditions.map_err(Problem::of_checkpoint(path))?;
     let given = conditions.as_ref().map_or(0, Conditions::width);
     let mut fan_in = config.generator.latent + given;
     for (index, layer) in layers.iter().enumerate() {
@@ -415,7 +442,7 @@ fn generator_cols(
         }
         fan_in = units;
     }
-    Ok(cols)
+    Ok((cols, conditions))
 }
 
 /// Values per sample as users see them, of the `made` that the generator makes, once the class of its

@@ -204,7 +204,7 @@ fn data_hint(error: &DataError) -> Option<String> {
     let hint = as_flag(&error.hint()?);
     Some(match error.problem {
         DataProblem::TextColumns { .. } => format!(
-            "{hint}, or learn texts as well: gan-cli train {}",
+            "{hint}, or learn texts as well: gan-cli train mixed-table --data {}",
             shell_word(&error.path)
         ),
         _ => hint,

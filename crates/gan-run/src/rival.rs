@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gan_data::{DataConfig, Dataset, Transform};
 #[cfg(feature = "gpu")]
@@ -14,19 +14,20 @@ use gan_kernels::{Backend, Native};
 use gan_model::Checkpoint;
 use gan_rivals::{ChainSampler, Rival, RivalConfig, RivalError, Training};
 use serde::{Deserialize, Serialize};
-use tracing::info;
+use tracing::{error, info};
 
 use crate::config::{Overrides, read_text};
 use crate::device::Device;
+use crate::diagnosis::DIVERGED_MARK;
 use crate::event::{Event, Observer, RivalReading};
 use crate::pictures::{self, Backdrop};
 use crate::plan::find_data;
 use crate::problem::{OTHER_CHECKPOINT, Problem};
 use crate::record::{RecordInfo, shape_in_words};
 use crate::report;
-use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
+use crate::run_dir::{self, DEVICE_MARK, DONE_MARK, Existing, INTERRUPTED_MARK, RunDir};
 use crate::text::shell_word;
-use crate::training::Ending;
+use crate::training::{CHECKPOINT_AGE, Ending};
 
 /// Rows and columns of a sheet of samples.
 const GRID: [usize; 2] = [10, 10];
@@ -34,8 +35,6 @@ const GRID: [usize; 2] = [10, 10];
 pub const SHOWN_STEPS: [u64; 10] = [1, 2, 3, 5, 10, 20, 50, 100, 300, 1000];
 /// Readings of a training, about.
 const READINGS: u64 = 200;
-/// Largest age of the last checkpoint when the machine fails.
-const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
 /// Checkpoints that are kept.
 const CHECKPOINTS: usize = 3;
 
@@ -267,17 +266,12 @@ impl<B: Backend> Session<'_, B> {
             seconds: self.seconds(),
         };
         if !reading.reconstruction.is_finite() {
-            let text = format!(
-                "the reconstruction of step {} is not a finite number",
-                reading.step
-            );
+            let text = format!("the reconstruction of step {}{DIVERGED_MARK}", reading.step);
+            error!("{text}");
             return Err(Problem::failed(text)
                 .hint("learn slower: --set rival.learning.learning_rate=RATE with a smaller one"));
         }
-        let text = serde_json::to_string(&reading).map_err(|error| {
-            Problem::failed(format!("cannot write the metrics as JSON: {error}"))
-        })?;
-        run_dir::append(&mut self.metrics, &self.dir.metrics(), &text)?;
+        self.dir.append_reading(&mut self.metrics, &reading)?;
         self.observer.event(&Event::RivalReading(reading));
         Ok(())
     }
@@ -309,7 +303,7 @@ impl<B: Backend> Session<'_, B> {
     fn stop(&mut self) -> Result<Ending, Problem> {
         let (step, steps) = (self.training.steps_done(), self.training.steps());
         self.save()?;
-        info!("interrupted after step {step}");
+        info!("{INTERRUPTED_MARK}{step}");
         report::write_at_end(self.dir.path())?;
         let run = self.dir.path();
         self.observer
@@ -347,7 +341,7 @@ impl<B: Backend> Session<'_, B> {
             path: &samples,
             quality,
         });
-        info!("done: {step} steps");
+        info!("{DONE_MARK}{step} steps");
         let report = report::write_at_end(self.dir.path())?;
         self.observer.event(&Event::RivalDone {
             step,

@@ -7,20 +7,27 @@ mod look;
 mod own;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::SystemTime;
 
+use serde::Serialize;
 use tracing::Subscriber;
 
-use crate::prepared::{CHECKPOINT_EXTENSION, checkpoint_name};
+use crate::prepared::checkpoint_name;
 use crate::problem::Problem;
 use crate::reading;
 use crate::tensorboard;
 use crate::text::shell_word;
-pub use look::{all, is_training, open_own, picture, told_by};
-pub(crate) use look::{chains, config_text, evaluation_pictures, evaluations, last_log_line};
+pub use look::{
+    DEVICE_MARK, EXECUTION_MARK, all, checkpoints, each_reading, evaluation_folder, find,
+    is_training, last_logged, newest_first, open_own, picture, pictures, report, samples_folder,
+    told_by,
+};
+pub(crate) use look::{
+    DONE_MARK, INTERRUPTED_MARK, chains, config_text, evaluation_pictures, evaluations,
+    last_log_line, newest, newest_readable, of_checkpoint,
+};
 use own::{Found, found, is_half_written, is_own, is_step};
 
 /// The folder of runs without `--out`.
@@ -49,6 +56,14 @@ pub enum Existing {
     Replace,
 }
 
+impl Existing {
+    /// What the flag `--overwrite` asks for.
+    #[must_use]
+    pub fn of_flag(overwrite: bool) -> Self {
+        if overwrite { Self::Replace } else { Self::Keep }
+    }
+}
+
 /// The directory of one run; holds a lock, so that no two processes train in it.
 #[derive(Debug)]
 pub(crate) struct RunDir {
@@ -67,11 +82,23 @@ pub fn check_folder(out: &Path) -> Result<(), Problem> {
         return Ok(());
     };
     Err(Problem::usage(format!(
-        "--out {}: found no folder {}",
+        "{}: found no folder {}",
         out.display(),
         folder.display()
     ))
     .hint(format!("mkdir -p {}", shell_word(folder))))
+}
+
+/// Checks that a file that is to be written may be, if there is one already.
+///
+/// # Errors
+/// If there is one and `overwrite` does not give it up.
+pub fn refuse_existing(out: &Path, overwrite: bool) -> Result<(), Problem> {
+    if out.exists() && !overwrite {
+        let text = format!("{}: is there already", out.display());
+        return Err(Problem::usage(text).hint("--overwrite replaces it"));
+    }
+    Ok(())
 }
 
 impl RunDir {
@@ -321,6 +348,21 @@ impl RunDir {
         Ok(damage.warning(&path))
     }
 
+    /// Appends a reading to `metrics`, the open file of readings, as a line of JSON, at once; returns
+    /// the line.
+    pub(crate) fn append_reading(
+        &self,
+        metrics: &mut File,
+        reading: &impl Serialize,
+    ) -> Result<String, Problem> {
+        let line = serde_json::to_string(reading).map_err(|error| {
+            Problem::failed(format!("cannot write the metrics as JSON: {error}"))
+        })?;
+        let written = metrics.write_all(format!("{line}\n").as_bytes());
+        written.map_err(|error| unwritable(&self.metrics(), &error))?;
+        Ok(line)
+    }
+
     /// Brings to the disk the readings so far, which a checkpoint is about to count on, and the names
     /// of the files in the directory.
     pub(crate) fn sync(&self, metrics: &File) -> Result<(), Problem> {
@@ -437,137 +479,6 @@ fn name_of(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// The directory of the run that a checkpoint file belongs to, if it lies in one.
-#[must_use]
-pub(crate) fn of_checkpoint(checkpoint: &Path) -> Option<PathBuf> {
-    let run = checkpoint.parent()?.parent()?;
-    is_run(run).then(|| run.to_path_buf())
-}
-
-/// The run that the user means by `path`: the path itself, or a name in `runs/`.
-pub fn find(path: &Path) -> PathBuf {
-    let inside = Path::new(RUNS).join(path);
-    if !path.exists() && inside.exists() {
-        inside
-    } else {
-        path.to_path_buf()
-    }
-}
-
-/// The run in `runs/` whose last checkpoint is the newest.
-pub(crate) fn newest() -> Result<PathBuf, Problem> {
-    newest_first().into_iter().next().ok_or_else(|| {
-        Problem::usage(format!("{RUNS}/: there is no run to continue"))
-            .hint("name its directory: gan-cli train --resume DIR")
-    })
-}
-
-/// The runs in `runs/` that have a checkpoint, by the time of the last one.
-pub fn newest_first() -> Vec<PathBuf> {
-    let written = |run: &Path| -> Option<SystemTime> {
-        let (_, last) = checkpoints(run).pop()?;
-        fs::metadata(last).ok()?.modified().ok()
-    };
-    let runs = entries(Path::new(RUNS)).filter(|path| is_run(path));
-    let mut runs: Vec<_> = runs
-        .filter_map(|path| Some((written(&path)?, path)))
-        .collect();
-    runs.sort();
-    runs.into_iter().rev().map(|(_, path)| path).collect()
-}
-
-/// What `load` makes of the newest checkpoint in the directory of a run that it can read, with a
-/// warning for each newer one; nothing if there is no checkpoint.
-///
-/// # Errors
-/// What is wrong with the newest, if none can be read.
-pub(crate) fn newest_readable<T>(
-    run: &Path,
-    load: impl Fn(&Path) -> Result<T, Problem>,
-) -> Result<Option<(T, Vec<String>)>, Problem> {
-    let mut wrong: Option<Problem> = None;
-    let mut warnings = Vec::new();
-    for (_, path) in checkpoints(run).into_iter().rev() {
-        match load(&path) {
-            Ok(loaded) => return Ok(Some((loaded, warnings))),
-            Err(problem) => {
-                warnings.push(format!("{problem}; trying the one before"));
-                wrong.get_or_insert(problem);
-            }
-        }
-    }
-    let Some(mut wrong) = wrong else {
-        return Ok(None);
-    };
-    if warnings.len() > 1 {
-        let older = warnings.len() - 1;
-        wrong.message += &format!("; nor can any of the {older} before it be read");
-    }
-    Err(wrong)
-}
-
-/// Steps and paths of the checkpoints in the directory of a run, the oldest first.
-pub fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
-    of_steps(&run.join(CHECKPOINTS), CHECKPOINT_EXTENSION)
-}
-
-/// Steps and paths of a run's pictures of samples, the oldest first.
-pub fn pictures(run: &Path) -> Vec<(u64, PathBuf)> {
-    of_steps(&samples_folder(run), "png")
-}
-
-/// The files of `folder` that are named by a step, in the order of the steps.
-fn of_steps(folder: &Path, extension: &str) -> Vec<(u64, PathBuf)> {
-    let file = |path: PathBuf| {
-        let stem = path.file_stem()?.to_str()?;
-        let step = stem.strip_prefix("step-")?.parse().ok()?;
-        let whole = path.extension()? == extension;
-        whole.then_some((step, path))
-    };
-    let mut found: Vec<_> = entries(folder).filter_map(file).collect();
-    found.sort();
-    found
-}
-
-/// Hands over the lines of `metrics.jsonl`, one after the other, since there may be millions; returns
-/// a warning if it cannot be read or has lines that are none.
-pub fn each_reading(run: &Path, mut take: impl FnMut(serde_json::Value)) -> Option<String> {
-    let path = run.join(METRICS);
-    match reading::each_line(&path, |_, value| take(value)) {
-        Ok(damage) => damage.warning(&path),
-        Err(error) => Some(format!("{}: cannot be read: {error}", path.display())),
-    }
-}
-
-/// The report of a run.
-pub fn report(run: &Path) -> PathBuf {
-    run.join(REPORT)
-}
-
-/// The rest of the last line in the log of a run that has `mark` in it.
-pub fn last_logged(run: &Path, mark: &str) -> Option<String> {
-    let mut log = String::new();
-    let mut file = gan_data::open_file(&run.join(LOG)).ok()?;
-    file.read_to_string(&mut log).ok()?;
-    let line = log.lines().rev().find(|line| line.contains(mark))?;
-    Some(line.split_once(mark)?.1.to_owned())
-}
-
-/// The mark before the device in the log.
-pub const DEVICE_MARK: &str = "device: ";
-/// The mark before how iterations are run, in the log.
-pub const EXECUTION_MARK: &str = "iteration: ";
-
-/// The folder of a run's pictures.
-pub fn samples_folder(run: &Path) -> PathBuf {
-    run.join(SAMPLES)
-}
-
-/// The folder of the evaluations of a run's checkpoints.
-pub fn evaluation_folder(run: &Path) -> PathBuf {
-    run.join(EVALUATION)
-}
-
 fn not_a_run(path: &Path) -> Problem {
     let problem = Problem::usage(format!("{}: not the directory of a run", path.display()));
     if path.exists() {
@@ -577,7 +488,7 @@ fn not_a_run(path: &Path) -> Problem {
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Problem {
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Problem {
     let problem = Problem::failed(format!("{}: cannot be written: {error}", path.display()));
     // A run that is resumed stays where it is, so that no flag can name another place.
     let folder = path
@@ -590,12 +501,6 @@ fn unwritable(path: &Path, error: &io::Error) -> Problem {
         }
         _ => format!("write to another directory, or make this one writable: ls -ld {shown}"),
     })
-}
-
-/// Writes one line to an open file at once.
-pub(crate) fn append(file: &mut File, path: &Path, line: &str) -> Result<(), Problem> {
-    file.write_all(format!("{line}\n").as_bytes())
-        .map_err(|error| unwritable(path, &error))
 }
 
 #[cfg(test)]

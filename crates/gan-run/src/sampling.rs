@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gan_data::{Contents, FileKind, Transform};
 
-use crate::condition::Conditions;
+use crate::condition::Where;
 use crate::device::Device;
 use crate::model::{Generator, Model};
 use crate::problem::Problem;
@@ -21,7 +21,7 @@ pub struct Samples<'a> {
     seed: u64,
     number: usize,
     /// What they have to satisfy.
-    conditions: Conditions,
+    conditions: Where,
     /// Samples that were drawn to find them.
     drawn: usize,
     /// Those among them that do and were not given yet, and how many were found in all.
@@ -44,7 +44,7 @@ impl<'a> Samples<'a> {
         as_trained: bool,
     ) -> Result<Self, Problem> {
         let given = model.conditions.as_ref();
-        let conditions = Conditions::of(conditions, &model.record, given)?;
+        let conditions = Where::of(conditions, &model.record, given)?;
         let mut generator = match as_trained {
             true => model.generator_as_trained(device)?,
             false => model.generator(device)?,
@@ -78,7 +78,7 @@ impl<'a> Samples<'a> {
             return self.generator.sample(self.seed, part.start, part.len());
         }
         let (record, cols) = (&self.model.record, self.model.cols);
-        let most = Conditions::most_draws(self.number);
+        let most = Where::most_draws(self.number);
         while self.found < part.end {
             if self.drawn >= most {
                 return Err(self

@@ -9,7 +9,7 @@
 //! TensorBoard that follows the run goes on with the new one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,8 +17,7 @@ use serde_json::Value;
 
 use crate::problem::Problem;
 use crate::protobuf::Message;
-use crate::run_dir;
-use crate::text::shell_word;
+use crate::run_dir::{self, unwritable};
 
 /// What names of files of events begin with, before a number that later ones have larger.
 const PREFIX: &str = "events.out.tfevents.";
@@ -43,11 +42,8 @@ pub fn export(run: &Path, folder: &Path, overwrite: bool) -> Result<PathBuf, Pro
     let run = run_dir::find(run);
     run_dir::check_is_run(&run)?;
     fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
-    if let Some(old) = own_files(folder).first()
-        && !overwrite
-    {
-        let text = format!("{}: is there already", old.display());
-        return Err(Problem::usage(text).hint("--overwrite replaces it"));
+    if let Some(old) = own_files(folder).first() {
+        run_dir::refuse_existing(old, overwrite)?;
     }
     // Of a run that was trained some time ago, times are those of its last reading.
     let written = fs::metadata(run.join(run_dir::METRICS)).and_then(|file| file.modified());
@@ -178,14 +174,6 @@ fn own_files(folder: &Path) -> Vec<PathBuf> {
     let mut own: Vec<_> = own.map(|entry| entry.path()).collect();
     own.sort();
     own
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Problem {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    Problem::failed(format!("{}: cannot be written: {error}", path.display())).hint(format!(
-        "free some space, or make the folder writable: ls -ld {}",
-        shell_word(folder)
-    ))
 }
 
 /// Events, encoded.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use gan_run::export::{Form, Player, export};
 use gan_run::problem::Problem;
-use gan_run::run_dir::check_folder;
+use gan_run::run_dir::{check_folder, refuse_existing};
 use gan_run::tensorboard;
 use gan_run::text::shell_word;
 
@@ -64,10 +64,7 @@ pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<ExitCode, Problem
         .collect();
     for (_, path) in &files {
         check_folder(path)?;
-        if path.exists() && !args.overwrite {
-            let text = format!("{}: is there already", path.display());
-            return Err(Problem::usage(text).hint("--overwrite replaces it"));
-        }
+        refuse_existing(path, args.overwrite)?;
     }
     if let Some(folder) = &args.files.tensorboard {
         check_folder(folder)?;

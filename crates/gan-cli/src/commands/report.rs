@@ -36,10 +36,7 @@ pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<ExitCode, Problem
             run_dir::check_folder(out)?;
             let facts = runs.iter().map(|run| RunFacts::read(run, None));
             let facts: Vec<_> = facts.collect::<Result<_, _>>()?;
-            if out.exists() && !args.overwrite {
-                let text = format!("{}: is there already", out.display());
-                return Err(Problem::usage(text).hint("--overwrite replaces it"));
-            }
+            run_dir::refuse_existing(out, args.overwrite)?;
             run_dir::replace(
                 out,
                 report::file(&facts.iter().collect::<Vec<_>>()).as_bytes(),

@@ -63,10 +63,7 @@ pub(crate) fn run(args: &RivalArgs, output: Output) -> Result<ExitCode, Problem>
     overrides.flag("--data", "data.source", data);
     args.set.iter().try_for_each(|set| overrides.set(set))?;
     let rival = RivalRun::read(&args.kind, &overrides)?;
-    let existing = match args.overwrite {
-        true => Existing::Replace,
-        false => Existing::Keep,
-    };
+    let existing = Existing::of_flag(args.overwrite);
     interrupt::listen()?;
     let device = args.device.open_and_say(output)?;
     let mut reporter = Reporter {

@@ -12,7 +12,7 @@ use gan_data::FileKind;
 use gan_run::model::{Model, check_amount};
 use gan_run::pictures::{self, Backdrop};
 use gan_run::problem::Problem;
-use gan_run::run_dir::{self, check_folder};
+use gan_run::run_dir::{self, check_folder, refuse_existing};
 use gan_run::sampling::Samples;
 use gan_run::text::{excerpt, nearest_word};
 
@@ -68,11 +68,8 @@ pub(crate) fn run(args: &SampleArgs, output: Output) -> Result<ExitCode, Problem
     if let Some(out) = &args.out {
         let form = Form::of(out)?;
         check_folder(out)?;
-        if out.exists() && form != Form::Folder && !args.overwrite {
-            return Err(
-                Problem::usage(format!("{}: is there already", out.display()))
-                    .hint("--overwrite replaces it"),
-            );
+        if form != Form::Folder {
+            refuse_existing(out, args.overwrite)?;
         }
     }
     let model = load_model(&args.from, output)?;

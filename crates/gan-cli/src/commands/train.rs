@@ -61,7 +61,8 @@ pub(crate) struct GameArgs {
     /// `extends = "<preset>"` [default: digits].
     #[arg(value_name = "FILE | PRESET | FILE.toml")]
     pub(crate) config: Option<PathBuf>,
-    /// Data: a directory (MNIST, CIFAR-10), an IDX, .bin, .npy or .csv file, or a built-in source.
+    /// Data: a folder of images, a file of a table, images or arrays (`gan-cli data PATH` says what it
+    /// is taken for), or a built-in source.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,
     /// Stop after N passes over the training records.
@@ -189,10 +190,7 @@ fn train(
         Some(run) => Plan::resume(run.as_deref(), &overrides, &mut reporter)?,
         None => {
             let what = args.game.preset(file.as_ref());
-            let existing = match args.overwrite {
-                true => Existing::Replace,
-                false => Existing::Keep,
-            };
+            let existing = Existing::of_flag(args.overwrite);
             let plan = Plan::new_run(what, &overrides, args.out.as_deref(), existing)?;
             match file {
                 Some(file) => plan.in_folder(file.name),

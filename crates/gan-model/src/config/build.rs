@@ -79,13 +79,6 @@ impl GameConfig {
         self
     }
 
-    /// With the optimiser of both players.
-    #[must_use]
-    pub fn with_optimizer(mut self, optimizer: OptimizerConfig) -> Self {
-        self.optimizer = optimizer;
-        self
-    }
-
     /// The game that `text` describes, in TOML: the tables `generator`, `discriminator`,
     /// `optimizer` and `game`, and no other.
     ///
@@ -184,10 +177,7 @@ mod tests {
         for (hidden, cols) in [(&[7, 5][..], 3), (&[1], 1), (&[], 784)] {
             let config = GameConfig::new(2, hidden);
             assert_eq!(config.validate(cols), Ok(()));
-            let changed = config
-                .with_output(ActivationKind::Tanh)
-                .with_minibatch(6)
-                .with_optimizer(OptimizerConfig::momentum(0.1, 0.5));
+            let changed = config.with_output(ActivationKind::Tanh).with_minibatch(6);
             assert_eq!(changed.validate(cols), Ok(()));
             let output = changed.generator.layers.last().unwrap();
             assert_eq!(output.activation, ActivationKind::Tanh);

@@ -24,6 +24,24 @@ impl Player {
 }
 
 impl OptimizerConfig {
+    /// η before the first update.
+    #[must_use]
+    pub fn initial_rate(self) -> f64 {
+        self.common().0
+    }
+
+    /// The schedule of η.
+    #[must_use]
+    pub fn schedule(self) -> ScheduleConfig {
+        self.common().1
+    }
+
+    /// The same, to be changed.
+    pub fn schedule_mut(&mut self) -> &mut ScheduleConfig {
+        let (Self::Momentum { schedule, .. } | Self::Adam { schedule, .. }) = self;
+        schedule
+    }
+
     /// What both rules have: η before the first update, its schedule, and the largest norm of the
     /// weights into one unit.
     pub(super) fn common(self) -> (f64, ScheduleConfig, Option<f64>) {
@@ -125,7 +143,7 @@ fn specs(
     let spec = |(index, layer): (usize, &LayerConfig)| {
         let units = layer.units.unwrap_or(output);
         let fan_in = std::mem::replace(&mut inputs, units);
-        let default_init = || layer.default_init(fan_in, units);
+        let default_init = || layer.activation().initial_bound(fan_in, units);
         LayerSpec {
             inputs: fan_in,
             units,
@@ -148,11 +166,6 @@ fn specs(
 }
 
 impl LayerConfig {
-    /// Half-width of the initial weights where `init` is left out.
-    pub(crate) fn default_init(&self, fan_in: usize, units: usize) -> f64 {
-        self.activation().initial_bound(fan_in, units)
-    }
-
     /// Slope of leaky relu on the negative side.
     pub(crate) fn slope_or_default(&self) -> f64 {
         self.slope.unwrap_or(0.2)

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use kernels::Player;
-pub use validate::ConfigError;
+pub use validate::{ConfigError, MOST_DISCRIMINATOR_STEPS};
 
 /// Both players and the rules of their game.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -372,6 +372,16 @@ pub enum Updates {
     Alternating,
     /// The authors' code: both move at once, from the same samples and the same parameters.
     Simultaneous,
+}
+
+impl Updates {
+    /// Minibatches of samples that G makes in one iteration with so many updates of D.
+    pub(crate) fn sample_minibatches(self, discriminator_steps: usize) -> usize {
+        match self {
+            Self::Alternating => discriminator_steps + 1,
+            Self::Simultaneous => discriminator_steps,
+        }
+    }
 }
 
 /// G's objective (§3 of the paper).

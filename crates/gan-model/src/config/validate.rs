@@ -8,7 +8,7 @@ use crate::mlp::LayerSpec;
 
 use super::{
     ConditionBy, GameConfig, Gamma, LayerConfig, LossConfig, OptimizerConfig, PenaltyConfig,
-    ScheduleConfig, Updates,
+    ScheduleConfig,
 };
 
 /// A configuration that parses but describes no game; a key has its full name, such as
@@ -43,8 +43,8 @@ impl ConfigError {
     }
 }
 
-/// Passes of one iteration need a stream each.
-const MOST_DISCRIMINATOR_STEPS: usize = 200;
+/// The largest k of Algorithm 1: passes of one iteration need a stream each.
+pub const MOST_DISCRIMINATOR_STEPS: usize = 200;
 /// Each layer of a player has streams of its own.
 const MOST_LAYERS: usize = 255;
 /// Rows and columns beyond this are a slip of the finger, and sizes computed from them overflow.
@@ -63,7 +63,12 @@ impl GameConfig {
         size("game.minibatch", rules.minibatch)?;
         let (steps, most) = (rules.discriminator_steps, MOST_DISCRIMINATOR_STEPS);
         let ok = (1..=most).contains(&steps);
-        range("game.discriminator_steps", steps, ok, "1 to 200")?;
+        range(
+            "game.discriminator_steps",
+            steps,
+            ok,
+            &format!("1 to {most}"),
+        )?;
         positive("game.discriminator_weight", rules.discriminator_weight)?;
         validate_layers("generator", &g.layers)?;
         validate_layers("discriminator", &d.layers)?;
@@ -211,11 +216,8 @@ impl GameConfig {
         let (g, d, rules) = (&self.generator, &self.discriminator, &self.game);
         let share = 1.0 / processes as f64;
         let minibatch = rules.minibatch as f64 * share;
-        let samples = match rules.updates {
-            Updates::Alternating => rules.discriminator_steps + 1,
-            Updates::Simultaneous => rules.discriminator_steps,
-        } as f64
-            * minibatch;
+        let minibatches = rules.updates.sample_minibatches(rules.discriminator_steps);
+        let samples = minibatches as f64 * minibatch;
         // A penalty keeps twice as much again of D.
         let parts = if rules.penalty.is_some() { 6.0 } else { 2.0 };
         let rows = parts * minibatch / rules.pack as f64;

@@ -14,19 +14,19 @@ pub enum Phase {
     Latents,
     /// A minibatch of data is drawn for an update of D.
     Data {
-        /// Which one.
+        /// Index of that update, from 0.
         update: usize,
     },
     /// D is updated.
     Discriminator {
-        /// Which update this is.
+        /// Index of this update, from 0.
         update: usize,
     },
     /// G is updated, against the D that has just moved.
     Generator,
     /// Both are updated, by gradients from the same samples and the same parameters.
     Both {
-        /// Which update of D this is.
+        /// Index of this update of D, from 0.
         update: usize,
     },
 }

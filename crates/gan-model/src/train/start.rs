@@ -289,10 +289,7 @@ impl Rules {
 
     /// Minibatches of samples that G makes in one iteration.
     pub(super) fn sample_minibatches(self) -> usize {
-        match self.updates {
-            Updates::Alternating => self.discriminator_steps + 1,
-            Updates::Simultaneous => self.discriminator_steps,
-        }
+        self.updates.sample_minibatches(self.discriminator_steps)
     }
 }
 

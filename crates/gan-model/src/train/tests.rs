@@ -126,7 +126,7 @@ pub(super) fn data_of(config: &GameConfig) -> TrainingData {
     let heads = config.generator.heads.map_or(Vec::new(), |_| HEADS.into());
     let given = [0..2, 3..5];
     let given = given[2 - config.game.condition.len()..].to_vec();
-    let mut data = data().with_heads(heads);
+    let mut data = TrainingData { heads, ..data() };
     if let Values::Floats(values) = data.records.values() {
         let mut values = values.clone();
         for row in values.chunks_exact_mut(5) {
@@ -139,7 +139,7 @@ pub(super) fn data_of(config: &GameConfig) -> TrainingData {
         }
         data.records = Records::new(5, Values::Floats(values));
     }
-    data.with_conditions(given)
+    TrainingData { given, ..data }
 }
 
 /// The game with one condition in the place of a head, drawn by log-frequency.
@@ -184,7 +184,7 @@ fn trainer_of_data_whose_heads_do_not_fit_is_an_error() {
         (&game(), HEADS.into(), "missing, expected heads"),
     ] {
         let backend = Native::<f32>::new(Some(1)).unwrap();
-        let found = Trainer::new(backend, config, 11, data().with_heads(heads));
+        let found = Trainer::new(backend, config, 11, TrainingData { heads, ..data() });
         let error = found.err().unwrap();
         assert_eq!(error.key(), "generator.heads", "{error}");
         assert!(

@@ -6,7 +6,6 @@ pub mod presets;
 mod run_config;
 mod sources;
 
-pub(crate) use run_config::learning_rate;
 pub use run_config::{Pace, RunConfig, RunSection};
 pub use sources::{Overrides, Sources};
 pub(crate) use sources::{not_text, read_text};

@@ -176,7 +176,7 @@ impl RunConfig {
         ]
         .into_iter()
         .filter(|(_, own, done)| {
-            let (_, schedule) = learning_rate(&own.unwrap_or(self.optimizer));
+            let schedule = own.unwrap_or(self.optimizer).schedule();
             matches!(schedule, ScheduleConfig::Linear { floor: 0.0, updates } if *done >= updates)
         })
         .map(|(player, ..)| player)
@@ -200,12 +200,7 @@ impl RunConfig {
         ];
         let own = players.into_iter().flatten();
         for optimizer in std::iter::once(&mut self.optimizer).chain(own) {
-            let (OptimizerConfig::Momentum { schedule, .. }
-            | OptimizerConfig::Adam { schedule, .. }) = optimizer
-            else {
-                continue;
-            };
-            if let ScheduleConfig::Linear { updates, .. } = schedule {
+            if let ScheduleConfig::Linear { updates, .. } = optimizer.schedule_mut() {
                 let stretched = *updates as f64 * (new as f64 / old as f64);
                 *updates = (stretched.round() as u64).max(1);
                 ends.push(thousands(*updates as usize));
@@ -339,23 +334,6 @@ impl RunConfig {
         // The number of columns only matters for G's last layer, whose own number serves here.
         let cols = self.generator.layers.last().and_then(|layer| layer.units);
         self.game().validate(cols.unwrap_or(1))
-    }
-}
-
-/// η of `optimizer` before the first update, and its schedule.
-pub(crate) fn learning_rate(optimizer: &OptimizerConfig) -> (f64, ScheduleConfig) {
-    match *optimizer {
-        OptimizerConfig::Momentum {
-            learning_rate,
-            schedule,
-            ..
-        }
-        | OptimizerConfig::Adam {
-            learning_rate,
-            schedule,
-            ..
-        } => (learning_rate, schedule),
-        _ => (0.0, ScheduleConfig::Constant),
     }
 }
 

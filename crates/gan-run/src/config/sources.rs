@@ -59,23 +59,23 @@ struct Override {
     flag: String,
     /// The dotted key.
     key: String,
+    /// Its parts.
+    path: Vec<String>,
     value: Value,
 }
 
 impl Override {
     /// Puts the value into `table`.
     fn put(&self, table: &mut Table) -> Result<(), Problem> {
-        let Self { flag, key, value } = self;
-        let path: Vec<_> = key.split('.').collect();
-        set(table, &path, value.clone())
+        let Self { flag, key, .. } = self;
+        let path: Vec<_> = self.path.iter().map(String::as_str).collect();
+        set(table, &path, self.value.clone())
             .map_err(|at| Problem::usage(format!("{flag}: {key}: there is no {at}")).hint(KEYS))
     }
 
     /// True if the key leads into an array.
     fn is_inside_array(&self) -> bool {
-        self.key
-            .split('.')
-            .any(|part| part.parse::<usize>().is_ok())
+        self.path.iter().any(|part| part.parse::<usize>().is_ok())
     }
 
     fn is_length(&self) -> bool {
@@ -96,10 +96,14 @@ pub struct Overrides(Vec<Override>);
 impl Overrides {
     /// Adds the value, if any, that `flag` gives to the dotted `key`.
     pub fn flag(&mut self, flag: &str, key: &str, value: Option<impl Into<Value>>) {
-        self.0.extend(value.map(|value| Override {
-            flag: flag.into(),
-            key: key.into(),
-            value: value.into(),
+        self.0.extend(value.map(|value| {
+            let path = parts(key);
+            Override {
+                flag: flag.into(),
+                key: path.join("."),
+                path,
+                value: value.into(),
+            }
         }));
     }
 
@@ -114,7 +118,7 @@ impl Overrides {
                 .hint("for example --set optimizer.learning_rate=0.05")
         })?;
         let (key, text) = (key.trim(), text.trim());
-        let parts = key.split('.').count();
+        let parts = parts(key).len();
         if parts > MOST_PARTS {
             return Err(Problem::usage(format!(
                 "--set {}: found a key of {parts} parts, expected at most {MOST_PARTS}",
@@ -138,12 +142,34 @@ impl Overrides {
         let mut over = Table::new();
         let (inside, whole): (Vec<_>, Vec<_>) =
             self.0.iter().partition(|value| value.is_inside_array());
-        whole
-            .into_iter()
-            .try_for_each(|value| value.put(&mut over))?;
+        // Of lengths, one of which can be meant, the last holds.
+        let last = whole.iter().rposition(|value| value.is_length());
+        for (index, value) in whole.into_iter().enumerate() {
+            if !value.is_length() || Some(index) == last {
+                value.put(&mut over)?;
+            }
+        }
         merge(base, &over);
         inside.into_iter().try_for_each(|value| value.put(base))
     }
+}
+
+/// The parts of a dotted key, which TOML may have between quotes: `columns."a.b"`.
+fn parts(key: &str) -> Vec<String> {
+    let of_toml = || {
+        let mut table: Table = format!("{key} = 0").parse().ok()?;
+        let mut parts = Vec::new();
+        while let Some((part, value)) = std::mem::take(&mut table).into_iter().next() {
+            parts.push(part);
+            if let Value::Table(inner) = value {
+                table = inner;
+            }
+        }
+        Some(parts)
+    };
+    let is_quoted = key.contains(['"', '\'']);
+    let quoted = is_quoted.then(of_toml).flatten();
+    quoted.unwrap_or_else(|| key.split('.').map(str::to_owned).collect())
 }
 
 /// All that a configuration is made from.
@@ -491,8 +517,15 @@ fn parse(name: &str, text: &str) -> Result<Table, Problem> {
     text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
         let message = error.message().replace('\n', " ");
-        Problem::usage(format!("{name}:{line}: not TOML: {message}"))
-            .hint("a preset shows the form: gan-cli presets digits")
+        let mut hint = "a preset shows the form: gan-cli presets digits".to_owned();
+        if !name.ends_with(".toml") {
+            let path = shell_word(Path::new(name));
+            hint += &format!(
+                "; of a table whose name does not say so: gan-cli train mixed-table --data {path} \
+                 --set data.format=table"
+            );
+        }
+        Problem::usage(format!("{name}:{line}: not TOML: {message}")).hint(hint)
     })
 }
 
@@ -586,6 +619,37 @@ mod tests {
             assert!(optimizer.contains("kind = \"adam\""), "{optimizer}");
             assert!(optimizer.contains("learning_rate = 0.25"), "{optimizer}");
         }
+    }
+
+    #[test]
+    fn keys_may_be_quoted_as_in_toml() {
+        for (key, expected) in [
+            (
+                "discriminator.layers.1.keep",
+                &["discriminator", "layers", "1", "keep"][..],
+            ),
+            ("columns.\"1\"", &["columns", "1"]),
+            ("columns.\"a.b\"", &["columns", "a.b"]),
+            ("columns.'it\"s'", &["columns", "it\"s"]),
+            ("columns.two words", &["columns", "two words"]),
+            ("columns.it's", &["columns", "it's"]),
+        ] {
+            assert_eq!(parts(key), expected, "{key}");
+        }
+        let mut overrides = Overrides::default();
+        overrides.set("columns.\"1\"=category").unwrap();
+        overrides.set("columns.\"a.b\"=leave-out").unwrap();
+        let config = RunConfig::read("mixed-table", &overrides).unwrap();
+        assert!(config.columns.keys().eq(["1", "a.b"]));
+    }
+
+    #[test]
+    fn last_length_holds() {
+        let mut overrides = Overrides::default();
+        overrides.flag("--steps", "run.steps", Some(3));
+        overrides.set("run.epochs=1").unwrap();
+        let config = RunConfig::read("mnist", &overrides).unwrap();
+        assert_eq!((config.run.steps, config.run.epochs), (None, Some(1.0)));
     }
 
     #[test]

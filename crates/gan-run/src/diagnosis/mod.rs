@@ -15,7 +15,9 @@ use signs::{Memory, Sign, sign};
 
 pub use ailment::Ailment;
 pub(crate) use ailment::SHORTEST_SPAN;
-pub(crate) use remedy::{lower_rates, remedy};
+#[cfg(feature = "runs")]
+pub(crate) use remedy::DIVERGED_MARK;
+pub(crate) use remedy::{diverged, remedy};
 
 /// An ailment that a game has, or had.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,9 +1,12 @@
 //! Remedies: flags of `gan-cli train` that usually help, fitted to the configuration.
 
-use gan_model::{GeneratorObjective, LossConfig, OptimizerConfig, ScheduleConfig};
+use gan_model::{
+    GeneratorObjective, LossConfig, MOST_DISCRIMINATOR_STEPS, OptimizerConfig, ScheduleConfig,
+};
 
 use super::ailment::Ailment;
-use crate::config::{RunConfig, learning_rate};
+use crate::config::RunConfig;
+use crate::problem::Problem;
 
 /// A player's rate is changed by this factor where its balance with the other is wrong.
 const BALANCE: f64 = 4.0;
@@ -13,7 +16,7 @@ const CALM: f64 = 10.0;
 /// The flag that usually helps against `ailment` in a game like `config`.
 pub(crate) fn remedy(ailment: Ailment, config: &RunConfig) -> String {
     let [of_g, of_d] = [Player::Generator, Player::Discriminator]
-        .map(|player| initial_rate(player.optimizer(config)));
+        .map(|player| player.optimizer(config).initial_rate());
     match ailment {
         Ailment::Diverging => lower_rates(config),
         Ailment::GradientVanished | Ailment::DiscriminatorWins => hold_back(config),
@@ -34,8 +37,20 @@ pub(crate) fn remedy(ailment: Ailment, config: &RunConfig) -> String {
     }
 }
 
+/// What is said, and logged, of numbers that have left the finite ones.
+pub(crate) const DIVERGED_MARK: &str = " is not a finite number";
+
+/// The error for a game of which `what` has left the finite numbers; `more` ends its hint.
+pub(crate) fn diverged(what: &str, config: &RunConfig, more: &str) -> Problem {
+    let text = format!("{what}{DIVERGED_MARK}: the game has diverged");
+    Problem::failed(text).hint(format!(
+        "the learning rate is probably too high; try {}{more}",
+        lower_rates(config)
+    ))
+}
+
 /// Flags that take every learning rate down to a tenth.
-pub(crate) fn lower_rates(config: &RunConfig) -> String {
+fn lower_rates(config: &RunConfig) -> String {
     let own = [Player::Generator, Player::Discriminator]
         .map(|player| (player.table(), player.own_optimizer(config)));
     // The common one counts only for a player without its own.
@@ -77,10 +92,8 @@ fn can_pack(config: &RunConfig) -> bool {
 }
 
 fn more_steps(config: &RunConfig) -> String {
-    /// The largest number that a configuration may have.
-    const MOST: usize = 200;
     let steps = config.game.discriminator_steps;
-    if 2 * steps > MOST {
+    if 2 * steps > MOST_DISCRIMINATOR_STEPS {
         return scale_rate(Player::Generator, config, 1.0 / BALANCE);
     }
     format!("--set game.discriminator_steps={}", 2 * steps)
@@ -128,7 +141,7 @@ fn scale_rate(player: Player, config: &RunConfig, factor: f64) -> String {
         return scale_table("optimizer", common, factor);
     }
     // A table of its own replaces the common one as a whole, so all its keys are needed.
-    let rate = two_digits(factor * initial_rate(common));
+    let rate = two_digits(factor * common.initial_rate());
     let mut own = toml::Table::try_from(common).unwrap_or_default();
     own.insert("learning_rate".into(), rate.into());
     let schedule = own.get_mut("schedule").and_then(toml::Value::as_table_mut);
@@ -140,7 +153,7 @@ fn scale_rate(player: Player, config: &RunConfig, factor: f64) -> String {
 
 /// The flags that multiply the learning rate of the optimiser in `table`.
 fn scale_table(table: &str, optimizer: &OptimizerConfig, factor: f64) -> String {
-    let rate = two_digits(factor * initial_rate(optimizer));
+    let rate = two_digits(factor * optimizer.initial_rate());
     let mut flags = format!("--set {table}.learning_rate={rate:.1e}");
     // No schedule may begin below its floor.
     if floor(optimizer) > rate {
@@ -154,14 +167,9 @@ fn two_digits(rate: f64) -> f64 {
     format!("{rate:.1e}").parse().unwrap_or(rate)
 }
 
-/// η before the first update.
-fn initial_rate(optimizer: &OptimizerConfig) -> f64 {
-    learning_rate(optimizer).0
-}
-
 /// The smallest η of its schedule.
 fn floor(optimizer: &OptimizerConfig) -> f64 {
-    match learning_rate(optimizer).1 {
+    match optimizer.schedule() {
         ScheduleConfig::Exponential { floor, .. } | ScheduleConfig::Linear { floor, .. } => floor,
         _ => 0.0,
     }
@@ -214,7 +222,7 @@ mod tests {
         let slower = of(won, "mnist", "");
         assert!(slower.starts_with("--set 'discriminator.optimizer={"));
         let config = resolve("mnist", &slower);
-        let rate = |player: Player| initial_rate(player.optimizer(&config));
+        let rate = |player: Player| player.optimizer(&config).initial_rate();
         assert_eq!(rate(Player::Discriminator), 0.025);
         assert_eq!(rate(Player::Generator), 0.1);
         let collapsed = Ailment::GeneratorCollapsed;

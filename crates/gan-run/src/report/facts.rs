@@ -9,13 +9,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::config::RunConfig;
-use crate::diagnosis::{Diagnosis, Finding, remedy};
-use crate::model::Model;
+use crate::diagnosis::{DIVERGED_MARK, Diagnosis, Finding, remedy};
+use crate::model::{Model, ModelConfig};
 use crate::problem::Problem;
 use crate::reading::Reading;
 use crate::record::shape_in_words;
 use crate::rival::RivalRun;
-use crate::run_dir::{self, DEVICE_MARK, EVALUATION_REPORT, EXECUTION_MARK};
+use crate::run_dir::{
+    self, DEVICE_MARK, DONE_MARK, EVALUATION_REPORT, EXECUTION_MARK, INTERRUPTED_MARK,
+};
 use crate::stopping::CHECKS;
 use crate::text::{duration, thousands};
 
@@ -32,10 +34,8 @@ pub struct RunFacts {
     pub(super) step: u64,
     /// Iterations of the whole run, where they are known.
     pub(super) total: Option<u64>,
-    /// Of a game.
-    pub(super) config: Option<RunConfig>,
-    /// Of a rival.
-    pub(super) rival: Option<RivalRun>,
+    /// The configuration, if it can be read.
+    config: Option<ModelConfig>,
     /// The configuration as `config.toml` has it.
     pub(super) config_text: String,
     pub(super) readings: Vec<Reading>,
@@ -73,9 +73,9 @@ impl State {
     /// The same, whose log ends with `line`.
     fn of_log(line: &str) -> Self {
         match line {
-            _ if line.contains(" INFO done: ") => Self::Done,
-            _ if line.contains(" INFO interrupted after step ") => Self::Interrupted,
-            _ if line.contains("is not a finite number") => Self::Diverged,
+            _ if line.contains(&format!(" INFO {DONE_MARK}")) => Self::Done,
+            _ if line.contains(&format!(" INFO {INTERRUPTED_MARK}")) => Self::Interrupted,
+            _ if line.contains(DIVERGED_MARK) => Self::Diverged,
             _ => Self::Ended,
         }
     }
@@ -198,14 +198,10 @@ impl RunFacts {
         };
         let config_text = run_dir::config_text(&path).unwrap_or_default();
         let name = "config.toml";
-        let (config, rival) = match RivalRun::is_in(&config_text) {
-            true => (None, Some(RivalRun::from_toml(&config_text, name))),
-            false => (Some(RunConfig::from_toml(&config_text, name)), None),
-        };
-        let mut remark = |problem: Problem| remarks.push(problem.message);
-        let config = config.and_then(|config| config.map_err(&mut remark).ok());
-        let rival = rival.and_then(|rival| rival.map_err(&mut remark).ok());
-        let loss = config.as_ref().map(|config| config.game.loss);
+        let config = ModelConfig::from_toml(&config_text, name);
+        let config = config.map_err(|problem| remarks.push(problem.message)).ok();
+        let game = config.as_ref().and_then(ModelConfig::game);
+        let loss = game.map(|game| game.game.loss);
         let mut diagnosis = Diagnosis::new(loss.unwrap_or_default());
         let (mut readings, mut last) = (Vec::new(), Map::new());
         remarks.extend(run_dir::each_reading(&path, |line| {
@@ -223,13 +219,10 @@ impl RunFacts {
         };
         let saved = run_dir::checkpoints(&path).last().map(|(step, _)| *step);
         let read = readings.last().map(|reading: &Reading| reading.step);
-        let total = config
-            .clone()
-            .zip(about.as_ref())
-            .map(|(mut config, about)| {
-                let per_epoch = config.game().steps_per_epoch(about.train_records);
-                config.settle(per_epoch).total
-            });
+        let total = game.zip(about.as_ref()).map(|(game, about)| {
+            let per_epoch = game.game().steps_per_epoch(about.train_records);
+            game.clone().settle(per_epoch).total
+        });
         Ok(Self {
             name: name_of(&path),
             address: None,
@@ -242,7 +235,6 @@ impl RunFacts {
             device: run_dir::last_logged(&path, DEVICE_MARK),
             execution: run_dir::last_logged(&path, EXECUTION_MARK),
             config,
-            rival,
             config_text,
             readings,
             last,
@@ -259,6 +251,16 @@ impl RunFacts {
         self.about.clone().filter(|_| self.is_training())
     }
 
+    /// The configuration of a game.
+    pub(super) fn game(&self) -> Option<&RunConfig> {
+        self.config.as_ref()?.game()
+    }
+
+    /// The configuration of a rival.
+    pub(super) fn rival(&self) -> Option<&RivalRun> {
+        self.config.as_ref()?.rival()
+    }
+
     /// True if a process trains it.
     #[must_use]
     pub fn is_training(&self) -> bool {
@@ -267,8 +269,8 @@ impl RunFacts {
 
     /// The flag that usually helps against a finding in a new run.
     pub(super) fn remedy(&self, finding: &Finding) -> String {
-        let config = self.config.as_ref();
-        config.map_or(String::new(), |config| remedy(finding.kind, config))
+        let game = self.game();
+        game.map_or(String::new(), |game| remedy(finding.kind, game))
     }
 
     /// The run as one that has just ended, whose directory this process still holds.

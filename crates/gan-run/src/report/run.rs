@@ -14,7 +14,7 @@ use crate::diagnosis::SHORTEST_SPAN;
 use crate::pictures;
 use crate::rival::SHOWN_STEPS;
 use crate::run_dir;
-use crate::text::{four_digits, printable, shell_word, thousands};
+use crate::text::{cut, four_digits, printable, shell_word, thousands};
 
 /// Findings that are shown, the newest ones; a game that wavers may have hundreds.
 const MOST_FINDINGS: usize = 40;
@@ -27,10 +27,10 @@ const LONGEST_CONFIG: usize = 100_000;
 pub(super) fn sections(facts: &RunFacts, most: usize) -> Markup {
     let head = head(facts);
     let rest = html! {
-        @if facts.rival.is_none() { (findings(facts)) (curves(facts)) }
+        @if facts.rival().is_none() { (findings(facts)) (curves(facts)) }
         (evaluation(facts))
         (data(facts))
-        @match &facts.rival {
+        @match facts.rival() {
             Some(run) => (rival(facts, &run.rival)),
             None => (players(facts)),
         }
@@ -38,7 +38,7 @@ pub(super) fn sections(facts: &RunFacts, most: usize) -> Markup {
     };
     let left = most.saturating_sub(head.0.len() + rest.0.len());
     // A rival has two pictures, each of which may take half.
-    let half = if facts.rival.is_some() {
+    let half = if facts.rival().is_some() {
         left / 2
     } else {
         left
@@ -110,7 +110,7 @@ fn samples(facts: &RunFacts, most: usize) -> Markup {
                         button type="button" data-move="1" aria-label="the next picture" { "›" }
                     }
                     figcaption {
-                        @if facts.rival.is_none() { "from the same latents, " }
+                        @if facts.rival().is_none() { "from the same latents, " }
                         "after step "
                         output { (frames[last].0) }
                     }
@@ -125,10 +125,7 @@ fn samples(facts: &RunFacts, most: usize) -> Markup {
 
 /// The chains of a rival; nothing of a game.
 fn chains(facts: &RunFacts, most: usize) -> Markup {
-    let path = facts
-        .rival
-        .as_ref()
-        .and_then(|_| run_dir::chains(&facts.path));
+    let path = facts.rival().and_then(|_| run_dir::chains(&facts.path));
     let picture = path.and_then(|path| source(facts, &path, most));
     html! {
         @if let Some(picture) = picture {
@@ -208,14 +205,6 @@ fn shortened(text: &str, most: usize) -> String {
     cut(&printable(text), most)
 }
 
-/// The first `most` letters of a text, with a sign if there are more.
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 fn data(facts: &RunFacts) -> Markup {
     let about = facts.about.as_deref();
     html! {
@@ -240,7 +229,7 @@ fn players(facts: &RunFacts) -> Markup {
     html! {
         section #players {
             h2 { "The players" }
-            @if let Some(config) = &facts.config {
+            @if let Some(config) = facts.game() {
                 @let (g, d, rules) = (&config.generator, &config.discriminator, &config.game);
                 @let optimizer = |own| inline(own).or_else(|| inline(Some(&config.optimizer)));
                 (rows(&[
@@ -320,9 +309,9 @@ fn repeat(facts: &RunFacts) -> Markup {
     // Names of its own, so that the commands of two runs do not meet.
     let again = shell_word(Path::new(&format!("{}-again", facts.name)));
     let about = facts.about.as_deref();
-    let seed = facts.config.as_ref().map(|config| config.seed);
-    let seed = seed.or(facts.rival.as_ref().map(|run| run.seed));
-    let command = if facts.rival.is_some() {
+    let seed = facts.game().map(|game| game.seed);
+    let seed = seed.or(facts.rival().map(|run| run.seed));
+    let command = if facts.rival().is_some() {
         "rival"
     } else {
         "train"

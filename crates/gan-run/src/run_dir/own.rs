@@ -10,9 +10,9 @@ use std::path::Path;
 use gan_model::Checkpoint;
 
 use super::{CHECKPOINTS, CONFIG, EVALUATION, LOG, LOSSES, METRICS, REPORT, SAMPLES, SET_ASIDE};
-use crate::config::{RunConfig, read_text};
+use crate::config::read_text;
+use crate::model::ModelConfig;
 use crate::prepared::CHECKPOINT_EXTENSION;
-use crate::rival::RivalRun;
 use crate::tensorboard;
 
 /// The pictures of an evaluation of a mixed table.
@@ -72,10 +72,7 @@ fn is_left_of_a_start(path: &Path, is_logged: bool) -> bool {
 /// True if `path` is a configuration with all its keys, as runs and nobody else write it.
 fn is_configuration(path: &Path) -> bool {
     let text = read_text(path);
-    text.is_ok_and(|text| match RivalRun::is_in(&text) {
-        true => RivalRun::from_toml(&text, "").is_ok(),
-        false => RunConfig::from_toml(&text, "").is_ok(),
-    })
+    text.is_ok_and(|text| ModelConfig::from_toml(&text, "").is_ok())
 }
 
 /// True if the file `name` in `folder` of a run, which is "" for the directory itself, is one that

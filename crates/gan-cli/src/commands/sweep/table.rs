@@ -149,9 +149,13 @@ pub(super) fn means(settings: &Settings, rows: &[Row<'_>]) -> Vec<String> {
             false => order.then(a[1].0.total_cmp(&b[1].0)).reverse(),
         }
     });
-    let words = |[(a, da), (b, db)]: [(f64, f64); 2]| match is_told {
-        true => format!("told apart {a:.3} ± {da:.3}"),
-        false => format!("{a:.1} ± {da:.1} modes, {b:.1} ± {db:.1} % close"),
+    let shown = |(mean, deviation): (f64, Option<f64>), digits: usize| match deviation {
+        Some(deviation) => format!("{mean:.digits$} ± {deviation:.digits$}"),
+        None => format!("{mean:.digits$}"),
+    };
+    let words = |[a, b]: [(f64, Option<f64>); 2]| match is_told {
+        true => format!("told apart {}", shown(a, 3)),
+        false => format!("{} modes, {} % close", shown(a, 1), shown(b, 1)),
     };
     let mut table = vec![["mean over seeds", "seeds", "samples"].map(str::to_owned)];
     let row = |(name, count, measure)| [name, format!("{count}"), words(measure)];
@@ -159,12 +163,13 @@ pub(super) fn means(settings: &Settings, rows: &[Row<'_>]) -> Vec<String> {
     aligned(&table)
 }
 
-/// Mean and standard deviation, the latter 0 of one number.
-fn spread(values: &[f64]) -> (f64, f64) {
+/// Mean and standard deviation; one number has none.
+fn spread(values: &[f64]) -> (f64, Option<f64>) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+    let deviation = (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
+    (mean, deviation)
 }
 
 /// Writes the table as CSV: a column for each key that varies, and one for each number.
@@ -280,7 +285,7 @@ mod tests {
             [
                 "mean over seeds  seeds  samples",
                 "rate=0.2         2      told apart 0.600 ± 0.071",
-                "rate=0.1         1      told apart 0.800 ± 0.000",
+                "rate=0.1         1      told apart 0.800",
             ]
         );
         let folder = tempfile::tempdir().unwrap();
