@@ -254,7 +254,7 @@ impl Generator {
 
     /// Gives the samples that are drawn from now on only conditions that `keep` keeps, by the level of
     /// each; returns the number of training records that have such, and changes nothing if none has.
-    pub fn restrict(&mut self, keep: impl Fn(&[u32]) -> bool) -> u64 {
+    pub(crate) fn restrict(&mut self, keep: impl Fn(&[u32]) -> bool) -> u64 {
         match &mut self.0 {
             Source::Game(game) => game.restrict(keep),
             Source::Rival(_) => 0,

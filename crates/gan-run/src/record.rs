@@ -194,8 +194,7 @@ impl RecordInfo {
 
     /// Rows of so many values as the players see them without the levels of the class, where there
     /// are some.
-    #[must_use]
-    pub fn unlabelled<'a>(&self, rows: &'a [f32], cols: usize) -> Cow<'a, [f32]> {
+    pub(crate) fn unlabelled<'a>(&self, rows: &'a [f32], cols: usize) -> Cow<'a, [f32]> {
         match self.labels {
             None => Cow::Borrowed(rows),
             Some(classes) => {
@@ -209,8 +208,7 @@ impl RecordInfo {
     /// of columns, and values in their own units. `None` where there is none, and for images.
     ///
     /// Of many records, 10,000 evenly spaced ones are looked at, since files may be sorted.
-    #[must_use]
-    pub fn discrete_columns(&self, train: &Records) -> Option<DiscreteColumns> {
+    pub(crate) fn discrete_columns(&self, train: &Records) -> Option<DiscreteColumns> {
         const MOST: usize = 10_000;
         // The values of a mixed table are the players' own.
         if self.shape.image().is_some() || matches!(self.transform, Transform::Columns(_)) {
@@ -272,8 +270,7 @@ impl RecordInfo {
     }
 
     /// True if an array needs 64 bits to hold what is [written](Self::written).
-    #[must_use]
-    pub fn is_double(&self) -> bool {
+    pub(crate) fn is_double(&self) -> bool {
         let is_double = match &self.shape {
             RecordShape::Vector { double, .. } => *double,
             RecordShape::Table(_) => true,
@@ -285,7 +282,7 @@ impl RecordInfo {
 
     /// Makes rows of `cols` values in the players' units those that are read back from a table that
     /// they are written to; other records stay as they are.
-    pub fn as_written(&self, rows: &mut [f32], cols: usize) {
+    pub(crate) fn as_written(&self, rows: &mut [f32], cols: usize) {
         if let RecordShape::Table(_) = self.shape {
             for row in rows.chunks_exact_mut(cols) {
                 let written = self.written(row, cols);

@@ -32,7 +32,7 @@ use crate::training::{CHECKPOINT_AGE, Ending};
 /// Rows and columns of a sheet of samples.
 const GRID: [usize; 2] = [10, 10];
 /// Steps of the chains that a picture shows, from left to right.
-pub const SHOWN_STEPS: [u64; 10] = [1, 2, 3, 5, 10, 20, 50, 100, 300, 1000];
+pub(crate) const SHOWN_STEPS: [u64; 10] = [1, 2, 3, 5, 10, 20, 50, 100, 300, 1000];
 /// Readings of a training, about.
 const READINGS: u64 = 200;
 /// Checkpoints that are kept.

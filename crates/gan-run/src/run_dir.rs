@@ -43,7 +43,7 @@ const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
 const EVALUATION: &str = "evaluation";
 /// The file with the numbers of an evaluation, in its folder.
-pub const EVALUATION_REPORT: &str = "evaluation.json";
+pub(crate) const EVALUATION_REPORT: &str = "evaluation.json";
 /// Added to the name of a checkpoint that could not be read and that the run went back behind.
 const SET_ASIDE: &str = ".unreadable";
 

@@ -40,8 +40,7 @@ pub fn five_digits(number: f64) -> String {
 }
 
 /// Decimals that show two digits of an error, but only one decimal of an error above 1.
-#[must_use]
-pub fn decimals_of_error(error: f64) -> usize {
+pub(crate) fn decimals_of_error(error: f64) -> usize {
     match error.abs() {
         large if large >= 0.95 => 1,
         tiny if tiny < 1e-6 => 6,
@@ -158,7 +157,7 @@ pub fn nearest_word<'a>(
 ///
 /// # Errors
 /// As `to` has them.
-pub fn path_as_text<S: Serializer>(path: &impl AsRef<Path>, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn path_as_text<S: Serializer>(path: &impl AsRef<Path>, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&path.as_ref().display())
 }
 
@@ -166,7 +165,7 @@ pub fn path_as_text<S: Serializer>(path: &impl AsRef<Path>, to: S) -> Result<S::
 ///
 /// # Errors
 /// As `to` has them.
-pub fn path_as_text_if_any<S: Serializer>(
+pub(crate) fn path_as_text_if_any<S: Serializer>(
     path: &Option<impl AsRef<Path>>,
     to: S,
 ) -> Result<S::Ok, S::Error> {

@@ -140,8 +140,7 @@ impl RunConfig {
     }
 
     /// The data to train on, with what its columns are.
-    #[must_use]
-    pub fn data_config(&self) -> DataConfig {
+    pub(crate) fn data_config(&self) -> DataConfig {
         DataConfig {
             kinds: self.columns.clone(),
             ..self.data.clone()
@@ -168,7 +167,7 @@ impl RunConfig {
 
     /// The players that learn nothing after `step` iterations, because their schedule has taken the
     /// learning rate to 0.
-    pub fn at_rest(&self, step: u64) -> Vec<&'static str> {
+    pub(crate) fn at_rest(&self, step: u64) -> Vec<&'static str> {
         let updates_of_d = step.saturating_mul(self.game.discriminator_steps as u64);
         [
             ("generator", self.generator.optimizer, step),

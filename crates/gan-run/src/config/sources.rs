@@ -278,7 +278,7 @@ impl Sources {
 
     /// Makes the run as long as the configuration asks for so many training records, and its
     /// schedules as long as the run; a remark, if a flag that is about the length did so.
-    pub fn fit_length(&self, config: &mut RunConfig, records: usize) -> Option<String> {
+    pub(crate) fn fit_length(&self, config: &mut RunConfig, records: usize) -> Option<String> {
         let fits = self.fits_length();
         let fitted = fits.then(|| config.fit_length(records));
         config.run.steps_per_root = None;

@@ -8,8 +8,7 @@ use gan_pictures::{Drawing, Histogram, HistogramValues, Histograms};
 const MOST: usize = 60;
 
 /// The columns of a table as an evaluation takes them: a date is a number.
-#[must_use]
-pub fn columns_of(table: &TableShape) -> Vec<Column> {
+pub(crate) fn columns_of(table: &TableShape) -> Vec<Column> {
     let column = |(name, style): (&str, &Style)| Column {
         name: name.to_owned(),
         kind: match style.levels() {

@@ -7,7 +7,8 @@ use gan_data::{Mixture, RecordShape};
 use gan_eval::table::Table;
 use gan_pictures::{Density, PictureError, Scatter, Surface, sheet_of_images};
 
-pub use columns::{columns_of, histograms};
+pub(crate) use columns::columns_of;
+pub use columns::histograms;
 pub(crate) use curves::{comparison, curves};
 
 /// Samples in a scatter plot.

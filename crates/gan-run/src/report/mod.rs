@@ -31,7 +31,7 @@ pub const STYLE: &str = include_str!("page.css");
 pub const SCRIPT: &str = include_str!("page.js");
 
 /// Bytes of a page that is a file, at most.
-pub const MOST_BYTES: usize = 2_000_000;
+pub(crate) const MOST_BYTES: usize = 2_000_000;
 /// Bytes that are kept free for what stands around the sections.
 const FRAME: usize = 10_000;
 
