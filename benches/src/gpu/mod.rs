@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use gan_kernels::cases::{Case, Checker};
+use gan_kernels::cases::{Case, Checker, Op};
 use gan_kernels::cube::{Cube, DeviceName, DeviceReport, Precision, Recording, devices};
 use gan_kernels::{Backend, Execution};
 use gan_model::{GameConfig, Trainer, TrainingData};
@@ -384,7 +384,7 @@ fn parzen(gpu: &Gpu<'_>) -> Result<Vec<Row>> {
 
 /// The same operation at a tenth of the shape.
 fn tiny(mut case: Case) -> Case {
-    use gan_kernels::cases::{Op, Shape, linear_bwd_data, linear_bwd_params, linear_fwd};
+    use gan_kernels::cases::{Shape, linear_bwd_data, linear_bwd_params, linear_fwd};
     let (Op::LinearFwd(linear_fwd::Call { shape, .. })
     | Op::LinearBwdData(linear_bwd_data::Call { shape, .. })
     | Op::LinearBwdParams(linear_bwd_params::Call { shape, .. })) = &mut case.op

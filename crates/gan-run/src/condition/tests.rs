@@ -64,12 +64,12 @@ fn conditions_choose_the_records_that_satisfy_them() {
         ("day>=1970-01-11", &[1, 2, 3]),
         ("day<1970-03-01", &[0, 1]),
     ] {
-        let conditions = Conditions::of(&[text.to_owned()], &record, None).unwrap();
+        let conditions = Where::of(&[text.to_owned()], &record, None).unwrap();
         let chosen = (0..rows.len()).filter(|&row| conditions.hold(&rows[row]));
         assert_eq!(chosen.collect::<Vec<_>>(), expected, "{text}");
     }
     let both = ["age>30", "income=>50K"].map(str::to_owned);
-    let both = Conditions::of(&both, &record, None).unwrap();
+    let both = Where::of(&both, &record, None).unwrap();
     assert!(both.hold(&rows[1]) && !both.hold(&rows[0]) && !both.is_empty());
 }
 
@@ -102,7 +102,7 @@ fn conditions_that_mean_nothing_say_what_would() {
         ("age=-1", "from 0 to 90"),
         ("day<1970-01-01", "from 1970-01-01 to 2024-10-04"),
     ] {
-        let problem = Conditions::of(&[text.to_owned()], &record, None).unwrap_err();
+        let problem = Where::of(&[text.to_owned()], &record, None).unwrap_err();
         assert!(
             problem.message.contains(expected),
             "{}, not {expected}",
@@ -118,12 +118,12 @@ fn conditions_that_mean_nothing_say_what_would() {
         columns: None,
         double: false,
     };
-    let problem = Conditions::of(&["a=1".to_owned()], &other, None).unwrap_err();
+    let problem = Where::of(&["a=1".to_owned()], &other, None).unwrap_err();
     assert!(problem.message.contains("no table"), "{problem}");
 }
 
 /// Of the record's columns income and a=b are given: no record has both at their first level.
-fn given() -> Given {
+fn given() -> Conditions {
     let text = r#"{"columns":[{"start":9,"end":11},{"start":11,"end":13}],
         "levels":[0,1,1,0,1,1],"counts":[3000,5,7]}"#;
     serde_json::from_str(text).unwrap()
@@ -140,7 +140,7 @@ fn conditions_on_what_is_given_choose_it_and_are_not_drawn_for() {
         (&["age>30"], &[0, 1, 2], true),
     ] {
         let texts: Vec<_> = texts.iter().map(|&text| text.to_owned()).collect();
-        let conditions = Conditions::of(&texts, &record, Some(&given)).unwrap();
+        let conditions = Where::of(&texts, &record, Some(&given)).unwrap();
         let all = given.combinations().enumerate();
         let chosen = all.filter(|(_, (levels, _))| conditions.hold_for(levels));
         assert_eq!(chosen.map(|(index, _)| index).collect::<Vec<_>>(), expected);
@@ -148,7 +148,7 @@ fn conditions_on_what_is_given_choose_it_and_are_not_drawn_for() {
         assert_eq!(conditions.choose(), expected.len() < 3, "{texts:?}");
     }
     let both = ["income=<=50K", "a=b=no"].map(str::to_owned);
-    let problem = Conditions::of(&both, &record, Some(&given)).unwrap_err();
+    let problem = Where::of(&both, &record, Some(&given)).unwrap_err();
     for part in [
         "--where income=<=50K and a=b=no: found no training record",
         "3,000 have income=<=50K, 5 have a=b=no",
@@ -167,13 +167,13 @@ fn images_are_chosen_by_a_label_that_is_given() {
         channels: 1,
     };
     let text = r#"{"columns":[{"start":4,"end":7}],"levels":[0,1,2],"counts":[1,2,3]}"#;
-    let given: Given = serde_json::from_str(text).unwrap();
+    let given: Conditions = serde_json::from_str(text).unwrap();
     for (text, expected) in [
         ("label=1", &[1][..]),
         ("label >= 1", &[1, 2]),
         ("label!=2", &[0, 1]),
     ] {
-        let conditions = Conditions::of(&[text.to_owned()], &record, Some(&given)).unwrap();
+        let conditions = Where::of(&[text.to_owned()], &record, Some(&given)).unwrap();
         let chosen = (0..3).filter(|&level| conditions.hold_for(&[level]));
         assert_eq!(chosen.collect::<Vec<_>>(), expected, "{text}");
         assert!(conditions.is_empty());
@@ -185,19 +185,19 @@ fn images_are_chosen_by_a_label_that_is_given() {
         ("age>3", "found another column than label"),
         ("label>2", "found no training record"),
     ] {
-        let problem = Conditions::of(&[text.to_owned()], &record, Some(&given)).unwrap_err();
+        let problem = Where::of(&[text.to_owned()], &record, Some(&given)).unwrap_err();
         assert!(problem.message.contains(expected), "{problem}");
     }
     // A generator that was given none.
-    let problem = Conditions::of(&["label=1".to_owned()], &record, None).unwrap_err();
+    let problem = Where::of(&["label=1".to_owned()], &record, None).unwrap_err();
     assert!(problem.message.contains("no table"), "{problem}");
 }
 
 #[test]
 fn what_is_rare_is_told_with_how_rare_it_is() {
-    let conditions = Conditions::of(&["age>89".to_owned()], &record(), None).unwrap();
-    assert_eq!(Conditions::most_draws(5), 1_000_000);
-    assert_eq!(Conditions::most_draws(5000), 5_000_000);
+    let conditions = Where::of(&["age>89".to_owned()], &record(), None).unwrap();
+    assert_eq!(Where::most_draws(5), 1_000_000);
+    assert_eq!(Where::most_draws(5000), 5_000_000);
     let problem = conditions.too_rare(4, 10, 1_000_000);
     assert!(problem.message.contains("about one in 250000"), "{problem}");
     assert!(problem.hint.unwrap().contains("-n 4,"));
