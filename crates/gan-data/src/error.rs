@@ -346,7 +346,7 @@ impl DataError {
             P::TooManyColumns { .. } => "choose fewer with data.columns=[\"NAME\"]",
             P::Ragged { .. } => {
                 "look for a delimiter or a quote too many in that line; lines above the table have to \
-                 go, or to begin with #"
+                 go, or to begin with #; say what else separates the cells with data.delimiter=\";\""
             }
             P::NotText => "save a spreadsheet as CSV; an archive must be unpacked",
             // Nobody types more.

@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use gan_data::{DataConfig, DataError, Dataset, RecordShape, Split, load};
+use gan_data::{DataConfig, DataError, Dataset, Delimiter, RecordShape, Split, load};
 
 /// The records of `text` in the order of the file.
 fn table(
@@ -101,6 +101,30 @@ fn tables_are_read_in_every_dialect() {
             .collect();
         assert_eq!(back, [[1.0, 10.0], [2.0, 20.0], [4.0, 30.0]], "{shown}");
     }
+}
+
+#[test]
+fn delimiter_is_the_user_s_word() {
+    let text = "x,y;z\n1,5;2\n2,7;1\n4,6;3\n";
+    let names = |delimiter| {
+        let dataset = table(text, |config| {
+            whole(config);
+            config.delimiter = delimiter;
+        });
+        let RecordShape::Table(shape) = dataset.unwrap().shape else {
+            panic!("no table");
+        };
+        shape.names().unwrap()
+    };
+    assert_eq!(names(None), ["x,y", "z"]);
+    assert_eq!(names(Some(Delimiter::Semicolon)), ["x,y", "z"]);
+    let error = table(text, |config| config.delimiter = Some(Delimiter::Comma)).unwrap_err();
+    assert!(error.to_string().contains("y;z"), "{error}");
+    let ragged = table("a,b\n1,2\n3,4,5\n7,8\n", whole).unwrap_err();
+    let hint = ragged.hint().unwrap();
+    let key = hint.split_once(" with data.").unwrap().1;
+    let again: DataConfig = toml::from_str(&format!("source = 'x'\n{key}")).unwrap();
+    assert_eq!(again.delimiter, Some(Delimiter::Semicolon));
 }
 
 #[test]

@@ -4,6 +4,9 @@
 //! same number of cells.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::config;
 
 /// What separates cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,19 @@ pub(crate) enum Delimiter {
     Byte(u8),
     /// Any number of spaces and tabs.
     Blanks,
+}
+
+impl From<config::Delimiter> for Delimiter {
+    fn from(key: config::Delimiter) -> Self {
+        use config::Delimiter as Key;
+        match key {
+            Key::Comma => Self::Byte(b','),
+            Key::Semicolon => Self::Byte(b';'),
+            Key::Tab => Self::Byte(b'\t'),
+            Key::Bar => Self::Byte(b'|'),
+            Key::Blanks => Self::Blanks,
+        }
+    }
 }
 
 /// How a table is written.
@@ -33,9 +49,12 @@ const DELIMITERS: [Delimiter; 5] = [
 const LOOKED_AT: usize = 200;
 /// A dialect further down the list must be followed by so many more of the records.
 const CLEARLY: f64 = 0.02;
+/// So many of the records count against a dialect whose first record has another number of cells, or
+/// that finds quotes inside of cells in all records.
+const DOUBT: f64 = 0.1;
 
 impl Dialect {
-    /// The dialect of `text`; `delimiter` if the file states it.
+    /// The dialect of `text`; `delimiter` if the file or the user states it.
     pub(crate) fn of(text: &str, delimiter: Option<Delimiter>) -> Self {
         let quote = quote(text);
         let candidates: &[Delimiter] = match &delimiter {
@@ -44,28 +63,57 @@ impl Dialect {
         };
         let mut best = (0.0, Delimiter::Byte(b','));
         for &delimiter in candidates {
-            let follow = Self { delimiter, quote }.followers(text);
-            if follow > best.0 + CLEARLY {
-                best = (follow, delimiter);
+            let fit = Survey::of(text, Self { delimiter, quote }, LOOKED_AT).fit();
+            if fit > best.0 + CLEARLY {
+                best = (fit, delimiter);
             }
         }
         let delimiter = delimiter.unwrap_or(best.1);
         Self { delimiter, quote }
     }
+}
 
-    /// Share of the first records that have the most frequent number of cells, if that is not one.
-    fn followers(self, text: &str) -> f64 {
-        let mut records = Records::new(text, self);
-        let mut counts: Vec<usize> = Vec::new();
-        while counts.len() < LOOKED_AT
-            && let Some((_, cells)) = records.next()
-        {
-            counts.push(cells.len());
+/// What records look like in a dialect.
+#[derive(Default)]
+struct Survey {
+    /// How many records have this number of cells.
+    counts: BTreeMap<usize, usize>,
+    /// Cells of the first record.
+    first: usize,
+    /// Records with quotes inside of cells.
+    strays: usize,
+}
+
+impl Survey {
+    /// Looks at the first `most` records.
+    fn of(text: &str, dialect: Dialect, most: usize) -> Self {
+        let mut records = Records::new(text, dialect);
+        let mut survey = Self::default();
+        for index in 0..most {
+            let Some((_, cells)) = records.next() else {
+                break;
+            };
+            if index == 0 {
+                survey.first = cells.len();
+            }
+            *survey.counts.entry(cells.len()).or_default() += 1;
+            survey.strays += usize::from(records.has_strays);
         }
-        counts.sort_unstable();
-        let runs = counts.chunk_by(|a, b| a == b).filter(|run| run[0] > 1);
-        let most = runs.map(<[usize]>::len).max().unwrap_or(0);
-        most as f64 / counts.len().max(1) as f64
+        survey
+    }
+
+    /// Share of the records that have the most frequent number of cells, if that is not one, less what
+    /// is to be said against the dialect.
+    fn fit(&self) -> f64 {
+        let several = self.counts.iter().filter(|(cells, _)| **cells > 1);
+        let Some((&cells, &followers)) = several.max_by_key(|(_, count)| **count) else {
+            return 0.0;
+        };
+        let records = self.counts.values().sum::<usize>() as f64;
+        // R leaves out the name of the row names.
+        let first_fits = self.first == cells || (self.first > 1 && self.first + 1 == cells);
+        let doubt = f64::from(!first_fits) + self.strays as f64 / records;
+        followers as f64 / records - DOUBT * doubt
     }
 }
 
@@ -100,6 +148,8 @@ pub(crate) struct Records<'a> {
     rest: &'a str,
     line: u64,
     dialect: Dialect,
+    /// True if quotes stand inside of cells of the last record.
+    has_strays: bool,
 }
 
 impl<'a> Records<'a> {
@@ -109,6 +159,7 @@ impl<'a> Records<'a> {
             rest: text,
             line: 1,
             dialect,
+            has_strays: false,
         }
     }
 
@@ -121,6 +172,7 @@ impl<'a> Records<'a> {
                 continue;
             }
             let mut cells = Vec::new();
+            self.has_strays = false;
             while self.cell(&mut cells) {}
             if cells.iter().any(|cell| !cell.is_empty()) {
                 return Some((line, cells));
@@ -169,6 +221,10 @@ impl<'a> Records<'a> {
         let plain = plain.trim_end_matches(is_blank);
         let at_end = rest.is_empty() || rest.starts_with(['\n', '\r']);
         self.rest = rest;
+        self.has_strays |= match quoted {
+            Some(_) => !plain.is_empty(),
+            None => plain.contains(char::from(self.dialect.quote)),
+        };
         // Blanks at the end of a line separate nothing.
         let nothing =
             self.dialect.delimiter == Delimiter::Blanks && quoted.is_none() && plain.is_empty();
@@ -257,6 +313,27 @@ mod tests {
             &[(1, &["1,5", "-0,1"]), (2, &["2,5", "3,1"])],
         );
         check("a\n1\n2", &[(1, &["a"]), (2, &["1"]), (3, &["2"])]);
+        // Other delimiters inside of cells.
+        check(
+            "a,b\n\"x; y\",1\n\"z; y\",2\n",
+            &[(1, &["a", "b"]), (2, &["x; y", "1"]), (3, &["z; y", "2"])],
+        );
+        check(
+            "1,\"x\ty\",\"u\"\n2,\"z\ty\",\"v\"\n",
+            &[(1, &["1", "x\ty", "u"]), (2, &["2", "z\ty", "v"])],
+        );
+        check(
+            "a,b\n1,x;y\n2,z;y\n",
+            &[(1, &["a", "b"]), (2, &["1", "x;y"]), (3, &["2", "z;y"])],
+        );
+        check(
+            "a, b;c\n1,5;2,5\n0,5;1,5\n",
+            &[
+                (1, &["a, b", "c"]),
+                (2, &["1,5", "2,5"]),
+                (3, &["0,5", "1,5"]),
+            ],
+        );
         // Double tabs in some lines and single ones in others.
         check(
             "1\t\t2\n3\t4\n5\t\t6\n",

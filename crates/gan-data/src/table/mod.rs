@@ -24,7 +24,7 @@ pub(crate) use cell::microseconds;
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
-use crate::config::ColumnKind;
+use crate::config::{self, ColumnKind};
 use crate::error::{DataProblem, OTHER_TYPE, excerpt, first_few, listed};
 use column::{Kind, Scan, Values};
 use dialect::Delimiter;
@@ -33,6 +33,8 @@ use text::Text;
 /// The keys of `[data]` that say how a table is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TableKeys<'a> {
+    /// What separates the cells of a table as text; to be told from the file if not given.
+    pub(crate) delimiter: Option<config::Delimiter>,
     /// True if the first record names the columns; to be told from the file if not given.
     pub(crate) header: Option<bool>,
     /// The columns to take, by name or number; all but an index if not given.
@@ -172,7 +174,7 @@ pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataPro
     if encoding == encoding_rs::WINDOWS_1252 {
         notes.push("it is not UTF-8 and was read as Windows-1252".to_owned());
     }
-    let text = Text::new(&text);
+    let text = Text::new(&text, keys.delimiter.map(Delimiter::from));
     let layout = header::layout(&text, keys.header)?;
     let delimiter = match text.dialect.delimiter {
         Delimiter::Byte(byte) => char::from(byte),

@@ -16,8 +16,9 @@ pub(super) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        let (mut comment, mut delimiter) = (None, None);
+    /// `delimiter` is the user's word on what separates the cells.
+    pub(super) fn new(text: &'a str, delimiter: Option<Delimiter>) -> Self {
+        let (mut comment, mut stated) = (None, None);
         let (mut body, mut lines) = (text, 0);
         while !body.is_empty() {
             let end = body.find(['\n', '\r']).unwrap_or(body.len());
@@ -28,7 +29,7 @@ impl<'a> Text<'a> {
             } else if let [b's', b'e', b'p', b'=', separator] = line.as_bytes()
                 && lines == 0
             {
-                delimiter = Some(Delimiter::Byte(*separator));
+                stated = Some(Delimiter::Byte(*separator));
             } else if !line.is_empty() {
                 break;
             }
@@ -40,7 +41,7 @@ impl<'a> Text<'a> {
             body,
             lines,
             comment,
-            dialect: Dialect::of(body, delimiter),
+            dialect: Dialect::of(body, delimiter.or(stated)),
         }
     }
 
