@@ -56,20 +56,46 @@ const DOUBT: f64 = 0.1;
 impl Dialect {
     /// The dialect of `text`; `delimiter` if the file or the user states it.
     pub(crate) fn of(text: &str, delimiter: Option<Delimiter>) -> Self {
-        let quote = quote(text);
         let candidates: &[Delimiter] = match &delimiter {
             Some(delimiter) => std::slice::from_ref(delimiter),
             None => &DELIMITERS,
         };
-        let mut best = (0.0, Delimiter::Byte(b','));
+        let default = delimiter.unwrap_or(Delimiter::Byte(b','));
+        let mut best = (0.0, Self::quoted(text, default));
         for &delimiter in candidates {
-            let fit = Survey::of(text, Self { delimiter, quote }, LOOKED_AT).fit();
+            let dialect = Self::quoted(text, delimiter);
+            let fit = Survey::of(text, dialect, LOOKED_AT).fit();
             if fit > best.0 + CLEARLY {
-                best = (fit, delimiter);
+                best = (fit, dialect);
             }
         }
-        let delimiter = delimiter.unwrap_or(best.1);
-        Self { delimiter, quote }
+        best.1
+    }
+
+    /// The dialect with this delimiter: single quotes quote if all of them stand at the ends of cells,
+    /// and no cell stands in double ones.
+    fn quoted(text: &str, delimiter: Delimiter) -> Self {
+        let [double, single] = [b'"', b'\''].map(|quote| Self { delimiter, quote });
+        let of_single = Survey::of(text, single, LOOKED_AT);
+        let is_single = of_single.quoted > 0
+            && of_single.strays == 0
+            && Survey::of(text, double, LOOKED_AT).quoted == 0;
+        if is_single { single } else { double }
+    }
+
+    /// True for what may stand around a cell.
+    fn is_blank(self, c: char) -> bool {
+        let tab_separates = self.delimiter == Delimiter::Byte(b'\t');
+        c == ' ' || c == '\u{a0}' || (c == '\t' && !tab_separates)
+    }
+
+    /// True for what ends a cell.
+    fn ends(self, c: char) -> bool {
+        match self.delimiter {
+            _ if c == '\n' || c == '\r' => true,
+            Delimiter::Byte(byte) => c == char::from(byte),
+            Delimiter::Blanks => self.is_blank(c),
+        }
     }
 }
 
@@ -82,6 +108,8 @@ struct Survey {
     first: usize,
     /// Records with quotes inside of cells.
     strays: usize,
+    /// Records with cells in quotes.
+    quoted: usize,
 }
 
 impl Survey {
@@ -98,6 +126,7 @@ impl Survey {
             }
             *survey.counts.entry(cells.len()).or_default() += 1;
             survey.strays += usize::from(records.has_strays);
+            survey.quoted += usize::from(records.has_quoted);
         }
         survey
     }
@@ -117,31 +146,6 @@ impl Survey {
     }
 }
 
-/// Single quotes quote if cells of the first lines stand in them and none begins with a double one.
-fn quote(text: &str) -> u8 {
-    let is_edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || ",;|".contains(c));
-    // Every other quote begins a cell.
-    let stands_in = |line: &str, quote: char| {
-        let mut count = 0;
-        let begin_cells = line.match_indices(quote).all(|(index, _)| {
-            count += 1;
-            count % 2 == 0 || is_edge(line[..index].chars().next_back())
-        });
-        begin_cells && count > 0 && count % 2 == 0
-    };
-    // Even where the rest of the cell is on another line, or has such quotes in it as well.
-    let begins_a_cell = |line: &str| {
-        let mut places = line.match_indices('"');
-        places.any(|(index, _)| is_edge(line[..index].chars().next_back()))
-    };
-    let mut lines = text.lines().take(LOOKED_AT);
-    if lines.clone().any(begins_a_cell) || !lines.any(|line| stands_in(line, '\'')) {
-        b'"'
-    } else {
-        b'\''
-    }
-}
-
 /// The records of a text: lines, but for quoted cells that go over several. Lines that begin with
 /// `#` and records of nothing but empty cells are left out.
 pub(crate) struct Records<'a> {
@@ -150,6 +154,8 @@ pub(crate) struct Records<'a> {
     dialect: Dialect,
     /// True if quotes stand inside of cells of the last record.
     has_strays: bool,
+    /// True if cells of it stand in quotes.
+    has_quoted: bool,
 }
 
 impl<'a> Records<'a> {
@@ -160,6 +166,7 @@ impl<'a> Records<'a> {
             line: 1,
             dialect,
             has_strays: false,
+            has_quoted: false,
         }
     }
 
@@ -172,7 +179,7 @@ impl<'a> Records<'a> {
                 continue;
             }
             let mut cells = Vec::new();
-            self.has_strays = false;
+            (self.has_strays, self.has_quoted) = (false, false);
             while self.cell(&mut cells) {}
             if cells.iter().any(|cell| !cell.is_empty()) {
                 return Some((line, cells));
@@ -207,20 +214,19 @@ impl<'a> Records<'a> {
 
     /// Takes a cell and what separates it from the next; false at the end of the record.
     fn cell(&mut self, cells: &mut Vec<Cow<'a, str>>) -> bool {
-        let tab_separates = self.dialect.delimiter == Delimiter::Byte(b'\t');
-        let is_blank = |c: char| c == ' ' || c == '\u{a0}' || (c == '\t' && !tab_separates);
+        let dialect = self.dialect;
+        let is_blank = |c| dialect.is_blank(c);
         self.rest = self.rest.trim_start_matches(is_blank);
         let quoted = self.quoted();
-        let ends = |c: char| match self.dialect.delimiter {
-            _ if c == '\n' || c == '\r' => true,
-            Delimiter::Byte(byte) => c == char::from(byte),
-            Delimiter::Blanks => is_blank(c),
-        };
-        let end = self.rest.find(ends).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|c| dialect.ends(c))
+            .unwrap_or(self.rest.len());
         let (plain, rest) = self.rest.split_at(end);
         let plain = plain.trim_end_matches(is_blank);
         let at_end = rest.is_empty() || rest.starts_with(['\n', '\r']);
         self.rest = rest;
+        self.has_quoted |= quoted.is_some();
         self.has_strays |= match quoted {
             Some(_) => !plain.is_empty(),
             None => plain.contains(char::from(self.dialect.quote)),
@@ -246,7 +252,8 @@ impl<'a> Records<'a> {
     }
 
     /// Takes what stands in quotes, if a quote is next and another one closes it; two in a row stand
-    /// for one.
+    /// for one. On another line only double ones close, and only at the end of a cell: apostrophes
+    /// and signs of inches are in many lines.
     fn quoted(&mut self) -> Option<Cow<'a, str>> {
         let quote = char::from(self.dialect.quote);
         let inside = self.rest.strip_prefix(quote)?;
@@ -259,6 +266,11 @@ impl<'a> Records<'a> {
             from = at + 2;
         };
         let text = &inside[..end];
+        let after = inside[end + 1..].trim_start_matches(|c| self.dialect.is_blank(c));
+        let at_end = after.is_empty() || after.starts_with(|c| self.dialect.ends(c));
+        if text.contains(['\n', '\r']) && !(at_end && quote == '"') {
+            return None;
+        }
         self.line += text.matches('\n').count() as u64;
         self.rest = &inside[end + 1..];
         let doubled = [quote, quote].iter().collect::<String>();
@@ -368,6 +380,22 @@ mod tests {
         check(
             "\"a\" \"b\"\n\"1\" 2 3\n",
             &[(1, &["a", "b"]), (2, &["1", "2", "3"])],
+        );
+        // Apostrophes are no quotes, and neither is what no cell ends with.
+        for band in ["Guns 'n' Roses", "'Til Tuesday", "'a' b", "x 'b'"] {
+            check(
+                &format!("a,b\n{band},1\n'c',3\nd',2\n"),
+                &[
+                    (1, &["a", "b"]),
+                    (2, &[band, "1"]),
+                    (3, &["'c'", "3"]),
+                    (4, &["d'", "2"]),
+                ],
+            );
+        }
+        check(
+            "a,b\n\"Al,1\n\"Bo\" C,2\n",
+            &[(1, &["a", "b"]), (2, &["\"Al", "1"]), (3, &["Bo C", "2"])],
         );
         // A quote that nothing closes is a character.
         check("a,b\n\"1,2\n", &[(1, &["a", "b"]), (2, &["\"1", "2"])]);
