@@ -35,6 +35,8 @@ impl From<config::Delimiter> for Delimiter {
 pub(crate) struct Dialect {
     pub(crate) delimiter: Delimiter,
     pub(crate) quote: u8,
+    /// True if a backslash before a quote makes it a character of the cell.
+    pub(crate) backslash: bool,
 }
 
 /// Every delimiter; semicolons come before commas, which may be decimal where semicolons separate.
@@ -60,22 +62,44 @@ impl Dialect {
             Some(delimiter) => std::slice::from_ref(delimiter),
             None => &DELIMITERS,
         };
+        let escapes = text.contains("\\\"") || text.contains("\\'");
         let default = delimiter.unwrap_or(Delimiter::Byte(b','));
-        let mut best = (0.0, Self::quoted(text, default));
+        let mut best = (0.0, Self::quoted(text, default, false));
         for &delimiter in candidates {
-            let dialect = Self::quoted(text, delimiter);
-            let fit = Survey::of(text, dialect, LOOKED_AT).fit();
-            if fit > best.0 + CLEARLY {
-                best = (fit, dialect);
+            for backslash in [false, true] {
+                if backslash && !escapes {
+                    continue;
+                }
+                let dialect = Self::quoted(text, delimiter, backslash);
+                let fit = Survey::of(text, dialect, LOOKED_AT).fit();
+                if fit > best.0 + CLEARLY {
+                    best = (fit, dialect);
+                }
             }
         }
-        best.1
+        if !escapes {
+            return best.1;
+        }
+        // A single record may tell whether backslashes are characters as others, as in `"C:\"`.
+        let [plain, escaping] = [false, true].map(|backslash| {
+            let dialect = Self::quoted(text, best.1.delimiter, backslash);
+            (Survey::of(text, dialect, usize::MAX).irregular(), dialect)
+        });
+        if escaping.0 < plain.0 {
+            escaping.1
+        } else {
+            plain.1
+        }
     }
 
     /// The dialect with this delimiter: single quotes quote if all of them stand at the ends of cells,
     /// and no cell stands in double ones.
-    fn quoted(text: &str, delimiter: Delimiter) -> Self {
-        let [double, single] = [b'"', b'\''].map(|quote| Self { delimiter, quote });
+    fn quoted(text: &str, delimiter: Delimiter, backslash: bool) -> Self {
+        let [double, single] = [b'"', b'\''].map(|quote| Self {
+            delimiter,
+            quote,
+            backslash,
+        });
         let of_single = Survey::of(text, single, LOOKED_AT);
         let is_single = of_single.quoted > 0
             && of_single.strays == 0
@@ -143,6 +167,12 @@ impl Survey {
         let first_fits = self.first == cells || (self.first > 1 && self.first + 1 == cells);
         let doubt = f64::from(!first_fits) + self.strays as f64 / records;
         followers as f64 / records - DOUBT * doubt
+    }
+
+    /// Records that have another number of cells than most, or quotes inside of cells.
+    fn irregular(&self) -> usize {
+        let records: usize = self.counts.values().sum();
+        records - self.counts.values().max().unwrap_or(&0) + self.strays
     }
 }
 
@@ -257,13 +287,16 @@ impl<'a> Records<'a> {
     fn quoted(&mut self) -> Option<Cow<'a, str>> {
         let quote = char::from(self.dialect.quote);
         let inside = self.rest.strip_prefix(quote)?;
+        let is_mark = |c| c == quote || (self.dialect.backslash && c == '\\');
         let mut from = 0;
         let end = loop {
-            let at = from + inside[from..].find(quote)?;
-            if !inside[at + 1..].starts_with(quote) {
-                break at;
+            let at = from + inside[from..].find(is_mark)?;
+            let next = inside[at + 1..].chars().next();
+            match inside[at..].starts_with('\\') {
+                true => from = at + 1 + next.map_or(0, char::len_utf8),
+                false if next == Some(quote) => from = at + 2,
+                false => break at,
             }
-            from = at + 2;
         };
         let text = &inside[..end];
         let after = inside[end + 1..].trim_start_matches(|c| self.dialect.is_blank(c));
@@ -273,11 +306,17 @@ impl<'a> Records<'a> {
         }
         self.line += text.matches('\n').count() as u64;
         self.rest = &inside[end + 1..];
-        let doubled = [quote, quote].iter().collect::<String>();
-        Some(match text.contains(&doubled) {
-            true => Cow::Owned(text.replace(&doubled, &quote.to_string())),
-            false => Cow::Borrowed(text),
-        })
+        if !text.contains(is_mark) {
+            return Some(Cow::Borrowed(text));
+        }
+        // The first of two marks stands for nothing.
+        let mut unescaped = String::with_capacity(text.len());
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            let escaped = chars.next_if(|&next| is_mark(c) && is_mark(next));
+            unescaped.push(escaped.unwrap_or(c));
+        }
+        Some(Cow::Owned(unescaped))
     }
 }
 
@@ -380,6 +419,31 @@ mod tests {
         check(
             "\"a\" \"b\"\n\"1\" 2 3\n",
             &[(1, &["a", "b"]), (2, &["1", "2", "3"])],
+        );
+        // Backslashes escape quotes, but not at the ends of paths.
+        check(
+            r#"a,b
+"say \"hi, b\"",1
+"x",2
+"\\",3
+"#,
+            &[
+                (1, &["a", "b"]),
+                (2, &["say \"hi, b\"", "1"]),
+                (3, &["x", "2"]),
+                (4, &["\\", "3"]),
+            ],
+        );
+        check(
+            r#"a,b
+"C:\x, y\",1
+"D:\",2
+"#,
+            &[
+                (1, &["a", "b"]),
+                (2, &["C:\\x, y\\", "1"]),
+                (3, &["D:\\", "2"]),
+            ],
         );
         // Apostrophes are no quotes, and neither is what no cell ends with.
         for band in ["Guns 'n' Roses", "'Til Tuesday", "'a' b", "x 'b'"] {
