@@ -312,6 +312,8 @@ fn write_table(
     };
     let mut writer = csv::WriterBuilder::new()
         .delimiter(delimiter)
+        // A cell with one in it is quoted, so that it begins no comment.
+        .comment(Some(b'#'))
         .from_writer(file);
     if let Some(names) = contents.names() {
         writer.write_record(names.iter().map(|name| guarded(name).into_owned()))?;

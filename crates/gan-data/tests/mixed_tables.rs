@@ -142,6 +142,10 @@ fn tables_come_back_in_their_columns_formats_and_blanks() {
         "empty,a\n,x\n,y\n,x\n",
         "a,b\n'=x,1\ny,2\n'=x,1\n",
         "flag,b\nTrue,x\nFalse,y\nTrue,x\n",
+        "color,n\n#ff0000,1.5\n#00ff00,2.5\n#ff0000,0.5\n",
+        "color,n\n#ff0000,1.5\nred,2.5\n#ff0000,0.5\nred,7.5\n",
+        "n,color\n#N/A,red\n1.5,blue\n2.5,red\n",
+        "color\n#ff0000\n#00ff00\n#ff0000\n",
     ] {
         let dataset = mixed(text, |_| {}).unwrap_or_else(|error| panic!("{error}: {text}"));
         let folder = Folder::new();
@@ -149,6 +153,9 @@ fn tables_come_back_in_their_columns_formats_and_blanks() {
         let found = std::fs::read_to_string(path).unwrap();
         let plain = text.replace('"', "");
         assert_eq!(found.replace('"', ""), plain, "{:?}", dataset.shape);
+        // And what was written is read as the same table.
+        let again = mixed(&found, |_| {}).unwrap();
+        assert_eq!(again.shape, dataset.shape, "{found}");
     }
 }
 

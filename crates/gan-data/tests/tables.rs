@@ -128,6 +128,18 @@ fn delimiter_is_the_user_s_word() {
 }
 
 #[test]
+fn comments_among_the_records_are_counted() {
+    let text = "# by a tool\n\nx,y\n1,2\n# a remark\n3,5\n# another, and, more\n7,1\n";
+    let notes = |text: &str| table(text, whole).unwrap().notes.join("; ");
+    let found = notes(text);
+    let expected = "2 lines begin with # and are taken for comments, the first of them line 5";
+    assert!(found.contains(expected), "{found}");
+    let found = notes("x\n1\n# a remark\n3\n");
+    assert!(found.contains("line 3 begins with #"), "{found}");
+    assert!(!notes("# by a tool\nx\n1\n3\n").contains('#'));
+}
+
+#[test]
 fn names_are_kept_in_old_encodings() {
     let dataset = table(b"gr\xf6\xdfe\n1.5\n2.5\n", whole).unwrap();
     assert_eq!(written(&dataset), "größe\n1.5\n2.5\n");

@@ -139,7 +139,7 @@ struct Survey {
 impl Survey {
     /// Looks at the first `most` records.
     fn of(text: &str, dialect: Dialect, most: usize) -> Self {
-        let mut records = Records::new(text, dialect);
+        let mut records = Records::new(text, dialect, None);
         let mut survey = Self::default();
         for index in 0..most {
             let Some((_, cells)) = records.next() else {
@@ -176,12 +176,17 @@ impl Survey {
     }
 }
 
-/// The records of a text: lines, but for quoted cells that go over several. Lines that begin with
-/// `#` and records of nothing but empty cells are left out.
+/// The records of a text: lines, but for quoted cells that go over several. Comments and records of
+/// nothing but empty cells are left out.
 pub(crate) struct Records<'a> {
     rest: &'a str,
     line: u64,
     dialect: Dialect,
+    /// Cells that a record has, if that is known: lines that begin with `#` and have not so many are
+    /// comments, and all of them where it is not.
+    cols: Option<usize>,
+    /// How many comments there were, and the line of the first.
+    pub(crate) comments: (u64, u64),
     /// True if quotes stand inside of cells of the last record.
     has_strays: bool,
     /// True if cells of it stand in quotes.
@@ -189,12 +194,14 @@ pub(crate) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// The records of `text`, written as `dialect` says.
-    pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
+    /// The records of `text`, written as `dialect` says, of `cols` cells each if that is known.
+    pub(crate) fn new(text: &'a str, dialect: Dialect, cols: Option<usize>) -> Self {
         Self {
             rest: text,
             line: 1,
             dialect,
+            cols,
+            comments: (0, 0),
             has_strays: false,
             has_quoted: false,
         }
@@ -203,19 +210,31 @@ impl<'a> Records<'a> {
     /// The cells of the next record, without blanks around them, and the line it begins on.
     pub(crate) fn next(&mut self) -> Option<(u64, Vec<Cow<'a, str>>)> {
         while !self.rest.is_empty() {
-            let line = self.line;
-            if self.rest.trim_start_matches([' ', '\t']).starts_with('#') {
-                self.skip_line();
-                continue;
-            }
+            let (line, rest) = (self.line, self.rest);
             let mut cells = Vec::new();
             (self.has_strays, self.has_quoted) = (false, false);
             while self.cell(&mut cells) {}
+            if rest.trim_start_matches([' ', '\t']).starts_with('#') && self.is_comment(&cells) {
+                (self.line, self.rest) = (line, rest);
+                self.skip_line();
+                self.comments.0 += 1;
+                if self.comments.0 == 1 {
+                    self.comments.1 = line;
+                }
+                continue;
+            }
             if cells.iter().any(|cell| !cell.is_empty()) {
                 return Some((line, cells));
             }
         }
         None
+    }
+
+    /// True if the cells of a line that begins with `#` are none.
+    fn is_comment(&self, cells: &[Cow<'_, str>]) -> bool {
+        // Every line has one cell.
+        let is_remark = || cells.len() == 1 && cells[0].starts_with("# ");
+        self.cols.is_none_or(|cols| cells.len() != cols) || is_remark()
     }
 
     /// Bytes behind the records so far.
@@ -325,7 +344,7 @@ mod tests {
     use super::*;
 
     fn cells(text: &str) -> Vec<(u64, Vec<String>)> {
-        let mut records = Records::new(text, Dialect::of(text, None));
+        let mut records = Records::new(text, Dialect::of(text, None), None);
         let mut all = Vec::new();
         while let Some((line, cells)) = records.next() {
             all.push((line, cells.into_iter().map(Cow::into_owned).collect()));

@@ -33,12 +33,15 @@ pub(super) struct Layout {
 /// # Errors
 /// If there are no records, or more columns than a table has.
 pub(super) fn layout(text: &Text<'_>, asked: Option<bool>) -> Result<Layout, DataProblem> {
-    let mut records = text.records().map(|(_, cells)| cells);
+    let mut records = text.records(None).map(|(_, cells)| cells);
     let Some(first) = records.next() else {
         return Err(DataProblem::NoRecords);
     };
+    let counts = records.take(LOOKED_AT).map(|cells| cells.len());
+    let cols = most_frequent(counts).unwrap_or(first.len());
+    // Those that begin with `#` are known only now.
+    let records = text.records(Some(cols)).map(|(_, cells)| cells).skip(1);
     let below: Vec<_> = records.take(LOOKED_AT).collect();
-    let cols = most_frequent(below.iter().map(Vec::len)).unwrap_or(first.len());
     if cols > MOST_COLUMNS {
         return Err(DataProblem::TooManyColumns {
             found: cols,

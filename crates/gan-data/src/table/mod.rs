@@ -176,6 +176,15 @@ pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataPro
     }
     let text = Text::new(&text, keys.delimiter.map(Delimiter::from));
     let layout = header::layout(&text, keys.header)?;
+    notes.extend(match text.comments(layout.cols) {
+        (0, _) => None,
+        (1, line) => Some(format!(
+            "line {line} begins with # and is taken for a comment"
+        )),
+        (count, line) => Some(format!(
+            "{count} lines begin with # and are taken for comments, the first of them line {line}"
+        )),
+    });
     let delimiter = match text.dialect.delimiter {
         Delimiter::Byte(byte) => char::from(byte),
         Delimiter::Blanks => ' ',
@@ -346,18 +355,24 @@ impl File<'_> {
                 Ok((row as u64 + 1, (0..cols).map(cell).collect()))
             })),
             Source::Text { text, skip } => {
-                Box::new(text.records().skip(*skip).map(move |(line, mut cells)| {
-                    // Spreadsheets write commas behind the last column.
-                    if cells.len() < cols || cells[cols..].iter().any(|cell| !cell.is_empty()) {
-                        return Err(DataProblem::Ragged {
-                            line,
-                            found: cells.len(),
-                            expected: cols,
-                        });
-                    }
-                    cells.truncate(cols);
-                    Ok((line, cells))
-                }))
+                Box::new(
+                    text.records(Some(cols))
+                        .skip(*skip)
+                        .map(move |(line, mut cells)| {
+                            // Spreadsheets write commas behind the last column.
+                            if cells.len() < cols
+                                || cells[cols..].iter().any(|cell| !cell.is_empty())
+                            {
+                                return Err(DataProblem::Ragged {
+                                    line,
+                                    found: cells.len(),
+                                    expected: cols,
+                                });
+                            }
+                            cells.truncate(cols);
+                            Ok((line, cells))
+                        }),
+                )
             }
         }
     }

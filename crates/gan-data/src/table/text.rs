@@ -47,13 +47,24 @@ impl<'a> Text<'a> {
 
     /// The cells of one line.
     pub(super) fn cells(&self, line: &'a str) -> Vec<Cow<'a, str>> {
-        let record = Records::new(line, self.dialect).next();
+        let record = Records::new(line, self.dialect, None).next();
         record.map_or_else(Vec::new, |(_, cells)| cells)
     }
 
-    /// The records from the first on, with the lines they begin on.
-    pub(super) fn records(&self) -> impl Iterator<Item = (u64, Vec<Cow<'a, str>>)> + use<'a> {
-        let mut records = Records::new(self.body, self.dialect);
+    /// How many lines of a table of `cols` columns are comments, though there are records above, and
+    /// the first of them.
+    pub(super) fn comments(&self, cols: usize) -> (u64, u64) {
+        let mut records = Records::new(self.body, self.dialect, Some(cols));
+        while self.body.contains('#') && records.next().is_some() {}
+        (records.comments.0, self.lines + records.comments.1)
+    }
+
+    /// The records from the first on, with the lines they begin on; `cols` as [`Records::new`] has it.
+    pub(super) fn records(
+        &self,
+        cols: Option<usize>,
+    ) -> impl Iterator<Item = (u64, Vec<Cow<'a, str>>)> + use<'a> {
+        let mut records = Records::new(self.body, self.dialect, cols);
         let lines = self.lines;
         let mut pass = PassOverText::new(self.body.len());
         std::iter::from_fn(move || {
