@@ -160,6 +160,24 @@ fn tables_come_back_in_their_columns_formats_and_blanks() {
 }
 
 #[test]
+fn header_of_texts_alone_may_have_equal_names_and_gaps() {
+    let rows = "Rome,Bern,y\nRome,Oslo,x\nBonn,Bern,y\n,Bern,x\n";
+    for (header, names) in [
+        ("city,city,kind", ["city", "city.2", "kind"]),
+        (",city,", ["1", "city", "3"]),
+    ] {
+        let dataset = mixed(&format!("{header}\n{rows}"), |_| {}).unwrap();
+        assert_eq!(dataset.records.rows(), 4, "{header}");
+        assert_eq!(shape(&dataset).names().unwrap(), names);
+    }
+    // Records as the others.
+    for first in ["Rome,Bern,x", "Bonn,Bonn,x", ",Bern,"] {
+        let dataset = mixed(&format!("{first}\n{rows}"), |_| {}).unwrap();
+        assert_eq!(dataset.records.rows(), 5, "{first}");
+    }
+}
+
+#[test]
 fn every_record_comes_back_as_it_was_read() {
     let dataset = mixed(&people(200), |config| config.test = Some(40)).unwrap();
     let user = dataset.user_rows.as_ref().unwrap();

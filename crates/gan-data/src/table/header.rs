@@ -136,14 +136,20 @@ fn is_header(first: &[Cow<'_, str>], kinds: &[Kind], below: &[Vec<Cow<'_, str>>]
             && !below.first().is_some_and(|cells| counts(cells))
             && differ(first, below);
     }
-    // Words alone: names are all different, and none of them is a value of its column.
+    // Words alone: none of them is a value of its column. Names may be missing or equal, and then the
+    // values of a column have to repeat themselves for a word that is none of them to tell anything.
     let texts = of_columns().all(|(_, kind)| !holds_numbers(kind));
     let mut known = HashSet::new();
     let unique = first.iter().all(|cell| known.insert(cell));
-    let repeats = |(index, cell): (usize, &Cow<'_, str>)| {
-        below.iter().any(|cells| cells.get(index) == Some(cell))
+    let named = |index: &usize| unique || !first[*index].is_empty();
+    let column = |index: usize| below.iter().filter_map(move |cells| cells.get(index));
+    let is_value = |index: usize| column(index).any(|cell| *cell == first[index]);
+    let repeats = |index: usize| {
+        let different: HashSet<_> = column(index).collect();
+        2 * different.len() <= below.len()
     };
-    texts && unique && !first.iter().enumerate().any(repeats)
+    let mut indices = (0..first.len()).filter(named);
+    texts && !indices.clone().any(is_value) && (unique || indices.any(repeats))
 }
 
 /// True of numbers that count the columns, as pandas writes them, and of years in a row.
