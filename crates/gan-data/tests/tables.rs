@@ -140,6 +140,21 @@ fn comments_among_the_records_are_counted() {
 }
 
 #[test]
+fn columns_that_are_called_otherwise_are_told() {
+    let notes = |header: &str| {
+        let text = format!("{header}\n0,1.5,2,9\n1,2.5,7,2\n2,0.5,1,4\n3,0.5,1,1\n");
+        table(text, whole).unwrap().notes.join("; ")
+    };
+    let found = notes("id,a,a,");
+    assert!(
+        found.contains("are called: a.2 (column 3), 4 (column 4)"),
+        "{found}"
+    );
+    // An index has no name, and is left out.
+    assert!(!notes(",a,b,c").contains("called"));
+}
+
+#[test]
 fn names_are_kept_in_old_encodings() {
     let dataset = table(b"gr\xf6\xdfe\n1.5\n2.5\n", whole).unwrap();
     assert_eq!(written(&dataset), "größe\n1.5\n2.5\n");
@@ -219,6 +234,21 @@ fn tables_wrong_in_each_way_are_told() {
             "x,y\n1,2\n3\n".to_owned(),
             "line 3: found 1 columns, expected 2",
             "that line; lines above the table have to go, or to begin with #",
+        ),
+        (
+            "a,b\n1,2,7.5\n3,4,6.5\n5,7,2\n1,2,3\n".replace(",b", ""),
+            "line 1: found 1 names of columns, expected 3",
+            "data.delimiter=\";\"",
+        ),
+        (
+            "a,b,c,d\n1,2\n3,4\n5,7\n".to_owned(),
+            "line 1: found 4 names of columns, expected 2",
+            "data.delimiter",
+        ),
+        (
+            "x,y\n1,5,2,5\n0,5,3,7\n2,1,1,2\n".to_owned(),
+            "line 1: found 2 names of columns, expected 4",
+            "data.delimiter",
         ),
         (
             many("Total,9\n"),

@@ -185,6 +185,9 @@ pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataPro
             "{count} lines begin with # and are taken for comments, the first of them line {line}"
         )),
     });
+    notes.extend(listed(&layout.renamed).map(|names| {
+        format!("columns whose names are missing, or there before, are called: {names}")
+    }));
     let delimiter = match text.dialect.delimiter {
         Delimiter::Byte(byte) => char::from(byte),
         Delimiter::Blanks => ' ',
