@@ -145,6 +145,8 @@ fn tables_come_back_in_their_columns_formats_and_blanks() {
         "color,n\n#ff0000,1.5\n#00ff00,2.5\n#ff0000,0.5\n",
         "color,n\n#ff0000,1.5\nred,2.5\n#ff0000,0.5\nred,7.5\n",
         "n,color\n#N/A,red\n1.5,blue\n2.5,red\n",
+        // Records of blanks alone.
+        "a,b\nx,1\n,\n,\ny,2\nx,4\n",
         "color\n#ff0000\n#00ff00\n#ff0000\n",
     ] {
         let dataset = mixed(text, |_| {}).unwrap_or_else(|error| panic!("{error}: {text}"));

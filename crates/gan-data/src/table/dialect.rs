@@ -176,12 +176,16 @@ impl Survey {
     }
 }
 
-/// The records of a text: lines, but for quoted cells that go over several. Comments and records of
-/// nothing but empty cells are left out.
+/// The records of a text: lines, but for quoted cells that go over several. Comments and empty lines
+/// are left out, and records of nothing but empty cells above and below all others.
 pub(crate) struct Records<'a> {
     rest: &'a str,
     line: u64,
     dialect: Dialect,
+    /// True behind the first record.
+    has_begun: bool,
+    /// Bytes behind the last cell that is not empty, at most.
+    blank: usize,
     /// Cells that a record has, if that is known: lines that begin with `#` and have not so many are
     /// comments, and all of them where it is not.
     cols: Option<usize>,
@@ -196,10 +200,13 @@ pub(crate) struct Records<'a> {
 impl<'a> Records<'a> {
     /// The records of `text`, written as `dialect` says, of `cols` cells each if that is known.
     pub(crate) fn new(text: &'a str, dialect: Dialect, cols: Option<usize>) -> Self {
+        let is_nothing = |c: char| c.is_whitespace() || c == '"' || dialect.ends(c);
         Self {
             rest: text,
             line: 1,
             dialect,
+            has_begun: false,
+            blank: text.len() - text.trim_end_matches(is_nothing).len(),
             cols,
             comments: (0, 0),
             has_strays: false,
@@ -211,10 +218,15 @@ impl<'a> Records<'a> {
     pub(crate) fn next(&mut self) -> Option<(u64, Vec<Cow<'a, str>>)> {
         while !self.rest.is_empty() {
             let (line, rest) = (self.line, self.rest);
+            let text = rest.trim_start_matches(|c| self.dialect.is_blank(c));
+            if text.is_empty() || text.starts_with(['\n', '\r']) {
+                self.skip_line();
+                continue;
+            }
             let mut cells = Vec::new();
             (self.has_strays, self.has_quoted) = (false, false);
             while self.cell(&mut cells) {}
-            if rest.trim_start_matches([' ', '\t']).starts_with('#') && self.is_comment(&cells) {
+            if text.starts_with('#') && self.is_comment(&cells) {
                 (self.line, self.rest) = (line, rest);
                 self.skip_line();
                 self.comments.0 += 1;
@@ -223,7 +235,9 @@ impl<'a> Records<'a> {
                 }
                 continue;
             }
-            if cells.iter().any(|cell| !cell.is_empty()) {
+            let is_among_others = self.has_begun && rest.len() > self.blank;
+            if is_among_others || cells.iter().any(|cell| !cell.is_empty()) {
+                self.has_begun = true;
                 return Some((line, cells));
             }
         }
@@ -487,8 +501,17 @@ mod tests {
     #[test]
     fn comments_and_empty_records_are_left_out() {
         check(
-            "# x\n\na,b\n,\n1,2\n#y\n,,\n",
-            &[(3, &["a", "b"]), (5, &["1", "2"])],
+            "# x\n\n,\na,b\n,\n \n1,2\n#y\n,,\n\"\",\n",
+            &[(4, &["a", "b"]), (5, &["", ""]), (7, &["1", "2"])],
+        );
+        // In a single column, what samples are written as.
+        check(
+            "a\n\"\"\n\nb\n\"\"\n",
+            &[(1, &["a"]), (2, &[""]), (4, &["b"])],
+        );
+        check(
+            "a\tb\n\t\n1\t2\n",
+            &[(1, &["a", "b"]), (2, &["", ""]), (3, &["1", "2"])],
         );
         check("", &[]);
         check("a,,\n", &[(1, &["a", "", ""])]);
