@@ -145,6 +145,7 @@ fn tables_come_back_in_their_columns_formats_and_blanks() {
         "color,n\n#ff0000,1.5\n#00ff00,2.5\n#ff0000,0.5\n",
         "color,n\n#ff0000,1.5\nred,2.5\n#ff0000,0.5\nred,7.5\n",
         "n,color\n#N/A,red\n1.5,blue\n2.5,red\n",
+        "a b n\nfoo \"\" 1.5\nbar 2 2.5\nbar \"\" 0.5\nfoo 4 1.5\nbar 2 2.5\n",
         // Records of blanks alone.
         "a,b\nx,1\n,\n,\ny,2\nx,4\n",
         "color\n#ff0000\n#00ff00\n#ff0000\n",
@@ -159,6 +160,15 @@ fn tables_come_back_in_their_columns_formats_and_blanks() {
         let again = mixed(&found, |_| {}).unwrap();
         assert_eq!(again.shape, dataset.shape, "{found}");
     }
+}
+
+#[test]
+fn cells_between_blanks_are_written_in_quotes() {
+    let text = "a b n\nfoo \"\" 1.5\n\"bar\tx\" 2 2.5\n\"bar\tx\" \"\" 0.5\nfoo 4 1.5\n";
+    let dataset = mixed(text, |_| {}).unwrap();
+    let found = std::fs::read_to_string(written(&dataset, &Folder::new(), "out.txt")).unwrap();
+    let expected = text.replace("a b n", "\"a\" \"b\" \"n\"");
+    assert_eq!(found, expected.replace("foo", "\"foo\""));
 }
 
 #[test]
