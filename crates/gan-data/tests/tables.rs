@@ -156,13 +156,16 @@ fn columns_that_are_called_otherwise_are_told() {
 
 #[test]
 fn names_are_kept_in_old_encodings() {
-    let dataset = table(b"gr\xf6\xdfe\n1.5\n2.5\n", whole).unwrap();
-    assert_eq!(written(&dataset), "größe\n1.5\n2.5\n");
-    assert!(
-        dataset.notes[0].contains("Windows-1252"),
-        "{:?}",
-        dataset.notes
-    );
+    for (bytes, text, line) in [
+        (&b"gr\xf6\xdfe\n1.5\n2.5\n"[..], "größe\n1.5\n2.5\n", 1),
+        (b"a\r\n\r1.5\x80\n2.5\x80\n", "a\n1.5€\n2.5€\n", 3),
+    ] {
+        let dataset = table(bytes, whole).unwrap();
+        assert_eq!(written(&dataset), text);
+        let expected = format!("not UTF-8, first on line {line}, and was read as Windows-1252");
+        let notes = &dataset.notes;
+        assert!(notes[0].contains(&expected), "{notes:?}");
+    }
 }
 
 #[test]

@@ -169,10 +169,13 @@ pub enum Role {
 /// # Errors
 /// If it is no text, its lines are of unequal length, or a column is no numbers, dates or truths.
 pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataProblem> {
+    let other = decode::line_of_other_encoding(&bytes);
     let (text, encoding) = decode::decode(bytes).ok_or(DataProblem::NotText)?;
     let mut notes = Vec::new();
-    if encoding == encoding_rs::WINDOWS_1252 {
-        notes.push("it is not UTF-8 and was read as Windows-1252".to_owned());
+    if let Some(line) = other.filter(|_| encoding == encoding_rs::WINDOWS_1252) {
+        notes.push(format!(
+            "it is not UTF-8, first on line {line}, and was read as Windows-1252"
+        ));
     }
     let text = Text::new(&text, keys.delimiter.map(Delimiter::from));
     let layout = header::layout(&text, keys.header)?;
