@@ -68,6 +68,9 @@ pub struct DataConfig {
     /// Height and width that pictures in a folder are brought to; they must be alike if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<[usize; 2]>,
+    /// What separates the cells of a table as text; told from the file if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Delimiter>,
     /// True if the first record of a table names its columns; told from the file if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
@@ -129,6 +132,27 @@ pub enum Format {
     Table,
 }
 
+/// What separates the cells of a table as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub enum Delimiter {
+    /// Commas.
+    #[serde(rename = ",")]
+    Comma,
+    /// Semicolons.
+    #[serde(rename = ";")]
+    Semicolon,
+    /// Tabs.
+    #[serde(rename = "\t")]
+    Tab,
+    /// Bars.
+    #[serde(rename = "|")]
+    Bar,
+    /// Any number of spaces and tabs.
+    #[serde(rename = " ")]
+    Blanks,
+}
+
 impl DataConfig {
     /// Takes `file.npz:name` apart: the array `name` of a file, if that is there and nothing of the
     /// whole name is.
@@ -162,6 +186,7 @@ impl DataConfig {
             array: None,
             image: None,
             resize: None,
+            delimiter: None,
             header: None,
             columns: None,
             drop: Vec::new(),
@@ -227,7 +252,8 @@ mod tests {
     #[test]
     fn config_with_every_key_survives_a_round_trip() {
         let text = "source = 'x.csv'\ncount = 9\ntrain = 5\nvalid = 3\ntest = 1\nnormalize = 'gcn'\n\
-                    split = 'tail'\nimage = [2, 3]\nresize = [8, 9]\nformat = 'table'\nheader = true\ncolumns = ['a']\ndrop = ['b']";
+                    split = 'tail'\nimage = [2, 3]\nresize = [8, 9]\nformat = 'table'\n\
+                    delimiter = ';'\nheader = true\ncolumns = ['a']\ndrop = ['b']";
         let config: DataConfig = toml::from_str(text).unwrap();
         assert_eq!(config.normalize, Normalize::Gcn);
         let again: DataConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();

@@ -149,6 +149,14 @@ pub enum DataProblem {
         found: usize,
         expected: usize,
     },
+    #[error(
+        "line {line}: found {found} names of columns, expected {expected}, as the lines below have cells"
+    )]
+    Names {
+        line: u64,
+        found: usize,
+        expected: usize,
+    },
     #[error("found bytes that are no text, expected a table as text")]
     NotText,
     #[error("found {}, expected numbers, dates, or yes and no", texts(columns))]
@@ -346,7 +354,11 @@ impl DataError {
             P::TooManyColumns { .. } => "choose fewer with data.columns=[\"NAME\"]",
             P::Ragged { .. } => {
                 "look for a delimiter or a quote too many in that line; lines above the table have to \
-                 go, or to begin with #"
+                 go, or to begin with #; say what else separates the cells with data.delimiter=\";\""
+            }
+            P::Names { .. } => {
+                "give each column a name; a line that names none has to go, or to begin with #; say what \
+                 separates the cells, if it is something else, with data.delimiter=\";\""
             }
             P::NotText => "save a spreadsheet as CSV; an archive must be unpacked",
             // Nobody types more.
@@ -555,6 +567,7 @@ mod tests {
             P::TooManyRecords { .. } => 47,
             P::Variable { .. } => 48,
             P::NotOfKind { .. } => 49,
+            P::Names { .. } => 50,
         }
     }
 
@@ -566,7 +579,7 @@ mod tests {
         let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
         let stray = Stray { line: 7, cell: "Total".into() };
         let (found, expected) = (3, 4);
-        let rows: [(DataProblem, &str, &str, &str); 50] = [
+        let rows: [(DataProblem, &str, &str, &str); 51] = [
             (P::Missing, "no such file", "expected a path", "built-in sources: "),
             (P::Unreadable(denied()), "cannot be read", "", "permissions"),
             (P::Unwritable(denied()), "cannot be written", "", "permissions"),
@@ -625,6 +638,7 @@ mod tests {
             (P::Variable { name: "X", found: "y".into(), expected: "z" }, "X is \"y\"", "expected z", "unset X"),
             (P::NotOfKind { column: "a\u{1b}".into(), found: "x".into(), expected: ColumnKind::Number },
                 r"a\u{1b}: found x", "expected a number", "leave-out"),
+            (P::Names { line: 8, found: 3, expected: 4 }, "line 8: found 3 names", "expected 4", "data.delimiter="),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

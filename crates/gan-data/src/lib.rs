@@ -61,7 +61,7 @@ mod write;
 
 pub use builtin::builtin_density;
 pub use columns::{ColumnEncoding, Encoding, normal_quantile};
-pub use config::{ColumnKind, DataConfig, Format, Normalize, Split};
+pub use config::{ColumnKind, DataConfig, Delimiter, Format, Normalize, Split};
 pub use dataset::{Dataset, HeldOut, UserRows, load, load_held, stem};
 pub use draw::builtin_names;
 pub use error::{DataError, DataProblem, Stray, TypedFile};

@@ -76,6 +76,7 @@ pub(crate) fn read_input(input: Input, config: &DataConfig) -> Result<Loaded, Da
         array: config.array.as_deref(),
         image,
         table: TableKeys {
+            delimiter: config.delimiter,
             header: config.header,
             columns: config.columns.as_deref(),
             drop: &config.drop,

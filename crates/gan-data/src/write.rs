@@ -11,6 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::path::Path;
 
+use csv::QuoteStyle;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 use tempfile::NamedTempFile;
 
@@ -310,8 +311,16 @@ fn write_table(
         RecordShape::Table(table) => u8::try_from(table.delimiter).unwrap_or(b','),
         _ => b',',
     };
+    // Empty cells between blanks, and blanks in cells, want quotes; R has them around all texts.
+    let style = match delimiter {
+        b' ' => QuoteStyle::NonNumeric,
+        _ => QuoteStyle::Necessary,
+    };
     let mut writer = csv::WriterBuilder::new()
         .delimiter(delimiter)
+        .quote_style(style)
+        // A cell with one in it is quoted, so that it begins no comment.
+        .comment(Some(b'#'))
         .from_writer(file);
     if let Some(names) = contents.names() {
         writer.write_record(names.iter().map(|name| guarded(name).into_owned()))?;

@@ -142,6 +142,13 @@ fn tables_come_back_in_their_columns_formats_and_blanks() {
         "empty,a\n,x\n,y\n,x\n",
         "a,b\n'=x,1\ny,2\n'=x,1\n",
         "flag,b\nTrue,x\nFalse,y\nTrue,x\n",
+        "color,n\n#ff0000,1.5\n#00ff00,2.5\n#ff0000,0.5\n",
+        "color,n\n#ff0000,1.5\nred,2.5\n#ff0000,0.5\nred,7.5\n",
+        "n,color\n#N/A,red\n1.5,blue\n2.5,red\n",
+        "a b n\nfoo \"\" 1.5\nbar 2 2.5\nbar \"\" 0.5\nfoo 4 1.5\nbar 2 2.5\n",
+        // Records of blanks alone.
+        "a,b\nx,1\n,\n,\ny,2\nx,4\n",
+        "color\n#ff0000\n#00ff00\n#ff0000\n",
     ] {
         let dataset = mixed(text, |_| {}).unwrap_or_else(|error| panic!("{error}: {text}"));
         let folder = Folder::new();
@@ -149,6 +156,36 @@ fn tables_come_back_in_their_columns_formats_and_blanks() {
         let found = std::fs::read_to_string(path).unwrap();
         let plain = text.replace('"', "");
         assert_eq!(found.replace('"', ""), plain, "{:?}", dataset.shape);
+        // And what was written is read as the same table.
+        let again = mixed(&found, |_| {}).unwrap();
+        assert_eq!(again.shape, dataset.shape, "{found}");
+    }
+}
+
+#[test]
+fn cells_between_blanks_are_written_in_quotes() {
+    let text = "a b n\nfoo \"\" 1.5\n\"bar\tx\" 2 2.5\n\"bar\tx\" \"\" 0.5\nfoo 4 1.5\n";
+    let dataset = mixed(text, |_| {}).unwrap();
+    let found = std::fs::read_to_string(written(&dataset, &Folder::new(), "out.txt")).unwrap();
+    let expected = text.replace("a b n", "\"a\" \"b\" \"n\"");
+    assert_eq!(found, expected.replace("foo", "\"foo\""));
+}
+
+#[test]
+fn header_of_texts_alone_may_have_equal_names_and_gaps() {
+    let rows = "Rome,Bern,y\nRome,Oslo,x\nBonn,Bern,y\n,Bern,x\n";
+    for (header, names) in [
+        ("city,city,kind", ["city", "city.2", "kind"]),
+        (",city,", ["1", "city", "3"]),
+    ] {
+        let dataset = mixed(&format!("{header}\n{rows}"), |_| {}).unwrap();
+        assert_eq!(dataset.records.rows(), 4, "{header}");
+        assert_eq!(shape(&dataset).names().unwrap(), names);
+    }
+    // Records as the others.
+    for first in ["Rome,Bern,x", "Bonn,Bonn,x", ",Bern,"] {
+        let dataset = mixed(&format!("{first}\n{rows}"), |_| {}).unwrap();
+        assert_eq!(dataset.records.rows(), 5, "{first}");
     }
 }
 

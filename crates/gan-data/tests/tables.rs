@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use gan_data::{DataConfig, DataError, Dataset, RecordShape, Split, load};
+use gan_data::{DataConfig, DataError, Dataset, Delimiter, RecordShape, Split, load};
 
 /// The records of `text` in the order of the file.
 fn table(
@@ -104,14 +104,68 @@ fn tables_are_read_in_every_dialect() {
 }
 
 #[test]
-fn names_are_kept_in_old_encodings() {
-    let dataset = table(b"gr\xf6\xdfe\n1.5\n2.5\n", whole).unwrap();
-    assert_eq!(written(&dataset), "größe\n1.5\n2.5\n");
+fn delimiter_is_the_user_s_word() {
+    let text = "x,y;z\n1,5;2\n2,7;1\n4,6;3\n";
+    let names = |delimiter| {
+        let dataset = table(text, |config| {
+            whole(config);
+            config.delimiter = delimiter;
+        });
+        let RecordShape::Table(shape) = dataset.unwrap().shape else {
+            panic!("no table");
+        };
+        shape.names().unwrap()
+    };
+    assert_eq!(names(None), ["x,y", "z"]);
+    assert_eq!(names(Some(Delimiter::Semicolon)), ["x,y", "z"]);
+    let error = table(text, |config| config.delimiter = Some(Delimiter::Comma)).unwrap_err();
+    assert!(error.to_string().contains("y;z"), "{error}");
+    let ragged = table("a,b\n1,2\n3,4,5\n7,8\n", whole).unwrap_err();
+    let hint = ragged.hint().unwrap();
+    let key = hint.split_once(" with data.").unwrap().1;
+    let again: DataConfig = toml::from_str(&format!("source = 'x'\n{key}")).unwrap();
+    assert_eq!(again.delimiter, Some(Delimiter::Semicolon));
+}
+
+#[test]
+fn comments_among_the_records_are_counted() {
+    let text = "# by a tool\n\nx,y\n1,2\n# a remark\n3,5\n# another, and, more\n7,1\n";
+    let notes = |text: &str| table(text, whole).unwrap().notes.join("; ");
+    let found = notes(text);
+    let expected = "2 lines begin with # and are taken for comments, the first of them line 5";
+    assert!(found.contains(expected), "{found}");
+    let found = notes("x\n1\n# a remark\n3\n");
+    assert!(found.contains("line 3 begins with #"), "{found}");
+    assert!(!notes("# by a tool\nx\n1\n3\n").contains('#'));
+}
+
+#[test]
+fn columns_that_are_called_otherwise_are_told() {
+    let notes = |header: &str| {
+        let text = format!("{header}\n0,1.5,2,9\n1,2.5,7,2\n2,0.5,1,4\n3,0.5,1,1\n");
+        table(text, whole).unwrap().notes.join("; ")
+    };
+    let found = notes("id,a,a,");
     assert!(
-        dataset.notes[0].contains("Windows-1252"),
-        "{:?}",
-        dataset.notes
+        found.contains("are called: a.2 (column 3), 4 (column 4)"),
+        "{found}"
     );
+    // An index has no name, and is left out.
+    assert!(!notes(",a,b,c").contains("called"));
+}
+
+#[test]
+fn names_are_kept_in_old_encodings() {
+    for (bytes, text, line) in [
+        (&b"gr\xf6\xdfe\n1.5\n2.5\n"[..], "größe\n1.5\n2.5\n", 1),
+        (b"a\r\n\r1.5\x80\n2.5\x80\n", "a\n1.5€\n2.5€\n", 3),
+    ] {
+        let dataset = table(bytes, whole).unwrap();
+        assert_eq!(written(&dataset), text);
+        let expected = format!("not UTF-8, first on line {line}, and was read as Windows-1252");
+        let notes = &dataset.notes;
+        assert!(notes[0].contains(&expected), "{notes:?}");
+    }
 }
 
 #[test]
@@ -183,6 +237,21 @@ fn tables_wrong_in_each_way_are_told() {
             "x,y\n1,2\n3\n".to_owned(),
             "line 3: found 1 columns, expected 2",
             "that line; lines above the table have to go, or to begin with #",
+        ),
+        (
+            "a,b\n1,2,7.5\n3,4,6.5\n5,7,2\n1,2,3\n".replace(",b", ""),
+            "line 1: found 1 names of columns, expected 3",
+            "data.delimiter=\";\"",
+        ),
+        (
+            "a,b,c,d\n1,2\n3,4\n5,7\n".to_owned(),
+            "line 1: found 4 names of columns, expected 2",
+            "data.delimiter",
+        ),
+        (
+            "x,y\n1,5,2,5\n0,5,3,7\n2,1,1,2\n".to_owned(),
+            "line 1: found 2 names of columns, expected 4",
+            "data.delimiter",
         ),
         (
             many("Total,9\n"),

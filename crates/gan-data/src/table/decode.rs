@@ -30,6 +30,16 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Option<(String, &'static Encoding)> {
     (!text.contains('\0')).then_some((text, encoding))
 }
 
+/// The line, from 1, of the first byte that is no UTF-8, if there is one.
+pub(crate) fn line_of_other_encoding(bytes: &[u8]) -> Option<u64> {
+    let valid = std::str::from_utf8(bytes).err()?.valid_up_to();
+    let bytes = &bytes[..valid];
+    // `\r\n` is one end of a line.
+    let ends = bytes.iter().zip(bytes.iter().skip(1).chain([&0]));
+    let ends = ends.filter(|(byte, next)| **byte == b'\n' || (**byte == b'\r' && **next != b'\n'));
+    Some(ends.count() as u64 + 1)
+}
+
 fn without_mark(bytes: &[u8]) -> &'static Encoding {
     let looked_at = &bytes[..bytes.len().min(LOOKED_AT)];
     let zeros = |parity: usize| {

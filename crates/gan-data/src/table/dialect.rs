@@ -4,6 +4,9 @@
 //! same number of cells.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::config;
 
 /// What separates cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +17,26 @@ pub(crate) enum Delimiter {
     Blanks,
 }
 
+impl From<config::Delimiter> for Delimiter {
+    fn from(key: config::Delimiter) -> Self {
+        use config::Delimiter as Key;
+        match key {
+            Key::Comma => Self::Byte(b','),
+            Key::Semicolon => Self::Byte(b';'),
+            Key::Tab => Self::Byte(b'\t'),
+            Key::Bar => Self::Byte(b'|'),
+            Key::Blanks => Self::Blanks,
+        }
+    }
+}
+
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {
     pub(crate) delimiter: Delimiter,
     pub(crate) quote: u8,
+    /// True if a backslash before a quote makes it a character of the cell.
+    pub(crate) backslash: bool,
 }
 
 /// Every delimiter; semicolons come before commas, which may be decimal where semicolons separate.
@@ -33,100 +51,204 @@ const DELIMITERS: [Delimiter; 5] = [
 const LOOKED_AT: usize = 200;
 /// A dialect further down the list must be followed by so many more of the records.
 const CLEARLY: f64 = 0.02;
+/// So many of the records count against a dialect whose first record has another number of cells, or
+/// that finds quotes inside of cells in all records.
+const DOUBT: f64 = 0.1;
 
 impl Dialect {
-    /// The dialect of `text`; `delimiter` if the file states it.
+    /// The dialect of `text`; `delimiter` if the file or the user states it.
     pub(crate) fn of(text: &str, delimiter: Option<Delimiter>) -> Self {
-        let quote = quote(text);
         let candidates: &[Delimiter] = match &delimiter {
             Some(delimiter) => std::slice::from_ref(delimiter),
             None => &DELIMITERS,
         };
-        let mut best = (0.0, Delimiter::Byte(b','));
+        let escapes = text.contains("\\\"") || text.contains("\\'");
+        let default = delimiter.unwrap_or(Delimiter::Byte(b','));
+        let mut best = (0.0, Self::quoted(text, default, false));
         for &delimiter in candidates {
-            let follow = Self { delimiter, quote }.followers(text);
-            if follow > best.0 + CLEARLY {
-                best = (follow, delimiter);
+            for backslash in [false, true] {
+                if backslash && !escapes {
+                    continue;
+                }
+                let dialect = Self::quoted(text, delimiter, backslash);
+                let fit = Survey::of(text, dialect, LOOKED_AT).fit();
+                if fit > best.0 + CLEARLY {
+                    best = (fit, dialect);
+                }
             }
         }
-        let delimiter = delimiter.unwrap_or(best.1);
-        Self { delimiter, quote }
-    }
-
-    /// Share of the first records that have the most frequent number of cells, if that is not one.
-    fn followers(self, text: &str) -> f64 {
-        let mut records = Records::new(text, self);
-        let mut counts: Vec<usize> = Vec::new();
-        while counts.len() < LOOKED_AT
-            && let Some((_, cells)) = records.next()
-        {
-            counts.push(cells.len());
+        if !escapes {
+            return best.1;
         }
-        counts.sort_unstable();
-        let runs = counts.chunk_by(|a, b| a == b).filter(|run| run[0] > 1);
-        let most = runs.map(<[usize]>::len).max().unwrap_or(0);
-        most as f64 / counts.len().max(1) as f64
-    }
-}
-
-/// Single quotes quote if cells of the first lines stand in them and none begins with a double one.
-fn quote(text: &str) -> u8 {
-    let is_edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || ",;|".contains(c));
-    // Every other quote begins a cell.
-    let stands_in = |line: &str, quote: char| {
-        let mut count = 0;
-        let begin_cells = line.match_indices(quote).all(|(index, _)| {
-            count += 1;
-            count % 2 == 0 || is_edge(line[..index].chars().next_back())
+        // A single record may tell whether backslashes are characters as others, as in `"C:\"`.
+        let [plain, escaping] = [false, true].map(|backslash| {
+            let dialect = Self::quoted(text, best.1.delimiter, backslash);
+            (Survey::of(text, dialect, usize::MAX).irregular(), dialect)
         });
-        begin_cells && count > 0 && count % 2 == 0
-    };
-    // Even where the rest of the cell is on another line, or has such quotes in it as well.
-    let begins_a_cell = |line: &str| {
-        let mut places = line.match_indices('"');
-        places.any(|(index, _)| is_edge(line[..index].chars().next_back()))
-    };
-    let mut lines = text.lines().take(LOOKED_AT);
-    if lines.clone().any(begins_a_cell) || !lines.any(|line| stands_in(line, '\'')) {
-        b'"'
-    } else {
-        b'\''
+        if escaping.0 < plain.0 {
+            escaping.1
+        } else {
+            plain.1
+        }
+    }
+
+    /// The dialect with this delimiter: single quotes quote if all of them stand at the ends of cells,
+    /// and no cell stands in double ones.
+    fn quoted(text: &str, delimiter: Delimiter, backslash: bool) -> Self {
+        let [double, single] = [b'"', b'\''].map(|quote| Self {
+            delimiter,
+            quote,
+            backslash,
+        });
+        let of_single = Survey::of(text, single, LOOKED_AT);
+        let is_single = of_single.quoted > 0
+            && of_single.strays == 0
+            && Survey::of(text, double, LOOKED_AT).quoted == 0;
+        if is_single { single } else { double }
+    }
+
+    /// True for what may stand around a cell.
+    fn is_blank(self, c: char) -> bool {
+        let tab_separates = self.delimiter == Delimiter::Byte(b'\t');
+        c == ' ' || c == '\u{a0}' || (c == '\t' && !tab_separates)
+    }
+
+    /// True for what ends a cell.
+    fn ends(self, c: char) -> bool {
+        match self.delimiter {
+            _ if c == '\n' || c == '\r' => true,
+            Delimiter::Byte(byte) => c == char::from(byte),
+            Delimiter::Blanks => self.is_blank(c),
+        }
     }
 }
 
-/// The records of a text: lines, but for quoted cells that go over several. Lines that begin with
-/// `#` and records of nothing but empty cells are left out.
+/// What records look like in a dialect.
+#[derive(Default)]
+struct Survey {
+    /// How many records have this number of cells.
+    counts: BTreeMap<usize, usize>,
+    /// Cells of the first record.
+    first: usize,
+    /// Records with quotes inside of cells.
+    strays: usize,
+    /// Records with cells in quotes.
+    quoted: usize,
+}
+
+impl Survey {
+    /// Looks at the first `most` records.
+    fn of(text: &str, dialect: Dialect, most: usize) -> Self {
+        let mut records = Records::new(text, dialect, None);
+        let mut survey = Self::default();
+        for index in 0..most {
+            let Some((_, cells)) = records.next() else {
+                break;
+            };
+            if index == 0 {
+                survey.first = cells.len();
+            }
+            *survey.counts.entry(cells.len()).or_default() += 1;
+            survey.strays += usize::from(records.has_strays);
+            survey.quoted += usize::from(records.has_quoted);
+        }
+        survey
+    }
+
+    /// Share of the records that have the most frequent number of cells, if that is not one, less what
+    /// is to be said against the dialect.
+    fn fit(&self) -> f64 {
+        let several = self.counts.iter().filter(|(cells, _)| **cells > 1);
+        let Some((&cells, &followers)) = several.max_by_key(|(_, count)| **count) else {
+            return 0.0;
+        };
+        let records = self.counts.values().sum::<usize>() as f64;
+        // R leaves out the name of the row names.
+        let first_fits = self.first == cells || (self.first > 1 && self.first + 1 == cells);
+        let doubt = f64::from(!first_fits) + self.strays as f64 / records;
+        followers as f64 / records - DOUBT * doubt
+    }
+
+    /// Records that have another number of cells than most, or quotes inside of cells.
+    fn irregular(&self) -> usize {
+        let records: usize = self.counts.values().sum();
+        records - self.counts.values().max().unwrap_or(&0) + self.strays
+    }
+}
+
+/// The records of a text: lines, but for quoted cells that go over several. Comments and empty lines
+/// are left out, and records of nothing but empty cells above and below all others.
 pub(crate) struct Records<'a> {
     rest: &'a str,
     line: u64,
     dialect: Dialect,
+    /// True behind the first record.
+    has_begun: bool,
+    /// Bytes behind the last cell that is not empty, at most.
+    blank: usize,
+    /// Cells that a record has, if that is known: lines that begin with `#` and have not so many are
+    /// comments, and all of them where it is not.
+    cols: Option<usize>,
+    /// How many comments there were, and the line of the first.
+    pub(crate) comments: (u64, u64),
+    /// True if quotes stand inside of cells of the last record.
+    has_strays: bool,
+    /// True if cells of it stand in quotes.
+    has_quoted: bool,
 }
 
 impl<'a> Records<'a> {
-    /// The records of `text`, written as `dialect` says.
-    pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
+    /// The records of `text`, written as `dialect` says, of `cols` cells each if that is known.
+    pub(crate) fn new(text: &'a str, dialect: Dialect, cols: Option<usize>) -> Self {
+        let is_nothing = |c: char| c.is_whitespace() || c == '"' || dialect.ends(c);
         Self {
             rest: text,
             line: 1,
             dialect,
+            has_begun: false,
+            blank: text.len() - text.trim_end_matches(is_nothing).len(),
+            cols,
+            comments: (0, 0),
+            has_strays: false,
+            has_quoted: false,
         }
     }
 
     /// The cells of the next record, without blanks around them, and the line it begins on.
     pub(crate) fn next(&mut self) -> Option<(u64, Vec<Cow<'a, str>>)> {
         while !self.rest.is_empty() {
-            let line = self.line;
-            if self.rest.trim_start_matches([' ', '\t']).starts_with('#') {
+            let (line, rest) = (self.line, self.rest);
+            let text = rest.trim_start_matches(|c| self.dialect.is_blank(c));
+            if text.is_empty() || text.starts_with(['\n', '\r']) {
                 self.skip_line();
                 continue;
             }
             let mut cells = Vec::new();
+            (self.has_strays, self.has_quoted) = (false, false);
             while self.cell(&mut cells) {}
-            if cells.iter().any(|cell| !cell.is_empty()) {
+            if text.starts_with('#') && self.is_comment(&cells) {
+                (self.line, self.rest) = (line, rest);
+                self.skip_line();
+                self.comments.0 += 1;
+                if self.comments.0 == 1 {
+                    self.comments.1 = line;
+                }
+                continue;
+            }
+            let is_among_others = self.has_begun && rest.len() > self.blank;
+            if is_among_others || cells.iter().any(|cell| !cell.is_empty()) {
+                self.has_begun = true;
                 return Some((line, cells));
             }
         }
         None
+    }
+
+    /// True if the cells of a line that begins with `#` are none.
+    fn is_comment(&self, cells: &[Cow<'_, str>]) -> bool {
+        // Every line has one cell.
+        let is_remark = || cells.len() == 1 && cells[0].starts_with("# ");
+        self.cols.is_none_or(|cols| cells.len() != cols) || is_remark()
     }
 
     /// Bytes behind the records so far.
@@ -155,20 +277,23 @@ impl<'a> Records<'a> {
 
     /// Takes a cell and what separates it from the next; false at the end of the record.
     fn cell(&mut self, cells: &mut Vec<Cow<'a, str>>) -> bool {
-        let tab_separates = self.dialect.delimiter == Delimiter::Byte(b'\t');
-        let is_blank = |c: char| c == ' ' || c == '\u{a0}' || (c == '\t' && !tab_separates);
+        let dialect = self.dialect;
+        let is_blank = |c| dialect.is_blank(c);
         self.rest = self.rest.trim_start_matches(is_blank);
         let quoted = self.quoted();
-        let ends = |c: char| match self.dialect.delimiter {
-            _ if c == '\n' || c == '\r' => true,
-            Delimiter::Byte(byte) => c == char::from(byte),
-            Delimiter::Blanks => is_blank(c),
-        };
-        let end = self.rest.find(ends).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|c| dialect.ends(c))
+            .unwrap_or(self.rest.len());
         let (plain, rest) = self.rest.split_at(end);
         let plain = plain.trim_end_matches(is_blank);
         let at_end = rest.is_empty() || rest.starts_with(['\n', '\r']);
         self.rest = rest;
+        self.has_quoted |= quoted.is_some();
+        self.has_strays |= match quoted {
+            Some(_) => !plain.is_empty(),
+            None => plain.contains(char::from(self.dialect.quote)),
+        };
         // Blanks at the end of a line separate nothing.
         let nothing =
             self.dialect.delimiter == Delimiter::Blanks && quoted.is_none() && plain.is_empty();
@@ -190,26 +315,41 @@ impl<'a> Records<'a> {
     }
 
     /// Takes what stands in quotes, if a quote is next and another one closes it; two in a row stand
-    /// for one.
+    /// for one. On another line only double ones close, and only at the end of a cell: apostrophes
+    /// and signs of inches are in many lines.
     fn quoted(&mut self) -> Option<Cow<'a, str>> {
         let quote = char::from(self.dialect.quote);
         let inside = self.rest.strip_prefix(quote)?;
+        let is_mark = |c| c == quote || (self.dialect.backslash && c == '\\');
         let mut from = 0;
         let end = loop {
-            let at = from + inside[from..].find(quote)?;
-            if !inside[at + 1..].starts_with(quote) {
-                break at;
+            let at = from + inside[from..].find(is_mark)?;
+            let next = inside[at + 1..].chars().next();
+            match inside[at..].starts_with('\\') {
+                true => from = at + 1 + next.map_or(0, char::len_utf8),
+                false if next == Some(quote) => from = at + 2,
+                false => break at,
             }
-            from = at + 2;
         };
         let text = &inside[..end];
+        let after = inside[end + 1..].trim_start_matches(|c| self.dialect.is_blank(c));
+        let at_end = after.is_empty() || after.starts_with(|c| self.dialect.ends(c));
+        if text.contains(['\n', '\r']) && !(at_end && quote == '"') {
+            return None;
+        }
         self.line += text.matches('\n').count() as u64;
         self.rest = &inside[end + 1..];
-        let doubled = [quote, quote].iter().collect::<String>();
-        Some(match text.contains(&doubled) {
-            true => Cow::Owned(text.replace(&doubled, &quote.to_string())),
-            false => Cow::Borrowed(text),
-        })
+        if !text.contains(is_mark) {
+            return Some(Cow::Borrowed(text));
+        }
+        // The first of two marks stands for nothing.
+        let mut unescaped = String::with_capacity(text.len());
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            let escaped = chars.next_if(|&next| is_mark(c) && is_mark(next));
+            unescaped.push(escaped.unwrap_or(c));
+        }
+        Some(Cow::Owned(unescaped))
     }
 }
 
@@ -218,7 +358,7 @@ mod tests {
     use super::*;
 
     fn cells(text: &str) -> Vec<(u64, Vec<String>)> {
-        let mut records = Records::new(text, Dialect::of(text, None));
+        let mut records = Records::new(text, Dialect::of(text, None), None);
         let mut all = Vec::new();
         while let Some((line, cells)) = records.next() {
             all.push((line, cells.into_iter().map(Cow::into_owned).collect()));
@@ -257,6 +397,27 @@ mod tests {
             &[(1, &["1,5", "-0,1"]), (2, &["2,5", "3,1"])],
         );
         check("a\n1\n2", &[(1, &["a"]), (2, &["1"]), (3, &["2"])]);
+        // Other delimiters inside of cells.
+        check(
+            "a,b\n\"x; y\",1\n\"z; y\",2\n",
+            &[(1, &["a", "b"]), (2, &["x; y", "1"]), (3, &["z; y", "2"])],
+        );
+        check(
+            "1,\"x\ty\",\"u\"\n2,\"z\ty\",\"v\"\n",
+            &[(1, &["1", "x\ty", "u"]), (2, &["2", "z\ty", "v"])],
+        );
+        check(
+            "a,b\n1,x;y\n2,z;y\n",
+            &[(1, &["a", "b"]), (2, &["1", "x;y"]), (3, &["2", "z;y"])],
+        );
+        check(
+            "a, b;c\n1,5;2,5\n0,5;1,5\n",
+            &[
+                (1, &["a, b", "c"]),
+                (2, &["1,5", "2,5"]),
+                (3, &["0,5", "1,5"]),
+            ],
+        );
         // Double tabs in some lines and single ones in others.
         check(
             "1\t\t2\n3\t4\n5\t\t6\n",
@@ -292,6 +453,47 @@ mod tests {
             "\"a\" \"b\"\n\"1\" 2 3\n",
             &[(1, &["a", "b"]), (2, &["1", "2", "3"])],
         );
+        // Backslashes escape quotes, but not at the ends of paths.
+        check(
+            r#"a,b
+"say \"hi, b\"",1
+"x",2
+"\\",3
+"#,
+            &[
+                (1, &["a", "b"]),
+                (2, &["say \"hi, b\"", "1"]),
+                (3, &["x", "2"]),
+                (4, &["\\", "3"]),
+            ],
+        );
+        check(
+            r#"a,b
+"C:\x, y\",1
+"D:\",2
+"#,
+            &[
+                (1, &["a", "b"]),
+                (2, &["C:\\x, y\\", "1"]),
+                (3, &["D:\\", "2"]),
+            ],
+        );
+        // Apostrophes are no quotes, and neither is what no cell ends with.
+        for band in ["Guns 'n' Roses", "'Til Tuesday", "'a' b", "x 'b'"] {
+            check(
+                &format!("a,b\n{band},1\n'c',3\nd',2\n"),
+                &[
+                    (1, &["a", "b"]),
+                    (2, &[band, "1"]),
+                    (3, &["'c'", "3"]),
+                    (4, &["d'", "2"]),
+                ],
+            );
+        }
+        check(
+            "a,b\n\"Al,1\n\"Bo\" C,2\n",
+            &[(1, &["a", "b"]), (2, &["\"Al", "1"]), (3, &["Bo C", "2"])],
+        );
         // A quote that nothing closes is a character.
         check("a,b\n\"1,2\n", &[(1, &["a", "b"]), (2, &["\"1", "2"])]);
     }
@@ -299,8 +501,17 @@ mod tests {
     #[test]
     fn comments_and_empty_records_are_left_out() {
         check(
-            "# x\n\na,b\n,\n1,2\n#y\n,,\n",
-            &[(3, &["a", "b"]), (5, &["1", "2"])],
+            "# x\n\n,\na,b\n,\n \n1,2\n#y\n,,\n\"\",\n",
+            &[(4, &["a", "b"]), (5, &["", ""]), (7, &["1", "2"])],
+        );
+        // In a single column, what samples are written as.
+        check(
+            "a\n\"\"\n\nb\n\"\"\n",
+            &[(1, &["a"]), (2, &[""]), (4, &["b"])],
+        );
+        check(
+            "a\tb\n\t\n1\t2\n",
+            &[(1, &["a", "b"]), (2, &["", ""]), (3, &["1", "2"])],
         );
         check("", &[]);
         check("a,,\n", &[(1, &["a", "", ""])]);

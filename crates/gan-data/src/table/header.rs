@@ -26,25 +26,31 @@ pub(super) struct Layout {
     pub(super) skip: usize,
     /// Number of columns.
     pub(super) cols: usize,
+    /// The columns that are called otherwise than in the header.
+    pub(super) renamed: Vec<String>,
 }
 
 /// The layout of `text`; `asked` is the user's word on whether there is a header.
 ///
 /// # Errors
-/// If there are no records, or more columns than a table has.
+/// If there are no records, more columns than a table has, or names of other columns than there are.
 pub(super) fn layout(text: &Text<'_>, asked: Option<bool>) -> Result<Layout, DataProblem> {
-    let mut records = text.records().map(|(_, cells)| cells);
-    let Some(first) = records.next() else {
+    let mut counts = text.records(None).map(|(line, cells)| (line, cells.len()));
+    let Some((line, found)) = counts.next() else {
         return Err(DataProblem::NoRecords);
     };
-    let below: Vec<_> = records.take(LOOKED_AT).collect();
-    let cols = most_frequent(below.iter().map(Vec::len)).unwrap_or(first.len());
+    let counts = counts.take(LOOKED_AT).map(|(_, count)| count);
+    let cols = most_frequent(counts).unwrap_or(found);
     if cols > MOST_COLUMNS {
         return Err(DataProblem::TooManyColumns {
             found: cols,
             expected: MOST_COLUMNS,
         });
     }
+    // Those that begin with `#` are known only now.
+    let mut records = text.records(Some(cols)).map(|(_, cells)| cells);
+    let first = records.next().unwrap_or_default();
+    let below: Vec<_> = records.take(LOOKED_AT).collect();
     let mut scans: Vec<_> = (0..cols).map(|_| Scan::default()).collect();
     for cells in &below {
         for (scan, cell) in scans.iter_mut().zip(cells) {
@@ -52,15 +58,23 @@ pub(super) fn layout(text: &Text<'_>, asked: Option<bool>) -> Result<Layout, Dat
         }
     }
     let kinds: Vec<_> = scans.iter().map(Scan::kind).collect();
-    let first = over(first, &kinds);
+    let (first, fits) = over(first, &kinds);
     let is_header = asked.unwrap_or_else(|| match below.is_empty() {
         true => !first.iter().any(|cell| is_number(cell)),
         false => is_header(&first, &kinds, &below),
     });
     if is_header {
-        let names = Some(column::names(&first));
+        if !fits {
+            return Err(DataProblem::Names {
+                line,
+                found,
+                expected: cols,
+            });
+        }
+        let names = column::names(&first);
         return Ok(Layout {
-            names,
+            renamed: renamed(&first, &names, &kinds),
+            names: Some(names),
             skip: 1,
             cols,
         });
@@ -73,26 +87,36 @@ pub(super) fn layout(text: &Text<'_>, asked: Option<bool>) -> Result<Layout, Dat
         names: comment.map(|cells| column::names(&cells)),
         skip: 0,
         cols,
+        renamed: Vec::new(),
     })
 }
 
-/// The first record's cells over the columns of the others: R leaves out the name of the row names,
-/// spreadsheets write commas behind the last column.
-fn over<'a>(mut first: Vec<Cow<'a, str>>, kinds: &[Kind]) -> Vec<Cow<'a, str>> {
+/// The columns that share their name with one before, or have none and are no index.
+fn renamed(first: &[Cow<'_, str>], names: &[String], kinds: &[Kind]) -> Vec<String> {
+    let columns = names.iter().zip(first).zip(kinds).enumerate();
+    let renamed = columns.filter_map(|(index, ((name, cell), kind))| match kind {
+        Kind::Empty | Kind::Index(_) if name.is_empty() => None,
+        _ if name.is_empty() => Some(format!("{0} (column {0})", index + 1)),
+        _ if name != cell::unguarded(cell) => Some(format!("{name} (column {})", index + 1)),
+        _ => None,
+    });
+    renamed.collect()
+}
+
+/// The first record's cells over the columns of the others, and whether they can be their names: R
+/// leaves out the name of the row names, spreadsheets write commas behind the last column.
+fn over<'a>(mut first: Vec<Cow<'a, str>>, kinds: &[Kind]) -> (Vec<Cow<'a, str>>, bool) {
     let cols = kinds.len();
     if first.len() + 1 == cols && kinds.last() != Some(&Kind::Empty) {
         first.insert(0, Cow::Borrowed(""));
     }
-    while first.len() < cols
-        || (first.len() > cols && first.last().is_some_and(|cell| cell.is_empty()))
-    {
-        if first.len() < cols {
-            first.push(Cow::Borrowed(""));
-        } else {
-            first.pop();
-        }
-    }
-    first
+    let is_named = |cell: &Cow<'_, str>| !cell.is_empty();
+    let fits = match first.get(cols..) {
+        Some(more) => !more.iter().any(is_named),
+        None => kinds[first.len()..].iter().all(|kind| *kind == Kind::Empty),
+    };
+    first.resize(cols, Cow::Borrowed(""));
+    (first, fits)
 }
 
 fn most_frequent(counts: impl Iterator<Item = usize>) -> Option<usize> {
@@ -133,14 +157,20 @@ fn is_header(first: &[Cow<'_, str>], kinds: &[Kind], below: &[Vec<Cow<'_, str>>]
             && !below.first().is_some_and(|cells| counts(cells))
             && differ(first, below);
     }
-    // Words alone: names are all different, and none of them is a value of its column.
+    // Words alone: none of them is a value of its column. Names may be missing or equal, and then the
+    // values of a column have to repeat themselves for a word that is none of them to tell anything.
     let texts = of_columns().all(|(_, kind)| !holds_numbers(kind));
     let mut known = HashSet::new();
     let unique = first.iter().all(|cell| known.insert(cell));
-    let repeats = |(index, cell): (usize, &Cow<'_, str>)| {
-        below.iter().any(|cells| cells.get(index) == Some(cell))
+    let named = |index: &usize| unique || !first[*index].is_empty();
+    let column = |index: usize| below.iter().filter_map(move |cells| cells.get(index));
+    let is_value = |index: usize| column(index).any(|cell| *cell == first[index]);
+    let repeats = |index: usize| {
+        let different: HashSet<_> = column(index).collect();
+        2 * different.len() <= below.len()
     };
-    texts && unique && !first.iter().enumerate().any(repeats)
+    let mut indices = (0..first.len()).filter(named);
+    texts && !indices.clone().any(is_value) && (unique || indices.any(repeats))
 }
 
 /// True of numbers that count the columns, as pandas writes them, and of years in a row.

@@ -24,7 +24,7 @@ pub(crate) use cell::microseconds;
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
-use crate::config::ColumnKind;
+use crate::config::{self, ColumnKind};
 use crate::error::{DataProblem, OTHER_TYPE, excerpt, first_few, listed};
 use column::{Kind, Scan, Values};
 use dialect::Delimiter;
@@ -33,6 +33,8 @@ use text::Text;
 /// The keys of `[data]` that say how a table is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TableKeys<'a> {
+    /// What separates the cells of a table as text; to be told from the file if not given.
+    pub(crate) delimiter: Option<config::Delimiter>,
     /// True if the first record names the columns; to be told from the file if not given.
     pub(crate) header: Option<bool>,
     /// The columns to take, by name or number; all but an index if not given.
@@ -167,13 +169,28 @@ pub enum Role {
 /// # Errors
 /// If it is no text, its lines are of unequal length, or a column is no numbers, dates or truths.
 pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataProblem> {
+    let other = decode::line_of_other_encoding(&bytes);
     let (text, encoding) = decode::decode(bytes).ok_or(DataProblem::NotText)?;
     let mut notes = Vec::new();
-    if encoding == encoding_rs::WINDOWS_1252 {
-        notes.push("it is not UTF-8 and was read as Windows-1252".to_owned());
+    if let Some(line) = other.filter(|_| encoding == encoding_rs::WINDOWS_1252) {
+        notes.push(format!(
+            "it is not UTF-8, first on line {line}, and was read as Windows-1252"
+        ));
     }
-    let text = Text::new(&text);
+    let text = Text::new(&text, keys.delimiter.map(Delimiter::from));
     let layout = header::layout(&text, keys.header)?;
+    notes.extend(match text.comments(layout.cols) {
+        (0, _) => None,
+        (1, line) => Some(format!(
+            "line {line} begins with # and is taken for a comment"
+        )),
+        (count, line) => Some(format!(
+            "{count} lines begin with # and are taken for comments, the first of them line {line}"
+        )),
+    });
+    notes.extend(listed(&layout.renamed).map(|names| {
+        format!("columns whose names are missing, or there before, are called: {names}")
+    }));
     let delimiter = match text.dialect.delimiter {
         Delimiter::Byte(byte) => char::from(byte),
         Delimiter::Blanks => ' ',
@@ -344,18 +361,24 @@ impl File<'_> {
                 Ok((row as u64 + 1, (0..cols).map(cell).collect()))
             })),
             Source::Text { text, skip } => {
-                Box::new(text.records().skip(*skip).map(move |(line, mut cells)| {
-                    // Spreadsheets write commas behind the last column.
-                    if cells.len() < cols || cells[cols..].iter().any(|cell| !cell.is_empty()) {
-                        return Err(DataProblem::Ragged {
-                            line,
-                            found: cells.len(),
-                            expected: cols,
-                        });
-                    }
-                    cells.truncate(cols);
-                    Ok((line, cells))
-                }))
+                Box::new(
+                    text.records(Some(cols))
+                        .skip(*skip)
+                        .map(move |(line, mut cells)| {
+                            // Spreadsheets write commas behind the last column.
+                            if cells.len() < cols
+                                || cells[cols..].iter().any(|cell| !cell.is_empty())
+                            {
+                                return Err(DataProblem::Ragged {
+                                    line,
+                                    found: cells.len(),
+                                    expected: cols,
+                                });
+                            }
+                            cells.truncate(cols);
+                            Ok((line, cells))
+                        }),
+                )
             }
         }
     }

@@ -16,8 +16,9 @@ pub(super) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        let (mut comment, mut delimiter) = (None, None);
+    /// `delimiter` is the user's word on what separates the cells.
+    pub(super) fn new(text: &'a str, delimiter: Option<Delimiter>) -> Self {
+        let (mut comment, mut stated) = (None, None);
         let (mut body, mut lines) = (text, 0);
         while !body.is_empty() {
             let end = body.find(['\n', '\r']).unwrap_or(body.len());
@@ -28,7 +29,7 @@ impl<'a> Text<'a> {
             } else if let [b's', b'e', b'p', b'=', separator] = line.as_bytes()
                 && lines == 0
             {
-                delimiter = Some(Delimiter::Byte(*separator));
+                stated = Some(Delimiter::Byte(*separator));
             } else if !line.is_empty() {
                 break;
             }
@@ -40,19 +41,30 @@ impl<'a> Text<'a> {
             body,
             lines,
             comment,
-            dialect: Dialect::of(body, delimiter),
+            dialect: Dialect::of(body, delimiter.or(stated)),
         }
     }
 
     /// The cells of one line.
     pub(super) fn cells(&self, line: &'a str) -> Vec<Cow<'a, str>> {
-        let record = Records::new(line, self.dialect).next();
+        let record = Records::new(line, self.dialect, None).next();
         record.map_or_else(Vec::new, |(_, cells)| cells)
     }
 
-    /// The records from the first on, with the lines they begin on.
-    pub(super) fn records(&self) -> impl Iterator<Item = (u64, Vec<Cow<'a, str>>)> + use<'a> {
-        let mut records = Records::new(self.body, self.dialect);
+    /// How many lines of a table of `cols` columns are comments, though there are records above, and
+    /// the first of them.
+    pub(super) fn comments(&self, cols: usize) -> (u64, u64) {
+        let mut records = Records::new(self.body, self.dialect, Some(cols));
+        while self.body.contains('#') && records.next().is_some() {}
+        (records.comments.0, self.lines + records.comments.1)
+    }
+
+    /// The records from the first on, with the lines they begin on; `cols` as [`Records::new`] has it.
+    pub(super) fn records(
+        &self,
+        cols: Option<usize>,
+    ) -> impl Iterator<Item = (u64, Vec<Cow<'a, str>>)> + use<'a> {
+        let mut records = Records::new(self.body, self.dialect, cols);
         let lines = self.lines;
         let mut pass = PassOverText::new(self.body.len());
         std::iter::from_fn(move || {
