@@ -233,7 +233,7 @@ fn draw(root: &Path, args: &Args, folder: &Path) -> Result<()> {
             args.add_data(&mut figure);
         }
         let picture = folder.join(format!("figure{number}.png"));
-        figure.arg("--out").arg(picture);
+        figure.arg("--out").arg(picture).arg("--overwrite");
         super::succeed(figure)?;
     }
     Ok(())

@@ -16,9 +16,10 @@ use crate::prepared::{Prepared, begun_reading, last_reading, refuse_other_data, 
 use crate::problem::Problem;
 use crate::record::RecordInfo;
 use crate::rival::{self, RivalRun};
+use crate::run_data::gone;
 use crate::run_dir::{self, DEVICE_MARK, Existing, RunDir};
 use crate::stopping::{Checks, Judge};
-use crate::text::{bytes, shell_word, thousands};
+use crate::text::{bytes, excerpt, shell_word, thousands};
 use crate::together;
 use crate::training::{Ending, Shown, Training, resume_command};
 
@@ -152,6 +153,11 @@ impl Plan {
             Ok::<_, Problem>(kept)
         })?;
         find_data(&mut config.data, &path.display().to_string())?;
+        let source = &config.data.source;
+        let is_builtin = gan_data::builtin_names().contains(&source.as_str());
+        if !is_builtin && !Path::new(source).exists() {
+            return Err(gone(source, &path));
+        }
         refuse_other_game(&config, &old, &path)?;
         Ok(Self {
             config,
@@ -424,8 +430,10 @@ fn refuse_other_game(config: &RunConfig, old: &RunConfig, run: &Path) -> Result<
     if changed.is_empty() {
         return Ok(());
     }
+    let [found, begun] = [config, old].map(|config| values(config, &changed));
+    let [found, begun] = [found?, begun?];
     Err(Problem::usage(format!(
-        "{}: {} cannot change when a run is continued",
+        "{}: {} cannot change when a run is continued: found {found}, expected {begun}",
         run.display(),
         changed.join(", ")
     ))
@@ -433,6 +441,22 @@ fn refuse_other_game(config: &RunConfig, old: &RunConfig, run: &Path) -> Result<
         "only run.* and --data can; for another game start a new run: gan-cli train {} --set …",
         shell_word(&run.join("config.toml"))
     )))
+}
+
+/// The values of `keys` in `config`.
+fn values(config: &RunConfig, keys: &[String]) -> Result<String, Problem> {
+    let table: toml::Table = config.to_toml()?.parse().unwrap_or_default();
+    let values = keys.iter().map(|key| {
+        let mut parts = key.split('.');
+        let first = table.get(parts.next()?);
+        let value = parts.try_fold(first?, |value, part| match part.parse::<usize>() {
+            Ok(index) if value.is_array() => value.get(index),
+            _ => value.get(part),
+        });
+        value.map(|value| excerpt(&value.to_string()))
+    });
+    let values = values.map(|value| value.unwrap_or_else(|| "none".into()));
+    Ok(values.collect::<Vec<_>>().join(", "))
 }
 
 fn nothing_left(run: &Path, step: u64, precision: PrecisionChoice) -> Problem {

@@ -122,7 +122,7 @@ pub fn named_data(given: &Path) -> Result<String, Problem> {
     })
 }
 
-fn gone(source: &str, checkpoint: &Path) -> Problem {
+pub(crate) fn gone(source: &str, checkpoint: &Path) -> Problem {
     Problem::failed(format!(
         "{source}: not found; {} was trained on it",
         checkpoint.display()

@@ -17,6 +17,7 @@ use tracing::Subscriber;
 use crate::prepared::checkpoint_name;
 use crate::problem::Problem;
 use crate::reading;
+use crate::rival::RivalRun;
 use crate::tensorboard;
 use crate::text::shell_word;
 pub use look::{
@@ -196,10 +197,14 @@ impl RunDir {
                  continue",
                 path.display()
             ))
-            .hint(format!(
-                "start it again in the same directory: gan-cli train PRESET --out {}",
-                shell_word(path)
-            ))),
+            .hint(match path.join(CONFIG).is_file() {
+                true => format!(
+                    "start it again in the same directory: gan-cli train {} --out {}",
+                    shell_word(&path.join(CONFIG)),
+                    shell_word(path)
+                ),
+                false => format!("start it again, with --out {}", shell_word(path)),
+            })),
             _ => Err(not_a_run(path)),
         }
     }
@@ -441,13 +446,17 @@ fn admit(path: &Path, existing: Existing) -> Result<Found, Problem> {
             "{shown}: found files that are no run, expected an empty or a new directory"
         ))
         .hint("choose another directory with --out DIR")),
-        (Found::Run, Existing::Keep) => Err(Problem::usage(format!(
-            "{shown}: already holds a run"
-        ))
-        .hint(format!(
-            "continue it with --resume {}, replace it with --overwrite, or choose another --out",
-            shell_word(path)
-        ))),
+        (Found::Run, Existing::Keep) => {
+            let is_game = config_text(path).is_ok_and(|text| !RivalRun::is_in(&text));
+            let go_on = match is_game && !checkpoints(path).is_empty() {
+                true => format!("continue it with --resume {}, ", shell_word(path)),
+                false => String::new(),
+            };
+            let text = format!("{shown}: already holds a run");
+            Err(Problem::usage(text).hint(format!(
+                "{go_on}replace it with --overwrite, or choose another --out"
+            )))
+        }
         (found, _) => Ok(found),
     }
 }

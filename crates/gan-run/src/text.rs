@@ -157,7 +157,10 @@ pub fn nearest_word<'a>(
 ///
 /// # Errors
 /// As `to` has them.
-pub(crate) fn path_as_text<S: Serializer>(path: &impl AsRef<Path>, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn path_as_text<S: Serializer>(
+    path: &impl AsRef<Path>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_str(&path.as_ref().display())
 }
 

@@ -39,10 +39,24 @@ pub(crate) struct DataArgs {
     /// Draw the first training records into this .png.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file of `--out` that is there already.
+    #[arg(long)]
+    overwrite: bool,
 }
 
 /// `gan-cli data`.
 pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> {
+    if let Some(out) = &args.out {
+        if !out
+            .extension()
+            .is_some_and(|found| found.eq_ignore_ascii_case("png"))
+        {
+            let text = format!("--out {}: expected a .png", out.display());
+            return Err(Problem::usage(text).hint("end the name in .png"));
+        }
+        run_dir::check_folder(out)?;
+        run_dir::refuse_existing(out, args.overwrite)?;
+    }
     let mut overrides = Overrides::default();
     overrides.flag("--seed", "seed", args.seed.map(|seed| seed as i64));
     overrides.flag("PATH", "data.source", Some(named_data(&args.path)?));

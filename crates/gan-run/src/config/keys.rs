@@ -359,8 +359,21 @@ fn check_word(word: &str, words: &[String], at: &str) -> Result<(), Mistake> {
     }
     let near = nearest_word(word, words.iter().map(String::as_str));
     let hint = near.map(|near| format!("did you mean {near}?"));
-    let what = format!("found {word:?}, expected one of {}", words.join(", "));
+    let what = format!("found {word:?}, expected one of {}", listed(words));
     Err(Mistake::new(at, what, hint))
+}
+
+/// The words of a choice; those that are signs stand between quotes.
+fn listed(words: &[String]) -> String {
+    let shown = words.iter().map(|word| {
+        let is_plain = word.contains(|c: char| c.is_ascii_alphanumeric());
+        if is_plain {
+            word.clone()
+        } else {
+            format!("{word:?}")
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn expected(shape: &Shape) -> String {
@@ -369,7 +382,7 @@ fn expected(shape: &Shape) -> String {
         Number => "a number".into(),
         NumberOr(words) => format!("a number or {}", words.join(" or ")),
         Text => "text".into(),
-        Choice(words) => format!("one of {}", words.join(", ")),
+        Choice(words) => format!("one of {}", listed(words)),
         Shape::Table(_) | Map(_) | Variants(_) => "a table".into(),
         Boolean => "true or false".into(),
         Array(item) => match **item {

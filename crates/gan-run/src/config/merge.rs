@@ -54,7 +54,10 @@ pub(super) fn set(table: &mut Table, path: &[&str], value: Value) -> Result<(), 
 
 fn set_in(target: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
     let [key, rest @ ..] = path else {
-        *target = value;
+        match (&mut *target, value) {
+            (Value::Table(old), Value::Table(new)) if same_kind(old, &new) => merge(old, &new),
+            (_, value) => *target = value,
+        }
         return Ok(());
     };
     let item = match target {
@@ -145,6 +148,16 @@ mod tests {
         assert_eq!(set("1"), Ok(()));
         assert_eq!(set("2"), Err("d.layers.2".into()));
         assert_eq!(config, table("d = {layers = [{keep = 0.8}, {keep = 1.0}]}"));
+    }
+
+    #[test]
+    fn set_puts_a_table_onto_another_key_by_key() {
+        let mut config = table("run = {steps = 7}\ndata = {source = 'a.csv'}");
+        for (key, over) in [("run", "log_every = 5"), ("data", "count = 9")] {
+            set(&mut config, &[key], Value::Table(table(over))).unwrap();
+        }
+        let expected = "run = {steps = 7, log_every = 5}\ndata = {source = 'a.csv', count = 9}";
+        assert_eq!(config, table(expected));
     }
 
     #[test]

@@ -182,7 +182,10 @@ mod tests {
 
     #[test]
     fn directory_is_free_a_run_or_foreign() {
-        let config = crate::config::RunConfig::preset("ring8").unwrap().to_toml().unwrap();
+        let config = crate::config::RunConfig::preset("ring8")
+            .unwrap()
+            .to_toml()
+            .unwrap();
         let site = "baseURL = \"x\"";
         let ours = "........{\"__metadata__\":{\"gan_checkpoint\":";
         let theirs = "........{\"__metadata__\":{\"format\":\"pt\"}}";

@@ -38,11 +38,18 @@ pub(super) struct Args {
     /// File to write, .png or .svg [default: figure3.png].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file of `--out` that is there already.
+    #[arg(long)]
+    overwrite: bool,
 }
 
 /// Runs `gan-cli figure 3`.
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
-    let target = Target::new(args.out.as_deref(), "figure3.png", Form::STILL)?;
+    let target = Target::new(
+        (args.out.as_deref(), args.overwrite),
+        "figure3.png",
+        Form::STILL,
+    )?;
     let (model, shape) = model::load(args.model.from.as_deref(), output)?;
     let seed = args.model.seed.unwrap_or(model.checkpoint.seed);
     let path = if args.spherical {

@@ -28,11 +28,18 @@ pub(super) struct Args {
     /// File to write, .png or .svg [default: figure2.png].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file of `--out` that is there already.
+    #[arg(long)]
+    overwrite: bool,
 }
 
 /// Runs `gan-cli figure 2`.
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
-    let target = Target::new(args.out.as_deref(), "figure2.png", Form::STILL)?;
+    let target = Target::new(
+        (args.out.as_deref(), args.overwrite),
+        "figure2.png",
+        Form::STILL,
+    )?;
     let (model, shape) = model::load(args.model.from.as_deref(), output)?;
     let data = RunData::load(&model, args.data.as_deref())?;
     if let Some(warning) = &data.warning {

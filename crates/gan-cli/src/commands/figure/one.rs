@@ -36,6 +36,9 @@ pub(super) struct Args {
     /// File to write, .png or .svg, or .gif of an animation [default: figure1.png].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file of `--out` that is there already.
+    #[arg(long)]
+    overwrite: bool,
     /// Write the whole game as an animation of 1280×720 pixels, .png or .gif.
     #[arg(long)]
     animate: bool,
@@ -66,7 +69,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
     } else {
         Form::STILL
     };
-    let target = Target::new(args.out.as_deref(), default, forms)?;
+    let target = Target::new((args.out.as_deref(), args.overwrite), default, forms)?;
     let started = Instant::now();
     let played = play(args, output)?;
     if args.animate {

@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// File to write, .png or .gif, which slides play [default: samples.gif].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file of `--out` that is there already.
+    #[arg(long)]
+    overwrite: bool,
     /// Show at most so many pictures, evenly chosen, the last one among them.
     #[arg(long, value_name = "N", default_value = "100",
           value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
@@ -32,7 +35,11 @@ pub(super) struct Args {
 
 /// Runs `gan-cli figure samples`.
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Problem> {
-    let target = Target::new(args.out.as_deref(), "samples.gif", Form::MOVING)?;
+    let target = Target::new(
+        (args.out.as_deref(), args.overwrite),
+        "samples.gif",
+        Form::MOVING,
+    )?;
     let newest = || run_dir::newest_first().into_iter().next();
     let run = args.run.as_deref().map(run_dir::find).or_else(newest);
     let run = run.ok_or_else(|| {

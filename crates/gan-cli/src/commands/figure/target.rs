@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gan_pictures::{AnimationForm, Drawing, PictureError};
 use gan_run::problem::Problem;
-use gan_run::run_dir::{self, check_folder};
+use gan_run::run_dir::{self, check_folder, refuse_existing};
 
 /// The form of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,16 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// `out`, or `default` in the working directory, in one of `forms`.
+    /// `out`, which may be replaced under `overwrite` alone, or `default` in the working directory, in
+    /// one of `forms`.
     ///
     /// # Errors
-    /// If its extension is not that of such a form, or its folder does not exist.
-    pub(super) fn new(out: Option<&Path>, default: &str, forms: &[Form]) -> Result<Self, Problem> {
+    /// If its extension is not that of such a form, its folder does not exist, or it is there already.
+    pub(super) fn new(
+        (out, overwrite): (Option<&Path>, bool),
+        default: &str,
+        forms: &[Form],
+    ) -> Result<Self, Problem> {
         let path = out.unwrap_or(Path::new(default)).to_path_buf();
         let found = path.extension().unwrap_or_default().to_string_lossy();
         let form = forms
@@ -56,6 +61,7 @@ impl Target {
             .hint(format!("end the name in .{}", names.join(" or ."))));
         };
         check_folder(&path)?;
+        refuse_existing(&path, overwrite || out.is_none())?;
         Ok(Self { path, form })
     }
 

@@ -258,7 +258,10 @@ impl<'a> Sweep<'a> {
             })?;
             return run_dir::replace(&path, self.shared.to_toml()?.as_bytes());
         };
-        let old = RunConfig::from_toml(&text, &path.display().to_string())?;
+        let remove =
+            format!("choose another folder with --out DIR, or remove that sweep: rm -r {shown}");
+        let old = RunConfig::from_toml(&text, &path.display().to_string());
+        let old = old.map_err(|damaged| damaged.hint(&remove))?;
         let differing = self.shared.differing_keys(&old)?;
         if differing.is_empty() {
             return Ok(());
@@ -268,9 +271,7 @@ impl<'a> Sweep<'a> {
             self.folder.display(),
             differing.join(", ")
         ))
-        .hint(format!(
-            "choose another folder with --out DIR, or remove that sweep: rm -r {shown}"
-        )))
+        .hint(remove))
     }
 
     /// Trains those of the `selected` runs that are not done yet.
