@@ -395,6 +395,7 @@ mod tests {
         let vector = |names: usize| RecordShape::Vector {
             columns: Some(vec!["x".into(); names]),
             double: false,
+            whole: Vec::new(),
         };
         let standardize = |mean, std| Transform::Standardize {
             limits: Vec::new(),
@@ -429,6 +430,7 @@ mod tests {
         let table = |columns| RecordShape::Vector {
             columns,
             double: false,
+            whole: Vec::new(),
         };
         let columns = Some(["a", "b", "c"].map(String::from).to_vec());
         assert_eq!(shape_in_words(&table(columns)), "3 columns: a, b, c");
@@ -478,6 +480,7 @@ mod tests {
             shape: RecordShape::Vector {
                 columns: None,
                 double: false,
+                whole: Vec::new(),
             },
             transform,
             labels: None,
@@ -514,6 +517,7 @@ mod tests {
             shape: RecordShape::Vector {
                 columns: Some(vec!["age".into(), "smokes".into()]),
                 double: false,
+                whole: Vec::new(),
             },
             transform: Transform::Standardize {
                 limits: Vec::new(),
@@ -545,6 +549,7 @@ mod tests {
         record.shape = RecordShape::Vector {
             columns: None,
             double: false,
+            whole: Vec::new(),
         };
         assert!(lost(&record).starts_with("column 2 = 1 is"));
     }
