@@ -547,12 +547,9 @@ impl Written {
             Style::Truth(words) => Self::Level(at, words.to_vec()),
             Style::Category(texts) => Self::Level(at, texts.clone()),
             Style::Time(pattern) => {
-                let step = match pattern {
-                    fraction if fraction.contains("%.f") => 1,
-                    seconds if seconds.contains("%S") => 1_000_000,
-                    _ => 60_000_000,
-                };
-                match (pattern.contains("%d"), pattern.contains("%H")) {
+                let micros = |[times, over]: [f64; 2]| (1e6 * over / times) as i64;
+                let step = style.rounding().map_or(1, micros);
+                match (pattern.contains('d'), pattern.contains('H')) {
                     (true, false) => Self::Days(at),
                     (true, true) => Self::Times(at, step),
                     (false, _) => Self::Clock(at, step),

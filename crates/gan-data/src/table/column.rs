@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Stray, listed};
 
-use super::cell::{self, MARKS, Marks, NumberStyle, TIMES};
+use super::cell::{self, MARKS, Marks, NumberStyle, TIMES, TimeForm};
 
 /// How the values of a column are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +50,8 @@ impl Style {
     pub fn decimals(&self) -> Option<usize> {
         match self {
             Self::Number(style) => style.decimals(),
-            Self::Time(pattern) if pattern.contains("%.f") => None,
-            Self::Truth(_) | Self::Time(_) | Self::Category(_) => Some(0),
+            Self::Time(pattern) => cell::time_decimals(pattern),
+            Self::Truth(_) | Self::Category(_) => Some(0),
         }
     }
 
@@ -64,7 +64,7 @@ impl Style {
                 .decimals()
                 .map(|digits| [10f64.powi(digits as i32), 1.0]),
             Self::Truth(_) | Self::Category(_) => Some([1.0, 1.0]),
-            Self::Time(pattern) => cell::time_step(pattern).map(|step| [1.0, step]),
+            Self::Time(pattern) => cell::time_scale(pattern),
         }
     }
 
@@ -104,6 +104,8 @@ pub(crate) struct Values {
     decimals: [u8; 2],
     grouped: bool,
     scientific: bool,
+    /// How times are written so far.
+    times: Option<TimeForm>,
 }
 
 impl Values {
@@ -113,6 +115,7 @@ impl Values {
             decimals: [u8::MAX, 0],
             grouped: false,
             scientific: false,
+            times: None,
         }
     }
 
@@ -131,7 +134,11 @@ impl Values {
                 let is_yes = cell.eq_ignore_ascii_case(yes);
                 (is_yes || cell.eq_ignore_ascii_case(no)).then_some(f64::from(is_yes))
             }
-            Style::Time(pattern) => cell::time(cell, pattern),
+            Style::Time(pattern) => {
+                let (time, form) = cell::time_and_form(cell, pattern)?;
+                self.times = Some(self.times.map_or(form, |known| known.and(form)));
+                Some(time)
+            }
             Style::Category(texts) => {
                 let place = texts.iter().position(|text| text == cell)?;
                 Some(place as f64)
@@ -141,8 +148,12 @@ impl Values {
 
     /// The style, once all cells were read.
     pub(crate) fn style(self) -> Style {
-        let Style::Number(style) = self.style else {
-            return self.style;
+        let style = match (self.style, self.times) {
+            (Style::Number(style), _) => style,
+            (Style::Time(pattern), Some(form)) => {
+                return Style::Time(cell::with_form(&pattern, form));
+            }
+            (other, _) => return other,
         };
         let [fewest, most] = self.decimals;
         Style::Number(NumberStyle {
@@ -502,12 +513,45 @@ mod tests {
                 "2024-01-02 00:00:59",
                 "1950-01-01 00:00:00",
             ],
+            &["4/6/1990", "12/31/1989", "10/10/2000"],
+            &["04/6/1990", "12/31/1989", "10/10/2000"],
+            &["3/16/1990 09:30", "12/31/1989 10:00"],
+            &["9:39", "23:05"],
+            &["12.09.50", "31.12.24"],
+            &["1/7/38", "12/31/20"],
+            &["05-Dec-20", "31-Jan-88"],
+            &["2020-01-01 00:00:33.418", "2020-01-01 00:00:17.500"],
+            &["2020-01-01 00:00:33.4", "2020-01-01 00:00:17.0"],
+            &["2020-01-01 00:00:33.000418", "2020-01-01 00:00:17.500000"],
             &["1000000000.123", "1000000000.124", "999999999.5"],
             &["1e-300", "2.5", "1e17"],
         ] {
             let back = back(cells);
             let expected: Vec<_> = cells.iter().map(ToString::to_string).collect();
             assert_eq!(back, expected);
+        }
+    }
+
+    #[test]
+    fn values_between_are_written_as_precisely_as_those_of_the_file() {
+        for (cells, between, expected) in [
+            (
+                &["2020-01-01 00:00:33.418", "2020-01-01 00:00:34.5"][..],
+                1_577_836_833.456_789,
+                "2020-01-01 00:00:33.457",
+            ),
+            (&["4/6/1990", "12/31/1989"], 7427.4, "5/3/1990"),
+            (&["9:39", "23:05"], 4530.0, "1:16"),
+        ] {
+            let mut values = Values::new(match scan(cells).kind() {
+                Kind::Values(style) => style,
+                other => panic!("{other:?}"),
+            });
+            cells
+                .iter()
+                .for_each(|cell| assert!(values.read(cell).is_some()));
+            let style = values.style();
+            assert_eq!(style.write(style.round(between)), expected, "{style:?}");
         }
     }
 
