@@ -75,6 +75,19 @@ pub struct NumberStyle {
     pub fixed: bool,
     /// True if there are powers of ten, as in `1.5e3`: then the shortest form is written.
     pub scientific: bool,
+    /// Zeros behind the mark of whole numbers, as in `12.0`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub zeros: u8,
+    /// True if positive numbers have a sign.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub plus: bool,
+    /// True if no nought stands before the mark, as in `.5`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bare: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A number and how its cell writes it.
@@ -86,6 +99,11 @@ pub(crate) struct Number<'a> {
     pub(crate) decimals: u8,
     pub(crate) grouped: bool,
     pub(crate) scientific: bool,
+    /// True if its decimals are zeros, or none.
+    pub(crate) is_whole: bool,
+    pub(crate) has_plus: bool,
+    /// Whether a nought stands before the decimals, if nothing or that does.
+    pub(crate) nought: Option<bool>,
 }
 
 /// The number in `cell`, if it is one under `marks`: digits with a sign, marks and a power of ten, a
@@ -109,16 +127,23 @@ pub(crate) fn number(cell: &str, marks: Marks) -> Option<Number<'_>> {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
         None => (&*plain, None),
     };
-    let decimals = mantissa
-        .split_once('.')
-        .map_or(0, |(_, decimals)| decimals.len());
+    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let nought = match whole.trim_start_matches(['+', '-']) {
+        _ if decimals.is_empty() => None,
+        "" => Some(false),
+        "0" => Some(true),
+        _ => None,
+    };
     Some(Number {
         value: sign * plain.parse::<f64>().ok()?,
         prefix,
         suffix,
-        decimals: u8::try_from(decimals).unwrap_or(u8::MAX),
+        decimals: u8::try_from(decimals.len()).unwrap_or(u8::MAX),
         grouped: marks.thousands.is_some_and(|mark| body.contains(mark)),
         scientific: exponent.is_some(),
+        is_whole: decimals.bytes().all(|digit| digit == b'0'),
+        has_plus: cell.starts_with('+'),
+        nought,
     })
 }
 
@@ -181,14 +206,18 @@ impl NumberStyle {
             }
         };
         // No column has a negative zero.
+        let is_zero = text.bytes().all(|byte| b"-0.".contains(&byte));
         let (sign, digits) = match text.strip_prefix('-') {
-            Some(digits) if digits.bytes().all(|byte| matches!(byte, b'0' | b'.')) => ("", digits),
+            Some(digits) if is_zero => ("", digits),
             Some(digits) => ("-", digits),
+            None if self.plus && !is_zero => ("+", &*text),
             None => ("", &*text),
         };
+        let zeros = "0".repeat(usize::from(self.zeros));
         let (whole, decimals) = match digits.split_once('.') {
+            Some(("0", decimals)) if self.bare => ("", Some(decimals)),
             Some((whole, decimals)) => (whole, Some(decimals)),
-            None => (digits, None),
+            None => (digits, (self.zeros > 0).then_some(&*zeros)),
         };
         let mut cell = format!("{sign}{}", self.prefix);
         for (index, digit) in whole.char_indices() {
@@ -693,6 +722,10 @@ mod tests {
             "12%",
             "0",
             "-7",
+            "+7",
+            "+0.5",
+            ".50",
+            "-.5",
         ] {
             let mut marks = MARKS
                 .into_iter()
@@ -710,6 +743,9 @@ mod tests {
                 decimals: found.decimals,
                 fixed: true,
                 scientific: found.scientific,
+                zeros: 0,
+                plus: found.has_plus,
+                bare: found.nought == Some(false),
             };
             assert_eq!(style.write(found.value), cell);
         }
@@ -724,6 +760,9 @@ mod tests {
             decimals,
             fixed,
             scientific: false,
+            zeros: 0,
+            plus: false,
+            bare: false,
         };
         assert_eq!(style(2, true).write(1.5), "1.50");
         assert_eq!(style(2, false).write(1.5), "1.5");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Stray, listed};
 
-use super::cell::{self, MARKS, Marks, NumberStyle, TIMES, TimeForm};
+use super::cell::{self, MARKS, Marks, Number, NumberStyle, TIMES, TimeForm};
 
 /// How the values of a column are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,21 +100,70 @@ fn place(value: f64, texts: &[String]) -> usize {
 /// Reads the values of a column whose style is known but for how precisely it is written.
 pub(crate) struct Values {
     style: Style,
-    /// Fewest and most decimals so far.
+    numbers: Numbers,
+    /// How times are written so far.
+    times: Option<TimeForm>,
+}
+
+/// How the numbers of a column are written so far.
+struct Numbers {
+    /// Fewest and most decimals.
     decimals: [u8; 2],
     grouped: bool,
     scientific: bool,
-    /// How times are written so far.
-    times: Option<TimeForm>,
+    /// True if all decimals are zeros.
+    whole: bool,
+    /// Whether positive numbers have a sign, and whether any has none.
+    plus: [bool; 2],
+    /// Whether decimals stand behind nothing, and whether any stand behind a nought.
+    bare: [bool; 2],
+}
+
+impl Numbers {
+    fn take(&mut self, number: &Number<'_>) {
+        let [fewest, most] = self.decimals;
+        self.decimals = [fewest.min(number.decimals), most.max(number.decimals)];
+        self.grouped |= number.grouped;
+        self.scientific |= number.scientific;
+        self.whole &= number.is_whole;
+        self.plus[usize::from(!number.has_plus)] |= number.value > 0.0;
+        if let Some(nought) = number.nought {
+            self.bare[usize::from(nought)] = true;
+        }
+    }
+
+    /// `style` with the digits and signs of the numbers.
+    fn style(self, style: NumberStyle) -> NumberStyle {
+        let [fewest, most] = self.decimals;
+        let is_whole = self.whole && !self.scientific;
+        NumberStyle {
+            marks: Marks {
+                thousands: style.marks.thousands.filter(|_| self.grouped),
+                ..style.marks
+            },
+            decimals: if is_whole { 0 } else { most },
+            fixed: fewest == most,
+            scientific: self.scientific,
+            zeros: if is_whole && fewest == most { most } else { 0 },
+            plus: self.plus == [true, false],
+            bare: self.bare == [true, false],
+            ..style
+        }
+    }
 }
 
 impl Values {
     pub(crate) fn new(style: Style) -> Self {
         Self {
             style,
-            decimals: [u8::MAX, 0],
-            grouped: false,
-            scientific: false,
+            numbers: Numbers {
+                decimals: [u8::MAX, 0],
+                grouped: false,
+                scientific: false,
+                whole: true,
+                plus: [false; 2],
+                bare: [false; 2],
+            },
             times: None,
         }
     }
@@ -124,10 +173,7 @@ impl Values {
         match &self.style {
             Style::Number(style) => {
                 let number = cell::number(cell, style.marks)?;
-                let [fewest, most] = self.decimals;
-                self.decimals = [fewest.min(number.decimals), most.max(number.decimals)];
-                self.grouped |= number.grouped;
-                self.scientific |= number.scientific;
+                self.numbers.take(&number);
                 Some(number.value)
             }
             Style::Truth([no, yes]) => {
@@ -148,24 +194,11 @@ impl Values {
 
     /// The style, once all cells were read.
     pub(crate) fn style(self) -> Style {
-        let style = match (self.style, self.times) {
-            (Style::Number(style), _) => style,
-            (Style::Time(pattern), Some(form)) => {
-                return Style::Time(cell::with_form(&pattern, form));
-            }
-            (other, _) => return other,
-        };
-        let [fewest, most] = self.decimals;
-        Style::Number(NumberStyle {
-            marks: Marks {
-                thousands: style.marks.thousands.filter(|_| self.grouped),
-                ..style.marks
-            },
-            decimals: most,
-            fixed: fewest == most,
-            scientific: self.scientific,
-            ..style
-        })
+        match (self.style, self.times) {
+            (Style::Number(style), _) => Style::Number(self.numbers.style(style)),
+            (Style::Time(pattern), Some(form)) => Style::Time(cell::with_form(&pattern, form)),
+            (other, _) => other,
+        }
     }
 }
 
@@ -430,6 +463,9 @@ impl Scan {
             decimals: 0,
             fixed: true,
             scientific: false,
+            zeros: 0,
+            plus: false,
+            bare: false,
         })
     }
 }
@@ -525,6 +561,11 @@ mod tests {
             &["2020-01-01 00:00:33.000418", "2020-01-01 00:00:17.500000"],
             &["1000000000.123", "1000000000.124", "999999999.5"],
             &["1e-300", "2.5", "1e17"],
+            &["12.0", "-7.0", "140.0"],
+            &["1.200,00 €", "35,00 €"],
+            &["+110", "-98", "0", "+5"],
+            &["+1.5", "-0.5"],
+            &[".50", "-.25", "1.00"],
         ] {
             let back = back(cells);
             let expected: Vec<_> = cells.iter().map(ToString::to_string).collect();
@@ -542,6 +583,10 @@ mod tests {
             ),
             (&["4/6/1990", "12/31/1989"], 7427.4, "5/3/1990"),
             (&["9:39", "23:05"], 4530.0, "1:16"),
+            (&["12.0", "27.0"], 26.7, "27.0"),
+            (&["12", "27.0", "27"], 26.7, "27"),
+            (&["4", "+30"], 26.7, "27"),
+            (&["0.5", ".25"], 0.3, "0.3"),
         ] {
             let mut values = Values::new(match scan(cells).kind() {
                 Kind::Values(style) => style,
