@@ -30,10 +30,39 @@ pub(crate) fn is_soft(cell: &str) -> bool {
 }
 
 /// True for digits that number things and count nothing: with a leading zero, or more of them than a
-/// number of 64 bits tells apart.
+/// number of 64 bits tells apart, also behind a sign.
 pub(crate) fn is_code(cell: &str) -> bool {
-    let is_long = cell.len() > 15 || (cell.len() > 1 && cell.starts_with('0'));
-    is_long && cell.bytes().all(|byte| byte.is_ascii_digit())
+    let digits = cell.strip_prefix(['-', '−', '+']).unwrap_or(cell);
+    let is_long = digits.len() > 15 || (cell.len() > 1 && cell.starts_with('0'));
+    is_long && is_digits(digits)
+}
+
+/// True for a plus and more digits than what is counted has mostly, such as a telephone number.
+pub(crate) fn is_telephone(cell: &str) -> bool {
+    let digits = cell.strip_prefix('+');
+    digits.is_some_and(|digits| digits.len() >= 8 && is_digits(digits))
+}
+
+/// The digits before and behind an `E`, where there are digits alone; behind it there may be none.
+pub(crate) fn around_e(cell: &str) -> Option<(&str, &str)> {
+    let (before, behind) = match cell.split_once(['e', 'E']) {
+        Some((before, behind)) if !behind.is_empty() => (before, behind),
+        Some(_) => return None,
+        None => (cell, ""),
+    };
+    (!before.is_empty() && is_digits(before) && is_digits(behind)).then_some((before, behind))
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// How a day is written without marks.
+pub(crate) const DAY_OF_DIGITS: &str = "%Y%m%d";
+
+/// True for a day of these centuries that is written so.
+pub(crate) fn is_day_of_digits(cell: &str) -> bool {
+    (cell.starts_with("19") || cell.starts_with("20")) && time(cell, DAY_OF_DIGITS).is_some()
 }
 
 /// The marks in a number.
@@ -46,7 +75,7 @@ pub struct Marks {
 }
 
 /// The marks that are read, the more usual ones first.
-pub(crate) const MARKS: [Marks; 7] = [
+pub(crate) const MARKS: [Marks; 12] = [
     marks('.', None),
     marks('.', Some(',')),
     marks(',', None),
@@ -54,6 +83,12 @@ pub(crate) const MARKS: [Marks; 7] = [
     marks(',', Some(' ')),
     marks('.', Some(' ')),
     marks('.', Some('\'')),
+    // Blanks at which no line is broken, and what typesetters take for an apostrophe.
+    marks('.', Some('\u{a0}')),
+    marks(',', Some('\u{a0}')),
+    marks('.', Some('\u{202f}')),
+    marks(',', Some('\u{202f}')),
+    marks('.', Some('’')),
 ];
 
 const fn marks(decimal: char, thousands: Option<char>) -> Marks {
@@ -272,7 +307,8 @@ pub(crate) fn truth(cell: &str) -> Option<(usize, bool)> {
 /// do not fit.
 ///
 /// Days, months and hours may be written without a zero before them: [`with_form`].
-pub(crate) const TIMES: [&str; 42] = [
+pub(crate) const TIMES: [&str; 43] = [
+    DAY_OF_DIGITS,
     "%Y-%m-%d",
     "%Y/%m/%d",
     "%m/%d/%Y",
@@ -422,7 +458,9 @@ impl Parts {
     /// Those of a cell that is written as `pattern` says, to the number of digits.
     fn of(mut cell: &[u8], mut pattern: &[u8]) -> Option<Self> {
         // Without its century, `3.5.21` may be a version of a program.
-        let is_strict = pattern.contains(&b'y') && !pattern.iter().any(|it| b"/b".contains(it));
+        let is_version = || !pattern.iter().any(|it| b"/b".contains(it));
+        let is_strict =
+            pattern == DAY_OF_DIGITS.as_bytes() || (pattern.contains(&b'y') && is_version());
         let short = if is_strict { 2 } else { 1 };
         let mut parts = Self::default();
         while let Some((&byte, rest)) = pattern.split_first() {
@@ -448,8 +486,8 @@ impl Parts {
                 b'S' => parts.second = digits(&mut cell, 2, 2)?.0,
                 b'b' => {
                     let (name, rest) = cell.split_at_checked(3)?;
-                    let is_it = |month: &&str| name.eq_ignore_ascii_case(month.as_bytes());
-                    parts.month = MONTHS.iter().position(|month| is_it(&month))? as u32 + 1;
+                    let is_it = |month: &str| name.eq_ignore_ascii_case(month.as_bytes());
+                    parts.month = MONTHS.iter().position(|month| is_it(month))? as u32 + 1;
                     cell = rest;
                 }
                 _ => {
@@ -723,6 +761,9 @@ mod tests {
             "0",
             "-7",
             "+7",
+            "970\u{a0}649,5",
+            "4\u{202f}436\u{202f}255",
+            "1’157’791.5",
             "+0.5",
             ".50",
             "-.5",
@@ -823,18 +864,11 @@ mod tests {
             ("1/5/1970", "%-m/%-d/%Y", 4.0),
             ("5.1.1970 9:05", "%-d.%-m.%Y %-H:%M", 4.0 * DAY + 32_700.0),
             ("05.01.70", "%d.%m.%y", 4.0),
+            ("19700105", DAY_OF_DIGITS, 4.0),
             ("05-Jan-29", "%d-%b-%y", 21_554.0),
             ("12/31/30", "%m/%d/%y", -14_246.0),
-            (
-                "1970-01-01 00:00:07.5",
-                "%Y-%m-%d %H:%M:%S%.1f",
-                7.5,
-            ),
-            (
-                "1970-01-01 00:00:07.2500000",
-                "%Y-%m-%d %H:%M:%S%.7f",
-                7.25,
-            ),
+            ("1970-01-01 00:00:07.5", "%Y-%m-%d %H:%M:%S%.1f", 7.5),
+            ("1970-01-01 00:00:07.2500000", "%Y-%m-%d %H:%M:%S%.7f", 7.25),
         ] {
             assert!(is_known(pattern));
             assert_eq!(time(cell, pattern), Some(expected), "{cell}");

@@ -234,14 +234,16 @@ pub(crate) struct Scan {
     missing: u64,
     /// The words that stand for missing values, and how often.
     missing_words: Vec<(String, u64)>,
-    /// True if a cell is digits that number things.
-    has_codes: bool,
+    codes: Codes,
+    days: Days,
     first: Option<String>,
     is_constant: bool,
     /// The number of the first record, as long as each cell counts one on.
     counts_from: Option<u64>,
     /// [`MARKS`] under which all cells are numbers.
     marks: [bool; MARKS.len()],
+    /// True if other columns show that the comma is the decimal mark.
+    has_commas: bool,
     /// Prefix and suffix of the first number.
     unit: Option<[String; 2]>,
     numbers: u64,
@@ -261,11 +263,13 @@ impl Default for Scan {
             cells: 0,
             missing: 0,
             missing_words: Vec::new(),
-            has_codes: false,
+            codes: Codes::default(),
+            days: Days::default(),
             first: None,
             is_constant: true,
             counts_from: None,
             marks: [true; MARKS.len()],
+            has_commas: false,
             unit: None,
             numbers: 0,
             strays: Vec::new(),
@@ -275,6 +279,118 @@ impl Default for Scan {
             examples: Vec::new(),
         }
     }
+}
+
+/// What tells codes from numbers.
+struct Codes {
+    /// True if a cell is digits that number things.
+    any: bool,
+    /// True as long as all cells may be telephone numbers.
+    telephones: bool,
+    /// True as long as all cells are digits, or digits around an `E`.
+    around_e: bool,
+    /// The number of characters of all cells, as long as it is one.
+    width: Option<usize>,
+    /// Whether cells have an `E`, and whether any has none.
+    exponents: [bool; 2],
+    /// True if several digits stand before an `E`.
+    long: bool,
+    /// True as long as each `E` is a capital.
+    capital: bool,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self {
+            any: false,
+            telephones: true,
+            around_e: true,
+            width: None,
+            exponents: [false; 2],
+            long: false,
+            capital: true,
+        }
+    }
+}
+
+impl Codes {
+    fn take(&mut self, cell: &str, is_first: bool) {
+        self.any |= cell::is_code(cell);
+        self.telephones &= cell::is_telephone(cell);
+        if !self.around_e {
+            return;
+        }
+        let Some((before, behind)) = cell::around_e(cell) else {
+            self.around_e = false;
+            return;
+        };
+        let known = if is_first {
+            Some(cell.len())
+        } else {
+            self.width
+        };
+        self.width = known.filter(|width| *width == cell.len());
+        self.exponents[usize::from(behind.is_empty())] = true;
+        if !behind.is_empty() {
+            self.long |= before.len() > 1;
+            self.capital &= cell.contains('E');
+        }
+    }
+
+    /// True if cells that could be numbers are none.
+    fn are_found(&self) -> bool {
+        // `12E3` is a number of no program, and among `1203` and `1207` one of nobody.
+        let is_written = match self.exponents {
+            [true, true] if self.width.is_some() => true,
+            [true, _] => self.long && self.capital,
+            _ => false,
+        };
+        self.any || self.telephones || (self.around_e && is_written)
+    }
+}
+
+/// What tells days that are written as eight digits from numbers.
+struct Days {
+    /// True as long as all cells are such days.
+    all: bool,
+    /// The first few different ones.
+    different: Vec<String>,
+    /// So many tell that it is no chance.
+    enough: usize,
+}
+
+/// Enough different days in a column whose name is no name of a day.
+const ENOUGH_DAYS: usize = 10;
+
+impl Default for Days {
+    fn default() -> Self {
+        Self {
+            all: true,
+            different: Vec::new(),
+            enough: ENOUGH_DAYS,
+        }
+    }
+}
+
+impl Days {
+    fn take(&mut self, cell: &str) {
+        self.all = self.all && cell::is_day_of_digits(cell);
+        let is_wanted = self.all && self.different.len() < self.enough;
+        if is_wanted && !self.different.iter().any(|known| known == cell) {
+            self.different.push(cell.to_owned());
+        }
+    }
+
+    fn are_found(&self) -> bool {
+        self.all && self.different.len() >= self.enough
+    }
+}
+
+/// True if a column called `name` seems to hold days.
+fn is_name_of_days(name: &str) -> bool {
+    const WORDS: [&str; 7] = ["date", "day", "datum", "fecha", "birth", "dob", "ymd"];
+    let name = name.to_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Words for a missing value that are counted; there are hardly more.
@@ -287,6 +403,14 @@ impl Scan {
             numbers_alone,
             ..Self::default()
         }
+    }
+
+    /// The same of a column called `name`.
+    pub(crate) fn of_name(mut self, name: &str) -> Self {
+        if is_name_of_days(name) {
+            self.days.enough = 2;
+        }
+        self
     }
 
     /// Takes in the cell of the record that begins on `line`.
@@ -303,9 +427,10 @@ impl Scan {
             }
             return;
         }
-        self.has_codes |= cell::is_code(cell);
         let before = self.cells;
         self.cells += 1;
+        self.codes.take(cell, before == 0);
+        self.days.take(cell);
         self.take_number(line, cell);
         self.take_count(before, cell);
         match &self.first {
@@ -330,8 +455,10 @@ impl Scan {
             if is_plain && (marks.decimal == '.' || !cell.contains('.')) {
                 continue;
             }
-            // A cell that is a number under none is a stray.
-            if *alive || found.is_none() {
+            // A cell that is a number under none is a stray; one without such marks is known already.
+            let is_known =
+                !*alive && cell.is_ascii() && !marks.thousands.is_none_or(|c| c.is_ascii());
+            if !is_known && (*alive || found.is_none()) {
                 let number = cell::number(cell, marks);
                 *alive &= number.is_some();
                 found = found.or(number);
@@ -415,7 +542,20 @@ impl Scan {
 
     /// True if a cell is digits that number things and count nothing.
     pub(crate) fn has_codes(&self) -> bool {
-        self.has_codes
+        self.codes.are_found()
+    }
+
+    /// The decimal mark, if the numbers leave one alone.
+    pub(crate) fn decimal(&self) -> Option<char> {
+        let alive = MARKS.iter().zip(self.marks).filter(|(_, alive)| *alive);
+        let mut decimals = alive.map(|(marks, _)| marks.decimal);
+        let first = decimals.next()?;
+        decimals.all(|other| other == first).then_some(first)
+    }
+
+    /// Takes the comma for the decimal mark where the cells leave that open.
+    pub(crate) fn prefer_commas(&mut self) {
+        self.has_commas = true;
     }
 
     /// The number of the first record, where the cells count the records.
@@ -430,6 +570,9 @@ impl Scan {
         };
         if self.is_constant && self.cells > 1 {
             return Kind::Constant(first.clone(), self.number_style().map(Style::Number));
+        }
+        if self.days.are_found() && !self.numbers_alone {
+            return Kind::Values(Style::Time(cell::DAY_OF_DIGITS.to_owned()));
         }
         if let Some(style) = self.number_style() {
             let style = Style::Number(style);
@@ -454,7 +597,14 @@ impl Scan {
     }
 
     fn number_style(&self) -> Option<NumberStyle> {
-        let alive = self.marks.iter().position(|alive| *alive)?;
+        let first = |is_it: fn(&Marks) -> bool| {
+            let mut known = MARKS.iter().zip(self.marks);
+            known.position(|(marks, alive)| alive && is_it(marks))
+        };
+        // Whole numbers without marks are such under all.
+        let is_open = self.has_commas && !(self.marks[0] && self.marks[2]);
+        let with_comma = first(|marks| marks.decimal == ',').filter(|_| is_open);
+        let alive = with_comma.or_else(|| first(|_| true))?;
         let [prefix, suffix] = self.unit.clone()?;
         Some(NumberStyle {
             marks: MARKS[alive],
@@ -632,6 +782,64 @@ mod tests {
         // Euros and dollars are not one unit.
         assert!(matches!(scan(&["$1", "€2", "$3"]).kind(), Kind::Text(_)));
         assert_eq!(scan(&["NA", "NA", "3", "4"]).missing, 2);
+    }
+
+    #[test]
+    fn versions_scores_and_sections_are_no_dates() {
+        for cells in [
+            &["3.5.21", "2.11.7", "2.4.20"][..],
+            &["4:0", "6:6", "0:1"],
+            &["5-10-9", "5-6-1", "12-1-10"],
+            &["10.12.15", "3.5.21"],
+        ] {
+            assert!(matches!(scan(cells).kind(), Kind::Text(_)), "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn codes_of_digits_are_told_from_numbers() {
+        for (cells, are_codes) in [
+            (&["007", "12"][..], true),
+            (&["9007199254740993", "3"], true),
+            (&["-9007199254740993", "-3"], true),
+            (&["-3", "-123456789012345"], false),
+            (&["+49301082366", "+4930108236"], true),
+            (&["+5", "+12345678"], false),
+            (&["1203", "12E3"], true),
+            (&["3E7", "2E10", "12E3"], true),
+            (&["1E5", "2E10"], false),
+            (&["12e3", "1e5"], false),
+            (&["1203", "1e5"], false),
+            (&["12E3", "1.5"], false),
+            (&["12E+3", "13E+5"], false),
+        ] {
+            let scan = scan(cells);
+            assert_eq!(scan.has_codes(), are_codes, "{cells:?}");
+            let is_number = matches!(scan.kind(), Kind::Values(Style::Number(_)));
+            assert!(is_number, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn eight_digits_are_days_where_all_are_and_enough_differ() {
+        let days: Vec<String> = (10..20).map(|day| format!("202402{day}")).collect();
+        let mut days: Vec<_> = days.iter().map(String::as_str).collect();
+        let is_day = |cells: &[&str], name: &str| {
+            let mut scan = Scan::default().of_name(name);
+            cells.iter().for_each(|cell| scan.take(1, cell));
+            match scan.kind() {
+                Kind::Values(Style::Time(pattern)) => pattern == cell::DAY_OF_DIGITS,
+                _ => false,
+            }
+        };
+        assert!(is_day(&days, "a") && is_day(&days[..2], "Birth_Date"));
+        assert!(!is_day(&days[..9], "a") && !is_day(&days[..1], "date"));
+        assert_eq!(back(&days), days);
+        for other in ["20240230", "18991231", "21000101", "2024021", "0"] {
+            days.push(other);
+            assert!(!is_day(&days, "date"), "{other}");
+            days.pop();
+        }
     }
 
     #[test]

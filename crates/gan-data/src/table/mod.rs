@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use cell::guarded;
 #[cfg(feature = "parquet")]
-pub(crate) use cell::microseconds;
+pub(crate) use cell::{DAY_OF_DIGITS, microseconds, write_time};
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
@@ -362,12 +362,17 @@ impl File<'_> {
 
     /// Looks at every cell; `scan` begins a column.
     fn scan(&self, scan: impl Fn(usize) -> Scan) -> Result<Vec<Scan>, DataProblem> {
-        let mut scans: Vec<Scan> = (0..self.cols).map(scan).collect();
+        let named = |index| scan(index).of_name(&self.name(index));
+        let mut scans: Vec<Scan> = (0..self.cols).map(named).collect();
         for record in self.records() {
             let (line, cells) = record?;
             for (scan, cell) in scans.iter_mut().zip(&cells) {
                 scan.take(line, cell);
             }
+        }
+        let mut decimals = scans.iter().filter_map(Scan::decimal);
+        if decimals.next() == Some(',') && decimals.all(|mark| mark == ',') {
+            scans.iter_mut().for_each(Scan::prefer_commas);
         }
         Ok(scans)
     }
