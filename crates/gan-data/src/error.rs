@@ -181,10 +181,23 @@ pub enum DataProblem {
     },
     #[error("found a missing value in every record, expected complete records: {columns}")]
     NoCompleteRecord { columns: String },
-    #[error("found no column with different values, expected at least one")]
-    NothingToLearn,
+    #[error(
+        "found no column with different values{}, expected at least one",
+        left_out(columns)
+    )]
+    NothingToLearn {
+        /// Each column that is left out, and why.
+        columns: Vec<String>,
+    },
     #[error("{place}: found {found}, expected a finite 32-bit number")]
     NotFinite { place: String, found: f64 },
+    /// A cell of a table.
+    #[error("{place}: found {}, expected {expected}", excerpt(found))]
+    TooLargeNumber {
+        place: String,
+        found: String,
+        expected: &'static str,
+    },
     #[error("normalize is {0}, expected none or standardize for floats, columns for tables")]
     Normalize(Normalize),
     #[error(
@@ -371,8 +384,16 @@ impl DataError {
             P::NoCompleteRecord { .. } => {
                 "leave out the columns with the most missing values by name, with data.drop=[\"NAME\"]"
             }
-            P::NothingToLearn => "bring records that differ in at least one column",
+            P::NothingToLearn { columns } if columns.is_empty() => {
+                "bring records that differ in at least one column"
+            }
+            P::NothingToLearn { .. } => {
+                "leave fewer columns out, or say in [columns] that one of text is a category"
+            }
             P::NotFinite { .. } => MISSING_VALUES,
+            P::TooLargeNumber { .. } => {
+                "mend that cell, or leave its column out by name, with data.drop=[\"NAME\"]"
+            }
             P::Normalize(_) => "pixels and gcn are for bytes (images), columns is for tables",
             P::Splits { .. } => "lower train, valid or test in [data]",
             P::Count { .. } => "choose another number with data.count=1000",
@@ -458,6 +479,13 @@ fn texts(columns: &[(String, Vec<String>)]) -> String {
 /// What stands before the type of a column that is neither text nor read.
 pub(crate) const OTHER_TYPE: &str = "of type ";
 
+fn left_out(columns: &[String]) -> String {
+    let columns = first_few(columns, columns.len());
+    columns.map_or_else(String::new, |columns| {
+        format!(" beside those that are left out: {columns}")
+    })
+}
+
 fn places(column: &str, strays: &[Stray]) -> String {
     let stray = |stray: &Stray| format!("\"{}\" on line {}", excerpt(&stray.cell), stray.line);
     let strays: Vec<_> = strays.iter().map(stray).collect();
@@ -480,10 +508,15 @@ pub(crate) fn listed(names: &[String]) -> Option<String> {
 
 /// The first few of `count` texts that can be shown as they are; nothing of none.
 pub(crate) fn first_few(shown: &[String], count: usize) -> Option<String> {
-    let few = shown[..shown.len().min(LISTED)].join(", ");
+    first_of(shown, count, LISTED)
+}
+
+/// The same, up to `most` of them.
+pub(crate) fn first_of(shown: &[String], count: usize, most: usize) -> Option<String> {
+    let few = shown[..shown.len().min(most)].join(", ");
     match count {
         0 => None,
-        n if n > LISTED => Some(format!("{few} and {} more", n - LISTED)),
+        n if n > most => Some(format!("{few} and {} more", n - most)),
         _ => Some(few),
     }
 }
@@ -542,7 +575,7 @@ mod tests {
             P::Strays { .. } => 34,
             P::UnknownColumn { .. } => 35,
             P::NoCompleteRecord { .. } => 36,
-            P::NothingToLearn => 37,
+            P::NothingToLearn { .. } => 37,
             P::NotFinite { .. } => 38,
             P::Normalize(_) => 39,
             P::Splits { .. } => 40,
@@ -555,6 +588,7 @@ mod tests {
             P::TooManyRecords { .. } => 47,
             P::Variable { .. } => 48,
             P::NotOfKind { .. } => 49,
+            P::TooLargeNumber { .. } => 50,
         }
     }
 
@@ -566,7 +600,7 @@ mod tests {
         let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
         let stray = Stray { line: 7, cell: "Total".into() };
         let (found, expected) = (3, 4);
-        let rows: [(DataProblem, &str, &str, &str); 50] = [
+        let rows: [(DataProblem, &str, &str, &str); 51] = [
             (P::Missing, "no such file", "expected a path", "built-in sources: "),
             (P::Unreadable(denied()), "cannot be read", "", "permissions"),
             (P::Unwritable(denied()), "cannot be written", "", "permissions"),
@@ -609,7 +643,7 @@ mod tests {
             (P::UnknownColumn { key: "data.drop", found: "x".into(), expected: names() },
                 "\"x\"", r"a\u{1b}, b", "number from 1"),
             (P::NoCompleteRecord { columns: "a 3".into() }, "every record", "complete records", "data.drop="),
-            (P::NothingToLearn, "no column", "at least one", "differ"),
+            (P::NothingToLearn { columns: Vec::new() }, "no column", "at least one", "differ"),
             (P::NotFinite { place: "line 3".into(), found: 1e99 }, "line 3: found 1", "32-bit", "fill in"),
             (P::Normalize(Normalize::Gcn), "gcn", "expected none", "bytes"),
             (P::Splits { found: "5".into(), expected: "4".into() }, "splits of 5", "no more than 4", "lower"),
@@ -625,6 +659,8 @@ mod tests {
             (P::Variable { name: "X", found: "y".into(), expected: "z" }, "X is \"y\"", "expected z", "unset X"),
             (P::NotOfKind { column: "a\u{1b}".into(), found: "x".into(), expected: ColumnKind::Number },
                 r"a\u{1b}: found x", "expected a number", "leave-out"),
+            (P::TooLargeNumber { place: "line 3".into(), found: "1e999\u{1b}".into(), expected: "y" },
+                r"line 3: found 1e999\u{1b}", "expected y", "data.drop"),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

@@ -261,6 +261,42 @@ fn what_is_no_table_is_not_learnt_by_columns() {
 }
 
 #[test]
+fn nothing_to_learn_says_what_is_left_out_and_why() {
+    let text = "key,name,age\nk1,Ada,3\nk2,Bert,4\nk3,Cleo,4\nk4,Dora,3\n";
+    let error = mixed(text, |config| config.drop = vec!["age".into()]).unwrap_err();
+    let expected = "found no column with different values beside those that are left out: key (a \
+                    different text in each record), name (a different text in each record), age (as \
+                    asked), expected at least one";
+    assert!(error.to_string().ends_with(expected), "{error}");
+    assert!(error.hint().unwrap().contains("is a category"));
+    // What is asked for is no news where there is something to learn.
+    let dataset = mixed(text, |config| config.drop = vec!["name".into()]).unwrap();
+    let notes = dataset.notes.join("\n");
+    assert!(notes.contains("left out: key (a different text in each record); "));
+}
+
+#[test]
+fn columns_that_are_left_out_are_named() {
+    let line = |cell: &dyn Fn(usize) -> String| (0..42).map(cell).collect::<Vec<_>>().join(",");
+    let mut text = line(&|col| format!("t{col}")) + ",n\n";
+    for i in 0..6 {
+        text += &format!("{},{}\n", line(&|col| format!("text {i} of {col}")), i % 2);
+    }
+    let notes = mixed(&text, |_| {}).unwrap().notes.join("\n");
+    let expected = "t39 (a different text in each record) and 2 more; [columns]";
+    assert!(notes.contains(expected), "{notes}");
+}
+
+#[test]
+fn cells_that_are_no_finite_number_are_told_as_they_are_written() {
+    let text = "size,b\n1.5,x\n52E700,y\n2.5,x\n";
+    let error = mixed(text, |_| {}).unwrap_err();
+    let expected = "line 3, column size: found 52E700, expected a finite 64-bit number";
+    assert!(error.to_string().ends_with(expected), "{error}");
+    assert!(error.hint().unwrap().contains("data.drop"));
+}
+
+#[test]
 fn many_levels_are_learnt_and_too_many_are_left_out() {
     for (levels, rows, is_learnt) in [(5000, 10_000, true), (20_001, 40_100, false)] {
         let mut text = "a,b\n".to_owned();

@@ -272,7 +272,12 @@ impl File<'_> {
             return Err(DataProblem::NoRecords);
         }
         if cols == 0 {
-            return Err(DataProblem::NothingToLearn);
+            let left_out = plans.iter().enumerate();
+            let left_out = left_out.filter(|(_, plan)| matches!(plan, Plan::LeftOut));
+            let columns = left_out.map(|(index, _)| excerpt(&self.name(index)));
+            return Err(DataProblem::NothingToLearn {
+                columns: columns.collect(),
+            });
         }
         let column = |(index, plan)| {
             let role = match plan {
@@ -375,6 +380,27 @@ impl File<'_> {
             scans.iter_mut().for_each(Scan::prefer_commas);
         }
         Ok(scans)
+    }
+
+    /// The error that the cell of a column, in the record of this line or number, is no number.
+    fn too_large(
+        &self,
+        line: u64,
+        index: usize,
+        cell: &str,
+        expected: &'static str,
+    ) -> DataProblem {
+        let place = format!(
+            "{} {line}, column {}",
+            self.unit(),
+            excerpt(&self.name(index))
+        );
+        let found = cell.to_owned();
+        DataProblem::TooLargeNumber {
+            place,
+            found,
+            expected,
+        }
     }
 
     /// What records are counted by.
@@ -515,10 +541,8 @@ impl File<'_> {
                 }
                 let value = reader.read(cell).unwrap_or(f64::INFINITY);
                 if value.abs() > LARGEST {
-                    return Err(DataProblem::NotFinite {
-                        place: format!("{} {line}, column {}", self.unit(), self.name(index)),
-                        found: value,
-                    });
+                    let expected = "a finite 32-bit number";
+                    return Err(self.too_large(line, index, cell, expected));
                 }
                 values.push(value);
             }
