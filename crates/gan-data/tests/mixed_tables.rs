@@ -243,6 +243,22 @@ fn the_user_overrules_what_columns_are() {
 }
 
 #[test]
+fn days_of_eight_digits_are_numbers_where_the_user_says_so() {
+    let text = "date,a\n20240131,x\n19991231,y\n20240229,x\n";
+    let style = |dataset: &Dataset| shape(dataset).learnt().next().unwrap().1.clone();
+    let days = style(&mixed(text, |_| {}).unwrap());
+    assert!(
+        matches!(&days, Style::Time(pattern) if pattern == "%Y%m%d"),
+        "{days:?}"
+    );
+    let asked = mixed(text, |config| {
+        config.kinds.insert("date".into(), ColumnKind::Number);
+    });
+    let numbers = style(&asked.unwrap());
+    assert!(matches!(numbers, Style::Number(_)), "{numbers:?}");
+}
+
+#[test]
 fn what_is_no_table_is_not_learnt_by_columns() {
     let folder = Folder::new();
     let mut config = DataConfig::new("ring8");

@@ -36,7 +36,8 @@ proptest! {
         }
         let csv = folder.path().join("a.csv");
         let columns: Vec<_> = (0..cols).map(|col| format!("x{col}")).collect();
-        let shape = RecordShape::Vector { columns: Some(columns), double: false, whole: Vec::new() };
+        let (columns, double, whole) = (Some(columns), false, Vec::new());
+        let shape = RecordShape::Vector { columns, double, whole };
         write(&csv, &rows, cols, &shape, false).unwrap();
         let mut reader = csv::Reader::from_path(&csv).unwrap();
         let cells = reader.records().flat_map(|record| {
