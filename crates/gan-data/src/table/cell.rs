@@ -356,7 +356,7 @@ pub(crate) const TIMES: [&str; 43] = [
 
 /// Two digits from this on are years of the last century, as in spreadsheets; a clock would make
 /// values depend on the day on which they are read.
-const PIVOT: u32 = 30;
+const PIVOT: i32 = 30;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
@@ -444,7 +444,7 @@ pub(crate) fn time_and_form(cell: &str, pattern: &str) -> Option<(f64, TimeForm)
 /// The parts of a time as a cell has them.
 #[derive(Default)]
 struct Parts {
-    year: u32,
+    year: i32,
     month: u32,
     day: u32,
     hour: u32,
@@ -474,9 +474,9 @@ impl Parts {
             }
             let field = pattern.iter().position(u8::is_ascii_alphabetic)?;
             match pattern[field] {
-                b'Y' => parts.year = digits(&mut cell, 4, 4)?.0,
+                b'Y' => parts.year = year(&mut cell)?,
                 b'y' => {
-                    let (year, _) = digits(&mut cell, 2, 2)?;
+                    let year = digits(&mut cell, 2, 2)?.0 as i32;
                     parts.year = if year < PIVOT { 2000 } else { 1900 } + year;
                 }
                 b'm' => parts.month = parts.form.number(0, digits(&mut cell, short, 2)?),
@@ -507,7 +507,7 @@ impl Parts {
 
     /// Days since 1970.
     fn days(&self) -> Option<f64> {
-        let date = NaiveDate::from_ymd_opt(self.year as i32, self.month, self.day)?;
+        let date = NaiveDate::from_ymd_opt(self.year, self.month, self.day)?;
         let days = date.signed_duration_since(NaiveDate::default()).num_days();
         Some(days as f64)
     }
@@ -532,6 +532,17 @@ fn digits(cell: &mut &[u8], fewest: usize, most: usize) -> Option<(u32, usize)> 
     *cell = rest;
     let value = |sum: u32, byte: &u8| 10 * sum + u32::from(byte - b'0');
     (count >= fewest).then(|| (own.iter().fold(0, value), count))
+}
+
+/// Takes a year of four digits, or one beyond those with a sign, as ISO 8601 has it.
+fn year(cell: &mut &[u8]) -> Option<i32> {
+    let (sign, most) = match cell.first()? {
+        b'+' => (1, 6),
+        b'-' => (-1, 6),
+        _ => return Some(digits(cell, 4, 4)?.0 as i32),
+    };
+    *cell = &cell[1..];
+    Some(sign * digits(cell, 4, most)?.0 as i32)
 }
 
 impl TimeForm {
@@ -865,6 +876,8 @@ mod tests {
             ("5.1.1970 9:05", "%-d.%-m.%Y %-H:%M", 4.0 * DAY + 32_700.0),
             ("05.01.70", "%d.%m.%y", 4.0),
             ("19700105", DAY_OF_DIGITS, 4.0),
+            ("+14908-09-11", "%Y-%m-%d", 4_725_761.0),
+            ("-0167-12-15", "%Y-%m-%d", -780_175.0),
             ("05-Jan-29", "%d-%b-%y", 21_554.0),
             ("12/31/30", "%m/%d/%y", -14_246.0),
             ("1970-01-01 00:00:07.5", "%Y-%m-%d %H:%M:%S%.1f", 7.5),
