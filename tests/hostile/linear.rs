@@ -78,6 +78,7 @@ fn arrays_and_typed_tables() {
     let shape = RecordShape::Vector {
         columns: Some(vec!["a".into(), "b".into(), "c".into()]),
         double: true,
+        whole: Vec::new(),
     };
     for name in ["a.csv", "a.npy", "a.npz", "a.safetensors", "a.parquet"] {
         let file = |rows: usize| {

@@ -206,8 +206,8 @@ impl Default for DataConfig {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Normalize {
-    /// By kind: `gcn` for CIFAR-10 as the authors, `pixels` for other bytes, `standardize` for the
-    /// columns of a `.csv` or of a `.npy` of floats, `none` for the built-in mixtures.
+    /// By kind: `gcn` for CIFAR-10 as the authors, `pixels` for other images, `standardize` for the
+    /// columns of a `.csv` or of a `.npy`, `none` for the built-in mixtures.
     #[default]
     Auto,
     /// The values of the file; bytes as 0 to 255.

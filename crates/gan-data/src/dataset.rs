@@ -165,8 +165,8 @@ fn load_by(
         Normalize::Auto => loaded.auto,
         given => given,
     };
-    let cols = loaded.cols;
-    let (user_rows, (records, transform, remarks)) = match (how, &loaded.shape, loaded.raw) {
+    let (cols, mut shape) = (loaded.cols, loaded.shape);
+    let (user_rows, (records, transform, remarks)) = match (how, &mut shape, loaded.raw) {
         (Normalize::Columns, RecordShape::Table(table), Raw::Doubles(values)) => {
             let (encoding, records) =
                 Encoding::fit(&values, &table.levels(), splits.encoded(), seed);
@@ -177,12 +177,20 @@ fn load_by(
             )
         }
         (how, shape, raw) => {
-            let is_table = matches!(shape, RecordShape::Table(_));
-            let known = is_table.then(|| limits(&raw, cols, splits.train.clone()));
+            // Pixels have limits of their own, and densities that are drawn from have none.
+            let is_limited = shape.image().is_none() && Source::named(&config.source).is_none();
+            let known = is_limited.then(|| limits(&raw, cols, splits.train.clone()));
             let (records, mut transform, remarks) = normalize(raw, cols, how, splits.train.clone())
                 .map_err(|problem| problem.at(path))?;
-            if let (Transform::Standardize { limits, .. }, Some(known)) = (&mut transform, known) {
-                *limits = known;
+            if let Some((known_limits, known_whole)) = known {
+                if let Transform::Standardize { limits, .. } = &mut transform {
+                    *limits = known_limits;
+                }
+                if let RecordShape::Vector { whole, .. } = shape
+                    && known_whole.contains(&true)
+                {
+                    *whole = known_whole;
+                }
             }
             (None, (records, transform, remarks))
         }
@@ -195,7 +203,7 @@ fn load_by(
         held_out,
         labels: loaded.labels,
         classes: loaded.classes,
-        shape: loaded.shape,
+        shape,
         transform,
         user_rows,
         mixture: loaded.mixture,

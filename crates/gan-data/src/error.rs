@@ -189,10 +189,23 @@ pub enum DataProblem {
     },
     #[error("found a missing value in every record, expected complete records: {columns}")]
     NoCompleteRecord { columns: String },
-    #[error("found no column with different values, expected at least one")]
-    NothingToLearn,
+    #[error(
+        "found no column with different values{}, expected at least one",
+        left_out(columns)
+    )]
+    NothingToLearn {
+        /// Each column that is left out, and why.
+        columns: Vec<String>,
+    },
     #[error("{place}: found {found}, expected a finite 32-bit number")]
     NotFinite { place: String, found: f64 },
+    /// A cell of a table.
+    #[error("{place}: found {}, expected {expected}", excerpt(found))]
+    TooLargeNumber {
+        place: String,
+        found: String,
+        expected: &'static str,
+    },
     #[error("normalize is {0}, expected none or standardize for floats, columns for tables")]
     Normalize(Normalize),
     #[error(
@@ -383,8 +396,16 @@ impl DataError {
             P::NoCompleteRecord { .. } => {
                 "leave out the columns with the most missing values by name, with data.drop=[\"NAME\"]"
             }
-            P::NothingToLearn => "bring records that differ in at least one column",
+            P::NothingToLearn { columns } if columns.is_empty() => {
+                "bring records that differ in at least one column"
+            }
+            P::NothingToLearn { .. } => {
+                "leave fewer columns out, or say in [columns] that one of text is a category"
+            }
             P::NotFinite { .. } => MISSING_VALUES,
+            P::TooLargeNumber { .. } => {
+                "mend that cell, or leave its column out by name, with data.drop=[\"NAME\"]"
+            }
             P::Normalize(_) => "pixels and gcn are for bytes (images), columns is for tables",
             P::Splits { .. } => "lower train, valid or test in [data]",
             P::Count { .. } => "choose another number with data.count=1000",
@@ -470,6 +491,13 @@ fn texts(columns: &[(String, Vec<String>)]) -> String {
 /// What stands before the type of a column that is neither text nor read.
 pub(crate) const OTHER_TYPE: &str = "of type ";
 
+fn left_out(columns: &[String]) -> String {
+    let columns = first_few(columns, columns.len());
+    columns.map_or_else(String::new, |columns| {
+        format!(" beside those that are left out: {columns}")
+    })
+}
+
 fn places(column: &str, strays: &[Stray]) -> String {
     let stray = |stray: &Stray| format!("\"{}\" on line {}", excerpt(&stray.cell), stray.line);
     let strays: Vec<_> = strays.iter().map(stray).collect();
@@ -492,10 +520,15 @@ pub(crate) fn listed(names: &[String]) -> Option<String> {
 
 /// The first few of `count` texts that can be shown as they are; nothing of none.
 pub(crate) fn first_few(shown: &[String], count: usize) -> Option<String> {
-    let few = shown[..shown.len().min(LISTED)].join(", ");
+    first_of(shown, count, LISTED)
+}
+
+/// The same, up to `most` of them.
+pub(crate) fn first_of(shown: &[String], count: usize, most: usize) -> Option<String> {
+    let few = shown[..shown.len().min(most)].join(", ");
     match count {
         0 => None,
-        n if n > LISTED => Some(format!("{few} and {} more", n - LISTED)),
+        n if n > most => Some(format!("{few} and {} more", n - most)),
         _ => Some(few),
     }
 }
@@ -554,7 +587,7 @@ mod tests {
             P::Strays { .. } => 34,
             P::UnknownColumn { .. } => 35,
             P::NoCompleteRecord { .. } => 36,
-            P::NothingToLearn => 37,
+            P::NothingToLearn { .. } => 37,
             P::NotFinite { .. } => 38,
             P::Normalize(_) => 39,
             P::Splits { .. } => 40,
@@ -568,6 +601,7 @@ mod tests {
             P::Variable { .. } => 48,
             P::NotOfKind { .. } => 49,
             P::Names { .. } => 50,
+            P::TooLargeNumber { .. } => 51,
         }
     }
 
@@ -622,7 +656,7 @@ mod tests {
             (P::UnknownColumn { key: "data.drop", found: "x".into(), expected: names() },
                 "\"x\"", r"a\u{1b}, b", "number from 1"),
             (P::NoCompleteRecord { columns: "a 3".into() }, "every record", "complete records", "data.drop="),
-            (P::NothingToLearn, "no column", "at least one", "differ"),
+            (P::NothingToLearn { columns: Vec::new() }, "no column", "at least one", "differ"),
             (P::NotFinite { place: "line 3".into(), found: 1e99 }, "line 3: found 1", "32-bit", "fill in"),
             (P::Normalize(Normalize::Gcn), "gcn", "expected none", "bytes"),
             (P::Splits { found: "5".into(), expected: "4".into() }, "splits of 5", "no more than 4", "lower"),
@@ -639,6 +673,8 @@ mod tests {
             (P::NotOfKind { column: "a\u{1b}".into(), found: "x".into(), expected: ColumnKind::Number },
                 r"a\u{1b}: found x", "expected a number", "leave-out"),
             (P::Names { line: 8, found: 3, expected: 4 }, "line 8: found 3 names", "expected 4", "data.delimiter="),
+            (P::TooLargeNumber { place: "line 3".into(), found: "1e999\u{1b}".into(), expected: "y" },
+                r"line 3: found 1e999\u{1b}", "expected y", "data.drop"),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

@@ -34,7 +34,7 @@ pub enum Transform {
         mean: Vec<f64>,
         /// Standard deviation of each column over the training records; 1 for a constant column.
         std: Vec<f64>,
-        /// Smallest and largest value of each column of a table over the training records, beyond
+        /// Smallest and largest value of each column of a file over the training records, beyond
         /// which no record is written; empty where there is no such bound.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         limits: Vec<[f64; 2]>,
@@ -205,16 +205,19 @@ pub(crate) fn normalize(
     Ok((Records::new(cols, values), transform, notes))
 }
 
-/// Smallest and largest value of each column over `rows`.
-pub(crate) fn limits(raw: &Raw, cols: usize, rows: Range<usize>) -> Vec<[f64; 2]> {
+/// Smallest and largest value of each column over `rows`, and whether all of them are whole numbers.
+pub(crate) fn limits(raw: &Raw, cols: usize, rows: Range<usize>) -> (Vec<[f64; 2]>, Vec<bool>) {
     let mut limits = vec![[f64::INFINITY, f64::NEG_INFINITY]; cols];
+    let mut whole = vec![true; cols];
     raw.all_rows(cols, rows, |row| {
-        for (&value, [low, high]) in row.iter().zip(&mut limits) {
+        let columns = limits.iter_mut().zip(&mut whole);
+        for (&value, ([low, high], whole)) in row.iter().zip(columns) {
             (*low, *high) = (low.min(value), high.max(value));
+            *whole &= value.fract() == 0.0;
         }
         true
     });
-    limits
+    (limits, whole)
 }
 
 /// The values as they are, 64-bit floats rounded to 32.

@@ -32,7 +32,7 @@ use crate::error::{DataError, DataProblem, TypedFile};
 use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
-use crate::table::{self, Cells, Role, Style, TableKeys, microseconds};
+use crate::table::{self, Cells, DAY_OF_DIGITS, Role, Style, TableKeys, microseconds, write_time};
 use crate::thrift;
 use crate::write::{Contents, Next};
 
@@ -427,6 +427,8 @@ enum Written {
     Whole(usize),
     Truth(usize),
     Days(usize),
+    /// Days as whole numbers such as 20240131.
+    Digits(usize),
     /// Seconds since 1970, in steps of so many microseconds.
     Times(usize, i64),
     /// Seconds since midnight, likewise.
@@ -546,13 +548,11 @@ impl Written {
             }
             Style::Truth(words) => Self::Level(at, words.to_vec()),
             Style::Category(texts) => Self::Level(at, texts.clone()),
+            Style::Time(pattern) if pattern == DAY_OF_DIGITS => Self::Digits(at),
             Style::Time(pattern) => {
-                let step = match pattern {
-                    fraction if fraction.contains("%.f") => 1,
-                    seconds if seconds.contains("%S") => 1_000_000,
-                    _ => 60_000_000,
-                };
-                match (pattern.contains("%d"), pattern.contains("%H")) {
+                let micros = |[times, over]: [f64; 2]| (1e6 * over / times) as i64;
+                let step = style.rounding().map_or(1, micros);
+                match (pattern.contains('d'), pattern.contains('H')) {
                     (true, false) => Self::Days(at),
                     (true, true) => Self::Times(at, step),
                     (false, _) => Self::Clock(at, step),
@@ -572,6 +572,7 @@ impl Written {
             | Self::Whole(at)
             | Self::Truth(at)
             | Self::Days(at)
+            | Self::Digits(at)
             | Self::Times(at, _)
             | Self::Clock(at, _)
             | Self::Level(at, _) => *at,
@@ -616,6 +617,10 @@ impl Written {
             Self::Level(at, texts) => {
                 let text = |place: Option<f64>| texts.get(place?.round() as usize);
                 Arc::new(StringArray::from_iter(values(*at).map(text)))
+            }
+            Self::Digits(at) => {
+                let digits = |day: f64| write_time(day, DAY_OF_DIGITS).parse::<i64>().ok();
+                Arc::new(Int64Array::from_iter(values(*at).map(|day| digits(day?))))
             }
             Self::Days(at) => {
                 let days = values(*at).map(|days| Some(days?.round() as i32));

@@ -34,6 +34,9 @@ pub enum RecordShape {
         /// True if the file holds 64-bit numbers, otherwise samples have 32 bits.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         double: bool,
+        /// For each column, whether it holds whole numbers alone; empty where none does.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        whole: Vec<bool>,
     },
     /// Columns of a table as text, whose cells are written as it writes them.
     Table(TableShape),
@@ -79,12 +82,23 @@ impl RecordShape {
                 let columns = row.iter_mut().zip(table.learnt());
                 columns.for_each(|(value, (_, style))| *value = style.round(*value));
             }
-            Self::Vector { double: true, .. } => {}
-            _ => row
-                .iter_mut()
-                .for_each(|value| *value = f64::from(*value as f32)),
+            Self::Vector { double, whole, .. } => {
+                let columns = row.iter_mut().zip(whole).filter(|(_, whole)| **whole);
+                // No column has a negative zero.
+                columns.for_each(|(value, _)| *value = value.round() + 0.0);
+                if !double {
+                    in_singles(row);
+                }
+            }
+            Self::Image { .. } => in_singles(row),
         }
     }
+}
+
+/// Rounds to numbers of 32 bits.
+fn in_singles(row: &mut [f64]) {
+    row.iter_mut()
+        .for_each(|value| *value = f64::from(*value as f32));
 }
 
 /// Everything that a loader or a built-in source hands over.
@@ -122,8 +136,12 @@ impl Loaded {
     /// Rows of numbers.
     pub(crate) fn vectors(cols: usize, raw: Raw) -> Self {
         let double = raw.form() == Form::Doubles;
-        let columns = None;
-        Self::new(RecordShape::Vector { columns, double }, cols, raw)
+        let shape = RecordShape::Vector {
+            columns: None,
+            double,
+            whole: Vec::new(),
+        };
+        Self::new(shape, cols, raw)
     }
 
     /// Records of a table.
@@ -167,9 +185,10 @@ impl Loaded {
 
     fn new(shape: RecordShape, cols: usize, raw: Raw) -> Self {
         Self {
-            auto: match raw.form() {
-                Form::Bytes => Normalize::Pixels,
-                Form::Singles | Form::Doubles => Normalize::Standardize,
+            // Bytes that are no image's are numbers like any others.
+            auto: match (&shape, raw.form()) {
+                (RecordShape::Image { .. }, Form::Bytes) => Normalize::Pixels,
+                _ => Normalize::Standardize,
             },
             raw,
             cols,

@@ -367,8 +367,8 @@ fn npy_of_every_supported_type_loads() {
 fn npy_in_fortran_order_is_transposed() {
     let text = "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }";
     let dataset = load_bytes("a.npy", npy(text, &[1, 4, 2, 5, 3, 6])).unwrap();
-    let bytes = row(&dataset, 1).into_iter().map(|v| (v * 255.0).round());
-    assert_eq!(bytes.collect::<Vec<_>>(), [4.0, 5.0, 6.0]);
+    let bytes = dataset.transform.user_row(&row(&dataset, 1));
+    assert_eq!(bytes, [4.0, 5.0, 6.0]);
 }
 
 #[test]
@@ -378,6 +378,57 @@ fn npy_of_bytes_in_three_dimensions_is_images() {
     assert_eq!(dataset.transform, Transform::Pixels);
     let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(4,)"), &[7; 4])).unwrap();
     check_size(&dataset, 4, 1);
+}
+
+#[test]
+fn npy_of_bytes_and_truths_that_are_no_images_is_numbers() {
+    for (descr, values) in [("|b1", [0, 1, 1, 0, 1, 1]), ("|u1", [0, 4, 3, 1, 2, 4])] {
+        let dataset = load_bytes("a.npy", npy(&npy_text(descr, "(3, 2)"), &values)).unwrap();
+        assert!(
+            matches!(dataset.transform, Transform::Standardize { .. }),
+            "{descr}: {:?}",
+            dataset.transform
+        );
+    }
+    // As images they stay pixels, also where a key says so.
+    let folder = Folder::new();
+    let path = folder.put("a.npy", npy(&npy_text("|u1", "(2, 6)"), &[7; 12]));
+    let config = DataConfig {
+        image: Some(vec![2, 3]),
+        ..config(&path)
+    };
+    assert_eq!(load(&config, 0).unwrap().transform, Transform::Pixels);
+}
+
+#[test]
+fn samples_of_arrays_keep_the_range_and_whole_numbers() {
+    // The second column has a fraction.
+    let doubles = [3.0, 0.5, 9.0, 0.25, -1.0, 2.5].map(f64::to_le_bytes);
+    let singles = [3.0, 0.5, 9.0, 0.25, -1.0, 2.5f32].map(f32::to_le_bytes);
+    for (descr, payload) in [("<f8", doubles.concat()), ("<f4", singles.concat())] {
+        let folder = Folder::new();
+        let config = DataConfig {
+            valid: Some(0),
+            test: Some(0),
+            ..config(&folder.put("a.npy", npy(&npy_text(descr, "(3, 2)"), &payload)))
+        };
+        let dataset = load(&config, 0).unwrap();
+        let sample = |values: [f32; 2]| {
+            let mut user = dataset.transform.user_row(&values);
+            dataset.shape.round(&mut user);
+            user
+        };
+        assert_eq!(sample([-99.0, -99.0]), [-1.0, 0.25], "{descr}");
+        assert_eq!(sample([99.0, 99.0]), [9.0, 2.5], "{descr}");
+        let near = sample([0.1, 0.1]);
+        assert_eq!(near[0], 4.0, "{descr}");
+        assert_ne!(near[1].fract(), 0.0, "{descr}");
+    }
+    // What is drawn has no limits.
+    let mut config = DataConfig::new("ring8");
+    config.normalize = Normalize::Standardize;
+    let drawn = load(&config, 0).unwrap();
+    assert!(drawn.transform.user_row(&[99.0, 99.0])[0] > 50.0);
 }
 
 #[test]
@@ -627,7 +678,7 @@ fn builtin_sources_load_with_their_defaults() {
 
 #[test]
 fn mean_is_over_the_training_records_in_the_players_units() {
-    let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(10, 2)"), &[51; 20])).unwrap();
+    let dataset = load_bytes("a.npy", npy(&npy_text("|u1", "(10, 1, 2)"), &[51; 20])).unwrap();
     assert!(dataset.mean().iter().all(|mean| (mean - 0.2).abs() < 1e-6));
 }
 

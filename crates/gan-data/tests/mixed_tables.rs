@@ -280,6 +280,22 @@ fn the_user_overrules_what_columns_are() {
 }
 
 #[test]
+fn days_of_eight_digits_are_numbers_where_the_user_says_so() {
+    let text = "date,a\n20240131,x\n19991231,y\n20240229,x\n";
+    let style = |dataset: &Dataset| shape(dataset).learnt().next().unwrap().1.clone();
+    let days = style(&mixed(text, |_| {}).unwrap());
+    assert!(
+        matches!(&days, Style::Time(pattern) if pattern == "%Y%m%d"),
+        "{days:?}"
+    );
+    let asked = mixed(text, |config| {
+        config.kinds.insert("date".into(), ColumnKind::Number);
+    });
+    let numbers = style(&asked.unwrap());
+    assert!(matches!(numbers, Style::Number(_)), "{numbers:?}");
+}
+
+#[test]
 fn what_is_no_table_is_not_learnt_by_columns() {
     let folder = Folder::new();
     let mut config = DataConfig::new("ring8");
@@ -295,6 +311,42 @@ fn what_is_no_table_is_not_learnt_by_columns() {
         let error = load(&config, 1).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn nothing_to_learn_says_what_is_left_out_and_why() {
+    let text = "key,name,age\nk1,Ada,3\nk2,Bert,4\nk3,Cleo,4\nk4,Dora,3\n";
+    let error = mixed(text, |config| config.drop = vec!["age".into()]).unwrap_err();
+    let expected = "found no column with different values beside those that are left out: key (a \
+                    different text in each record), name (a different text in each record), age (as \
+                    asked), expected at least one";
+    assert!(error.to_string().ends_with(expected), "{error}");
+    assert!(error.hint().unwrap().contains("is a category"));
+    // What is asked for is no news where there is something to learn.
+    let dataset = mixed(text, |config| config.drop = vec!["name".into()]).unwrap();
+    let notes = dataset.notes.join("\n");
+    assert!(notes.contains("left out: key (a different text in each record); "));
+}
+
+#[test]
+fn columns_that_are_left_out_are_named() {
+    let line = |cell: &dyn Fn(usize) -> String| (0..42).map(cell).collect::<Vec<_>>().join(",");
+    let mut text = line(&|col| format!("t{col}")) + ",n\n";
+    for i in 0..6 {
+        text += &format!("{},{}\n", line(&|col| format!("text {i} of {col}")), i % 2);
+    }
+    let notes = mixed(&text, |_| {}).unwrap().notes.join("\n");
+    let expected = "t39 (a different text in each record) and 2 more; [columns]";
+    assert!(notes.contains(expected), "{notes}");
+}
+
+#[test]
+fn cells_that_are_no_finite_number_are_told_as_they_are_written() {
+    let text = "size,b\n1.5,x\n52E700,y\n2.5,x\n";
+    let error = mixed(text, |_| {}).unwrap_err();
+    let expected = "line 3, column size: found 52E700, expected a finite 64-bit number";
+    assert!(error.to_string().ends_with(expected), "{error}");
+    assert!(error.hint().unwrap().contains("data.drop"));
 }
 
 #[test]

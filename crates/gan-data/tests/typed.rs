@@ -224,10 +224,10 @@ fn typed_files_wrong_in_each_way_are_told() {
 
 #[test]
 fn parquet_written_of_a_table_reads_back_to_the_same_cells() {
-    let text = "n,x,share,member,yes,day,seen,at,unit,code\n\
-                3,0.25,5%,true,no,2024-02-29,2024-02-29 10:00:01,10:15,kg,007\n\
-                -9000,1.5,17%,false,yes,1931-01-01,2024-02-29 23:59:59,23:59,kg,007\n\
-                12,-3.75,1%,true,no,2023-12-31,2024-02-29 00:00:30,00:00,kg,007\n";
+    let text = "n,x,share,member,yes,day,seen,at,unit,code,day8\n\
+                3,0.25,5%,true,no,2024-02-29,2024-02-29 10:00:01,10:15,kg,007,20240229\n\
+                -9000,1.5,17%,false,yes,1931-01-01,2024-02-29 23:59:59,23:59,kg,007,19310101\n\
+                12,-3.75,1%,true,no,2023-12-31,2024-02-29 00:00:30,00:00,kg,007,20231231\n";
     let folder = Folder::new();
     // Standardised, which keeps the last digits.
     let whole = |path: &std::path::Path| DataConfig {
@@ -249,9 +249,9 @@ fn parquet_written_of_a_table_reads_back_to_the_same_cells() {
     let back = load(&whole(&path), 0).unwrap();
     assert_eq!(back.shape.columns(), table.shape.columns());
     let expected = [
-        "3 0.25 5 true no 2024-02-29 2024-02-29T10:00:01 10:15:00 kg 007",
-        "-9000 1.5 17 false yes 1931-01-01 2024-02-29T23:59:59 23:59:00 kg 007",
-        "12 -3.75 1 true no 2023-12-31 2024-02-29T00:00:30 00:00:00 kg 007",
+        "3 0.25 5 true no 2024-02-29 2024-02-29T10:00:01 10:15:00 kg 007 20240229",
+        "-9000 1.5 17 false yes 1931-01-01 2024-02-29T23:59:59 23:59:00 kg 007 19310101",
+        "12 -3.75 1 true no 2023-12-31 2024-02-29T00:00:30 00:00:00 kg 007 20231231",
     ];
     assert_eq!([0, 1, 2].map(|index| cells(&back, index)), expected);
 }

@@ -36,7 +36,8 @@ proptest! {
         }
         let csv = folder.path().join("a.csv");
         let columns: Vec<_> = (0..cols).map(|col| format!("x{col}")).collect();
-        let shape = RecordShape::Vector { columns: Some(columns), double: false };
+        let (columns, double, whole) = (Some(columns), false, Vec::new());
+        let shape = RecordShape::Vector { columns, double, whole };
         write(&csv, &rows, cols, &shape, false).unwrap();
         let mut reader = csv::Reader::from_path(&csv).unwrap();
         let cells = reader.records().flat_map(|record| {
@@ -88,6 +89,7 @@ fn csv_written_has_the_columns_and_replaces_the_file() {
     let shape = RecordShape::Vector {
         columns,
         double: true,
+        whole: Vec::new(),
     };
     write(&path, &[1.5, 2.0, -0.25, 1e-7], 2, &shape, true).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -110,6 +112,7 @@ fn csv_written_has_nothing_that_a_spreadsheet_computes_or_a_terminal_obeys() {
     let shape = RecordShape::Vector {
         columns,
         double: true,
+        whole: Vec::new(),
     };
     let path = folder.path().join("a.csv");
     let values = [-1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 1.0, 2.5, 3.5, 4.5, 5.5, 6.5];

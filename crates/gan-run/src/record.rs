@@ -392,6 +392,7 @@ mod tests {
         let vector = |names: usize| RecordShape::Vector {
             columns: Some(vec!["x".into(); names]),
             double: false,
+            whole: Vec::new(),
         };
         let standardize = |mean, std| Transform::Standardize {
             limits: Vec::new(),
@@ -426,6 +427,7 @@ mod tests {
         let table = |columns| RecordShape::Vector {
             columns,
             double: false,
+            whole: Vec::new(),
         };
         let columns = Some(["a", "b", "c"].map(String::from).to_vec());
         assert_eq!(shape_in_words(&table(columns)), "3 columns: a, b, c");
@@ -475,6 +477,7 @@ mod tests {
             shape: RecordShape::Vector {
                 columns: None,
                 double: false,
+                whole: Vec::new(),
             },
             transform,
             labels: None,
@@ -511,6 +514,7 @@ mod tests {
             shape: RecordShape::Vector {
                 columns: Some(vec!["age".into(), "smokes".into()]),
                 double: false,
+                whole: Vec::new(),
             },
             transform: Transform::Standardize {
                 limits: Vec::new(),
@@ -542,6 +546,7 @@ mod tests {
         record.shape = RecordShape::Vector {
             columns: None,
             double: false,
+            whole: Vec::new(),
         };
         assert!(lost(&record).starts_with("column 2 = 1 is"));
     }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{DateTime, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 /// What stands for a missing value, beside an empty cell.
@@ -30,10 +30,39 @@ pub(crate) fn is_soft(cell: &str) -> bool {
 }
 
 /// True for digits that number things and count nothing: with a leading zero, or more of them than a
-/// number of 64 bits tells apart.
+/// number of 64 bits tells apart, also behind a sign.
 pub(crate) fn is_code(cell: &str) -> bool {
-    let is_long = cell.len() > 15 || (cell.len() > 1 && cell.starts_with('0'));
-    is_long && cell.bytes().all(|byte| byte.is_ascii_digit())
+    let digits = cell.strip_prefix(['-', '−', '+']).unwrap_or(cell);
+    let is_long = digits.len() > 15 || (cell.len() > 1 && cell.starts_with('0'));
+    is_long && is_digits(digits)
+}
+
+/// True for a plus and more digits than what is counted has mostly, such as a telephone number.
+pub(crate) fn is_telephone(cell: &str) -> bool {
+    let digits = cell.strip_prefix('+');
+    digits.is_some_and(|digits| digits.len() >= 8 && is_digits(digits))
+}
+
+/// The digits before and behind an `E`, where there are digits alone; behind it there may be none.
+pub(crate) fn around_e(cell: &str) -> Option<(&str, &str)> {
+    let (before, behind) = match cell.split_once(['e', 'E']) {
+        Some((before, behind)) if !behind.is_empty() => (before, behind),
+        Some(_) => return None,
+        None => (cell, ""),
+    };
+    (!before.is_empty() && is_digits(before) && is_digits(behind)).then_some((before, behind))
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// How a day is written without marks.
+pub(crate) const DAY_OF_DIGITS: &str = "%Y%m%d";
+
+/// True for a day of these centuries that is written so.
+pub(crate) fn is_day_of_digits(cell: &str) -> bool {
+    (cell.starts_with("19") || cell.starts_with("20")) && time(cell, DAY_OF_DIGITS).is_some()
 }
 
 /// The marks in a number.
@@ -46,7 +75,7 @@ pub struct Marks {
 }
 
 /// The marks that are read, the more usual ones first.
-pub(crate) const MARKS: [Marks; 7] = [
+pub(crate) const MARKS: [Marks; 12] = [
     marks('.', None),
     marks('.', Some(',')),
     marks(',', None),
@@ -54,6 +83,12 @@ pub(crate) const MARKS: [Marks; 7] = [
     marks(',', Some(' ')),
     marks('.', Some(' ')),
     marks('.', Some('\'')),
+    // Blanks at which no line is broken, and what typesetters take for an apostrophe.
+    marks('.', Some('\u{a0}')),
+    marks(',', Some('\u{a0}')),
+    marks('.', Some('\u{202f}')),
+    marks(',', Some('\u{202f}')),
+    marks('.', Some('’')),
 ];
 
 const fn marks(decimal: char, thousands: Option<char>) -> Marks {
@@ -75,6 +110,19 @@ pub struct NumberStyle {
     pub fixed: bool,
     /// True if there are powers of ten, as in `1.5e3`: then the shortest form is written.
     pub scientific: bool,
+    /// Zeros behind the mark of whole numbers, as in `12.0`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub zeros: u8,
+    /// True if positive numbers have a sign.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub plus: bool,
+    /// True if no nought stands before the mark, as in `.5`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bare: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A number and how its cell writes it.
@@ -86,6 +134,11 @@ pub(crate) struct Number<'a> {
     pub(crate) decimals: u8,
     pub(crate) grouped: bool,
     pub(crate) scientific: bool,
+    /// True if its decimals are zeros, or none.
+    pub(crate) is_whole: bool,
+    pub(crate) has_plus: bool,
+    /// Whether a nought stands before the decimals, if nothing or that does.
+    pub(crate) nought: Option<bool>,
 }
 
 /// The number in `cell`, if it is one under `marks`: digits with a sign, marks and a power of ten, a
@@ -109,16 +162,23 @@ pub(crate) fn number(cell: &str, marks: Marks) -> Option<Number<'_>> {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
         None => (&*plain, None),
     };
-    let decimals = mantissa
-        .split_once('.')
-        .map_or(0, |(_, decimals)| decimals.len());
+    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let nought = match whole.trim_start_matches(['+', '-']) {
+        _ if decimals.is_empty() => None,
+        "" => Some(false),
+        "0" => Some(true),
+        _ => None,
+    };
     Some(Number {
         value: sign * plain.parse::<f64>().ok()?,
         prefix,
         suffix,
-        decimals: u8::try_from(decimals).unwrap_or(u8::MAX),
+        decimals: u8::try_from(decimals.len()).unwrap_or(u8::MAX),
         grouped: marks.thousands.is_some_and(|mark| body.contains(mark)),
         scientific: exponent.is_some(),
+        is_whole: decimals.bytes().all(|digit| digit == b'0'),
+        has_plus: cell.starts_with('+'),
+        nought,
     })
 }
 
@@ -181,14 +241,18 @@ impl NumberStyle {
             }
         };
         // No column has a negative zero.
+        let is_zero = text.bytes().all(|byte| b"-0.".contains(&byte));
         let (sign, digits) = match text.strip_prefix('-') {
-            Some(digits) if digits.bytes().all(|byte| matches!(byte, b'0' | b'.')) => ("", digits),
+            Some(digits) if is_zero => ("", digits),
             Some(digits) => ("-", digits),
+            None if self.plus && !is_zero => ("+", &*text),
             None => ("", &*text),
         };
+        let zeros = "0".repeat(usize::from(self.zeros));
         let (whole, decimals) = match digits.split_once('.') {
+            Some(("0", decimals)) if self.bare => ("", Some(decimals)),
             Some((whole, decimals)) => (whole, Some(decimals)),
-            None => (digits, None),
+            None => (digits, (self.zeros > 0).then_some(&*zeros)),
         };
         let mut cell = format!("{sign}{}", self.prefix);
         for (index, digit) in whole.char_indices() {
@@ -241,7 +305,10 @@ pub(crate) fn truth(cell: &str) -> Option<(usize, bool)> {
 
 /// The patterns of dates and times that are read; days before months only where months before days
 /// do not fit.
-pub(crate) const TIMES: [&str; 32] = [
+///
+/// Days, months and hours may be written without a zero before them: [`with_form`].
+pub(crate) const TIMES: [&str; 43] = [
+    DAY_OF_DIGITS,
     "%Y-%m-%d",
     "%Y/%m/%d",
     "%m/%d/%Y",
@@ -250,7 +317,14 @@ pub(crate) const TIMES: [&str; 32] = [
     "%d-%m-%Y",
     "%d %b %Y",
     "%d-%b-%Y",
+    "%d%b%Y",
     "%b %d, %Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%y",
+    "%d-%m-%y",
+    "%d %b %y",
+    "%d-%b-%y",
     // What is always nought in a file stays so: coarser patterns come first.
     "%Y-%m-%d 00:00:00",
     "%Y-%m-%dT00:00:00",
@@ -272,44 +346,218 @@ pub(crate) const TIMES: [&str; 32] = [
     "%m/%d/%Y %H:%M",
     "%d/%m/%Y %H:%M",
     "%d.%m.%Y %H:%M",
+    "%m/%d/%y %H:%M",
+    "%d/%m/%y %H:%M",
+    "%d.%m.%y %H:%M",
     "%H:%M:00",
     "%H:%M:%S",
     "%H:%M",
 ];
 
+/// Two digits from this on are years of the last century, as in spreadsheets; a clock would make
+/// values depend on the day on which they are read.
+const PIVOT: i32 = 30;
+
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
+
+/// How cells write what the pattern of a time leaves open.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TimeForm {
+    /// For month, day and hour, whether it stands without a zero before it.
+    short: [bool; 3],
+    /// And whether it stands with one.
+    zero: [bool; 3],
+    /// Fewest and most decimals of the seconds.
+    decimals: [u8; 2],
+}
+
+impl TimeForm {
+    /// What two cells or more have.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let either = |a: [bool; 3], b: [bool; 3]| [0, 1, 2].map(|at| a[at] || b[at]);
+        let ([fewest, most], [other_fewest, other_most]) = (self.decimals, other.decimals);
+        Self {
+            short: either(self.short, other.short),
+            zero: either(self.zero, other.zero),
+            decimals: [fewest.min(other_fewest), most.max(other_most)],
+        }
+    }
+}
+
+/// `pattern` as cells of `form` write it: `%-d` is a day without a zero before it, and `%.3f` are
+/// three decimals.
+pub(crate) fn with_form(pattern: &str, form: TimeForm) -> String {
+    let mut pattern = pattern.to_owned();
+    for (at, field) in ["m", "d", "H"].into_iter().enumerate() {
+        // Where no cell tells, as other fields of the column are written.
+        if form.short[at] || (form.short.contains(&true) && !form.zero[at]) {
+            pattern = pattern.replace(&format!("%{field}"), &format!("%-{field}"));
+        }
+    }
+    match form.decimals {
+        [fewest, most @ 1..=9] if fewest == most => pattern.replace("%.f", &format!("%.{most}f")),
+        // Whole seconds among them may be written without.
+        [_, 1..=3] => pattern.replace("%.f", "%.3f"),
+        _ => pattern,
+    }
+}
+
+/// What stands before and behind the decimals of seconds in `pattern`, and how many they are, where
+/// that is fixed.
+fn at_decimals(pattern: &str) -> Option<(&str, Option<usize>, &str)> {
+    let (before, rest) = pattern.split_once("%.")?;
+    let (digits, behind) = rest.split_once('f')?;
+    Some((before, digits.parse().ok(), behind))
+}
+
+/// True if `pattern` is one of [`TIMES`] in some form.
+fn is_known(pattern: &str) -> bool {
+    let mut plain = pattern.replace("%-", "%");
+    if let Some((before, Some(1..=9), behind)) = at_decimals(&plain) {
+        plain = format!("{before}%.f{behind}");
+    }
+    TIMES.contains(&&*plain)
+}
 
 /// The time in `cell` written as `pattern` says: days since 1970 for a date, seconds since then or
 /// since midnight for a time.
 pub(crate) fn time(cell: &str, pattern: &str) -> Option<f64> {
+    time_and_form(cell, pattern).map(|(time, _)| time)
+}
+
+/// The same, and how the cell writes it.
+pub(crate) fn time_and_form(cell: &str, pattern: &str) -> Option<(f64, TimeForm)> {
     // Cheap, and true of every time.
     if cell.len() > 32 || !cell.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    if !pattern.contains("%H") {
-        let date = NaiveDate::parse_from_str(cell, pattern).ok()?;
-        let days = date.signed_duration_since(NaiveDate::default()).num_days();
-        return Some(days as f64);
-    }
-    let seconds = |time: NaiveTime| {
-        f64::from(time.num_seconds_from_midnight()) + f64::from(time.nanosecond()) * 1e-9
+    let parts = Parts::of(cell.as_bytes(), pattern.as_bytes())?;
+    let time = match (pattern.contains('d'), pattern.contains('H')) {
+        (true, false) => parts.days()?,
+        (false, _) => parts.seconds()?,
+        (true, true) => parts.days()? * DAY + parts.seconds()?,
     };
-    if !pattern.contains("%d") {
-        return NaiveTime::parse_from_str(cell, pattern).ok().map(seconds);
+    Some((time, parts.form))
+}
+
+/// The parts of a time as a cell has them.
+#[derive(Default)]
+struct Parts {
+    year: i32,
+    month: u32,
+    day: u32,
+    hour: u32,
+    minute: u32,
+    second: u32,
+    nanosecond: u32,
+    form: TimeForm,
+}
+
+impl Parts {
+    /// Those of a cell that is written as `pattern` says, to the number of digits.
+    fn of(mut cell: &[u8], mut pattern: &[u8]) -> Option<Self> {
+        // Without its century, `3.5.21` may be a version of a program.
+        let is_version = || !pattern.iter().any(|it| b"/b".contains(it));
+        let is_strict =
+            pattern == DAY_OF_DIGITS.as_bytes() || (pattern.contains(&b'y') && is_version());
+        let short = if is_strict { 2 } else { 1 };
+        let mut parts = Self::default();
+        while let Some((&byte, rest)) = pattern.split_first() {
+            pattern = rest;
+            if byte != b'%' {
+                cell = cell.strip_prefix(&[byte])?;
+                if byte == b' ' {
+                    cell = cell.trim_ascii_start();
+                }
+                continue;
+            }
+            let field = pattern.iter().position(u8::is_ascii_alphabetic)?;
+            match pattern[field] {
+                b'Y' => parts.year = year(&mut cell)?,
+                b'y' => {
+                    let year = digits(&mut cell, 2, 2)?.0 as i32;
+                    parts.year = if year < PIVOT { 2000 } else { 1900 } + year;
+                }
+                b'm' => parts.month = parts.form.number(0, digits(&mut cell, short, 2)?),
+                b'd' => parts.day = parts.form.number(1, digits(&mut cell, short, 2)?),
+                b'H' => parts.hour = parts.form.number(2, digits(&mut cell, short, 2)?),
+                b'M' => parts.minute = digits(&mut cell, 2, 2)?.0,
+                b'S' => parts.second = digits(&mut cell, 2, 2)?.0,
+                b'b' => {
+                    let (name, rest) = cell.split_at_checked(3)?;
+                    let is_it = |month: &str| name.eq_ignore_ascii_case(month.as_bytes());
+                    parts.month = MONTHS.iter().position(|month| is_it(month))? as u32 + 1;
+                    cell = rest;
+                }
+                _ => {
+                    if let Some(mut rest) = cell.strip_prefix(b".") {
+                        let (value, count) = digits(&mut rest, 1, 9)?;
+                        parts.nanosecond = value * 10u32.pow(9 - count as u32);
+                        let more = rest.iter().take_while(|it| it.is_ascii_digit()).count();
+                        cell = &rest[more..];
+                        parts.form.decimals = [(count + more) as u8; 2];
+                    }
+                }
+            }
+            pattern = &pattern[field + 1..];
+        }
+        cell.is_empty().then_some(parts)
     }
-    let time = NaiveDateTime::parse_from_str(cell, pattern).ok()?;
-    let days = time
-        .date()
-        .signed_duration_since(NaiveDate::default())
-        .num_days();
-    Some(days as f64 * DAY + seconds(time.time()))
+
+    /// Days since 1970.
+    fn days(&self) -> Option<f64> {
+        let date = NaiveDate::from_ymd_opt(self.year, self.month, self.day)?;
+        let days = date.signed_duration_since(NaiveDate::default()).num_days();
+        Some(days as f64)
+    }
+
+    /// Seconds since midnight; a minute may have a leap second.
+    fn seconds(&self) -> Option<f64> {
+        let is_time = self.hour < 24 && self.minute < 60 && self.second <= 60;
+        let seconds = (self.hour * 60 + self.minute) * 60 + self.second;
+        is_time.then(|| f64::from(seconds) + f64::from(self.nanosecond) * 1e-9)
+    }
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// Takes a number of `fewest` to `most` digits from `cell`: its value, and how many there were.
+fn digits(cell: &mut &[u8], fewest: usize, most: usize) -> Option<(u32, usize)> {
+    let own = cell.iter().take(most);
+    let count = own.take_while(|byte| byte.is_ascii_digit()).count();
+    let (own, rest) = cell.split_at(count);
+    *cell = rest;
+    let value = |sum: u32, byte: &u8| 10 * sum + u32::from(byte - b'0');
+    (count >= fewest).then(|| (own.iter().fold(0, value), count))
+}
+
+/// Takes a year of four digits, or one beyond those with a sign, as ISO 8601 has it.
+fn year(cell: &mut &[u8]) -> Option<i32> {
+    let (sign, most) = match cell.first()? {
+        b'+' => (1, 6),
+        b'-' => (-1, 6),
+        _ => return Some(digits(cell, 4, 4)?.0 as i32),
+    };
+    *cell = &cell[1..];
+    Some(sign * digits(cell, 4, most)?.0 as i32)
+}
+
+impl TimeForm {
+    /// The value of a number of one or two digits, the form of which is noted.
+    fn number(&mut self, at: usize, (value, count): (u32, usize)) -> u32 {
+        self.short[at] = count == 1;
+        self.zero[at] = count == 2 && value < 10;
+        value
+    }
 }
 
 /// The time in `cell` in ISO 8601, as [`time`] gives it for a column of `pattern`: a date alone is its
 /// midnight, and a time with an offset is moved to UTC.
 pub(crate) fn iso_time(cell: &str, pattern: &str) -> Option<f64> {
-    if !pattern.contains("%d") {
+    if !pattern.contains('d') {
         return time(cell, "%H:%M:%S%.f");
     }
     let local = [
@@ -326,24 +574,34 @@ pub(crate) fn iso_time(cell: &str, pattern: &str) -> Option<f64> {
     let seconds = date()
         .or_else(|| local.iter().find_map(|pattern| time(cell, pattern)))
         .or_else(in_utc)?;
-    Some(match pattern.contains("%H") {
+    Some(match pattern.contains('H') {
         true => seconds,
         false => seconds / DAY,
     })
 }
 
-/// The days or seconds between values that `pattern` can tell apart; none if it tells all apart.
-pub(crate) fn time_step(pattern: &str) -> Option<f64> {
-    match pattern {
-        fraction if fraction.contains("%.f") => None,
-        minutes if minutes.contains("%H") && !minutes.contains("%S") => Some(60.0),
-        _ => Some(1.0),
+/// Factor and divisor of a value under which those that `pattern` can tell apart are the whole
+/// numbers; none if it tells all apart.
+pub(crate) fn time_scale(pattern: &str) -> Option<[f64; 2]> {
+    match at_decimals(pattern) {
+        // In microseconds, as they are written.
+        Some((_, Some(digits @ 1..=6), _)) => Some([10f64.powi(digits as i32), 1.0]),
+        Some(_) => None,
+        None if pattern.contains('H') && !pattern.contains('S') => Some([1.0, 60.0]),
+        None => Some([1.0, 1.0]),
     }
+}
+
+/// Digits behind the point of a time's seconds, if they are limited.
+pub(crate) fn time_decimals(pattern: &str) -> Option<usize> {
+    at_decimals(pattern).map_or(Some(0), |(_, digits, _)| digits)
 }
 
 /// `value` as far as `pattern` tells it from others.
 pub(crate) fn round_time(value: f64, pattern: &str) -> f64 {
-    time_step(pattern).map_or(value, |step| (value / step).round() * step)
+    time_scale(pattern).map_or(value, |[times, over]| {
+        (value * times / over).round() * over / times
+    })
 }
 
 /// `seconds` in whole microseconds.
@@ -359,28 +617,23 @@ pub(crate) fn microseconds(seconds: f64) -> i64 {
 /// A cell of `value`, as [`time`] reads it; the nearest one that the calendar has.
 pub(crate) fn write_time(value: f64, pattern: &str) -> String {
     // A damaged model file may hold any pattern, on which chrono panics.
-    if !TIMES.contains(&pattern) {
+    if !is_known(pattern) {
         return value.to_string();
     }
-    let of_seconds = |seconds: f64| {
-        DateTime::from_timestamp_micros(microseconds(seconds))
-            .unwrap_or_default()
-            .naive_utc()
-    };
-    if !pattern.contains("%H") {
-        return of_seconds(value.round() * DAY)
-            .date()
-            .format(pattern)
-            .to_string();
-    }
     let value = round_time(value, pattern);
-    if pattern.contains("%d") {
-        of_seconds(value).format(pattern).to_string()
-    } else {
-        of_seconds(value.clamp(0.0, DAY - 1.0))
-            .time()
-            .format(pattern)
-            .to_string()
+    let seconds = match (pattern.contains('d'), pattern.contains('H')) {
+        (true, false) => value * DAY,
+        (true, true) => value,
+        (false, _) => value.clamp(0.0, DAY - 1.0),
+    };
+    let time = DateTime::from_timestamp_micros(microseconds(seconds)).unwrap_or_default();
+    match at_decimals(pattern) {
+        Some((before, Some(count), behind)) => {
+            let decimals = format!("{:09}", time.timestamp_subsec_nanos());
+            let (before, behind) = (time.format(before), time.format(behind));
+            format!("{before}.{}{behind}", &decimals[..count])
+        }
+        _ => time.format(pattern).to_string(),
     }
 }
 
@@ -518,6 +771,13 @@ mod tests {
             "12%",
             "0",
             "-7",
+            "+7",
+            "970\u{a0}649,5",
+            "4\u{202f}436\u{202f}255",
+            "1’157’791.5",
+            "+0.5",
+            ".50",
+            "-.5",
         ] {
             let mut marks = MARKS
                 .into_iter()
@@ -535,6 +795,9 @@ mod tests {
                 decimals: found.decimals,
                 fixed: true,
                 scientific: found.scientific,
+                zeros: 0,
+                plus: found.has_plus,
+                bare: found.nought == Some(false),
             };
             assert_eq!(style.write(found.value), cell);
         }
@@ -549,6 +812,9 @@ mod tests {
             decimals,
             fixed,
             scientific: false,
+            zeros: 0,
+            plus: false,
+            bare: false,
         };
         assert_eq!(style(2, true).write(1.5), "1.50");
         assert_eq!(style(2, false).write(1.5), "1.5");
@@ -606,15 +872,31 @@ mod tests {
             ("1970-01-01T00:00:00.250", "%Y-%m-%dT%H:%M:%S%.f", 0.25),
             ("13:30", "%H:%M", 48_600.0),
             ("2024-02-29", "%Y-%m-%d", 19_782.0),
+            ("1/5/1970", "%-m/%-d/%Y", 4.0),
+            ("5.1.1970 9:05", "%-d.%-m.%Y %-H:%M", 4.0 * DAY + 32_700.0),
+            ("05.01.70", "%d.%m.%y", 4.0),
+            ("19700105", DAY_OF_DIGITS, 4.0),
+            ("+14908-09-11", "%Y-%m-%d", 4_725_761.0),
+            ("-0167-12-15", "%Y-%m-%d", -780_175.0),
+            ("05-Jan-29", "%d-%b-%y", 21_554.0),
+            ("12/31/30", "%m/%d/%y", -14_246.0),
+            ("1970-01-01 00:00:07.5", "%Y-%m-%d %H:%M:%S%.1f", 7.5),
+            ("1970-01-01 00:00:07.2500000", "%Y-%m-%d %H:%M:%S%.7f", 7.25),
         ] {
-            assert!(TIMES.contains(&pattern));
+            assert!(is_known(pattern));
             assert_eq!(time(cell, pattern), Some(expected), "{cell}");
             assert_eq!(write_time(expected, pattern), cell);
         }
         assert_eq!(time("2024-02-30", "%Y-%m-%d"), None);
-        assert_eq!(time("3.5", "%H:%M"), None);
+        for cell in ["3.5", "4:0", "3.5.21", "5-10-9", "1:2:03", "12.09.50.1"] {
+            for pattern in TIMES {
+                assert_eq!(time(cell, pattern), None, "{cell} {pattern}");
+            }
+        }
         assert_eq!(write_time(1e300, "%Y-%m-%d"), "1970-01-01");
-        assert_eq!(write_time(7.0, "%Q%"), "7");
+        for damaged in ["%Q%", "%.f", "%Y-%m-%d %H:%M:%S%.99f", "%-", "%.0f"] {
+            assert_eq!(write_time(7.0, damaged), "7", "{damaged}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Stray, listed};
 
-use super::cell::{self, MARKS, Marks, NumberStyle, TIMES};
+use super::cell::{self, MARKS, Marks, Number, NumberStyle, TIMES, TimeForm};
 
 /// How the values of a column are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +50,8 @@ impl Style {
     pub fn decimals(&self) -> Option<usize> {
         match self {
             Self::Number(style) => style.decimals(),
-            Self::Time(pattern) if pattern.contains("%.f") => None,
-            Self::Truth(_) | Self::Time(_) | Self::Category(_) => Some(0),
+            Self::Time(pattern) => cell::time_decimals(pattern),
+            Self::Truth(_) | Self::Category(_) => Some(0),
         }
     }
 
@@ -64,7 +64,7 @@ impl Style {
                 .decimals()
                 .map(|digits| [10f64.powi(digits as i32), 1.0]),
             Self::Truth(_) | Self::Category(_) => Some([1.0, 1.0]),
-            Self::Time(pattern) => cell::time_step(pattern).map(|step| [1.0, step]),
+            Self::Time(pattern) => cell::time_scale(pattern),
         }
     }
 
@@ -100,19 +100,71 @@ fn place(value: f64, texts: &[String]) -> usize {
 /// Reads the values of a column whose style is known but for how precisely it is written.
 pub(crate) struct Values {
     style: Style,
-    /// Fewest and most decimals so far.
+    numbers: Numbers,
+    /// How times are written so far.
+    times: Option<TimeForm>,
+}
+
+/// How the numbers of a column are written so far.
+struct Numbers {
+    /// Fewest and most decimals.
     decimals: [u8; 2],
     grouped: bool,
     scientific: bool,
+    /// True if all decimals are zeros.
+    whole: bool,
+    /// Whether positive numbers have a sign, and whether any has none.
+    plus: [bool; 2],
+    /// Whether decimals stand behind nothing, and whether any stand behind a nought.
+    bare: [bool; 2],
+}
+
+impl Numbers {
+    fn take(&mut self, number: &Number<'_>) {
+        let [fewest, most] = self.decimals;
+        self.decimals = [fewest.min(number.decimals), most.max(number.decimals)];
+        self.grouped |= number.grouped;
+        self.scientific |= number.scientific;
+        self.whole &= number.is_whole;
+        self.plus[usize::from(!number.has_plus)] |= number.value > 0.0;
+        if let Some(nought) = number.nought {
+            self.bare[usize::from(nought)] = true;
+        }
+    }
+
+    /// `style` with the digits and signs of the numbers.
+    fn style(self, style: NumberStyle) -> NumberStyle {
+        let [fewest, most] = self.decimals;
+        let is_whole = self.whole && !self.scientific;
+        NumberStyle {
+            marks: Marks {
+                thousands: style.marks.thousands.filter(|_| self.grouped),
+                ..style.marks
+            },
+            decimals: if is_whole { 0 } else { most },
+            fixed: fewest == most,
+            scientific: self.scientific,
+            zeros: if is_whole && fewest == most { most } else { 0 },
+            plus: self.plus == [true, false],
+            bare: self.bare == [true, false],
+            ..style
+        }
+    }
 }
 
 impl Values {
     pub(crate) fn new(style: Style) -> Self {
         Self {
             style,
-            decimals: [u8::MAX, 0],
-            grouped: false,
-            scientific: false,
+            numbers: Numbers {
+                decimals: [u8::MAX, 0],
+                grouped: false,
+                scientific: false,
+                whole: true,
+                plus: [false; 2],
+                bare: [false; 2],
+            },
+            times: None,
         }
     }
 
@@ -121,17 +173,18 @@ impl Values {
         match &self.style {
             Style::Number(style) => {
                 let number = cell::number(cell, style.marks)?;
-                let [fewest, most] = self.decimals;
-                self.decimals = [fewest.min(number.decimals), most.max(number.decimals)];
-                self.grouped |= number.grouped;
-                self.scientific |= number.scientific;
+                self.numbers.take(&number);
                 Some(number.value)
             }
             Style::Truth([no, yes]) => {
                 let is_yes = cell.eq_ignore_ascii_case(yes);
                 (is_yes || cell.eq_ignore_ascii_case(no)).then_some(f64::from(is_yes))
             }
-            Style::Time(pattern) => cell::time(cell, pattern),
+            Style::Time(pattern) => {
+                let (time, form) = cell::time_and_form(cell, pattern)?;
+                self.times = Some(self.times.map_or(form, |known| known.and(form)));
+                Some(time)
+            }
             Style::Category(texts) => {
                 let place = texts.iter().position(|text| text == cell)?;
                 Some(place as f64)
@@ -141,20 +194,11 @@ impl Values {
 
     /// The style, once all cells were read.
     pub(crate) fn style(self) -> Style {
-        let Style::Number(style) = self.style else {
-            return self.style;
-        };
-        let [fewest, most] = self.decimals;
-        Style::Number(NumberStyle {
-            marks: Marks {
-                thousands: style.marks.thousands.filter(|_| self.grouped),
-                ..style.marks
-            },
-            decimals: most,
-            fixed: fewest == most,
-            scientific: self.scientific,
-            ..style
-        })
+        match (self.style, self.times) {
+            (Style::Number(style), _) => Style::Number(self.numbers.style(style)),
+            (Style::Time(pattern), Some(form)) => Style::Time(cell::with_form(&pattern, form)),
+            (other, _) => other,
+        }
     }
 }
 
@@ -190,14 +234,16 @@ pub(crate) struct Scan {
     missing: u64,
     /// The words that stand for missing values, and how often.
     missing_words: Vec<(String, u64)>,
-    /// True if a cell is digits that number things.
-    has_codes: bool,
+    codes: Codes,
+    days: Days,
     first: Option<String>,
     is_constant: bool,
     /// The number of the first record, as long as each cell counts one on.
     counts_from: Option<u64>,
     /// [`MARKS`] under which all cells are numbers.
     marks: [bool; MARKS.len()],
+    /// True if other columns show that the comma is the decimal mark.
+    has_commas: bool,
     /// Prefix and suffix of the first number.
     unit: Option<[String; 2]>,
     numbers: u64,
@@ -217,11 +263,13 @@ impl Default for Scan {
             cells: 0,
             missing: 0,
             missing_words: Vec::new(),
-            has_codes: false,
+            codes: Codes::default(),
+            days: Days::default(),
             first: None,
             is_constant: true,
             counts_from: None,
             marks: [true; MARKS.len()],
+            has_commas: false,
             unit: None,
             numbers: 0,
             strays: Vec::new(),
@@ -231,6 +279,118 @@ impl Default for Scan {
             examples: Vec::new(),
         }
     }
+}
+
+/// What tells codes from numbers.
+struct Codes {
+    /// True if a cell is digits that number things.
+    any: bool,
+    /// True as long as all cells may be telephone numbers.
+    telephones: bool,
+    /// True as long as all cells are digits, or digits around an `E`.
+    around_e: bool,
+    /// The number of characters of all cells, as long as it is one.
+    width: Option<usize>,
+    /// Whether cells have an `E`, and whether any has none.
+    exponents: [bool; 2],
+    /// True if several digits stand before an `E`.
+    long: bool,
+    /// True as long as each `E` is a capital.
+    capital: bool,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self {
+            any: false,
+            telephones: true,
+            around_e: true,
+            width: None,
+            exponents: [false; 2],
+            long: false,
+            capital: true,
+        }
+    }
+}
+
+impl Codes {
+    fn take(&mut self, cell: &str, is_first: bool) {
+        self.any |= cell::is_code(cell);
+        self.telephones &= cell::is_telephone(cell);
+        if !self.around_e {
+            return;
+        }
+        let Some((before, behind)) = cell::around_e(cell) else {
+            self.around_e = false;
+            return;
+        };
+        let known = if is_first {
+            Some(cell.len())
+        } else {
+            self.width
+        };
+        self.width = known.filter(|width| *width == cell.len());
+        self.exponents[usize::from(behind.is_empty())] = true;
+        if !behind.is_empty() {
+            self.long |= before.len() > 1;
+            self.capital &= cell.contains('E');
+        }
+    }
+
+    /// True if cells that could be numbers are none.
+    fn are_found(&self) -> bool {
+        // `12E3` is a number of no program, and among `1203` and `1207` one of nobody.
+        let is_written = match self.exponents {
+            [true, true] if self.width.is_some() => true,
+            [true, _] => self.long && self.capital,
+            _ => false,
+        };
+        self.any || self.telephones || (self.around_e && is_written)
+    }
+}
+
+/// What tells days that are written as eight digits from numbers.
+struct Days {
+    /// True as long as all cells are such days.
+    all: bool,
+    /// The first few different ones.
+    different: Vec<String>,
+    /// So many tell that it is no chance.
+    enough: usize,
+}
+
+/// Enough different days in a column whose name is no name of a day.
+const ENOUGH_DAYS: usize = 10;
+
+impl Default for Days {
+    fn default() -> Self {
+        Self {
+            all: true,
+            different: Vec::new(),
+            enough: ENOUGH_DAYS,
+        }
+    }
+}
+
+impl Days {
+    fn take(&mut self, cell: &str) {
+        self.all = self.all && cell::is_day_of_digits(cell);
+        let is_wanted = self.all && self.different.len() < self.enough;
+        if is_wanted && !self.different.iter().any(|known| known == cell) {
+            self.different.push(cell.to_owned());
+        }
+    }
+
+    fn are_found(&self) -> bool {
+        self.all && self.different.len() >= self.enough
+    }
+}
+
+/// True if a column called `name` seems to hold days.
+fn is_name_of_days(name: &str) -> bool {
+    const WORDS: [&str; 7] = ["date", "day", "datum", "fecha", "birth", "dob", "ymd"];
+    let name = name.to_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Words for a missing value that are counted; there are hardly more.
@@ -243,6 +403,14 @@ impl Scan {
             numbers_alone,
             ..Self::default()
         }
+    }
+
+    /// The same of a column called `name`.
+    pub(crate) fn of_name(mut self, name: &str) -> Self {
+        if is_name_of_days(name) {
+            self.days.enough = 2;
+        }
+        self
     }
 
     /// Takes in the cell of the record that begins on `line`.
@@ -259,9 +427,10 @@ impl Scan {
             }
             return;
         }
-        self.has_codes |= cell::is_code(cell);
         let before = self.cells;
         self.cells += 1;
+        self.codes.take(cell, before == 0);
+        self.days.take(cell);
         self.take_number(line, cell);
         self.take_count(before, cell);
         match &self.first {
@@ -286,8 +455,10 @@ impl Scan {
             if is_plain && (marks.decimal == '.' || !cell.contains('.')) {
                 continue;
             }
-            // A cell that is a number under none is a stray.
-            if *alive || found.is_none() {
+            // A cell that is a number under none is a stray; one without such marks is known already.
+            let is_known =
+                !*alive && cell.is_ascii() && !marks.thousands.is_none_or(|c| c.is_ascii());
+            if !is_known && (*alive || found.is_none()) {
                 let number = cell::number(cell, marks);
                 *alive &= number.is_some();
                 found = found.or(number);
@@ -371,7 +542,20 @@ impl Scan {
 
     /// True if a cell is digits that number things and count nothing.
     pub(crate) fn has_codes(&self) -> bool {
-        self.has_codes
+        self.codes.are_found()
+    }
+
+    /// The decimal mark, if the numbers leave one alone.
+    pub(crate) fn decimal(&self) -> Option<char> {
+        let alive = MARKS.iter().zip(self.marks).filter(|(_, alive)| *alive);
+        let mut decimals = alive.map(|(marks, _)| marks.decimal);
+        let first = decimals.next()?;
+        decimals.all(|other| other == first).then_some(first)
+    }
+
+    /// Takes the comma for the decimal mark where the cells leave that open.
+    pub(crate) fn prefer_commas(&mut self) {
+        self.has_commas = true;
     }
 
     /// The number of the first record, where the cells count the records.
@@ -386,6 +570,9 @@ impl Scan {
         };
         if self.is_constant && self.cells > 1 {
             return Kind::Constant(first.clone(), self.number_style().map(Style::Number));
+        }
+        if self.days.are_found() && !self.numbers_alone {
+            return Kind::Values(Style::Time(cell::DAY_OF_DIGITS.to_owned()));
         }
         if let Some(style) = self.number_style() {
             let style = Style::Number(style);
@@ -410,7 +597,14 @@ impl Scan {
     }
 
     fn number_style(&self) -> Option<NumberStyle> {
-        let alive = self.marks.iter().position(|alive| *alive)?;
+        let first = |is_it: fn(&Marks) -> bool| {
+            let mut known = MARKS.iter().zip(self.marks);
+            known.position(|(marks, alive)| alive && is_it(marks))
+        };
+        // Whole numbers without marks are such under all.
+        let is_open = self.has_commas && !(self.marks[0] && self.marks[2]);
+        let with_comma = first(|marks| marks.decimal == ',').filter(|_| is_open);
+        let alive = with_comma.or_else(|| first(|_| true))?;
         let [prefix, suffix] = self.unit.clone()?;
         Some(NumberStyle {
             marks: MARKS[alive],
@@ -419,6 +613,9 @@ impl Scan {
             decimals: 0,
             fixed: true,
             scientific: false,
+            zeros: 0,
+            plus: false,
+            bare: false,
         })
     }
 }
@@ -502,12 +699,54 @@ mod tests {
                 "2024-01-02 00:00:59",
                 "1950-01-01 00:00:00",
             ],
+            &["4/6/1990", "12/31/1989", "10/10/2000"],
+            &["04/6/1990", "12/31/1989", "10/10/2000"],
+            &["3/16/1990 09:30", "12/31/1989 10:00"],
+            &["9:39", "23:05"],
+            &["12.09.50", "31.12.24"],
+            &["1/7/38", "12/31/20"],
+            &["05-Dec-20", "31-Jan-88"],
+            &["2020-01-01 00:00:33.418", "2020-01-01 00:00:17.500"],
+            &["2020-01-01 00:00:33.4", "2020-01-01 00:00:17.0"],
+            &["2020-01-01 00:00:33.000418", "2020-01-01 00:00:17.500000"],
             &["1000000000.123", "1000000000.124", "999999999.5"],
             &["1e-300", "2.5", "1e17"],
+            &["12.0", "-7.0", "140.0"],
+            &["1.200,00 €", "35,00 €"],
+            &["+110", "-98", "0", "+5"],
+            &["+1.5", "-0.5"],
+            &[".50", "-.25", "1.00"],
         ] {
             let back = back(cells);
             let expected: Vec<_> = cells.iter().map(ToString::to_string).collect();
             assert_eq!(back, expected);
+        }
+    }
+
+    #[test]
+    fn values_between_are_written_as_precisely_as_those_of_the_file() {
+        for (cells, between, expected) in [
+            (
+                &["2020-01-01 00:00:33.418", "2020-01-01 00:00:34.5"][..],
+                1_577_836_833.456_789,
+                "2020-01-01 00:00:33.457",
+            ),
+            (&["4/6/1990", "12/31/1989"], 7427.4, "5/3/1990"),
+            (&["9:39", "23:05"], 4530.0, "1:16"),
+            (&["12.0", "27.0"], 26.7, "27.0"),
+            (&["12", "27.0", "27"], 26.7, "27"),
+            (&["4", "+30"], 26.7, "27"),
+            (&["0.5", ".25"], 0.3, "0.3"),
+        ] {
+            let mut values = Values::new(match scan(cells).kind() {
+                Kind::Values(style) => style,
+                other => panic!("{other:?}"),
+            });
+            cells
+                .iter()
+                .for_each(|cell| assert!(values.read(cell).is_some()));
+            let style = values.style();
+            assert_eq!(style.write(style.round(between)), expected, "{style:?}");
         }
     }
 
@@ -543,6 +782,64 @@ mod tests {
         // Euros and dollars are not one unit.
         assert!(matches!(scan(&["$1", "€2", "$3"]).kind(), Kind::Text(_)));
         assert_eq!(scan(&["NA", "NA", "3", "4"]).missing, 2);
+    }
+
+    #[test]
+    fn versions_scores_and_sections_are_no_dates() {
+        for cells in [
+            &["3.5.21", "2.11.7", "2.4.20"][..],
+            &["4:0", "6:6", "0:1"],
+            &["5-10-9", "5-6-1", "12-1-10"],
+            &["10.12.15", "3.5.21"],
+        ] {
+            assert!(matches!(scan(cells).kind(), Kind::Text(_)), "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn codes_of_digits_are_told_from_numbers() {
+        for (cells, are_codes) in [
+            (&["007", "12"][..], true),
+            (&["9007199254740993", "3"], true),
+            (&["-9007199254740993", "-3"], true),
+            (&["-3", "-123456789012345"], false),
+            (&["+49301082366", "+4930108236"], true),
+            (&["+5", "+12345678"], false),
+            (&["1203", "12E3"], true),
+            (&["3E7", "2E10", "12E3"], true),
+            (&["1E5", "2E10"], false),
+            (&["12e3", "1e5"], false),
+            (&["1203", "1e5"], false),
+            (&["12E3", "1.5"], false),
+            (&["12E+3", "13E+5"], false),
+        ] {
+            let scan = scan(cells);
+            assert_eq!(scan.has_codes(), are_codes, "{cells:?}");
+            let is_number = matches!(scan.kind(), Kind::Values(Style::Number(_)));
+            assert!(is_number, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn eight_digits_are_days_where_all_are_and_enough_differ() {
+        let days: Vec<String> = (10..20).map(|day| format!("202402{day}")).collect();
+        let mut days: Vec<_> = days.iter().map(String::as_str).collect();
+        let is_day = |cells: &[&str], name: &str| {
+            let mut scan = Scan::default().of_name(name);
+            cells.iter().for_each(|cell| scan.take(1, cell));
+            match scan.kind() {
+                Kind::Values(Style::Time(pattern)) => pattern == cell::DAY_OF_DIGITS,
+                _ => false,
+            }
+        };
+        assert!(is_day(&days, "a") && is_day(&days[..2], "Birth_Date"));
+        assert!(!is_day(&days[..9], "a") && !is_day(&days[..1], "date"));
+        assert_eq!(back(&days), days);
+        for other in ["20240230", "18991231", "21000101", "2024021", "0"] {
+            days.push(other);
+            assert!(!is_day(&days, "date"), "{other}");
+            days.pop();
+        }
     }
 
     #[test]

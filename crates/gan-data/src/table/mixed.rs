@@ -8,12 +8,16 @@ use super::{
     Column, FEWEST_COUNTED, File, PANDAS_INDEX, Role, Style, Table, TableKeys, TableShape,
 };
 use crate::config::ColumnKind;
-use crate::error::{DataProblem, excerpt, first_few, listed};
+use crate::error::{DataProblem, excerpt, first_few, first_of, listed};
 
 /// Texts of a column that are learnt at most: each is a value that the players see.
 const MOST_LEVELS: usize = 20_000;
 /// A column of fewer texts is one of categories, even if most of its records differ.
 const FEW_LEVELS: usize = 20;
+/// Why a column is left out that the user leaves out.
+const AS_ASKED: &str = "as asked";
+/// Columns that are left out are named up to this many, since nothing else names them.
+const LEFT_OUT_LISTED: usize = 40;
 /// Records that all differ, before that is taken for more than chance.
 const FEWEST_UNIQUE: u64 = 3;
 
@@ -179,8 +183,11 @@ impl File<'_> {
             }));
         }
         let cols = kept.iter().filter(|kept| **kept).count();
+        left_out.sort();
         if cols == 0 {
-            return Err(DataProblem::NothingToLearn);
+            return Err(DataProblem::NothingToLearn {
+                columns: self.with_reasons(&left_out),
+            });
         }
         if cols < stride {
             let mut index = 0;
@@ -195,7 +202,7 @@ impl File<'_> {
             delimiter,
             columns,
         };
-        left_out.sort();
+        left_out.retain(|(_, why)| why != AS_ASKED);
         self.note_mixed(&shape, &left_out, &mut notes);
         Ok(Table {
             values,
@@ -232,7 +239,10 @@ impl File<'_> {
                 || is_chosen == Some(false)
                 || asked == Some(ColumnKind::LeaveOut);
             plans.push(match scan.kind() {
-                _ if is_left_out => Plan::LeftOut,
+                _ if is_left_out => {
+                    left_out.push((index, AS_ASKED.into()));
+                    Plan::LeftOut
+                }
                 _ if is_chosen.is_none() && asked.is_none() && self.name(index) == PANDAS_INDEX => {
                     left_out.push((index, "an index of pandas".into()));
                     Plan::LeftOut
@@ -297,15 +307,9 @@ impl File<'_> {
                     Plan::Values { reader, only } => match reader.read(cell) {
                         None if *only => f64::NAN,
                         Some(value) if value.is_finite() => value,
-                        found => {
-                            return Err(DataProblem::NotFinite {
-                                place: format!(
-                                    "{} {line}, column {}",
-                                    self.unit(),
-                                    self.name(index)
-                                ),
-                                found: found.unwrap_or(f64::INFINITY),
-                            });
+                        _ => {
+                            let expected = "a finite 64-bit number";
+                            return Err(self.too_large(line, index, cell, expected));
                         }
                     },
                     Plan::Words(_) if cell::is_missing_text(cell) => f64::NAN,
@@ -364,13 +368,18 @@ impl File<'_> {
             first_few(&constant, constant.len())
                 .map(|names| format!("constant, written as they are and not learnt: {names}")),
         );
-        let left = left_out
-            .iter()
-            .map(|(index, why)| format!("{} ({why})", excerpt(&self.name(*index))));
-        let left: Vec<_> = left.collect();
-        notes.extend(first_few(&left, left.len()).map(|names| {
+        let left = self.with_reasons(left_out);
+        notes.extend(first_of(&left, left.len(), LEFT_OUT_LISTED).map(|names| {
             format!("left out: {names}; [columns] can say that a column is a category")
         }));
+    }
+
+    /// The columns and why they are left out.
+    fn with_reasons(&self, left_out: &[(usize, String)]) -> Vec<String> {
+        let columns = left_out
+            .iter()
+            .map(|(index, why)| format!("{} ({why})", excerpt(&self.name(*index))));
+        columns.collect()
     }
 }
 

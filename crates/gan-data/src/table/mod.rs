@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use cell::guarded;
 #[cfg(feature = "parquet")]
-pub(crate) use cell::microseconds;
+pub(crate) use cell::{DAY_OF_DIGITS, microseconds, write_time};
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
@@ -289,7 +289,12 @@ impl File<'_> {
             return Err(DataProblem::NoRecords);
         }
         if cols == 0 {
-            return Err(DataProblem::NothingToLearn);
+            let left_out = plans.iter().enumerate();
+            let left_out = left_out.filter(|(_, plan)| matches!(plan, Plan::LeftOut));
+            let columns = left_out.map(|(index, _)| excerpt(&self.name(index)));
+            return Err(DataProblem::NothingToLearn {
+                columns: columns.collect(),
+            });
         }
         let column = |(index, plan)| {
             let role = match plan {
@@ -385,14 +390,40 @@ impl File<'_> {
 
     /// Looks at every cell; `scan` begins a column.
     fn scan(&self, scan: impl Fn(usize) -> Scan) -> Result<Vec<Scan>, DataProblem> {
-        let mut scans: Vec<Scan> = (0..self.cols).map(scan).collect();
+        let named = |index| scan(index).of_name(&self.name(index));
+        let mut scans: Vec<Scan> = (0..self.cols).map(named).collect();
         for record in self.records() {
             let (line, cells) = record?;
             for (scan, cell) in scans.iter_mut().zip(&cells) {
                 scan.take(line, cell);
             }
         }
+        let mut decimals = scans.iter().filter_map(Scan::decimal);
+        if decimals.next() == Some(',') && decimals.all(|mark| mark == ',') {
+            scans.iter_mut().for_each(Scan::prefer_commas);
+        }
         Ok(scans)
+    }
+
+    /// The error that the cell of a column, in the record of this line or number, is no number.
+    fn too_large(
+        &self,
+        line: u64,
+        index: usize,
+        cell: &str,
+        expected: &'static str,
+    ) -> DataProblem {
+        let place = format!(
+            "{} {line}, column {}",
+            self.unit(),
+            excerpt(&self.name(index))
+        );
+        let found = cell.to_owned();
+        DataProblem::TooLargeNumber {
+            place,
+            found,
+            expected,
+        }
     }
 
     /// What records are counted by.
@@ -533,10 +564,8 @@ impl File<'_> {
                 }
                 let value = reader.read(cell).unwrap_or(f64::INFINITY);
                 if value.abs() > LARGEST {
-                    return Err(DataProblem::NotFinite {
-                        place: format!("{} {line}, column {}", self.unit(), self.name(index)),
-                        found: value,
-                    });
+                    let expected = "a finite 32-bit number";
+                    return Err(self.too_large(line, index, cell, expected));
                 }
                 values.push(value);
             }

@@ -143,6 +143,7 @@ pub(crate) fn write(
 pub(crate) const NUMBERS: RecordShape = RecordShape::Vector {
     columns: None,
     double: false,
+    whole: Vec::new(),
 };
 
 /// A directory that files are put into.

@@ -117,6 +117,7 @@ fn conditions_that_mean_nothing_say_what_would() {
     other.shape = RecordShape::Vector {
         columns: None,
         double: false,
+        whole: Vec::new(),
     };
     let problem = Where::of(&["a=1".to_owned()], &other, None).unwrap_err();
     assert!(problem.message.contains("no table"), "{problem}");
