@@ -280,10 +280,17 @@ impl RecordInfo {
         is_double && self.transform != Transform::Identity
     }
 
-    /// Makes rows of `cols` values in the players' units those that are read back from a table that
-    /// they are written to; other records stay as they are.
+    /// Makes rows of `cols` values in the players' units those that are read back from a table or an
+    /// array that they are written to; other records stay as they are.
     pub(crate) fn as_written(&self, rows: &mut [f32], cols: usize) {
-        if let RecordShape::Table(_) = self.shape {
+        let is_limited = match (&self.shape, &self.transform) {
+            (RecordShape::Table(_), _) => true,
+            (RecordShape::Vector { .. }, Transform::Standardize { limits, .. }) => {
+                !limits.is_empty()
+            }
+            _ => false,
+        };
+        if is_limited {
             for row in rows.chunks_exact_mut(cols) {
                 let written = self.written(row, cols);
                 row.copy_from_slice(&self.transform.player_row(&written));
