@@ -613,7 +613,7 @@ mod tests {
         let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
         let stray = Stray { line: 7, cell: "Total".into() };
         let (found, expected) = (3, 4);
-        let rows: [(DataProblem, &str, &str, &str); 51] = [
+        let rows: [(DataProblem, &str, &str, &str); 52] = [
             (P::Missing, "no such file", "expected a path", "built-in sources: "),
             (P::Unreadable(denied()), "cannot be read", "", "permissions"),
             (P::Unwritable(denied()), "cannot be written", "", "permissions"),
