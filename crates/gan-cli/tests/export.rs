@@ -164,6 +164,18 @@ fn table() -> String {
     text
 }
 
+/// An array of 300 records: two columns of whole numbers, and one of others.
+fn array() -> Vec<u8> {
+    let head = "{'descr': '<f4', 'fortran_order': False, 'shape': (300, 3), }";
+    // The lengths of magic, version and header add up to a multiple of 64.
+    let mut file = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    file.extend(format!("{head:<117}\n").bytes());
+    let records =
+        (0..300).flat_map(|row| [(row % 7) as f32, (row * row % 5) as f32, 0.3 * row as f32]);
+    file.extend(records.flat_map(f32::to_le_bytes));
+    file
+}
+
 /// Players with maxout and hyperbolic tangents.
 const NARROW: &str = r#"
 extends = "ring8"
@@ -182,6 +194,7 @@ fn graphs_make_what_the_program_makes() {
     let folder = Folder::new();
     folder.write("narrow.toml", NARROW);
     folder.write("people.csv", &table());
+    std::fs::write(folder.path("counts.npy"), array()).unwrap();
     let given = "extends = \"mixed-table\"\ndata.source = \"people.csv\"\n\
                  game.condition = [\"city\", \"member\"]";
     folder.write("given.toml", given);
@@ -192,6 +205,8 @@ fn graphs_make_what_the_program_makes() {
         // Leaky rectifiers; the running mean of G.
         "ring8-modern --steps 30 --set data.count=400",
         "narrow.toml --steps 5",
+        // Within the range of an array, and whole numbers where it has them.
+        "table --data counts.npy --steps 20",
         // Every kind of column, some of them conditions, and numbers alone.
         "people.csv --steps 60",
         "given.toml --steps 60",

@@ -362,16 +362,24 @@ fn start_that_ended_before_its_first_checkpoint_is_begun_again() {
         for (file, text) in left {
             folder.write(&format!("{name}/{file}"), text);
         }
-        // With a name or without one.
-        if name == "runs/tiny-3" {
+        // With a name or without one, and as the hint says.
+        let [resume, again] = match name {
+            "runs/tiny-3" => [
+                format!("start it again, with --out {name}"),
+                format!("tiny.toml --steps 10 --out {name}"),
+            ],
+            "runs/tiny-4" => {
+                let again = format!("{name}/config.toml --out {name}");
+                [format!("gan-cli train {again}"), again]
+            }
+            _ => [String::new(), "tiny.toml --steps 10".to_owned()],
+        };
+        if !resume.is_empty() {
             folder.check(&format!(
-                "2 train --resume {name} | ended before its first checkpoint
-                    | gan-cli train PRESET --out {name}"
+                "2 train --resume {name} | ended before its first checkpoint | {resume}"
             ));
-            folder.check(&format!("0 train tiny.toml --steps 10 --out {name}"));
-        } else {
-            folder.check(&format!("0 train tiny.toml --steps 10 | {name}"));
         }
+        folder.check(&format!("0 train {again} | {name}"));
         assert_eq!(folder.list(name), folder.list("whole"), "{name}");
         assert_eq!(folder.metrics(name), folder.metrics("whole"));
     }

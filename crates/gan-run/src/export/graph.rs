@@ -65,8 +65,9 @@ pub(super) fn generator(
             let images = graph.run("Reshape", &[&values, &axes]);
             graph.add_output("images", Kind::Single, &shape, &images);
         }
-        RecordShape::Vector { double, .. } => {
+        RecordShape::Vector { double, whole, .. } => {
             let kind = if *double { Kind::Double } else { Kind::Single };
+            let values = with_whole_columns(&mut graph, values, whole);
             let values = graph.cast(&values, kind);
             graph.add_output("samples", kind, &[model.cols], &values);
         }
@@ -153,6 +154,23 @@ fn user_units(graph: &mut Graph, values: Name, transform: &Transform) -> Name {
         }
         _ => values,
     }
+}
+
+/// Values whose columns that hold `whole` numbers alone are rounded.
+fn with_whole_columns(graph: &mut Graph, values: Name, whole: &[bool]) -> Name {
+    if !whole.contains(&true) {
+        return values;
+    }
+    let values = graph.cast(&values, Kind::Double);
+    let rounded = graph.run("Round", &[&values]);
+    let off = graph.run("Sub", &[&rounded, &values]);
+    let of_whole: Vec<f64> = whole
+        .iter()
+        .map(|&whole| f64::from(u8::from(whole)))
+        .collect();
+    let of_whole = graph.doubles(&[whole.len()], &of_whole);
+    let off = graph.run("Mul", &[&off, &of_whole]);
+    graph.run("Add", &[&values, &off])
 }
 
 /// Column `at` of a matrix, as a vector.
