@@ -72,7 +72,7 @@ pub use passes::watch_passes;
 pub use record::RecordShape;
 pub use source::{FileContents, contents_of};
 pub use split::Splits;
-pub use table::{Column, Marks, NumberStyle, Role, Style, TableShape};
+pub use table::{Column, Marks, NumberStyle, Role, Style, TableShape, Typed};
 pub use write::{Contents, FileKind, half_written, replace_file, write_arrays, write_records};
 
 // The record types are part of this crate's interface.

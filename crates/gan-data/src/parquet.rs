@@ -14,7 +14,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int64Array,
-    RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_ipc::CompressionType;
 use arrow_ipc::reader::FileReader;
@@ -32,7 +32,7 @@ use crate::error::{DataError, DataProblem, TypedFile};
 use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
-use crate::table::{self, Cells, Role, Style, TableKeys, microseconds};
+use crate::table::{self, Cells, Role, Style, TableKeys, Typed, microseconds};
 use crate::thrift;
 use crate::write::{Contents, Next};
 
@@ -425,6 +425,7 @@ enum Written {
     Single(usize),
     Double(usize),
     Whole(usize),
+    Unsigned(usize),
     Truth(usize),
     Days(usize),
     /// Seconds since 1970, in steps of so many microseconds.
@@ -527,7 +528,10 @@ fn written(contents: Contents<'_>) -> Vec<(String, Written)> {
         let written = match &column.role {
             Role::Constant(text) => Written::Constant(text.clone()),
             Role::Counted(first) => Written::Counted(*first),
-            Role::Values(style) => Written::of(style, values.next().unwrap_or(contents.cols)),
+            Role::Values(style) => {
+                let at = values.next().unwrap_or(contents.cols);
+                Written::of(style, column.typed.as_ref(), at)
+            }
         };
         (column.name.clone(), written)
     });
@@ -535,9 +539,13 @@ fn written(contents: Contents<'_>) -> Vec<(String, Written)> {
 }
 
 impl Written {
-    fn of(style: &Style, at: usize) -> Self {
+    fn of(style: &Style, typed: Option<&Typed>, at: usize) -> Self {
         match style {
-            Style::Number(number) if number.decimals == 0 && !number.scientific => Self::Whole(at),
+            Style::Number(number) if number.decimals == 0 && !number.scientific => match typed {
+                Some(Typed::Unsigned) => Self::Unsigned(at),
+                Some(Typed::Float) => Self::Double(at),
+                None => Self::Whole(at),
+            },
             Style::Number(_) => Self::Double(at),
             Style::Truth([no, yes])
                 if no.eq_ignore_ascii_case("false") && yes.eq_ignore_ascii_case("true") =>
@@ -570,6 +578,7 @@ impl Written {
             Self::Single(at)
             | Self::Double(at)
             | Self::Whole(at)
+            | Self::Unsigned(at)
             | Self::Truth(at)
             | Self::Days(at)
             | Self::Times(at, _)
@@ -608,6 +617,10 @@ impl Written {
             Self::Whole(at) => {
                 let whole = values(*at).map(|value| value.map(|value| value as i64));
                 Arc::new(Int64Array::from_iter(whole))
+            }
+            Self::Unsigned(at) => {
+                let whole = values(*at).map(|value| value.map(|value| value as u64));
+                Arc::new(UInt64Array::from_iter(whole))
             }
             Self::Truth(at) => {
                 let truths = values(*at).map(|value| value.map(|value| value >= 0.5));

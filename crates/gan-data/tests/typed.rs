@@ -7,7 +7,8 @@ mod common;
 
 use std::sync::Arc;
 
-use arrow_array::types::Int8Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::*;
 use arrow_array::*;
 use common::*;
 use gan_data::{DataConfig, Dataset, RecordShape, load};
@@ -161,7 +162,7 @@ fn columns_of_every_type_are_those_of_a_table() {
 fn missing_values_and_columns_of_other_types_are_told_together() {
     let values =
         Int64Array::from_iter((0..ROWS as i64).map(|row| (row % 5 != 0).then_some(row % 7)));
-    let list = FixedSizeListArray::from_iter_primitive::<arrow_array::types::Float32Type, _, _>(
+    let list = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
         (0..ROWS).map(|_| Some(vec![Some(1.0), None])),
         2,
     );
@@ -401,4 +402,46 @@ fn the_index_that_pandas_writes_is_left_out_unless_it_is_chosen() {
         config.columns = Some(vec!["x".into(), "__index_level_0__".into()]);
         assert_eq!(load(&config, 0).unwrap().records.cols(), 2);
     }
+}
+
+/// The records of a file and its own columns, written as Parquet with the first rows as they are.
+fn written_again(config: &DataConfig) -> (Dataset, RecordBatch) {
+    let data = load(config, 0).unwrap();
+    let rows: Vec<f64> = match &data.user_rows {
+        Some(rows) => rows.values().to_vec(),
+        None => (0..data.records.rows())
+            .flat_map(|index| data.transform.user_row(&row(&data, index)))
+            .collect(),
+    };
+    let cols = data.shape.columns().unwrap().len();
+    let folder = Folder::new();
+    let path = folder.path().join("again.parquet");
+    write(&path, &rows, cols, &data.shape, true).unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
+    let batch = reader.unwrap().build().unwrap().next().unwrap().unwrap();
+    (data, batch)
+}
+
+#[test]
+fn whole_numbers_beyond_64_bits_with_a_sign_are_written_as_they_are() {
+    let half = 1u64 << 63;
+    let text: String = (0..ROWS as u64)
+        .map(|row| format!("{},-{}\n", half + (row * row % 7 << 40), half + (row << 50)))
+        .collect();
+    let folder = Folder::new();
+    let path = folder.put("a.csv", format!("a,b\n{text}"));
+    let config = DataConfig {
+        normalize: gan_data::Normalize::Auto,
+        ..unnormalized(&path)
+    };
+    let (_, batch) = written_again(&config);
+    let unsigned = batch["a"].as_primitive::<UInt64Type>();
+    assert!(
+        unsigned
+            .iter()
+            .all(|value| value.unwrap() > half - (1 << 44))
+    );
+    let floats = batch["b"].as_primitive::<Float64Type>();
+    assert!(floats.iter().all(|value| value.unwrap() < -9.2e18));
 }

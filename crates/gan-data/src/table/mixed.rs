@@ -176,6 +176,7 @@ impl File<'_> {
                 },
                 blank: blank.filter(|_| matches!(role, Role::Values(_))),
                 role,
+                typed: None,
             }));
         }
         let cols = kept.iter().filter(|kept| **kept).count();

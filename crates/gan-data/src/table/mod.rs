@@ -79,6 +79,26 @@ pub(crate) struct Table {
     pub(crate) notes: Vec<String>,
 }
 
+impl Table {
+    /// Says of which type whole numbers are that need more than the usual one.
+    fn with_wide_numbers(mut self) -> Self {
+        let columns = self.shape.columns.iter_mut();
+        let learnt = columns.filter_map(|column| match &column.role {
+            Role::Values(style) => Some((matches!(style, Style::Number(_)), &mut column.typed)),
+            _ => None,
+        });
+        for (at, (is_number, typed)) in learnt.enumerate() {
+            if is_number {
+                let values = self.values.iter().skip(at).step_by(self.cols);
+                // A blank is neither the least nor the greatest.
+                let wider = |[low, high]: [f64; 2], &value: &f64| [low.min(value), high.max(value)];
+                *typed = Typed::of_range(values.fold([f64::INFINITY, f64::NEG_INFINITY], wider));
+            }
+        }
+        self
+    }
+}
+
 /// How a table is written, so that generated records are written alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableShape {
@@ -150,6 +170,32 @@ pub struct Column {
     /// What stands for a missing value, if any is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blank: Option<String>,
+    /// Its type in files of typed columns, where its role does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed: Option<Typed>,
+}
+
+/// A type that cells do not tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Typed {
+    /// Whole numbers from 0 on, some of them 2⁶³ or more.
+    Unsigned,
+    /// Whole numbers, some of them beyond 64 bits.
+    Float,
+}
+
+impl Typed {
+    /// The type of whole numbers from `low` to `high`, if it is not that of 64 bits with a sign.
+    fn of_range([low, high]: [f64; 2]) -> Option<Self> {
+        const HALF: f64 = (1u64 << 63) as f64;
+        match low >= 0.0 && high <= 2.0 * HALF {
+            _ if low >= -HALF && high < HALF => None,
+            true => Some(Self::Unsigned),
+            false => Some(Self::Float),
+        }
+    }
 }
 
 /// Where the cells of a column come from.
@@ -203,7 +249,8 @@ pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataPro
             skip: layout.skip,
         },
     };
-    file.table(keys, delimiter, notes)
+    let table = file.table(keys, delimiter, notes)?;
+    Ok(table.with_wide_numbers())
 }
 
 /// A table whose columns have names and types: its cells, as a table as text would have them.
@@ -233,7 +280,8 @@ pub(crate) fn of_cells(cells: Cells<'_>, keys: TableKeys<'_>) -> Result<Table, D
         cols: names.len(),
         source: Source::Cells(&cells),
     };
-    file.table(keys, ',', Vec::new())
+    let table = file.table(keys, ',', Vec::new())?;
+    Ok(table.with_wide_numbers())
 }
 
 /// The largest value: that of 32 bits, in which the players compute.
@@ -298,8 +346,12 @@ impl File<'_> {
                 Plan::LeftOut => return None,
             };
             let name = self.name(index);
-            let blank = None;
-            Some(Column { name, role, blank })
+            Some(Column {
+                name,
+                role,
+                blank: None,
+                typed: None,
+            })
         };
         let shape = TableShape {
             header: self.names.is_some(),
