@@ -257,6 +257,9 @@ impl DataProblem {
     }
 }
 
+/// What a symbolic link is that names no file.
+pub(crate) const DEAD_LINK: &str = "symbolic link to a file that is not there";
+
 /// The kinds of file that are read, for messages.
 pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy, .npz, .safetensors, .parquet, .feather, or a table as text";
 
@@ -285,6 +288,7 @@ impl DataError {
                 io::ErrorKind::NotFound => "make the folder first",
                 _ => return None,
             },
+            P::NotAFile(DEAD_LINK) => "remove it, or bring the file back",
             P::NotAFile(_) => "copy what it holds into a file",
             P::NotADataSet { candidate, .. } => match candidate {
                 Some(candidate) => {
@@ -492,10 +496,15 @@ pub(crate) fn listed(names: &[String]) -> Option<String> {
 
 /// The first few of `count` texts that can be shown as they are; nothing of none.
 pub(crate) fn first_few(shown: &[String], count: usize) -> Option<String> {
-    let few = shown[..shown.len().min(LISTED)].join(", ");
+    first_of(shown, count, LISTED)
+}
+
+/// The same, up to `most` of them.
+pub(crate) fn first_of(shown: &[String], count: usize, most: usize) -> Option<String> {
+    let few = shown[..shown.len().min(most)].join(", ");
     match count {
         0 => None,
-        n if n > LISTED => Some(format!("{few} and {} more", n - LISTED)),
+        n if n > most => Some(format!("{few} and {} more", n - most)),
         _ => Some(few),
     }
 }

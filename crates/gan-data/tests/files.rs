@@ -631,22 +631,6 @@ fn mean_is_over_the_training_records_in_the_players_units() {
     assert!(dataset.mean().iter().all(|mean| (mean - 0.2).abs() < 1e-6));
 }
 
-/// A PNG file of one grey level, with or without colour.
-fn picture(height: u32, width: u32, has_color: bool, level: u8) -> Vec<u8> {
-    let (kind, channels) = match has_color {
-        true => (png::ColorType::Rgb, 3),
-        false => (png::ColorType::Grayscale, 1),
-    };
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(kind);
-    let mut writer = encoder.write_header().unwrap();
-    let pixels = vec![level; (height * width) as usize * channels];
-    writer.write_image_data(&pixels).unwrap();
-    writer.finish().unwrap();
-    bytes
-}
-
 #[test]
 fn folders_of_pictures_are_classes_of_images() {
     let folder = Folder::new();
