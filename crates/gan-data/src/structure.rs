@@ -186,7 +186,9 @@ pub(crate) fn cells<'a>(fields: &'a [Field], bytes: &'a [u8], size: usize) -> Ce
     Cells {
         names: fields.iter().map(|field| field.name.clone()).collect(),
         other_types: fields.iter().map(other).collect(),
+        typed: vec![None; fields.len()],
         rows: bytes.len() / size,
         cell: Box::new(move |row, col| fields[col].cell(&bytes[row * size..][..size])),
+        notes: Vec::new(),
     }
 }

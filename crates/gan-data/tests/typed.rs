@@ -445,3 +445,134 @@ fn whole_numbers_beyond_64_bits_with_a_sign_are_written_as_they_are() {
     let floats = batch["b"].as_primitive::<Float64Type>();
     assert!(floats.iter().all(|value| value.unwrap() < -9.2e18));
 }
+
+/// Learns columns as what they are, and writes them again.
+fn mixed_again(columns: Vec<(&str, ArrayRef)>) -> (Dataset, RecordBatch) {
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    );
+    let [(name, bytes), _] = typed_files(&batch.unwrap());
+    let folder = Folder::new();
+    let config = DataConfig {
+        normalize: gan_data::Normalize::Columns,
+        ..unnormalized(&folder.put(name, bytes))
+    };
+    written_again(&config)
+}
+
+/// A column that has something to learn.
+fn learnt() -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(
+        (0..ROWS as i64).map(|row| row * row % 17),
+    ))
+}
+
+#[test]
+fn columns_of_one_value_and_of_none_keep_their_types() {
+    let one_and_blank = (0..ROWS).map(|row| (row % 3 > 0).then_some(true));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("x", learnt()),
+        ("bool", Arc::new(BooleanArray::from(vec![true; ROWS]))),
+        ("date", Arc::new(Date32Array::from_value(19_000, ROWS))),
+        (
+            "time",
+            Arc::new(TimestampMicrosecondArray::from_value(
+                1_700_000_000_500_000,
+                ROWS,
+            )),
+        ),
+        (
+            "clock",
+            Arc::new(Time64MicrosecondArray::from_value(3_600_000_000, ROWS)),
+        ),
+        ("wide", Arc::new(UInt64Array::from_value(u64::MAX, ROWS))),
+        ("nothing", Arc::new(Float64Array::new_null(ROWS))),
+        ("some", Arc::new(BooleanArray::from_iter(one_and_blank))),
+        (
+            "day",
+            Arc::new(Date32Array::from_iter(
+                (0..ROWS).map(|row| (row % 4 > 0).then_some(19_000)),
+            )),
+        ),
+    ];
+    let (_, batch) = mixed_again(columns.clone());
+    for (name, array) in columns {
+        match name {
+            // A column of blanks has no type in a table.
+            "nothing" => assert_eq!(batch[name].null_count(), ROWS),
+            _ => assert_eq!(&batch[name], &array, "{name}"),
+        }
+    }
+}
+
+#[test]
+fn times_keep_their_zone_and_a_note_names_it() {
+    let micros = |step: i64| (0..ROWS as i64).map(move |row| row * row % 13 * step);
+    let zoned = |step| {
+        let times = TimestampMicrosecondArray::from_iter_values(micros(step));
+        Arc::new(times.with_timezone("Europe/Berlin")) as ArrayRef
+    };
+    let one = TimestampMicrosecondArray::from_value(1_700_000_000_500_000, ROWS);
+    let columns = vec![
+        ("x", learnt()),
+        ("at", zoned(7_000_000)),
+        ("midnight", zoned(86_400_000_000)),
+        ("one", Arc::new(one.with_timezone("+02:00"))),
+    ];
+    let (data, batch) = mixed_again(columns.clone());
+    for (name, array) in columns {
+        assert_eq!(&batch[name], &array, "{name}");
+    }
+    let notes = data.notes.join("\n");
+    let expected = "times in a zone are read as UTC: at (Europe/Berlin), midnight (Europe/Berlin), one (+02:00)";
+    assert!(notes.contains(expected), "{notes}");
+    // Cells are those of a naive time.
+    assert!(
+        cells(&data, 1).contains(" 1970-01-01T00:00:07 1970-01-02 "),
+        "{}",
+        cells(&data, 1)
+    );
+}
+
+#[test]
+fn times_that_no_cell_holds_are_counted() {
+    let often = |usual: i32, lost: i32| {
+        (0..ROWS as i32).map(move |row| if row == 7 { lost } else { usual * (row % 13) })
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("x", learnt()),
+        (
+            "date",
+            Arc::new(Date32Array::from_iter_values(often(400, i32::MIN))),
+        ),
+        (
+            "far",
+            Arc::new(Date32Array::from_iter_values(often(400, 4_000_000))),
+        ),
+        (
+            "clock",
+            Arc::new(Time32SecondArray::from_iter_values(often(60, 90_000))),
+        ),
+        (
+            "time",
+            Arc::new(TimestampMicrosecondArray::from_iter_values(
+                often(1, -1).map(|it| {
+                    if it < 0 {
+                        i64::MAX
+                    } else {
+                        i64::from(it) * 86_400_000_000
+                    }
+                }),
+            )),
+        ),
+    ];
+    let (data, batch) = mixed_again(columns);
+    let notes = data.notes.join("\n");
+    let expected = "or the hours of a day: date (1), far (1), clock (1), time (1)";
+    assert!(notes.contains(expected), "{notes}");
+    assert!(
+        notes.contains("dates and times: date, far, clock, time"),
+        "{notes}"
+    );
+    assert!((1..5).all(|col| batch.column(col).null_count() == 1));
+}

@@ -176,7 +176,7 @@ impl File<'_> {
                 },
                 blank: blank.filter(|_| matches!(role, Role::Values(_))),
                 role,
-                typed: None,
+                typed: self.typed(index),
             }));
         }
         let cols = kept.iter().filter(|kept| **kept).count();

@@ -19,9 +19,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use cell::guarded;
-#[cfg(feature = "parquet")]
-pub(crate) use cell::microseconds;
 pub use cell::{Marks, NumberStyle};
+#[cfg(feature = "parquet")]
+pub(crate) use cell::{is_missing_text, microseconds};
 pub use column::Style;
 
 use crate::config::{self, ColumnKind};
@@ -184,6 +184,8 @@ pub enum Typed {
     Unsigned,
     /// Whole numbers, some of them beyond 64 bits.
     Float,
+    /// Times that are shown in this zone; their values are in UTC.
+    Zone(String),
 }
 
 impl Typed {
@@ -259,10 +261,14 @@ pub(crate) struct Cells<'a> {
     pub(crate) names: Vec<String>,
     /// The type of each column that is not read.
     pub(crate) other_types: Vec<Option<String>>,
+    /// The type of each column whose cells do not tell it.
+    pub(crate) typed: Vec<Option<Typed>>,
     /// Number of records.
     pub(crate) rows: usize,
     /// The cell of a record and a column that is read; empty where a value is missing.
     pub(crate) cell: Box<dyn Fn(usize, usize) -> String + 'a>,
+    /// Remarks for the user.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Reads a table of typed columns.
@@ -280,7 +286,7 @@ pub(crate) fn of_cells(cells: Cells<'_>, keys: TableKeys<'_>) -> Result<Table, D
         cols: names.len(),
         source: Source::Cells(&cells),
     };
-    let table = file.table(keys, ',', Vec::new())?;
+    let table = file.table(keys, ',', cells.notes.clone())?;
     Ok(table.with_wide_numbers())
 }
 
@@ -350,7 +356,7 @@ impl File<'_> {
                 name,
                 role,
                 blank: None,
-                typed: None,
+                typed: self.typed(index),
             })
         };
         let shape = TableShape {
@@ -371,6 +377,14 @@ impl File<'_> {
         match &self.source {
             Source::Text { .. } => None,
             Source::Cells(cells) => cells.other_types[index].as_deref(),
+        }
+    }
+
+    /// The type of a column, where its cells do not tell.
+    fn typed(&self, index: usize) -> Option<Typed> {
+        match &self.source {
+            Source::Text { .. } => None,
+            Source::Cells(cells) => cells.typed[index].clone(),
         }
     }
 
