@@ -6,7 +6,8 @@ mod common;
 
 use common::*;
 use gan_data::{
-    DataConfig, DataError, DataProblem, Dataset, Normalize, RecordShape, Transform, Values, load,
+    DataConfig, DataError, DataProblem, Dataset, FileContents, Normalize, RecordShape, Transform,
+    Values, contents_of, load,
 };
 
 /// The error must say `message` after the path.
@@ -490,6 +491,27 @@ fn npy_of_structures_that_are_not_read_are_told_at_once() {
              numbers, times and text"),
         ("a.npy", file("[('a', '<f4')]", "(5,)", 19), "truncated: found 99 bytes, expected 100"),
     ]);
+}
+
+#[test]
+fn names_tell_what_files_hold() {
+    use FileContents::{Array, Images, Table};
+    let folder = Folder::new();
+    for (name, contents) in [
+        ("my_idx.csv", Some(Table)),
+        ("idxdate.parquet", Some(Table)),
+        ("ubyte.npy", Some(Array)),
+        ("train-images-idx3-ubyte.gz", Some(Images)),
+        ("train-images.idx3-ubyte", Some(Images)),
+        ("a.bin", Some(Images)),
+        ("a.npz", Some(Array)),
+        ("a.doc", None),
+    ] {
+        assert_eq!(contents_of(&folder.put(name, "")), contents, "{name}");
+    }
+    assert_eq!(contents_of(&folder.path().join("a.npz:x")), Some(Array));
+    assert_eq!(contents_of(&folder.path().join("b.npz:x")), None);
+    assert_eq!(contents_of(folder.path()), Some(Images));
 }
 
 #[test]
