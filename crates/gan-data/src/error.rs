@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use crate::array::shortest;
 use crate::config::{ColumnKind, Normalize};
 use crate::draw::builtin_names;
 
@@ -191,7 +192,7 @@ pub enum DataProblem {
     NoCompleteRecord { columns: String },
     #[error("found no column with different values, expected at least one")]
     NothingToLearn,
-    #[error("{place}: found {found}, expected a finite 32-bit number")]
+    #[error("{place}: found {}, expected a finite 32-bit number", shortest(*found))]
     NotFinite { place: String, found: f64 },
     #[error("normalize is {0}, expected none or standardize for floats, columns for tables")]
     Normalize(Normalize),

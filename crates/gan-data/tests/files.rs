@@ -543,7 +543,11 @@ fn array_of_an_archive_is_named_behind_a_colon() {
 
 #[test]
 fn npy_of_values_beyond_32_bits_names_the_place() {
-    for (wrong, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1e300, "-1")] {
+    for (wrong, shown) in [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (-1e300, "-1e300,"),
+    ] {
         let payload = [0.0, 1.0, 2.0, wrong, 4.0, 5.0].map(f64::to_le_bytes);
         let file = npy(&npy_text("<f8", "(2, 3)"), &payload.concat());
         let error = load_bytes("a.npy", file).unwrap_err();
