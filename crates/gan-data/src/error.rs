@@ -136,7 +136,7 @@ pub enum DataProblem {
         "data.image: found {found:?}, expected a height and a width, and 1 or 3 channels, that make {cols} values"
     )]
     ImageKey { found: Vec<usize>, cols: usize },
-    #[error("found pixels from {found}, expected 0 to 1, −1 to 1, or whole numbers from 0 to 255")]
+    #[error("found pixels from {found}, expected 0 to 1, −1 to 1, or 0 to 255")]
     ImageRange { found: String },
     #[error("row {row}: found label {found}, expected 0 to {expected}")]
     BadLabel { row: usize, found: u8, expected: u8 },
