@@ -103,7 +103,7 @@ pub enum DataProblem {
     },
     #[error("damaged archive: {0}")]
     Archive(String),
-    #[error("{}found the arrays {}", asked(found.as_deref()), list(expected))]
+    #[error("{}{}", asked(found.as_deref()), arrays(expected))]
     Arrays {
         /// The array that was asked for and is not there.
         found: Option<String>,
@@ -219,6 +219,14 @@ fn asked(found: Option<&str>) -> String {
     }
 }
 
+/// The arrays of a file, in a message that the one that is meant is not among them.
+fn arrays(found: &[String]) -> String {
+    listed(found).map_or_else(
+        || "found no array, expected at least one".into(),
+        |arrays| format!("found the arrays {arrays}"),
+    )
+}
+
 /// A cell that is not of its column's style.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stray {
@@ -311,6 +319,7 @@ impl DataError {
                     "name the file of one of them, for instance {candidate}"
                 ));
             }
+            P::Arrays { expected, .. } if expected.is_empty() => NO_RECORDS,
             P::Arrays { example, .. } => {
                 return Some(format!("name the array with data.array={example:?}"));
             }
@@ -355,7 +364,7 @@ impl DataError {
             }
             P::ImageRange { .. } => "scale the pixels to whole numbers from 0 to 255",
             P::BadLabel { .. } => "it is of another kind, or damaged; fetch the file again",
-            P::NoRecords => "bring a file with records in it",
+            P::NoRecords => NO_RECORDS,
             P::TooManyColumns { .. } => "choose fewer with data.columns=[\"NAME\"]",
             P::Ragged { .. } => {
                 "look for a delimiter or a quote too many in that line; lines above the table have to \
@@ -420,6 +429,7 @@ impl DataError {
     }
 }
 
+const NO_RECORDS: &str = "bring a file with records in it";
 const MISSING_VALUES: &str = "remove or fill in the rows with missing values";
 
 /// `path` as a shell takes it.
