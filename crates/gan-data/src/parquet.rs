@@ -172,12 +172,13 @@ fn undecoded(kind: TypedFile, error: &dyn Error) -> DataProblem {
 }
 
 fn read_parquet(bytes: Bytes, keys: TableKeys<'_>) -> Result<Columns, DataProblem> {
-    let undecoded = |error: ParquetError| undecoded(TypedFile::Parquet, &error);
+    let parquet = |error: ParquetError| undecoded(TypedFile::Parquet, &error);
+    let arrow = |error: ArrowError| undecoded(TypedFile::Parquet, &error);
     if footer(&bytes).and_then(thrift::is_shallow) == Some(false) {
         let found = "its groups are nested deeper than any table's";
         return Err(DataProblem::Archive(found.into()));
     }
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(undecoded)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(parquet)?;
     let schema = builder.schema().clone();
     let read = read_columns(&schema, keys);
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
@@ -185,7 +186,7 @@ fn read_parquet(bytes: Bytes, keys: TableKeys<'_>) -> Result<Columns, DataProble
     let mask = ProjectionMask::roots(builder.parquet_schema(), read.iter().copied());
     let together = BATCH.min(rows as usize).max(1);
     let reader = builder.with_projection(mask).with_batch_size(together);
-    let reader = reader.build().map_err(undecoded)?;
+    let reader = reader.build().map_err(parquet)?;
     let mut batches = Batches::default();
     for batch in reader {
         batches.push(batch.map_err(arrow)?)?;

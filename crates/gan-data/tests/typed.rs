@@ -257,6 +257,27 @@ fn parquet_written_of_a_table_reads_back_to_the_same_cells() {
     assert_eq!([0, 1, 2].map(|index| cells(&back, index)), expected);
 }
 
+#[test]
+fn parquet_of_a_codec_that_is_not_read_is_told_with_a_line_for_parquet() {
+    let values = Int64Array::from_iter_values(0..ROWS as i64);
+    let batch = RecordBatch::try_from_iter([("a", Arc::new(values) as ArrayRef)]).unwrap();
+    let [(name, mut bytes), _] = typed_files(&batch);
+    // Thrift: the list of the names of the column, and the number of its codec, doubled.
+    let names = [0x19, 0x18, 1, b'a', 0x15, 0];
+    let places: Vec<usize> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(&names))
+        .collect();
+    assert_eq!(places.len(), 2);
+    let zstd = 6;
+    places.iter().for_each(|at| bytes[at + 5] = 2 * zstd);
+    let error = load_bytes(name, bytes).unwrap_err();
+    assert!(error.to_string().contains("not read: "), "{error}");
+    assert!(
+        error.hint().unwrap().contains("pandas.read_parquet"),
+        "{error}"
+    );
+}
+
 /// A Parquet file of no rows, whose one column lies in so many groups within each other.
 fn nested(groups: usize) -> Vec<u8> {
     // Thrift's compact protocol: a field is its distance from the one before and its type, then its
@@ -427,7 +448,13 @@ fn written_again(config: &DataConfig) -> (Dataset, RecordBatch) {
 fn whole_numbers_beyond_64_bits_with_a_sign_are_written_as_they_are() {
     let half = 1u64 << 63;
     let text: String = (0..ROWS as u64)
-        .map(|row| format!("{},-{}\n", half + (row * row % 7 << 40), half + (row << 50)))
+        .map(|row| {
+            format!(
+                "{},-{}\n",
+                half + ((row * row % 7) << 40),
+                half + (row << 50)
+            )
+        })
         .collect();
     let folder = Folder::new();
     let path = folder.put("a.csv", format!("a,b\n{text}"));
