@@ -249,7 +249,7 @@ fn read_columns(schema: &Schema, keys: TableKeys<'_>) -> Vec<usize> {
 
 fn is_read(kind: &DataType) -> bool {
     match kind {
-        DataType::Timestamp(..) | DataType::Decimal128(..) => true,
+        DataType::Timestamp(..) => true,
         DataType::Dictionary(_, values) => {
             !matches!(**values, DataType::Dictionary(..)) && is_read(values)
         }
@@ -265,7 +265,7 @@ fn is_read(kind: &DataType) -> bool {
                     | DataType::Date64
                     | DataType::Time32(_)
                     | DataType::Time64(_)
-            ) || (kind.is_integer() || kind.is_floating())
+            ) || (kind.is_integer() || kind.is_floating() || kind.is_decimal())
         }
     }
 }
@@ -454,6 +454,11 @@ fn cell(array: &ArrayRef, row: usize, is_date: bool) -> String {
             array.as_primitive::<$kind>().value(row)
         };
     }
+    macro_rules! decimal {
+        ($kind:ty) => {
+            array.as_primitive::<$kind>().value_as_string(row)
+        };
+    }
     if array.is_null(row) {
         return String::new();
     }
@@ -473,10 +478,10 @@ fn cell(array: &ArrayRef, row: usize, is_date: bool) -> String {
         DataType::Float16 => shortest(f32::from(value!(Float16Type))),
         DataType::Float32 => shortest(value!(Float32Type)),
         DataType::Float64 => shortest(value!(Float64Type)),
-        DataType::Decimal128(..) => {
-            let decimals = array.as_primitive::<Decimal128Type>();
-            decimals.value_as_string(row)
-        }
+        DataType::Decimal32(..) => decimal!(Decimal32Type),
+        DataType::Decimal64(..) => decimal!(Decimal64Type),
+        DataType::Decimal128(..) => decimal!(Decimal128Type),
+        DataType::Decimal256(..) => decimal!(Decimal256Type),
         DataType::Utf8 => array.as_string::<i32>().value(row).into(),
         DataType::LargeUtf8 => array.as_string::<i64>().value(row).into(),
         DataType::Utf8View => array.as_string_view().value(row).into(),

@@ -603,3 +603,87 @@ fn times_that_no_cell_holds_are_counted() {
     );
     assert!((1..5).all(|col| batch.column(col).null_count() == 1));
 }
+
+#[test]
+fn columns_of_types_that_are_not_read_are_left_out_without_a_remedy() {
+    let raw = BinaryArray::from_iter_values((0..ROWS).map(|_| b"x"));
+    let names = StringArray::from_iter_values((0..ROWS).map(|row| format!("Ada {row}")));
+    let batch = RecordBatch::try_from_iter([
+        ("x", learnt()),
+        ("raw", Arc::new(raw) as ArrayRef),
+        ("name", Arc::new(names)),
+    ]);
+    for (name, bytes) in typed_files(&batch.unwrap()) {
+        let folder = Folder::new();
+        let mut config = DataConfig {
+            normalize: gan_data::Normalize::Columns,
+            ..config(&folder.put(name, bytes))
+        };
+        let notes = load(&config, 0).unwrap().notes;
+        assert!(
+            notes.contains(&"left out: raw (of type Binary)".into()),
+            "{notes:?}"
+        );
+        let notes = notes.join("\n");
+        assert!(
+            notes.contains("left out: name (a different text in each record); [columns]"),
+            "{notes}"
+        );
+        config
+            .kinds
+            .insert("raw".into(), gan_data::ColumnKind::Category);
+        let error = load(&config, 0).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("raw: found values of type Binary, expected a category"),
+            "{error}"
+        );
+        config
+            .kinds
+            .insert("raw".into(), gan_data::ColumnKind::LeaveOut);
+        assert!(load(&config, 0).is_ok());
+    }
+}
+
+#[test]
+fn decimals_of_every_width_are_numbers() {
+    let numbers = || (0..ROWS).map(|row| (row * row % 13) as i32 * 125);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("x", learnt()),
+        (
+            "narrow",
+            Arc::new(
+                Decimal32Array::from_iter_values(numbers())
+                    .with_precision_and_scale(9, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "middle",
+            Arc::new(
+                Decimal64Array::from_iter_values(numbers().map(i64::from))
+                    .with_precision_and_scale(18, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "wide",
+            Arc::new(
+                Decimal256Array::from_iter_values(numbers().map(|it| i128::from(it).into()))
+                    .with_precision_and_scale(76, 2)
+                    .unwrap(),
+            ),
+        ),
+    ];
+    let (data, _) = mixed_again(columns);
+    assert!(
+        cells(&data, 2).ends_with(" 5.00 5.00 5.00"),
+        "{}",
+        cells(&data, 2)
+    );
+    assert!(
+        data.notes
+            .contains(&"numbers: x, narrow, middle, wide".into())
+    );
+}

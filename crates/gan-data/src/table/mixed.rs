@@ -8,7 +8,7 @@ use super::{
     Column, FEWEST_COUNTED, File, PANDAS_INDEX, Role, Style, Table, TableKeys, TableShape,
 };
 use crate::config::ColumnKind;
-use crate::error::{DataProblem, excerpt, first_few, listed};
+use crate::error::{DataProblem, OTHER_TYPE, excerpt, first_few, listed};
 
 /// Texts of a column that are learnt at most: each is a value that the players see.
 const MOST_LEVELS: usize = 20_000;
@@ -239,7 +239,14 @@ impl File<'_> {
                     Plan::LeftOut
                 }
                 _ if let Some(other) = self.other_type(index) => {
-                    left_out.push((index, format!("of type {other}")));
+                    if let Some(expected) = asked {
+                        return Err(DataProblem::NotOfKind {
+                            column: self.name(index),
+                            found: format!("values {OTHER_TYPE}{other}"),
+                            expected,
+                        });
+                    }
+                    left_out.push((index, format!("{OTHER_TYPE}{other}")));
                     Plan::LeftOut
                 }
                 _ if asked == Some(ColumnKind::Category) => words(true),
@@ -365,13 +372,19 @@ impl File<'_> {
             first_few(&constant, constant.len())
                 .map(|names| format!("constant, written as they are and not learnt: {names}")),
         );
-        let left = left_out
-            .iter()
-            .map(|(index, why)| format!("{} ({why})", excerpt(&self.name(*index))));
-        let left: Vec<_> = left.collect();
-        notes.extend(first_few(&left, left.len()).map(|names| {
-            format!("left out: {names}; [columns] can say that a column is a category")
-        }));
+        // Columns of other types are never read.
+        for (is_other, remedy) in [
+            (false, "; [columns] can say that a column is a category"),
+            (true, ""),
+        ] {
+            let left = left_out
+                .iter()
+                .filter(|(index, _)| self.other_type(*index).is_some() == is_other)
+                .map(|(index, why)| format!("{} ({why})", excerpt(&self.name(*index))));
+            let left: Vec<_> = left.collect();
+            let left = first_few(&left, left.len());
+            notes.extend(left.map(|names| format!("left out: {names}{remedy}")));
+        }
     }
 }
 
