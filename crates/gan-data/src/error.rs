@@ -26,6 +26,24 @@ pub enum TypedFile {
     Arrow,
 }
 
+/// A form of Arrow's tables that is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherArrow {
+    /// Arrow's IPC format as a stream, whose parts no footer tells.
+    Stream,
+    /// Feather of version 1.
+    FeatherOne,
+}
+
+impl fmt::Display for OtherArrow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stream => "an Arrow IPC stream",
+            Self::FeatherOne => "a Feather file of version 1",
+        })
+    }
+}
+
 /// Reasons why data could not be loaded or written, as the messages say them.
 ///
 /// Rows, lines and columns count from 1.
@@ -207,6 +225,8 @@ pub enum DataProblem {
     NotBuilt,
     #[error("found a compression that is not read: {found}; expected Snappy, LZ4 or none")]
     Codec { found: String, kind: TypedFile },
+    #[error("found {found}, expected an Arrow IPC file (Feather 2) or Parquet")]
+    OtherArrow { found: OtherArrow },
     #[error("found count beside a path, expected it with a built-in source only")]
     CountOfFile,
 }
@@ -423,6 +443,19 @@ impl DataError {
                     quoted(&self.path)
                 ));
             }
+            P::OtherArrow { found } => {
+                let reads = match found {
+                    OtherArrow::Stream => {
+                        "from pyarrow import ipc; ipc.open_stream(sys.argv[1]).read_pandas()"
+                    }
+                    OtherArrow::FeatherOne => "import pandas; pandas.read_feather(sys.argv[1])",
+                };
+                return Some(format!(
+                    "save it as an Arrow IPC file (Feather 2): python3 -c \"import sys; \
+                     {reads}.to_feather('again.feather', compression='lz4')\" {}",
+                    quoted(&self.path)
+                ));
+            }
             P::CountOfFile => "use train, valid and test to take part of a file",
         };
         Some(hint.into())
@@ -588,6 +621,7 @@ mod tests {
             P::Variable { .. } => 48,
             P::NotOfKind { .. } => 49,
             P::Names { .. } => 50,
+            P::OtherArrow { .. } => 51,
         }
     }
 
@@ -599,7 +633,7 @@ mod tests {
         let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
         let stray = Stray { line: 7, cell: "Total".into() };
         let (found, expected) = (3, 4);
-        let rows: [(DataProblem, &str, &str, &str); 51] = [
+        let rows: [(DataProblem, &str, &str, &str); 52] = [
             (P::Missing, "no such file", "expected a path", "built-in sources: "),
             (P::Unreadable(denied()), "cannot be read", "", "permissions"),
             (P::Unwritable(denied()), "cannot be written", "", "permissions"),
@@ -659,6 +693,7 @@ mod tests {
             (P::NotOfKind { column: "a\u{1b}".into(), found: "x".into(), expected: ColumnKind::Number },
                 r"a\u{1b}: found x", "expected a number", "leave-out"),
             (P::Names { line: 8, found: 3, expected: 4 }, "line 8: found 3 names", "expected 4", "data.delimiter="),
+            (P::OtherArrow { found: OtherArrow::Stream }, "an Arrow IPC stream", "(Feather 2)", "open_stream"),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

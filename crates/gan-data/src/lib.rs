@@ -64,7 +64,7 @@ pub use columns::{ColumnEncoding, Encoding, normal_quantile};
 pub use config::{ColumnKind, DataConfig, Delimiter, Format, Normalize, Split};
 pub use dataset::{Dataset, HeldOut, UserRows, load, load_held, stem};
 pub use draw::builtin_names;
-pub use error::{DataError, DataProblem, Stray, TypedFile};
+pub use error::{DataError, DataProblem, OtherArrow, Stray, TypedFile};
 pub use input::open_file;
 pub use mixture::Mixture;
 pub use normalize::Transform;

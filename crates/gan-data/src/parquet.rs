@@ -29,7 +29,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use crate::array::shortest;
-use crate::error::{DataError, DataProblem, TypedFile, excerpt, first_few};
+use crate::error::{DataError, DataProblem, OtherArrow, TypedFile, excerpt, first_few};
 use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
@@ -64,6 +64,18 @@ pub(crate) fn load(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
         .and_then(|columns| table::of_cells(columns.cells(), keys.table))
         .and_then(|table| Loaded::of_table(table, keys.image))
         .map_err(|problem| problem.at(path))
+}
+
+/// What the first bytes of a file say that is of Arrow, but not one that is read.
+pub(crate) fn other_arrow(prefix: &[u8]) -> Option<OtherArrow> {
+    if prefix.starts_with(b"FEA1") {
+        return Some(OtherArrow::FeatherOne);
+    }
+    // A stream begins with its schema, before which are four bytes of ones and its length.
+    let (length, message) = prefix.strip_prefix(&[255; 4])?.split_first_chunk()?;
+    let message = &message[..message.len().min(u32::from_le_bytes(*length) as usize)];
+    let schema = arrow_ipc::root_as_message(message).ok()?.header_as_schema();
+    schema.map(|_| OtherArrow::Stream)
 }
 
 /// The footer of a Parquet file, which has its length behind it.

@@ -114,6 +114,9 @@ pub(crate) fn read_input(input: Input, config: &DataConfig) -> Result<Loaded, Da
         typed if COLUMNS.contains(&typed) => Err(input.error(DataProblem::NotBuilt)),
         #[cfg(feature = "parquet")]
         typed if COLUMNS.contains(&typed) => {
+            if let Some(found) = parquet::other_arrow(input.prefix()) {
+                return Err(input.error(DataProblem::OtherArrow { found }));
+            }
             let found = "it begins neither as Parquet nor as Arrow's IPC format, version 2";
             Err(input.error(DataProblem::Archive(found.into())))
         }

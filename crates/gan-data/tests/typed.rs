@@ -216,11 +216,23 @@ fn typed_files_wrong_in_each_way_are_told() {
             assert!(error.hint().is_some());
         }
     }
-    let error = load_bytes("a.feather", "FEA1 of the first version").unwrap_err();
-    assert!(
-        error.to_string().contains("neither as Parquet nor"),
-        "{error}"
-    );
+    let mut stream = Vec::new();
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema());
+    writer.as_mut().unwrap().write(&batch).unwrap();
+    drop(writer);
+    for (bytes, found, hint) in [
+        (&b"FEA2"[..], "neither as Parquet nor", "fetch"),
+        (
+            b"FEA1 of the first",
+            "found a Feather file of version 1",
+            "read_feather",
+        ),
+        (&stream, "found an Arrow IPC stream", "open_stream"),
+    ] {
+        let error = load_bytes("a.feather", bytes).unwrap_err();
+        assert!(error.to_string().contains(found), "{error}");
+        assert!(error.hint().unwrap().contains(hint), "{error}");
+    }
 }
 
 #[test]
