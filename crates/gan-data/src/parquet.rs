@@ -29,7 +29,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use crate::array::shortest;
-use crate::error::{DataError, DataProblem, OtherArrow, TypedFile, excerpt, first_few};
+use crate::error::{DataError, DataProblem, OtherArrow, TypedFile};
 use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
@@ -295,7 +295,8 @@ struct Columns {
     dates: Vec<bool>,
     /// The zones of times that have one.
     zones: Vec<Option<String>>,
-    notes: Vec<String>,
+    /// Dates and times that no cell holds.
+    lost: Vec<usize>,
 }
 
 impl Columns {
@@ -341,30 +342,12 @@ impl Columns {
             _ => None,
         };
         let zones: Vec<_> = fields.iter().zip(&parts).map(zone).collect();
-        let named = |col: usize, what: String| format!("{} ({what})", excerpt(fields[col].name()));
-        let note = |columns: Vec<String>, words: &str| {
-            let columns = first_few(&columns, columns.len());
-            columns.map(|columns| format!("{words}: {columns}"))
-        };
-        let in_zones = zones.iter().enumerate();
-        let in_zones = in_zones.filter_map(|(col, zone)| Some(named(col, zone.clone()?)));
         let lost = parts
             .iter()
             .map(|parts| parts.iter().flatten().map(lost_times).sum());
-        let lost = lost
-            .enumerate()
-            .filter(|(_, count): &(_, usize)| *count > 0);
-        let lost = lost.map(|(col, count)| named(col, count.to_string()));
-        let notes = [
-            note(in_zones.collect(), "times in a zone are read as UTC"),
-            note(
-                lost.collect(),
-                "dates and times that are blanks here, beyond the years 0 to 9999 or the hours of a day",
-            ),
-        ];
         Ok(Self {
             zones,
-            notes: notes.into_iter().flatten().collect(),
+            lost: lost.collect(),
             names: fields.iter().map(|field| field.name().clone()).collect(),
             other_types: fields.iter().zip(&parts).map(other).collect(),
             rows,
@@ -390,7 +373,7 @@ impl Columns {
                 let part = self.starts.partition_point(|&start| start <= row) - 1;
                 cell(&parts[part], row - self.starts[part], self.dates[col])
             }),
-            notes: self.notes.clone(),
+            lost: self.lost.clone(),
         }
     }
 }
@@ -681,7 +664,7 @@ impl Written {
     /// [`cell`] has them.
     fn of_texts(texts: &[String]) -> Option<(Vec<f64>, Self)> {
         type Value = fn(&String) -> Option<f64>;
-        let truth: Value = |text| match text.to_ascii_lowercase().as_str() {
+        let truth: Value = |text| match text.as_str() {
             "false" => Some(0.0),
             "true" => Some(1.0),
             _ => None,

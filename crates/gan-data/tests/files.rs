@@ -712,3 +712,20 @@ fn pickles_are_refused_with_a_command_that_converts_them() {
     assert!(error.to_string().contains("pickles"), "{error}");
     check_hint(&error, "encoding='bytes'");
 }
+
+#[test]
+fn npy_of_structures_with_times_that_no_cell_holds_counts_them() {
+    let days = |row: i64| match row {
+        3 => 40_000_000,
+        5 => i64::MIN,
+        _ => row * row * 100,
+    };
+    let text =
+        "{'descr': [('a', '<i8'), ('day', '<M8[D]')], 'fortran_order': False, 'shape': (20,), }";
+    let record = |row: i64| [(row * 7 % 11).to_le_bytes(), days(row).to_le_bytes()].concat();
+    let bytes: Vec<u8> = (0..20).flat_map(record).collect();
+    let notes = load_bytes("a.npy", npy(text, &bytes)).unwrap().notes;
+    let notes = notes.join("\n");
+    assert!(notes.contains("are blanks: day (1)"), "{notes}");
+    assert!(notes.contains("left out: day 2"), "{notes}");
+}

@@ -607,7 +607,7 @@ fn times_that_no_cell_holds_are_counted() {
     ];
     let (data, batch) = mixed_again(columns);
     let notes = data.notes.join("\n");
-    let expected = "or the hours of a day: date (1), far (1), clock (1), time (1)";
+    let expected = "times beyond a day, are blanks: date (1), far (1), clock (1), time (1)";
     assert!(notes.contains(expected), "{notes}");
     assert!(
         notes.contains("dates and times: date, far, clock, time"),

@@ -267,8 +267,8 @@ pub(crate) struct Cells<'a> {
     pub(crate) rows: usize,
     /// The cell of a record and a column that is read; empty where a value is missing.
     pub(crate) cell: Box<dyn Fn(usize, usize) -> String + 'a>,
-    /// Remarks for the user.
-    pub(crate) notes: Vec<String>,
+    /// How many dates and times of each column no cell holds.
+    pub(crate) lost: Vec<usize>,
 }
 
 /// Reads a table of typed columns.
@@ -286,7 +286,8 @@ pub(crate) fn of_cells(cells: Cells<'_>, keys: TableKeys<'_>) -> Result<Table, D
         cols: names.len(),
         source: Source::Cells(&cells),
     };
-    let table = file.table(keys, ',', cells.notes.clone())?;
+    let mut table = file.table(keys, ',', Vec::new())?;
+    table.notes.extend(file.typed_notes(&cells));
     Ok(table.with_wide_numbers())
 }
 
@@ -386,6 +387,28 @@ impl File<'_> {
             Source::Text { .. } => None,
             Source::Cells(cells) => cells.typed[index].clone(),
         }
+    }
+
+    /// What its cells do not say of a table of typed columns.
+    fn typed_notes(&self, cells: &Cells<'_>) -> impl Iterator<Item = String> {
+        let note = |words: &str, what: &dyn Fn(usize) -> Option<String>| {
+            let name = |index| Some(format!("{} ({})", excerpt(&self.name(index)), what(index)?));
+            let columns: Vec<_> = (0..self.cols).filter_map(name).collect();
+            first_few(&columns, columns.len()).map(|columns| format!("{words}: {columns}"))
+        };
+        let zone = |index: usize| match &cells.typed[index] {
+            Some(Typed::Zone(zone)) if zone != "UTC" && zone != "+00:00" => Some(zone.clone()),
+            _ => None,
+        };
+        let lost = |index: usize| Some(cells.lost[index].to_string()).filter(|count| count != "0");
+        let notes = [
+            note("times in a zone are read as UTC", &zone),
+            note(
+                "dates beyond the years 0 to 9999, and times beyond a day, are blanks",
+                &lost,
+            ),
+        ];
+        notes.into_iter().flatten()
     }
 
     /// True if the header names the column.
