@@ -329,6 +329,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn archives_of_no_arrays_are_told() {
+        let readme = npz(&[("readme.txt", b"none".to_vec())], false);
+        let empty = safetensors::serialize::<_, TensorView<'_>, _>([] as [(&str, _); 0], None);
+        for (name, bytes) in [
+            ("a.npz", npz(&[], false)),
+            ("a.npz", readme),
+            ("a.safetensors", empty.unwrap()),
+        ] {
+            let (message, hint) = loaded(name, &bytes, None).unwrap_err();
+            assert_eq!(message, "found no array, expected at least one", "{name}");
+            assert_eq!(hint.unwrap(), "bring a file with records in it");
+        }
+    }
+
+    #[test]
     fn damage_is_found() {
         let bytes = npz(&two(), false);
         let at = bytes

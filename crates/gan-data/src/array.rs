@@ -248,15 +248,24 @@ fn bytes(raw: Raw, cols: usize) -> Result<(Raw, Option<String>), DataProblem> {
     let (scale, offset) = match (low, high) {
         (0.0.., ..=1.0) => (255.0, 0.0),
         (0.0.., ..=255.0) if is_whole => (1.0, 0.0),
+        // Less bright, they are of another scale, and would be lost.
+        (0.0.., 16.0..=255.0) => (1.0, 0.0),
         (-1.0.., ..=1.0) => (127.5, 127.5),
         _ => {
             return Err(DataProblem::ImageRange {
-                found: format!("{low} to {high}"),
+                found: format!("{} to {}", shortest(low), shortest(high)),
             });
         }
     };
-    let note = (scale != 1.0)
-        .then(|| format!("pixels from {low} to {high} are taken in 256 steps, 0 to 255"));
+    let note = match scale == 1.0 {
+        true if is_whole => None,
+        true => Some(format!(
+            "pixels from {low} to {high} are rounded to whole numbers"
+        )),
+        false => Some(format!(
+            "pixels from {low} to {high} are taken in 256 steps, 0 to 255"
+        )),
+    };
     Ok((raw.in_bytes(scale, offset), note))
 }
 
@@ -322,8 +331,12 @@ mod tests {
         assert_eq!(of(&[0.0, 1.0]).unwrap(), (vec![0, 255], 1));
         assert_eq!(of(&[0.0, 200.0]).unwrap(), (vec![0, 200], 0));
         assert_eq!(of(&[-1.0, 1.0]).unwrap(), (vec![0, 255], 1));
+        assert_eq!(of(&[0.4, 199.5]).unwrap(), (vec![0, 200], 1));
+        assert!(of(&[0.25, 1.5]).is_err());
         let error: DataProblem = of(&[-3.0, 812.5]).unwrap_err();
         assert!(error.to_string().contains("-3 to 812.5"), "{error}");
+        let error = of(&[0.0, 1e30]).unwrap_err().to_string();
+        assert!(error.contains("0 to 1e30"), "{error}");
         let bits = images(Raw::Bytes(vec![1, 0]), [1, 2, 1], Order::Pixels).unwrap();
         assert!(matches!(bits.raw, Raw::Bytes(bytes) if bytes == [255, 0]));
     }

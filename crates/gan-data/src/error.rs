@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use crate::array::shortest;
 use crate::config::{ColumnKind, Normalize};
 use crate::draw::builtin_names;
 
@@ -23,6 +24,24 @@ pub enum TypedFile {
     Parquet,
     /// Arrow's IPC format, which is Feather's of version 2.
     Arrow,
+}
+
+/// A form of Arrow's tables that is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherArrow {
+    /// Arrow's IPC format as a stream, whose parts no footer tells.
+    Stream,
+    /// Feather of version 1.
+    FeatherOne,
+}
+
+impl fmt::Display for OtherArrow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stream => "an Arrow IPC stream",
+            Self::FeatherOne => "a Feather file of version 1",
+        })
+    }
 }
 
 /// Reasons why data could not be loaded or written, as the messages say them.
@@ -102,7 +121,7 @@ pub enum DataProblem {
     },
     #[error("damaged archive: {0}")]
     Archive(String),
-    #[error("{}found the arrays {}", asked(found.as_deref()), list(expected))]
+    #[error("{}{}", asked(found.as_deref()), arrays(expected))]
     Arrays {
         /// The array that was asked for and is not there.
         found: Option<String>,
@@ -135,7 +154,7 @@ pub enum DataProblem {
         "data.image: found {found:?}, expected a height and a width, and 1 or 3 channels, that make {cols} values"
     )]
     ImageKey { found: Vec<usize>, cols: usize },
-    #[error("found pixels from {found}, expected 0 to 1, −1 to 1, or whole numbers from 0 to 255")]
+    #[error("found pixels from {found}, expected 0 to 1, −1 to 1, or 0 to 255")]
     ImageRange { found: String },
     #[error("row {row}: found label {found}, expected 0 to {expected}")]
     BadLabel { row: usize, found: u8, expected: u8 },
@@ -197,7 +216,7 @@ pub enum DataProblem {
         /// Each column that is left out, and why.
         columns: Vec<String>,
     },
-    #[error("{place}: found {found}, expected a finite 32-bit number")]
+    #[error("{place}: found {}, expected a finite 32-bit number", shortest(*found))]
     NotFinite { place: String, found: f64 },
     /// A cell of a table.
     #[error("{place}: found {}, expected {expected}", excerpt(found))]
@@ -219,6 +238,8 @@ pub enum DataProblem {
     NotBuilt,
     #[error("found a compression that is not read: {found}; expected Snappy, LZ4 or none")]
     Codec { found: String, kind: TypedFile },
+    #[error("found {found}, expected an Arrow IPC file (Feather 2) or Parquet")]
+    OtherArrow { found: OtherArrow },
     #[error("found count beside a path, expected it with a built-in source only")]
     CountOfFile,
 }
@@ -229,6 +250,14 @@ fn asked(found: Option<&str>) -> String {
         Some(name) => format!("data.array: found {name:?}, expected one of those of the file; "),
         None => String::new(),
     }
+}
+
+/// The arrays of a file, in a message that the one that is meant is not among them.
+fn arrays(found: &[String]) -> String {
+    listed(found).map_or_else(
+        || "found no array, expected at least one".into(),
+        |arrays| format!("found the arrays {arrays}"),
+    )
 }
 
 /// A cell that is not of its column's style.
@@ -270,6 +299,9 @@ impl DataProblem {
     }
 }
 
+/// What a symbolic link is that names no file.
+pub(crate) const DEAD_LINK: &str = "symbolic link to a file that is not there";
+
 /// The kinds of file that are read, for messages.
 pub(crate) const SUPPORTED: &str = "IDX (.gz or plain), CIFAR-10 .bin, .npy, .npz, .safetensors, .parquet, .feather, or a table as text";
 
@@ -298,6 +330,7 @@ impl DataError {
                 io::ErrorKind::NotFound => "make the folder first",
                 _ => return None,
             },
+            P::NotAFile(DEAD_LINK) => "remove it, or bring the file back",
             P::NotAFile(_) => "copy what it holds into a file",
             P::NotADataSet { candidate, .. } => match candidate {
                 Some(candidate) => {
@@ -319,6 +352,7 @@ impl DataError {
                     "name the file of one of them, for instance {candidate}"
                 ));
             }
+            P::Arrays { expected, .. } if expected.is_empty() => NO_RECORDS,
             P::Arrays { example, .. } => {
                 return Some(format!("name the array with data.array={example:?}"));
             }
@@ -363,7 +397,7 @@ impl DataError {
             }
             P::ImageRange { .. } => "scale the pixels to whole numbers from 0 to 255",
             P::BadLabel { .. } => "it is of another kind, or damaged; fetch the file again",
-            P::NoRecords => "bring a file with records in it",
+            P::NoRecords => NO_RECORDS,
             P::TooManyColumns { .. } => "choose fewer with data.columns=[\"NAME\"]",
             P::Ragged { .. } => {
                 "look for a delimiter or a quote too many in that line; lines above the table have to \
@@ -430,12 +464,26 @@ impl DataError {
                     quoted(&self.path)
                 ));
             }
+            P::OtherArrow { found } => {
+                let reads = match found {
+                    OtherArrow::Stream => {
+                        "from pyarrow import ipc; ipc.open_stream(sys.argv[1]).read_pandas()"
+                    }
+                    OtherArrow::FeatherOne => "import pandas; pandas.read_feather(sys.argv[1])",
+                };
+                return Some(format!(
+                    "save it as an Arrow IPC file (Feather 2): python3 -c \"import sys; \
+                     {reads}.to_feather('again.feather', compression='lz4')\" {}",
+                    quoted(&self.path)
+                ));
+            }
             P::CountOfFile => "use train, valid and test to take part of a file",
         };
         Some(hint.into())
     }
 }
 
+const NO_RECORDS: &str = "bring a file with records in it";
 const MISSING_VALUES: &str = "remove or fill in the rows with missing values";
 
 /// `path` as a shell takes it.
@@ -602,6 +650,7 @@ mod tests {
             P::NotOfKind { .. } => 49,
             P::Names { .. } => 50,
             P::TooLargeNumber { .. } => 51,
+            P::OtherArrow { .. } => 52,
         }
     }
 
@@ -613,7 +662,7 @@ mod tests {
         let names = || vec!["a\u{1b}".to_owned(), "b".to_owned()];
         let stray = Stray { line: 7, cell: "Total".into() };
         let (found, expected) = (3, 4);
-        let rows: [(DataProblem, &str, &str, &str); 52] = [
+        let rows: [(DataProblem, &str, &str, &str); 53] = [
             (P::Missing, "no such file", "expected a path", "built-in sources: "),
             (P::Unreadable(denied()), "cannot be read", "", "permissions"),
             (P::Unwritable(denied()), "cannot be written", "", "permissions"),
@@ -675,6 +724,7 @@ mod tests {
             (P::Names { line: 8, found: 3, expected: 4 }, "line 8: found 3 names", "expected 4", "data.delimiter="),
             (P::TooLargeNumber { place: "line 3".into(), found: "1e999\u{1b}".into(), expected: "y" },
                 r"line 3: found 1e999\u{1b}", "expected y", "data.drop"),
+            (P::OtherArrow { found: OtherArrow::Stream }, "an Arrow IPC stream", "(Feather 2)", "open_stream"),
         ];
         for (index, (problem, found, expected, remedy)) in rows.into_iter().enumerate() {
             assert_eq!(place(&problem), index, "{problem}");

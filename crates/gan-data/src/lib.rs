@@ -64,7 +64,7 @@ pub use columns::{ColumnEncoding, Encoding, normal_quantile};
 pub use config::{ColumnKind, DataConfig, Delimiter, Format, Normalize, Split};
 pub use dataset::{Dataset, HeldOut, UserRows, load, load_held, stem};
 pub use draw::builtin_names;
-pub use error::{DataError, DataProblem, Stray, TypedFile};
+pub use error::{DataError, DataProblem, OtherArrow, Stray, TypedFile};
 pub use input::open_file;
 pub use mixture::Mixture;
 pub use normalize::Transform;
@@ -72,7 +72,7 @@ pub use passes::watch_passes;
 pub use record::RecordShape;
 pub use source::{FileContents, contents_of};
 pub use split::Splits;
-pub use table::{Column, Marks, NumberStyle, Role, Style, TableShape};
+pub use table::{Column, Marks, NumberStyle, Role, Style, TableShape, Typed};
 pub use write::{Contents, FileKind, half_written, replace_file, write_arrays, write_records};
 
 // The record types are part of this crate's interface.

@@ -14,13 +14,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int64Array,
-    RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_ipc::CompressionType;
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
@@ -28,11 +29,14 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use crate::array::shortest;
-use crate::error::{DataError, DataProblem, TypedFile};
+use crate::error::{DataError, DataProblem, OtherArrow, TypedFile};
 use crate::input::{Input, check_memory};
 use crate::record::{Loaded, RecordShape};
 use crate::source::Keys;
-use crate::table::{self, Cells, DAY_OF_DIGITS, Role, Style, TableKeys, microseconds, write_time};
+use crate::table::{
+    self, Cells, DAY_OF_DIGITS, Role, Style, TableKeys, Typed, is_missing_text, microseconds,
+    write_time,
+};
 use crate::thrift;
 use crate::write::{Contents, Next};
 
@@ -44,6 +48,11 @@ const BATCH: usize = 1 << 16;
 
 /// Bytes that the writer gathers before they make a group of rows.
 const GROUP: usize = 32 << 20;
+
+/// How dates, times, and times of day are written as cells.
+const DAY: &str = "%Y-%m-%d";
+const TIME: &str = "%Y-%m-%dT%H:%M:%S%.f";
+const CLOCK: &str = "%H:%M:%S%.f";
 
 /// Loads a Parquet file or one of Arrow's IPC format.
 pub(crate) fn load(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
@@ -58,6 +67,18 @@ pub(crate) fn load(input: Input, keys: Keys<'_>) -> Result<Loaded, DataError> {
         .and_then(|columns| table::of_cells(columns.cells(), keys.table))
         .and_then(|table| Loaded::of_table(table, keys.image))
         .map_err(|problem| problem.at(path))
+}
+
+/// What the first bytes of a file say that is of Arrow, but not one that is read.
+pub(crate) fn other_arrow(prefix: &[u8]) -> Option<OtherArrow> {
+    if prefix.starts_with(b"FEA1") {
+        return Some(OtherArrow::FeatherOne);
+    }
+    // A stream begins with its schema, before which are four bytes of ones and its length.
+    let (length, message) = prefix.strip_prefix(&[255; 4])?.split_first_chunk()?;
+    let message = &message[..message.len().min(u32::from_le_bytes(*length) as usize)];
+    let schema = arrow_ipc::root_as_message(message).ok()?.header_as_schema();
+    schema.map(|_| OtherArrow::Stream)
 }
 
 /// The footer of a Parquet file, which has its length behind it.
@@ -166,12 +187,13 @@ fn undecoded(kind: TypedFile, error: &dyn Error) -> DataProblem {
 }
 
 fn read_parquet(bytes: Bytes, keys: TableKeys<'_>) -> Result<Columns, DataProblem> {
-    let undecoded = |error: ParquetError| undecoded(TypedFile::Parquet, &error);
+    let parquet = |error: ParquetError| undecoded(TypedFile::Parquet, &error);
+    let arrow = |error: ArrowError| undecoded(TypedFile::Parquet, &error);
     if footer(&bytes).and_then(thrift::is_shallow) == Some(false) {
         let found = "its groups are nested deeper than any table's";
         return Err(DataProblem::Archive(found.into()));
     }
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(undecoded)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(parquet)?;
     let schema = builder.schema().clone();
     let read = read_columns(&schema, keys);
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
@@ -179,7 +201,7 @@ fn read_parquet(bytes: Bytes, keys: TableKeys<'_>) -> Result<Columns, DataProble
     let mask = ProjectionMask::roots(builder.parquet_schema(), read.iter().copied());
     let together = BATCH.min(rows as usize).max(1);
     let reader = builder.with_projection(mask).with_batch_size(together);
-    let reader = reader.build().map_err(undecoded)?;
+    let reader = reader.build().map_err(parquet)?;
     let mut batches = Batches::default();
     for batch in reader {
         batches.push(batch.map_err(arrow)?)?;
@@ -242,7 +264,7 @@ fn read_columns(schema: &Schema, keys: TableKeys<'_>) -> Vec<usize> {
 
 fn is_read(kind: &DataType) -> bool {
     match kind {
-        DataType::Timestamp(..) | DataType::Decimal128(..) => true,
+        DataType::Timestamp(..) => true,
         DataType::Dictionary(_, values) => {
             !matches!(**values, DataType::Dictionary(..)) && is_read(values)
         }
@@ -258,7 +280,7 @@ fn is_read(kind: &DataType) -> bool {
                     | DataType::Date64
                     | DataType::Time32(_)
                     | DataType::Time64(_)
-            ) || (kind.is_integer() || kind.is_floating())
+            ) || (kind.is_integer() || kind.is_floating() || kind.is_decimal())
         }
     }
 }
@@ -274,6 +296,10 @@ struct Columns {
     parts: Vec<Option<Vec<ArrayRef>>>,
     /// True of times that are all at midnight, as dates are kept by pandas.
     dates: Vec<bool>,
+    /// The zones of times that have one.
+    zones: Vec<Option<String>>,
+    /// Dates and times that no cell holds.
+    lost: Vec<usize>,
 }
 
 impl Columns {
@@ -308,13 +334,23 @@ impl Columns {
         let is_date = |parts: &Option<Vec<ArrayRef>>| {
             parts.iter().flatten().all(|array| {
                 matches!(array.data_type(), DataType::Timestamp(..))
-                    && (0..array.len()).all(|row| {
-                        array.is_null(row) || cell(array, row, false).ends_with("T00:00:00")
-                    })
+                    && (0..array.len())
+                        .filter_map(|row| moment(array, row))
+                        .all(|moment| moment.time() == NaiveTime::MIN)
             })
         };
         let fields = schema.fields();
+        let zone = |(field, parts): (&Arc<Field>, &Option<_>)| match field.data_type() {
+            DataType::Timestamp(_, zone) if parts.is_some() => zone.as_deref().map(str::to_owned),
+            _ => None,
+        };
+        let zones: Vec<_> = fields.iter().zip(&parts).map(zone).collect();
+        let lost = parts
+            .iter()
+            .map(|parts| parts.iter().flatten().map(lost_times).sum());
         Ok(Self {
+            zones,
+            lost: lost.collect(),
             names: fields.iter().map(|field| field.name().clone()).collect(),
             other_types: fields.iter().zip(&parts).map(other).collect(),
             rows,
@@ -328,6 +364,10 @@ impl Columns {
         Cells {
             names: self.names.clone(),
             other_types: self.other_types.clone(),
+            typed: {
+                let zones = self.zones.iter().cloned();
+                zones.map(|zone| zone.map(Typed::Zone)).collect()
+            },
             rows: self.rows,
             cell: Box::new(|row, col| {
                 let Some(parts) = &self.parts[col] else {
@@ -336,6 +376,7 @@ impl Columns {
                 let part = self.starts.partition_point(|&start| start <= row) - 1;
                 cell(&parts[part], row - self.starts[part], self.dates[col])
             }),
+            lost: self.lost.clone(),
         }
     }
 }
@@ -348,6 +389,62 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     }
 }
 
+/// The date or time of `array` in `row`, if there is one and its year has four digits.
+fn moment(array: &ArrayRef, row: usize) -> Option<NaiveDateTime> {
+    macro_rules! moment {
+        ($kind:ty) => {
+            array.as_primitive::<$kind>().value_as_datetime(row)
+        };
+    }
+    if array.is_null(row) {
+        return None;
+    }
+    let moment = match array.data_type() {
+        DataType::Date32 => moment!(Date32Type),
+        DataType::Date64 => moment!(Date64Type),
+        DataType::Timestamp(TimeUnit::Second, _) => moment!(TimestampSecondType),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => moment!(TimestampMillisecondType),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => moment!(TimestampMicrosecondType),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => moment!(TimestampNanosecondType),
+        _ => None,
+    };
+    moment.filter(|moment| (0..=9999).contains(&moment.year()))
+}
+
+/// The time of day of `array` in `row`, if there is one.
+fn clock(array: &ArrayRef, row: usize) -> Option<NaiveTime> {
+    macro_rules! clock {
+        ($kind:ty) => {
+            array.as_primitive::<$kind>().value_as_time(row)
+        };
+    }
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::Time32(TimeUnit::Second) => clock!(Time32SecondType),
+        DataType::Time32(TimeUnit::Millisecond) => clock!(Time32MillisecondType),
+        DataType::Time64(TimeUnit::Microsecond) => clock!(Time64MicrosecondType),
+        DataType::Time64(TimeUnit::Nanosecond) => clock!(Time64NanosecondType),
+        _ => None,
+    }
+}
+
+/// How many dates and times of `array` no cell holds.
+fn lost_times(array: &ArrayRef) -> usize {
+    let is_lost = |&row: &usize| match array.data_type() {
+        DataType::Time32(_) | DataType::Time64(_) => clock(array, row).is_none(),
+        _ => moment(array, row).is_none(),
+    };
+    match array.data_type().is_temporal() {
+        true => (0..array.len())
+            .filter(|&row| array.is_valid(row))
+            .filter(is_lost)
+            .count(),
+        false => 0,
+    }
+}
+
 /// The value of `array` in `row` as a table has it, empty where it is missing.
 fn cell(array: &ArrayRef, row: usize, is_date: bool) -> String {
     macro_rules! value {
@@ -355,20 +452,9 @@ fn cell(array: &ArrayRef, row: usize, is_date: bool) -> String {
             array.as_primitive::<$kind>().value(row)
         };
     }
-    macro_rules! time {
-        ($kind:ty, $method:ident, $pattern:literal) => {
-            array
-                .as_primitive::<$kind>()
-                .$method(row)
-                .map_or_else(String::new, |time| time.format($pattern).to_string())
-        };
-    }
-    macro_rules! timestamp {
+    macro_rules! decimal {
         ($kind:ty) => {
-            match is_date {
-                true => time!($kind, value_as_date, "%Y-%m-%d"),
-                false => time!($kind, value_as_datetime, "%Y-%m-%dT%H:%M:%S%.f"),
-            }
+            array.as_primitive::<$kind>().value_as_string(row)
         };
     }
     if array.is_null(row) {
@@ -390,30 +476,22 @@ fn cell(array: &ArrayRef, row: usize, is_date: bool) -> String {
         DataType::Float16 => shortest(f32::from(value!(Float16Type))),
         DataType::Float32 => shortest(value!(Float32Type)),
         DataType::Float64 => shortest(value!(Float64Type)),
-        DataType::Decimal128(..) => {
-            let decimals = array.as_primitive::<Decimal128Type>();
-            decimals.value_as_string(row)
-        }
+        DataType::Decimal32(..) => decimal!(Decimal32Type),
+        DataType::Decimal64(..) => decimal!(Decimal64Type),
+        DataType::Decimal128(..) => decimal!(Decimal128Type),
+        DataType::Decimal256(..) => decimal!(Decimal256Type),
         DataType::Utf8 => array.as_string::<i32>().value(row).into(),
         DataType::LargeUtf8 => array.as_string::<i64>().value(row).into(),
         DataType::Utf8View => array.as_string_view().value(row).into(),
-        DataType::Date32 => time!(Date32Type, value_as_date, "%Y-%m-%d"),
-        DataType::Date64 => time!(Date64Type, value_as_date, "%Y-%m-%d"),
-        DataType::Timestamp(TimeUnit::Second, _) => timestamp!(TimestampSecondType),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => timestamp!(TimestampMillisecondType),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => timestamp!(TimestampMicrosecondType),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => timestamp!(TimestampNanosecondType),
-        DataType::Time32(TimeUnit::Second) => {
-            time!(Time32SecondType, value_as_time, "%H:%M:%S%.f")
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => {
+            let pattern = match array.data_type() {
+                DataType::Timestamp(..) if !is_date => TIME,
+                _ => DAY,
+            };
+            moment(array, row).map_or_else(String::new, |it| it.format(pattern).to_string())
         }
-        DataType::Time32(TimeUnit::Millisecond) => {
-            time!(Time32MillisecondType, value_as_time, "%H:%M:%S%.f")
-        }
-        DataType::Time64(TimeUnit::Microsecond) => {
-            time!(Time64MicrosecondType, value_as_time, "%H:%M:%S%.f")
-        }
-        DataType::Time64(TimeUnit::Nanosecond) => {
-            time!(Time64NanosecondType, value_as_time, "%H:%M:%S%.f")
+        DataType::Time32(_) | DataType::Time64(_) => {
+            clock(array, row).map_or_else(String::new, |it| it.format(CLOCK).to_string())
         }
         // Nothing else is read.
         _ => String::new(),
@@ -425,6 +503,7 @@ enum Written {
     Single(usize),
     Double(usize),
     Whole(usize),
+    Unsigned(usize),
     Truth(usize),
     Days(usize),
     /// Days as whole numbers such as 20240131.
@@ -435,8 +514,14 @@ enum Written {
     Clock(usize, i64),
     /// The place of a text.
     Level(usize, Vec<String>),
+    /// The place of one of these values, which are written as this.
+    Typed(usize, Vec<f64>, Box<Written>),
+    /// Times that are written as this, in a zone.
+    Zoned(Box<Written>, Arc<str>),
     /// The same text in every record.
     Constant(String),
+    /// The same value in every record, which is written as this.
+    Always(f64, Box<Written>),
     /// The number of the record, from this one on.
     Counted(u64),
 }
@@ -527,9 +612,19 @@ fn written(contents: Contents<'_>) -> Vec<(String, Written)> {
     let mut values = 0..contents.cols;
     let columns = table.columns.iter().map(|column| {
         let written = match &column.role {
-            Role::Constant(text) => Written::Constant(text.clone()),
+            Role::Constant(text) => match Written::of_texts(std::slice::from_ref(text)) {
+                Some((values, written)) => Written::Always(values[0], Box::new(written)),
+                None => Written::Constant(text.clone()),
+            },
             Role::Counted(first) => Written::Counted(*first),
-            Role::Values(style) => Written::of(style, values.next().unwrap_or(contents.cols)),
+            Role::Values(style) => {
+                let at = values.next().unwrap_or(contents.cols);
+                Written::of(style, column.typed.as_ref(), at)
+            }
+        };
+        let written = match &column.typed {
+            Some(Typed::Zone(zone)) => Written::Zoned(Box::new(written), zone.as_str().into()),
+            _ => written,
         };
         (column.name.clone(), written)
     });
@@ -537,9 +632,13 @@ fn written(contents: Contents<'_>) -> Vec<(String, Written)> {
 }
 
 impl Written {
-    fn of(style: &Style, at: usize) -> Self {
+    fn of(style: &Style, typed: Option<&Typed>, at: usize) -> Self {
         match style {
-            Style::Number(number) if number.decimals == 0 && !number.scientific => Self::Whole(at),
+            Style::Number(number) if number.decimals == 0 && !number.scientific => match typed {
+                Some(Typed::Unsigned) => Self::Unsigned(at),
+                Some(Typed::Float) => Self::Double(at),
+                _ => Self::Whole(at),
+            },
             Style::Number(_) => Self::Double(at),
             Style::Truth([no, yes])
                 if no.eq_ignore_ascii_case("false") && yes.eq_ignore_ascii_case("true") =>
@@ -547,7 +646,10 @@ impl Written {
                 Self::Truth(at)
             }
             Style::Truth(words) => Self::Level(at, words.to_vec()),
-            Style::Category(texts) => Self::Level(at, texts.clone()),
+            Style::Category(texts) => match Self::of_texts(texts) {
+                Some((values, written)) => Self::Typed(at, values, Box::new(written)),
+                None => Self::Level(at, texts.clone()),
+            },
             Style::Time(pattern) if pattern == DAY_OF_DIGITS => Self::Digits(at),
             Style::Time(pattern) => {
                 let micros = |[times, over]: [f64; 2]| (1e6 * over / times) as i64;
@@ -561,6 +663,42 @@ impl Written {
         }
     }
 
+    /// The values of `texts` and how they are written, if all are truths, dates or times as
+    /// [`cell`] has them.
+    fn of_texts(texts: &[String]) -> Option<(Vec<f64>, Self)> {
+        type Value = fn(&String) -> Option<f64>;
+        let truth: Value = |text| match text.as_str() {
+            "false" => Some(0.0),
+            "true" => Some(1.0),
+            _ => None,
+        };
+        let day: Value = |text| {
+            let day = NaiveDate::parse_from_str(text, DAY).ok()?;
+            let days = day.signed_duration_since(NaiveDate::default()).num_days();
+            (day.format(DAY).to_string() == *text).then_some(days as f64)
+        };
+        let time: Value = |text| {
+            let time = NaiveDateTime::parse_from_str(text, TIME).ok()?;
+            let micros = time.and_utc().timestamp_micros();
+            (time.format(TIME).to_string() == *text).then_some(micros as f64 * 1e-6)
+        };
+        let clock: Value = |text| {
+            let clock = NaiveTime::parse_from_str(text, CLOCK).ok()?;
+            let seconds = clock.signed_duration_since(NaiveTime::MIN).as_seconds_f64();
+            (clock.format(CLOCK).to_string() == *text).then_some(seconds)
+        };
+        let kinds = [
+            (truth, Self::Truth(0)),
+            (day, Self::Days(0)),
+            (time, Self::Times(0, 1)),
+            (clock, Self::Clock(0, 1)),
+        ];
+        kinds.into_iter().find_map(|(value, written)| {
+            let values: Option<Vec<f64>> = texts.iter().map(value).collect();
+            Some((values.filter(|values| !values.is_empty())?, written))
+        })
+    }
+
     /// True if a value may be missing.
     fn may_be_blank(&self, shape: &RecordShape) -> bool {
         let RecordShape::Table(table) = shape else {
@@ -570,13 +708,17 @@ impl Written {
             Self::Single(at)
             | Self::Double(at)
             | Self::Whole(at)
+            | Self::Unsigned(at)
             | Self::Truth(at)
             | Self::Days(at)
             | Self::Digits(at)
             | Self::Times(at, _)
             | Self::Clock(at, _)
-            | Self::Level(at, _) => *at,
-            Self::Constant(_) | Self::Counted(_) => return false,
+            | Self::Level(at, _)
+            | Self::Typed(at, ..) => *at,
+            Self::Zoned(of, _) => return of.may_be_blank(shape),
+            Self::Constant(text) => return is_missing_text(text),
+            Self::Always(..) | Self::Counted(_) => return false,
         };
         let is_learnt = |column: &&table::Column| matches!(column.role, Role::Values(_));
         let column = table.columns.iter().filter(is_learnt).nth(at);
@@ -610,6 +752,10 @@ impl Written {
                 let whole = values(*at).map(|value| value.map(|value| value as i64));
                 Arc::new(Int64Array::from_iter(whole))
             }
+            Self::Unsigned(at) => {
+                let whole = values(*at).map(|value| value.map(|value| value as u64));
+                Arc::new(UInt64Array::from_iter(whole))
+            }
             Self::Truth(at) => {
                 let truths = values(*at).map(|value| value.map(|value| value >= 0.5));
                 Arc::new(BooleanArray::from_iter(truths))
@@ -621,6 +767,26 @@ impl Written {
             Self::Digits(at) => {
                 let digits = |day: f64| write_time(day, DAY_OF_DIGITS).parse::<i64>().ok();
                 Arc::new(Int64Array::from_iter(values(*at).map(|day| digits(day?))))
+            }
+            Self::Typed(at, texts, of) => {
+                let value = |place: Option<f64>| texts.get(place?.round() as usize).copied();
+                let values = values(*at).map(|place| value(place).unwrap_or(f64::NAN));
+                of.array(&values.collect::<Vec<_>>(), 1, part)
+            }
+            Self::Zoned(of, zone) => {
+                const MICROS: i64 = 86_400_000_000;
+                let array = of.array(rows, cols, part);
+                let times = match array.data_type() {
+                    DataType::Date32 => {
+                        let days = array.as_primitive::<Date32Type>();
+                        days.unary::<_, TimestampMicrosecondType>(|day| i64::from(day) * MICROS)
+                    }
+                    DataType::Timestamp(..) => {
+                        array.as_primitive::<TimestampMicrosecondType>().clone()
+                    }
+                    _ => return array,
+                };
+                Arc::new(times.with_timezone(zone.clone()))
             }
             Self::Days(at) => {
                 let days = values(*at).map(|days| Some(days?.round() as i32));
@@ -639,10 +805,19 @@ impl Written {
                 let numbers = part.map(|index| i64::try_from(number(index)).unwrap_or(i64::MAX));
                 Arc::new(Int64Array::from_iter_values(numbers))
             }
+            Self::Always(value, of) => of.array(&vec![*value; count], 1, part),
+            Self::Constant(text) if is_missing_text(text) => Arc::new(StringArray::new_null(count)),
             Self::Constant(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
                 // A number that is written otherwise, such as 007, is a text.
                 (Ok(whole), _) if whole.to_string() == *text => {
                     Arc::new(Int64Array::from_value(whole, count))
+                }
+                _ if text
+                    .parse::<u64>()
+                    .is_ok_and(|whole| whole.to_string() == *text) =>
+                {
+                    let whole = text.parse().unwrap_or(u64::MAX);
+                    Arc::new(UInt64Array::from_value(whole, count))
                 }
                 (_, Ok(number)) if number.is_finite() && number.to_string() == *text => {
                     Arc::new(Float64Array::from_value(number, count))

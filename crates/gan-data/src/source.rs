@@ -31,10 +31,14 @@ pub enum FileContents {
     Images,
 }
 
-/// What the file or directory at `path` holds by its name; none if nothing is there, or its name says
+/// What the file or directory at `path`, or `file.npz:name` there, holds by its name; none if nothing is there, or its name says
 /// nothing.
 #[must_use]
 pub fn contents_of(path: &Path) -> Option<FileContents> {
+    let named = path
+        .to_str()
+        .map(|path| DataConfig::new(path).with_named_array().source);
+    let path = named.as_ref().map_or(path, Path::new);
     if path.is_dir() {
         return Some(FileContents::Images);
     }
@@ -43,9 +47,9 @@ pub fn contents_of(path: &Path) -> Option<FileContents> {
     }
     match extension(path).as_str() {
         "bin" => Some(FileContents::Images),
-        _ if idx::is_idx_name(path) => Some(FileContents::Images),
         "npy" | "npz" | "safetensors" => Some(FileContents::Array),
         table if TABLES.contains(&table) || COLUMNS.contains(&table) => Some(FileContents::Table),
+        _ if idx::is_idx_name(path) => Some(FileContents::Images),
         _ => None,
     }
 }
@@ -110,6 +114,9 @@ pub(crate) fn read_input(input: Input, config: &DataConfig) -> Result<Loaded, Da
         typed if COLUMNS.contains(&typed) => Err(input.error(DataProblem::NotBuilt)),
         #[cfg(feature = "parquet")]
         typed if COLUMNS.contains(&typed) => {
+            if let Some(found) = parquet::other_arrow(input.prefix()) {
+                return Err(input.error(DataProblem::OtherArrow { found }));
+            }
             let found = "it begins neither as Parquet nor as Arrow's IPC format, version 2";
             Err(input.error(DataProblem::Archive(found.into())))
         }

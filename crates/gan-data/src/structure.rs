@@ -1,6 +1,6 @@
 //! NumPy's arrays of structures: named fields, side by side in every record.
 
-use chrono::DateTime;
+use chrono::{DateTime, Datelike};
 
 use crate::array::Element;
 use crate::npy;
@@ -155,21 +155,37 @@ impl Field {
             FieldKind::Other(_) => String::new(),
         }
     }
+
+    /// True of a time that no cell holds.
+    fn is_lost(&self, record: &[u8]) -> bool {
+        let bytes = &record[self.at..self.at + self.size];
+        match self.kind {
+            FieldKind::Time { big_endian, .. } => {
+                count(bytes, big_endian).is_some() && self.cell(record).is_empty()
+            }
+            _ => false,
+        }
+    }
 }
 
-/// A time as a table has it; none if it is missing or beyond the calendar.
-fn time(bytes: &[u8], big_endian: bool, nanoseconds: i64) -> Option<String> {
+/// The count of a time; none if it is missing.
+fn count(bytes: &[u8], big_endian: bool) -> Option<i64> {
     let bytes = *bytes.first_chunk()?;
     let count = match big_endian {
         true => i64::from_be_bytes(bytes),
         false => i64::from_le_bytes(bytes),
     };
-    if count == i64::MIN {
-        return None;
-    }
-    let all = i128::from(count) * i128::from(nanoseconds);
+    (count != i64::MIN).then_some(count)
+}
+
+/// A time as a table has it; none if it is missing or beyond the calendar.
+fn time(bytes: &[u8], big_endian: bool, nanoseconds: i64) -> Option<String> {
+    let all = i128::from(count(bytes, big_endian)?) * i128::from(nanoseconds);
     let seconds = i64::try_from(all.div_euclid(1_000_000_000)).ok()?;
     let time = DateTime::from_timestamp(seconds, all.rem_euclid(1_000_000_000) as u32)?;
+    if !(0..=9999).contains(&time.year()) {
+        return None;
+    }
     let pattern = match nanoseconds {
         86_400_000_000_000 => "%Y-%m-%d",
         _ => "%Y-%m-%dT%H:%M:%S%.f",
@@ -183,10 +199,16 @@ pub(crate) fn cells<'a>(fields: &'a [Field], bytes: &'a [u8], size: usize) -> Ce
         FieldKind::Other(kind) => Some(kind.clone()),
         _ => None,
     };
+    let lost = |field: &Field| {
+        let records = bytes.chunks_exact(size);
+        records.filter(|record| field.is_lost(record)).count()
+    };
     Cells {
         names: fields.iter().map(|field| field.name.clone()).collect(),
         other_types: fields.iter().map(other).collect(),
+        typed: vec![None; fields.len()],
         rows: bytes.len() / size,
         cell: Box::new(move |row, col| fields[col].cell(&bytes[row * size..][..size])),
+        lost: fields.iter().map(lost).collect(),
     }
 }

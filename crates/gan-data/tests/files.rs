@@ -6,7 +6,8 @@ mod common;
 
 use common::*;
 use gan_data::{
-    DataConfig, DataError, DataProblem, Dataset, Normalize, RecordShape, Transform, Values, load,
+    DataConfig, DataError, DataProblem, Dataset, FileContents, Normalize, RecordShape, Transform,
+    Values, contents_of, load,
 };
 
 /// The error must say `message` after the path.
@@ -544,6 +545,27 @@ fn npy_of_structures_that_are_not_read_are_told_at_once() {
 }
 
 #[test]
+fn names_tell_what_files_hold() {
+    use FileContents::{Array, Images, Table};
+    let folder = Folder::new();
+    for (name, contents) in [
+        ("my_idx.csv", Some(Table)),
+        ("idxdate.parquet", Some(Table)),
+        ("ubyte.npy", Some(Array)),
+        ("train-images-idx3-ubyte.gz", Some(Images)),
+        ("train-images.idx3-ubyte", Some(Images)),
+        ("a.bin", Some(Images)),
+        ("a.npz", Some(Array)),
+        ("a.doc", None),
+    ] {
+        assert_eq!(contents_of(&folder.put(name, "")), contents, "{name}");
+    }
+    assert_eq!(contents_of(&folder.path().join("a.npz:x")), Some(Array));
+    assert_eq!(contents_of(&folder.path().join("b.npz:x")), None);
+    assert_eq!(contents_of(folder.path()), Some(Images));
+}
+
+#[test]
 fn array_of_an_archive_is_named_behind_a_colon() {
     let folder = Folder::new();
     // A colon is no part of a file's name on Windows.
@@ -572,7 +594,11 @@ fn array_of_an_archive_is_named_behind_a_colon() {
 
 #[test]
 fn npy_of_values_beyond_32_bits_names_the_place() {
-    for (wrong, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1e300, "-1")] {
+    for (wrong, shown) in [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (-1e300, "-1e300,"),
+    ] {
         let payload = [0.0, 1.0, 2.0, wrong, 4.0, 5.0].map(f64::to_le_bytes);
         let file = npy(&npy_text("<f8", "(2, 3)"), &payload.concat());
         let error = load_bytes("a.npy", file).unwrap_err();
@@ -682,22 +708,6 @@ fn mean_is_over_the_training_records_in_the_players_units() {
     assert!(dataset.mean().iter().all(|mean| (mean - 0.2).abs() < 1e-6));
 }
 
-/// A PNG file of one grey level, with or without colour.
-fn picture(height: u32, width: u32, has_color: bool, level: u8) -> Vec<u8> {
-    let (kind, channels) = match has_color {
-        true => (png::ColorType::Rgb, 3),
-        false => (png::ColorType::Grayscale, 1),
-    };
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(kind);
-    let mut writer = encoder.write_header().unwrap();
-    let pixels = vec![level; (height * width) as usize * channels];
-    writer.write_image_data(&pixels).unwrap();
-    writer.finish().unwrap();
-    bytes
-}
-
 #[test]
 fn folders_of_pictures_are_classes_of_images() {
     let folder = Folder::new();
@@ -752,4 +762,21 @@ fn pickles_are_refused_with_a_command_that_converts_them() {
     let error = load_path(folder.path()).unwrap_err();
     assert!(error.to_string().contains("pickles"), "{error}");
     check_hint(&error, "encoding='bytes'");
+}
+
+#[test]
+fn npy_of_structures_with_times_that_no_cell_holds_counts_them() {
+    let days = |row: i64| match row {
+        3 => 40_000_000,
+        5 => i64::MIN,
+        _ => row * row * 100,
+    };
+    let text =
+        "{'descr': [('a', '<i8'), ('day', '<M8[D]')], 'fortran_order': False, 'shape': (20,), }";
+    let record = |row: i64| [(row * 7 % 11).to_le_bytes(), days(row).to_le_bytes()].concat();
+    let bytes: Vec<u8> = (0..20).flat_map(record).collect();
+    let notes = load_bytes("a.npy", npy(text, &bytes)).unwrap().notes;
+    let notes = notes.join("\n");
+    assert!(notes.contains("are blanks: day (1)"), "{notes}");
+    assert!(notes.contains("left out: day 2"), "{notes}");
 }

@@ -7,7 +7,8 @@ mod common;
 
 use std::sync::Arc;
 
-use arrow_array::types::Int8Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::*;
 use arrow_array::*;
 use common::*;
 use gan_data::{DataConfig, Dataset, RecordShape, load};
@@ -161,7 +162,7 @@ fn columns_of_every_type_are_those_of_a_table() {
 fn missing_values_and_columns_of_other_types_are_told_together() {
     let values =
         Int64Array::from_iter((0..ROWS as i64).map(|row| (row % 5 != 0).then_some(row % 7)));
-    let list = FixedSizeListArray::from_iter_primitive::<arrow_array::types::Float32Type, _, _>(
+    let list = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
         (0..ROWS).map(|_| Some(vec![Some(1.0), None])),
         2,
     );
@@ -215,11 +216,23 @@ fn typed_files_wrong_in_each_way_are_told() {
             assert!(error.hint().is_some());
         }
     }
-    let error = load_bytes("a.feather", "FEA1 of the first version").unwrap_err();
-    assert!(
-        error.to_string().contains("neither as Parquet nor"),
-        "{error}"
-    );
+    let mut stream = Vec::new();
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema());
+    writer.as_mut().unwrap().write(&batch).unwrap();
+    drop(writer);
+    for (bytes, found, hint) in [
+        (&b"FEA2"[..], "neither as Parquet nor", "fetch"),
+        (
+            b"FEA1 of the first",
+            "found a Feather file of version 1",
+            "read_feather",
+        ),
+        (&stream, "found an Arrow IPC stream", "open_stream"),
+    ] {
+        let error = load_bytes("a.feather", bytes).unwrap_err();
+        assert!(error.to_string().contains(found), "{error}");
+        assert!(error.hint().unwrap().contains(hint), "{error}");
+    }
 }
 
 #[test]
@@ -254,6 +267,27 @@ fn parquet_written_of_a_table_reads_back_to_the_same_cells() {
         "12 -3.75 1 true no 2023-12-31 2024-02-29T00:00:30 00:00:00 kg 007 20231231",
     ];
     assert_eq!([0, 1, 2].map(|index| cells(&back, index)), expected);
+}
+
+#[test]
+fn parquet_of_a_codec_that_is_not_read_is_told_with_a_line_for_parquet() {
+    let values = Int64Array::from_iter_values(0..ROWS as i64);
+    let batch = RecordBatch::try_from_iter([("a", Arc::new(values) as ArrayRef)]).unwrap();
+    let [(name, mut bytes), _] = typed_files(&batch);
+    // Thrift: the list of the names of the column, and the number of its codec, doubled.
+    let names = [0x19, 0x18, 1, b'a', 0x15, 0];
+    let places: Vec<usize> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(&names))
+        .collect();
+    assert_eq!(places.len(), 2);
+    let zstd = 6;
+    places.iter().for_each(|at| bytes[at + 5] = 2 * zstd);
+    let error = load_bytes(name, bytes).unwrap_err();
+    assert!(error.to_string().contains("not read: "), "{error}");
+    assert!(
+        error.hint().unwrap().contains("pandas.read_parquet"),
+        "{error}"
+    );
 }
 
 /// A Parquet file of no rows, whose one column lies in so many groups within each other.
@@ -401,4 +435,267 @@ fn the_index_that_pandas_writes_is_left_out_unless_it_is_chosen() {
         config.columns = Some(vec!["x".into(), "__index_level_0__".into()]);
         assert_eq!(load(&config, 0).unwrap().records.cols(), 2);
     }
+}
+
+/// The records of a file and its own columns, written as Parquet with the first rows as they are.
+fn written_again(config: &DataConfig) -> (Dataset, RecordBatch) {
+    let data = load(config, 0).unwrap();
+    let rows: Vec<f64> = match &data.user_rows {
+        Some(rows) => rows.values().to_vec(),
+        None => (0..data.records.rows())
+            .flat_map(|index| data.transform.user_row(&row(&data, index)))
+            .collect(),
+    };
+    let cols = data.shape.columns().unwrap().len();
+    let folder = Folder::new();
+    let path = folder.path().join("again.parquet");
+    write(&path, &rows, cols, &data.shape, true).unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
+    let batch = reader.unwrap().build().unwrap().next().unwrap().unwrap();
+    (data, batch)
+}
+
+#[test]
+fn whole_numbers_beyond_64_bits_with_a_sign_are_written_as_they_are() {
+    let half = 1u64 << 63;
+    let text: String = (0..ROWS as u64)
+        .map(|row| {
+            format!(
+                "{},-{}\n",
+                half + ((row * row % 7) << 40),
+                half + (row << 50)
+            )
+        })
+        .collect();
+    let folder = Folder::new();
+    let path = folder.put("a.csv", format!("a,b\n{text}"));
+    let config = DataConfig {
+        normalize: gan_data::Normalize::Auto,
+        ..unnormalized(&path)
+    };
+    let (_, batch) = written_again(&config);
+    let unsigned = batch["a"].as_primitive::<UInt64Type>();
+    assert!(
+        unsigned
+            .iter()
+            .all(|value| value.unwrap() > half - (1 << 44))
+    );
+    let floats = batch["b"].as_primitive::<Float64Type>();
+    assert!(floats.iter().all(|value| value.unwrap() < -9.2e18));
+}
+
+/// Learns columns as what they are, and writes them again.
+fn mixed_again(columns: Vec<(&str, ArrayRef)>) -> (Dataset, RecordBatch) {
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    );
+    let [(name, bytes), _] = typed_files(&batch.unwrap());
+    let folder = Folder::new();
+    let config = DataConfig {
+        normalize: gan_data::Normalize::Columns,
+        ..unnormalized(&folder.put(name, bytes))
+    };
+    written_again(&config)
+}
+
+/// A column that has something to learn.
+fn learnt() -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(
+        (0..ROWS as i64).map(|row| row * row % 17),
+    ))
+}
+
+#[test]
+fn columns_of_one_value_and_of_none_keep_their_types() {
+    let one_and_blank = (0..ROWS).map(|row| (row % 3 > 0).then_some(true));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("x", learnt()),
+        ("bool", Arc::new(BooleanArray::from(vec![true; ROWS]))),
+        ("date", Arc::new(Date32Array::from_value(19_000, ROWS))),
+        (
+            "time",
+            Arc::new(TimestampMicrosecondArray::from_value(
+                1_700_000_000_500_000,
+                ROWS,
+            )),
+        ),
+        (
+            "clock",
+            Arc::new(Time64MicrosecondArray::from_value(3_600_000_000, ROWS)),
+        ),
+        ("wide", Arc::new(UInt64Array::from_value(u64::MAX, ROWS))),
+        ("nothing", Arc::new(Float64Array::new_null(ROWS))),
+        ("some", Arc::new(BooleanArray::from_iter(one_and_blank))),
+        (
+            "day",
+            Arc::new(Date32Array::from_iter(
+                (0..ROWS).map(|row| (row % 4 > 0).then_some(19_000)),
+            )),
+        ),
+    ];
+    let (_, batch) = mixed_again(columns.clone());
+    for (name, array) in columns {
+        match name {
+            // A column of blanks has no type in a table.
+            "nothing" => assert_eq!(batch[name].null_count(), ROWS),
+            _ => assert_eq!(&batch[name], &array, "{name}"),
+        }
+    }
+}
+
+#[test]
+fn times_keep_their_zone_and_a_note_names_it() {
+    let micros = |step: i64| (0..ROWS as i64).map(move |row| row * row % 13 * step);
+    let zoned = |step| {
+        let times = TimestampMicrosecondArray::from_iter_values(micros(step));
+        Arc::new(times.with_timezone("Europe/Berlin")) as ArrayRef
+    };
+    let one = TimestampMicrosecondArray::from_value(1_700_000_000_500_000, ROWS);
+    let columns = vec![
+        ("x", learnt()),
+        ("at", zoned(7_000_000)),
+        ("midnight", zoned(86_400_000_000)),
+        ("one", Arc::new(one.with_timezone("+02:00"))),
+    ];
+    let (data, batch) = mixed_again(columns.clone());
+    for (name, array) in columns {
+        assert_eq!(&batch[name], &array, "{name}");
+    }
+    let notes = data.notes.join("\n");
+    let expected = "times in a zone are read as UTC: at (Europe/Berlin), midnight (Europe/Berlin), one (+02:00)";
+    assert!(notes.contains(expected), "{notes}");
+    // Cells are those of a naive time.
+    assert!(
+        cells(&data, 1).contains(" 1970-01-01T00:00:07 1970-01-02 "),
+        "{}",
+        cells(&data, 1)
+    );
+}
+
+#[test]
+fn times_that_no_cell_holds_are_counted() {
+    let often = |usual: i32, lost: i32| {
+        (0..ROWS as i32).map(move |row| if row == 7 { lost } else { usual * (row % 13) })
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("x", learnt()),
+        (
+            "date",
+            Arc::new(Date32Array::from_iter_values(often(400, i32::MIN))),
+        ),
+        (
+            "far",
+            Arc::new(Date32Array::from_iter_values(often(400, 4_000_000))),
+        ),
+        (
+            "clock",
+            Arc::new(Time32SecondArray::from_iter_values(often(60, 90_000))),
+        ),
+        (
+            "time",
+            Arc::new(TimestampMicrosecondArray::from_iter_values(
+                often(1, -1).map(|it| {
+                    if it < 0 {
+                        i64::MAX
+                    } else {
+                        i64::from(it) * 86_400_000_000
+                    }
+                }),
+            )),
+        ),
+    ];
+    let (data, batch) = mixed_again(columns);
+    let notes = data.notes.join("\n");
+    let expected = "times beyond a day, are blanks: date (1), far (1), clock (1), time (1)";
+    assert!(notes.contains(expected), "{notes}");
+    assert!(
+        notes.contains("dates and times: date, far, clock, time"),
+        "{notes}"
+    );
+    assert!((1..5).all(|col| batch.column(col).null_count() == 1));
+}
+
+#[test]
+fn columns_of_types_that_are_not_read_are_left_out_without_a_remedy() {
+    let raw = BinaryArray::from_iter_values((0..ROWS).map(|_| b"x"));
+    let names = StringArray::from_iter_values((0..ROWS).map(|row| format!("Ada {row}")));
+    let batch = RecordBatch::try_from_iter([
+        ("x", learnt()),
+        ("raw", Arc::new(raw) as ArrayRef),
+        ("name", Arc::new(names)),
+    ]);
+    for (name, bytes) in typed_files(&batch.unwrap()) {
+        let folder = Folder::new();
+        let mut config = DataConfig {
+            normalize: gan_data::Normalize::Columns,
+            ..config(&folder.put(name, bytes))
+        };
+        let notes = load(&config, 0).unwrap().notes;
+        assert!(
+            notes.contains(&"left out: raw (of type Binary)".into()),
+            "{notes:?}"
+        );
+        let notes = notes.join("\n");
+        assert!(
+            notes.contains("left out: name (a different text in each record); [columns]"),
+            "{notes}"
+        );
+        config
+            .kinds
+            .insert("raw".into(), gan_data::ColumnKind::Category);
+        let error = load(&config, 0).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("raw: found values of type Binary, expected a category"),
+            "{error}"
+        );
+        config
+            .kinds
+            .insert("raw".into(), gan_data::ColumnKind::LeaveOut);
+        assert!(load(&config, 0).is_ok());
+    }
+}
+
+#[test]
+fn decimals_of_every_width_are_numbers() {
+    let numbers = || (0..ROWS).map(|row| (row * row % 13) as i32 * 125);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("x", learnt()),
+        (
+            "narrow",
+            Arc::new(
+                Decimal32Array::from_iter_values(numbers())
+                    .with_precision_and_scale(9, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "middle",
+            Arc::new(
+                Decimal64Array::from_iter_values(numbers().map(i64::from))
+                    .with_precision_and_scale(18, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "wide",
+            Arc::new(
+                Decimal256Array::from_iter_values(numbers().map(|it| i128::from(it).into()))
+                    .with_precision_and_scale(76, 2)
+                    .unwrap(),
+            ),
+        ),
+    ];
+    let (data, _) = mixed_again(columns);
+    assert!(
+        cells(&data, 2).ends_with(" 5.00 5.00 5.00"),
+        "{}",
+        cells(&data, 2)
+    );
+    assert!(
+        data.notes
+            .contains(&"numbers: x, narrow, middle, wide".into())
+    );
 }

@@ -8,7 +8,7 @@ use super::{
     Column, FEWEST_COUNTED, File, PANDAS_INDEX, Role, Style, Table, TableKeys, TableShape,
 };
 use crate::config::ColumnKind;
-use crate::error::{DataProblem, excerpt, first_few, first_of, listed};
+use crate::error::{DataProblem, OTHER_TYPE, excerpt, first_few, first_of, listed};
 
 /// Texts of a column that are learnt at most: each is a value that the players see.
 const MOST_LEVELS: usize = 20_000;
@@ -180,6 +180,7 @@ impl File<'_> {
                 },
                 blank: blank.filter(|_| matches!(role, Role::Values(_))),
                 role,
+                typed: self.typed(index),
             }));
         }
         let cols = kept.iter().filter(|kept| **kept).count();
@@ -248,7 +249,14 @@ impl File<'_> {
                     Plan::LeftOut
                 }
                 _ if let Some(other) = self.other_type(index) => {
-                    left_out.push((index, format!("of type {other}")));
+                    if let Some(expected) = asked {
+                        return Err(DataProblem::NotOfKind {
+                            column: self.name(index),
+                            found: format!("values {OTHER_TYPE}{other}"),
+                            expected,
+                        });
+                    }
+                    left_out.push((index, format!("{OTHER_TYPE}{other}")));
                     Plan::LeftOut
                 }
                 _ if asked == Some(ColumnKind::Category) => words(true),
@@ -368,10 +376,17 @@ impl File<'_> {
             first_few(&constant, constant.len())
                 .map(|names| format!("constant, written as they are and not learnt: {names}")),
         );
-        let left = self.with_reasons(left_out);
-        notes.extend(first_of(&left, left.len(), LEFT_OUT_LISTED).map(|names| {
-            format!("left out: {names}; [columns] can say that a column is a category")
-        }));
+        // Columns of other types are never read.
+        for (is_other, remedy) in [
+            (false, "; [columns] can say that a column is a category"),
+            (true, ""),
+        ] {
+            let some = left_out.iter().cloned();
+            let some = some.filter(|(index, _)| self.other_type(*index).is_some() == is_other);
+            let left = self.with_reasons(&some.collect::<Vec<_>>());
+            let left = first_of(&left, left.len(), LEFT_OUT_LISTED);
+            notes.extend(left.map(|names| format!("left out: {names}{remedy}")));
+        }
     }
 
     /// The columns and why they are left out.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use cell::guarded;
 #[cfg(feature = "parquet")]
-pub(crate) use cell::{DAY_OF_DIGITS, microseconds, write_time};
+pub(crate) use cell::{DAY_OF_DIGITS, is_missing_text, microseconds, write_time};
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
 
@@ -77,6 +77,26 @@ pub(crate) struct Table {
     pub(crate) shape: TableShape,
     /// Remarks for the user.
     pub(crate) notes: Vec<String>,
+}
+
+impl Table {
+    /// Says of which type whole numbers are that need more than the usual one.
+    fn with_wide_numbers(mut self) -> Self {
+        let columns = self.shape.columns.iter_mut();
+        let learnt = columns.filter_map(|column| match &column.role {
+            Role::Values(style) => Some((matches!(style, Style::Number(_)), &mut column.typed)),
+            _ => None,
+        });
+        for (at, (is_number, typed)) in learnt.enumerate() {
+            if is_number {
+                let values = self.values.iter().skip(at).step_by(self.cols);
+                // A blank is neither the least nor the greatest.
+                let wider = |[low, high]: [f64; 2], &value: &f64| [low.min(value), high.max(value)];
+                *typed = Typed::of_range(values.fold([f64::INFINITY, f64::NEG_INFINITY], wider));
+            }
+        }
+        self
+    }
 }
 
 /// How a table is written, so that generated records are written alike.
@@ -150,6 +170,34 @@ pub struct Column {
     /// What stands for a missing value, if any is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blank: Option<String>,
+    /// Its type in files of typed columns, where its role does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed: Option<Typed>,
+}
+
+/// A type that cells do not tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Typed {
+    /// Whole numbers from 0 on, some of them 2⁶³ or more.
+    Unsigned,
+    /// Whole numbers, some of them beyond 64 bits.
+    Float,
+    /// Times that are shown in this zone; their values are in UTC.
+    Zone(String),
+}
+
+impl Typed {
+    /// The type of whole numbers from `low` to `high`, if it is not that of 64 bits with a sign.
+    fn of_range([low, high]: [f64; 2]) -> Option<Self> {
+        const HALF: f64 = (1u64 << 63) as f64;
+        match low >= 0.0 && high <= 2.0 * HALF {
+            _ if low >= -HALF && high < HALF => None,
+            true => Some(Self::Unsigned),
+            false => Some(Self::Float),
+        }
+    }
 }
 
 /// Where the cells of a column come from.
@@ -203,7 +251,8 @@ pub(crate) fn read(bytes: Vec<u8>, keys: TableKeys<'_>) -> Result<Table, DataPro
             skip: layout.skip,
         },
     };
-    file.table(keys, delimiter, notes)
+    let table = file.table(keys, delimiter, notes)?;
+    Ok(table.with_wide_numbers())
 }
 
 /// A table whose columns have names and types: its cells, as a table as text would have them.
@@ -212,10 +261,14 @@ pub(crate) struct Cells<'a> {
     pub(crate) names: Vec<String>,
     /// The type of each column that is not read.
     pub(crate) other_types: Vec<Option<String>>,
+    /// The type of each column whose cells do not tell it.
+    pub(crate) typed: Vec<Option<Typed>>,
     /// Number of records.
     pub(crate) rows: usize,
     /// The cell of a record and a column that is read; empty where a value is missing.
     pub(crate) cell: Box<dyn Fn(usize, usize) -> String + 'a>,
+    /// How many dates and times of each column no cell holds.
+    pub(crate) lost: Vec<usize>,
 }
 
 /// Reads a table of typed columns.
@@ -233,7 +286,9 @@ pub(crate) fn of_cells(cells: Cells<'_>, keys: TableKeys<'_>) -> Result<Table, D
         cols: names.len(),
         source: Source::Cells(&cells),
     };
-    file.table(keys, ',', Vec::new())
+    let mut table = file.table(keys, ',', Vec::new())?;
+    table.notes.extend(file.typed_notes(&cells));
+    Ok(table.with_wide_numbers())
 }
 
 /// The largest value: that of 32 bits, in which the players compute.
@@ -303,8 +358,12 @@ impl File<'_> {
                 Plan::LeftOut => return None,
             };
             let name = self.name(index);
-            let blank = None;
-            Some(Column { name, role, blank })
+            Some(Column {
+                name,
+                role,
+                blank: None,
+                typed: self.typed(index),
+            })
         };
         let shape = TableShape {
             header: self.names.is_some(),
@@ -325,6 +384,36 @@ impl File<'_> {
             Source::Text { .. } => None,
             Source::Cells(cells) => cells.other_types[index].as_deref(),
         }
+    }
+
+    /// The type of a column, where its cells do not tell.
+    fn typed(&self, index: usize) -> Option<Typed> {
+        match &self.source {
+            Source::Text { .. } => None,
+            Source::Cells(cells) => cells.typed[index].clone(),
+        }
+    }
+
+    /// What its cells do not say of a table of typed columns.
+    fn typed_notes(&self, cells: &Cells<'_>) -> impl Iterator<Item = String> {
+        let note = |words: &str, what: &dyn Fn(usize) -> Option<String>| {
+            let name = |index| Some(format!("{} ({})", excerpt(&self.name(index)), what(index)?));
+            let columns: Vec<_> = (0..self.cols).filter_map(name).collect();
+            first_few(&columns, columns.len()).map(|columns| format!("{words}: {columns}"))
+        };
+        let zone = |index: usize| match &cells.typed[index] {
+            Some(Typed::Zone(zone)) if zone != "UTC" && zone != "+00:00" => Some(zone.clone()),
+            _ => None,
+        };
+        let lost = |index: usize| Some(cells.lost[index].to_string()).filter(|count| count != "0");
+        let notes = [
+            note("times in a zone are read as UTC", &zone),
+            note(
+                "dates beyond the years 0 to 9999, and times beyond a day, are blanks",
+                &lost,
+            ),
+        ];
+        notes.into_iter().flatten()
     }
 
     /// True if the header names the column.

@@ -96,6 +96,22 @@ pub(crate) fn safetensors() -> Vec<u8> {
     safetensors::serialize([("x", tensor)], None).unwrap()
 }
 
+/// A PNG file of one grey level, with or without colour.
+pub(crate) fn picture(height: u32, width: u32, has_color: bool, level: u8) -> Vec<u8> {
+    let (kind, channels) = match has_color {
+        true => (png::ColorType::Rgb, 3),
+        false => (png::ColorType::Grayscale, 1),
+    };
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(kind);
+    let mut writer = encoder.write_header().unwrap();
+    let pixels = vec![level; (height * width) as usize * channels];
+    writer.write_image_data(&pixels).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
 /// Records of the typed tables in tests.
 #[cfg(feature = "parquet")]
 pub(crate) const ROWS: usize = 40;
