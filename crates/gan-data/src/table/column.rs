@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Stray, listed};
 
-use super::cell::{self, MARKS, Marks, Number, NumberStyle, TIMES, TimeForm};
+use super::cell::{self, MARKS, Marks, Number, NumberStyle};
+use super::time::{self, TIMES, TimeForm};
 
 /// How the values of a column are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ impl Style {
             _ if value.is_nan() => value,
             Self::Number(style) => style.round(value),
             Self::Truth(_) => f64::from(value >= 0.5),
-            Self::Time(pattern) => cell::round_time(value, pattern),
+            Self::Time(pattern) => time::round(value, pattern),
             Self::Category(texts) => place(value, texts) as f64,
         }
     }
@@ -50,7 +51,7 @@ impl Style {
     pub fn decimals(&self) -> Option<usize> {
         match self {
             Self::Number(style) => style.decimals(),
-            Self::Time(pattern) => cell::time_decimals(pattern),
+            Self::Time(pattern) => time::decimals(pattern),
             Self::Truth(_) | Self::Category(_) => Some(0),
         }
     }
@@ -64,7 +65,7 @@ impl Style {
                 .decimals()
                 .map(|digits| [10f64.powi(digits as i32), 1.0]),
             Self::Truth(_) | Self::Category(_) => Some([1.0, 1.0]),
-            Self::Time(pattern) => cell::time_scale(pattern),
+            Self::Time(pattern) => time::scale(pattern),
         }
     }
 
@@ -74,7 +75,7 @@ impl Style {
         match self {
             Self::Number(style) => style.write(value),
             Self::Truth(words) => words[usize::from(value >= 0.5)].clone(),
-            Self::Time(pattern) => cell::write_time(value, pattern),
+            Self::Time(pattern) => time::write(value, pattern),
             Self::Category(texts) => texts.get(place(value, texts)).cloned().unwrap_or_default(),
         }
     }
@@ -85,7 +86,7 @@ impl Style {
     pub fn read(&self, cell: &str) -> Option<f64> {
         let value = Values::new(self.clone()).read(cell);
         value.or_else(|| match self {
-            Self::Time(pattern) => cell::iso_time(cell, pattern),
+            Self::Time(pattern) => time::iso(cell, pattern),
             _ => None,
         })
     }
@@ -181,7 +182,7 @@ impl Values {
                 (is_yes || cell.eq_ignore_ascii_case(no)).then_some(f64::from(is_yes))
             }
             Style::Time(pattern) => {
-                let (time, form) = cell::time_and_form(cell, pattern)?;
+                let (time, form) = time::read_with_form(cell, pattern)?;
                 self.times = Some(self.times.map_or(form, |known| known.and(form)));
                 Some(time)
             }
@@ -196,7 +197,7 @@ impl Values {
     pub(crate) fn style(self) -> Style {
         match (self.style, self.times) {
             (Style::Number(style), _) => Style::Number(self.numbers.style(style)),
-            (Style::Time(pattern), Some(form)) => Style::Time(cell::with_form(&pattern, form)),
+            (Style::Time(pattern), Some(form)) => Style::Time(time::with_form(&pattern, form)),
             (other, _) => other,
         }
     }
@@ -374,7 +375,7 @@ impl Default for Days {
 
 impl Days {
     fn take(&mut self, cell: &str) {
-        self.all = self.all && cell::is_day_of_digits(cell);
+        self.all = self.all && time::is_day_of_digits(cell);
         let is_wanted = self.all && self.different.len() < self.enough;
         if is_wanted && !self.different.iter().any(|known| known == cell) {
             self.different.push(cell.to_owned());
@@ -500,10 +501,10 @@ impl Scan {
         }
         match &mut self.times {
             None if before == 0 => {
-                let fit = |pattern: &&str| cell::time(cell, pattern).is_some();
+                let fit = |pattern: &&str| time::read(cell, pattern).is_some();
                 self.times = Some(TIMES.into_iter().filter(fit).collect());
             }
-            Some(times) => times.retain(|pattern| cell::time(cell, pattern).is_some()),
+            Some(times) => times.retain(|pattern| time::read(cell, pattern).is_some()),
             None => {}
         }
     }
@@ -572,7 +573,7 @@ impl Scan {
             return Kind::Constant(first.clone(), self.number_style().map(Style::Number));
         }
         if self.days.are_found() && !self.numbers_alone {
-            return Kind::Values(Style::Time(cell::DAY_OF_DIGITS.to_owned()));
+            return Kind::Values(Style::Time(time::DAY_OF_DIGITS.to_owned()));
         }
         if let Some(style) = self.number_style() {
             let style = Style::Number(style);
@@ -626,7 +627,7 @@ fn is_ordered(cell: &str) -> bool {
     MARKS.iter().any(is_number)
         || TIMES
             .iter()
-            .any(|pattern| cell::time(cell, pattern).is_some())
+            .any(|pattern| time::read(cell, pattern).is_some())
 }
 
 /// Names of columns, each at most once; an empty one is none.
@@ -828,7 +829,7 @@ mod tests {
             let mut scan = Scan::default().of_name(name);
             cells.iter().for_each(|cell| scan.take(1, cell));
             match scan.kind() {
-                Kind::Values(Style::Time(pattern)) => pattern == cell::DAY_OF_DIGITS,
+                Kind::Values(Style::Time(pattern)) => pattern == time::DAY_OF_DIGITS,
                 _ => false,
             }
         };

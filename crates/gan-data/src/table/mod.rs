@@ -12,6 +12,7 @@ mod dialect;
 mod header;
 mod mixed;
 mod text;
+mod time;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,9 +21,11 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use cell::guarded;
 #[cfg(feature = "parquet")]
-pub(crate) use cell::{DAY_OF_DIGITS, is_missing_text, microseconds, write_time};
+pub(crate) use cell::is_missing_text;
 pub use cell::{Marks, NumberStyle};
 pub use column::Style;
+#[cfg(feature = "parquet")]
+pub(crate) use time::{DAY_OF_DIGITS, microseconds, write as write_time};
 
 use crate::config::{self, ColumnKind};
 use crate::error::{DataProblem, OTHER_TYPE, excerpt, first_few, listed};
