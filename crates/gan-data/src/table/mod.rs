@@ -6,6 +6,7 @@
 //! Tables of typed columns, such as Arrow's, take the same way as [`Cells`].
 
 mod cell;
+mod codes;
 mod column;
 mod decode;
 mod dialect;
