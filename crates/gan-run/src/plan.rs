@@ -504,7 +504,7 @@ mod tests {
         let mut game = RunConfig::preset("ring8").unwrap().game();
         game.game.minibatch = 1 << 18;
         game.game.pack = 2;
-        let needed = (6.4 * game.values(2, 1)) as u64;
+        let needed = (6.6 * game.values(2, 1)) as u64;
         assert_eq!(check_memory(&game, (2, 1), None), Ok(()));
         assert_eq!(check_memory(&game, (2, 1), Some(needed)), Ok(()));
         let problem = check_memory(&game, (2, 1), Some(needed / 3)).unwrap_err();

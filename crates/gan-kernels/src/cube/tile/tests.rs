@@ -100,7 +100,8 @@ fn no_kernel_calls_a_library_s_functions_or_approximates() {
             && match &case.op {
                 Op::LogitLoss(_) | Op::FillLatent(_) | Op::LinearBwdParams(_) => true,
                 Op::LinearFwd(call) => call.shape.m < 10,
-                _ => *of_this <= OF_OTHERS,
+                // An operation of several launches is none that can be told from its neighbours here.
+                op => op.launches() == 1 && *of_this <= OF_OTHERS,
             }
     });
     for case in cases {
