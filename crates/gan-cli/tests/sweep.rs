@@ -260,4 +260,14 @@ fn sweep_of_a_table_is_sorted_by_how_well_samples_are_told_from_held_out_records
         row.split(',').nth(5).unwrap().parse().unwrap()
     };
     assert!((0.0..=told(2).max(0.5)).contains(&told(1)), "{text}");
+
+    // Runs of a table would stand beside runs of another one.
+    let warning = "people.csv: has changed since the sweep began";
+    assert!(!folder.run(line).exits(0).stdout().contains(warning));
+    folder.write(
+        "people.csv",
+        &folder.read("people.csv").replace("red", "pink"),
+    );
+    let said = folder.run(line).exits(0).stdout();
+    assert!(said.contains(warning), "{said}");
 }

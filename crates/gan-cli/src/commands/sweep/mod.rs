@@ -98,7 +98,7 @@ pub(crate) fn run(args: &SweepArgs, output: Output) -> Result<ExitCode, Problem>
             .hint("this prints its runs: the same command with --plan in the place of --only"));
         }
     };
-    sweep.take_folder()?;
+    sweep.take_folder(output)?;
     interrupt::listen()?;
     let mut errors: Vec<Option<Problem>> = sweep.runs.iter().map(|_| None).collect();
     sweep.play(&selected, &mut errors, output);
@@ -248,7 +248,7 @@ impl<'a> Sweep<'a> {
     ///
     /// # Errors
     /// If it is another one, or the folder cannot be written.
-    fn take_folder(&self) -> Result<(), Problem> {
+    fn take_folder(&self, output: Output) -> Result<(), Problem> {
         let path = self.folder.join(SHARED);
         let shown = shell_word(&self.folder);
         let Ok(text) = fs::read_to_string(&path) else {
@@ -264,6 +264,15 @@ impl<'a> Sweep<'a> {
         let old = old.map_err(|damaged| damaged.hint(&remove))?;
         let differing = self.shared.differing_keys(&old)?;
         if differing.is_empty() {
+            let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+            let source = Path::new(&self.shared.data.source);
+            if source.is_file() && modified(source) > modified(&path) {
+                output.line(format!(
+                    "warning  {}: has changed since the sweep began: runs that are done may be of \
+                     other records",
+                    source.display()
+                ));
+            }
             return Ok(());
         }
         Err(Problem::usage(format!(
