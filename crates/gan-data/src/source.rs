@@ -31,8 +31,8 @@ pub enum FileContents {
     Images,
 }
 
-/// What the file or directory at `path`, or `file.npz:name` there, holds by its name; none if nothing is there, or its name says
-/// nothing.
+/// What the file or directory at `path`, or the file of `file.npz:name`, holds by its name; none if
+/// nothing is there, or its name says nothing.
 #[must_use]
 pub fn contents_of(path: &Path) -> Option<FileContents> {
     let named = path

@@ -47,11 +47,12 @@ pub(crate) struct DataArgs {
 /// `gan-cli data`.
 pub(crate) fn run(args: &DataArgs, output: Output) -> Result<ExitCode, Problem> {
     if let Some(out) = &args.out {
-        if !out
-            .extension()
-            .is_some_and(|found| found.eq_ignore_ascii_case("png"))
-        {
-            let text = format!("--out {}: expected a .png", out.display());
+        let found = out.extension().unwrap_or_default();
+        if !found.eq_ignore_ascii_case("png") {
+            let text = format!(
+                "--out {}: found extension {found:?}, expected png",
+                out.display()
+            );
             return Err(Problem::usage(text).hint("end the name in .png"));
         }
         run_dir::check_folder(out)?;

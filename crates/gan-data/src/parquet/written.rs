@@ -336,25 +336,23 @@ impl Written {
             }
             Self::Always(value, of) => of.array(&vec![*value; count], 1, part),
             Self::Constant(text) if is_missing_text(text) => Arc::new(StringArray::new_null(count)),
-            Self::Constant(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
-                // A number that is written otherwise, such as 007, is a text.
-                (Ok(whole), _) if whole.to_string() == *text => {
-                    Arc::new(Int64Array::from_value(whole, count))
+            Self::Constant(text) => {
+                match (text.parse::<i64>(), text.parse(), text.parse::<f64>()) {
+                    // A number that is written otherwise, such as 007, is a text.
+                    (Ok(whole), ..) if whole.to_string() == *text => {
+                        Arc::new(Int64Array::from_value(whole, count))
+                    }
+                    (_, Ok(whole), _) if u64::to_string(&whole) == *text => {
+                        Arc::new(UInt64Array::from_value(whole, count))
+                    }
+                    (.., Ok(number)) if number.is_finite() && number.to_string() == *text => {
+                        Arc::new(Float64Array::from_value(number, count))
+                    }
+                    _ => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+                        text, count,
+                    ))),
                 }
-                _ if text
-                    .parse::<u64>()
-                    .is_ok_and(|whole| whole.to_string() == *text) =>
-                {
-                    let whole = text.parse().unwrap_or(u64::MAX);
-                    Arc::new(UInt64Array::from_value(whole, count))
-                }
-                (_, Ok(number)) if number.is_finite() && number.to_string() == *text => {
-                    Arc::new(Float64Array::from_value(number, count))
-                }
-                _ => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
-                    text, count,
-                ))),
-            },
+            }
         }
     }
 }

@@ -86,17 +86,21 @@ pub(crate) struct Table {
 impl Table {
     /// Says of which type whole numbers are that need more than the usual one.
     fn with_wide_numbers(mut self) -> Self {
+        let mut ranges = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.cols];
+        for row in self.values.chunks_exact(self.cols.max(1)) {
+            for (&value, [low, high]) in row.iter().zip(&mut ranges) {
+                // A blank is neither the least nor the greatest.
+                (*low, *high) = (low.min(value), high.max(value));
+            }
+        }
         let columns = self.shape.columns.iter_mut();
         let learnt = columns.filter_map(|column| match &column.role {
             Role::Values(style) => Some((matches!(style, Style::Number(_)), &mut column.typed)),
             _ => None,
         });
-        for (at, (is_number, typed)) in learnt.enumerate() {
+        for ((is_number, typed), range) in learnt.zip(ranges) {
             if is_number {
-                let values = self.values.iter().skip(at).step_by(self.cols);
-                // A blank is neither the least nor the greatest.
-                let wider = |[low, high]: [f64; 2], &value: &f64| [low.min(value), high.max(value)];
-                *typed = Typed::of_range(values.fold([f64::INFINITY, f64::NEG_INFINITY], wider));
+                *typed = Typed::of_range(range);
             }
         }
         self
